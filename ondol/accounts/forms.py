@@ -1,0 +1,37 @@
+"""What is asked at sign-up, by e-mail or by a provider."""
+
+from typing import Any
+
+from allauth.socialaccount.forms import SignupForm as AllauthSocialSignupForm
+from django import forms
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from ondol.accounts import mail
+from ondol.accounts.models import User
+
+
+class SignupForm(forms.Form):
+    """Mixed into allauth's sign-up form; `signup` runs inside its transaction after the person was saved."""
+
+    name = forms.CharField(label=_("Name"), max_length=100, widget=forms.TextInput(attrs={"autocomplete": "name"}))
+    affiliation = forms.CharField(
+        label=_("Affiliation"), max_length=200, widget=forms.TextInput(attrs={"autocomplete": "organization"})
+    )
+    purpose = forms.CharField(
+        label=_("What will you use the machine for?"), max_length=2000, widget=forms.Textarea(attrs={"rows": 3})
+    )
+    field_order = ["name", "email", "password1", "affiliation", "purpose"]
+
+    def signup(self, request: Any, user: User) -> None:
+        """Keep what was asked and tell the administrators."""
+        user.name = self.cleaned_data["name"].strip()
+        user.affiliation = self.cleaned_data["affiliation"].strip()
+        user.purpose = self.cleaned_data["purpose"].strip()
+        user.language = "en" if (get_language() or "").startswith("en") else "ko"
+        user.save()
+        mail.send_later("request", user.pk)
+
+
+class SocialSignupForm(AllauthSocialSignupForm):
+    """The same after a provider has proved the address."""

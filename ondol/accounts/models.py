@@ -1,0 +1,107 @@
+"""A person, where they stand with the administrators, and their API tokens."""
+
+from typing import ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+
+
+class Approval(models.TextChoices):
+    """Whether a person may use Ondol."""
+
+    PENDING = "PENDING", _("Waiting")
+    APPROVED = "APPROVED", _("Approved")
+    REJECTED = "REJECTED", _("Rejected")
+    SUSPENDED = "SUSPENDED", _("Suspended")
+
+
+class Role(models.TextChoices):
+    """What an approved person may do."""
+
+    MEMBER = "MEMBER", _("Member")
+    ADMIN = "ADMIN", _("Administrator")
+
+
+class UserManager(BaseUserManager["User"]):
+    """Creates people by e-mail address; allauth looks them up through it."""
+
+    def create_user(self, email: str, password: str | None = None, **fields: object) -> "User":
+        """A new person; without a password they can only sign in by a provider or after a reset."""
+        user = self.model(email=self.normalize_email(email), **fields)
+        user.set_password(password)
+        user.save()
+        return user
+
+
+class User(AbstractBaseUser):
+    """A person. Sign-in is by e-mail; `approval` decides what they see, `role` what they may do."""
+
+    email = models.EmailField(_("e-mail address"), unique=True)
+    name = models.CharField(_("name"), max_length=100)
+    affiliation = models.CharField(_("affiliation"), max_length=200, blank=True)
+    purpose = models.TextField(_("purpose"), max_length=2000, blank=True)
+    approval = models.CharField(max_length=10, choices=Approval.choices, default=Approval.PENDING, db_index=True)
+    role = models.CharField(max_length=10, choices=Role.choices, default=Role.MEMBER)
+    decided_by = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    decided_at = models.DateTimeField(null=True, blank=True)
+    decision_reason = models.TextField(max_length=1000, blank=True)
+    language = models.CharField(max_length=5, choices=[("ko", "한국어"), ("en", "English")], default="ko")
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = ["name"]
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(Lower("email"), name="one_person_per_email"),
+            models.CheckConstraint(condition=models.Q(approval__in=Approval.values), name="known_approval"),
+            models.CheckConstraint(condition=models.Q(role__in=Role.values), name="known_role"),
+        ]
+        indexes = [models.Index(fields=["approval", "-created_at"], name="waiting_first")]
+
+    def __str__(self) -> str:
+        return f"{self.name} <{self.email}>"
+
+    @property
+    def is_approved(self) -> bool:
+        return self.is_active and self.approval == Approval.APPROVED
+
+    @property
+    def is_admin(self) -> bool:
+        return self.is_approved and self.role == Role.ADMIN
+
+    def get_full_name(self) -> str:
+        return self.name
+
+
+class Decision(models.Model):
+    """One decision about a person, kept for ever: who, what, why, when."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="decisions")
+    by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    what = models.CharField(max_length=20)
+    reason = models.TextField(max_length=1000, blank=True)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-at", "-id"]
+
+
+class ApiToken(models.Model):
+    """A personal API token. Only its SHA-256 is kept: the token is random, so a plain digest is enough."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
+    name = models.CharField(_("name"), max_length=60)
+    digest = models.CharField(max_length=64, unique=True)
+    hint = models.CharField(max_length=12)
+    created_at = models.DateTimeField(auto_now_add=True)
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]

@@ -1,0 +1,127 @@
+"""Decisions about people: approve, reject, suspend, promote; the first administrator without a browser."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import IntegrityError, connection, transaction
+from django.utils.translation import gettext as _
+
+from ondol.accounts import mail
+from ondol.accounts.models import Approval, Decision, Role, User
+
+
+class AccountError(Exception):
+    """A decision that cannot be made; the text is a sentence for a person, in their language."""
+
+
+def add_user(
+    email: str, name: str = "", *, approved: bool = False, admin: bool = False, password: str | None = None
+) -> User:
+    """Create a person from the command line; an administrator is approved too. Raises AccountError."""
+    email = email.strip()
+    name = name.strip() or email.partition("@")[0]
+    try:
+        validate_email(email)
+        if password is not None:
+            validate_password(password, User(email=email, name=name))
+    except ValidationError as error:
+        raise AccountError(" ".join(error.messages)) from None
+    if len(name) > 100:
+        raise AccountError(_("The name is longer than 100 characters."))
+    try:
+        with transaction.atomic():
+            return User.objects.create_user(
+                email,
+                password,
+                name=name,
+                approval=Approval.APPROVED if approved or admin else Approval.PENDING,
+                role=Role.ADMIN if admin else Role.MEMBER,
+            )
+    except IntegrityError:
+        raise AccountError(_("Somebody with the address %(email)s is there already.") % {"email": email}) from None
+
+
+def approve(user_id: int, by: User) -> User:
+    """Let somebody in, also back in; twice is the same as once."""
+    with _decision(user_id, by) as user:
+        if user.approval != Approval.APPROVED:
+            _decide(user, by, Approval.APPROVED, "")
+    return user
+
+
+def reject(user_id: int, by: User, reason: str) -> User:
+    """Refuse a request. Somebody who was approved is suspended instead: they may have a machine."""
+    with _decision(user_id, by) as user:
+        if user.approval == Approval.REJECTED:
+            return user
+        if user.approval != Approval.PENDING:
+            raise AccountError(_("Only a waiting request can be rejected. Suspend this person instead."))
+        _decide(user, by, Approval.REJECTED, _required(reason))
+    return user
+
+
+def suspend(user_id: int, by: User, reason: str = "") -> User:
+    """Shut somebody out; their machine and data stay until an administrator ends them."""
+    with _decision(user_id, by) as user:
+        if user.approval == Approval.SUSPENDED:
+            return user
+        if user.approval != Approval.APPROVED:
+            raise AccountError(_("Only an approved person can be suspended."))
+        _keep_an_administrator(user)
+        _decide(user, by, Approval.SUSPENDED, reason.strip()[:1000])
+    return user
+
+
+def set_role(user_id: int, by: User, role: Role) -> User:
+    """Make somebody an administrator or a member."""
+    with _decision(user_id, by) as user:
+        if user.role == role:
+            return user
+        if role == Role.MEMBER:
+            _keep_an_administrator(user)
+        elif not user.is_approved:
+            raise AccountError(_("Approve this person before making them an administrator."))
+        user.role = role
+        user.save(update_fields=["role"])
+        Decision.objects.create(user=user, by=by, what=role.value)
+    return user
+
+
+@contextmanager
+def _decision(user_id: int, by: User) -> Iterator[User]:
+    """One decision at a time: otherwise two last administrators could demote each other at once."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtext('ondol.decision'))")
+        if not User.objects.filter(pk=by.pk, role=Role.ADMIN, approval=Approval.APPROVED, is_active=True).exists():
+            raise AccountError(_("Only an administrator can do this."))
+        try:
+            user = User.objects.select_for_update().get(pk=user_id)
+        except User.DoesNotExist:
+            raise AccountError(_("There is no such person.")) from None
+        yield user
+
+
+def _decide(user: User, by: User, approval: Approval, reason: str) -> None:
+    user.approval, user.decision_reason, user.decided_by, user.decided_at = approval, reason, by, datetime.now(UTC)
+    user.save(update_fields=["approval", "decision_reason", "decided_by", "decided_at"])
+    Decision.objects.create(user=user, by=by, what=approval.value, reason=reason)
+    mail.send_later("decision", user.pk)
+
+
+def _keep_an_administrator(user: User) -> None:
+    others = User.objects.filter(role=Role.ADMIN, approval=Approval.APPROVED, is_active=True).exclude(pk=user.pk)
+    if user.is_admin and not others.exists():
+        raise AccountError(_("This is the last administrator. Make somebody else an administrator first."))
+
+
+def _required(reason: str) -> str:
+    if not reason.strip():
+        raise AccountError(_("Give a reason: the person will read it."))
+    if len(reason) > 1000:
+        raise AccountError(_("The reason is longer than 1,000 characters."))
+    return reason.strip()

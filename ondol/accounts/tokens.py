@@ -1,0 +1,32 @@
+"""Personal API tokens: made once, shown once, kept as a digest."""
+
+import hashlib
+import secrets
+from datetime import UTC, datetime, timedelta
+
+from ondol.accounts.models import ApiToken, User
+
+PREFIX = "ondol_"
+_NOTE_USE_EVERY = timedelta(minutes=1)
+
+
+def create_token(user: User, name: str) -> str:
+    """A new token of `user`; its text is returned here and never again."""
+    token = PREFIX + secrets.token_urlsafe(32)
+    ApiToken.objects.create(user=user, name=name, digest=_digest(token), hint=token[: len(PREFIX) + 4])
+    return token
+
+
+def user_of(token: str) -> User | None:
+    """Whose token this is; None if nobody's, or if the account is closed."""
+    row = ApiToken.objects.select_related("user").filter(digest=_digest(token), user__is_active=True).first()
+    if row is None:
+        return None
+    now = datetime.now(UTC)
+    if row.used_at is None or now - row.used_at > _NOTE_USE_EVERY:
+        ApiToken.objects.filter(pk=row.pk).update(used_at=now)
+    return row.user
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

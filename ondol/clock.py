@@ -1,0 +1,48 @@
+"""The one clock of everything about machines: real time, or the trial's faster time.
+
+`ONDOL_CLOCK=REAL,VIRTUAL,SPEED` (epoch seconds when it was set, what it showed then, how fast it runs) makes a trial
+of 30 idle minutes pass in 30/SPEED. Sockets, sessions, polling and leases stay on real time.
+"""
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from ondol.config import config
+
+
+@dataclass(frozen=True)
+class Clock:
+    """A clock that showed `virtual` at `real` (epoch seconds) and runs `speed` times as fast as real time."""
+
+    real: float = 0.0
+    virtual: float = 0.0
+    speed: float = 1.0
+
+    @classmethod
+    def parse(cls, text: str) -> "Clock":
+        """From `REAL,VIRTUAL,SPEED`; empty: real time."""
+        return cls(*(float(part) for part in text.split(","))) if text else cls()
+
+    def at(self, real: float) -> datetime:
+        """What it shows at `real`, epoch seconds."""
+        return datetime.fromtimestamp(self.virtual + (real - self.real) * self.speed, UTC)
+
+    @property
+    def is_real(self) -> bool:
+        return self.speed == 1.0 and self.real == self.virtual
+
+
+def clock() -> Clock:
+    """The clock of this process."""
+    return Clock.parse(config().clock)
+
+
+def now() -> datetime:
+    """The time of machines, in UTC."""
+    return clock().at(time.time())
+
+
+def real_seconds(seconds: float) -> timedelta:
+    """How much this clock moves on while `seconds` of real time pass: for time-outs of things that take real time."""
+    return timedelta(seconds=seconds * max(clock().speed, 1.0))

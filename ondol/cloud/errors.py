@@ -1,0 +1,58 @@
+"""What can go wrong in AWS, named by the next move.
+
+CloudError
+├── Gone          nothing is there: carry on without it
+├── AlreadyThere  look it up by its tag and adopt it
+├── NotYet        the state is in the way: look, and ask again soon
+├── Throttled     slow down, ask again
+├── Unreachable   no answer, a 5xx, or credentials out of order: ask again; administrators are told
+├── Spent         this client token belongs to a dead or different launch: a new attempt needs a new token
+├── NoCapacity    AWS has none left: tell the owner, try later
+├── Quota         the account's limit: tell the owner, an administrator raises it
+└── Refused       permission or configuration: an administrator mends it
+"""
+
+
+class CloudError(Exception):
+    """An AWS call that did not do what was asked. `code` is AWS's error code; the text is for the log only."""
+
+    def __init__(self, code: str, text: str = "") -> None:
+        super().__init__(f"{code}: {text}" if text else code)
+        self.code = code
+        self.text = text
+
+
+class Gone(CloudError):
+    """Nothing is there: carry on without it."""
+
+
+class AlreadyThere(CloudError):
+    """The name is taken: look it up by tag, adopt it if it is ours."""
+
+
+class NotYet(CloudError):
+    """Its state is in the way (starting, stopping, still attached): look, and ask again soon."""
+
+
+class Throttled(CloudError):
+    """Slow down, ask again."""
+
+
+class Unreachable(CloudError):
+    """No answer, a 5xx, or credentials out of order. It may have taken effect; ask again."""
+
+
+class Spent(CloudError):
+    """The client token belongs to a terminated or a different launch: start a new attempt with a new token."""
+
+
+class NoCapacity(CloudError):
+    """AWS has none left in this zone: tell the owner, try later."""
+
+
+class Quota(CloudError):
+    """The account's limit is reached: tell the owner, an administrator raises it."""
+
+
+class Refused(CloudError):
+    """Permission or configuration: asking again will not help until an administrator mends it."""

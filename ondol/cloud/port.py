@@ -1,0 +1,190 @@
+"""What Ondol asks of a cloud. The docstrings are the contract; `tests/cloud` holds every implementation to them.
+
+All of it is blocking and may raise any `ondol.cloud.errors.CloudError`; `Throttled` and `Unreachable` everywhere, also
+after the call has taken effect. Everything created carries the caller's tags, and `Tag.MANAGED_BY`, `Tag.PROJECT` and
+`Tag.DEPLOYMENT` besides; nothing without this deployment's tag is ever returned or changed.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+
+class ServerState(StrEnum):
+    """EC2's instance states, in EC2's words."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    SHUTTING_DOWN = "shutting-down"
+    TERMINATED = "terminated"
+
+    @property
+    def is_live(self) -> bool:
+        """It exists and may cost money."""
+        return self not in {ServerState.SHUTTING_DOWN, ServerState.TERMINATED}
+
+
+class Tag(StrEnum):
+    """Tag keys on everything we make."""
+
+    NAME = "Name"
+    PROJECT = "Project"
+    USER_ID = "UserId"
+    MANAGED_BY = "ManagedBy"
+    DEPLOYMENT = "OndolDeployment"
+    ROW = "OndolId"
+
+
+MANAGED_BY = "ondol"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """An EC2 instance as DescribeInstances shows it."""
+
+    instance_id: str
+    state: ServerState
+    row: str
+    """Our row's id, from the tag `OndolId`."""
+    client_token: str
+    instance_type: str = ""
+    image_id: str = ""
+    key_name: str = ""
+    public_ip: str | None = None
+    private_ip: str | None = None
+    launched_at: datetime | None = None
+    """EC2's LaunchTime: the *last* start, not the creation."""
+    reason_code: str = ""
+    """StateReason.Code, such as `Client.UserInitiatedShutdown` or `Server.InsufficientInstanceCapacity`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A machine image and the name of its root device: another name would add a second disk."""
+
+    image_id: str
+    root_device: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """A key pair just made. The private key is told only once, in PEM (PKCS#1)."""
+
+    name: str
+    fingerprint: str
+    """SHA-1 of the private key in DER, as EC2 shows it for RSA keys of its own making."""
+    private_key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchSpec:
+    """All that RunInstances is told. Equal specs under one token give one instance."""
+
+    name: str
+    image: Image
+    instance_type: str
+    volume_gb: int
+    group_id: str
+    key_name: str
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class IdleRule:
+    """Idle: average CPU below `cpu_percent` in every 5-minute period of `minutes` (a multiple of 5)."""
+
+    minutes: int = 30
+    cpu_percent: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """An idle alarm as DescribeAlarms shows it."""
+
+    name: str
+    instance_id: str
+    state: str
+    """OK, ALARM or INSUFFICIENT_DATA."""
+    rule: IdleRule
+    warm_up_minutes: int
+    is_sound: bool
+    """It watches CPUUtilization of that instance, its actions are on and stop it."""
+    configured_at: datetime | None = None
+
+
+class Cloud(Protocol):
+    """One region of one account, one VPC, one subnet, one deployment of Ondol."""
+
+    # --- looking -----------------------------------------------------------------------------------------------
+    def servers(self, rows: Collection[str] | None = None) -> list[Server]:
+        """All our servers, or those of `rows`, in as few paginated calls as the API allows.
+
+        Terminated ones stay visible for about an hour. One just launched may be missing for some seconds.
+        """
+
+    def checks_passed(self, instance_ids: Collection[str]) -> set[str]:
+        """Those of `instance_ids` whose system and instance status checks are both `ok`. Unknown ids are left out."""
+
+    # --- network -----------------------------------------------------------------------------------------------
+    def create_group(self, name: str, tags: Mapping[str, str]) -> str:
+        """A security group of that name in the VPC, without rules; returns its id. AlreadyThere: the name is taken."""
+
+    def groups(self, row: str) -> list[str]:
+        """Ids of our security groups that carry this row's tag."""
+
+    def open_ssh(self, group_id: str, cidrs: Collection[str]) -> None:
+        """Let these IPv4 ranges reach port 22. Twice is once. Gone or NotYet: the group is not (yet) there."""
+
+    def delete_group(self, group_id: str) -> None:
+        """Remove it; absent is fine. NotYet while an interface still uses it, until its server is terminated."""
+
+    # --- key ---------------------------------------------------------------------------------------------------
+    def create_key(self, name: str, tags: Mapping[str, str]) -> KeyPair:
+        """An RSA key pair. AlreadyThere: the name is taken; its private key cannot be had again."""
+
+    def keys(self, row: str) -> list[str]:
+        """Names of our key pairs that carry this row's tag."""
+
+    def delete_key(self, name: str) -> None:
+        """Remove it; absent is fine. What was launched with it still admits it."""
+
+    # --- server ------------------------------------------------------------------------------------------------
+    def newest_image(self) -> Image:
+        """The fixed image of the settings, else Canonical's newest Ubuntu 24.04 LTS for x86-64."""
+
+    def launch(self, spec: LaunchSpec, client_token: str) -> Server:
+        """Launch one server, or return the one that this token has launched.
+
+        Spent: the token's server was terminated or launched otherwise. Its public address is not known yet.
+        NotYet: a group or key just made is not visible yet.
+        """
+
+    def start(self, instance_id: str) -> ServerState:
+        """Ask for a start; returns the state after asking. Running already is fine. NotYet while it is stopping."""
+
+    def stop(self, instance_id: str) -> ServerState:
+        """Ask for a stop; returns the state after asking. Stopped already is fine. NotYet while it is pending."""
+
+    def terminate(self, instance_id: str) -> ServerState:
+        """Ask for its end, with volume and interface; terminated already is fine. Gone: nothing is left."""
+
+    # --- auto-stop ---------------------------------------------------------------------------------------------
+    def arm(self, name: str, instance_id: str, rule: IdleRule, warm_up_minutes: int, tags: Mapping[str, str]) -> None:
+        """Put the idle alarm anew: delete, then create with a warm-up (1 to 2,880 minutes).
+
+        Anew, because CloudWatch acts only on a transition and judges old datapoints too: an alarm left in place over a
+        stop and start may stop a fresh machine at once, or never again.
+        """
+
+    def alarms(self, names: Collection[str] | None = None) -> list[Alarm]:
+        """Those of these alarms that exist, or all of this deployment's."""
+
+    def delete_alarm(self, name: str) -> None:
+        """Remove it; absent is fine."""
+
+    def stopped_by_alarm(self, name: str, since: datetime) -> datetime | None:
+        """When this alarm last carried out its stop action, if that was after `since`; from DescribeAlarmHistory."""

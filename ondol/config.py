@@ -1,0 +1,239 @@
+"""Every setting, read from the environment (or a `.env` file) and checked at start.
+
+A wrong value ends the process with a sentence that names the variable; nothing is guessed. `docs/settings.md` lists
+them all, and a test holds the two together.
+"""
+
+import base64
+import ipaddress
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+from urllib.parse import urlsplit
+
+from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class ConfigError(Exception):
+    """The environment cannot be used; the text says which variable, what is wrong and what to write instead."""
+
+
+def _env(name: str, default: Any = ..., **constraints: Any) -> Any:
+    return Field(default, validation_alias=AliasChoices(name), **constraints)
+
+
+class Config(BaseSettings):
+    """Settings of all parts. Secrets have no default: `ondol up` makes and keeps them under `ONDOL_HOME`."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", case_sensitive=True, env_ignore_empty=True)
+
+    home: Path = _env("ONDOL_HOME", Path("~/.ondol"), description="Folder for everything Ondol keeps on this host.")
+    cloud: Literal["local", "aws"] | None = _env(
+        "ONDOL_CLOUD", None, description="`local`: the trial cloud; `aws`: Amazon. Unset: `aws` once AWS_VPC_ID is set."
+    )
+    database_url: str = _env(
+        "DATABASE_URL", "", description="postgresql://USER:PASSWORD@HOST:PORT/NAME. Unset: `ondol up` runs its own."
+    )
+    secret_key: str = _env("ONDOL_SECRET_KEY", "", description="Signs sessions and links; at least 32 characters.")
+    vault_keys: Annotated[tuple[str, ...], NoDecode] = _env(
+        "ONDOL_VAULT_KEYS",
+        (),
+        description="Keys that seal private SSH keys, each 32 bytes in base64url, comma-separated. "
+        "The first seals; all of them open.",
+    )
+
+    host: str = _env("ONDOL_HOST", "127.0.0.1", description="Address the web part listens on.")
+    port: int = _env("ONDOL_PORT", 8000, ge=1, le=65535, description="Port the web part listens on.")
+    url: str = _env(
+        "ONDOL_URL", "", description="Address people type, such as https://ondol.example.org. Default http://HOST:PORT."
+    )
+    behind_proxy: bool = _env(
+        "ONDOL_BEHIND_PROXY", False, description="`true` behind a proxy that sets X-Forwarded-For and -Proto itself."
+    )
+    language: Literal["ko", "en"] = _env("ONDOL_LANGUAGE", "ko", description="Language before a person has chosen one.")
+    time_zone: str = _env("ONDOL_TIME_ZONE", "Asia/Seoul", description="Zone in which times are shown.")
+    log_format: Literal["text", "json"] = _env("ONDOL_LOG_FORMAT", "text", description="Form of log lines.")
+
+    email_url: str = _env(
+        "ONDOL_EMAIL_URL",
+        "",
+        description="smtp://USER:PASSWORD@HOST:587 (STARTTLS), smtps://…:465, or file:///FOLDER. "
+        "Default: files under ONDOL_HOME/mail.",
+    )
+    email_from: str = _env("ONDOL_EMAIL_FROM", "Ondol <ondol@localhost>", description="Sender of e-mails.")
+    email_verification: Literal["none", "optional", "mandatory"] = _env(
+        "ONDOL_EMAIL_VERIFICATION", "none", description="Whether people must prove their e-mail address at sign-up."
+    )
+    social_providers: Annotated[tuple[str, ...], NoDecode] = _env(
+        "ONDOL_SOCIAL_PROVIDERS",
+        (),
+        description="Of google, kakao, naver, oidc; comma-separated. "
+        "Each needs ONDOL_NAME_CLIENT_ID and ONDOL_NAME_CLIENT_SECRET.",
+    )
+    google_client_id: str = _env("ONDOL_GOOGLE_CLIENT_ID", "", description="OAuth client of Google.")
+    google_client_secret: str = _env("ONDOL_GOOGLE_CLIENT_SECRET", "", description="Its secret.")
+    kakao_client_id: str = _env("ONDOL_KAKAO_CLIENT_ID", "", description="OAuth client of Kakao.")
+    kakao_client_secret: str = _env("ONDOL_KAKAO_CLIENT_SECRET", "", description="Its secret.")
+    naver_client_id: str = _env("ONDOL_NAVER_CLIENT_ID", "", description="OAuth client of Naver.")
+    naver_client_secret: str = _env("ONDOL_NAVER_CLIENT_SECRET", "", description="Its secret.")
+    oidc_client_id: str = _env("ONDOL_OIDC_CLIENT_ID", "", description="OpenID Connect client.")
+    oidc_client_secret: str = _env("ONDOL_OIDC_CLIENT_SECRET", "", description="Its secret.")
+    oidc_issuer: str = _env("ONDOL_OIDC_ISSUER", "", description="Address of the OpenID Connect issuer.")
+    oidc_name: str = _env("ONDOL_OIDC_NAME", "OpenID", description="What its button says.")
+
+    region: str = _env("AWS_REGION", "ap-northeast-2", pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", description="AWS Region.")
+    vpc_id: str = _env("AWS_VPC_ID", "", pattern=r"^(vpc-[0-9a-f]{8,17})?$", description="VPC of the machines.")
+    subnet_id: str = _env(
+        "AWS_SUBNET_ID", "", pattern=r"^(subnet-[0-9a-f]{8,17})?$", description="Public subnet of the machines."
+    )
+    endpoint_url: str = _env("AWS_ENDPOINT_URL", "", description="Another endpoint than Amazon's, such as a trial.")
+    instance_type: str = _env(
+        "ONDOL_INSTANCE_TYPE", "t3.small", pattern=r"^[a-z0-9-]+\.[a-z0-9]+$", description="Type of a new machine."
+    )
+    volume_gb: int = _env("ONDOL_VOLUME_GB", 30, ge=8, le=16384, description="Root volume of a new machine, GiB.")
+    image_id: str = _env(
+        "ONDOL_IMAGE_ID",
+        "",
+        pattern=r"^(ami-[0-9a-f]{8,17})?$",
+        description="A fixed image instead of the newest Ubuntu 24.04.",
+    )
+    ssh_cidrs: Annotated[tuple[str, ...], NoDecode] = _env(
+        "ONDOL_SSH_CIDRS", ("0.0.0.0/0",), description="IPv4 ranges that may reach port 22, comma-separated."
+    )
+    ssh_port: int = _env("ONDOL_SSH_PORT", 22, ge=1, le=65535, description="Port shown to people and asked for SSH.")
+    project: str = _env("ONDOL_PROJECT", "ondol", pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="The tag `Project`.")
+    idle_minutes: int = _env(
+        "ONDOL_IDLE_MINUTES", 30, ge=15, le=720, multiple_of=5, description="Auto-stop after this many idle minutes."
+    )
+    idle_cpu_percent: float = _env(
+        "ONDOL_IDLE_CPU_PERCENT", 5.0, gt=0, lt=100, description="CPU below this counts as idle, per cent."
+    )
+    clock: str = _env("ONDOL_CLOCK", "", description="REAL,VIRTUAL,SPEED: the trial's clock. Never set it for Amazon.")
+
+    @field_validator("vault_keys", "ssh_cidrs", "social_providers", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("secret_key")
+    @classmethod
+    def _long_enough(cls, value: str) -> str:
+        if value and len(value) < 32:
+            raise ValueError("use at least 32 random characters")
+        return value
+
+    @field_validator("vault_keys")
+    @classmethod
+    def _are_keys(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for key in value:
+            try:
+                raw = base64.urlsafe_b64decode(key)
+            except ValueError:
+                raw = b""
+            if len(raw) != 32:
+                raise ValueError("each key is 32 random bytes in base64url (44 characters)")
+        return value
+
+    @field_validator("ssh_cidrs")
+    @classmethod
+    def _are_ranges(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(str(ipaddress.IPv4Network(part)) for part in value)
+        except ValueError as error:
+            raise ValueError(f"use IPv4 ranges such as 203.0.113.0/24 ({error})") from None
+
+    @field_validator("social_providers")
+    @classmethod
+    def _are_providers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := set(value) - {"google", "kakao", "naver", "oidc"}:
+            raise ValueError(f"unknown: {', '.join(sorted(unknown))}; use google, kakao, naver, oidc")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgresql(cls, value: str) -> str:
+        if value and urlsplit(value).scheme not in {"postgresql", "postgres"}:
+            raise ValueError("only PostgreSQL: postgresql://USER:PASSWORD@HOST:PORT/NAME")
+        return value
+
+    @field_validator("url", "endpoint_url", "oidc_issuer")
+    @classmethod
+    def _is_http(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
+            raise ValueError("write it whole, such as https://ondol.example.org")
+        return value.rstrip("/")
+
+    @field_validator("email_url")
+    @classmethod
+    def _is_email_url(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and not (
+            (parts.scheme in {"smtp", "smtps"} and parts.hostname) or (parts.scheme == "file" and parts.path)
+        ):
+            raise ValueError("use smtp://USER:PASSWORD@HOST:587, smtps://… or file:///FOLDER")
+        return value
+
+    @field_validator("clock")
+    @classmethod
+    def _is_clock(cls, value: str) -> str:
+        if value:
+            try:
+                _, _, speed = (float(part) for part in value.split(","))
+            except ValueError:
+                raise ValueError("use three numbers: REAL,VIRTUAL,SPEED") from None
+            if not speed > 0:
+                raise ValueError("the speed is above 0")
+        return value
+
+    @model_validator(mode="after")
+    def _together(self) -> "Config":
+        if self.cloud is None:
+            self.cloud = "aws" if self.vpc_id else "local"
+        for provider in self.social_providers:
+            for part in ("client_id", "client_secret"):
+                if not getattr(self, f"{provider}_{part}"):
+                    raise ValueError(f"ONDOL_{provider.upper()}_{part.upper()}: needed by ONDOL_SOCIAL_PROVIDERS")
+        if "oidc" in self.social_providers and not self.oidc_issuer:
+            raise ValueError("ONDOL_OIDC_ISSUER: needed by ONDOL_SOCIAL_PROVIDERS")
+        if not self.url:
+            self.url = f"http://{self.host}:{self.port}"
+        return self
+
+    def require(self, *names: str) -> None:
+        """End with a sentence if a setting that this part cannot do without is missing."""
+        for name in names:
+            if not getattr(self, name):
+                raise ConfigError(f"{variable(name)} is not set: {type(self).model_fields[name].description}")
+
+
+def variable(field: str) -> str:
+    """The environment variable behind a field."""
+    return str(cast(AliasChoices, Config.model_fields[field].validation_alias).choices[0])
+
+
+@cache
+def config() -> Config:
+    """The settings of this process; raises ConfigError with one sentence per mistake."""
+    try:
+        return Config()
+    except ValidationError as error:
+        raise ConfigError("\n".join(_sentence(dict(mistake)) for mistake in error.errors())) from None
+
+
+_SECRET = ("SECRET", "KEY", "PASSWORD", "DATABASE_URL", "EMAIL_URL")
+
+
+def _sentence(mistake: dict[str, Any]) -> str:
+    reason = str(mistake["msg"]).removeprefix("Value error, ")
+    if not mistake["loc"]:
+        return f"{reason}."
+    name = str(mistake["loc"][0])
+    shown = "" if any(word in name for word in _SECRET) else f"={mistake['input']}"
+    return f"{name}{shown}: {reason[0].lower()}{reason[1:]}."

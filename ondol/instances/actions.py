@@ -1,0 +1,211 @@
+"""What people may ask of their machine. Each writes a wish and enqueues a job in one transaction; none reaches AWS."""
+
+import re
+from dataclasses import dataclass
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+from procrastinate import exceptions as procrastinate_errors
+from procrastinate.contrib.django import app
+
+from ondol import clock
+from ondol.accounts.models import User
+from ondol.config import config
+from ondol.instances import ppk, vault
+from ondol.instances.lifecycle import Reason, Status
+from ondol.instances.models import Instance, SshKey, StatusChange, move
+
+RECONCILE = "ondol.instances.reconcile"
+
+
+class ActionError(Exception):
+    """A wish that cannot be met now: `code` for programs, message and hint as sentences in the person's language."""
+
+    def __init__(self, code: str, message: str, hint: str = "", status: int = 409) -> None:
+        super().__init__(message)
+        self.code, self.message, self.hint, self.status = code, message, hint, status
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFile:
+    """A private key as a file: an ASCII name, `\\n` line ends, a final newline, no byte-order mark."""
+
+    name: str
+    text: str
+
+
+def current(user: User) -> Instance | None:
+    """The person's machine, if there is one; ended ones are history."""
+    return Instance.objects.filter(owner=user).exclude(status=Status.TERMINATED.value).first()
+
+
+def create(user: User) -> Instance:
+    """Ask for a machine. Asking again while it is made returns the same one; after a failure it is a new attempt."""
+    _require_approved(user)
+    with transaction.atomic():
+        instance = _mine_for_update(user)
+        if instance is None:
+            instance = _insert(user)
+        elif instance.status == Status.FAILED.value:
+            move(
+                instance, Status.PENDING, Reason.PERSON, by=user,
+                client_token=None, instance_id=None, seen_view="unseen", seen_since=None, seen_at=None,
+                public_ip=None, private_ip=None, launched_at=None, armed_at=None, ready_at=None,
+                tries=0, next_at=None, error_code="", error_ref="",
+            )  # fmt: skip
+        elif instance.status != Status.PENDING.value:
+            raise ActionError(
+                "already_there", _("You have a machine already."), _("Each person has one. Start it instead.")
+            )
+        kick(instance)
+    return instance
+
+
+def start(user: User) -> Instance:
+    """Ask for a start. Running or starting already is fine."""
+    _require_approved(user)
+    with transaction.atomic():
+        instance = _existing(user)
+        match Status(instance.status):
+            case Status.STOPPED:
+                move(instance, Status.STARTING, Reason.PERSON, by=user)
+            case Status.RUNNING | Status.STARTING | Status.PENDING:
+                pass
+            case Status.STOPPING:
+                raise ActionError(
+                    "stopping", _("Your machine is just stopping."), _("You can start it as soon as it has stopped.")
+                )
+            case Status.FAILED:
+                raise ActionError(
+                    "failed", _("Your machine could not be made, so there is nothing to start."), _("Try again.")
+                )
+            case _:
+                raise _ending()
+        kick(instance)
+    return instance
+
+
+def stop(user: User, *, by: User | None = None) -> Instance:
+    """Ask for a stop; by an administrator for somebody else. Stopped or stopping already is fine."""
+    actor = by or user
+    if actor == user:
+        _require_approved(user)
+    else:
+        _require_admin(actor)
+    with transaction.atomic():
+        instance = _existing(user)
+        match Status(instance.status):
+            case Status.RUNNING:
+                reason = Reason.PERSON if actor == user else Reason.ADMIN
+                move(instance, Status.STOPPING, reason, by=actor)
+            case Status.STOPPED | Status.STOPPING:
+                pass
+            case Status.PENDING | Status.STARTING:
+                raise ActionError(
+                    "starting", _("The machine is just starting."), _("You can stop it as soon as it runs.")
+                )
+            case Status.FAILED:
+                raise ActionError("failed", _("The machine could not be made, so there is nothing to stop."))
+            case _:
+                raise _ending()
+        kick(instance)
+    return instance
+
+
+def terminate(user: User, *, by: User) -> Instance:
+    """End a person's machine with all its data; administrators only. Ending already is fine."""
+    _require_admin(by)
+    with transaction.atomic():
+        instance = _existing(user)
+        if instance.status != Status.TERMINATING.value:
+            move(instance, Status.TERMINATING, Reason.ADMIN, by=by)
+        kick(instance)
+    return instance
+
+
+def take_key(user: User, form: str = "pem") -> KeyFile:
+    """The private key of one's own machine, as `pem` (OpenSSH) or `ppk` (PuTTY)."""
+    _require_approved(user)
+    key = (
+        SshKey.objects.select_related("instance")
+        .filter(instance__owner=user)
+        .exclude(instance__status__in=[Status.TERMINATED.value, Status.TERMINATING.value])
+        .first()
+    )
+    if key is None:
+        raise ActionError("no_key", _("There is no key yet."), _("It is made together with the machine."), 404)
+    try:
+        pem = vault.open_sealed(str(key.instance_id), bytes(key.sealed_private_key))
+    except vault.VaultError:
+        raise ActionError(
+            "sealed",
+            _("Your key is kept, but cannot be opened at the moment."),
+            _("Tell an administrator: a key in ONDOL_VAULT_KEYS is missing."),
+            503,
+        ) from None
+    name = f"ondol-{ascii_name(user)}"
+    if form == "ppk":
+        return KeyFile(f"{name}.ppk", ppk.from_pem(pem, comment=name))
+    return KeyFile(f"{name}.pem", pem.replace("\r\n", "\n").rstrip("\n") + "\n")
+
+
+def ascii_name(user: User) -> str:
+    """A short ASCII name for files and tags, from the e-mail address."""
+    return re.sub(r"[^a-z0-9]+", "-", user.email.partition("@")[0].lower()).strip("-")[:40] or "machine"
+
+
+def tell_address(instance: Instance) -> bool:
+    """Whether the owner is to be told that the address has changed; true only once."""
+    return bool(Instance.objects.filter(pk=instance.pk, address_changed=True).update(address_changed=False))
+
+
+def kick(instance: Instance) -> None:
+    """Enqueue a look at this machine, in the caller's transaction; one that waits already will do."""
+    lock = f"instance:{instance.pk}"
+    try:
+        with transaction.atomic():  # a savepoint: the refusal must not undo the caller's change
+            app.configure_task(RECONCILE, lock=lock, queueing_lock=lock, queue="instances").defer(row=str(instance.pk))
+    except procrastinate_errors.AlreadyEnqueued:
+        pass
+
+
+def _insert(user: User) -> Instance:
+    settings = config()
+    try:
+        with transaction.atomic():
+            instance = Instance.objects.create(
+                owner=user, instance_type=settings.instance_type, volume_gb=settings.volume_gb
+            )
+    except IntegrityError:  # another click was first
+        return _existing(user)
+    StatusChange.objects.create(
+        instance=instance, new=Status.PENDING.value, reason=Reason.PERSON.value, by=user, at=clock.now()
+    )
+    return instance
+
+
+def _mine_for_update(user: User) -> Instance | None:
+    return Instance.objects.select_for_update().filter(owner=user).exclude(status=Status.TERMINATED.value).first()
+
+
+def _existing(user: User) -> Instance:
+    instance = _mine_for_update(user)
+    if instance is None:
+        raise ActionError("no_machine", _("There is no machine."), "", 404)
+    return instance
+
+
+def _require_approved(user: User) -> None:
+    if not User.objects.get(pk=user.pk).is_approved:
+        raise ActionError("not_approved", _("An administrator has to approve you first."), "", 403)
+
+
+def _require_admin(user: User) -> None:
+    if not User.objects.get(pk=user.pk).is_admin:
+        raise ActionError("not_admin", _("Only an administrator can do this."), "", 403)
+
+
+def _ending() -> ActionError:
+    return ActionError(
+        "terminating", _("An administrator is ending this machine."), _("Afterwards a new one can be made.")
+    )

@@ -1,0 +1,271 @@
+"""THE state machine: what a machine's row should do next, given what AWS shows. Standard library only, no I/O.
+
+Changing states carry the wish (PENDING, STARTING: run; STOPPING: rest; TERMINATING, FAILED: nothing left). Settled
+states adopt reality: the alarm stops machines behind our back, so "desired = running" would restart what AWS has just
+stopped.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """Where a machine's row stands."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    STOPPING = "STOPPING"
+    STOPPED = "STOPPED"
+    STARTING = "STARTING"
+    TERMINATING = "TERMINATING"
+    TERMINATED = "TERMINATED"
+    FAILED = "FAILED"
+
+
+CHANGING = frozenset({Status.PENDING, Status.STARTING, Status.STOPPING, Status.TERMINATING})
+"""Looked at every few seconds; pages poll."""
+
+MOVES: dict[Status, frozenset[Status]] = {
+    Status.PENDING: frozenset({Status.RUNNING, Status.STOPPED, Status.FAILED, Status.TERMINATING}),
+    Status.STARTING: frozenset({Status.RUNNING, Status.STOPPED, Status.TERMINATING}),
+    Status.RUNNING: frozenset({Status.STOPPING, Status.STOPPED, Status.TERMINATING}),
+    Status.STOPPING: frozenset({Status.STOPPED, Status.RUNNING, Status.TERMINATING}),
+    Status.STOPPED: frozenset({Status.STARTING, Status.RUNNING, Status.TERMINATING}),
+    Status.FAILED: frozenset({Status.PENDING, Status.TERMINATING}),
+    Status.TERMINATING: frozenset({Status.TERMINATED}),
+    Status.TERMINATED: frozenset(),
+}
+"""Every move there is; `models.move` refuses any other."""
+
+
+class Reason(StrEnum):
+    """Why a status was entered."""
+
+    PERSON = "PERSON"  # its owner asked
+    ADMIN = "ADMIN"  # an administrator asked
+    IDLE = "IDLE"  # the alarm stopped it
+    INSIDE = "INSIDE"  # shut down from inside (sudo poweroff)
+    OUTSIDE = "OUTSIDE"  # somebody else, such as in the AWS console
+    DONE = "DONE"  # what was wished has happened
+    UNREACHABLE = "UNREACHABLE"  # running, but SSH does not answer yet
+    TOO_LATE = "TOO_LATE"  # AWS did not get there in time
+    LAUNCH_FAILED = "LAUNCH_FAILED"  # AWS ended the machine while it was made
+    STOP_FAILED = "STOP_FAILED"
+    NO_CAPACITY = "NO_CAPACITY"
+    QUOTA = "QUOTA"
+    REFUSED = "REFUSED"
+    UNKNOWN = "UNKNOWN"  # stopped; AWS's history must say why: ask before moving
+
+
+class Act(StrEnum):
+    """What to do in AWS. Each may be done twice."""
+
+    WAIT = "WAIT"
+    LAUNCH = "LAUNCH"  # group, key, image, server
+    ARM = "ARM"  # the idle alarm, anew
+    PROBE = "PROBE"  # does SSH answer?
+    START = "START"
+    STOP = "STOP"
+    TERMINATE = "TERMINATE"
+    CLEAN = "CLEAN"  # group, key pair, alarm
+
+
+class View(StrEnum):
+    """What the last look showed: EC2's states, and two ways of showing nothing."""
+
+    UNSEEN = "unseen"  # nobody has looked since the last act
+    ABSENT = "absent"  # looked, not there
+    PENDING = "pending"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    SHUTTING_DOWN = "shutting-down"
+    TERMINATED = "terminated"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A machine as last seen, and how far we have got with it."""
+
+    view: View = View.UNSEEN
+    since: datetime | None = None
+    """Since when every look has shown this view."""
+    at: datetime | None = None
+    """When it was last looked at."""
+    asked: bool = False
+    """A launch may have been asked for: its client token is stored."""
+    armed: bool = False
+    """The alarm was put for this run."""
+    ready: bool = False
+    """SSH has answered in this run."""
+    clean: bool = False
+    """Group, key pair and alarm are gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long AWS may take, on the machines' clock."""
+
+    change: timedelta = timedelta(minutes=10)
+    """For a start, a stop, a launch. EC2 needs about a minute."""
+    ready: timedelta = timedelta(minutes=4)
+    """From running to SSH answering."""
+    absent: timedelta = timedelta(minutes=2)
+    """DescribeInstances may lag behind RunInstances; missing for longer than this is gone."""
+
+
+PATIENCE = Patience()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Either a move to another status, or an act, or neither (wait)."""
+
+    act: Act = Act.WAIT
+    to: Status | None = None
+    reason: Reason = Reason.DONE
+
+    @property
+    def is_wait(self) -> bool:
+        return self.to is None and self.act is Act.WAIT
+
+
+WAIT = Decision()
+
+
+def decide(
+    status: Status, reason: Reason, seen: Seen, since: datetime, now: datetime, patience: Patience = PATIENCE
+) -> Decision:
+    """The next thing to do for a machine that has been in `status` for `reason` since `since`."""
+    match status:
+        case Status.PENDING:
+            return _pending(seen, since, now, patience)
+        case Status.STARTING:
+            return _starting(seen, since, now, patience)
+        case Status.RUNNING:
+            return _running(seen, now, patience)
+        case Status.STOPPING:
+            return _stopping(reason, seen, since, now, patience)
+        case Status.STOPPED:
+            return _stopped(seen, now, patience)
+        case Status.TERMINATING:
+            rest = _nothing_left(seen, now, patience)
+            return Decision(to=Status.TERMINATED) if rest is None else rest
+        case Status.FAILED | Status.TERMINATED:
+            # Also a launch that AWS shows only after we gave it up.
+            return _nothing_left(seen, now, patience) or WAIT
+
+
+def _pending(seen: Seen, since: datetime, now: datetime, patience: Patience) -> Decision:
+    late = now - since > patience.change
+    match seen.view:
+        case View.UNSEEN | View.ABSENT:
+            # The same token again gives the same machine, so asking again is safe.
+            return Decision(to=Status.FAILED, reason=Reason.TOO_LATE) if late else Decision(Act.LAUNCH)
+        case View.SHUTTING_DOWN | View.TERMINATED:
+            return Decision(to=Status.FAILED, reason=Reason.LAUNCH_FAILED)
+        case View.STOPPED:
+            return Decision(to=Status.STOPPED, reason=Reason.UNKNOWN)
+        case View.PENDING if late:
+            return Decision(to=Status.FAILED, reason=Reason.TOO_LATE)
+    return _towards_running(seen, now, patience)
+
+
+def _starting(seen: Seen, since: datetime, now: datetime, patience: Patience) -> Decision:
+    late = now - since > patience.change
+    match seen.view:
+        case View.UNSEEN:
+            return WAIT
+        case View.ABSENT:
+            return _gone_if_long(seen, now, patience)
+        case View.SHUTTING_DOWN | View.TERMINATED:
+            return Decision(to=Status.TERMINATING, reason=Reason.OUTSIDE)
+        case View.STOPPED:
+            if late:
+                return Decision(to=Status.STOPPED, reason=Reason.TOO_LATE)
+            # Armed first: should we die after StartInstances, the machine still stops by itself.
+            return Decision(Act.START) if seen.armed else Decision(Act.ARM)
+    return _towards_running(seen, now, patience)
+
+
+def _towards_running(seen: Seen, now: datetime, patience: Patience) -> Decision:
+    if seen.view is View.STOPPING:
+        return WAIT
+    if not seen.armed:
+        return Decision(Act.ARM)
+    if seen.view is View.PENDING:
+        return WAIT
+    if seen.ready:
+        return Decision(to=Status.RUNNING)
+    if seen.since is not None and now - seen.since > patience.ready:
+        return Decision(to=Status.RUNNING, reason=Reason.UNREACHABLE)
+    return Decision(Act.PROBE)
+
+
+def _running(seen: Seen, now: datetime, patience: Patience) -> Decision:
+    match seen.view:
+        case View.PENDING | View.RUNNING:
+            return WAIT if seen.armed else Decision(Act.ARM)
+        case View.STOPPING:
+            return Decision(to=Status.STOPPING, reason=Reason.UNKNOWN)
+        case View.STOPPED:
+            return Decision(to=Status.STOPPED, reason=Reason.UNKNOWN)
+        case View.SHUTTING_DOWN | View.TERMINATED:
+            return Decision(to=Status.TERMINATING, reason=Reason.OUTSIDE)
+        case View.ABSENT:
+            return _gone_if_long(seen, now, patience)
+        case View.UNSEEN:
+            return WAIT
+
+
+def _stopping(reason: Reason, seen: Seen, since: datetime, now: datetime, patience: Patience) -> Decision:
+    match seen.view:
+        case View.STOPPED:
+            return Decision(to=Status.STOPPED, reason=reason)
+        case View.RUNNING if reason not in {Reason.PERSON, Reason.ADMIN}:
+            # We did not ask for this stop, and somebody has started it again: not ours to stop once more.
+            return Decision(to=Status.RUNNING, reason=Reason.OUTSIDE)
+        case View.RUNNING:
+            late = now - since > patience.change
+            return Decision(to=Status.RUNNING, reason=Reason.STOP_FAILED) if late else Decision(Act.STOP)
+        case View.SHUTTING_DOWN | View.TERMINATED:
+            return Decision(to=Status.TERMINATING, reason=Reason.OUTSIDE)
+        case View.ABSENT:
+            return _gone_if_long(seen, now, patience)
+        case View.PENDING | View.STOPPING | View.UNSEEN:
+            return WAIT
+
+
+def _stopped(seen: Seen, now: datetime, patience: Patience) -> Decision:
+    match seen.view:
+        case View.RUNNING:
+            return Decision(to=Status.RUNNING, reason=Reason.OUTSIDE)
+        case View.SHUTTING_DOWN | View.TERMINATED:
+            return Decision(to=Status.TERMINATING, reason=Reason.OUTSIDE)
+        case View.ABSENT:
+            return _gone_if_long(seen, now, patience)
+        case View.STOPPED | View.STOPPING | View.PENDING | View.UNSEEN:
+            return WAIT
+
+
+def _gone_if_long(seen: Seen, now: datetime, patience: Patience) -> Decision:
+    if seen.since is not None and now - seen.since > patience.absent:
+        return Decision(to=Status.TERMINATING, reason=Reason.OUTSIDE)
+    return WAIT
+
+
+def _nothing_left(seen: Seen, now: datetime, patience: Patience) -> Decision | None:
+    """None once nothing is left."""
+    match seen.view:
+        case View.PENDING | View.RUNNING | View.STOPPING | View.STOPPED:
+            return Decision(Act.TERMINATE)
+        case View.SHUTTING_DOWN:
+            return WAIT
+        case View.UNSEEN if seen.asked:
+            return WAIT
+        case View.ABSENT if seen.asked and not seen.clean:
+            # A launch whose answer was lost may not show up yet; to clean now would leave it behind.
+            if seen.since is None or now - seen.since <= patience.absent:
+                return WAIT
+    return None if seen.clean else Decision(Act.CLEAN)

@@ -1,0 +1,212 @@
+"""A machine's row, its sealed key, and every change of its status. `move` alone writes a status."""
+
+import uuid
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from django.db import models, transaction
+from django.utils.translation import gettext_lazy as _
+
+from ondol import clock
+from ondol.accounts.models import User
+from ondol.instances.lifecycle import CHANGING, MOVES, Reason, Seen, Status, View
+
+
+class StatusChoices(models.TextChoices):
+    """`lifecycle.Status` in people's words."""
+
+    PENDING = Status.PENDING.value, _("Creating")
+    RUNNING = Status.RUNNING.value, _("Running")
+    STOPPING = Status.STOPPING.value, _("Stopping")
+    STOPPED = Status.STOPPED.value, _("Stopped")
+    STARTING = Status.STARTING.value, _("Starting")
+    TERMINATING = Status.TERMINATING.value, _("Ending")
+    TERMINATED = Status.TERMINATED.value, _("Ended")
+    FAILED = Status.FAILED.value, _("Failed")
+
+
+class Deployment(models.Model):
+    """This installation of Ondol, once: its id is on everything we make, so that two never touch each other's."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    only = models.BooleanField(default=True, unique=True, editable=False)
+
+
+@cache
+def deployment_id() -> str:
+    """The id in the tag `OndolDeployment`; made by the first migration, kept in every dump."""
+    return str(Deployment.objects.get().id)
+
+
+_CHANGING = models.Q(status__in=sorted(status.value for status in CHANGING))
+
+
+class Instance(models.Model):
+    """One person's machine, from the click to its end. A TERMINATED row stays as history, without its key."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="instances")
+
+    status = models.CharField(max_length=12, choices=StatusChoices.choices, default=Status.PENDING.value)
+    status_reason = models.CharField(max_length=16, default=Reason.PERSON.value)
+    status_since = models.DateTimeField(default=clock.now)
+
+    # What was asked for
+    instance_type = models.CharField(max_length=32)
+    volume_gb = models.PositiveIntegerField()
+    client_token = models.CharField(max_length=64, unique=True, null=True)  # noqa: DJ001  unique, and none yet
+    """Of this launch attempt; stored before RunInstances is asked for."""
+
+    # What is there
+    instance_id = models.CharField(max_length=32, unique=True, null=True)  # noqa: DJ001  unique, and none yet
+    ami_id = models.CharField(max_length=32, blank=True)
+    security_group_id = models.CharField(max_length=32, blank=True)
+    key_pair_name = models.CharField(max_length=255, blank=True)
+    alarm_name = models.CharField(max_length=255, blank=True)
+    public_ip = models.GenericIPAddressField(protocol="IPv4", null=True)
+    private_ip = models.GenericIPAddressField(protocol="IPv4", null=True)
+    address_changed = models.BooleanField(default=False)
+    """The public address is another than at the last run, and its owner has not been told."""
+    launched_at = models.DateTimeField(null=True)
+    """EC2's LaunchTime: the last start."""
+    stopped_at = models.DateTimeField(null=True)
+
+    # How far we have got in this run
+    armed_at = models.DateTimeField(null=True)
+    warm_up_minutes = models.PositiveIntegerField(default=0)
+    ready_at = models.DateTimeField(null=True)
+    is_clean = models.BooleanField(default=True)
+    """Nothing of group, key pair and alarm is in AWS."""
+
+    # The last look
+    seen_view = models.CharField(max_length=16, default=View.UNSEEN.value)
+    seen_since = models.DateTimeField(null=True)
+    seen_at = models.DateTimeField(null=True)
+    strays = models.JSONField(default=list)
+    """Other machines that carry this row's tag: of an attempt that was given up."""
+
+    # The last trouble. `next_at` and `tries` are on real time: a back-off.
+    tries = models.PositiveIntegerField(default=0)
+    next_at = models.DateTimeField(null=True)
+    error_code = models.CharField(max_length=80, blank=True)
+    error_ref = models.CharField(max_length=12, blank=True)
+
+    created_at = models.DateTimeField(default=clock.now)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["owner"], condition=~models.Q(status=Status.TERMINATED.value), name="one_machine_each"
+            ),
+            models.CheckConstraint(condition=models.Q(status__in=[s.value for s in Status]), name="known_status"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["status"],
+                condition=models.Q(status__in=sorted(s.value for s in CHANGING)),
+                name="changing_machines",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.instance_id or self.pk} ({self.status})"
+
+    @property
+    def key_name(self) -> str:
+        """The name of group, key pair and alarm in AWS: the same at every try, so that each is found again."""
+        return f"ondol-{self.pk}"
+
+    @property
+    def seen(self) -> Seen:
+        """What `lifecycle.decide` needs to know."""
+        return Seen(
+            view=View(self.seen_view),
+            since=self.seen_since,
+            at=self.seen_at,
+            asked=self.client_token is not None,
+            armed=self.armed_at is not None,
+            ready=self.ready_at is not None,
+            clean=self.is_clean,
+        )
+
+    def saw(self, view: View, at: datetime) -> None:
+        """Note what a look, or the answer to an act, has shown; `seen_since` stays while the view does."""
+        if self.seen_view != view.value or self.seen_since is None:
+            self.seen_view, self.seen_since = view.value, at
+        self.seen_at = at
+
+
+class SshKey(models.Model):
+    """The private key of a machine, sealed; deleted when the machine has ended."""
+
+    instance = models.OneToOneField(Instance, on_delete=models.CASCADE, related_name="ssh_key")
+    key_pair_name = models.CharField(max_length=255)
+    sealed_private_key = models.BinaryField()
+    fingerprint = models.CharField(max_length=100)
+    created_at = models.DateTimeField(default=clock.now)
+
+
+class StatusChange(models.Model):
+    """One change of status: old, new, why, who, when. Never changed, never deleted."""
+
+    instance = models.ForeignKey(Instance, on_delete=models.CASCADE, related_name="changes")
+    old = models.CharField(max_length=12, blank=True)
+    new = models.CharField(max_length=12)
+    reason = models.CharField(max_length=16)
+    detail = models.JSONField(default=dict)
+    by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["at", "id"]
+
+
+def move(
+    instance: Instance,
+    new: Status,
+    reason: Reason,
+    *,
+    by: User | None = None,
+    detail: dict[str, Any] | None = None,
+    **fields: Any,
+) -> bool:
+    """Change a status by compare-and-set, with its record and `fields`. False: somebody else was first.
+
+    The instance is what the caller has read; it is brought up to date. Raises ValueError for a move that is not in
+    `lifecycle.MOVES`.
+    """
+    old = Status(instance.status)
+    if new not in MOVES[old]:
+        raise ValueError(f"{old} does not become {new}")
+    at = clock.now()
+    changes = {"status": new.value, "status_reason": reason.value, "status_since": at, **_follow(new, at), **fields}
+    with transaction.atomic():
+        current = Instance.objects.filter(pk=instance.pk, status=old.value, status_since=instance.status_since)
+        if not current.update(**changes):
+            return False
+        StatusChange.objects.create(
+            instance=instance, old=old.value, new=new.value, reason=reason.value, detail=detail or {}, by=by, at=at
+        )
+        if new is Status.TERMINATED:
+            SshKey.objects.filter(instance=instance).delete()
+    for name, value in changes.items():
+        setattr(instance, name, value)
+    return True
+
+
+def _follow(new: Status, at: datetime) -> dict[str, Any]:
+    """What a status brings along."""
+    match new:
+        case Status.STARTING:
+            return {"armed_at": None, "ready_at": None, "tries": 0, "next_at": None, "error_code": "", "error_ref": ""}
+        case Status.STOPPED:
+            return {"stopped_at": at, "public_ip": None, "armed_at": None, "ready_at": None}
+        case Status.STOPPING | Status.TERMINATING:
+            return {"tries": 0, "next_at": None}
+        case Status.TERMINATED:
+            return {"public_ip": None, "private_ip": None, "armed_at": None, "ready_at": None}
+        case Status.RUNNING:
+            return {"tries": 0, "next_at": None, "error_code": "", "error_ref": ""}
+    return {}
