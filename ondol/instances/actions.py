@@ -47,12 +47,13 @@ def create(user: User) -> Instance:
         if instance is None:
             instance = _insert(user)
         elif instance.status == Status.FAILED.value:
-            move(
-                instance, Status.PENDING, Reason.PERSON, by=user,
-                client_token=None, instance_id=None, seen_view="unseen", seen_since=None, seen_at=None,
-                public_ip=None, private_ip=None, launched_at=None, armed_at=None, ready_at=None,
-                tries=0, next_at=None, error_code="", error_ref="",
-            )  # fmt: skip
+            if not instance.is_clean:
+                raise ActionError(
+                    "cleaning_up",
+                    _("What was left of the last try is just being cleaned up."),
+                    _("Try again in a minute or two."),
+                )
+            move(instance, Status.PENDING, Reason.PERSON, by=user)
         elif instance.status != Status.PENDING.value:
             raise ActionError(
                 "already_there", _("You have a machine already."), _("Each person has one. Start it instead.")

@@ -1,7 +1,7 @@
 """A machine's row, its sealed key, and every change of its status. `move` alone writes a status."""
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -39,6 +39,7 @@ def deployment_id() -> str:
     return str(Deployment.objects.get().id)
 
 
+_ARMED_AHEAD = timedelta(minutes=3)
 _CHANGING = models.Q(status__in=sorted(status.value for status in CHANGING))
 
 
@@ -61,11 +62,14 @@ class Instance(models.Model):
     # What is there
     instance_id = models.CharField(max_length=32, unique=True, null=True)  # noqa: DJ001  unique, and none yet
     ami_id = models.CharField(max_length=32, blank=True)
+    root_device = models.CharField(max_length=32, blank=True)
+    """Of that image. Kept, since one client token must always come with the same parameters."""
     security_group_id = models.CharField(max_length=32, blank=True)
     key_pair_name = models.CharField(max_length=255, blank=True)
     alarm_name = models.CharField(max_length=255, blank=True)
     public_ip = models.GenericIPAddressField(protocol="IPv4", null=True)
     private_ip = models.GenericIPAddressField(protocol="IPv4", null=True)
+    last_public_ip = models.GenericIPAddressField(protocol="IPv4", null=True)
     address_changed = models.BooleanField(default=False)
     """The public address is another than at the last run, and its owner has not been told."""
     launched_at = models.DateTimeField(null=True)
@@ -77,12 +81,14 @@ class Instance(models.Model):
     warm_up_minutes = models.PositiveIntegerField(default=0)
     ready_at = models.DateTimeField(null=True)
     is_clean = models.BooleanField(default=True)
-    """Nothing of group, key pair and alarm is in AWS."""
+    """Nothing of ours is in AWS for this row: no server, group, key pair or alarm."""
 
     # The last look
     seen_view = models.CharField(max_length=16, default=View.UNSEEN.value)
     seen_since = models.DateTimeField(null=True)
     seen_at = models.DateTimeField(null=True)
+    seen_reason = models.CharField(max_length=80, blank=True)
+    """EC2's StateReason.Code, such as `Client.UserInitiatedShutdown`."""
     strays = models.JSONField(default=list)
     """Other machines that carry this row's tag: of an attempt that was given up."""
 
@@ -119,6 +125,16 @@ class Instance(models.Model):
         return f"ondol-{self.pk}"
 
     @property
+    def is_armed(self) -> bool:
+        """The alarm was put for this run: at most a little before it, so that its first judgement sees this run only.
+
+        The warm-up has 10 minutes over the idle window, of which the metric's delay takes up to 6.
+        """
+        if self.armed_at is None:
+            return False
+        return self.launched_at is None or self.launched_at - self.armed_at <= _ARMED_AHEAD
+
+    @property
     def seen(self) -> Seen:
         """What `lifecycle.decide` needs to know."""
         return Seen(
@@ -126,7 +142,7 @@ class Instance(models.Model):
             since=self.seen_since,
             at=self.seen_at,
             asked=self.client_token is not None,
-            armed=self.armed_at is not None,
+            armed=self.is_armed,
             ready=self.ready_at is not None,
             clean=self.is_clean,
         )
@@ -199,6 +215,13 @@ def move(
 def _follow(new: Status, at: datetime) -> dict[str, Any]:
     """What a status brings along."""
     match new:
+        case Status.PENDING:  # a new attempt: nothing of the last one counts
+            return {
+                "client_token": None, "instance_id": None, "launched_at": None, "ami_id": "", "root_device": "",
+                "public_ip": None, "private_ip": None, "armed_at": None, "ready_at": None,
+                "seen_view": View.UNSEEN.value, "seen_since": None, "seen_at": None, "seen_reason": "",
+                "tries": 0, "next_at": None, "error_code": "", "error_ref": "",
+            }  # fmt: skip
         case Status.STARTING:
             return {"armed_at": None, "ready_at": None, "tries": 0, "next_at": None, "error_code": "", "error_ref": ""}
         case Status.STOPPED:

@@ -1,0 +1,79 @@
+"""Procrastinate's tasks: thin, they only call the rest. Loaded by the worker alone, which holds AWS's credentials."""
+
+import logging
+from functools import cache, partial
+
+from django.db import connection
+from procrastinate import JobContext
+from procrastinate.contrib.django import app
+
+from ondol.cloud.aws import AwsCloud
+from ondol.cloud.errors import CloudError
+from ondol.cloud.port import Cloud
+from ondol.config import config
+from ondol.instances import look
+from ondol.instances.actions import RECONCILE
+from ondol.instances.models import deployment_id
+from ondol.instances.reconcile import LeaseLost
+from ondol.instances.reconcile import reconcile as reconcile_row
+
+log = logging.getLogger(__name__)
+
+
+@cache
+def cloud() -> Cloud:
+    """This worker's AWS clients; making them takes a second and some 30 MB."""
+    return AwsCloud.from_config(config(), deployment_id())
+
+
+@app.task(name=RECONCILE, queue="instances", pass_context=True)
+def reconcile(context: JobContext, row: str) -> None:
+    """One machine. No `retry=`: back-off lives on the row, and the looks enqueue what is due."""
+    try:
+        reconcile_row(row, cloud(), partial(hold, context))
+    except LeaseLost:
+        log.warning("another worker has taken over", extra={"row": row})
+
+
+@app.periodic(cron="* * * * * */2")
+@app.task(name="ondol.instances.look_at_changing", queue="look", queueing_lock="look_at_changing")
+def look_at_changing(timestamp: int) -> None:
+    """Every two seconds; without a call to AWS while nothing changes."""
+    _look(look.look_at_changing)
+
+
+@app.periodic(cron="* * * * * */30")
+@app.task(name="ondol.instances.look_at_all", queue="look", queueing_lock="look_at_all")
+def look_at_all(timestamp: int) -> None:
+    """Every half minute."""
+    _look(look.look_at_all)
+
+
+@app.periodic(cron="17 4 * * *")
+@app.task(name="ondol.instances.purge", queue="look", queueing_lock="purge")
+async def purge(timestamp: int) -> None:
+    """Every night: jobs that ended more than three days ago."""
+    await app.job_manager.delete_old_jobs(nb_hours=72, include_failed=True, include_cancelled=True)
+
+
+def hold(context: JobContext, /) -> None:
+    """Fence: raise LeaseLost unless this job is still ours. The lock alone is not safe: a frozen worker may come back.
+
+    The row is locked FOR SHARE, so that nobody takes the job over before the caller's transaction has ended.
+    """
+    job = context.job
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT 1 FROM procrastinate_jobs"
+            " WHERE id = %s AND status = 'doing' AND worker_id = %s AND attempts = %s FOR SHARE",
+            [job.id, job.worker_id, job.attempts],
+        )
+        if cursor.fetchone() is None:
+            raise LeaseLost
+
+
+def _look(how: look.Look) -> None:
+    try:
+        how(cloud())
+    except CloudError as error:
+        log.warning("AWS could not be looked at", extra={"code": error.code, "kind": type(error).__name__})

@@ -1,0 +1,131 @@
+"""Looking, batched: one DescribeInstances for all machines that are changing, now and then one for all.
+
+What is seen is written to the row; where the state machine then wants something, a job for that machine is enqueued.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from ondol import clock
+from ondol.cloud.port import Cloud, Server
+from ondol.instances.actions import kick
+from ondol.instances.lifecycle import CHANGING, Status, View
+from ondol.instances.models import Instance
+from ondol.instances.reconcile import decision_for
+
+log = logging.getLogger(__name__)
+
+Look = Callable[[Cloud], None]
+
+KEPT_OUT_AFTER = timedelta(seconds=45)
+"""SSH has not answered for this long (real time): perhaps the group keeps us out. AWS's status checks then decide."""
+
+
+def changing() -> QuerySet[Instance]:
+    """Machines that somebody waits for, and failed ones that are not cleaned up yet."""
+    return Instance.objects.filter(
+        Q(status__in=[status.value for status in CHANGING]) | Q(status=Status.FAILED.value, is_clean=False)
+    )
+
+
+def look_at_changing(cloud: Cloud) -> None:
+    """Every few seconds. No call where nothing changes, nor for rows that wait for their own next try."""
+    rows = list(changing())
+    asked = [row for row in rows if row.client_token is not None]
+    _look(rows, asked, cloud)
+
+
+def look_at_all(cloud: Cloud) -> None:
+    """Twice a minute: what AWS, its alarms and its console did behind our back."""
+    rows = list(Instance.objects.exclude(status=Status.TERMINATED.value))
+    # Ended rows too, while their machine may still show: one that lives on is ended again.
+    recently = clock.now() - timedelta(hours=1)
+    rows += Instance.objects.filter(
+        status=Status.TERMINATED.value, status_since__gt=recently, client_token__isnull=False
+    )
+    _look(rows, [row for row in rows if row.client_token is not None], cloud, whole=True)
+
+
+def _look(rows: list[Instance], asked: list[Instance], cloud: Cloud, *, whole: bool = False) -> None:
+    at = clock.now()  # before the call: an act answered meanwhile knows better
+    if asked:
+        servers = cloud.servers(None if whole else [str(row.pk) for row in asked])
+        by_row: dict[str, list[Server]] = defaultdict(list)
+        for server in servers:
+            by_row[server.row].append(server)
+        for row in asked:
+            _note(row, by_row.get(str(row.pk), []), at)
+        _checks(asked, cloud)
+    for row in Instance.objects.filter(pk__in=[row.pk for row in rows]):
+        _kick_if_due(row)
+
+
+def _note(row: Instance, servers: list[Server], at: datetime) -> None:
+    """Write down what this look has shown of one machine, unless something newer is known."""
+    mine = next((server for server in servers if _is_current(row, server)), None)
+    if mine is None and row.instance_id is None and row.status == Status.PENDING.value and not row.seen_at:
+        return  # its launch is being asked for at this moment
+    strays = sorted(server.instance_id for server in servers if server is not mine and server.state.is_live)
+    view = View(mine.state.value) if mine else View.ABSENT
+    row.saw(view, at)
+    fields: dict[str, object] = {
+        "seen_view": row.seen_view,
+        "seen_since": row.seen_since,
+        "seen_at": row.seen_at,
+        "seen_reason": mine.reason_code[:80] if mine else "",
+        "strays": strays,
+    }
+    if mine:
+        fields |= {"instance_id": mine.instance_id, "launched_at": mine.launched_at, "private_ip": mine.private_ip}
+        fields |= _address(row, mine)
+    newest = Q(seen_at__isnull=True) | Q(seen_at__lt=at)
+    Instance.objects.filter(newest, pk=row.pk, client_token=row.client_token).update(
+        **fields, updated_at=datetime.now(UTC)
+    )
+
+
+def _is_current(row: Instance, server: Server) -> bool:
+    if row.instance_id is not None:
+        return server.instance_id == row.instance_id
+    return server.client_token == row.client_token
+
+
+def _address(row: Instance, server: Server) -> dict[str, object]:
+    """A public address is released at a stop; the next start brings another, which is told once."""
+    if server.public_ip == row.public_ip:
+        return {}
+    fields: dict[str, object] = {"public_ip": server.public_ip}
+    if server.public_ip:
+        fields["last_public_ip"] = server.public_ip
+        if row.last_public_ip and row.last_public_ip != server.public_ip:
+            fields["address_changed"] = True
+    return fields
+
+
+def _checks(rows: Iterable[Instance], cloud: Cloud) -> None:
+    """Where SSH does not answer us, believe AWS's status checks; one call for all such machines."""
+    patience = clock.real_seconds(KEPT_OUT_AFTER.total_seconds())
+    kept_out = Instance.objects.filter(
+        pk__in=[row.pk for row in rows],
+        status__in=[Status.PENDING.value, Status.STARTING.value],
+        seen_view=View.RUNNING.value,
+        ready_at__isnull=True,
+        seen_since__lt=clock.now() - patience,
+    )
+    ids = {row.instance_id: row.pk for row in kept_out if row.instance_id}
+    if ids:
+        passed = cloud.checks_passed(ids)
+        Instance.objects.filter(pk__in=[ids[i] for i in passed]).update(ready_at=clock.now())
+
+
+def _kick_if_due(row: Instance) -> None:
+    if row.next_at is not None and row.next_at > datetime.now(UTC):
+        return
+    if row.strays or not decision_for(row).is_wait:
+        with transaction.atomic():
+            kick(row)
