@@ -1,0 +1,74 @@
+"""Settings: a wrong one is named, all are documented."""
+
+import pytest
+
+from ondol.config import Config, ConfigError, config, variable
+
+
+@pytest.fixture(autouse=True)
+def _anew():
+    config.cache_clear()
+    yield
+    config.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "hint"),
+    [
+        ("ONDOL_IDLE_MINUTES", "soon", "integer"),
+        ("ONDOL_IDLE_MINUTES", "7", "greater than or equal to 15"),
+        ("ONDOL_IDLE_MINUTES", "31", "multiple of 5"),
+        ("ONDOL_CLOUD", "azure", "'local' or 'aws'"),
+        ("DATABASE_URL", "mysql://localhost/ondol", "only PostgreSQL"),
+        ("ONDOL_SSH_CIDRS", "everywhere", "IPv4 ranges"),
+        ("ONDOL_URL", "ondol.example.org", "write it whole"),
+        ("ONDOL_CLOCK", "fast", "REAL,VIRTUAL,SPEED"),
+        ("AWS_VPC_ID", "vpc-XYZ", "pattern"),
+        ("ONDOL_EMAIL_URL", "mailto:somebody", "smtp://"),
+        ("ONDOL_SOCIAL_PROVIDERS", "myspace", "unknown: myspace"),
+    ],
+)
+def test_a_wrong_setting_is_named_and_explained(monkeypatch, name, value, hint):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError) as error:
+        config()
+    assert str(error.value).startswith(name)
+    assert hint in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["ONDOL_SECRET_KEY", "ONDOL_VAULT_KEYS", "DATABASE_URL", "ONDOL_EMAIL_URL"])
+def test_a_secret_that_is_wrong_is_not_repeated(monkeypatch, name):
+    monkeypatch.setenv(name, "hunter2://x")
+    with pytest.raises(ConfigError) as error:
+        config()
+    assert name in str(error.value)
+    assert "hunter2" not in str(error.value)
+
+
+def test_several_mistakes_are_told_at_once(monkeypatch):
+    monkeypatch.setenv("ONDOL_PORT", "0")
+    monkeypatch.setenv("ONDOL_VOLUME_GB", "1")
+    with pytest.raises(ConfigError, match=r"(?s)ONDOL_PORT.*ONDOL_VOLUME_GB"):
+        config()
+
+
+def test_a_provider_needs_its_client(monkeypatch):
+    monkeypatch.setenv("ONDOL_SOCIAL_PROVIDERS", "google")
+    with pytest.raises(ConfigError, match="ONDOL_GOOGLE_CLIENT_ID"):
+        config()
+
+
+def test_the_cloud_is_local_until_a_vpc_is_set(monkeypatch):
+    monkeypatch.delenv("AWS_VPC_ID", raising=False)
+    monkeypatch.delenv("ONDOL_CLOUD", raising=False)
+    assert config().cloud == "local"
+    config.cache_clear()
+    monkeypatch.setenv("AWS_VPC_ID", "vpc-bd0d80d6")
+    assert config().cloud == "aws"
+
+
+@pytest.mark.parametrize("file", ["docs/settings.md", ".env.example"])
+def test_every_setting_is_documented(file, request):
+    text = (request.config.rootpath / file).read_text()
+    missing = [variable(field) for field in Config.model_fields if variable(field) not in text]
+    assert not missing
