@@ -58,35 +58,41 @@ def _look(rows: list[Instance], asked: list[Instance], cloud: Cloud, *, whole: b
         by_row: dict[str, list[Server]] = defaultdict(list)
         for server in servers:
             by_row[server.row].append(server)
-        for row in asked:
-            _note(row, by_row.get(str(row.pk), []), at)
+        same = [row.pk for row in asked if not _note(row, by_row.get(str(row.pk), []), at)]
+        _newer(at).filter(pk__in=same).exclude(seen_view=View.UNSEEN.value).update(seen_at=at)
         _checks(asked, cloud)
     for row in Instance.objects.filter(pk__in=[row.pk for row in rows]):
         _kick_if_due(row)
 
 
-def _note(row: Instance, servers: list[Server], at: datetime) -> None:
-    """Write down what this look has shown of one machine, unless something newer is known."""
+def _note(row: Instance, servers: list[Server], at: datetime) -> bool:
+    """Write down what this look has shown of one machine, unless something newer is known; whether it was news."""
     mine = next((server for server in servers if _is_current(row, server)), None)
-    if mine is None and row.instance_id is None and row.status == Status.PENDING.value and not row.seen_at:
-        return  # its launch is being asked for at this moment
-    strays = sorted(server.instance_id for server in servers if server is not mine and server.state.is_live)
-    view = View(mine.state.value) if mine else View.ABSENT
-    row.saw(view, at)
+    if mine is None and row.instance_id is None and row.status == Status.PENDING.value:
+        return False  # its launch is being asked for at this moment
+    before = (row.seen_view, row.seen_since)
+    row.saw(View(mine.state.value) if mine else View.ABSENT, at)
     fields: dict[str, object] = {
         "seen_view": row.seen_view,
         "seen_since": row.seen_since,
-        "seen_at": row.seen_at,
         "seen_reason": mine.reason_code[:80] if mine else "",
-        "strays": strays,
+        "strays": sorted(server.instance_id for server in servers if server is not mine and server.state.is_live),
     }
     if mine:
         fields |= {"instance_id": mine.instance_id, "launched_at": mine.launched_at, "private_ip": mine.private_ip}
         fields |= _address(row, mine)
-    newest = Q(seen_at__isnull=True) | Q(seen_at__lt=at)
-    Instance.objects.filter(newest, pk=row.pk, client_token=row.client_token).update(
-        **fields, updated_at=datetime.now(UTC)
+    unchanged = all(getattr(row, name) == value for name, value in fields.items())
+    if unchanged and before == (row.seen_view, row.seen_since):
+        return False
+    _newer(at).filter(pk=row.pk, client_token=row.client_token).update(
+        **fields, seen_at=at, updated_at=datetime.now(UTC)
     )
+    return True
+
+
+def _newer(at: datetime) -> QuerySet[Instance]:
+    """Rows of which nothing later than `at` is known."""
+    return Instance.objects.filter(Q(seen_at__isnull=True) | Q(seen_at__lt=at))
 
 
 def _is_current(row: Instance, server: Server) -> bool:

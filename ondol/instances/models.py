@@ -120,8 +120,8 @@ class Instance(models.Model):
         return f"{self.instance_id or self.pk} ({self.status})"
 
     @property
-    def key_name(self) -> str:
-        """The name of group, key pair and alarm in AWS: the same at every try, so that each is found again."""
+    def resource_name(self) -> str:
+        """The name of group and alarm in AWS: the same at every try, so that each is found again."""
         return f"ondol-{self.pk}"
 
     @property

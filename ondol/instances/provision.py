@@ -52,16 +52,15 @@ def is_prepared(instance: Instance) -> bool:
     return bool(instance.security_group_id and instance.ami_id) and SshKey.objects.filter(instance=instance).exists()
 
 
-def prepare(instance: Instance, cloud: Cloud) -> Prepared:
-    """Group, key pair and image, in parallel; what is recorded already is looked up only after trouble."""
-    check = instance.tries > 0
+def prepare(instance: Instance, cloud: Cloud, *, again: bool) -> Prepared:
+    """Group, key pair and image, in parallel. `again`: it was tried before, so what is recorded is looked up too."""
     has_key = SshKey.objects.filter(instance=instance).exists()
     result = Prepared()
     wanted: list[tuple[str, Callable[[], Any]]] = []
-    if check or not instance.security_group_id:
+    if again or not instance.security_group_id:
         wanted.append(("group_id", lambda: _ensure_group(instance, cloud)))
-    if not has_key or (check and instance.key_name not in cloud.keys(str(instance.pk))):
-        wanted.append(("key", lambda: _make_key(instance, cloud)))
+    if again or not has_key:
+        wanted.append(("key", lambda: _ensure_key(instance, cloud, instance.key_pair_name if has_key else "", again)))
     if not instance.ami_id:
         wanted.append(("image", cloud.newest_image))
     with ThreadPoolExecutor(max_workers=3) as pool:
@@ -94,8 +93,8 @@ def arm(instance: Instance, cloud: Cloud) -> dict[str, Any]:
     warm_up = rule.minutes + METRIC_DELAY_MINUTES
     # Taken before the call: the warm-up then ends no earlier than we say.
     armed_at = clock.now()
-    cloud.arm(instance.key_name, str(instance.instance_id), rule, warm_up, tags(instance))
-    return {"alarm_name": instance.key_name, "armed_at": armed_at, "warm_up_minutes": warm_up}
+    cloud.arm(instance.resource_name, str(instance.instance_id), rule, warm_up, tags(instance))
+    return {"alarm_name": instance.resource_name, "armed_at": armed_at, "warm_up_minutes": warm_up}
 
 
 def remove(instance: Instance, cloud: Cloud) -> None:
@@ -106,8 +105,8 @@ def remove(instance: Instance, cloud: Cloud) -> None:
     row = str(instance.pk)
     with ThreadPoolExecutor(max_workers=3) as pool:
         futures = [
-            pool.submit(cloud.delete_alarm, instance.key_name),
-            pool.submit(cloud.delete_key, instance.key_name),
+            pool.submit(cloud.delete_alarm, instance.resource_name),
+            pool.submit(_remove_keys, row, instance.key_pair_name, cloud),
             pool.submit(_remove_groups, row, instance.security_group_id, cloud),
         ]
     for future in futures:
@@ -117,7 +116,7 @@ def remove(instance: Instance, cloud: Cloud) -> None:
 def _ensure_group(instance: Instance, cloud: Cloud) -> str:
     row = str(instance.pk)
     try:
-        group_id = cloud.create_group(instance.key_name, tags(instance))
+        group_id = cloud.create_group(instance.resource_name, tags(instance))
     except AlreadyThere as error:
         found = cloud.groups(row)
         if not found:  # made a moment ago, and not visible yet
@@ -127,13 +126,25 @@ def _ensure_group(instance: Instance, cloud: Cloud) -> str:
     return group_id
 
 
-def _make_key(instance: Instance, cloud: Cloud) -> KeyPair:
-    try:
-        return cloud.create_key(instance.key_name, tags(instance))
-    except AlreadyThere:
-        # Its private key went with a lost answer. Nothing was launched with it: the key is stored before a launch.
-        cloud.delete_key(instance.key_name)
-        return cloud.create_key(instance.key_name, tags(instance))
+def _ensure_key(instance: Instance, cloud: Cloud, sealed: str, again: bool) -> KeyPair | None:
+    """None if the key pair whose private key is sealed is there; else a new one.
+
+    Each has a name of its own: had a worker that was frozen in here made "the" key pair anew, the machine would be
+    launched with one key and its owner be given another. What earlier tries left is removed.
+    """
+    if again:
+        there = cloud.keys(str(instance.pk))
+        for name in there:
+            if name != sealed:
+                cloud.delete_key(name)
+        if sealed in there:
+            return None
+    return cloud.create_key(f"{instance.resource_name}-{secrets.token_hex(3)}", tags(instance))
+
+
+def _remove_keys(row: str, known: str, cloud: Cloud) -> None:
+    for name in {*cloud.keys(row), *([known] if known else [])}:
+        cloud.delete_key(name)
 
 
 def _remove_groups(row: str, known: str, cloud: Cloud) -> None:

@@ -22,6 +22,8 @@ from ondol.instances.models import Instance, SshKey, move
 
 log = logging.getLogger(__name__)
 
+Hold = Callable[[], None]
+"""Raises LeaseLost, inside a transaction, unless this job is still ours."""
 STEPS = 20
 """At most so many steps in one go: a provisioning takes about seven."""
 BACKOFF_MAX = timedelta(seconds=30)
@@ -39,6 +41,8 @@ class Plan:
     instance: Instance
     decision: Decision
     strays: tuple[str, ...] = ()
+    again: bool = False
+    """A launch under this client token may have been asked for before."""
 
 
 def patience() -> Patience:
@@ -47,7 +51,7 @@ def patience() -> Patience:
     return Patience(*(clock.real_seconds(limit.total_seconds()) for limit in (base.change, base.ready, base.absent)))
 
 
-def reconcile(row: str, cloud: Cloud, hold: Callable[[], None]) -> None:
+def reconcile(row: str, cloud: Cloud, hold: Hold) -> None:
     """Bring one machine as far as it goes without waiting. `hold` raises LeaseLost inside each transaction."""
     for _ in range(STEPS):
         plan = _plan(row, hold)
@@ -59,7 +63,7 @@ def reconcile(row: str, cloud: Cloud, hold: Callable[[], None]) -> None:
             elif plan.decision.to is not None:
                 _move(plan, cloud, hold)
             else:
-                ACTS[plan.decision.act](plan.instance, cloud, hold)
+                ACTS[plan.decision.act](plan, cloud, hold)
         except CloudError as error:
             _trouble(plan, error, hold)
         except LeaseLost:
@@ -70,7 +74,7 @@ def reconcile(row: str, cloud: Cloud, hold: Callable[[], None]) -> None:
             raise
 
 
-def _plan(row: str, hold: Callable[[], None]) -> Plan | None:
+def _plan(row: str, hold: Hold) -> Plan | None:
     with transaction.atomic():
         hold()
         instance = Instance.objects.select_related("owner").select_for_update(of=("self",)).filter(pk=row).first()
@@ -81,11 +85,12 @@ def _plan(row: str, hold: Callable[[], None]) -> Plan | None:
             return Plan(instance, decision, tuple(instance.strays))
         if decision.is_wait:
             return None
-        if decision.act is Act.LAUNCH and instance.client_token is None:
+        again = instance.client_token is not None
+        if decision.act is Act.LAUNCH and not again:
             instance.client_token = provision.new_client_token()
             instance.is_clean = False
             instance.save(update_fields=["client_token", "is_clean", "updated_at"])
-        return Plan(instance, decision)
+        return Plan(instance, decision, again=again)
 
 
 def decision_for(instance: Instance) -> Decision:
@@ -100,14 +105,14 @@ def decision_for(instance: Instance) -> Decision:
     )
 
 
-def _record(instance: Instance, hold: Callable[[], None], **fields: Any) -> None:
+def _record(instance: Instance, hold: Hold, **fields: Any) -> None:
     """Save what an act has brought, if this job is still ours. The status is not touched: it may have moved."""
     with transaction.atomic():
         hold()
         Instance.objects.filter(pk=instance.pk).update(**fields, updated_at=datetime.now(UTC))
 
 
-def _record_view(instance: Instance, view: View, hold: Callable[[], None], **fields: Any) -> None:
+def _record_view(instance: Instance, view: View, hold: Hold, **fields: Any) -> None:
     instance.saw(view, clock.now())
     seen = {"seen_view": instance.seen_view, "seen_since": instance.seen_since, "seen_at": instance.seen_at}
     _record(instance, hold, **seen, **_calm(), **fields)
@@ -118,9 +123,10 @@ def _calm() -> dict[str, Any]:
 
 
 # --- acts ------------------------------------------------------------------------------------------------------------
-def _launch(instance: Instance, cloud: Cloud, hold: Callable[[], None]) -> None:
-    if not provision.is_prepared(instance) or instance.tries:
-        _prepare(instance, cloud, hold)
+def _launch(plan: Plan, cloud: Cloud, hold: Hold) -> None:
+    instance = plan.instance
+    if plan.again or not provision.is_prepared(instance):
+        _prepare(instance, cloud, hold, plan.again)
         instance = Instance.objects.select_related("owner").get(pk=instance.pk)
     server = provision.launch(instance, cloud)
     _record_view(
@@ -129,8 +135,8 @@ def _launch(instance: Instance, cloud: Cloud, hold: Callable[[], None]) -> None:
     )  # fmt: skip
 
 
-def _prepare(instance: Instance, cloud: Cloud, hold: Callable[[], None]) -> None:
-    prepared = provision.prepare(instance, cloud)
+def _prepare(instance: Instance, cloud: Cloud, hold: Hold, again: bool) -> None:
+    prepared = provision.prepare(instance, cloud, again=again)
     fields: dict[str, Any] = {}
     if prepared.group_id:
         fields["security_group_id"] = prepared.group_id
@@ -155,26 +161,31 @@ def _prepare(instance: Instance, cloud: Cloud, hold: Callable[[], None]) -> None
         raise prepared.error
 
 
-def _arm(instance: Instance, cloud: Cloud, hold: Callable[[], None]) -> None:
+def _arm(plan: Plan, cloud: Cloud, hold: Hold) -> None:
+    instance = plan.instance
     _record(instance, hold, **provision.arm(instance, cloud), **_calm())
 
 
-def _probe(instance: Instance, cloud: Cloud, hold: Callable[[], None]) -> None:
+def _probe(plan: Plan, cloud: Cloud, hold: Hold) -> None:
+    instance = plan.instance
     if instance.public_ip and ssh_answers(instance.public_ip, config().ssh_port):
         _record(instance, hold, ready_at=clock.now(), **_calm())
     else:
         _record(instance, hold, next_at=datetime.now(UTC) + PROBE_AGAIN)
 
 
-def _start(instance: Instance, cloud: Cloud, hold: Callable[[], None]) -> None:
+def _start(plan: Plan, cloud: Cloud, hold: Hold) -> None:
+    instance = plan.instance
     _record_view(instance, _view(cloud.start(str(instance.instance_id))), hold)
 
 
-def _stop(instance: Instance, cloud: Cloud, hold: Callable[[], None]) -> None:
+def _stop(plan: Plan, cloud: Cloud, hold: Hold) -> None:
+    instance = plan.instance
     _record_view(instance, _view(cloud.stop(str(instance.instance_id))), hold)
 
 
-def _terminate(instance: Instance, cloud: Cloud, hold: Callable[[], None]) -> None:
+def _terminate(plan: Plan, cloud: Cloud, hold: Hold) -> None:
+    instance = plan.instance
     try:
         view = _view(cloud.terminate(str(instance.instance_id)))
     except Gone:
@@ -182,7 +193,8 @@ def _terminate(instance: Instance, cloud: Cloud, hold: Callable[[], None]) -> No
     _record_view(instance, view, hold)
 
 
-def _clean(instance: Instance, cloud: Cloud, hold: Callable[[], None]) -> None:
+def _clean(plan: Plan, cloud: Cloud, hold: Hold) -> None:
+    instance = plan.instance
     provision.remove(instance, cloud)
     with transaction.atomic():
         hold()
@@ -193,7 +205,7 @@ def _clean(instance: Instance, cloud: Cloud, hold: Callable[[], None]) -> None:
         )
 
 
-ACTS: dict[Act, Callable[[Instance, Cloud, Callable[[], None]], None]] = {
+ACTS: dict[Act, Callable[[Plan, Cloud, Hold], None]] = {
     Act.LAUNCH: _launch,
     Act.ARM: _arm,
     Act.PROBE: _probe,
@@ -204,7 +216,7 @@ ACTS: dict[Act, Callable[[Instance, Cloud, Callable[[], None]], None]] = {
 }
 
 
-def _end_strays(plan: Plan, cloud: Cloud, hold: Callable[[], None]) -> None:
+def _end_strays(plan: Plan, cloud: Cloud, hold: Hold) -> None:
     """End machines of attempts that were given up; they carry this row's tag and this deployment's, but not its id."""
     for instance_id in plan.strays:
         with contextlib.suppress(Gone):
@@ -228,7 +240,7 @@ def ssh_answers(address: str, port: int, timeout: float = 2.0) -> bool:
 
 
 # --- moves -----------------------------------------------------------------------------------------------------------
-def _move(plan: Plan, cloud: Cloud, hold: Callable[[], None]) -> None:
+def _move(plan: Plan, cloud: Cloud, hold: Hold) -> None:
     instance, to, reason = plan.instance, plan.decision.to, plan.decision.reason
     if to is None:
         return
@@ -255,7 +267,7 @@ def _why_stopped(instance: Instance, cloud: Cloud) -> Reason:
 _GIVEN_UP = {NoCapacity: Reason.NO_CAPACITY, Quota: Reason.QUOTA, Refused: Reason.REFUSED}
 
 
-def _trouble(plan: Plan, error: CloudError, hold: Callable[[], None]) -> None:
+def _trouble(plan: Plan, error: CloudError, hold: Hold) -> None:
     instance, act = plan.instance, plan.decision.act
     log.warning(
         "AWS did not do what was asked",
@@ -273,7 +285,7 @@ def _trouble(plan: Plan, error: CloudError, hold: Callable[[], None]) -> None:
         _record(instance, hold, **_backoff(instance, error.code))
 
 
-def _give_up(instance: Instance, reason: Reason, error: CloudError, hold: Callable[[], None]) -> None:
+def _give_up(instance: Instance, reason: Reason, error: CloudError, hold: Hold) -> None:
     """AWS has said no. A new machine failed, with nothing left behind; one that should start stays stopped."""
     to = Status.STOPPED
     fields: dict[str, Any] = {}
