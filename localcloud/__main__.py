@@ -1,0 +1,52 @@
+"""`python -m localcloud --home DIR`: the trial cloud as one process, or two with the keeper of its boxes."""
+
+import argparse
+import logging
+import signal
+import sys
+from pathlib import Path
+
+from localcloud.boxes import keeper, linux
+from localcloud.boxes.isolation import find_isolation
+from localcloud.clock import BadClock, Clock
+from localcloud.home import Home, HomeInUse
+
+
+def main() -> int:
+    options = _options()
+    logging.basicConfig(level=logging.INFO, format="localcloud: %(message)s", stream=sys.stderr)
+    if options.die_with_parent:
+        linux.die_with_parent(signal.SIGTERM)
+    try:
+        clock = Clock.from_environment()
+        home = Home(options.home.absolute())
+        home.open()
+    except (BadClock, HomeInUse, OSError) as problem:
+        print(f"localcloud: {problem}", file=sys.stderr)  # noqa: T201
+        return 1
+    home.withdraw()
+    identity = home.identity()
+    isolation = find_isolation()
+    # Now, while this is one thread and has little in its memory.
+    keeper_pid, channel = keeper.start(identity.marker, isolation.first_uid or 0)
+    # And only now what is large: moto and asyncssh
+    from localcloud.running import run  # noqa: PLC0415
+
+    return run(home, identity, clock, isolation, channel, options)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="localcloud", description="a small AWS on loopback, for trials and tests")
+    parser.add_argument("--home", type=Path, required=True, help="where everything is kept")
+    parser.add_argument("--port", type=int, default=0, help="of the API; 0: choose one and keep it")
+    parser.add_argument("--ssh-port", type=int, default=0, help="of the machines; 0: 2222 or the next free one, kept")
+    parser.add_argument("--region", default="", help="ap-northeast-2 where nothing is said")
+    parser.add_argument("--faults", action="store_true", help="fault injection over HTTP, under /_localcloud/")
+    parser.add_argument(
+        "--die-with-parent", action="store_true", help="end when the process that started this one ends"
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

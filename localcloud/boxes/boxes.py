@@ -1,0 +1,95 @@
+"""All boxes of this cloud: open one when its machine runs, close it when it stops, remove it when it is terminated."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from localcloud.boxes import folders
+from localcloud.boxes.addresses import listen, listen_somewhere
+from localcloud.boxes.conversation import Conversation
+from localcloud.boxes.isolation import Isolation
+from localcloud.boxes.plan import Plan
+from localcloud.boxes.ssh import Admits, SshMachine
+
+log = logging.getLogger(__name__)
+
+#: seconds between a polite signal and the other one
+LAST_WORDS = 1.0
+
+
+@dataclass(frozen=True)
+class Box:
+    """What the EC2 side tells about a machine that is to run."""
+
+    instance_id: str
+    number: int
+    private_ip: str
+    public_key: str
+    host_key: str
+
+
+class Boxes:
+    """Used from the event loop's thread."""
+
+    def __init__(self, root: Path, keeper: Conversation, isolation: Isolation, port: int) -> None:
+        self.root = root
+        self.keeper = keeper
+        self.isolation = isolation
+        self.port = port
+        self.open_machines: dict[str, SshMachine] = {}
+
+    def plan(self, instance_id: str, number: int, private_ip: str) -> Plan:
+        first = self.isolation.first_uid
+        return Plan(
+            box=instance_id,
+            folder=str((self.root / instance_id).absolute()),
+            hostname="ip-" + private_ip.replace(".", "-"),
+            uid=None if first is None else first + number,
+            namespaces=self.isolation.namespaces,
+        )
+
+    def open(self, box: Box, address: str | None, taken: set[str], admits: Admits, public: bool) -> str | None:
+        """Start its SSH server and return its address: the given one where it still can be had, or a new one."""
+        plan = self.plan(box.instance_id, box.number, box.private_ip)
+        folders.make(plan, box.public_key)
+        machine = SshMachine(plan, box.public_key, box.host_key, self.keeper, admits)
+        if public:
+            listener = None
+            if address:
+                with contextlib.suppress(OSError):
+                    listener = listen(address, self.port)
+            if listener is None:
+                address, listener = listen_somewhere(self.port, taken)
+            machine.open(listener)
+        self.open_machines[box.instance_id] = machine
+        return address if public else None
+
+    async def close(self, instance_id: str) -> None:
+        """Everybody out, then every process: TERM, a second, KILL."""
+        machine = self.open_machines.pop(instance_id, None)
+        if machine:
+            machine.close()
+        left = await self.keeper.end(instance_id, signal.SIGTERM)
+        until = time.monotonic() + LAST_WORDS
+        while left and time.monotonic() < until:
+            await asyncio.sleep(0.1)
+            left = await self.keeper.end(instance_id, 0)
+        while left:
+            left = await self.keeper.end(instance_id, signal.SIGKILL)
+            await asyncio.sleep(0.05)
+        if machine:
+            folders.reboot(machine.plan)
+
+    def remove(self, instance_id: str) -> None:
+        """The disk goes with the machine."""
+        folders.remove(self.plan(instance_id, 0, "0.0.0.0"))  # noqa: S104
+
+    def close_all(self) -> None:
+        """At the end of the cloud; the keeper ends the processes."""
+        for machine in self.open_machines.values():
+            machine.close()
+        self.open_machines.clear()

@@ -1,0 +1,92 @@
+"""The cloud's end of the conversation with the keeper: requests, answers, and news of processes that have ended."""
+
+import asyncio
+import itertools
+import json
+import logging
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from localcloud.boxes.keeper import LARGEST, as_request
+from localcloud.boxes.plan import Command
+
+log = logging.getLogger(__name__)
+
+Ended = Callable[[int], None]
+
+
+class Conversation:
+    """Used from the event loop's thread only."""
+
+    def __init__(self, channel: socket.socket, lost: Callable[[], None]) -> None:
+        self._channel = channel
+        self._lost = lost
+        self._numbers = itertools.count(1)
+        self._jobs: dict[str, Ended] = {}
+        self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
+
+    def start(self) -> None:
+        asyncio.get_running_loop().add_reader(self._channel.fileno(), self._hear)
+
+    def spawn(self, command: Command, descriptors: list[int], ended: Ended) -> str:
+        """Start a process; `ended` gets its wait status. The descriptors are copied, the caller closes its own."""
+        job = f"job-{next(self._numbers)}"
+        message = as_request(job, command)
+        if len(message) > LARGEST:
+            raise ValueError("the command is too long")
+        self._jobs[job] = ended
+        socket.send_fds(self._channel, [message], descriptors)
+        return job
+
+    def hang_up(self, job: str) -> None:
+        self._jobs.pop(job, None)
+        self._say(do="hangup", job=job)
+
+    def signal(self, job: str, number: int) -> None:
+        self._say(do="signal", job=job, number=int(number))
+
+    async def end(self, box: str, number: int) -> int:
+        """Send a signal to every process of a box; returns how many are left right after it."""
+        answer = await self._ask(do="end", box=box, number=int(number))
+        return int(answer["left"])
+
+    async def cpu_seconds(self) -> dict[str, float]:
+        answer = await self._ask(do="cpu")
+        return dict(answer["cpu"])
+
+    def _say(self, **words: Any) -> None:
+        self._channel.send(json.dumps(words).encode())
+
+    async def _ask(self, **words: Any) -> dict[str, Any]:
+        number = next(self._numbers)
+        future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._answers[number] = future
+        self._say(id=number, **words)
+        return await future
+
+    def _hear(self) -> None:
+        try:
+            message = self._channel.recv(LARGEST, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return
+        except OSError:
+            message = b""
+        if not message:
+            asyncio.get_running_loop().remove_reader(self._channel.fileno())
+            log.error("the keeper of the boxes has ended; without it no machine can run anything")
+            self._lost()
+            return
+        words = json.loads(message)
+        if "job" in words:
+            ended = self._jobs.pop(words["job"], None)
+            if ended:
+                ended(words["status"])
+        elif "id" in words:
+            future = self._answers.pop(words["id"], None)
+            if future and not future.done():
+                future.set_result(words)
+
+    def close(self) -> None:
+        """The keeper takes this as its sign to end every process and go."""
+        self._channel.close()

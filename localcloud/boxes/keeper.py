@@ -1,0 +1,216 @@
+"""The keeper: a small process that starts, counts and ends the processes in the boxes.
+
+It is forked before there are threads, so it may fork safely, with the privileges to enter a box. It inherits the orphans
+of the boxes, so nothing escapes its count, and when the cloud dies, even by kill -9, it ends them all and goes.
+"""
+
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from dataclasses import asdict
+from typing import Any, NoReturn
+
+from localcloud.boxes import linux, sftp
+from localcloud.boxes.entering import enter
+from localcloud.boxes.plan import Command, Plan, shell
+from localcloud.boxes.processes import TICKS, Census, leftovers
+
+#: one message; a command line may be long
+LARGEST = 180_000
+
+
+def start(marker: str, first_uid: int) -> tuple[int, socket.socket]:
+    """Fork the keeper; returns its pid and our end of the conversation. Call before starting any thread."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    for end in (ours, theirs):
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * LARGEST)
+    pid = os.fork()
+    if pid:
+        theirs.close()
+        return pid, ours
+    ours.close()
+    try:
+        Keeper(theirs, marker, first_uid).run()
+    except BaseException as failure:
+        os.write(2, f"the keeper of the boxes failed: {failure!r}\n".encode())
+    finally:
+        os._exit(0)
+
+
+class Keeper:
+    def __init__(self, channel: socket.socket, marker: str, first_uid: int) -> None:
+        self.channel = channel
+        self.marker = marker
+        self.census = Census(marker, first_uid)
+        self.jobs: dict[int, tuple[str, str]] = {}  # pid → job, box
+        self.spent: dict[str, float] = {}  # box → CPU seconds of processes that are gone
+
+    def run(self) -> None:
+        os.setsid()  # Ctrl-C at the cloud's terminal is for the cloud; it tells us by hanging up
+        os.chdir("/")
+        linux.inherit_orphans()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        wake, alarm = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(alarm)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        end_all(leftovers(self.marker))
+        while True:
+            ready, _, _ = select.select([self.channel, wake], [], [])
+            if wake in ready:
+                os.read(wake, 4096)
+                self.reap()
+            if self.channel in ready and not self.listen():
+                end_all([pid for pid, _, _ in self.census.living(os.getpid())])
+                return
+
+    def listen(self) -> bool:
+        """One request; False at the end of the conversation."""
+        message, descriptors, _, _ = socket.recv_fds(self.channel, LARGEST, 3)
+        if not message:
+            return False
+        request = json.loads(message)
+        try:
+            match request["do"]:
+                case "spawn":
+                    self.spawn(request, descriptors)
+                case "hangup":
+                    self.hang_up(request["job"])
+                case "signal":
+                    self.signal_job(request["job"], request["number"])
+                case "end":
+                    self.end_box(request["box"], request["number"])
+                    self.say(id=request["id"], left=self.count(request["box"]))
+                case "cpu":
+                    self.say(id=request["id"], cpu=self.cpu())
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+        return True
+
+    def say(self, **words: Any) -> None:
+        try:
+            self.channel.send(json.dumps(words).encode())
+        except OSError:
+            pass  # the cloud has gone; the next read says so
+
+    def spawn(self, request: dict[str, Any], descriptors: list[int]) -> None:
+        command = Command(plan=Plan(**request["plan"]), **request["command"])
+        pid = os.fork()
+        if pid == 0:
+            self._become(command, descriptors)
+        self.jobs[pid] = (request["job"], command.plan.box)
+        self.census.started(pid, command.plan.box, command.plan.uid)
+
+    def _become(self, command: Command, descriptors: list[int]) -> NoReturn:
+        """In the child: from here on there is only exec or exit."""
+        status = 126
+        try:
+            signal.set_wakeup_fd(-1)
+            for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
+                signal.signal(number, signal.SIG_DFL)  # Python ignores SIGPIPE, and ignoring is inherited
+            os.setsid()
+            for target, source in enumerate(descriptors * 3 if command.pty else descriptors):
+                if target < 3:
+                    os.dup2(source, target)
+            os.closerange(3, 1024)
+            if command.pty:
+                take_terminal(0)
+            enter(command.plan)
+            if command.sftp:
+                status = sftp.serve(0, 1)
+            else:
+                os.execve(shell(), command.argv(), command.full_environment(self.marker))
+        except BaseException as failure:
+            os.write(2, f"the machine could not start a process: {failure}\n".encode())
+        finally:
+            os._exit(status)
+
+    def reap(self) -> None:
+        while True:
+            try:
+                zombie = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+                if zombie is None:
+                    return
+                box = self._box_of_the_dead(zombie.si_pid)
+                pid, status, usage = os.wait4(zombie.si_pid, 0)
+            except ChildProcessError:
+                return
+            if box:
+                self.spent[box] = self.spent.get(box, 0.0) + usage.ru_utime + usage.ru_stime
+            job, _ = self.jobs.pop(pid, ("", ""))
+            if job:
+                self.say(job=job, status=status)
+
+    def _box_of_the_dead(self, pid: int) -> str:
+        """Asked before it is reaped: afterwards neither its session nor its user can be read."""
+        if pid in self.jobs:
+            return self.jobs[pid][1]
+        from localcloud.boxes.processes import read_stat  # noqa: PLC0415
+
+        stat = read_stat(pid)
+        known = self.census.seen.get((pid, stat.started)) if stat else ""
+        return known or self.census.box_of(pid, stat)
+
+    def hang_up(self, job: str) -> None:
+        """The client has gone: as when a line drops, nohup and setsid protect from it."""
+        self.signal_job(job, signal.SIGHUP)
+
+    def signal_job(self, job: str, number: int) -> None:
+        for pid, (name, _) in self.jobs.items():
+            if name == job:
+                try:
+                    os.killpg(pid, number)
+                except (ProcessLookupError, PermissionError):
+                    pass
+
+    def end_box(self, box: str, number: int) -> None:
+        for pid, owner, _ in list(self.census.living(os.getpid())):
+            if owner == box:
+                _kill(pid, number)
+
+    def count(self, box: str) -> int:
+        return sum(owner == box for _, owner, _ in self.census.living(os.getpid()))
+
+    def cpu(self) -> dict[str, float]:
+        """CPU seconds of each box since the keeper began; only ever grows."""
+        self.reap()
+        used = dict(self.spent)
+        for _, box, stat in self.census.living(os.getpid()):
+            used[box] = used.get(box, 0.0) + stat.ticks / TICKS
+        return used
+
+
+def end_all(pids: list[int]) -> None:
+    """TERM, a moment for last words, then KILL."""
+    if not pids:
+        return
+    for pid in pids:
+        _kill(pid, signal.SIGTERM)
+    time.sleep(0.3)  # noqa: TID251 - the cloud is gone or not yet there; nobody waits for us
+    for pid in pids:
+        _kill(pid, signal.SIGKILL)
+
+
+def _kill(pid: int, number: int) -> None:
+    try:
+        os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):
+        pass
+
+
+def take_terminal(descriptor: int) -> None:
+    import fcntl  # noqa: PLC0415
+    import termios  # noqa: PLC0415
+
+    fcntl.ioctl(descriptor, termios.TIOCSCTTY, 0)
+
+
+def as_request(job: str, command: Command) -> bytes:
+    """A spawn request as `listen` reads it."""
+    words = {key: value for key, value in asdict(command).items() if key != "plan"}
+    return json.dumps({"do": "spawn", "job": job, "plan": asdict(command.plan), "command": words}).encode()

@@ -1,0 +1,71 @@
+"""What the keeper must know to put a process into a box. Plain data: it travels between two processes as JSON."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+USER = "ubuntu"
+INSIDE_HOME = f"/home/{USER}"
+
+#: in the environment of every process of a box; survives double forks, tmux and editors' servers
+MARKER = "LOCALCLOUD_BOX"
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/games"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One box. `folder` holds home/, tmp/ and etc/; `uid` is None where we have no privileges to change to another."""
+
+    box: str
+    folder: str
+    hostname: str
+    uid: int | None
+    namespaces: bool
+
+    @property
+    def home(self) -> Path:
+        return Path(self.folder) / "home"
+
+    @property
+    def tmp(self) -> Path:
+        return Path(self.folder) / "tmp"
+
+    @property
+    def etc(self) -> Path:
+        return Path(self.folder) / "etc"
+
+    @property
+    def home_as_seen_inside(self) -> str:
+        return INSIDE_HOME if self.namespaces else str(self.home)
+
+
+@dataclass(frozen=True)
+class Command:
+    """What runs: a login shell, a command line for it, or the SFTP server."""
+
+    plan: Plan
+    line: str | None = None
+    sftp: bool = False
+    pty: bool = False
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def full_environment(self, marker: str) -> dict[str, str]:
+        """A short list of our own: nothing is inherited, least of all credentials."""
+        return {
+            "USER": USER,
+            "LOGNAME": USER,
+            "HOME": self.plan.home_as_seen_inside,
+            "SHELL": shell(),
+            "PATH": PATH,
+            "LANG": "C.UTF-8",
+            **self.environment,
+            MARKER: f"{marker}:{self.plan.box}",
+        }
+
+    def argv(self) -> list[str]:
+        name = Path(shell()).name
+        return [f"-{name}"] if self.line is None else [name, "-c", self.line]
+
+
+def shell() -> str:
+    return "/bin/bash" if Path("/bin/bash").exists() else "/bin/sh"

@@ -1,0 +1,123 @@
+"""Which processes belong to which box, and how much CPU time they have used. Reads /proc, changes nothing.
+
+All are descendants of the keeper, which inherits orphans. An orphan that nobody saw while its parent lived is told by
+the marker in its environment, then by its user, then by its session.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from localcloud.boxes.plan import MARKER
+
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Stat:
+    parent: int
+    session: int
+    ticks: int  # its own and those of children it has waited for
+    started: int
+
+
+@dataclass
+class Census:
+    """Pids and sessions that have been told apart before; a pid is only trusted with its start time."""
+
+    marker: str
+    first_uid: int
+    seen: dict[tuple[int, int], str] = field(default_factory=dict)
+    sessions: dict[int, str] = field(default_factory=dict)
+    uids: dict[int, str] = field(default_factory=dict)
+
+    def started(self, pid: int, box: str, uid: int | None) -> None:
+        self.sessions[pid] = box
+        if uid is not None:
+            self.uids[uid] = box
+
+    def living(self, keeper: int) -> Iterator[tuple[int, str, Stat]]:
+        """Every living process of every box. Those whose box nobody can tell are left out."""
+        seen: dict[tuple[int, int], str] = {}
+        for child in children(keeper):
+            yield from self._tree(child, "", seen)
+        self.seen = seen
+
+    def _tree(self, pid: int, parents_box: str, seen: dict[tuple[int, int], str]) -> Iterator[tuple[int, str, Stat]]:
+        stat = read_stat(pid)
+        if stat is None:
+            return
+        box = parents_box or self.seen.get((pid, stat.started)) or self.box_of(pid, stat)
+        if box:
+            seen[pid, stat.started] = box
+            yield pid, box, stat
+        for child in children(pid):
+            yield from self._tree(child, box, seen)
+
+    def box_of(self, pid: int, stat: Stat | None) -> str:
+        if stat is not None and stat.session in self.sessions:
+            return self.sessions[stat.session]
+        marked = marked_box(pid, self.marker)
+        if marked:
+            return marked
+        try:
+            owner = os.stat(f"/proc/{pid}").st_uid
+        except OSError:
+            return ""
+        return self.uids.get(owner, "") if owner >= self.first_uid else ""
+
+
+def children(pid: int) -> list[int]:
+    """Of all its threads: each keeps its own list."""
+    found: list[int] = []
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/children") as file:
+                found += map(int, file.read().split())
+    except FileNotFoundError:
+        if not Path(f"/proc/self/task/{os.getpid()}/children").exists():
+            return _children_the_long_way(pid)
+    except OSError:
+        pass
+    return found
+
+
+def _children_the_long_way(pid: int) -> list[int]:
+    """A kernel without CONFIG_PROC_CHILDREN."""
+    return [other for other in all_pids() if (stat := read_stat(other)) is not None and stat.parent == pid]
+
+
+def all_pids() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def read_stat(pid: int) -> Stat | None:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            text = file.read()
+    except OSError:
+        return None
+    fields = text[text.rindex(b")") + 2 :].split()  # a command may be called ")"
+    return Stat(
+        parent=int(fields[1]), session=int(fields[3]), ticks=sum(map(int, fields[11:15])), started=int(fields[19])
+    )
+
+
+def marked_box(pid: int, marker: str) -> str:
+    """The box named in the environment of a process, if it is one of this home."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            environment = file.read()
+    except OSError:
+        return ""
+    start = f"{MARKER}={marker}:".encode()
+    for variable in environment.split(b"\0"):
+        if variable.startswith(start):
+            return variable[len(start) :].decode(errors="replace")
+    return ""
+
+
+def leftovers(marker: str) -> list[int]:
+    """Processes of this home's boxes that outlived an earlier cloud and its keeper."""
+    return [pid for pid in all_pids() if pid != os.getpid() and marked_box(pid, marker)]

@@ -1,0 +1,249 @@
+"""One session of an SSH connection: a shell, a command or sftp, and the bytes between its process and the client."""
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import re
+import signal
+import struct
+import termios
+from typing import Any
+
+import asyncssh
+
+from localcloud.boxes.conversation import Conversation
+from localcloud.boxes.plan import Command, Plan
+
+log = logging.getLogger(__name__)
+
+signal_numbers = {one.name: one.value for one in signal.Signals}
+
+_CHUNK = 64 * 1024
+_FROM_CLIENT = re.compile(r"LANG|LC_[A-Z]+|COLORTERM|GIT_(AUTHOR|COMMITTER)_(NAME|EMAIL)")
+
+
+class Session(asyncssh.SSHServerSession[bytes]):
+    def __init__(self, plan: Plan, keeper: Conversation, connection: dict[str, str]) -> None:
+        self.plan = plan
+        self.keeper = keeper
+        self.connection = connection
+        self.line: str | None = None
+        self.sftp = False
+        self.terminal: tuple[str, tuple[int, int, int, int]] | None = None
+        self.job = ""
+        self.status: int | None = None
+        self.input = -1
+        self.outputs: dict[int, int | None] = {}  # descriptor → SSH data type
+        self.waiting = b""  # what the process has not taken yet
+        self.no_more_input = False
+        self.paused = False
+
+    # -- what the client asks for ----------------------------------------------------------------------------------
+
+    def connection_made(self, chan: Any) -> None:
+        self.chan = chan
+
+    def pty_requested(self, term_type: str, term_size: tuple[int, int, int, int], term_modes: Any) -> bool:
+        self.terminal = (term_type, term_size)
+        return True
+
+    def shell_requested(self) -> bool:
+        return True
+
+    def exec_requested(self, command: str | bytes) -> bool:
+        self.line = command.decode(errors="surrogateescape") if isinstance(command, bytes) else command
+        return True
+
+    def subsystem_requested(self, subsystem: str) -> bool:
+        self.sftp = subsystem == "sftp"
+        return self.sftp
+
+    def session_started(self) -> None:
+        try:
+            self._start()
+        except Exception:
+            # asyncssh would close the connection without a word
+            log.exception("a session on %s did not start", self.plan.box)
+            self.chan.exit(126)
+
+    def _start(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        command = Command(self.plan, self.line, self.sftp, self.terminal is not None, self._environment())
+        theirs = self._open_terminal() if self.terminal and not self.sftp else self._open_pipes()
+        try:
+            self.job = self.keeper.spawn(command, theirs, self._ended)
+        finally:
+            for descriptor in theirs:
+                os.close(descriptor)
+        for descriptor in self.outputs:
+            self.loop.add_reader(descriptor, self._read, descriptor)
+
+    def _environment(self) -> dict[str, str]:
+        environment = {k: v for k, v in self.chan.get_environment().items() if _FROM_CLIENT.fullmatch(k)}
+        if self.terminal:
+            environment["TERM"] = self.terminal[0]
+        return {**environment, **self.connection}
+
+    def _open_terminal(self) -> list[int]:
+        assert self.terminal is not None
+        ours, theirs = os.openpty()
+        if self.plan.uid is not None:
+            os.fchown(theirs, self.plan.uid, self.plan.uid)  # or tmux and `mesg` cannot open their own terminal
+        self.input = ours
+        self.outputs = {ours: None}
+        os.set_blocking(ours, False)
+        self._resize(*self.terminal[1])
+        return [theirs]
+
+    def _open_pipes(self) -> list[int]:
+        stdin, self.input = os.pipe2(os.O_CLOEXEC)
+        out, stdout = os.pipe2(os.O_CLOEXEC)
+        err, stderr = os.pipe2(os.O_CLOEXEC)
+        self.outputs = {out: None, err: asyncssh.EXTENDED_DATA_STDERR}
+        for descriptor in (self.input, out, err):
+            os.set_blocking(descriptor, False)
+        return [stdin, stdout, stderr]
+
+    def _resize(self, width: int, height: int, pixwidth: int, pixheight: int) -> None:
+        if self.terminal and self.input >= 0:
+            size = struct.pack("HHHH", height & 0xFFFF, width & 0xFFFF, pixwidth & 0xFFFF, pixheight & 0xFFFF)
+            fcntl.ioctl(self.input, termios.TIOCSWINSZ, size)
+
+    def terminal_size_changed(self, width: int, height: int, pixwidth: int, pixheight: int) -> None:
+        self._resize(width, height, pixwidth, pixheight)
+
+    def signal_received(self, signal: str) -> None:  # noqa: A002
+        number = signal_numbers.get(f"SIG{signal}")
+        if number:
+            self.keeper.signal(self.job, number)
+
+    def break_received(self, msec: int) -> bool:
+        return False
+
+    # -- from the client to the process ----------------------------------------------------------------------------
+
+    def data_received(self, data: bytes, datatype: Any) -> None:
+        self.waiting += data
+        self._write()
+
+    def eof_received(self) -> bool:
+        self.no_more_input = True
+        self._write()
+        return True  # the process may still have much to say
+
+    def _write(self) -> None:
+        """As much as fits; the rest waits until the process reads, and the client is told to wait too."""
+        if self.input < 0:
+            self.waiting = b""
+            return
+        try:
+            while self.waiting:
+                self.waiting = self.waiting[os.write(self.input, self.waiting) :]
+        except BlockingIOError:
+            self.chan.pause_reading()
+            self.loop.add_writer(self.input, self._write)
+            return
+        except OSError:  # the process has closed its input, as `head` does
+            self.waiting = b""
+            self._close_input()
+            return
+        self.loop.remove_writer(self.input)
+        self.chan.resume_reading()
+        if self.no_more_input:
+            self._end_input()
+
+    def _end_input(self) -> None:
+        """A pipe is closed. A terminal has no end of file but Ctrl-D; `ssh -tt < file` counts on it."""
+        if self.terminal and not self.sftp:
+            with contextlib.suppress(OSError):
+                os.write(self.input, b"\4")
+        else:
+            self._close_input()
+
+    def _close_input(self) -> None:
+        if self.input >= 0:
+            self.loop.remove_writer(self.input)
+            if self.input not in self.outputs:
+                os.close(self.input)
+            self.input = -1
+
+    # -- from the process to the client ----------------------------------------------------------------------------
+
+    def _read(self, descriptor: int) -> None:
+        try:
+            data = os.read(descriptor, _CHUNK)
+        except BlockingIOError:
+            return
+        except OSError:  # EIO: a terminal that nobody holds any more
+            data = b""
+        if data:
+            self.chan.write(data, self.outputs[descriptor])
+        else:
+            self._close_output(descriptor)
+            self._finish()
+
+    def _close_output(self, descriptor: int) -> None:
+        self.loop.remove_reader(descriptor)
+        del self.outputs[descriptor]
+        if descriptor == self.input:
+            self.loop.remove_writer(descriptor)
+            self.input = -1
+        os.close(descriptor)
+
+    def pause_writing(self) -> None:
+        self.paused = True
+        for descriptor in self.outputs:
+            self.loop.remove_reader(descriptor)
+
+    def resume_writing(self) -> None:
+        self.paused = False
+        for descriptor in self.outputs:
+            self.loop.add_reader(descriptor, self._read, descriptor)
+        self._finish()
+
+    # -- the end ---------------------------------------------------------------------------------------------------
+
+    def _ended(self, status: int) -> None:
+        self.status = status
+        self._finish()
+
+    def _finish(self) -> None:
+        """A command ends with its pipes, as in OpenSSH; a terminal with its shell, once its last words are out."""
+        if self.status is None or self.paused:
+            return
+        if self.terminal and not self.sftp:
+            while self.outputs and not self.paused and self._more(next(iter(self.outputs))):
+                pass
+            if self.paused:
+                return
+        elif self.outputs:
+            return
+        self._close_all()
+        if os.WIFSIGNALED(self.status):
+            number = os.WTERMSIG(self.status)
+            self.chan.exit_with_signal(signal.Signals(number).name.removeprefix("SIG"), os.WCOREDUMP(self.status))
+        else:
+            self.chan.exit(os.WEXITSTATUS(self.status))
+
+    def _more(self, descriptor: int) -> bool:
+        try:
+            data = os.read(descriptor, _CHUNK)
+        except OSError:
+            return False
+        self.chan.write(data, None)
+        return bool(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The line is gone: closing the terminal hangs up its processes; the others are told."""
+        if self.job and self.status is None:
+            self.keeper.hang_up(self.job)
+        self._close_all()
+
+    def _close_all(self) -> None:
+        if not hasattr(self, "loop"):
+            return
+        self._close_input()
+        for descriptor in list(self.outputs):
+            self._close_output(descriptor)

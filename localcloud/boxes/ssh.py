@@ -1,0 +1,141 @@
+"""The SSH server of one machine: who may come in, and what they may ask for."""
+
+import asyncio
+import contextlib
+import logging
+
+import socket
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import asyncssh
+
+from localcloud.boxes.conversation import Conversation
+from localcloud.boxes.plan import USER, Plan
+from localcloud.boxes.session import Session
+
+log = logging.getLogger(__name__)
+
+#: seconds to log in, as sshd's LoginGraceTime
+GRACE = 60
+
+Admits = Callable[[str], bool]
+
+
+class Door(asyncssh.SSHServer):
+    """One connection. Only `ubuntu`, only with the key of the launch: authorized_keys in the box changes nothing."""
+
+    def __init__(self, machine: "SshMachine") -> None:
+        self.machine = machine
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self.conn = conn
+        self.machine.connections.add(conn)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.machine.connections.discard(self.conn)
+
+    def begin_auth(self, username: str) -> bool:
+        return True
+
+    def public_key_auth_supported(self) -> bool:
+        return True
+
+    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        return username == USER and self.machine.key is not None and key.public_data == self.machine.key.public_data
+
+    def session_requested(self) -> Any:
+        client, client_port = self.conn.get_extra_info("peername")[:2]
+        server, server_port = self.conn.get_extra_info("sockname")[:2]
+        variables = {
+            "SSH_CLIENT": f"{client} {client_port} {server_port}",
+            "SSH_CONNECTION": f"{client} {client_port} {server} {server_port}",
+        }
+        return Session(self.machine.plan, self.machine.keeper, variables)
+
+    def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> bool:
+        """`ssh -L`. The connection leaves from the cloud's process; it can reach what the box itself can."""
+        return True
+
+    def server_requested(self, listen_host: str, listen_port: int) -> Any:
+        """`ssh -R`. On loopback, whatever the client asks, as sshd does without GatewayPorts."""
+        if 0 < listen_port < 1024:
+            return False
+        return self.conn.forward_local_port("127.0.0.1", listen_port, listen_host, listen_port)
+
+
+class SshMachine:
+    """A running machine's listener and its connections."""
+
+    def __init__(self, plan: Plan, public_key: str, host_key: str, keeper: Conversation, admits: Admits) -> None:
+        self.plan = plan
+        self.keeper = keeper
+        self.admits = admits
+        self.key = asyncssh.import_public_key(public_key) if public_key else None
+        self.host_key = asyncssh.import_private_key(host_key)
+        self.connections: set[asyncssh.SSHServerConnection] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.listener: socket.socket | None = None
+
+    def open(self, listener: socket.socket) -> None:
+        self.listener = listener
+        asyncio.get_running_loop().add_reader(listener.fileno(), self._accept)
+
+    def _accept(self) -> None:
+        assert self.listener is not None
+        with contextlib.suppress(OSError):
+            client, address = self.listener.accept()
+            if not self.admits(address[0]):
+                # Before the banner, so that nobody learns that there is a server. EC2 would let it time out.
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                client.close()
+                return
+            client.setblocking(False)
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            task = asyncio.get_running_loop().create_task(self._serve(client))
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+
+    async def _serve(self, client: socket.socket) -> None:
+        try:
+            await asyncssh.run_server(
+                client,
+                config=None,
+                server_factory=lambda: Door(self),
+                server_host_keys=[self.host_key],
+                encoding=None,
+                line_editor=False,
+                allow_scp=False,
+                agent_forwarding=False,
+                x11_forwarding=False,
+                password_auth=False,
+                kbdint_auth=False,
+                host_based_auth=False,
+                gss_host=None,
+                login_timeout=GRACE,
+                keepalive_interval=60,
+            )
+        except (asyncssh.Error, OSError, TimeoutError, ConnectionError) as refused:
+            log.debug("a connection to %s ended early: %s", self.plan.box, refused)
+            client.close()
+        except Exception:
+            log.exception("a connection to %s failed", self.plan.box)
+            client.close()
+
+    def close(self) -> None:
+        """Nobody new, and everybody out."""
+        if self.listener is not None:
+            asyncio.get_running_loop().remove_reader(self.listener.fileno())
+            self.listener.close()
+            self.listener = None
+        for task in self.tasks:
+            task.cancel()
+        for connection in list(self.connections):
+            connection.abort()
+        self.connections.clear()
+
+
+def quiet_asyncssh() -> None:
+    """It logs each connection and channel; those who want that set its level themselves."""
+    asyncssh.set_log_level(logging.WARNING)

@@ -1,0 +1,57 @@
+"""What time is it in this cloud? Everything AWS shows (LaunchTime, metrics, alarms) is on this clock.
+
+`ONDOL_CLOCK=REAL,VIRTUAL,SPEED` says: at REAL (epoch seconds) the clock showed VIRTUAL, and it runs SPEED times as fast
+as real time. Absent: real time. Sockets and the seconds that a machine takes to boot stay on real time.
+"""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+VARIABLE = "ONDOL_CLOCK"
+
+
+class BadClock(ValueError):
+    """The variable says something else than three numbers."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    real: float = 0.0
+    virtual: float = 0.0
+    speed: float = 1.0
+    source: Callable[[], float] = time.time
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Clock":
+        text = environ.get(VARIABLE, "").strip()
+        if not text:
+            return cls()
+        try:
+            real, virtual, speed = (float(part) for part in text.split(","))
+        except ValueError:
+            raise BadClock(f"{VARIABLE}={text}: use three numbers, REAL,VIRTUAL,SPEED") from None
+        if not 0 < speed <= 100_000:
+            raise BadClock(f"{VARIABLE}={text}: the speed must be above 0 and at most 100000")
+        return cls(real, virtual, speed)
+
+    def now(self) -> float:
+        """Epoch seconds as this cloud sees them."""
+        return self.at(self.source())
+
+    def at(self, real: float) -> float:
+        """What this clock showed, or will show, at a real time."""
+        return self.virtual + (real - self.real) * self.speed
+
+    def real_seconds_until(self, virtual: float) -> float:
+        return (virtual - self.now()) / self.speed
+
+    def today(self) -> datetime:
+        return moment(self.now())
+
+
+def moment(seconds: float) -> datetime:
+    """Whole seconds, as EC2 shows them."""
+    return datetime.fromtimestamp(int(seconds), UTC)

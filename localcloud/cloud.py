@@ -1,0 +1,86 @@
+"""Everything that one request may touch, behind one lock: moto is not thread-safe.
+
+`changed()` is called after each change and before its answer is sent, so an answer that somebody has seen is never lost.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from moto.ec2.models import ec2_backends
+
+from localcloud.clock import Clock
+from localcloud.ec2.backend import Region
+from localcloud.ec2.machine import USER, Machine
+from localcloud.ec2.states import TAKES, State, after
+from localcloud.home import Identity
+from localcloud.persistence import Database
+
+log = logging.getLogger(__name__)
+
+#: above this many milliseconds of writing, changes are collected for a while
+SLOW_SAVE = 0.05
+COLLECT_FOR = 2.0
+
+
+class Cloud:
+    def __init__(self, identity: Identity, clock: Clock, database: Database) -> None:
+        self.identity = identity
+        self.clock = clock
+        self.database = database
+        self.lock = threading.RLock()
+        self.region = self._load()
+        self.wake: Callable[[], None] = lambda: None  # tells the caretaker that a phase has begun
+        self._save_took = 0.0
+        self._saved_at = 0.0
+        self._unsaved = False
+
+    def _load(self) -> Region:
+        region: Region | None = self.database.load("ec2")
+        if region is None:
+            region = Region(self.identity.region, self.identity.account_id)
+            log.info("a new region %s, account %s", region.region_name, region.account_id)
+        # moto's own modules look for the backend here
+        ec2_backends[self.identity.account_id][self.identity.region] = region
+        return region
+
+    def changed(self) -> None:
+        """Write now, or within two seconds where writing has become slow."""
+        self._unsaved = True
+        if self._save_took < SLOW_SAVE or time.monotonic() - self._saved_at > COLLECT_FOR:
+            self.save()
+
+    def save(self) -> None:
+        with self.lock:
+            if not self._unsaved:
+                return
+            began = time.monotonic()
+            self.database.save("ec2", self.region)
+            self._saved_at = time.monotonic()
+            self._save_took = self._saved_at - began
+            self._unsaved = False
+
+    def begins(self, machine: Machine) -> None:
+        """A launch: pending for its first seconds. The caller holds the lock."""
+        machine.enter(State.PENDING, due=time.time() + TAKES[State.PENDING])
+        self.wake()
+
+    def may(self, request: str, machine: Machine) -> None:
+        """Raises states.Refused where `ask` would."""
+        after(request, machine.id, machine.phase)
+
+    def ask(self, request: str, machine: Machine, reason: tuple[str, str] = USER) -> State:
+        """Start, stop or terminate; returns the phase it was in. Raises states.Refused. The caller holds the lock."""
+        before = machine.phase
+        reached = after(request, machine.id, before)
+        if reached is before:
+            return before
+        machine.enter(reached, due=time.time() + TAKES[reached])
+        if reached is State.PENDING:
+            machine.starts_again(self.clock.now())
+        else:
+            machine.because(reason, self.clock.now())
+        self.changed()
+        self.wake()
+        return before

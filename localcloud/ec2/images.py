@@ -1,0 +1,65 @@
+"""Canonical's Ubuntu 24.04 images, and the SSM parameters that name the newest of them.
+
+moto has neither. Owner, names and parameter paths are Canonical's own; the ids are made up.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+CANONICAL = "099720109477"
+ROOT_DEVICE = "/dev/sda1"
+
+
+@dataclass(frozen=True)
+class Image:
+    image_id: str
+    architecture: str
+    serial: str
+
+    @property
+    def _label(self) -> str:
+        return {"x86_64": "amd64", "arm64": "arm64"}[self.architecture]
+
+    @property
+    def name(self) -> str:
+        return f"ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-{self._label}-server-{self.serial}"
+
+    def parameter(self, version: str) -> str:
+        return f"/aws/service/canonical/ubuntu/server/24.04/stable/{version}/{self._label}/hvm/ebs-gp3/ami-id"
+
+    def for_moto(self, zone: str) -> dict[str, Any]:
+        return {
+            "ami_id": self.image_id,
+            "name": self.name,
+            "description": f"Canonical, Ubuntu, 24.04, {self._label} noble image",
+            "owner_id": CANONICAL,
+            "owner_alias": "amazon",
+            "public": True,
+            "virtualization_type": "hvm",
+            "architecture": self.architecture,
+            "hypervisor": "xen",
+            "image_location": f"amazon/{self.name}",
+            "creation_date": datetime.strptime(self.serial, "%Y%m%d").replace(hour=8, tzinfo=UTC),
+            "region_name": zone,
+            "root_device_type": "ebs",
+            "root_device_name": ROOT_DEVICE,
+        }
+
+
+#: oldest first; two of each, so that "take the newest" can be got wrong
+IMAGES = (
+    Image("ami-0a10c3b5f2d4e6001", "x86_64", "20250305"),
+    Image("ami-0b20d4c6a3e5f7001", "arm64", "20250305"),
+    Image("ami-0a10c3b5f2d4e6002", "x86_64", "20250610"),
+    Image("ami-0b20d4c6a3e5f7002", "arm64", "20250610"),
+)
+
+
+def parameters() -> dict[str, str]:
+    """SSM parameter → image id; a later image takes `current` over."""
+    found: dict[str, str] = {}
+    for image in IMAGES:
+        found[image.parameter(image.serial)] = image.image_id
+        found[image.parameter("current")] = image.image_id
+    return found

@@ -1,0 +1,179 @@
+"""EC2's calls about instances, answered as Amazon answers them. moto parses the request and writes the XML."""
+
+import time
+from typing import Any
+
+from moto.core.responses import ActionResult, EmptyResult
+from moto.core.utils import camelcase_to_underscores
+from moto.ec2.responses import EC2Response
+
+from localcloud.boxes.hostkeys import new_host_key
+from localcloud.ec2 import describe
+from localcloud.ec2.filters import STATUS_FILTERS, matching
+from localcloud.ec2.launch import check_type_exists, digest_of, read_order
+from localcloud.ec2.machine import Machine
+from localcloud.ec2.pages import page
+from localcloud.ec2.states import CHECKS_TAKE, Refused, State
+from localcloud.errors import AwsError, combination, missing, unknown_filter, wrong_state
+from localcloud.service import Service
+
+
+class Instances(Service, EC2Response):
+    """Instances: launching, describing, starting, stopping, ending, changing."""
+
+    def run_instances(self) -> ActionResult:
+        params = dict(self.params)
+        digest = digest_of(params)
+        known = self.cloud.region.asked_before(params.get("ClientToken") or "", digest)
+        order = None if known else read_order(params, self.cloud.region)
+        self.error_on_dryrun()
+        if known is None:
+            assert order is not None
+            keys = [new_host_key() for _ in range(order.count)]
+            known = self.cloud.region.launch(order, keys, self.cloud.clock.now())
+            for machine in known.instances:
+                self.cloud.begins(machine)  # type: ignore[arg-type]
+            self.cloud.changed()
+        return ActionResult(describe.reservation(known, known.instances))  # type: ignore[arg-type]
+
+    def describe_instances(self) -> ActionResult:
+        self.error_on_dryrun()
+        ids = self._get_param("InstanceIds", [])
+        if ids and self._get_param("MaxResults"):
+            raise combination("The parameter instancesSet cannot be used with the parameter maxResults")
+        machines = self.cloud.region.machines_named(ids) if ids else self.cloud.region.machines
+        found = matching(machines, self._get_param("Filters", []))
+        shown, token = page(found, self._get_param("MaxResults"), self._get_param("NextToken"))
+        return ActionResult({"Reservations": self._reservations(shown), "NextToken": token})
+
+    def _reservations(self, machines: list[Machine]) -> list[dict[str, Any]]:
+        together: dict[str, list[Machine]] = {}
+        for machine in machines:
+            together.setdefault(machine.reservation_id, []).append(machine)
+        return [describe.reservation(self.cloud.region.reservations[key], some) for key, some in together.items()]
+
+    def describe_instance_status(self) -> ActionResult:
+        self.error_on_dryrun()
+        ids = self._get_param("InstanceIds", [])
+        filters = self._get_param("Filters", [])
+        for one in filters:
+            if one.get("Name") not in STATUS_FILTERS:
+                raise unknown_filter(str(one.get("Name")))
+        machines = self.cloud.region.machines_named(ids) if ids else self.cloud.region.machines
+        found = matching(machines, [one for one in filters if not one["Name"].endswith("-status.status")])
+        if not self._get_bool_param("IncludeAllInstances", False):
+            found = [machine for machine in found if machine.phase is State.RUNNING]
+        statuses = [_status(machine) for machine in found]
+        for one in filters:
+            if one["Name"].endswith("-status.status"):
+                statuses = [status for status in statuses if status["InstanceStatus"]["Status"] in one["Values"]]
+        shown, token = page(statuses, self._get_param("MaxResults"), self._get_param("NextToken"))
+        return ActionResult({"InstanceStatuses": shown, "NextToken": token})
+
+    def start_instances(self) -> ActionResult:
+        return ActionResult({"StartingInstances": self._all("start")})
+
+    def stop_instances(self) -> ActionResult:
+        return ActionResult({"StoppingInstances": self._all("stop", protection="disableApiStop")})
+
+    def terminate_instances(self) -> ActionResult:
+        return ActionResult({"TerminatingInstances": self._all("terminate", protection="disableApiTermination")})
+
+    def reboot_instances(self) -> ActionResult:
+        self._all("reboot")
+        return EmptyResult()
+
+    def _all(self, request: str, protection: str = "") -> list[dict[str, Any]]:
+        """Every id or none: the checks come first, since AWS refuses the whole call for one wrong machine."""
+        ids = self._get_param("InstanceIds", [])
+        if not ids:
+            raise missing("InstanceId")
+        machines = self.cloud.region.machines_named(ids)
+        try:
+            for machine in machines:
+                self.cloud.may(request, machine)
+        except Refused as refusal:
+            raise wrong_state(str(refusal)) from refusal
+        for machine in machines:
+            if protection and getattr(machine, camelcase_to_underscores(protection)) and machine.live:
+                raise _protected(machine, request, protection)
+        self.error_on_dryrun()
+        changes = []
+        for machine in machines:
+            before = self.cloud.ask(request, machine)
+            changes.append(
+                {"InstanceId": machine.id, "PreviousState": before.shown(), "CurrentState": machine.phase.shown()}
+            )
+        return changes
+
+    def modify_instance_attribute(self) -> ActionResult:
+        instance_id = self._get_param("InstanceId")
+        if not instance_id:
+            raise missing("InstanceId")
+        (machine,) = self.cloud.region.machines_named([instance_id])
+        wanted = self._get_param("InstanceType.Value")
+        if self._get_param("Attribute") == "instanceType":
+            wanted = self._get_param("Value")
+        if wanted:
+            check_type_exists(wanted)
+            self._must_be_stopped(machine, "instanceType")
+        if self._get_param("UserData.Value") is not None:
+            self._must_be_stopped(machine, "userData")
+        groups = self._get_param("Groups", [])
+        if groups:
+            self.error_on_dryrun()
+            machine.primary._group_set = [self._group(group_id) for group_id in groups]  # type: ignore[union-attr]
+            self.cloud.changed()
+            return EmptyResult()
+        return super().modify_instance_attribute()
+
+    def _group(self, group_id: str) -> Any:
+        group = self.cloud.region.get_security_group_from_id(group_id)
+        if group is None:
+            raise AwsError("InvalidGroup.NotFound", f"The security group '{group_id}' does not exist")
+        return group
+
+    @staticmethod
+    def _must_be_stopped(machine: Machine, attribute: str) -> None:
+        if machine.phase is not State.STOPPED:
+            raise wrong_state(
+                f"The instance '{machine.id}' is not in the 'stopped' state: cannot modify '{attribute}'."
+            )
+
+    def describe_instance_credit_specifications(self) -> ActionResult:
+        ids = self._get_param("InstanceIds", [])
+        machines = self.cloud.region.machines_named(ids) if ids else self.cloud.region.machines
+        shown = [{"InstanceId": machine.id, "CpuCredits": _credits(machine)} for machine in machines]
+        return ActionResult({"InstanceCreditSpecifications": [one for one in shown if one["CpuCredits"]]})
+
+
+def _credits(machine: Machine) -> str:
+    """T3 and T4g are unlimited unless the launch says otherwise; T2 is standard; other families have no credits."""
+    family = machine.instance_type.partition(".")[0]
+    if not family.startswith("t"):
+        return ""
+    return machine.cpu_credits or ("standard" if family == "t2" else "unlimited")
+
+
+def _protected(machine: Machine, request: str, attribute: str) -> AwsError:
+    verb = {"stop": "stopped", "terminate": "terminated"}[request]
+    return AwsError(
+        "OperationNotPermitted",
+        f"The instance '{machine.id}' may not be {verb}. Modify its '{attribute}' instance attribute and try again.",
+    )
+
+
+def _status(machine: Machine) -> dict[str, Any]:
+    if machine.phase is not State.RUNNING:
+        checks: dict[str, Any] = {"Status": "not-applicable"}
+    elif time.time() - machine.running_since < CHECKS_TAKE:
+        checks = {"Status": "initializing", "Details": [{"Name": "reachability", "Status": "initializing"}]}
+    else:
+        checks = {"Status": "ok", "Details": [{"Name": "reachability", "Status": "passed"}]}
+    return {
+        "InstanceId": machine.id,
+        "AvailabilityZone": machine.availability_zone,
+        "InstanceState": machine.phase.shown(),
+        "InstanceStatus": checks,
+        "SystemStatus": checks,
+    }

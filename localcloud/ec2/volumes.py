@@ -1,0 +1,77 @@
+"""Volumes: they grow, they do not shrink, and a change is not over at once."""
+
+from typing import Any
+
+from moto.core.responses import ActionResult
+from moto.ec2.responses import EC2Response
+
+from localcloud.clock import moment
+from localcloud.errors import AwsError, invalid_value, not_found
+from localcloud.service import Service
+
+#: seconds on the cloud's clock: modifying, then optimizing, then completed
+MODIFYING, OPTIMIZING = 30.0, 300.0
+WAIT_BETWEEN = 6 * 3600.0
+
+
+class Volumes(Service, EC2Response):
+    def describe_volumes(self) -> ActionResult:
+        self.error_on_dryrun()
+        ids = self._get_param("VolumeIds", [])
+        unknown = set(ids) - set(self.cloud.region.volumes)
+        if unknown:
+            raise not_found("InvalidVolume", "volume", unknown)
+        return super().describe_volumes()
+
+    def describe_network_interfaces(self) -> ActionResult:
+        ids = self._get_param("NetworkInterfaceIds", [])
+        unknown = set(ids) - set(self.cloud.region.enis)
+        if unknown:
+            raise not_found("InvalidNetworkInterfaceID", "networkInterface ID", unknown)
+        return super().describe_network_interfaces()
+
+    def modify_volume(self) -> ActionResult:
+        volume_id, size = self._get_param("VolumeId"), self._get_param("Size")
+        volume = self.cloud.region.volumes.get(volume_id)
+        if volume is None:
+            raise AwsError("InvalidVolume.NotFound", f"The volume '{volume_id}' does not exist.")
+        if size is not None and int(size) < volume.size:
+            raise invalid_value("New size cannot be smaller than existing size")
+        now = self.cloud.clock.now()
+        last = volume.modifications[-1] if volume.modifications else None
+        if last and now - last.start_time.timestamp() < WAIT_BETWEEN:
+            raise AwsError(
+                "VolumeModificationRateExceeded",
+                f"You've reached the maximum modification rate per volume limit. Wait at least 6 hours between "
+                f"modifications per EBS volume. {volume_id}",
+            )
+        self.error_on_dryrun()
+        super().modify_volume()
+        done = volume.modifications[-1]
+        done.start_time = moment(now)
+        return ActionResult({"VolumeModification": _modification(done, now)})
+
+    def describe_volumes_modifications(self) -> ActionResult:
+        found = self.cloud.region.describe_volumes_modifications(
+            volume_ids=self._get_param("VolumeIds", []), filters=self._filters_from_querystring()
+        )
+        now = self.cloud.clock.now()
+        return ActionResult({"VolumesModifications": [_modification(one, now) for one in found]})
+
+
+def _modification(done: Any, now: float) -> dict[str, Any]:
+    since = now - done.start_time.timestamp()
+    state = "modifying" if since < MODIFYING else "optimizing" if since < OPTIMIZING else "completed"
+    shown: dict[str, Any] = {
+        "VolumeId": done.volume.id,
+        "ModificationState": state,
+        "StartTime": done.start_time,
+        "Progress": 100 if state == "completed" else int(min(99, 100 * since / OPTIMIZING)),
+        "TargetSize": done.target_size or done.volume.size,
+        "OriginalSize": done.original_size or done.volume.size,
+        "TargetVolumeType": done.target_volume_type or done.volume.volume_type,
+        "OriginalVolumeType": done.original_volume_type or done.volume.volume_type,
+    }
+    if state == "completed":
+        shown["EndTime"] = moment(done.start_time.timestamp() + OPTIMIZING)
+    return shown

@@ -1,0 +1,103 @@
+"""From a request to the service that answers it: whose it is, which service it means, and moto's classes behind.
+
+A WSGI application, so that whatever stands in front of it (fault injection) needs to know nothing of AWS.
+"""
+
+import io
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from moto.core.request import Request
+
+from localcloud.cloud import Cloud
+from localcloud.errors import AwsError
+from localcloud.service import Service
+from localcloud.signature import BadSignature, Credential, Message, check, read
+
+log = logging.getLogger(__name__)
+
+StartResponse = Callable[[str, list[tuple[str, str]]], Any]
+Environ = dict[str, Any]
+Answer = tuple[int, dict[str, str], bytes]
+
+#: EC2 has had names of its own for these since before there was IAM
+_IN_EC2_WORDS = {
+    "InvalidClientTokenId": ("AuthFailure", "AWS was not able to validate the provided access credentials"),
+    "MissingAuthenticationToken": ("AuthFailure", "AWS was not able to validate the provided access credentials"),
+    "SignatureDoesNotMatch": ("AuthFailure", ""),
+}
+
+
+class ServerRequest(Request):
+    from_wsgi_server = True
+
+
+class FrontDoor:
+    def __init__(self, cloud: Cloud, services: dict[str, type[Service]]) -> None:
+        self.cloud = cloud
+        self.services = services
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            status, headers, body = self.answer(environ)
+        except Exception:
+            log.exception("a request failed")
+            status, headers, body = 500, {"Content-Type": "text/plain"}, b"InternalError"
+        headers.pop("status", None)
+        headers["Content-Length"] = str(len(body))
+        start_response(f"{status} {'OK' if status < 400 else 'Error'}", list(headers.items()))
+        return [body]
+
+    def answer(self, environ: Environ) -> Answer:
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = io.BytesIO(body)
+        try:
+            credential = read(environ.get("HTTP_AUTHORIZATION", ""))
+        except BadSignature as refusal:
+            return 403, {"Content-Type": "text/plain"}, f"{refusal.code}: {refusal}".encode()
+        service = self.services.get(credential.service)
+        if service is None:
+            text = f"UnknownService: this trial cloud has {', '.join(self.services)}, not {credential.service}"
+            return 404, {"Content-Type": "text/plain"}, text.encode()
+        refusal = self._refusal(environ, body, credential)
+        return self._ask(service, ServerRequest(environ), refusal)
+
+    def _refusal(self, environ: Environ, body: bytes, credential: Credential) -> AwsError | None:
+        identity = self.cloud.identity
+        try:
+            check(
+                _message(environ, body),
+                credential,
+                identity.access_key_id,
+                identity.secret_access_key,
+                identity.region,
+            )
+        except BadSignature as bad:
+            if credential.service == "ec2":
+                code, text = _IN_EC2_WORDS.get(bad.code, (bad.code, ""))
+                return AwsError(code, text or str(bad))
+            return AwsError(bad.code, str(bad))
+        # The place to judge IAM conditions: caller, action and parameters are known, nothing has happened yet.
+        return None
+
+    def _ask(self, service: type[Service], request: ServerRequest, refusal: AwsError | None) -> Answer:
+        handler = service()
+        handler.setup_class(request)
+        status, headers, body = handler.refuse(refusal) if refusal else handler.call_action()
+        return int(status), {str(k): str(v) for k, v in headers.items()}, _bytes(body)
+
+
+def _bytes(body: Any) -> bytes:
+    return body if isinstance(body, bytes) else str(body or "").encode()
+
+
+def _message(environ: Environ, body: bytes) -> Message:
+    headers = {
+        name.removeprefix("HTTP_").replace("_", "-").lower(): str(value)
+        for name, value in environ.items()
+        if name.startswith("HTTP_")
+    }
+    headers["content-type"] = environ.get("CONTENT_TYPE", "")
+    headers["content-length"] = environ.get("CONTENT_LENGTH", "")
+    return Message(environ["REQUEST_METHOD"], environ["PATH_INFO"], environ.get("QUERY_STRING", ""), headers, body)

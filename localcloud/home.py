@@ -1,0 +1,114 @@
+"""The folder that this cloud lives in: one process at a time, its identity, and what others need to reach it.
+
+identity.json     account, keys, ports: made once, kept
+environment.json  for whoever wants to talk to this cloud; written when it is ready
+state.db          everything else that must survive
+boxes/i-…/        one folder for each machine
+"""
+
+import fcntl
+import json
+import os
+import secrets
+import string
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import IO
+
+
+class HomeInUse(Exception):
+    """Another process holds the lock: two clouds on one state would overwrite each other."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Made at the first start. Clients may keep these in their own settings, so they never change by themselves."""
+
+    account_id: str
+    access_key_id: str
+    secret_access_key: str
+    marker: str  # tells this home's processes from those of another cloud on the same computer
+    port: int = 0
+    ssh_port: int = 0
+    region: str = ""
+    vpc_id: str = ""
+    subnet_id: str = ""
+
+    @classmethod
+    def new(cls) -> "Identity":
+        capitals = string.ascii_uppercase + "234567"
+        return cls(
+            account_id="".join(secrets.choice(string.digits[1:]) for _ in range(12)),
+            access_key_id="AKIA" + "".join(secrets.choice(capitals) for _ in range(16)),
+            secret_access_key=secrets.token_urlsafe(30),
+            marker=secrets.token_hex(8),
+        )
+
+
+class Home:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock: IO[str] | None = None
+
+    @property
+    def boxes(self) -> Path:
+        return self.path / "boxes"
+
+    @property
+    def database(self) -> Path:
+        return self.path / "state.db"
+
+    def open(self) -> None:
+        self.path.mkdir(parents=True, exist_ok=True)
+        # The folder holds private host keys and people's files; on a shared computer nobody else looks in.
+        self.path.chmod(0o700)
+        handle = (self.path / "lock").open("w")
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            handle.close()
+            raise HomeInUse(f"another localcloud is using {self.path}; stop it first, or give --home another") from None
+        self._lock = handle
+
+    def identity(self) -> Identity:
+        file = self.path / "identity.json"
+        if file.exists():
+            return Identity(**json.loads(file.read_text()))
+        return self.keep(Identity.new())
+
+    def keep(self, identity: Identity, **changes: object) -> Identity:
+        identity = replace(identity, **changes)  # type: ignore[arg-type]
+        write_privately(self.path / "identity.json", json.dumps(asdict(identity), indent=2) + "\n")
+        return identity
+
+    def announce(self, identity: Identity) -> None:
+        """Tell those who start us where we are; last of all, so that its presence means: ready."""
+        variables = {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{identity.port}",
+            "AWS_REGION": identity.region,
+            "AWS_ACCESS_KEY_ID": identity.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": identity.secret_access_key,
+            "AWS_VPC_ID": identity.vpc_id,
+            "AWS_SUBNET_ID": identity.subnet_id,
+            "ONDOL_SSH_PORT": str(identity.ssh_port),
+        }
+        write_privately(self.environment_file, json.dumps(variables, indent=2) + "\n")
+
+    def withdraw(self) -> None:
+        """Not ready any more, or not yet again: a file of last time would send people to a closed port."""
+        self.environment_file.unlink(missing_ok=True)
+
+    @property
+    def environment_file(self) -> Path:
+        return self.path / "environment.json"
+
+
+def write_privately(file: Path, text: str) -> None:
+    """All or nothing, readable by the owner only from the first byte."""
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as handle:
+        handle.write(text)
+        handle.flush()
+        os.fsync(handle.fileno())
+    draft.replace(file)
