@@ -1,0 +1,1 @@
+"""The whole job: real processes, real SSH, a real browser. Slow, and last."""

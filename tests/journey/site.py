@@ -1,0 +1,196 @@
+"""`ondol up` as a process, and people who use it over HTTP and SSH."""
+
+import contextlib
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+
+ONDOL = [sys.executable, "-m", "ondol"]
+_OURS = ("ONDOL_", "AWS_", "DATABASE_URL", "DJANGO_")
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """Of a person who has set nothing but ONDOL_HOME."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+    return kept | {"ONDOL_HOME": str(home)} | more
+
+
+def free_port() -> int:
+    """A port nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
+    """Wait for something that is bound to happen; its value."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        with contextlib.suppress(requests.ConnectionError):
+            if value := condition():
+                return value
+        time.sleep(0.2)
+    raise AssertionError(f"not within {seconds:.0f} s: {what}")
+
+
+class Site:
+    """One `ondol up`."""
+
+    def __init__(self, home: Path, *options: str, **env: str) -> None:
+        self.home, self.options, self.port = home, options, free_port()
+        self.env = environment(home, **env)
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.lines: list[str] = []
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self, seconds: float = 60) -> "Site":
+        """Start it, and wait until it says that it is ready."""
+        self.process = subprocess.Popen(
+            [*ONDOL, "up", "--port", str(self.port), *self.options],
+            env=self.env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        ready: queue.Queue[bool] = queue.Queue()
+        threading.Thread(target=self._read, args=(self.process, ready), daemon=True).start()
+        try:
+            assert ready.get(timeout=seconds), "ondol up ended:\n" + "".join(self.lines[-60:])
+        except queue.Empty:
+            raise AssertionError("ondol up is not ready:\n" + "".join(self.lines[-60:])) from None
+        return self
+
+    def _read(self, process: "subprocess.Popen[str]", ready: "queue.Queue[bool]") -> None:
+        assert process.stdout
+        for line in process.stdout:
+            self.lines.append(line)
+            if "Ondol is ready" in line:
+                ready.put(True)
+        ready.put(False)
+
+    def stop(self, how: signal.Signals = signal.SIGTERM, seconds: float = 20) -> int:
+        """End it, and wait until it has ended."""
+        assert self.process
+        self.process.send_signal(how)
+        code = self.process.wait(seconds)
+        assert self.process.stdout
+        self.process.stdout.close()
+        return code
+
+    def command(self, *words: str, text: str | None = None) -> str:
+        """The output of `ondol …` against this site."""
+        done = subprocess.run([*ONDOL, *words], env=self.env, input=text, text=True, capture_output=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def children(self, part: str) -> list[int]:
+        """Process ids below `ondol up` whose command line has `part`."""
+        assert self.process
+        found = []
+        for pid in _below(self.process.pid):
+            with contextlib.suppress(OSError):
+                line = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+                if part in line:
+                    found.append(pid)
+        return found
+
+    def person(self, name: str, *, admin: bool = False) -> "Person":
+        """Somebody approved, with an API token."""
+        email = f"{name}@example.org"
+        self.command("user", "add", email, "--name", name.title(), "--admin" if admin else "--approved")
+        return Person(self, name, self.command("token", "create", email).splitlines()[-1].strip())
+
+
+def _below(pid: int) -> Iterator[int]:
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in map(int, (task / "children").read_text().split()):
+                yield child
+                yield from _below(child)
+
+
+@dataclass
+class Person:
+    """Somebody who uses the API and OpenSSH's client."""
+
+    site: Site
+    name: str
+    token: str
+
+    def call(self, method: str, path: str, **more: Any) -> requests.Response:
+        """One API call."""
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return requests.request(method, f"{self.site.url}/api{path}", headers=headers, timeout=20, **more)
+
+    def machine(self) -> dict[str, Any] | None:
+        """My machine, as the API shows it."""
+        answer = self.call("GET", "/instances/status")
+        if answer.status_code == 503:
+            return None
+        assert answer.status_code == 200, answer.text
+        machine: dict[str, Any] | None = answer.json()["instance"]
+        return machine
+
+    def wait_for(self, *status: str, seconds: float = 60) -> dict[str, Any]:
+        """Until my machine is in one of these states."""
+        last: list[Any] = []
+
+        def there() -> Any:
+            machine = self.machine()
+            last[:] = [machine]
+            return machine if machine and machine["status"] in status else None
+
+        try:
+            machine: dict[str, Any] = until(there, seconds, f"{self.name}'s machine is {' or '.join(status)}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; last seen: {last}\n" + "".join(self.site.lines[-40:])) from None
+        return machine
+
+    def create(self, seconds: float = 60) -> dict[str, Any]:
+        """Ask for a machine and wait until it runs."""
+        assert self.call("POST", "/instances").status_code == 202
+        return self.wait_for("RUNNING", seconds=seconds)
+
+    def key(self, folder: Path) -> Path:
+        """My private key, saved as a person would."""
+        answer = self.call("POST", "/instances/ssh-key")
+        assert answer.status_code == 200, answer.text
+        file = folder / f"{self.name}.pem"
+        file.touch(0o600)
+        file.write_text(answer.text)
+        return file
+
+    def ssh(self, key: Path, *words: str, options: tuple[str, ...] = (), seconds: float = 20) -> str:
+        """What a command prints in my machine."""
+        done = self.try_ssh(key, *words, options=options, seconds=seconds)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def try_ssh(
+        self, key: Path, *words: str, options: tuple[str, ...] = (), seconds: float = 20, user: str = "ubuntu"
+    ) -> "subprocess.CompletedProcess[str]":
+        """The same, also if it is refused."""
+        machine = self.machine()
+        assert machine
+        return subprocess.run(
+            ["ssh", *ssh_options(key, machine), *options, f"{user}@{machine['public_ip']}", *words],
+            text=True, capture_output=True, timeout=seconds, check=False,
+        )  # fmt: skip
+
+
+def ssh_options(key: Path, machine: dict[str, Any], port_flag: str = "-p") -> list[str]:
+    """Like the configuration that the connect page shows."""
+    return [
+        "-i", str(key), port_flag, str(machine["ssh_port"]), "-F", "none",
+        "-o", "IdentitiesOnly=yes", "-o", f"HostKeyAlias=ondol-{machine['instance_id']}", "-o", "CheckHostIP=no",
+        "-o", "StrictHostKeyChecking=accept-new", "-o", f"UserKnownHostsFile={key.parent / 'known_hosts'}",
+        "-o", "BatchMode=yes", "-o", "ConnectTimeout=10",
+    ]  # fmt: skip

@@ -1,0 +1,123 @@
+"""A machine's whole life, over the API and OpenSSH."""
+
+import socket
+import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.journey.site import free_port, ssh_options, until
+
+pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
+
+
+@pytest.fixture(scope="module")
+def admin(site):
+    return site.person("ada", admin=True)
+
+
+def test_alice_works_on_her_machine_and_keeps_her_files(site, tmp_path):
+    alice = site.person("alice")
+    assert alice.machine() is None
+    first = alice.create()
+    key = alice.key(tmp_path)
+    assert alice.ssh(key, "echo $USER; id -u; hostname").splitlines()[0] == "ubuntu"
+    assert alice.ssh(key, "id -u").strip() != "0"
+    assert alice.try_ssh(key, "true", user="root").returncode != 0
+    alice.ssh(key, "echo kept > note.txt")
+
+    assert alice.call("POST", "/instances/stop").status_code == 202
+    stopped = alice.wait_for("STOPPED")
+    assert (stopped["status_reason"], stopped["public_ip"]) == ("PERSON", None)
+    assert alice.call("POST", "/instances/start").status_code == 202
+    again = alice.wait_for("RUNNING")
+    assert again["instance_id"] == first["instance_id"]
+    assert again["public_ip"] != first["public_ip"]
+    assert alice.ssh(key, "cat note.txt") == "kept\n"
+
+
+def test_bob_copies_files_and_forwards_a_port(site, tmp_path):
+    bob = site.person("bob")
+    machine = bob.create()
+    key = bob.key(tmp_path)
+    up, down = tmp_path / "up.bin", tmp_path / "down.bin"
+    up.write_bytes(bytes(range(256)) * 4096)
+    there = f"ubuntu@{machine['public_ip']}:copy.bin"
+    options = ssh_options(key, machine, "-P")
+    subprocess.run(["scp", "-q", *options, str(up), there], check=True, timeout=30)
+    subprocess.run(["scp", "-q", *options, there, str(down)], check=True, timeout=30)
+    assert down.read_bytes() == up.read_bytes()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=_greet, args=(server,), daemon=True).start()
+        near = free_port()
+        tunnel = subprocess.Popen(
+            ["ssh", *ssh_options(key, machine), "-N", "-L", f"{near}:127.0.0.1:{server.getsockname()[1]}",
+             f"ubuntu@{machine['public_ip']}"]
+        )  # fmt: skip
+        try:
+            assert until(lambda: _read(near), 10, "the forwarded port answers") == b"warm"
+        finally:
+            tunnel.terminate()
+            tunnel.wait(10)
+
+
+def _greet(server: socket.socket) -> None:
+    while True:
+        try:
+            connection, _ = server.accept()
+        except OSError:
+            return
+        with connection:
+            connection.sendall(b"warm")
+
+
+def _read(port: int) -> bytes:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+            return connection.recv(16)
+    except OSError:
+        return b""
+
+
+def test_carol_cannot_enter_dans_machine(site, tmp_path):
+    carol, dan = site.person("carol"), site.person("dan")
+    for who in (carol, dan):
+        assert who.call("POST", "/instances").status_code == 202
+    for who in (carol, dan):
+        who.wait_for("RUNNING")
+    refused = dan.try_ssh(carol.key(tmp_path), "true")
+    assert refused.returncode == 255
+    assert "Permission denied" in refused.stderr
+
+
+def test_the_administrator_ends_erins_machine_and_nothing_is_left(site, admin, tmp_path):
+    erin = site.person("erin")
+    first = erin.create()
+    old_key = erin.key(tmp_path).read_text()
+    people = admin.call("GET", "/admin/users").json()
+    users = people if isinstance(people, list) else people["users"]
+    erins_id = next(user["id"] for user in users if user["email"] == "erin@example.org")
+    assert erin.call("DELETE", f"/admin/users/{erins_id}/instance").status_code == 403
+    assert admin.call("DELETE", f"/admin/users/{erins_id}/instance").status_code == 202
+    until(lambda: erin.machine() is None, 60, "erin's machine is gone")
+    assert erin.call("POST", "/instances/ssh-key").status_code == 404
+    second = erin.create()
+    assert second["instance_id"] != first["instance_id"]
+    assert erin.key(tmp_path).read_text() != old_key
+
+
+def test_twenty_clicks_make_one_machine(site):
+    frank = site.person("frank")
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: frank.call("POST", "/instances").status_code, range(20)))
+    assert set(answers) <= {202, 409}
+    assert 202 in answers
+    frank.wait_for("RUNNING")
+
+
+def test_secrets_do_not_reach_the_log(site):
+    text = "".join(path.read_text() for path in Path(site.home).rglob("*.log"))
+    assert "PRIVATE KEY" not in text
