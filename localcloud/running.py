@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import contextlib
 import errno
 import gc
 import logging
@@ -64,6 +63,10 @@ def run(
 async def _serve(parts: Parts) -> int:
     from localcloud.caretaker import Caretaker  # noqa: PLC0415 - after import_moto
     from localcloud.cloud import Cloud  # noqa: PLC0415
+    from localcloud.cloudwatch.actions import Actions  # noqa: PLC0415
+    from localcloud.cloudwatch.alarms import Alarms  # noqa: PLC0415
+    from localcloud.cloudwatch.heartbeat import Heartbeat  # noqa: PLC0415
+    from localcloud.cloudwatch.metrics import Metrics  # noqa: PLC0415
     from localcloud.ec2.seed import seed  # noqa: PLC0415
     from localcloud.frontdoor import FrontDoor  # noqa: PLC0415
     from localcloud.services import services_of  # noqa: PLC0415
@@ -78,8 +81,10 @@ async def _serve(parts: Parts) -> int:
     keeper = Conversation(parts.channel, lost=stopped.set)
     keeper.start()
     boxes = Boxes(parts.home.boxes, keeper, parts.isolation, cloud.identity.ssh_port)
-    caretaker = Caretaker(cloud, boxes).start()
-    server = _listen(parts, cloud.identity, FrontDoor(cloud, services_of(cloud)))
+    metrics = Metrics(database)
+    alarms = Alarms(database, metrics, Actions(cloud))
+    running = [Caretaker(cloud, boxes).start(), loop.create_task(Heartbeat(cloud, keeper, metrics, alarms).run())]
+    server = _listen(parts, cloud.identity, FrontDoor(cloud, services_of(cloud, metrics, alarms)))
     cloud.identity = parts.home.keep(cloud.identity, port=server.server_port)
     server.start()
     _settle_memory()
@@ -88,9 +93,9 @@ async def _serve(parts: Parts) -> int:
     await stopped.wait()
     parts.home.withdraw()
     server.shutdown()
-    caretaker.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await caretaker
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
     boxes.close_all()
     cloud.save()
     keeper.close()

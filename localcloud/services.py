@@ -7,6 +7,9 @@ from moto.sts.responses import TokenResponse
 
 from localcloud.clock import moment
 from localcloud.cloud import Cloud
+from localcloud.cloudwatch.alarms import Alarms
+from localcloud.cloudwatch.metrics import Metrics
+from localcloud.cloudwatch.operations import CloudWatch
 from localcloud.ec2.groups import Groups
 from localcloud.ec2.keys import Keys
 from localcloud.ec2.operations import Instances
@@ -58,7 +61,8 @@ class Sts(Service, TokenResponse):
         return ActionResult(answer)
 
 
-def services_of(cloud: Cloud) -> dict[str, type[Service]]:
+def services_of(cloud: Cloud, metrics: Metrics, alarms: Alarms) -> dict[str, type[Service]]:
     """By the name that a request's signature carries."""
     Service.cloud = cloud
-    return {"ec2": Ec2, "ssm": Ssm, "sts": Sts}
+    CloudWatch.metrics, CloudWatch.alarms = metrics, alarms
+    return {"ec2": Ec2, "monitoring": CloudWatch, "ssm": Ssm, "sts": Sts}

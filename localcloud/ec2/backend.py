@@ -1,6 +1,7 @@
 """The account's EC2 in one region: moto's backend, launching our machines. This is what is pickled."""
 
 import copy
+import secrets
 from typing import Any
 
 from moto.ec2.models import EC2Backend
@@ -95,6 +96,7 @@ class Region(EC2Backend):
             "Groups": [group.id for group in order.groups],
             "AssociatePublicIpAddress": _public(order),
             "DeleteOnTermination": True,
+            "PrivateIpAddress": self._private_ip(order.subnet, options.pop("private_ip")),
         }
         self.launched += 1
         machine = Machine(
@@ -121,6 +123,27 @@ class Region(EC2Backend):
             nic.attach_time = moment(now)
             nic.add_tags(order.tags.get("network-interface", {}))
         return machine
+
+    def _private_ip(self, subnet: Any, wanted: str | None) -> str:
+        """A free one, anywhere in the subnet but its first four and its last, which are AWS's own.
+
+        moto counts upwards, and from the start again after a restart, the reserved ones included.
+        """
+        taken = {nic.private_ip_address for nic in self.enis.values() if nic.subnet.id == subnet.id}
+        if wanted:
+            if wanted in taken:
+                raise AwsError("InvalidIPAddress.InUse", f"Address {wanted} is in use.")
+            return wanted
+        usable = subnet.cidr.num_addresses - 5
+        if len(taken) >= usable:
+            raise AwsError(
+                "InsufficientFreeAddressesInSubnet",
+                "There are not enough free addresses in subnet to satisfy the requested number of instances.",
+            )
+        while True:
+            address = str(subnet.cidr[4 + secrets.randbelow(usable)])
+            if address not in taken:
+                return address
 
     def _attach_disks(self, machine: Machine, order: Order, now: float) -> None:
         for disk in order.disks:

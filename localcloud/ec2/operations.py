@@ -12,7 +12,7 @@ from localcloud.ec2 import describe
 from localcloud.ec2.filters import STATUS_FILTERS, matching
 from localcloud.ec2.launch import check_type_exists, digest_of, read_order
 from localcloud.ec2.machine import Machine
-from localcloud.ec2.pages import page
+from localcloud.pages import page
 from localcloud.ec2.states import CHECKS_TAKE, Refused, State
 from localcloud.errors import AwsError, combination, missing, unknown_filter, wrong_state
 from localcloud.service import Service

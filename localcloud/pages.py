@@ -14,12 +14,16 @@ LARGEST_PAGE = 1000
 def page(things: Sequence[T], size: int | None, token: str | None) -> tuple[list[T], str | None]:
     if size is not None and not 5 <= int(size) <= LARGEST_PAGE:
         raise invalid_value(
-            f"Value ( {size} ) for parameter maxResults is invalid. Expecting a value between 5 and 1000."
+            f"Value ( {size} ) for parameter maxResults is invalid. Expecting a value between 5 and {LARGEST_PAGE}."
         )
+    return cut(things, int(size or LARGEST_PAGE), token)
+
+
+def cut(things: Sequence[T], size: int, token: str | None) -> tuple[list[T], str | None]:
+    """One page, and the token of the next where there is more."""
     start = _position(token)
-    stop = start + (int(size) if size else LARGEST_PAGE)
-    more = stop < len(things)
-    return list(things[start:stop]), _token(stop) if more else None
+    stop = start + size
+    return list(things[start:stop]), _token(stop) if stop < len(things) else None
 
 
 def _token(position: int) -> str:

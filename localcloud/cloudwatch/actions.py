@@ -1,0 +1,33 @@
+"""What an alarm does to a machine. The service-linked role of AWS would do it there; the result looks the same.
+
+A machine that an alarm stops shows `User initiated` like one that its owner stopped: only DescribeAlarmHistory tells.
+"""
+
+from localcloud.cloud import Cloud
+from localcloud.cloudwatch.alarms import Alarm
+from localcloud.cloudwatch.requests import EC2_ACTION
+from localcloud.ec2.states import Refused
+
+
+class Actions:
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud = cloud
+
+    def __call__(self, arn: str, alarm: Alarm) -> str | None:
+        """Returns what went wrong, for the history. The caller holds the cloud's lock."""
+        found = EC2_ACTION.fullmatch(arn)
+        if not found:
+            return "this trial cloud has no service behind this action"
+        machine = self.cloud.region.machine(alarm.dimensions.get("InstanceId", ""))
+        if machine is None:
+            return "The instance does not exist"
+        if found["verb"] == "recover":
+            return "Recovery is not needed: this trial cloud has no failing hardware"
+        protection = {"stop": machine.disable_api_stop, "terminate": machine.disable_api_termination}
+        if protection.get(found["verb"]):
+            return f"The instance may not be {found['verb']}ped: it is protected"
+        try:
+            self.cloud.ask(found["verb"], machine)
+        except Refused as refusal:
+            return str(refusal)
+        return None

@@ -1,0 +1,107 @@
+"""The beat of the cloud: read the CPU time of the boxes, write datapoints, judge the alarms of each minute.
+
+A minute is judged once, in order, after the datapoints that were visible at it are written. Minutes that passed while
+this process was not there (or the whole computer slept) are not judged: nobody measured anything then.
+"""
+
+import asyncio
+import logging
+import math
+import time
+from dataclasses import dataclass, field
+
+from localcloud.boxes.conversation import Conversation
+from localcloud.cloud import Cloud
+from localcloud.cloudwatch.alarms import Alarms
+from localcloud.cloudwatch.meter import Meter
+from localcloud.cloudwatch.metrics import Metrics, cpu_series
+from localcloud.ec2.states import State
+
+log = logging.getLogger(__name__)
+
+#: real seconds without a beat after which the computer must have slept
+ABSENT = 20.0
+
+
+def step_for(speed: float) -> float:
+    """Seconds on the cloud's clock between two beats: ten real seconds, half a minute at most, never 5 times a second."""
+    return max(min(30.0, 10.0 * speed), 0.2 * speed)
+
+
+@dataclass
+class _Reading:
+    """Of one box: its CPU seconds at a real time."""
+
+    at: float
+    seconds: float
+
+
+@dataclass
+class Heartbeat:
+    cloud: Cloud
+    keeper: Conversation
+    metrics: Metrics
+    alarms: Alarms
+    meters: dict[str, Meter] = field(default_factory=dict)
+    readings: dict[str, _Reading] = field(default_factory=dict)
+    judged: float = 0.0  # the last minute that was judged
+
+    async def run(self) -> None:
+        clock, step = self.cloud.clock, step_for(self.cloud.clock.speed)
+        self.judged = clock.now() // 60 * 60
+        last = time.time()
+        while True:
+            due = (math.floor(clock.now() / step) + 1) * step
+            await asyncio.sleep(max(0.01, clock.real_seconds_until(due)))
+            now = time.time()
+            if not 0 <= now - last < ABSENT + step / clock.speed:
+                self._was_away(now - last)
+            last = now
+            try:
+                await self.beat()
+            except Exception:
+                log.exception("a heartbeat failed")
+
+    def _was_away(self, seconds: float) -> None:
+        log.warning("%.0f seconds are missing, so nothing is measured or judged for them", seconds)
+        self.readings.clear()
+        self.judged = self.cloud.clock.now() // 60 * 60
+
+    async def beat(self) -> None:
+        if any(machine.phase is State.RUNNING for machine in self.cloud.region.machines):
+            await self._measure()
+        elif self.readings:
+            self.readings.clear()
+        now = self.cloud.clock.now()
+        with self.cloud.lock:
+            self._write(now)
+            while self.judged + 60 <= now:
+                self.judged += 60
+                self.alarms.evaluate(self.judged)
+                if self.judged % 3600 == 0:
+                    self.metrics.prune(self.judged)
+                    self.alarms.prune(self.judged)
+
+    async def _measure(self) -> None:
+        used = await self.keeper.cpu_seconds()
+        now, clock = time.time(), self.cloud.clock
+        with self.cloud.lock:
+            running = {m.id: m for m in self.cloud.region.machines if m.phase is State.RUNNING}
+            for instance_id, machine in running.items():
+                seconds = used.get(instance_id, 0.0)
+                before = self.readings.get(instance_id) or _Reading(max(machine.running_since, clock.real), seconds)
+                self.readings[instance_id] = _Reading(now, seconds)
+                if now - ABSENT - 10 < before.at < now:
+                    percent = 100 * (seconds - before.seconds) / ((now - before.at) * machine.vcpus)
+                    self.meters.setdefault(instance_id, Meter()).add(clock.at(before.at), clock.at(now), percent)
+            for gone in set(self.readings) - set(running):
+                del self.readings[gone]
+
+    def _write(self, now: float) -> None:
+        found = []
+        for instance_id, meter in list(self.meters.items()):
+            found += [(cpu_series(instance_id), point) for point in meter.finished(now)]
+            if not meter.minutes:
+                del self.meters[instance_id]
+        if found:
+            self.metrics.add(found)
