@@ -1,8 +1,7 @@
-"""What is asked at sign-up, by e-mail or by a provider."""
+"""What is asked at sign-up, by e-mail or by a provider: allauth mixes this into both of its forms."""
 
 from typing import Any
 
-from allauth.socialaccount.forms import SignupForm as AllauthSocialSignupForm
 from django import forms
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
@@ -31,7 +30,3 @@ class SignupForm(forms.Form):
         user.language = "en" if (get_language() or "").startswith("en") else "ko"
         user.save()
         mail.send_later("request", user.pk)
-
-
-class SocialSignupForm(AllauthSocialSignupForm):
-    """The same after a provider has proved the address."""

@@ -1,12 +1,22 @@
-"""What every template may use."""
+"""What every template may use. Nothing here asks the database before a template does."""
 
 from typing import Any
 
 from django.http import HttpRequest
 
-from ondol.clock import clock
+from ondol import clock
+from ondol.accounts.models import Approval, User
+from ondol.config import config
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
-    """The trial's clock, where there is one."""
-    return {"trial_clock": None if clock().is_real else clock()}
+    """The trial's clock, where there is one; how many people wait, for administrators."""
+    machines_clock = clock.clock()
+    return {
+        "trial_clock": None if machines_clock.is_real else machines_clock,
+        "clock_now": clock.now,
+        "clock_speed": machines_clock.speed,
+        "rule": {"minutes": config().idle_minutes, "cpu": f"{config().idle_cpu_percent:g}"},
+        "site_url": config().url,
+        "people_waiting": lambda: User.objects.filter(approval=Approval.PENDING, is_active=True).count(),
+    }

@@ -1,18 +1,41 @@
-"""What happens around every page: PostgreSQL away, and the person's language."""
+"""What happens around every page: a health check, PostgreSQL away, the language, and who may use allauth's pages."""
 
 from collections.abc import Callable
+from typing import Any, cast
 
-from django.db import InterfaceError, OperationalError
+from django.conf import settings
+from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation
+from django.utils.cache import patch_vary_headers
 
+from ondol.web.guards import PersonRequest, where_they_stand
 from ondol.web.views import errors
 
 Page = Callable[[HttpRequest], HttpResponse]
 
 
+def healthz(get_response: Page) -> Page:
+    """Answers before anything else: load balancers come by address, without https, host name or session."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if request.path != "/healthz":
+            return get_response(request)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+        except Error:
+            return HttpResponse("the database does not answer\n", "text/plain", 503, headers={"Retry-After": "5"})
+        return HttpResponse("ok\n", "text/plain", headers={"Cache-Control": "no-store"})
+
+    return middleware
+
+
 class Unavailable:
-    """PostgreSQL is away: a designed page with 503 and Retry-After instead of a failure."""
+    """PostgreSQL is away: a designed page with 503 and Retry-After instead of a failure.
+
+    What a middleware raised comes to `errors.server_error`, which asks the same question.
+    """
 
     def __init__(self, get_response: Page) -> None:
         self.get_response = get_response
@@ -22,7 +45,21 @@ class Unavailable:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Django's hook for what a view raised."""
-        return errors.unavailable(request) if isinstance(error, (OperationalError, InterfaceError)) else None
+        return errors.unavailable(request) if errors.is_database_away(error) else None
+
+
+def language_of_browser(get_response: Page) -> Page:
+    """The language chosen in this browser, else the installation's; not the browser's own: Korean comes first."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        chosen = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME, "")
+        _speak(request, chosen if chosen in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE)
+        response = get_response(request)
+        response.headers.setdefault("Content-Language", translation.get_language() or settings.LANGUAGE_CODE)
+        patch_vary_headers(response, ["Cookie"])
+        return response
+
+    return middleware
 
 
 def language_of_person(get_response: Page) -> Page:
@@ -30,8 +67,34 @@ def language_of_person(get_response: Page) -> Page:
 
     def middleware(request: HttpRequest) -> HttpResponse:
         if request.user.is_authenticated:
-            translation.activate(request.user.language)
-            request.LANGUAGE_CODE = translation.get_language()
+            _speak(request, request.user.language)
         return get_response(request)
 
     return middleware
+
+
+def _speak(request: HttpRequest, language: str) -> None:
+    translation.activate(language)
+    request.LANGUAGE_CODE = translation.get_language()
+
+
+_FOR_EVERYBODY = {"account_logout", "account_login", "account_confirm_email", "account_email_verification_sent"}
+
+
+class Admission:
+    """allauth's pages for keeping an account are for approved people, like every other page."""
+
+    def __init__(self, get_response: Page) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
+        """Django's hook before a view."""
+        match = request.resolver_match
+        if match is None or not match.route.startswith("accounts/") or match.url_name in _FOR_EVERYBODY:
+            return None
+        if request.user.is_authenticated and not request.user.is_approved:
+            return where_they_stand(cast(PersonRequest, request))
+        return None

@@ -1,5 +1,39 @@
-"""Which page is where."""
+"""Which page is where. `/healthz` is answered by a middleware, before hosts, sessions and https matter."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import include, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from ondol.api.routes import api
+from ondol.web.views import account, activity, machine, people, person
+from ondol.web.views.help import help_page
+
+urlpatterns = [
+    path("", machine.dashboard, name="dashboard"),
+    path("machine/", machine.fragment, name="machine"),
+    path("machine/create/", machine.create, name="machine_create"),
+    path("machine/start/", machine.start, name="machine_start"),
+    path("machine/stop/", machine.stop, name="machine_stop"),
+    path("machine/key/", machine.key, name="machine_key"),
+    path("settings/", account.account, name="account"),
+    path("settings/tokens/", account.create_api_token, name="token_create"),
+    path("settings/tokens/<int:pk>/revoke/", account.revoke_api_token, name="token_revoke"),
+    path("language/", account.language, name="language"),
+    path("help/", help_page, name="help"),
+    path("admin/people/", people.people_list, name="admin_people"),
+    path("admin/people/decide/", people.decide, name="admin_decide"),
+    path("admin/people/<int:pk>/", person.person, name="admin_person"),
+    path("admin/people/<int:pk>/approve/", person.approve, name="admin_approve"),
+    path("admin/people/<int:pk>/reject/", person.reject, name="admin_reject"),
+    path("admin/people/<int:pk>/suspend/", person.suspend, name="admin_suspend"),
+    path("admin/people/<int:pk>/role/", person.role, name="admin_role"),
+    path("admin/people/<int:pk>/stop/", person.stop, name="admin_stop"),
+    path("admin/people/<int:pk>/terminate/", person.terminate, name="admin_terminate"),
+    path("admin/activity/", activity.activity, name="admin_activity"),
+    path("accounts/", include("allauth.urls")),
+    path("api/", api.urls),
+]
+
+handler400 = "ondol.web.views.errors.bad_request"
+handler403 = "ondol.web.views.errors.forbidden"
+handler404 = "ondol.web.views.errors.not_found"
+handler429 = "ondol.web.views.errors.too_many"
+handler500 = "ondol.web.views.errors.server_error"

@@ -1,13 +1,57 @@
-"""Designed pages for what went wrong."""
+"""Designed pages for what went wrong. Those for 500 and 503 need neither a session nor the database."""
 
+import sys
+
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
 
 
-def unavailable(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """503: PostgreSQL is away."""
-    return HttpResponse("unavailable", status=503, headers={"Retry-After": "5"})
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """400: not understood."""
+    return HttpResponse(render_to_string("errors/400.html"), status=400)
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """403: above one's role."""
+    return render(request, "errors/403.html", status=403)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """403: the form is too old, or came from elsewhere."""
-    return HttpResponse("csrf", status=403)
+    return render(request, "errors/403_csrf.html", status=403)
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """404: no such page."""
+    return render(request, "errors/404.html", status=404)
+
+
+def too_many(request: HttpRequest) -> HttpResponse:
+    """429: allauth's rate limits."""
+    return HttpResponse(render_to_string("errors/429.html"), status=429, headers={"Retry-After": "60"})
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500; also reached when a middleware found PostgreSQL away."""
+    error = sys.exception()
+    if error is not None and is_database_away(error):
+        return unavailable(request)
+    return HttpResponse(render_to_string("errors/500.html"), status=500)
+
+
+def unavailable(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """503: PostgreSQL is away."""
+    return HttpResponse(render_to_string("errors/503.html"), status=503, headers={"Retry-After": "5"})
+
+
+def is_database_away(error: BaseException | None) -> bool:
+    """Whether this, or what caused it, is a database that does not answer."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, (OperationalError, InterfaceError)):
+            return True
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return False

@@ -1,0 +1,87 @@
+"""Forms of our own pages: what is asked, how long it may be. They decide nothing."""
+
+from django import forms
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+
+from ondol.accounts.models import ApiToken, Role, User
+
+
+class AccountForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+    """What people may change about themselves."""
+
+    class Meta:
+        model = User
+        fields = ["name", "affiliation", "language"]
+        labels = {"name": _("Name"), "affiliation": _("Affiliation"), "language": _("Language")}
+        widgets = {
+            "name": forms.TextInput(attrs={"autocomplete": "name"}),
+            "affiliation": forms.TextInput(attrs={"autocomplete": "organization"}),
+        }
+
+
+class TokenForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A name for a new API token."""
+
+    class Meta:
+        model = ApiToken
+        fields = ["name"]
+        labels = {"name": _("What is it for?")}
+        widgets = {"name": forms.TextInput(attrs={"autocomplete": "off"})}
+
+
+class LanguageForm(forms.Form):
+    """The language switch."""
+
+    language = forms.ChoiceField(choices=settings.LANGUAGES)
+    next = forms.CharField(required=False)
+
+
+class DecisionForm(forms.Form):
+    """A decision about one or several waiting people."""
+
+    decision = forms.ChoiceField(choices=[("approve", ""), ("reject", "")])
+    people = forms.TypedMultipleChoiceField(coerce=int)
+    reason = forms.CharField(max_length=1000, required=False, widget=forms.Textarea(attrs={"rows": 2}))
+
+    def __init__(self, *args: object, waiting: list[int], **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        field = self.fields["people"]
+        assert isinstance(field, forms.TypedMultipleChoiceField)  # noqa: S101  for the type checker
+        field.choices = [(pk, "") for pk in waiting]
+        field.error_messages["required"] = _("Choose at least one person.")
+
+
+class ReasonForm(forms.Form):
+    """Why somebody is rejected or suspended; `people.reject` insists on a reason."""
+
+    reason = forms.CharField(
+        label=_("Reason"), max_length=1000, required=False, widget=forms.Textarea(attrs={"rows": 2})
+    )
+
+
+class RoleForm(forms.Form):
+    """Member or administrator."""
+
+    role = forms.ChoiceField(choices=Role.choices)
+
+
+class TerminateForm(forms.Form):
+    """The person's e-mail address, typed, so that nobody ends the wrong machine by habit."""
+
+    email = forms.CharField(
+        label=_("E-mail address of the owner"),
+        max_length=254,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}),
+    )
+
+    def __init__(self, *args: object, owner: User, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        self.owner = owner
+
+    def clean_email(self) -> str:
+        """The same address, whatever its case."""
+        typed = str(self.cleaned_data["email"]).strip()
+        if typed.casefold() != self.owner.email.casefold():
+            raise forms.ValidationError(_("This is not the owner’s address. Nothing was ended."))
+        return typed

@@ -1,0 +1,76 @@
+"""Who may see a page. Whoever may not is told so, and nothing happens."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.middleware import HtmxDetails
+
+from ondol.accounts.models import User
+
+
+class PersonRequest(HttpRequest):
+    """A request of somebody who is signed in."""
+
+    user: User
+    htmx: HtmxDetails
+
+
+View = Callable[..., HttpResponse]
+
+
+def signed_in(view: View) -> View:
+    """For everybody who has signed in, approved or not. Never kept by a browser."""
+
+    @wraps(view)
+    @never_cache
+    def guarded(request: PersonRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return view(request, *args, **kwargs) if request.user.is_authenticated else _to_sign_in(request)
+
+    return guarded
+
+
+def approved(view: View) -> View:
+    """For approved people. Others see where they stand, wherever they go."""
+
+    @wraps(view)
+    @signed_in
+    def guarded(request: PersonRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return view(request, *args, **kwargs) if request.user.is_approved else where_they_stand(request)
+
+    return guarded
+
+
+def administrator(view: View) -> View:
+    """For administrators."""
+
+    @wraps(view)
+    @approved
+    def guarded(request: PersonRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not request.user.is_admin:
+            raise PermissionDenied
+        return view(request, *args, **kwargs)
+
+    return guarded
+
+
+def where_they_stand(request: PersonRequest) -> HttpResponse:
+    """Waiting, rejected or suspended: one page, at the address of the dashboard; a form sent anyway is refused."""
+    if request.htmx:
+        return HttpResponseClientRedirect("/")
+    if request.method not in {"GET", "HEAD"}:
+        return render(request, "standing.html", status=403)
+    return render(request, "standing.html") if request.path == "/" else redirect("dashboard")
+
+
+def _to_sign_in(request: PersonRequest) -> HttpResponse:
+    if request.htmx:
+        return HttpResponseClientRedirect(redirect_to_login("/").url)
+    # A form cannot be sent again after signing in; the dashboard is where to go on.
+    return redirect_to_login(request.get_full_path() if request.method == "GET" else "/")

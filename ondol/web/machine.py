@@ -1,0 +1,145 @@
+"""How one machine is presented: word, colour, heading, steps, explanations, buttons."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from ondol import clock
+from ondol.accounts.models import User
+from ondol.instances import actions
+from ondol.instances.lifecycle import CHANGING, Reason, Status
+from ondol.instances.models import Instance, SshKey, StatusChange, StatusChoices
+from ondol.web.reasons import Notice, notice_of, trouble_of
+from ondol.web.steps import Step, steps_of
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Of a status: tone (warm, cool, changing, failed), icon, heading."""
+
+    tone: str
+    icon: str
+    title: str | Promise
+
+
+LOOKS = {
+    Status.PENDING: Look("changing", "steps", _("Your machine is being made")),
+    Status.RUNNING: Look("warm", "heat", _("Your machine is running")),
+    Status.STOPPING: Look("changing", "pause", _("Your machine is stopping")),
+    Status.STOPPED: Look("cool", "pause", _("Your machine is resting")),
+    Status.STARTING: Look("changing", "steps", _("Your machine is starting")),
+    Status.TERMINATING: Look("changing", "end", _("Your machine is being ended")),
+    Status.TERMINATED: Look("cool", "end", _("Your machine has ended")),
+    Status.FAILED: Look("failed", "alert", _("Your machine could not be made")),
+}
+_BUTTONS = {Status.RUNNING: "stop", Status.STOPPED: "start", Status.FAILED: "create"}
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """A status at a glance: icon, word and colour; readable in grey."""
+
+    status: Status
+    word: str
+    tone: str
+    icon: str
+
+
+def badge_of(instance: Instance) -> Badge:
+    """The badge of a machine, also in lists."""
+    status = Status(instance.status)
+    look = LOOKS[status]
+    return Badge(status, str(StatusChoices(instance.status).label), look.tone, look.icon)
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Everything a page shows about one machine."""
+
+    row: Instance
+    badge: Badge
+    title: str
+    notice: Notice | None
+    trouble: str
+    steps: tuple[Step, ...]
+    since: datetime
+    now: datetime
+    button: str
+    """`create`, `start`, `stop`, or none while nothing can be asked for."""
+    has_key: bool
+
+    @property
+    def status(self) -> Status:
+        return self.badge.status
+
+    @property
+    def is_changing(self) -> bool:
+        return self.status in CHANGING
+
+    @property
+    def elapsed(self) -> timedelta:
+        """In this state, on the machines' clock."""
+        return max(self.now - self.since, timedelta())
+
+    @property
+    def is_slow(self) -> bool:
+        return any(step.slow for step in self.steps)
+
+    @property
+    def version(self) -> str:
+        """Changes with anything a page shows, but not with the passing time."""
+        steps = [(step.name, step.state, step.slow) for step in self.steps]
+        row = (self.row.public_ip, self.row.is_clean)
+        shown = (self.badge, self.title, self.notice, self.trouble, steps, self.since, self.has_key, row)
+        return hashlib.blake2s(repr(shown).encode()).hexdigest()[:16]
+
+
+def present(instance: Instance, now: datetime | None = None) -> Machine:
+    """A row as a page shows it."""
+    now = now or clock.now()
+    has_key = SshKey.objects.filter(instance=instance).exists()
+    badge = badge_of(instance)
+    return Machine(
+        row=instance,
+        badge=badge,
+        title=str(LOOKS[badge.status].title),
+        notice=notice_of(instance),
+        trouble=trouble_of(instance),
+        steps=steps_of(instance, has_key=has_key, now=now),
+        since=instance.status_since,
+        now=now,
+        button=_BUTTONS.get(badge.status, ""),
+        has_key=has_key,
+    )
+
+
+def machine_of(user: User) -> Machine | None:
+    """The person's machine, if there is one."""
+    instance = actions.current(user)
+    return present(instance) if instance else None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The machine somebody had before."""
+
+    at: datetime
+    cause: str
+
+
+def last_ended(user: User) -> Ended | None:
+    """How the last machine of somebody who has none came to its end."""
+    change = (
+        StatusChange.objects.filter(instance__owner=user, new=Status.TERMINATING.value)
+        .order_by("-at", "-id")
+        .select_related("by")
+        .first()
+    )
+    if change is None:
+        return None
+    by_admin = change.reason == Reason.ADMIN.value
+    cause = _("An administrator ended it.") if by_admin else _("It was ended outside Ondol.")
+    return Ended(change.at, str(cause))

@@ -1,0 +1,39 @@
+"""What pressing the button creates, and what it costs."""
+
+from dataclasses import dataclass
+
+from ondol.config import config
+from ondol.instances.prices import AS_OF, TYPICAL_HOURS, Price, price_of
+
+_REGIONS = {"ap-northeast-2": "Seoul", "ap-northeast-1": "Tokyo", "us-east-1": "N. Virginia", "us-west-2": "Oregon"}
+_SIZES = {"t3.micro": (2, 1), "t3.small": (2, 2), "t3.medium": (2, 4)}
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A machine that is not there yet."""
+
+    instance_type: str
+    vcpus: int | None
+    memory_gb: int | None
+    volume_gb: int
+    region: str
+    region_name: str
+    price: Price | None
+    typical_hours: int = TYPICAL_HOURS
+    as_of: str = AS_OF
+
+
+def offer() -> Offer:
+    """What this installation makes."""
+    settings = config()
+    vcpus, memory_gb = _SIZES.get(settings.instance_type, (None, None))
+    return Offer(
+        instance_type=settings.instance_type,
+        vcpus=vcpus,
+        memory_gb=memory_gb,
+        volume_gb=settings.volume_gb,
+        region=settings.region,
+        region_name=_REGIONS.get(settings.region, ""),
+        price=price_of(settings.region, settings.instance_type, settings.volume_gb),
+    )

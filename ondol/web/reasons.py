@@ -1,0 +1,154 @@
+"""Why a machine is as it is, in words: the cause, what was kept or cleaned up, what to do next."""
+
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from ondol.config import config
+from ondol.instances.lifecycle import Reason, Status
+from ondol.instances.models import Instance
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a person reads about the state of their machine."""
+
+    cause: str
+    kept: str = ""
+    next_step: str = ""
+    reference: str = ""
+    """To tell an administrator; the log has it too. Empty where nobody needs to be asked."""
+
+
+_RETRY_LATER = gettext_lazy("Try again in 10 to 30 minutes: AWS frees capacity all the time.")
+_ASK = gettext_lazy("Trying again will not help. Tell an administrator the reference number.")
+_TRY_THEN_ASK = gettext_lazy("Try again. If it happens twice, tell an administrator the reference number.")
+
+_Text = str | Promise
+_CAUSES: dict[tuple[Status, Reason], tuple[_Text, _Text]] = {
+    (Status.RUNNING, Reason.UNREACHABLE): (
+        gettext_lazy("The server runs, but its SSH has not answered yet."),
+        gettext_lazy("Try to connect in a minute or two. If that fails, stop the machine and start it again."),
+    ),
+    (Status.RUNNING, Reason.OUTSIDE): (
+        gettext_lazy("It was started outside Ondol, for example in the AWS console."),
+        gettext_lazy("You can use it as always; auto-stop is on."),
+    ),
+    (Status.RUNNING, Reason.STOP_FAILED): (
+        gettext_lazy("AWS did not stop it in time, so it is still running."),
+        gettext_lazy("Stop it once more. If it happens twice, tell an administrator."),
+    ),
+    (Status.STOPPING, Reason.PERSON): (gettext_lazy("You asked for it."), ""),
+    (Status.STOPPING, Reason.ADMIN): (gettext_lazy("An administrator asked for it."), ""),
+    (Status.STOPPED, Reason.IDLE): (
+        gettext_lazy("It was idle: its CPU stayed below %(cpu)s%% for %(minutes)s minutes."),
+        "",
+    ),
+    (Status.STOPPED, Reason.PERSON): (gettext_lazy("You stopped it."), ""),
+    (Status.STOPPED, Reason.ADMIN): (gettext_lazy("An administrator stopped it."), ""),
+    (Status.STOPPED, Reason.INSIDE): (
+        gettext_lazy("It was shut down from inside, for example with “sudo poweroff”."),
+        "",
+    ),
+    (Status.STOPPED, Reason.OUTSIDE): (
+        gettext_lazy("It was stopped outside Ondol, for example in the AWS console."),
+        "",
+    ),
+    (Status.STOPPED, Reason.TOO_LATE): (
+        gettext_lazy("AWS did not bring it up in time, so the start was given up."),
+        _TRY_THEN_ASK,
+    ),
+    (Status.STOPPED, Reason.NO_CAPACITY): (
+        gettext_lazy("AWS has no free server of the type %(type)s in this zone at the moment."),
+        _RETRY_LATER,
+    ),
+    (Status.STOPPED, Reason.QUOTA): (
+        gettext_lazy("The AWS account has reached its limit of running servers."),
+        gettext_lazy("Try again when others have stopped theirs, or tell an administrator the reference number."),
+    ),
+    (Status.STOPPED, Reason.REFUSED): (
+        gettext_lazy("AWS refused the start: a permission or a setting is missing on our side."),
+        _ASK,
+    ),
+    (Status.FAILED, Reason.TOO_LATE): (gettext_lazy("AWS did not make the server in time."), _TRY_THEN_ASK),
+    (Status.FAILED, Reason.LAUNCH_FAILED): (
+        gettext_lazy("AWS ended the server while it was being made."),
+        _TRY_THEN_ASK,
+    ),
+    (Status.FAILED, Reason.NO_CAPACITY): (
+        gettext_lazy("AWS has no free server of the type %(type)s in this zone at the moment."),
+        _RETRY_LATER,
+    ),
+    (Status.FAILED, Reason.QUOTA): (gettext_lazy("The AWS account has reached its limit of servers."), _ASK),
+    (Status.FAILED, Reason.REFUSED): (
+        gettext_lazy("AWS refused to make it: a permission or a setting is missing on our side."),
+        _ASK,
+    ),
+    (Status.TERMINATING, Reason.ADMIN): (gettext_lazy("An administrator is ending this machine."), ""),
+    (Status.TERMINATING, Reason.OUTSIDE): (
+        gettext_lazy("The server was ended outside Ondol, for example in the AWS console."),
+        "",
+    ),
+}
+_OTHERWISE: dict[Status, tuple[_Text, _Text]] = {
+    Status.STOPPED: (gettext_lazy("It has stopped; AWS does not say why."), ""),
+    Status.FAILED: (gettext_lazy("Something went wrong while it was being made."), _TRY_THEN_ASK),
+    Status.TERMINATING: (gettext_lazy("This machine is being ended."), ""),
+}
+_FOR_AN_ADMINISTRATOR = {
+    Reason.TOO_LATE,
+    Reason.LAUNCH_FAILED,
+    Reason.NO_CAPACITY,
+    Reason.QUOTA,
+    Reason.REFUSED,
+    Reason.STOP_FAILED,
+}
+
+
+def notice_of(instance: Instance) -> Notice | None:
+    """What there is to say about why this machine is as it is; None where the status says it all."""
+    status, reason = Status(instance.status), Reason(instance.status_reason)
+    texts = _CAUSES.get((status, reason)) or _OTHERWISE.get(status)
+    if texts is None:
+        return None
+    cause, next_step = texts
+    words = {
+        "cpu": f"{config().idle_cpu_percent:g}",
+        "minutes": config().idle_minutes,
+        "type": instance.instance_type,
+    }
+    needs_reference = status is Status.FAILED or reason in _FOR_AN_ADMINISTRATOR
+    return Notice(
+        cause=str(cause) % words,
+        kept=_kept(instance, status),
+        next_step=str(next_step),
+        reference=instance.error_ref if needs_reference else "",
+    )
+
+
+def _kept(instance: Instance, status: Status) -> str:
+    match status:
+        case Status.STOPPED:
+            return _("The disk and everything on it is kept. The address will be another one after the next start.")
+        case Status.STOPPING:
+            return _("The disk and everything on it is kept.")
+        case Status.FAILED if instance.is_clean:
+            return _("Everything that had been made was removed again; nothing is left that costs money.")
+        case Status.FAILED:
+            return _("What had been made is being removed at the moment; that takes a minute or two.")
+        case Status.TERMINATING:
+            return _("The server, its disk and all files on it are deleted.")
+    return ""
+
+
+def trouble_of(instance: Instance) -> str:
+    """That AWS does not answer as it should, while Ondol keeps trying; empty if all is well."""
+    # One retry is everyday life: AWS shows a thing just made a moment later.
+    if instance.next_at is None or not instance.error_code or instance.tries < 2:
+        return ""
+    code = instance.error_code
+    if "Throttl" in code or "LimitExceeded" in code or "TooManyRequests" in code:
+        return _("AWS asks us to slow down at the moment. Ondol carries on by itself; there is nothing you need to do.")
+    return _("AWS does not answer as it should at the moment. Ondol keeps trying by itself; nothing is lost.")

@@ -1,0 +1,64 @@
+"""The list of people as administrators see it: who waits, and everybody with their machine."""
+
+from dataclasses import dataclass
+
+from django.core.paginator import Page, Paginator
+from django.db.models import Q, QuerySet
+
+from ondol.accounts.models import Approval, User
+from ondol.instances.lifecycle import Status
+from ondol.instances.models import Instance
+from ondol.web.machine import Badge, badge_of
+
+PER_PAGE = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A person and the machine they have now."""
+
+    person: User
+    machine: Instance | None
+    badge: Badge | None
+
+    @property
+    def can_stop(self) -> bool:
+        return self.badge is not None and self.badge.status is Status.RUNNING
+
+    @property
+    def can_terminate(self) -> bool:
+        return self.badge is not None and self.badge.status is not Status.TERMINATING
+
+
+def waiting() -> QuerySet[User]:
+    """Those who wait, the longest wait first."""
+    return User.objects.filter(approval=Approval.PENDING, is_active=True).order_by("created_at", "pk")
+
+
+def listed(search: str, approval: str) -> QuerySet[User]:
+    """Everybody whose name, address or affiliation contains `search`, with this approval if one is given."""
+    people = User.objects.order_by("name", "pk")
+    if approval in Approval.values:
+        people = people.filter(approval=approval)
+    if words := search.replace("\x00", "").strip()[:200]:
+        people = people.filter(Q(name__icontains=words) | Q(email__icontains=words) | Q(affiliation__icontains=words))
+    return people
+
+
+def page_of(people: QuerySet[User], number: str) -> tuple[Page[User], list[Entry]]:
+    """One page of people, with their machines; a page number that does not exist gives the nearest."""
+    page = Paginator(people, PER_PAGE).get_page(number)
+    return page, entries_of(list(page.object_list))
+
+
+def entries_of(people: list[User]) -> list[Entry]:
+    """The machines of all of these people in one query."""
+    machines = {
+        machine.owner_id: machine
+        for machine in Instance.objects.filter(owner__in=people).exclude(status=Status.TERMINATED.value)
+    }
+    return [_entry(person, machines.get(person.pk)) for person in people]
+
+
+def _entry(person: User, machine: Instance | None) -> Entry:
+    return Entry(person, machine, badge_of(machine) if machine else None)

@@ -1,0 +1,168 @@
+// What pages do beyond forms and links. Everything works without it; nothing here knows about machines.
+(() => {
+  "use strict";
+
+  // Looks once when the tab becomes visible again: elements listen for it with hx-trigger.
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "visible") document.body.dispatchEvent(new Event("ondol:visible"));
+  });
+
+  // Enter that ends a Korean syllable does not send the form.
+  document.addEventListener("keydown", (event) => {
+    const composing = event.isComposing || event.keyCode === 229;
+    if (event.key === "Enter" && composing && event.target.matches("input")) event.preventDefault();
+  });
+
+  // A click disables its button at once; htmx does it for its own forms. Downloads leave the page as it is.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (event.defaultPrevented || form.method === "get" || form.matches("[hx-post], [data-stays]")) return;
+    if (form.dataset.sent) {
+      event.preventDefault();
+      return;
+    }
+    form.dataset.sent = "yes";
+    // After the event: a disabled button's own value would not be sent.
+    setTimeout(() => form.querySelectorAll("button[type=submit]").forEach((button) => { button.disabled = true; }));
+  });
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) window.location.reload();
+  });
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-copy], [data-reveal]");
+    if (!button) return;
+    if (button.dataset.copy) copy(button);
+    else reveal(button);
+  });
+
+  async function copy(button) {
+    const text = document.getElementById(button.dataset.copy).textContent.trim();
+    await navigator.clipboard.writeText(text);
+    const label = button.querySelector("span");
+    const before = button.dataset.before ?? (button.dataset.before = label.textContent);
+    label.textContent = button.dataset.done;
+    say(button.dataset.done);
+    setTimeout(() => { label.textContent = before; }, 2000);
+  }
+
+  function reveal(button) {
+    const input = document.getElementById(button.dataset.reveal);
+    const hidden = input.type === "password";
+    input.type = hidden ? "text" : "password";
+    const before = button.dataset.before ?? (button.dataset.before = button.textContent);
+    button.textContent = hidden ? button.dataset.hide : before;
+  }
+
+  function say(text) {
+    const region = document.getElementById("announcement");
+    region.textContent = "";
+    setTimeout(() => { region.textContent = text; });
+  }
+
+  // Sections of [data-tabs] become tabs; without this they stand below each other.
+  function tabs(container) {
+    const sections = [...container.querySelectorAll(":scope > section[data-tab]")];
+    const list = document.createElement("div");
+    list.className = "tabs";
+    list.setAttribute("role", "tablist");
+    list.setAttribute("aria-labelledby", container.getAttribute("aria-labelledby"));
+    const buttons = sections.map((section) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.id = `tab-${section.id}`;
+      button.textContent = section.dataset.tab;
+      button.setAttribute("role", "tab");
+      button.setAttribute("aria-controls", section.id);
+      section.setAttribute("role", "tabpanel");
+      section.setAttribute("aria-labelledby", button.id);
+      list.append(button);
+      return button;
+    });
+    const choose = (index) => sections.forEach((section, other) => {
+      section.hidden = other !== index;
+      buttons[other].setAttribute("aria-selected", String(other === index));
+      buttons[other].tabIndex = other === index ? 0 : -1;
+    });
+    const pick = (index) => {
+      choose(index);
+      buttons[index].focus();
+      remember("ondol-way", sections[index].id);
+    };
+    buttons.forEach((button, index) => {
+      button.addEventListener("click", () => pick(index));
+      button.addEventListener("keydown", (event) => {
+        const last = buttons.length - 1;
+        const next = { ArrowRight: index === last ? 0 : index + 1, ArrowLeft: index || last + 1, Home: 0, End: last }[event.key];
+        if (next === undefined) return;
+        event.preventDefault();
+        pick(event.key === "ArrowLeft" ? (index === 0 ? last : index - 1) : next);
+      });
+    });
+    container.classList.add("tabbed");
+    container.prepend(list);
+    const wanted = remembered("ondol-way") ?? container.dataset.first;
+    choose(Math.max(0, sections.findIndex((section) => section.id === wanted)));
+  }
+
+  // Private windows may refuse storage; the detected system is then chosen each time.
+  function remember(name, value) {
+    try { window.localStorage.setItem(name, value); } catch { /* not remembered */ }
+  }
+  function remembered(name) {
+    try { return window.localStorage.getItem(name); } catch { return null; }
+  }
+
+  function stopwatch(element) {
+    const began = performance.now();
+    const start = Number(element.dataset.elapsed);
+    const timer = setInterval(() => {
+      if (!element.isConnected) return clearInterval(timer);
+      const total = Math.floor(start + ((performance.now() - began) / 1000) * Number(element.dataset.speed));
+      const [hours, minutes, seconds] = [Math.floor(total / 3600), Math.floor(total / 60) % 60, total % 60];
+      const two = (number) => String(number).padStart(2, "0");
+      element.textContent = hours ? `${hours}:${two(minutes)}:${two(seconds)}` : `${minutes}:${two(seconds)}`;
+    }, 1000);
+  }
+
+  function chooseAll(label) {
+    const all = label.querySelector("input");
+    const boxes = [...document.querySelectorAll(`input[name="${label.dataset.all}"][type=checkbox]`)];
+    label.hidden = false;
+    all.addEventListener("change", () => boxes.forEach((box) => { box.checked = all.checked; }));
+  }
+
+  function enhance(root) {
+    const each = (selector, act) => {
+      if (root.matches?.(selector)) act(root);
+      root.querySelectorAll(selector).forEach(act);
+    };
+    each("[data-tabs]:not(.tabbed)", tabs);
+    each("[data-reveal]", (button) => { button.hidden = false; });
+    each("[data-elapsed]", stopwatch);
+    each("[data-all]", chooseAll);
+    each(".needs-script", (element) => { element.hidden = !window.PublicKeyCredential; });
+    // Copying needs https or localhost; elsewhere the text is there to select.
+    if (navigator.clipboard) each("[data-copy]", (button) => { button.hidden = false; });
+  }
+
+  // htmx replaces the machine; the keyboard stays where it was, or goes to the heading if that button has gone.
+  let heldFocus = false;
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    heldFocus = event.detail.target.contains(document.activeElement) && document.activeElement !== document.body;
+  });
+  document.addEventListener("htmx:afterSettle", (event) => {
+    if (heldFocus && document.activeElement === document.body) document.querySelector("h1[tabindex]")?.focus();
+    heldFocus = false;
+    if (event.target.nodeType === Node.ELEMENT_NODE) enhance(event.target);
+  });
+  const offline = (away) => () => { document.getElementById("offline").hidden = !away; };
+  document.addEventListener("htmx:sendError", offline(true));
+  document.addEventListener("htmx:responseError", offline(true));
+  document.addEventListener("htmx:afterOnLoad", offline(false));
+
+  // A passkey that was cancelled or refused: the browser has told the person already.
+  document.addEventListener("allauth.error", (event) => event.preventDefault());
+
+  enhance(document);
+})();

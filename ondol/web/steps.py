@@ -1,0 +1,88 @@
+"""How far a machine has got on its way to running, read from its row."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from ondol import clock
+from ondol.instances.lifecycle import Status, View
+from ondol.instances.models import Instance
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step; exactly one that is not done is the current one."""
+
+    name: str
+    label: str | Promise
+    state: str
+    """`done`, `current` or `todo`."""
+    slow: bool = False
+    """It takes more than twice its usual time."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    label: str | Promise
+    usual: float
+    """Real seconds at AWS."""
+
+
+_KINDS = {
+    "network": _Kind(_("Network"), 8),
+    "key": _Kind(_("SSH key"), 8),
+    "server": _Kind(_("Server"), 45),
+    "auto-stop": _Kind(_("Auto-stop"), 15),
+    "ready": _Kind(_("Ready to connect"), 45),
+}
+_OF_STATUS = {
+    Status.PENDING: ("network", "key", "server", "auto-stop", "ready"),
+    Status.STARTING: ("server", "auto-stop", "ready"),
+}
+
+
+def steps_of(instance: Instance, *, has_key: bool, now: datetime) -> tuple[Step, ...]:
+    """The steps of a machine that is being made or started, in order; none in any other state."""
+    return tuple(_steps(instance, has_key, now))
+
+
+def _steps(instance: Instance, has_key: bool, now: datetime) -> Iterator[Step]:
+    current_found = False
+    for name in _OF_STATUS.get(Status(instance.status), ()):
+        kind = _KINDS[name]
+        if _is_done(name, instance, has_key):
+            yield Step(name, kind.label, "done")
+        elif current_found:
+            yield Step(name, kind.label, "todo")
+        else:
+            current_found = True
+            slow = now - _began(name, instance) > 2 * clock.real_seconds(kind.usual)
+            yield Step(name, kind.label, "current", slow)
+
+
+def _is_done(name: str, instance: Instance, has_key: bool) -> bool:
+    match name:
+        case "network":
+            return bool(instance.security_group_id)
+        case "key":
+            return has_key
+        case "server":
+            return instance.instance_id is not None and instance.seen_view == View.RUNNING.value
+        case "auto-stop":
+            return instance.is_armed
+    return instance.ready_at is not None
+
+
+def _began(name: str, instance: Instance) -> datetime:
+    """When the step before it was over, as far as the row tells; never before the status was entered."""
+    if name in {"auto-stop", "ready"} and instance.seen_since is not None:
+        return max(instance.status_since, instance.seen_since)
+    return instance.status_since
+
+
+def usual_seconds(status: Status) -> timedelta:
+    """How long all steps of this status usually take, in real time."""
+    return timedelta(seconds=sum(_KINDS[name].usual for name in _OF_STATUS.get(status, ())))

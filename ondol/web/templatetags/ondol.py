@@ -1,0 +1,68 @@
+"""Times with their zone, durations, prices, kinds of widgets."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django import template
+from django.forms import BoundField
+from django.utils import formats, timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language, ngettext
+from django.utils.translation import gettext as _
+
+register = template.Library()
+
+
+@register.filter
+def moment(value: datetime | None) -> SafeString | str:
+    """A time in the zone of the settings, with the zone shown: `2026-06-03 14:05 KST`."""
+    if value is None:
+        return ""
+    local = timezone.localtime(value)
+    pattern = "Y년 n월 j일 H:i T" if get_language() == "ko" else "j M Y, H:i T"
+    return format_html('<time datetime="{}">{}</time>', local.isoformat(), formats.date_format(local, pattern))
+
+
+@register.filter
+def duration(value: timedelta) -> str:
+    """The two largest units: `3 hours 12 minutes`."""
+    minutes = int(value.total_seconds()) // 60
+    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
+    parts = [
+        (days, ngettext("%(n)d day", "%(n)d days", days)),
+        (hours, ngettext("%(n)d hour", "%(n)d hours", hours)),
+        (minutes, ngettext("%(n)d minute", "%(n)d minutes", minutes)),
+    ]
+    told = [text % {"n": number} for number, text in parts if number][:2]
+    return " ".join(told) or _("less than a minute")
+
+
+@register.filter
+def stopwatch(value: timedelta) -> str:
+    """Minutes and seconds, as `ondol.js` goes on counting them: `1:05`, `1:02:03`."""
+    seconds = int(value.total_seconds())
+    hours, minutes, seconds = seconds // 3600, seconds // 60 % 60, seconds % 60
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+@register.filter
+def seconds(value: timedelta) -> int:
+    """Whole seconds, for `ondol.js`."""
+    return int(value.total_seconds())
+
+
+@register.filter
+def dollars(value: Decimal, places: int = 2) -> str:
+    """`$8.29`."""
+    return f"${value:.{places}f}"
+
+
+@register.filter
+def widget_kind(field: BoundField) -> str:
+    """`text`, `password`, `checkbox`, `textarea`, `select`, `radio`."""
+    kind = field.field.widget.__class__.__name__.lower()
+    for known in ("password", "checkbox", "textarea", "radio", "select"):
+        if known in kind:
+            return known
+    return "text"

@@ -1,0 +1,107 @@
+"""One's own machine: the dashboard, its fragment, and the wishes."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from ondol.accounts.models import User
+from ondol.instances import actions
+from ondol.instances.actions import ActionError
+from ondol.instances.lifecycle import Status
+from ondol.instances.models import Instance
+from ondol.web.connect import connect_to, way_for
+from ondol.web.guards import PersonRequest, approved
+from ondol.web.machine import last_ended, machine_of
+from ondol.web.offer import offer
+
+
+@require_GET
+@approved
+def dashboard(request: PersonRequest) -> HttpResponse:
+    """The whole page."""
+    return render(request, "machine/page.html", _shown(request))
+
+
+@require_GET
+@approved
+def fragment(request: PersonRequest) -> HttpResponse:
+    """What polling replaces; nothing (204) while a page shows the truth already."""
+    shown = _shown(request)
+    if request.GET.get("v") == shown["version"]:
+        return HttpResponse(status=204)
+    return _swap(request, shown)
+
+
+@require_POST
+@approved
+def create(request: PersonRequest) -> HttpResponse:
+    """Ask for a machine, or for a new attempt."""
+    return _wish(request, actions.create)
+
+
+@require_POST
+@approved
+def start(request: PersonRequest) -> HttpResponse:
+    """Ask for a start."""
+    return _wish(request, actions.start)
+
+
+@require_POST
+@approved
+def stop(request: PersonRequest) -> HttpResponse:
+    """Ask for a stop."""
+    return _wish(request, actions.stop)
+
+
+@require_POST
+@approved
+def key(request: PersonRequest) -> HttpResponse:
+    """The private key as a file, `pem` or `ppk`."""
+    try:
+        file = actions.take_key(request.user, "ppk" if request.POST.get("form") == "ppk" else "pem")
+    except ActionError as error:
+        _tell(request, error)
+        return redirect("dashboard")
+    return HttpResponse(
+        file.text.encode("ascii"),
+        content_type="application/x-pem-file" if file.name.endswith(".pem") else "application/octet-stream",
+        headers={"Content-Disposition": f'attachment; filename="{file.name}"', "Cache-Control": "no-store"},
+    )
+
+
+def _wish(request: PersonRequest, wish: Callable[[User], Instance]) -> HttpResponse:
+    try:
+        wish(request.user)
+    except ActionError as error:
+        _tell(request, error)
+    return _swap(request, _shown(request)) if request.htmx else redirect("dashboard")
+
+
+def _tell(request: PersonRequest, error: ActionError) -> None:
+    messages.error(request, f"{error.message} {error.hint}".strip())
+
+
+def _shown(request: PersonRequest) -> dict[str, Any]:
+    machine = machine_of(request.user)
+    if machine is None:
+        return {"machine": None, "version": f"none-{request.LANGUAGE_CODE}", "offer": offer(),
+                "ended": last_ended(request.user)}  # fmt: skip
+    running = machine.status is Status.RUNNING
+    return {
+        "machine": machine,
+        "version": machine.version,
+        "connect": connect_to(machine.row) if running else None,
+        "way": way_for(request),
+        "address_changed": running and machine.row.address_changed and actions.tell_address(machine.row),
+        "offer": offer(),
+    }
+
+
+def _swap(request: PersonRequest, shown: dict[str, Any]) -> HttpResponse:
+    shown_before = request.GET.get("s", "")
+    status = shown["machine"].status.value if shown["machine"] else "NONE"
+    return render(request, "machine/swap.html", {**shown, "is_news": shown_before != status})
