@@ -26,13 +26,13 @@ def main() -> int:
         return 1
     home.withdraw()
     identity = home.identity()
-    isolation = find_isolation()
+    isolation = find_isolation(identity.marker)
     # Now, while this is one thread and has little in its memory.
-    keeper_pid, channel = keeper.start(identity.marker, isolation.first_uid or 0)
+    channel = keeper.start(identity.marker, isolation.first_uid)
     # And only now what is large: moto and asyncssh
     from localcloud.running import run  # noqa: PLC0415
 
-    return run(home, identity, clock, isolation, channel, options)
+    return run(home, clock, isolation, channel, options)
 
 
 def _options() -> argparse.Namespace:
@@ -41,6 +41,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=0, help="of the API; 0: choose one and keep it")
     parser.add_argument("--ssh-port", type=int, default=0, help="of the machines; 0: 2222 or the next free one, kept")
     parser.add_argument("--region", default="", help="ap-northeast-2 where nothing is said")
+    parser.add_argument("--hurry", type=float, default=1.0, help="boot and stop machines N times as fast, for tests")
     parser.add_argument("--faults", action="store_true", help="fault injection over HTTP, under /_localcloud/")
     parser.add_argument(
         "--die-with-parent", action="store_true", help="end when the process that started this one ends"

@@ -5,13 +5,15 @@ Whoever sees a state may rely on it.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
+from collections.abc import Coroutine
 
 from localcloud.boxes.boxes import Box, Boxes
 from localcloud.cloud import Cloud
-from localcloud.ec2.machine import Machine
-from localcloud.ec2.states import REMEMBERED, SETTLES, State
+from localcloud.ec2.machine import FROM_INSIDE, OUR_FAULT, Machine
+from localcloud.ec2.states import REMEMBERED, SETTLES, Refused, State
 
 log = logging.getLogger(__name__)
 
@@ -26,37 +28,50 @@ class Caretaker:
         self._busy: dict[str, asyncio.Task[None]] = {}
 
     def start(self) -> asyncio.Task[None]:
-        loop = asyncio.get_running_loop()
-        self.cloud.wake = lambda: loop.call_soon_threadsafe(self._woken.set)
-        for machine in self.cloud.region.machines:
-            if machine.phase is State.RUNNING:
-                self._open(machine)
-        self.cloud.changed()
-        return loop.create_task(self._run())
+        """Machines that were running run again, at the address they had."""
+        self._loop = asyncio.get_running_loop()
+        self.cloud.wake = self._wake
+        self.boxes.switched = self._switched
+        with self.cloud.lock:
+            for machine in self.cloud.region.machines:
+                if machine.phase is State.RUNNING and not self._opened(machine):
+                    machine.enter(State.STOPPED)
+            self.cloud.commit()
+        return self._loop.create_task(self._run())
+
+    def _wake(self) -> None:
+        """From any thread."""
+        self._loop.call_soon_threadsafe(self._woken.set)
 
     async def _run(self) -> None:
         while True:
             self._woken.clear()
-            self._look()
-            try:
+            with self.cloud.lock:
+                self._look()
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), self._next())
-            except TimeoutError:
-                pass
 
     def _look(self) -> None:
-        with self.cloud.lock:
-            for machine in self.cloud.region.machines:
-                if machine.due is not None and machine.id not in self._busy:
-                    task = asyncio.get_running_loop().create_task(self._carry(machine))
-                    self._busy[machine.id] = task
-                    task.add_done_callback(lambda _, key=machine.id: self._done(key))  # type: ignore[misc]
-            self._forget()
-            self.cloud.save()
+        for machine in self.cloud.region.machines:
+            if machine.id in self._busy:
+                continue
+            if machine.due is not None:
+                self._begin(machine, self._carry(machine))
+            elif machine.reboot_asked:
+                self._begin(machine, self._reboot(machine))
+        self._forget()
+        self.cloud.commit()
 
-    def _done(self, instance_id: str) -> None:
-        task = self._busy.pop(instance_id)
+    def _begin(self, machine: Machine, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._busy[machine.id] = task
+        task.add_done_callback(lambda _: self._done(machine))
+
+    def _done(self, machine: Machine) -> None:
+        task = self._busy.pop(machine.id)
         if not task.cancelled() and task.exception():
-            log.error("machine %s is stuck", instance_id, exc_info=task.exception())
+            log.error("machine %s is stuck in %s", machine.id, machine.phase.label, exc_info=task.exception())
+            machine.due = None  # or it would be tried again at once, for ever
         self._woken.set()
 
     def _next(self) -> float:
@@ -73,41 +88,73 @@ class Caretaker:
         with self.cloud.lock:
             if machine.phase is not phase:  # terminated while it was stopping, say: the next look carries that on
                 return
-            if phase is State.PENDING:
-                self._open(machine)
-            if phase is State.SHUTTING_DOWN:
-                self._remove(machine)
-            if phase is State.STOPPING:
-                machine.address = None
-            machine.enter(SETTLES[phase])
-            self.cloud.changed()
-            log.info("%s is %s", machine.id, machine.phase.label)
+            machine.enter(self._settle(machine))
+            self.cloud.touch()
+            self.cloud.commit()
+        log.info("%s is %s", machine.id, machine.phase.label)
+        if phase is State.SHUTTING_DOWN:
+            await self.boxes.remove(machine.id)
+
+    def _settle(self, machine: Machine) -> State:
+        if machine.phase is State.PENDING and not self._opened(machine):
+            return State.STOPPED
+        if machine.phase is State.STOPPING:
+            machine.address = None
+        if machine.phase is State.SHUTTING_DOWN:
+            self.cloud.region.dismantle(machine)
+            machine.gone_at = self.cloud.clock.now()
+        return SETTLES[machine.phase]
+
+    def _opened(self, machine: Machine) -> bool:
+        """Whatever goes wrong with one machine is not to take the others with it."""
+        try:
+            self._open(machine)
+        except Exception:
+            log.exception("%s could not start", machine.id)
+            machine.because(OUR_FAULT, self.cloud.clock.now())
+            machine.address = None
+            return False
+        return True
 
     def _open(self, machine: Machine) -> None:
-        assert machine.primary is not None
         box = Box(
             instance_id=machine.id,
             number=machine.number,
-            private_ip=str(machine.primary.private_ip_address),
+            private_ip=str(machine.private_ip),
             public_key=machine.boot_key,
             host_key=machine.host_key,
         )
         taken = {other.address for other in self.cloud.region.machines if other.address}
         before = machine.address
         machine.address = self.boxes.open(box, before, taken, machine.admits, machine.wants_public_address)
+        self.cloud.touch()
         if before and machine.address != before:
             log.warning("%s had to move from %s to %s", machine.id, before, machine.address)
         if machine.phase is State.PENDING:
             machine.running_since = time.time()
 
-    def _remove(self, machine: Machine) -> None:
-        self.boxes.remove(machine.id)
-        self.cloud.region.dismantle(machine)
-        machine.gone_at = self.cloud.clock.now()
+    async def _reboot(self, machine: Machine) -> None:
+        """Same address, new processes. The state says running all the while, as it does on EC2."""
+        machine.reboot_asked = False
+        await self.boxes.close(machine.id)
+        with self.cloud.lock:
+            if machine.phase is State.RUNNING:
+                self._open(machine)
+
+    def _switched(self, instance_id: str, word: str) -> None:
+        """Somebody in the box has said `poweroff` or `reboot`."""
+        with self.cloud.lock:
+            machine = self.cloud.region.machine(instance_id)
+            if machine is None or machine.phase is not State.RUNNING:
+                return
+            request = "terminate" if machine.instance_initiated_shutdown_behavior == "terminate" else "stop"
+            with contextlib.suppress(Refused):
+                self.cloud.ask("reboot" if word == "reboot" else request, machine, FROM_INSIDE)
+            self.cloud.commit()
 
     def _forget(self) -> None:
         now = self.cloud.clock.now()
         for machine in self.cloud.region.machines:
             if machine.gone_at is not None and now - machine.gone_at >= REMEMBERED:
                 self.cloud.region.forget(machine)
-                self.cloud.changed()
+                self.cloud.touch()

@@ -1,6 +1,6 @@
 """Everything that one request may touch, behind one lock: moto is not thread-safe.
 
-`changed()` is called after each change and before its answer is sent, so an answer that somebody has seen is never lost.
+A change is on disk before its answer is sent, so nothing that somebody has seen is ever lost.
 """
 
 import logging
@@ -13,7 +13,7 @@ from moto.ec2.models import ec2_backends
 from localcloud.clock import Clock
 from localcloud.ec2.backend import Region
 from localcloud.ec2.machine import USER, Machine
-from localcloud.ec2.states import TAKES, State, after
+from localcloud.ec2.states import TRANSITION_TAKES, State, after
 from localcloud.home import Identity
 from localcloud.persistence import Database
 
@@ -25,10 +25,11 @@ COLLECT_FOR = 2.0
 
 
 class Cloud:
-    def __init__(self, identity: Identity, clock: Clock, database: Database) -> None:
+    def __init__(self, identity: Identity, clock: Clock, database: Database, hurry: float = 1.0) -> None:
         self.identity = identity
         self.clock = clock
         self.database = database
+        self.hurry = hurry  # how many times faster than usual a machine boots and stops
         self.lock = threading.RLock()
         self.region = self._load()
         self.wake: Callable[[], None] = lambda: None  # tells the caretaker that a phase has begun
@@ -45,9 +46,12 @@ class Cloud:
         ec2_backends[self.identity.account_id][self.identity.region] = region
         return region
 
-    def changed(self) -> None:
-        """Write now, or within two seconds where writing has become slow."""
+    def touch(self) -> None:
+        """Something in the region is about to differ from what is on disk; `commit` follows before anybody is told."""
         self._unsaved = True
+
+    def commit(self) -> None:
+        """Write now, or within two seconds where writing has become slow."""
         if self._save_took < SLOW_SAVE or time.monotonic() - self._saved_at > COLLECT_FOR:
             self.save()
 
@@ -63,7 +67,8 @@ class Cloud:
 
     def begins(self, machine: Machine) -> None:
         """A launch: pending for its first seconds. The caller holds the lock."""
-        machine.enter(State.PENDING, due=time.time() + TAKES[State.PENDING])
+        machine.enter(State.PENDING, due=time.time() + TRANSITION_TAKES / self.hurry)
+        self.touch()
         self.wake()
 
     def may(self, request: str, machine: Machine) -> None:
@@ -74,13 +79,16 @@ class Cloud:
         """Start, stop or terminate; returns the phase it was in. Raises states.Refused. The caller holds the lock."""
         before = machine.phase
         reached = after(request, machine.id, before)
+        if request == "reboot":
+            machine.reboot_asked = True
+            self.wake()
         if reached is before:
             return before
-        machine.enter(reached, due=time.time() + TAKES[reached])
+        machine.enter(reached, due=time.time() + TRANSITION_TAKES / self.hurry)
         if reached is State.PENDING:
             machine.starts_again(self.clock.now())
         else:
             machine.because(reason, self.clock.now())
-        self.changed()
+        self.touch()
         self.wake()
         return before

@@ -1,11 +1,12 @@
 """From a request to the service that answers it: whose it is, which service it means, and moto's classes behind.
 
-A WSGI application, so that whatever stands in front of it (fault injection) needs to know nothing of AWS.
+A WSGI application, so that what stands in front of it (fault injection) needs to know little of AWS.
 """
 
 import io
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from moto.core.request import Request
@@ -21,12 +22,34 @@ StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 Environ = dict[str, Any]
 Answer = tuple[int, dict[str, str], bytes]
 
+#: where the environment of a request may carry a Fault
+FAULT = "localcloud.fault"
+
 #: EC2 has had names of its own for these since before there was IAM
 _IN_EC2_WORDS = {
     "InvalidClientTokenId": ("AuthFailure", "AWS was not able to validate the provided access credentials"),
     "MissingAuthenticationToken": ("AuthFailure", "AWS was not able to validate the provided access credentials"),
     "SignatureDoesNotMatch": ("AuthFailure", ""),
 }
+
+_NOT_FOUND = {
+    "InstanceIds": "InvalidInstanceID.NotFound",
+    "GroupIds": "InvalidGroup.NotFound",
+    "KeyNames": "InvalidKeyPair.NotFound",
+    "KeyPairIds": "InvalidKeyPair.NotFound",
+    "VolumeIds": "InvalidVolume.NotFound",
+    "NetworkInterfaceIds": "InvalidNetworkInterfaceID.NotFound",
+}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """An answer that is wrong on purpose, in the protocol of its request. `when`: before, after or missing."""
+
+    when: str
+    code: str
+    message: str
+    status: int
 
 
 class ServerRequest(Request):
@@ -54,25 +77,25 @@ class FrontDoor:
         environ["wsgi.input"] = io.BytesIO(body)
         try:
             credential = read(environ.get("HTTP_AUTHORIZATION", ""))
-        except BadSignature as refusal:
-            return 403, {"Content-Type": "text/plain"}, f"{refusal.code}: {refusal}".encode()
+        except BadSignature as unsigned:
+            return 403, {"Content-Type": "text/plain"}, f"{unsigned.code}: {unsigned}".encode()
         service = self.services.get(credential.service)
         if service is None:
             text = f"UnknownService: this trial cloud has {', '.join(self.services)}, not {credential.service}"
             return 404, {"Content-Type": "text/plain"}, text.encode()
+        handler = service()
+        handler.setup_class(ServerRequest(environ))
         refusal = self._refusal(environ, body, credential)
-        return self._ask(service, ServerRequest(environ), refusal)
+        if refusal:
+            return _plain(handler.refuse(refusal))
+        fault = environ.get(FAULT)
+        return _faulty(handler, fault) if fault else _plain(handler.call_action())
 
     def _refusal(self, environ: Environ, body: bytes, credential: Credential) -> AwsError | None:
         identity = self.cloud.identity
+        keys = (identity.access_key_id, identity.secret_access_key)
         try:
-            check(
-                _message(environ, body),
-                credential,
-                identity.access_key_id,
-                identity.secret_access_key,
-                identity.region,
-            )
+            check(_message(environ, body), credential, *keys, identity.region)
         except BadSignature as bad:
             if credential.service == "ec2":
                 code, text = _IN_EC2_WORDS.get(bad.code, (bad.code, ""))
@@ -81,15 +104,23 @@ class FrontDoor:
         # The place to judge IAM conditions: caller, action and parameters are known, nothing has happened yet.
         return None
 
-    def _ask(self, service: type[Service], request: ServerRequest, refusal: AwsError | None) -> Answer:
-        handler = service()
-        handler.setup_class(request)
-        status, headers, body = handler.refuse(refusal) if refusal else handler.call_action()
-        return int(status), {str(k): str(v) for k, v in headers.items()}, _bytes(body)
+
+def _faulty(handler: Service, fault: Fault) -> Answer:
+    if fault.when == "after":
+        handler.call_action()
+    if fault.when == "missing":
+        named = [code for parameter, code in _NOT_FOUND.items() if handler._get_param(parameter)]
+        if not named:
+            return _plain(handler.nothing())
+        return _plain(handler.refuse(AwsError(named[0], "The ID does not exist")))
+    _, headers, body = _plain(handler.refuse(AwsError(fault.code, fault.message)))
+    return fault.status, headers, body
 
 
-def _bytes(body: Any) -> bytes:
-    return body if isinstance(body, bytes) else str(body or "").encode()
+def _plain(answer: Any) -> Answer:
+    status, headers, body = answer
+    content = body if isinstance(body, bytes) else str(body or "").encode()
+    return int(status), {str(key): str(value) for key, value in headers.items()}, content
 
 
 def _message(environ: Environ, body: bytes) -> Message:

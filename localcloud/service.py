@@ -6,6 +6,7 @@ Each is a subclass of moto's response class: what it does not override, moto ans
 from typing import TYPE_CHECKING, Any
 
 from moto.core.responses import ActionResult, BaseResponse
+from moto.core.utils import get_service_model
 
 from localcloud.errors import AwsError
 
@@ -28,11 +29,19 @@ class Service(BaseResponse):
                 answer = super().call_action()
             except NotImplementedError as missing:
                 return self.refuse(AwsError("InvalidAction", f"{missing} (not in this trial cloud)"))
-            if not self._get_action().startswith(_READS):
-                self.cloud.changed()
+            if self.service_name == "ec2" and not self._get_action().startswith(_READS):
+                self.cloud.touch()
+            self.cloud.commit()
             return answer
 
     def refuse(self, error: AwsError) -> Any:
         """An error in whatever protocol the request came in: XML, JSON or CBOR."""
-        status, headers, body = self.serialized(ActionResult(error))
-        return status, headers, body
+        return self.serialized(ActionResult(error))
+
+    def nothing(self) -> Any:
+        """An answer with empty lists, as when there is nothing to describe."""
+        output = get_service_model(self.boto3_service_name).operation_model(self._get_action()).output_shape
+        lists: dict[str, list[object]] = {
+            name: [] for name, shape in output.members.items() if shape.type_name == "list"
+        }
+        return self.serialized(ActionResult(lists))

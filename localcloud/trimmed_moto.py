@@ -9,7 +9,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-FAMILIES = frozenset("t2 t3 t3a t4g m5 m6i m6g m7i m7g c5 c6i c6g c7i c7g r5 r6i r6g g4dn g5".split())
+FAMILIES = frozenset(
+    [
+        "t2",
+        "t3",
+        "t3a",
+        "t4g",
+        "m5",
+        "m6i",
+        "m6g",
+        "m7i",
+        "m7g",
+        "c5",
+        "c6i",
+        "c6g",
+        "c7i",
+        "c7g",
+        "r5",
+        "r6i",
+        "r6g",
+        "g4dn",
+        "g5",
+    ]
+)
 
 
 def import_moto(region: str, account_id: str) -> None:

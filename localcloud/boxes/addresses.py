@@ -41,7 +41,7 @@ def listen_somewhere(port: int, taken: set[str]) -> tuple[str, socket.socket]:
 
 def free_ssh_port(wanted: int) -> int:
     """`wanted`, or the next one that nobody holds for all addresses at once, as a server on 0.0.0.0 does."""
-    for port in (wanted, *range(wanted + 1, wanted + 200)):
+    for port in range(wanted, wanted + 200):
         if 0 < port < 65536:
             with contextlib.suppress(OSError):
                 listen(random_address(set()), port).close()

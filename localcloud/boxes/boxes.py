@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from localcloud.boxes import folders
+from localcloud.boxes import folders, power
 from localcloud.boxes.addresses import listen, listen_somewhere
 from localcloud.boxes.conversation import Conversation
 from localcloud.boxes.isolation import Isolation
@@ -41,6 +43,8 @@ class Boxes:
         self.isolation = isolation
         self.port = port
         self.open_machines: dict[str, SshMachine] = {}
+        self.switches: dict[str, int] = {}
+        self.switched: Callable[[str, str], None] = lambda box, word: None
 
     def plan(self, instance_id: str, number: int, private_ip: str) -> Plan:
         first = self.isolation.first_uid
@@ -66,11 +70,30 @@ class Boxes:
                 address, listener = listen_somewhere(self.port, taken)
             machine.open(listener)
         self.open_machines[box.instance_id] = machine
+        self._watch_switch(plan)
         return address if public else None
+
+    def _watch_switch(self, plan: Plan) -> None:
+        """For reading and writing, so that it never ends when a writer closes it."""
+        switch = os.open(plan.tools / "switch", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        self.switches[plan.box] = switch
+        asyncio.get_running_loop().add_reader(switch, self._switch, plan.box, switch)
+
+    def _switch(self, instance_id: str, switch: int) -> None:
+        word = power.read(switch)
+        if word:
+            self.switched(instance_id, word)
+
+    def _unwatch_switch(self, instance_id: str) -> None:
+        switch = self.switches.pop(instance_id, None)
+        if switch is not None:
+            asyncio.get_running_loop().remove_reader(switch)
+            os.close(switch)
 
     async def close(self, instance_id: str) -> None:
         """Everybody out, then every process: TERM, a second, KILL."""
         machine = self.open_machines.pop(instance_id, None)
+        self._unwatch_switch(instance_id)
         if machine:
             machine.close()
         left = await self.keeper.end(instance_id, signal.SIGTERM)
@@ -82,14 +105,16 @@ class Boxes:
             left = await self.keeper.end(instance_id, signal.SIGKILL)
             await asyncio.sleep(0.05)
         if machine:
-            folders.reboot(machine.plan)
+            folders.empty_tmp(machine.plan)
 
-    def remove(self, instance_id: str) -> None:
-        """The disk goes with the machine."""
-        folders.remove(self.plan(instance_id, 0, "0.0.0.0"))  # noqa: S104
+    async def remove(self, instance_id: str) -> None:
+        """The disk goes with the machine: out of sight at once, off the disk in a while."""
+        folders.set_aside(self.plan(instance_id, 0, ""))
+        await asyncio.to_thread(folders.sweep, self.root)
 
     def close_all(self) -> None:
         """At the end of the cloud; the keeper ends the processes."""
-        for machine in self.open_machines.values():
+        for instance_id, machine in self.open_machines.items():
+            self._unwatch_switch(instance_id)
             machine.close()
         self.open_machines.clear()

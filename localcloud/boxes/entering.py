@@ -10,7 +10,23 @@ import tempfile
 from pathlib import Path
 
 from localcloud.boxes import linux
-from localcloud.boxes.plan import INSIDE_HOME, Plan
+from localcloud.boxes.plan import INSIDE_HOME, INSIDE_TOOLS, Plan
+
+#: of one home
+UIDS = 1000
+
+#: of one box with a user of its own; a fork bomb should end there
+MOST_PROCESSES = 4096
+
+
+#: what of the box's folder is mounted over what
+_COVERED = {
+    "home": INSIDE_HOME,
+    "tools": INSIDE_TOOLS,
+    "tmp": "/tmp",  # noqa: S108
+    "etc/passwd": "/etc/passwd",
+    "etc/group": "/etc/group",
+}
 
 
 def enter(plan: Plan) -> None:
@@ -22,6 +38,7 @@ def enter(plan: Plan) -> None:
         os.fchdir(home)
     os.close(home)
     if plan.uid is not None:
+        resource.setrlimit(resource.RLIMIT_NPROC, (MOST_PROCESSES, MOST_PROCESSES))
         os.setgroups([])
         os.setgid(plan.uid)
         os.setuid(plan.uid)
@@ -38,14 +55,12 @@ def _own_view(plan: Plan) -> None:
     linux.mount("none", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
     linux.set_hostname(plan.hostname)
     # Opened in the new namespace, then named by number: /home and /tmp are about to be covered, with us below perhaps.
-    sources = {
-        name: os.open(Path(plan.folder) / name, os.O_PATH) for name in ("home", "tmp", "etc/passwd", "etc/group")
-    }
+    sources = {name: os.open(Path(plan.folder) / name, os.O_PATH) for name in _COVERED}
     linux.mount("tmpfs", "/home", "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=755,size=64k")
-    Path(INSIDE_HOME).mkdir()
-    targets = {"home": INSIDE_HOME, "tmp": "/tmp", "etc/passwd": "/etc/passwd", "etc/group": "/etc/group"}  # noqa: S108
+    for inside in (INSIDE_HOME, INSIDE_TOOLS):
+        Path(inside).mkdir()
     for name, source in sources.items():
-        linux.mount(f"/proc/self/fd/{source}", targets[name], flags=linux.MS_BIND)
+        linux.mount(f"/proc/self/fd/{source}", _COVERED[name], flags=linux.MS_BIND)
         os.close(source)
 
 
@@ -54,7 +69,7 @@ def namespaces_work() -> bool:
     if os.geteuid() != 0 or not Path("/home").is_dir():
         return False
     with tempfile.TemporaryDirectory() as folder:
-        for name in ("home", "tmp", "etc"):
+        for name in ("home", "tmp", "etc", "tools"):
             (Path(folder) / name).mkdir()
         for name in ("passwd", "group"):
             (Path(folder) / "etc" / name).touch()
@@ -69,12 +84,13 @@ def namespaces_work() -> bool:
         return status == 0
 
 
-def first_uid() -> int:
-    """Where the uids of boxes begin: far above people's, or, in a container that maps only 65,536, in the range
-    that systemd reserves for users who exist while a service runs."""
-    try:
-        rows = [line.split() for line in Path("/proc/self/uid_map").read_text().splitlines()]
-    except OSError:
-        return 200_000
-    wide = any(int(start) <= 200_000 and int(start) + int(count) > 300_000 for start, _, count in rows)
-    return 200_000 if wide else 61_184
+def first_uid(marker: str) -> int:
+    """Where the uids of this home's boxes begin. Two clouds on one computer hardly ever share a block.
+
+    Far above people's; or, in a container that maps only 65,536 of them, in the range that systemd uses for users who
+    exist while a service runs.
+    """
+    rows = [line.split() for line in Path("/proc/self/uid_map").read_text().splitlines()]
+    wide = any(int(start) == 0 and int(count) > 100_300_000 for start, _, count in rows)
+    block = int(marker, 16)
+    return 200_000 + block % 100_000 * UIDS if wide else 61_184 + block % 4 * UIDS

@@ -1,10 +1,12 @@
 """What a machine has on disk: a home folder as Ubuntu makes it, a /tmp, and the user list that it sees."""
 
+import contextlib
 import os
 import re
 import shutil
 from pathlib import Path
 
+from localcloud.boxes import power
 from localcloud.boxes.plan import INSIDE_HOME, USER, Plan, shell
 
 _PROFILE = """\
@@ -31,8 +33,9 @@ def make(plan: Plan, public_key: str) -> None:
     for folder, mode in ((plan.home, 0o750), (plan.tmp, 0o1777), (plan.etc, 0o755)):
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(mode)
-    if plan.namespaces:
-        _write_user_list(plan)
+    power.install(plan.tools, plan.tools_as_seen_inside)
+    if plan.uid is not None:
+        _write_user_list(plan, plan.uid)
     if fresh:
         _furnish(plan, public_key)
         _give_away(plan)
@@ -58,12 +61,11 @@ def _give_away(plan: Plan) -> None:
             os.chown(Path(folder) / name, plan.uid, plan.uid, follow_symlinks=False)
 
 
-def _write_user_list(plan: Plan) -> None:
+def _write_user_list(plan: Plan, uid: int) -> None:
     """The host's users, except that this box's uid is `ubuntu` and nobody else is called so."""
-    assert plan.uid is not None
-    ours = f"{USER}:x:{plan.uid}:{plan.uid}:Ubuntu:{INSIDE_HOME}:{shell()}"
-    _replace(Path("/etc/passwd"), plan.etc / "passwd", ours, plan.uid)
-    _replace(Path("/etc/group"), plan.etc / "group", f"{USER}:x:{plan.uid}:", plan.uid)
+    ours = f"{USER}:x:{uid}:{uid}:Ubuntu:{INSIDE_HOME}:{shell()}"
+    _replace(Path("/etc/passwd"), plan.etc / "passwd", ours, uid)
+    _replace(Path("/etc/group"), plan.etc / "group", f"{USER}:x:{uid}:", uid)
 
 
 def _replace(source: Path, target: Path, ours: str, number: int) -> None:
@@ -74,10 +76,25 @@ def _replace(source: Path, target: Path, ours: str, number: int) -> None:
     target.chmod(0o644)
 
 
-def reboot(plan: Plan) -> None:
-    """/tmp does not survive a stop."""
+def empty_tmp(plan: Plan) -> None:
+    """It does not survive a stop."""
     shutil.rmtree(plan.tmp, ignore_errors=True)
 
 
-def remove(plan: Plan) -> None:
-    shutil.rmtree(plan.folder, ignore_errors=True)
+def set_aside(plan: Plan) -> Path | None:
+    """Out of the way at once; taking it apart may take long and is done by `sweep`, elsewhere."""
+    folder = Path(plan.folder)
+    if not folder.exists():
+        return None
+    aside = folder.with_name(f".removed-{folder.name}")
+    folder.rename(aside)
+    return aside
+
+
+def sweep(root: Path) -> None:
+    """What is left of terminated machines. Folders may be read-only: people unpack all kinds of archives."""
+    for aside in root.glob(".removed-*"):
+        for folder, _, _ in os.walk(aside):
+            with contextlib.suppress(OSError):
+                Path(folder).chmod(0o700)
+        shutil.rmtree(aside, ignore_errors=True)

@@ -19,7 +19,7 @@ class Isolation:
         return "boxes have a user and a mount namespace each"
 
 
-def find_isolation() -> Isolation:
+def find_isolation(marker: str) -> Isolation:
     if os.geteuid() != 0:
         return Isolation(None, namespaces=False)
-    return Isolation(first_uid(), namespaces_work())
+    return Isolation(first_uid(marker), namespaces_work())

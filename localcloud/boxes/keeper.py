@@ -1,37 +1,39 @@
 """The keeper: a small process that starts, counts and ends the processes in the boxes.
 
-It is forked before there are threads, so it may fork safely, with the privileges to enter a box. It inherits the orphans
-of the boxes, so nothing escapes its count, and when the cloud dies, even by kill -9, it ends them all and goes.
+It is forked before there are threads, so it may fork safely, with the privileges to enter a box. It inherits
+the orphans of the boxes, so nothing escapes its count; when the cloud dies, even by kill -9, it ends them all and goes.
 """
 
+import contextlib
+import fcntl
 import json
 import os
 import select
 import signal
 import socket
-import sys
+import termios
 import time
 from dataclasses import asdict
 from typing import Any, NoReturn
 
 from localcloud.boxes import linux, sftp
-from localcloud.boxes.entering import enter
+from localcloud.boxes.entering import UIDS, enter
 from localcloud.boxes.plan import Command, Plan, shell
-from localcloud.boxes.processes import TICKS, Census, leftovers
+from localcloud.boxes.processes import TICKS, Census, leftovers, read_stat
 
 #: one message; a command line may be long
 LARGEST = 180_000
 
 
-def start(marker: str, first_uid: int) -> tuple[int, socket.socket]:
-    """Fork the keeper; returns its pid and our end of the conversation. Call before starting any thread."""
+def start(marker: str, first_uid: int | None) -> socket.socket:
+    """Fork the keeper; returns our end of the conversation. Call before starting any thread."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     for end in (ours, theirs):
         end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * LARGEST)
     pid = os.fork()
     if pid:
         theirs.close()
-        return pid, ours
+        return ours
     ours.close()
     try:
         Keeper(theirs, marker, first_uid).run()
@@ -42,7 +44,7 @@ def start(marker: str, first_uid: int) -> tuple[int, socket.socket]:
 
 
 class Keeper:
-    def __init__(self, channel: socket.socket, marker: str, first_uid: int) -> None:
+    def __init__(self, channel: socket.socket, marker: str, first_uid: int | None) -> None:
         self.channel = channel
         self.marker = marker
         self.census = Census(marker, first_uid)
@@ -58,13 +60,14 @@ class Keeper:
         wake, alarm = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(alarm)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        end_all(leftovers(self.marker))
+        end_all(leftovers(self.marker, self.census.first_uid, UIDS))
+        talk = self.channel.fileno()
         while True:
-            ready, _, _ = select.select([self.channel, wake], [], [])
+            ready, _, _ = select.select([talk, wake], [], [])
             if wake in ready:
                 os.read(wake, 4096)
                 self.reap()
-            if self.channel in ready and not self.listen():
+            if talk in ready and not self.listen():
                 end_all([pid for pid, _, _ in self.census.living(os.getpid())])
                 return
 
@@ -93,10 +96,8 @@ class Keeper:
         return True
 
     def say(self, **words: Any) -> None:
-        try:
+        with contextlib.suppress(OSError):  # the cloud has gone; the next read says so
             self.channel.send(json.dumps(words).encode())
-        except OSError:
-            pass  # the cloud has gone; the next read says so
 
     def spawn(self, request: dict[str, Any], descriptors: list[int]) -> None:
         command = Command(plan=Plan(**request["plan"]), **request["command"])
@@ -124,7 +125,7 @@ class Keeper:
             if command.sftp:
                 status = sftp.serve(0, 1)
             else:
-                os.execve(shell(), command.argv(), command.full_environment(self.marker))
+                os.execve(shell(), command.argv(), command.full_environment(self.marker))  # noqa: S606 - argv is ours
         except BaseException as failure:
             os.write(2, f"the machine could not start a process: {failure}\n".encode())
         finally:
@@ -150,8 +151,6 @@ class Keeper:
         """Asked before it is reaped: afterwards neither its session nor its user can be read."""
         if pid in self.jobs:
             return self.jobs[pid][1]
-        from localcloud.boxes.processes import read_stat  # noqa: PLC0415
-
         stat = read_stat(pid)
         known = self.census.seen.get((pid, stat.started)) if stat else ""
         return known or self.census.box_of(pid, stat)
@@ -163,10 +162,8 @@ class Keeper:
     def signal_job(self, job: str, number: int) -> None:
         for pid, (name, _) in self.jobs.items():
             if name == job:
-                try:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(pid, number)
-                except (ProcessLookupError, PermissionError):
-                    pass
 
     def end_box(self, box: str, number: int) -> None:
         for pid, owner, _ in list(self.census.living(os.getpid())):
@@ -197,16 +194,12 @@ def end_all(pids: list[int]) -> None:
 
 
 def _kill(pid: int, number: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.kill(pid, number)
-    except (ProcessLookupError, PermissionError):
-        pass
 
 
 def take_terminal(descriptor: int) -> None:
-    import fcntl  # noqa: PLC0415
-    import termios  # noqa: PLC0415
-
+    """A session has no terminal until its leader takes one."""
     fcntl.ioctl(descriptor, termios.TIOCSCTTY, 0)
 
 

@@ -9,12 +9,15 @@ INSIDE_HOME = f"/home/{USER}"
 #: in the environment of every process of a box; survives double forks, tmux and editors' servers
 MARKER = "LOCALCLOUD_BOX"
 
+#: programs of ours, in front of the host's
+INSIDE_TOOLS = "/home/.machine"
+
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/games"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One box. `folder` holds home/, tmp/ and etc/; `uid` is None where we have no privileges to change to another."""
+    """One box. `folder` holds home/, tmp/, etc/, tools/; `uid` is None where we may not become anybody else."""
 
     box: str
     folder: str
@@ -33,6 +36,14 @@ class Plan:
     @property
     def etc(self) -> Path:
         return Path(self.folder) / "etc"
+
+    @property
+    def tools(self) -> Path:
+        return Path(self.folder) / "tools"
+
+    @property
+    def tools_as_seen_inside(self) -> str:
+        return INSIDE_TOOLS if self.namespaces else str(self.tools)
 
     @property
     def home_as_seen_inside(self) -> str:
@@ -56,7 +67,7 @@ class Command:
             "LOGNAME": USER,
             "HOME": self.plan.home_as_seen_inside,
             "SHELL": shell(),
-            "PATH": PATH,
+            "PATH": f"{self.plan.tools_as_seen_inside}:{PATH}",
             "LANG": "C.UTF-8",
             **self.environment,
             MARKER: f"{marker}:{self.plan.box}",

@@ -38,7 +38,8 @@ class Session(asyncssh.SSHServerSession[bytes]):
         self.outputs: dict[int, int | None] = {}  # descriptor → SSH data type
         self.waiting = b""  # what the process has not taken yet
         self.no_more_input = False
-        self.paused = False
+        self.paused = False  # the client does not take more for now
+        self.full = False  # the process does not
 
     # -- what the client asks for ----------------------------------------------------------------------------------
 
@@ -70,8 +71,8 @@ class Session(asyncssh.SSHServerSession[bytes]):
 
     def _start(self) -> None:
         self.loop = asyncio.get_running_loop()
-        command = Command(self.plan, self.line, self.sftp, self.terminal is not None, self._environment())
-        theirs = self._open_terminal() if self.terminal and not self.sftp else self._open_pipes()
+        theirs = self._open_terminal() if self.has_terminal else self._open_pipes()
+        command = Command(self.plan, self.line, self.sftp, self.has_terminal, self._environment())
         try:
             self.job = self.keeper.spawn(command, theirs, self._ended)
         finally:
@@ -86,15 +87,20 @@ class Session(asyncssh.SSHServerSession[bytes]):
             environment["TERM"] = self.terminal[0]
         return {**environment, **self.connection}
 
+    @property
+    def has_terminal(self) -> bool:
+        return self.terminal is not None and not self.sftp
+
     def _open_terminal(self) -> list[int]:
-        assert self.terminal is not None
         ours, theirs = os.openpty()
         if self.plan.uid is not None:
             os.fchown(theirs, self.plan.uid, self.plan.uid)  # or tmux and `mesg` cannot open their own terminal
+        self.connection["SSH_TTY"] = os.ttyname(theirs)
         self.input = ours
         self.outputs = {ours: None}
         os.set_blocking(ours, False)
-        self._resize(*self.terminal[1])
+        if self.terminal:
+            self._resize(*self.terminal[1])
         return [theirs]
 
     def _open_pipes(self) -> list[int]:
@@ -114,7 +120,7 @@ class Session(asyncssh.SSHServerSession[bytes]):
     def terminal_size_changed(self, width: int, height: int, pixwidth: int, pixheight: int) -> None:
         self._resize(width, height, pixwidth, pixheight)
 
-    def signal_received(self, signal: str) -> None:  # noqa: A002
+    def signal_received(self, signal: str) -> None:
         number = signal_numbers.get(f"SIG{signal}")
         if number:
             self.keeper.signal(self.job, number)
@@ -142,21 +148,25 @@ class Session(asyncssh.SSHServerSession[bytes]):
             while self.waiting:
                 self.waiting = self.waiting[os.write(self.input, self.waiting) :]
         except BlockingIOError:
-            self.chan.pause_reading()
-            self.loop.add_writer(self.input, self._write)
+            if not self.full:
+                self.full = True
+                self.chan.pause_reading()
+                self.loop.add_writer(self.input, self._write)
             return
         except OSError:  # the process has closed its input, as `head` does
             self.waiting = b""
             self._close_input()
             return
-        self.loop.remove_writer(self.input)
-        self.chan.resume_reading()
+        if self.full:
+            self.full = False
+            self.loop.remove_writer(self.input)
+            self.chan.resume_reading()
         if self.no_more_input:
             self._end_input()
 
     def _end_input(self) -> None:
         """A pipe is closed. A terminal has no end of file but Ctrl-D; `ssh -tt < file` counts on it."""
-        if self.terminal and not self.sftp:
+        if self.has_terminal:
             with contextlib.suppress(OSError):
                 os.write(self.input, b"\4")
         else:
@@ -210,15 +220,7 @@ class Session(asyncssh.SSHServerSession[bytes]):
         self._finish()
 
     def _finish(self) -> None:
-        """A command ends with its pipes, as in OpenSSH; a terminal with its shell, once its last words are out."""
-        if self.status is None or self.paused:
-            return
-        if self.terminal and not self.sftp:
-            while self.outputs and not self.paused and self._more(next(iter(self.outputs))):
-                pass
-            if self.paused:
-                return
-        elif self.outputs:
+        if self.status is None or self.paused or not self._has_said_all():
             return
         self._close_all()
         if os.WIFSIGNALED(self.status):
@@ -226,6 +228,15 @@ class Session(asyncssh.SSHServerSession[bytes]):
             self.chan.exit_with_signal(signal.Signals(number).name.removeprefix("SIG"), os.WCOREDUMP(self.status))
         else:
             self.chan.exit(os.WEXITSTATUS(self.status))
+
+    def _has_said_all(self) -> bool:
+        """A command ends with its pipes, as in OpenSSH; a terminal with its shell, once its last words are out."""
+        if not self.has_terminal:
+            return not self.outputs
+        for descriptor in list(self.outputs):
+            while not self.paused and self._more(descriptor):
+                pass
+        return not self.paused
 
     def _more(self, descriptor: int) -> bool:
         try:

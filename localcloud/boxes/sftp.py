@@ -1,3 +1,5 @@
+# File names are bytes here, as on the wire; pathlib knows only text.
+# ruff: noqa: PTH101, PTH109, PTH115, PTH116, PTH118
 """An SFTP server, version 3, on two file descriptors. Runs inside the box, as its user: the kernel decides what it may.
 
 The protocol is draft-ietf-secsh-filexfer-02, which is what OpenSSH's sftp and scp speak, with OpenSSH's own extensions
@@ -97,14 +99,14 @@ class Server:
             FSETSTAT: lambda r: self.set_attributes(self.file(r), r),
             OPENDIR: self.open_folder,
             READDIR: self.read_folder,
-            REMOVE: lambda r: _done(os.unlink(r.path())),
+            REMOVE: lambda r: _do(os.unlink, r.path()),
             MKDIR: self.make_folder,
-            RMDIR: lambda r: _done(os.rmdir(r.path())),
+            RMDIR: lambda r: _do(os.rmdir, r.path()),
             REALPATH: lambda r: self.name(os.path.realpath(r.path() or b".")),
             RENAME: self.rename,
             READLINK: lambda r: self.name(os.readlink(r.path())),
             # OpenSSH swapped the two arguments in its first version and everyone followed: target first
-            SYMLINK: lambda r: _done(os.symlink(r.path(), r.path())),
+            SYMLINK: lambda r: _do(os.symlink, r.path(), r.path()),
             EXTENDED: self.extended,
         }
 
@@ -148,9 +150,9 @@ class Server:
         handle = reader.string()
         self.appending.discard(handle)
         if handle in self.files:
-            return _done(os.close(self.files.pop(handle)))
+            return _do(os.close, self.files.pop(handle))
         if handle in self.folders:
-            return _done(self.folders.pop(handle)[0].close())
+            return _do(self.folders.pop(handle)[0].close)
         raise Status(FAILURE, "no such handle")
 
     def read(self, reader: Reader) -> Reply:
@@ -188,12 +190,9 @@ class Server:
         if "mode" in wanted and follow:  # Linux has no permissions on links
             os.chmod(target, wanted["mode"] & 0o7777)
         if "atime" in wanted:
-            times = (wanted["atime"], wanted["mtime"])
-            os.utime(target, times) if follow else os.utime(target, times, follow_symlinks=False)
+            os.utime(target, (wanted["atime"], wanted["mtime"]), follow_symlinks=follow)
         if "uid" in wanted:
-            os.chown(target, wanted["uid"], wanted["gid"]) if follow else os.lchown(
-                target, wanted["uid"], wanted["gid"]
-            )  # type: ignore[arg-type]
+            os.chown(target, wanted["uid"], wanted["gid"], follow_symlinks=follow)
         return _status(OK)
 
     # -- folders and names -----------------------------------------------------------------------------------------
@@ -224,14 +223,14 @@ class Server:
 
     def make_folder(self, reader: Reader) -> Reply:
         path, attributes = reader.path(), reader.attributes()
-        return _done(os.mkdir(path, attributes.get("mode", 0o777) & 0o7777))
+        return _do(os.mkdir, path, attributes.get("mode", 0o777) & 0o7777)
 
     def rename(self, reader: Reader) -> Reply:
         """Refuses to replace, as the draft says; OpenSSH's clients use posix-rename instead."""
         old, new = reader.path(), reader.path()
         if os.path.lexists(new):
             raise Status(FAILURE, "the target exists")
-        return _done(os.rename(old, new))
+        return _do(os.rename, old, new)
 
     def name(self, path: bytes) -> Reply:
         return pack(NAME) + struct.pack(">I", 1) + text(path) + text(path) + struct.pack(">I", 0)
@@ -239,11 +238,11 @@ class Server:
     def extended(self, reader: Reader) -> Reply:
         match reader.string():
             case b"posix-rename@openssh.com":
-                return _done(os.replace(reader.path(), reader.path()))
+                return _do(os.replace, reader.path(), reader.path())
             case b"hardlink@openssh.com":
-                return _done(os.link(reader.path(), reader.path()))
+                return _do(os.link, reader.path(), reader.path())
             case b"fsync@openssh.com":
-                return _done(os.fsync(self.file(reader)))
+                return _do(os.fsync, self.file(reader))
             case b"lsetstat@openssh.com":
                 return self.set_attributes(reader.path(), reader, follow=False)
             case b"statvfs@openssh.com":
@@ -270,12 +269,13 @@ def _status(code: int, message: str = "") -> Reply:
     return pack(STATUS) + struct.pack(">I", code) + text(message.encode()) + text(b"en")
 
 
-def _done(_: None) -> Reply:
+def _do(action: Callable[..., object], *arguments: Any) -> Reply:
+    action(*arguments)
     return _status(OK)
 
 
 def _filesystem(found: os.statvfs_result) -> Reply:
     read_only = 1 if found.f_flag & os.ST_RDONLY else 0
-    numbers = (found.f_bsize, found.f_frsize, found.f_blocks, found.f_bfree, found.f_bavail)
-    numbers += (found.f_files, found.f_ffree, found.f_favail, 0, read_only, found.f_namemax)
+    numbers = [found.f_bsize, found.f_frsize, found.f_blocks, found.f_bfree, found.f_bavail]
+    numbers += [found.f_files, found.f_ffree, found.f_favail, 0, read_only, found.f_namemax]
     return pack(EXTENDED_REPLY) + struct.pack(">11Q", *numbers)

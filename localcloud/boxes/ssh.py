@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-
 import socket
 import struct
 from collections.abc import Callable
@@ -80,12 +79,11 @@ class SshMachine:
 
     def open(self, listener: socket.socket) -> None:
         self.listener = listener
-        asyncio.get_running_loop().add_reader(listener.fileno(), self._accept)
+        asyncio.get_running_loop().add_reader(listener.fileno(), self._accept, listener)
 
-    def _accept(self) -> None:
-        assert self.listener is not None
+    def _accept(self, listener: socket.socket) -> None:
         with contextlib.suppress(OSError):
-            client, address = self.listener.accept()
+            client, address = listener.accept()
             if not self.admits(address[0]):
                 # Before the banner, so that nobody learns that there is a server. EC2 would let it time out.
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -24,7 +24,7 @@ ABSENT = 20.0
 
 
 def step_for(speed: float) -> float:
-    """Seconds on the cloud's clock between two beats: ten real seconds, half a minute at most, never 5 times a second."""
+    """Seconds on the cloud's clock between two beats: ten real ones, at most half a minute, at least 0.2 real ones."""
     return max(min(30.0, 10.0 * speed), 0.2 * speed)
 
 
@@ -81,6 +81,7 @@ class Heartbeat:
                 if self.judged % 3600 == 0:
                     self.metrics.prune(self.judged)
                     self.alarms.prune(self.judged)
+            self.cloud.commit()
 
     async def _measure(self) -> None:
         used = await self.keeper.cpu_seconds()

@@ -5,7 +5,7 @@ From the CloudWatch user guide, "Evaluating an alarm" and "Configuring how Cloud
 - Every minute it looks at windows of one period each, ending at that minute, so windows slide over the datapoints.
 - It reads more windows than EvaluationPeriods (their example: 5 for 3; the general rule is not documented).
 - Enough datapoints among them: the newest EvaluationPeriods are judged and TreatMissingData plays no part.
-- Too few: the missing ones are filled as TreatMissingData says. Only a range without any datapoint is INSUFFICIENT_DATA.
+- Too few: the missing ones are filled as TreatMissingData says. Only a range without any is INSUFFICIENT_DATA.
 - Even with too few, the oldest breaching datapoint, if it is old enough and nothing newer is fine, means ALARM.
 """
 
@@ -25,7 +25,7 @@ class Alarmed(StrEnum):
 
 @dataclass(frozen=True)
 class Datapoint:
-    """An aggregated one, as CloudWatch stores them. `at` is where its period begins; `visible` is when it can be read."""
+    """An aggregated one, as CloudWatch stores them. `at` is where its period begins, `visible` when it can be read."""
 
     at: float
     visible: float

@@ -32,7 +32,7 @@ class Meter:
     minutes: dict[int, _Minute] = field(default_factory=dict)
 
     def add(self, start: float, end: float, percent: float) -> None:
-        """`percent` on average from `start` to `end`, on the cloud's clock; spread evenly over the minutes it touches."""
+        """`percent` on average from `start` to `end` on the cloud's clock, spread over the minutes it touches."""
         percent = min(max(percent, 0.0), 100.0)
         while start < end:
             minute = int(start // MINUTE) * MINUTE

@@ -1,4 +1,4 @@
-"""CloudWatch's calls. moto reads the request, in CBOR, JSON or XML, and writes the answer; everything between is here."""
+"""CloudWatch's calls. moto reads the request, in CBOR, JSON or XML, and writes the answer; the rest is here."""
 
 from typing import Any
 
@@ -10,8 +10,8 @@ from localcloud.cloudwatch.alarms import Alarm, Alarms
 from localcloud.cloudwatch.history import History
 from localcloud.cloudwatch.readings import Readings
 from localcloud.cloudwatch.requests import check_alarm, invalid
-from localcloud.pages import cut
 from localcloud.errors import AwsError
+from localcloud.pages import cut
 from localcloud.service import Service
 
 STATES = ("OK", "ALARM", "INSUFFICIENT_DATA")

@@ -9,8 +9,8 @@ from localcloud.clock import moment
 from localcloud.cloudwatch.judge import Datapoint, statistic
 from localcloud.cloudwatch.metrics import STATISTICS, Metrics, series, show
 from localcloud.cloudwatch.requests import invalid
-from localcloud.pages import cut
 from localcloud.errors import AwsError, combination, invalid_value
+from localcloud.pages import cut
 from localcloud.service import Service
 
 
@@ -99,8 +99,8 @@ def _points(one: dict[str, Any], now: float) -> list[Datapoint]:
     unit = one.get("Unit") or "None"
     summary = one.get("StatisticValues")
     if summary:
-        numbers = (summary["SampleCount"], summary["Sum"], summary["Minimum"], summary["Maximum"])
-        return [Datapoint(at, now, *map(float, numbers), unit)]
+        samples, total = float(summary["SampleCount"]), float(summary["Sum"])
+        return [Datapoint(at, now, samples, total, float(summary["Minimum"]), float(summary["Maximum"]), unit)]
     values = [float(value) for value in one.get("Values") or [one.get("Value")] if value is not None]
     counts = [float(count) for count in one.get("Counts") or [1] * len(values)]
     if not values:

@@ -23,9 +23,10 @@ class Region(EC2Backend):
         # Without one, moto would load its whole KMS to make a key for the first encrypted disk.
         self.default_kms_key_id = f"arn:aws:kms:{region_name}:{account_id}:alias/aws/ebs"
         self.tokens: dict[str, tuple[str, str]] = {}  # ClientToken → digest of the request, reservation
-        self.launched = 0
         for image in IMAGES:
-            self.amis[image.image_id] = Ami(self, **image.for_moto(f"{region_name}a"))
+            ami = Ami(self, **image.for_moto(f"{region_name}a"))
+            ami.ebs_snapshot.volume.size = 8
+            self.amis[image.image_id] = ami
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -92,21 +93,21 @@ class Region(EC2Backend):
         options = copy.deepcopy(order.options)
         interface = {
             "DeviceIndex": 0,
+            "Description": order.description,
             "SubnetId": order.subnet.id,
             "Groups": [group.id for group in order.groups],
             "AssociatePublicIpAddress": _public(order),
             "DeleteOnTermination": True,
             "PrivateIpAddress": self._private_ip(order.subnet, options.pop("private_ip")),
         }
-        self.launched += 1
-        machine = Machine(
+        machine = Machine(  # type: ignore[abstract]
             self,
             order.image.id,
             options.pop("user_data"),
             public_key=order.key.public_key if order.key else "",
             host_key=host_key,
             asked_by_token=order.token,
-            number=self.launched,
+            number=self._free_number(),
             instance_type=order.instance_type,
             region_name=self.region_name,
             subnet_id=order.subnet.id,
@@ -123,6 +124,11 @@ class Region(EC2Backend):
             nic.attach_time = moment(now)
             nic.add_tags(order.tags.get("network-interface", {}))
         return machine
+
+    def _free_number(self) -> int:
+        """The lowest that no machine has. A box's user follows from it, so ids stay in a narrow range."""
+        taken = {machine.number for machine in self.machines if machine.live}
+        return next(number for number in range(len(taken) + 1) if number not in taken)
 
     def _private_ip(self, subnet: Any, wanted: str | None) -> str:
         """A free one, anywhere in the subnet but its first four and its last, which are AWS's own.
@@ -176,7 +182,7 @@ class Region(EC2Backend):
                 interface.delete()
         machine.teardown_defaults()
         machine.nics = {}
-        machine._private_ips.clear()  # else moto frees them once more at garbage collection, from under their next owner
+        machine._private_ips.clear()  # moto frees them again at garbage collection, from under their next owner
 
     def forget(self, machine: Machine) -> None:
         """The end of the hour: from now on the id is unknown. The token stays, or it could launch a second time."""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 
 from localcloud.ec2.machine import Machine
@@ -53,7 +54,7 @@ def instance(machine: Machine) -> dict[str, Any]:
     if tags:
         shown["Tags"] = _tags(tags)
     if machine.live and machine.primary:
-        shown.update(_network(machine))
+        shown.update(_network(machine, machine.primary))
     return shown
 
 
@@ -66,10 +67,8 @@ def reservation(found: Any, machines: list[Machine]) -> dict[str, Any]:
     }
 
 
-def _network(machine: Machine) -> dict[str, Any]:
+def _network(machine: Machine, primary: NetworkInterface) -> dict[str, Any]:
     """Gone with termination: AWS leaves these fields out of a terminated machine."""
-    primary = machine.primary
-    assert primary is not None
     shown: dict[str, Any] = {
         "VpcId": primary.subnet.vpc_id,
         "SubnetId": primary.subnet.id,
@@ -88,6 +87,14 @@ def _network(machine: Machine) -> dict[str, Any]:
         shown["PublicIpAddress"] = machine.address
         shown["PublicDnsName"] = machine.public_dns_name
     return shown
+
+
+def network_interface(nic: Any) -> dict[str, Any]:
+    """As DescribeNetworkInterfaces shows one of a machine."""
+    shown = _interface(nic)
+    shown["Attachment"] |= {"InstanceId": nic.instance.id, "InstanceOwnerId": nic.owner_id}
+    tags = [{"Key": tag["key"], "Value": tag["value"]} for tag in nic.get_tags()]
+    return {**shown, "AvailabilityZone": nic.subnet.availability_zone, "RequesterManaged": False, "TagSet": tags}
 
 
 def _interface(nic: Any) -> dict[str, Any]:

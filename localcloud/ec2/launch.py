@@ -33,6 +33,7 @@ class Order:
     token: str
     digest: str
     public_address: bool | None
+    description: str
     disks: list[dict[str, Any]]
     tags: dict[str, dict[str, str]]
     options: dict[str, Any] = field(default_factory=dict)
@@ -51,6 +52,8 @@ def read_order(params: dict[str, Any], backend: Any) -> Order:
     image = _image(params.get("ImageId"), backend)
     _check_type(instance_type, image, subnet)
     group_ids = interface.get("Groups") or params.get("SecurityGroupIds") or []
+    if params.get("SecurityGroups"):
+        raise combination("The parameter groupName cannot be used with the parameter subnet")
     return Order(
         image=image,
         instance_type=instance_type,
@@ -62,6 +65,7 @@ def read_order(params: dict[str, Any], backend: Any) -> Order:
         token=params.get("ClientToken") or "",
         digest=digest_of(params),
         public_address=interface.get("AssociatePublicIpAddress"),
+        description=interface.get("Description") or "",
         disks=_disks(params.get("BlockDeviceMappings") or [], image),
         tags=_tags(params.get("TagSpecifications") or []),
         options=_options(params),
@@ -74,7 +78,8 @@ def _interface(params: dict[str, Any]) -> dict[str, Any]:
         return {}
     if params.get("SubnetId") or params.get("SecurityGroupIds") or params.get("SecurityGroups"):
         raise combination(
-            "Network interfaces and an instance-level subnet ID or security groups may not be specified on the same request"
+            "Network interfaces and an instance-level subnet ID or security groups may not be specified on the same "
+            "request"
         )
     if len(interfaces) > 1 or int(interfaces[0].get("DeviceIndex", 0)) != 0:
         raise AwsError(
@@ -116,7 +121,8 @@ def _check_type(instance_type: str, image: Any, subnet: Any) -> None:
     if not any(offer["InstanceType"] == instance_type and offer["Location"] == zone for offer in offers):
         raise AwsError(
             "Unsupported",
-            f"Your requested instance type ({instance_type}) is not supported in your requested Availability Zone ({zone}).",
+            f"Your requested instance type ({instance_type}) is not supported in your requested Availability Zone "
+            f"({zone}).",
         )
     architectures = INSTANCE_TYPES[instance_type]["ProcessorInfo"]["SupportedArchitectures"]
     if image.architecture not in architectures:
@@ -181,8 +187,8 @@ def _disks(mappings: list[dict[str, Any]], image: Any) -> list[dict[str, Any]]:
     A root device under another name than the image's is a second disk, not the root: AWS does not guess either.
     """
     root = {"VolumeSize": 8, "VolumeType": "gp3", "Encrypted": False, "DeleteOnTermination": True}
-    root["SnapshotId"] = image.ebs_snapshot.id
-    disks = {image.root_device_name or ROOT_DEVICE: root}
+    root |= {"SnapshotId": image.ebs_snapshot.id}
+    disks: dict[str, dict[str, Any]] = {image.root_device_name or ROOT_DEVICE: root}
     for mapping in mappings:
         name, wanted = mapping.get("DeviceName"), mapping.get("Ebs")
         if not name:

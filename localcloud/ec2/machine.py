@@ -12,6 +12,7 @@ from localcloud.ec2.states import State
 
 USER = "Client.UserInitiatedShutdown", "User initiated shutdown"
 FROM_INSIDE = "Client.InstanceInitiatedShutdown", "Instance initiated shutdown"
+OUR_FAULT = "Server.InternalError", "Internal error on launch"
 
 
 class Machine(Instance):
@@ -22,17 +23,19 @@ class Machine(Instance):
         self.host_key: str = launch.pop("host_key")
         self.cpu_credits: str = launch.pop("cpu_credits")
         self.asked_by_token: str = launch.pop("asked_by_token")
-        self.number: int = launch.pop("number")  # of all that ever were in this cloud; its user's id depends on it
+        self.number: int = launch.pop("number")  # its own while it lives; the user of its box follows from it
         self.reservation_id: str = ""
         self.phase = State.PENDING
         self.due: float | None = None  # real time at which the phase ends by itself
         self.running_since: float = 0.0  # real time: status checks take real seconds
         self.gone_at: float | None = None  # when it terminated, on the cloud's clock
+        self.reboot_asked = False
         super().__init__(backend, image_id, user_data, [], **launch)
         self.hypervisor = "xen"  # what EC2 still says, on Nitro too
         self.enter(State.PENDING)
         for interface in self.nics.values():
             interface.public_ip = None  # moto gives one at once; EC2 when it runs
+            interface.description = next((nic.get("Description", "") for nic in launch["nics"]), "")
 
     @property
     def live(self) -> bool:
@@ -73,7 +76,7 @@ class Machine(Instance):
         """The alarm's `ec2:stop` leaves the same words as a person's StopInstances."""
         code, text = reason
         self.state_reason = StateReason(f"{code}: {text}", code)
-        who = "User initiated" if reason is USER else "Instance initiated"
+        who = {USER: "User initiated", FROM_INSIDE: "Instance initiated"}.get(reason, code)
         self._reason = f"{who} ({moment(now):%Y-%m-%d %H:%M:%S} GMT)"
 
     def starts_again(self, now: float) -> None:
@@ -93,4 +96,4 @@ def _allows(rule: Any, source: str, port: int) -> bool:
     if str(rule.ip_protocol) != "-1" and not int(rule.from_port or 0) <= port <= int(rule.to_port or 65535):
         return False
     cidr = (rule.ip_range or {}).get("CidrIp")
-    return bool(cidr) and ip_address(source) in ip_network(cidr, strict=False)
+    return cidr is not None and ip_address(source) in ip_network(cidr, strict=False)

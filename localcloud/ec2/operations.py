@@ -1,5 +1,6 @@
 """EC2's calls about instances, answered as Amazon answers them. moto parses the request and writes the XML."""
 
+import base64
 import time
 from typing import Any
 
@@ -8,13 +9,13 @@ from moto.core.utils import camelcase_to_underscores
 from moto.ec2.responses import EC2Response
 
 from localcloud.boxes.hostkeys import new_host_key
-from localcloud.ec2 import describe
+from localcloud.ec2 import console, describe
 from localcloud.ec2.filters import STATUS_FILTERS, matching
 from localcloud.ec2.launch import check_type_exists, digest_of, read_order
 from localcloud.ec2.machine import Machine
-from localcloud.pages import page
 from localcloud.ec2.states import CHECKS_TAKE, Refused, State
 from localcloud.errors import AwsError, combination, missing, unknown_filter, wrong_state
+from localcloud.pages import page
 from localcloud.service import Service
 
 
@@ -25,15 +26,14 @@ class Instances(Service, EC2Response):
         params = dict(self.params)
         digest = digest_of(params)
         known = self.cloud.region.asked_before(params.get("ClientToken") or "", digest)
-        order = None if known else read_order(params, self.cloud.region)
-        self.error_on_dryrun()
         if known is None:
-            assert order is not None
+            order = read_order(params, self.cloud.region)
+            self.error_on_dryrun()
             keys = [new_host_key() for _ in range(order.count)]
             known = self.cloud.region.launch(order, keys, self.cloud.clock.now())
             for machine in known.instances:
                 self.cloud.begins(machine)  # type: ignore[arg-type]
-            self.cloud.changed()
+        self.error_on_dryrun()
         return ActionResult(describe.reservation(known, known.instances))  # type: ignore[arg-type]
 
     def describe_instances(self) -> ActionResult:
@@ -63,7 +63,7 @@ class Instances(Service, EC2Response):
         found = matching(machines, [one for one in filters if not one["Name"].endswith("-status.status")])
         if not self._get_bool_param("IncludeAllInstances", False):
             found = [machine for machine in found if machine.phase is State.RUNNING]
-        statuses = [_status(machine) for machine in found]
+        statuses = [_status(machine, CHECKS_TAKE / self.cloud.hurry) for machine in found]
         for one in filters:
             if one["Name"].endswith("-status.status"):
                 statuses = [status for status in statuses if status["InstanceStatus"]["Status"] in one["Values"]]
@@ -123,7 +123,6 @@ class Instances(Service, EC2Response):
         if groups:
             self.error_on_dryrun()
             machine.primary._group_set = [self._group(group_id) for group_id in groups]  # type: ignore[union-attr]
-            self.cloud.changed()
             return EmptyResult()
         return super().modify_instance_attribute()
 
@@ -139,6 +138,18 @@ class Instances(Service, EC2Response):
             raise wrong_state(
                 f"The instance '{machine.id}' is not in the 'stopped' state: cannot modify '{attribute}'."
             )
+
+    def get_console_output(self) -> ActionResult:
+        """The host keys, as cloud-init prints them at the first boot: how to know a machine before the first login."""
+        (machine,) = self.cloud.region.machines_named([self._get_param("InstanceId")])
+        text = console.output(machine) if machine.running_since else ""
+        return ActionResult(
+            {
+                "InstanceId": machine.id,
+                "Timestamp": machine.launch_time,
+                "Output": base64.b64encode(text.encode()).decode(),
+            }
+        )
 
     def describe_instance_credit_specifications(self) -> ActionResult:
         ids = self._get_param("InstanceIds", [])
@@ -163,10 +174,10 @@ def _protected(machine: Machine, request: str, attribute: str) -> AwsError:
     )
 
 
-def _status(machine: Machine) -> dict[str, Any]:
+def _status(machine: Machine, checks_take: float) -> dict[str, Any]:
     if machine.phase is not State.RUNNING:
         checks: dict[str, Any] = {"Status": "not-applicable"}
-    elif time.time() - machine.running_since < CHECKS_TAKE:
+    elif time.time() - machine.running_since < checks_take:
         checks = {"Status": "initializing", "Details": [{"Name": "reachability", "Status": "initializing"}]}
     else:
         checks = {"Status": "ok", "Details": [{"Name": "reachability", "Status": "passed"}]}

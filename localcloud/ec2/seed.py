@@ -22,4 +22,5 @@ def seed(cloud: Cloud, home: Home) -> None:
     region.create_route(table.id, "0.0.0.0/0", gateway_id=gateway.id)
     region.associate_route_table(table.id, None, subnet.id)
     cloud.identity = home.keep(identity, vpc_id=vpc.id, subnet_id=subnet.id)
-    cloud.changed()
+    cloud.touch()
+    cloud.commit()

@@ -6,6 +6,7 @@ from moto.core.responses import ActionResult
 from moto.ec2.responses import EC2Response
 
 from localcloud.clock import moment
+from localcloud.ec2.describe import network_interface
 from localcloud.errors import AwsError, invalid_value, not_found
 from localcloud.service import Service
 
@@ -28,7 +29,9 @@ class Volumes(Service, EC2Response):
         unknown = set(ids) - set(self.cloud.region.enis)
         if unknown:
             raise not_found("InvalidNetworkInterfaceID", "networkInterface ID", unknown)
-        return super().describe_network_interfaces()
+        self.error_on_dryrun()
+        found = self.cloud.region.get_all_network_interfaces(ids, self._filters_from_querystring())
+        return ActionResult({"NetworkInterfaces": [network_interface(nic) if nic.instance else nic for nic in found]})
 
     def modify_volume(self) -> ActionResult:
         volume_id, size = self._get_param("VolumeId"), self._get_param("Size")

@@ -1,0 +1,20 @@
+"""What the console of a machine shows, as far as anybody looks at it: its host key and that the login is there."""
+
+from localcloud.boxes.hostkeys import fingerprint, public_line
+from localcloud.ec2.machine import Machine
+
+
+def output(machine: Machine) -> str:
+    host = machine.private_dns_name.partition(".")[0]
+    return "\n".join(
+        [
+            "Ubuntu 24.04 LTS",
+            "-----BEGIN SSH HOST KEY FINGERPRINTS-----",
+            f"256 {fingerprint(machine.host_key)} root@{host} (ED25519)",
+            "-----END SSH HOST KEY FINGERPRINTS-----",
+            "-----BEGIN SSH HOST KEY KEYS-----",
+            f"{public_line(machine.host_key)} root@{host}",
+            "-----END SSH HOST KEY KEYS-----",
+            f"{host} login: ",
+        ]
+    )

@@ -1,0 +1,1 @@
+"""Making the cloud fail on purpose: off unless started with `--faults`."""

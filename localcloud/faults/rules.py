@@ -1,0 +1,97 @@
+"""Which call fails, and how. A rule is JSON; `read_rule` says what it can be.
+
+{"operation": "RunInstances", "when": "drop"}                            done, but the answer is lost
+{"operation": "ec2:Describe*", "when": "before", "code": "RequestLimitExceeded", "status": 503, "times": 3}
+{"operation": "DescribeInstances", "when": "missing", "times": 2}        not there yet, as after a fresh launch
+"""
+
+import random
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from typing import Any
+
+
+class When(StrEnum):
+    BEFORE = "before"  # an error, and nothing has happened
+    AFTER = "after"  # it has happened, and an error says otherwise
+    DROP = "drop"  # it has happened, and the connection is reset
+    DROP_BEFORE = "drop-before"  # the connection is reset, and nothing has happened
+    HANG = "hang"  # it has happened, and for `seconds` nobody says anything, then the connection is reset
+    DELAY = "delay"  # `seconds` late, otherwise right
+    MISSING = "missing"  # Describe…: as if nothing were there; NotFound where ids are named
+    STALE = "stale"  # Describe…: the answer of the time before
+
+
+class BadRule(ValueError):
+    """The message names the field."""
+
+
+@dataclass
+class Rule:
+    operation: str
+    when: When
+    code: str = "InternalError"
+    message: str = "An internal error has occurred"
+    status: int = 500
+    seconds: float = 30.0
+    times: int | None = 1
+    skip: int = 0
+    probability: float = 1.0
+    seed: int = 0
+    contains: str = ""  # only requests with this text in their body
+    number: int = 0
+    fired: int = 0
+    passed: int = 0
+    dice: random.Random = field(default_factory=random.Random, repr=False)
+
+    def meets(self, service: str, operation: str, body: bytes) -> bool:
+        """Is this call meant, and is it this one's turn? Counts as it answers."""
+        name = f"{service}:{operation}" if ":" in self.operation else operation
+        if not fnmatchcase(name, self.operation) or self.contains.encode() not in body:
+            return False
+        if self.times is not None and self.fired >= self.times:
+            return False
+        if self.passed < self.skip:
+            self.passed += 1
+            return False
+        if self.dice.random() >= self.probability:
+            return False
+        self.fired += 1
+        return True
+
+    def shown(self) -> dict[str, Any]:
+        return {key: value for key, value in vars(self).items() if key != "dice"}
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "operation": (str,),
+    "when": (str,),
+    "code": (str,),
+    "message": (str,),
+    "status": (int,),
+    "seconds": (int, float),
+    "times": (int, type(None)),
+    "skip": (int,),
+    "probability": (int, float),
+    "seed": (int,),
+    "contains": (str,),
+}
+
+
+def read_rule(given: Any) -> Rule:
+    if not isinstance(given, dict):
+        raise BadRule("a rule is an object")
+    for name, value in given.items():
+        if name not in _TYPES:
+            raise BadRule(f"{name}: unknown; there are {', '.join(_TYPES)}")
+        if not isinstance(value, _TYPES[name]) or isinstance(value, bool):
+            raise BadRule(f"{name}: {value!r} is of the wrong type")
+    if not given.get("operation"):
+        raise BadRule("operation: say which, for instance RunInstances or ec2:Describe*")
+    if given.get("when") not in set(When):
+        raise BadRule(f"when: one of {', '.join(When)}")
+    rule = Rule(**{**given, "when": When(given["when"])})
+    # The cryptographic kind could not be repeated from a seed.
+    rule.dice = random.Random(rule.seed)  # noqa: S311
+    return rule

@@ -1,0 +1,47 @@
+"""How the parts are put together. Imports moto, so `trimmed_moto.import_moto` has to come before this."""
+
+import asyncio
+from argparse import Namespace
+
+from localcloud.boxes.boxes import Boxes
+from localcloud.boxes.conversation import Conversation
+from localcloud.caretaker import Caretaker
+from localcloud.clock import Clock
+from localcloud.cloud import Cloud
+from localcloud.cloudwatch.actions import Actions
+from localcloud.cloudwatch.alarms import Alarms
+from localcloud.cloudwatch.heartbeat import Heartbeat
+from localcloud.cloudwatch.metrics import Metrics
+from localcloud.ec2.seed import seed
+from localcloud.faults.ledger import Ledger
+from localcloud.faults.middleware import Faults
+from localcloud.frontdoor import FrontDoor
+from localcloud.home import Home, Identity
+from localcloud.persistence import Database
+from localcloud.server import Application
+from localcloud.services import services_of
+
+
+class Parts:
+    def __init__(
+        self, home: Home, identity: Identity, clock: Clock, boxes: Boxes, keeper: Conversation, options: Namespace
+    ) -> None:
+        self.boxes = boxes
+        self.database = Database(home.database)
+        self.cloud = Cloud(identity, clock, self.database, options.hurry)
+        seed(self.cloud, home)
+        metrics = Metrics(self.database)
+        alarms = Alarms(self.database, metrics, Actions(self.cloud))
+        self.caretaker = Caretaker(self.cloud, boxes)
+        self.heartbeat = Heartbeat(self.cloud, keeper, metrics, alarms)
+        self.application: Application = FrontDoor(self.cloud, services_of(self.cloud, metrics, alarms))
+        if options.faults:
+            self.application = Faults(self.application, Ledger(self.cloud, alarms))
+
+    def start(self) -> list[asyncio.Task[None]]:
+        return [self.caretaker.start(), asyncio.get_running_loop().create_task(self.heartbeat.run())]
+
+    def close(self) -> None:
+        self.boxes.close_all()
+        self.cloud.save()
+        self.database.close()
