@@ -1,0 +1,20 @@
+"""`ondol localcloud`: the trial cloud alone; a program of its own that shares nothing with us but the wire."""
+
+import argparse
+import os
+import sys
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Everything is passed on."""
+    parser.add_argument("rest", nargs=argparse.REMAINDER, help="its own options; see `ondol localcloud -- --help`")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Become it."""
+    from ondol.config import config  # noqa: PLC0415  read when it is needed
+
+    rest = [word for word in options.rest if word != "--"]
+    if "--home" not in rest:
+        rest = ["--home", str(config().home / "cloud"), *rest]
+    os.execv(sys.executable, [sys.executable, "-m", "localcloud", *rest])  # noqa: S606  our own program

@@ -1,0 +1,18 @@
+"""`ondol manage …`: Django's own commands."""
+
+import argparse
+
+from ondol.commands import _django
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Everything is passed on."""
+    parser.add_argument("rest", nargs=argparse.REMAINDER)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run it."""
+    _django.borrow_from_home()
+    from django.core.management import execute_from_command_line  # noqa: PLC0415  after the environment
+
+    execute_from_command_line(["ondol manage", *options.rest])

@@ -1,0 +1,42 @@
+"""`ondol migrate`: bring the database up to date; any number at once, one of them does it."""
+
+import argparse
+import secrets
+from pathlib import Path
+
+from ondol.commands import _django
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Of `ondol migrate`."""
+    parser.add_argument("--first-admin", metavar="FILE", help=argparse.SUPPRESS)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Migrate, and for a trial's first start add somebody to sign in as."""
+    _django.set_up(migrated=False)
+    from django.core.management import call_command  # noqa: PLC0415  after Django's set-up
+    from django.db import connection  # noqa: PLC0415
+    from django.db.migrations.executor import MigrationExecutor  # noqa: PLC0415
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(hashtext('ondol.migrate'))")
+        executor = MigrationExecutor(connection)
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            call_command("migrate", interactive=False, verbosity=0)
+        if options.first_admin:
+            _first_admin(Path(options.first_admin))
+
+
+def _first_admin(file: Path) -> None:
+    """Where nobody is there yet: an administrator whose password only this file has."""
+    from ondol.accounts.models import User  # noqa: PLC0415  after Django's set-up
+    from ondol.accounts.people import add_user  # noqa: PLC0415
+    from ondol.host.home import write_private  # noqa: PLC0415
+
+    if User.objects.exists():
+        return
+    password = secrets.token_urlsafe(12)
+    # Written first: a kill in between must not leave somebody whose password nobody knows.
+    write_private(file, f"admin@example.com\n{password}\n")
+    add_user("admin@example.com", "Administrator", admin=True, password=password)

@@ -1,0 +1,25 @@
+"""`ondol token create EMAIL`: a personal API token, printed once."""
+
+import argparse
+
+from ondol.commands import CommandError, _django
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Of `ondol token`."""
+    words = parser.add_subparsers(dest="what", required=True, metavar="create")
+    create = words.add_parser("create", help="create a token; it is printed once and not kept")
+    create.add_argument("email")
+    create.add_argument("--name", default="command line", help="what it is for")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Print the token, alone on its line."""
+    _django.set_up()
+    from ondol.accounts.models import User  # noqa: PLC0415  after Django's set-up
+    from ondol.accounts.tokens import create_token  # noqa: PLC0415
+
+    user = User.objects.filter(email__iexact=options.email.strip()).first()
+    if user is None:
+        raise CommandError(f"There is nobody with the address {options.email}.")
+    print(create_token(user, options.name[:60]))

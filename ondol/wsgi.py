@@ -1,0 +1,13 @@
+"""What a WSGI server serves."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+from ondol.host.process import die_with_parent
+
+if os.environ.get("ONDOL_DIE_WITH_PARENT"):  # set by `ondol web`: a server killed hard must not leave us on its port
+    die_with_parent()
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ondol.settings")
+application = get_wsgi_application()
