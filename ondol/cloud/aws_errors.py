@@ -1,0 +1,70 @@
+"""What AWS's error codes mean for us: one table, from code to the next move."""
+
+from ondol.cloud.errors import (
+    AlreadyThere,
+    CloudError,
+    Gone,
+    NoCapacity,
+    NotYet,
+    Quota,
+    Refused,
+    Spent,
+    Throttled,
+    Unreachable,
+)
+
+_CODES: dict[type[CloudError], str] = {
+    Gone: """
+        InvalidInstanceID.NotFound InvalidGroup.NotFound InvalidGroupId.NotFound InvalidSecurityGroupID.NotFound
+        InvalidKeyPair.NotFound ParameterNotFound ResourceNotFound ResourceNotFoundException
+        """,
+    AlreadyThere: "InvalidGroup.Duplicate InvalidKeyPair.Duplicate InvalidPermission.Duplicate",
+    NotYet: "IncorrectInstanceState IncorrectState DependencyViolation InvalidGroup.InUse",
+    Throttled: """
+        RequestLimitExceeded BandwidthLimitExceeded EC2ThrottledException RequestThrottled RequestThrottledException
+        SlowDown ThrottledException Throttling ThrottlingException TooManyRequestsException
+        """,
+    # Nothing was done. Credentials may be mended, a clock set right, without a word to us: ask again, never give up.
+    Unreachable: """
+        AuthFailure ExpiredToken ExpiredTokenException IncompleteSignature InternalError InternalFailure
+        InvalidClientTokenId MissingAuthenticationToken RequestExpired RequestTimeout RequestTimeoutException
+        ServiceUnavailable SignatureDoesNotMatch Unavailable UnrecognizedClientException
+        """,
+    Spent: "IdempotentInstanceTerminated IdempotentParameterMismatch",
+    NoCapacity: """
+        InsufficientAddressCapacity InsufficientCapacity InsufficientHostCapacity InsufficientInstanceCapacity
+        InsufficientVolumeCapacity
+        """,
+    # Besides every code that ends in LimitExceeded
+    Quota: "InsufficientFreeAddressesInSubnet LimitExceededException LimitExceededFault ResourceCountExceeded",
+    Refused: """
+        AccessDenied AccessDeniedException Blocked FilterLimitExceeded InvalidAMIID.Malformed InvalidAMIID.NotFound
+        InvalidAMIID.Unavailable InvalidParameterCombination InvalidParameterValue InvalidSubnetID.NotFound
+        InvalidVpcID.NotFound OperationNotPermitted OptInRequired PendingVerification UnauthorizedOperation
+        Unsupported
+        """,
+}
+TABLE: dict[str, type[CloudError]] = {code: kind for kind, codes in _CODES.items() for code in codes.split()}
+
+_SILENT = frozenset({"SignatureDoesNotMatch", "IncompleteSignature"})
+"""Their messages repeat the signed request, session token included."""
+_ENCODED = "Encoded authorization failure message:"
+
+
+def kind_of(code: str, http_status: int | None) -> type[CloudError]:
+    """The class for an error code; one we do not know is judged by its HTTP status."""
+    if code in TABLE:
+        return TABLE[code]
+    if code.endswith("LimitExceeded"):
+        return Quota
+    if http_status == 429:
+        return Throttled
+    if http_status is not None and 400 <= http_status < 500 and http_status != 408:
+        return Refused
+    return Unreachable
+
+
+def named(code: str, message: str, http_status: int | None) -> CloudError:
+    """The error to raise: AWS's text shortened for the log, without what must not be there."""
+    text = "" if code in _SILENT else message.partition(_ENCODED)[0].strip()[:300]
+    return kind_of(code, http_status)(code, text)

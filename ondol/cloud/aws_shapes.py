@@ -1,0 +1,142 @@
+"""What we ask of AWS and what it answers, in its words and in the port's. Pure; `aws.py` sends it."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from ondol.cloud.port import Alarm, IdleRule, LaunchSpec, Server, ServerState, Tag
+
+PERIOD = 300
+"""Seconds. Basic monitoring has a datapoint every five minutes; a shorter period would cost money and see nothing."""
+_BURSTABLE = frozenset({"t2", "t3", "t3a", "t4g"})
+
+
+def tag_list(tags: Mapping[str, str]) -> list[Any]:
+    """Sorted: under one client token every request must be the same."""
+    return [{"Key": str(key), "Value": value} for key, value in sorted(tags.items())]
+
+
+def tagged(tags: Mapping[str, str], *kinds: str) -> list[Any]:
+    """TagSpecifications: each kind of resource is tagged by itself, none inherits."""
+    return [{"ResourceType": kind, "Tags": tag_list(tags)} for kind in kinds]
+
+
+def run_instances(spec: LaunchSpec, subnet_id: str, tags: Mapping[str, str]) -> dict[str, Any]:
+    """RunInstances, all but the client token."""
+    disk = {"VolumeSize": spec.volume_gb, "VolumeType": "gp3", "Encrypted": True, "DeleteOnTermination": True}
+    # Subnet and group belong in here: AWS refuses them beside a network interface.
+    interface = {
+        "DeviceIndex": 0,
+        "SubnetId": subnet_id,
+        "Groups": [spec.group_id],
+        "AssociatePublicIpAddress": True,
+        "DeleteOnTermination": True,
+    }
+    request = {
+        "MinCount": 1,
+        "MaxCount": 1,
+        "ImageId": spec.image.image_id,
+        "InstanceType": spec.instance_type,
+        "KeyName": spec.key_name,
+        "NetworkInterfaces": [interface],
+        "BlockDeviceMappings": [{"DeviceName": spec.image.root_device, "Ebs": disk}],
+        # One hop: no container of its owner, and nothing that one forwards, has business with the metadata service.
+        "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 1},
+        # With `terminate`, `sudo poweroff` would delete the disk.
+        "InstanceInitiatedShutdownBehavior": "stop",
+        "TagSpecifications": tagged({**tags, Tag.NAME: spec.name}, "instance", "volume", "network-interface"),
+    }
+    if spec.instance_type.partition(".")[0] in _BURSTABLE:
+        # T3 is `unlimited` otherwise: surplus credits may cost three times the list price.
+        request["CreditSpecification"] = {"CpuCredits": "standard"}
+    return request
+
+
+def server(shown: Mapping[str, Any]) -> Server:
+    """From an instance of DescribeInstances or RunInstances."""
+    tags = {tag["Key"]: tag["Value"] for tag in shown.get("Tags", [])}
+    return Server(
+        instance_id=shown["InstanceId"],
+        state=ServerState(shown["State"]["Name"]),
+        row=tags.get(Tag.ROW, ""),
+        client_token=shown.get("ClientToken", ""),
+        instance_type=shown.get("InstanceType", ""),
+        image_id=shown.get("ImageId", ""),
+        key_name=shown.get("KeyName", ""),
+        public_ip=shown.get("PublicIpAddress") or None,
+        private_ip=shown.get("PrivateIpAddress") or None,
+        launched_at=utc(shown.get("LaunchTime")),
+        reason_code=shown.get("StateReason", {}).get("Code", ""),
+    )
+
+
+def stop_action(region: str) -> str:
+    """The ARN of EC2's own stop, for an alarm."""
+    return f"arn:aws:automate:{region}:ec2:stop"
+
+
+def signature(deployment_id: str) -> str:
+    """How an alarm's description begins: DescribeAlarms shows no tags, so this tells our alarms from others."""
+    return f"Ondol {deployment_id}:"
+
+
+def put_alarm(name: str, instance_id: str, rule: IdleRule, warm_up: int, action: str) -> dict[str, Any]:
+    """PutMetricAlarm for an idle machine, all but description and tags."""
+    return {
+        "AlarmName": name,
+        "Namespace": "AWS/EC2",
+        "MetricName": "CPUUtilization",
+        # No `Unit`: a wrong one means INSUFFICIENT_DATA for ever, without an error.
+        "Dimensions": [{"Name": "InstanceId", "Value": instance_id}],
+        "Statistic": "Average",
+        "ComparisonOperator": "LessThanThreshold",
+        "Threshold": float(rule.cpu_percent),
+        "Period": PERIOD,
+        "EvaluationPeriods": rule.minutes * 60 // PERIOD,
+        "TreatMissingData": "missing",
+        "ActionsEnabled": True,
+        "AlarmActions": [action],
+        "WarmUpConfiguration": {
+            "WarmUpPeriodDurationInMinutes": warm_up,
+            "OnlyStartEvaluatingAfterWarmUpPeriodEnds": True,
+        },
+    }
+
+
+def alarm(shown: Mapping[str, Any], action: str) -> Alarm:
+    """From DescribeAlarms: is it what `put_alarm` would put for the machine and the rule that it names?"""
+    instance_id = next((d["Value"] for d in shown.get("Dimensions", []) if d["Name"] == "InstanceId"), "")
+    minutes = shown.get("EvaluationPeriods", 0) * shown.get("Period", 0) // 60
+    rule = IdleRule(minutes, float(shown.get("Threshold", 0)))
+    warm_up = shown.get("WarmUpConfiguration", {}).get("WarmUpPeriodDurationInMinutes", 0)
+    wanted = put_alarm(shown["AlarmName"], instance_id, rule, warm_up, action)
+    del wanted["WarmUpConfiguration"]
+    periods = shown.get("EvaluationPeriods")
+    return Alarm(
+        name=shown["AlarmName"],
+        instance_id=instance_id,
+        state=shown.get("StateValue", ""),
+        rule=rule,
+        warm_up_minutes=warm_up,
+        is_sound=bool(instance_id)
+        and all(shown.get(name) == value for name, value in wanted.items())
+        and shown.get("DatapointsToAlarm", periods) == periods,
+        configured_at=utc(shown.get("AlarmConfigurationUpdatedTimestamp")),
+    )
+
+
+def has_acted(item: Mapping[str, Any], action: str) -> bool:
+    """Whether this Action item of an alarm's history tells that `action` was carried out."""
+    summary = item.get("HistorySummary", "")
+    try:
+        data = json.loads(item.get("HistoryData") or "{}")
+    except ValueError:
+        data = {}
+    state = data.get("actionState") or ("Succeeded" if summary.startswith("Successfully executed") else "")
+    return state == "Succeeded" and action in {data.get("notificationResource"), summary.rpartition(" ")[2]}
+
+
+def utc(moment: datetime | None) -> datetime | None:
+    """The SDK's time zones are its own."""
+    return moment.astimezone(UTC) if moment else None
