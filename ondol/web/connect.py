@@ -82,6 +82,10 @@ class Connect:
         )
 
     @property
+    def scp_by_alias(self) -> str:
+        return f"scp scene.zip {ALIAS}:\nscp {ALIAS}:result.tif ."
+
+    @property
     def scp(self) -> str:
         """For those who keep no entry in their configuration; scp's port option has a capital letter."""
         port = "" if self.port == 22 else f"-P {self.port} "

@@ -2,10 +2,18 @@
 
 from dataclasses import dataclass
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
 from ondol.config import config
 from ondol.instances.prices import AS_OF, TYPICAL_HOURS, Price, price_of
 
-_REGIONS = {"ap-northeast-2": "Seoul", "ap-northeast-1": "Tokyo", "us-east-1": "N. Virginia", "us-west-2": "Oregon"}
+_REGIONS = {
+    "ap-northeast-2": _("Seoul"),
+    "ap-northeast-1": _("Tokyo"),
+    "us-east-1": _("N. Virginia"),
+    "us-west-2": _("Oregon"),
+}
 _SIZES = {"t3.micro": (2, 1), "t3.small": (2, 2), "t3.medium": (2, 4)}
 
 
@@ -18,7 +26,7 @@ class Offer:
     memory_gb: int | None
     volume_gb: int
     region: str
-    region_name: str
+    region_name: str | Promise
     price: Price | None
     typical_hours: int = TYPICAL_HOURS
     as_of: str = AS_OF

@@ -59,6 +59,13 @@ def dollars(value: Decimal, places: int = 2) -> str:
 
 
 @register.filter
+def labelled(field: BoundField) -> BoundField:
+    """Without the placeholder that allauth gives its fields: the label says the same, and stays."""
+    field.field.widget.attrs.pop("placeholder", None)
+    return field
+
+
+@register.filter
 def widget_kind(field: BoundField) -> str:
     """`text`, `password`, `checkbox`, `textarea`, `select`, `radio`."""
     kind = field.field.widget.__class__.__name__.lower()
@@ -66,3 +73,15 @@ def widget_kind(field: BoundField) -> str:
         if known in kind:
             return known
     return "text"
+
+
+_BROWSERS = (("Edg", "Edge"), ("Whale", "Whale"), ("Firefox", "Firefox"), ("Chrome", "Chrome"), ("Safari", "Safari"))
+_SYSTEMS = (("Windows", "Windows"), ("iPhone", "iOS"), ("iPad", "iPadOS"), ("Mac", "macOS"), ("Android", "Android"))
+
+
+@register.filter
+def browser(user_agent: str) -> str:
+    """`Firefox · Windows`: enough to tell one's own devices apart."""
+    name = next((told for word, told in _BROWSERS if word in user_agent), "")
+    system = next((told for word, told in (*_SYSTEMS, ("Linux", "Linux")) if word in user_agent), "")
+    return " · ".join(filter(None, [name, system])) or user_agent[:60]
