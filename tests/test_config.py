@@ -16,7 +16,7 @@ def _anew():
     ("name", "value", "hint"),
     [
         ("ONDOL_IDLE_MINUTES", "soon", "integer"),
-        ("ONDOL_IDLE_MINUTES", "7", "greater than or equal to 15"),
+        ("ONDOL_IDLE_MINUTES", "10", "greater than or equal to 15"),
         ("ONDOL_IDLE_MINUTES", "31", "multiple of 5"),
         ("ONDOL_CLOUD", "azure", "'local' or 'aws'"),
         ("DATABASE_URL", "mysql://localhost/ondol", "only PostgreSQL"),

@@ -1,0 +1,48 @@
+# `make help` lists what there is.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+ARGS ?=
+BIN := .venv/bin
+LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+run:  ## set up what is missing and run everything; pass options by ARGS="--speed 60"
+	@scripts/setup run
+	@exec $(BIN)/ondol up $(ARGS)
+
+check:  ## format, lint, types, imports, templates, migrations, translations: under a minute
+	@scripts/setup dev
+	@scripts/check
+
+test:  ## every test, browser and SSH included; pass options by ARGS="-k alice"
+	@scripts/setup test
+	@$(BIN)/pytest $(ARGS)
+
+bench:  ## repeat the measurements in bench/
+	@scripts/setup dev
+	@$(BIN)/python -m bench $(ARGS)
+
+wheel:  ## a wheel in dist/, with templates, styles and translations
+	@scripts/setup dev
+	@$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+translations:  ## bring ondol/locale up to date with the texts in the code
+	@scripts/setup test
+	@scripts/translations --write
+
+screenshots:  ## make docs/images anew from a running trial
+	@scripts/setup test
+	@$(BIN)/python scripts/screenshots.py
+
+lock:  ## write the lock files anew from pyproject.toml
+	@scripts/setup dev
+	@$(BIN)/pip install --quiet uv
+	@$(BIN)/uv pip compile pyproject.toml $(LOCK) --output-file requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml --group dev $(LOCK) --output-file requirements-dev.lock
+
+clean:  ## remove what was set up here; your data in ~/.ondol stays
+	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.PHONY: help run check test bench wheel translations screenshots lock clean

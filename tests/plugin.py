@@ -1,0 +1,33 @@
+"""What every test stands on: settings, and a PostgreSQL of this run."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+_SETTINGS = {
+    "ONDOL_SECRET_KEY": "only-for-tests-0123456789-abcdefghijklmnopqrstuvwxyz",
+    "ONDOL_VAULT_KEYS": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
+    "ONDOL_CLOUD": "local",
+    "PYTHONPATH": str(Path(__file__).parents[1]),
+}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config):
+    """Before pytest-django reads Django's settings. Workers of xdist inherit all of it."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    for name in [name for name in os.environ if name.startswith(("ONDOL_", "AWS_"))]:
+        del os.environ[name]
+    folder = tempfile.TemporaryDirectory(prefix="ondol-tests-", ignore_cleanup_errors=True)
+    os.environ |= _SETTINGS | {"ONDOL_HOME": f"{folder.name}/home"}
+    early_config.add_cleanup(folder.cleanup)
+    if not os.environ.get("DATABASE_URL"):
+        from ondol.host.postgres import EmbeddedPostgres
+
+        server = EmbeddedPostgres(Path(folder.name) / "postgres", lambda text: None)
+        server.start(os.open(f"{folder.name}/postgres.log", os.O_WRONLY | os.O_CREAT))
+        early_config.add_cleanup(server.stop)
+        os.environ["DATABASE_URL"] = server.url
