@@ -1,0 +1,123 @@
+"""What there is in the fake cloud, and what happens in it behind Ondol's back."""
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from threading import RLock
+from typing import Generic, TypeVar
+
+from ondol.cloud.port import Alarm, LaunchSpec, Server, ServerState
+
+T = TypeVar("T")
+
+_SETTLED = {
+    ServerState.PENDING: ServerState.RUNNING,
+    ServerState.STOPPING: ServerState.STOPPED,
+    ServerState.SHUTTING_DOWN: ServerState.TERMINATED,
+}
+BY_USER = "Client.UserInitiatedShutdown"
+FROM_INSIDE = "Client.InstanceInitiatedShutdown"
+
+
+@dataclass
+class Thing(Generic[T]):
+    """Something that was made: its tags, and how many more looks will not show it."""
+
+    value: T
+    tags: Mapping[str, str]
+    unseen: int = 0
+
+    def is_shown(self) -> bool:
+        """AWS may show a thing a little later than it is made; asking counts."""
+        self.unseen -= 1
+        return self.unseen < 0
+
+
+@dataclass
+class Group:
+    """A security group and the ranges that may reach port 22."""
+
+    name: str
+    cidrs: set[str] = field(default_factory=set)
+
+
+@dataclass
+class World:
+    """One account, for any number of `FakeCloud`s of different deployments."""
+
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    """The clock of LaunchTime and of the alarms' history; set it to what the test needs."""
+    lock: RLock = field(default_factory=RLock)
+    servers: dict[str, Thing[Server]] = field(default_factory=dict)
+    specs: dict[str, LaunchSpec] = field(default_factory=dict)
+    groups: dict[str, Thing[Group]] = field(default_factory=dict)
+    keys: dict[str, Thing[str]] = field(default_factory=dict)
+    alarms: dict[str, Thing[Alarm]] = field(default_factory=dict)
+    stops: dict[str, list[datetime]] = field(default_factory=dict)
+    """By alarm: when it stopped its machine. Survives the alarm, as DescribeAlarmHistory does."""
+    failing: set[str] = field(default_factory=set)
+    """Instances whose status checks do not pass."""
+    _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    def new_id(self, prefix: str) -> str:
+        """An id as AWS makes them."""
+        return f"{prefix}-{next(self._numbers):017x}"
+
+    # --- what AWS, its console, the alarm and the machine itself do ------------------------------------------------
+    def settle(self) -> None:
+        """What has been asked for happens: pending → running, stopping → stopped, shutting-down → terminated."""
+        with self.lock:
+            for instance_id, thing in self.servers.items():
+                if to := _SETTLED.get(thing.value.state):
+                    self._arrive(instance_id, to)
+
+    def stop_by_alarm(self, instance_id: str) -> None:
+        """Its idle alarm fires."""
+        with self.lock:
+            name = next(name for name, alarm in self.alarms.items() if alarm.value.instance_id == instance_id)
+            self.alarms[name].value = replace(self.alarms[name].value, state="ALARM")
+            self.stops.setdefault(name, []).append(self.now())
+            self.change(instance_id, ServerState.STOPPING, BY_USER)
+
+    def stop_outside(self, instance_id: str) -> None:
+        """Somebody stops it in the console."""
+        self.change(instance_id, ServerState.STOPPING, BY_USER)
+
+    def power_off(self, instance_id: str) -> None:
+        """Its owner types `sudo poweroff`."""
+        self.change(instance_id, ServerState.STOPPING, FROM_INSIDE)
+
+    def start_outside(self, instance_id: str) -> None:
+        """Somebody starts it in the console."""
+        self.change(instance_id, ServerState.PENDING)
+
+    def terminate_outside(self, instance_id: str) -> None:
+        """Somebody ends it in the console."""
+        self.change(instance_id, ServerState.SHUTTING_DOWN, BY_USER)
+
+    def fail_launch(self, instance_id: str, reason: str = "Server.InternalError") -> None:
+        """It is accepted, then ended by AWS: pending → terminated with a StateReason."""
+        self.change(instance_id, ServerState.TERMINATED, reason)
+
+    def forget(self, instance_id: str) -> None:
+        """An hour after its end a terminated machine is not shown any more."""
+        with self.lock:
+            del self.servers[instance_id]
+
+    def change(self, instance_id: str, state: ServerState, reason: str = "") -> None:
+        """To another state, with what comes along."""
+        with self.lock:
+            thing = self.servers[instance_id]
+            thing.value = replace(thing.value, state=state, reason_code=reason)
+            if state is ServerState.PENDING:
+                thing.value = replace(thing.value, launched_at=self.now())
+            if state in {ServerState.STOPPED, ServerState.TERMINATED}:
+                thing.value = replace(thing.value, public_ip=None)
+
+    def _arrive(self, instance_id: str, state: ServerState) -> None:
+        thing = self.servers[instance_id]
+        self.change(instance_id, state, thing.value.reason_code)
+        if state is ServerState.RUNNING:
+            number = next(self._numbers)
+            thing.value = replace(thing.value, public_ip=f"198.18.{number >> 8 & 255}.{number & 255}")
