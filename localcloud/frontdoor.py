@@ -75,6 +75,8 @@ class FrontDoor:
     def answer(self, environ: Environ) -> Answer:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = io.BytesIO(body)
+        if environ["PATH_INFO"].startswith("/_localcloud/"):
+            return 404, {"Content-Type": "text/plain"}, b"started without --faults"
         try:
             credential = read(environ.get("HTTP_AUTHORIZATION", ""))
         except BadSignature as unsigned:

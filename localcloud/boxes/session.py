@@ -161,7 +161,8 @@ class Session(asyncssh.SSHServerSession[bytes]):
             self.full = False
             self.loop.remove_writer(self.input)
             self.chan.resume_reading()
-        if self.no_more_input:
+        # Resuming may have brought more at once, and it may not have fitted.
+        if self.no_more_input and not self.waiting:
             self._end_input()
 
     def _end_input(self) -> None:

@@ -5,12 +5,11 @@ import secrets
 from typing import Any
 
 from moto.ec2.models import EC2Backend
-from moto.ec2.models.amis import Ami
 from moto.ec2.models.instances import Reservation
 from moto.ec2.utils import random_reservation_id
 
 from localcloud.clock import moment
-from localcloud.ec2.images import IMAGES, parameters
+from localcloud.ec2.images import IMAGES, Ubuntu, parameters
 from localcloud.ec2.launch import Order
 from localcloud.ec2.machine import Machine
 from localcloud.ec2.states import State
@@ -24,9 +23,7 @@ class Region(EC2Backend):
         self.default_kms_key_id = f"arn:aws:kms:{region_name}:{account_id}:alias/aws/ebs"
         self.tokens: dict[str, tuple[str, str]] = {}  # ClientToken → digest of the request, reservation
         for image in IMAGES:
-            ami = Ami(self, **image.for_moto(f"{region_name}a"))
-            ami.ebs_snapshot.volume.size = 8
-            self.amis[image.image_id] = ami
+            self.amis[image.image_id] = Ubuntu(self, **image.for_moto(f"{region_name}a"))
 
     @property
     def parameters(self) -> dict[str, str]:

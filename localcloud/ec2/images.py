@@ -7,8 +7,30 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from moto.ec2.models.amis import Ami
+
 CANONICAL = "099720109477"
 ROOT_DEVICE = "/dev/sda1"
+
+
+class Ubuntu(Ami):
+    """moto gives every image a root disk of 15 GB that stays when its machine goes."""
+
+    ena_support = True
+    sriov_net_support = "simple"
+    platform_details = "Linux/UNIX"
+    usage_operation = "RunInstances"
+
+    @property
+    def block_device_mappings(self) -> list[dict[str, Any]]:
+        disk = {
+            "SnapshotId": self.ebs_snapshot.id,
+            "VolumeSize": 8,
+            "VolumeType": "gp3",
+            "DeleteOnTermination": True,
+            "Encrypted": False,
+        }
+        return [{"DeviceName": self.root_device_name, "Ebs": disk}]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,21 @@
+"""One trial cloud for all tests here, sixty times as fast as the clock on the wall; its home has an awkward name."""
+
+from collections.abc import Iterator
+
+import pytest
+from trial import Machine, Trial
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
+    trial = Trial(tmp_path_factory.mktemp("cloud") / "영희의 집" / "trial", options=("--hurry", "10", "--faults"))
+    trial.home.parent.mkdir()
+    trial.start()
+    yield trial
+    trial.end()
+
+
+@pytest.fixture(scope="session")
+def yuna(cloud: Trial) -> Machine:
+    """A machine that runs all the time. Tests that stop one take their own."""
+    return cloud.machine("yuna")

@@ -1,0 +1,27 @@
+"""One clock for everything that AWS shows."""
+
+import pytest
+
+from localcloud.clock import BadClock, Clock
+
+
+def test_without_the_variable_it_is_real_time() -> None:
+    clock = Clock.from_environment({})
+    assert (clock.at(1_000.0), clock.speed) == (1_000.0, 1.0)
+
+
+def test_it_starts_where_it_was_told_and_runs_as_fast_as_it_was_told() -> None:
+    clock = Clock.from_environment({"ONDOL_CLOCK": "1000,5000,60"})
+    assert clock.at(1000) == 5000
+    assert clock.at(1001) == 5060
+
+
+def test_it_knows_how_long_to_wait() -> None:
+    clock = Clock(1000, 5000, 60, source=lambda: 1001.0)
+    assert clock.real_seconds_until(5060 + 3600) == 60
+
+
+@pytest.mark.parametrize("text", ["soon", "1,2", "1,2,0", "1,2,-3", "a,b,c"])
+def test_a_bad_clock_is_refused_by_name(text: str) -> None:
+    with pytest.raises(BadClock, match="ONDOL_CLOCK"):
+        Clock.from_environment({"ONDOL_CLOCK": text})

@@ -1,0 +1,175 @@
+"""Breaking calls on purpose, and counting what was asked and made."""
+
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
+from trial import Machine, Trial
+
+from localcloud.faults.rules import BadRule, When, read_rule
+
+
+class Control:
+    def __init__(self, trial: Trial) -> None:
+        self.base = trial.environment["AWS_ENDPOINT_URL"] + "/_localcloud/"
+
+    def __call__(self, method: str, path: str, body: Any = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(self.base + path, data, headers, method=method)
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return json.load(answer)
+
+
+@pytest.fixture
+def control(cloud: Trial) -> Iterator[Control]:
+    control = Control(cloud)
+    yield control
+    control("DELETE", "rules")
+
+
+def code_of(call: Any, **words: Any) -> str:
+    with pytest.raises(ClientError) as caught:
+        call(**words)
+    return str(caught.value.response["Error"]["Code"])
+
+
+@pytest.mark.slow
+def test_before_nothing_happens_and_after_it_has(cloud: Trial, control: Control) -> None:
+    words = {"GroupName": "faulty", "Description": "x", "VpcId": cloud.environment["AWS_VPC_ID"]}
+    for when, made in (("before", 0), ("after", 1)):
+        rule = {"operation": "CreateSecurityGroup", "when": when, "code": "RequestLimitExceeded", "status": 503}
+        control("POST", "rules", rule)
+        assert code_of(cloud.ec2.create_security_group, **words) == "RequestLimitExceeded"
+        by_name = [{"Name": "group-name", "Values": ["faulty"]}]
+        assert len(cloud.ec2.describe_security_groups(Filters=by_name)["SecurityGroups"]) == made
+    assert code_of(cloud.ec2.create_security_group, **words) == "InvalidGroup.Duplicate"
+
+
+@pytest.mark.slow
+def test_a_lost_answer_has_made_its_thing(cloud: Trial, control: Control) -> None:
+    control("POST", "rules", {"operation": "CreateKeyPair", "when": "drop"})
+    with pytest.raises(ConnectionClosedError):
+        cloud.ec2.create_key_pair(KeyName="lost")
+    assert code_of(cloud.ec2.create_key_pair, KeyName="lost") == "InvalidKeyPair.Duplicate"
+    ever = control("GET", "resources")["ever"]["key-pair"]
+    assert "lost" in {key["name"] for key in ever.values()}
+
+
+@pytest.mark.slow
+def test_a_lost_request_has_made_nothing(cloud: Trial, control: Control) -> None:
+    control("POST", "rules", {"operation": "CreateKeyPair", "when": "drop-before"})
+    with pytest.raises(ConnectionClosedError):
+        cloud.ec2.create_key_pair(KeyName="never")
+    cloud.ec2.create_key_pair(KeyName="never")
+
+
+@pytest.mark.slow
+def test_an_sdks_own_retry_finds_its_own_group(cloud: Trial, control: Control) -> None:
+    """What the portal will see: the answer is lost, the SDK asks again, the group is already there."""
+    from botocore.config import Config
+
+    patient = cloud.client("ec2", config=Config(retries={"mode": "standard", "total_max_attempts": 3}))
+    control("POST", "rules", {"operation": "CreateSecurityGroup", "when": "drop"})
+    words = {"GroupName": "retried", "Description": "x", "VpcId": cloud.environment["AWS_VPC_ID"]}
+    assert code_of(patient.create_security_group, **words) == "InvalidGroup.Duplicate"
+
+
+@pytest.mark.slow
+def test_a_fresh_machine_is_not_found_for_a_while(cloud: Trial, control: Control, yuna: Machine) -> None:
+    control("POST", "rules", {"operation": "DescribeInstances", "when": "missing", "times": 2})
+    assert code_of(cloud.ec2.describe_instances, InstanceIds=[yuna.id]) == "InvalidInstanceID.NotFound"
+    by_tag = [{"Name": "tag:Owner", "Values": ["yuna"]}]
+    assert cloud.ec2.describe_instances(Filters=by_tag)["Reservations"] == []
+    assert yuna.state == "running"
+
+
+@pytest.mark.slow
+def test_a_stale_answer_is_the_one_of_before(cloud: Trial, control: Control) -> None:
+    by_name = {"Filters": [{"Name": "group-name", "Values": ["stale"]}]}
+    assert cloud.ec2.describe_security_groups(**by_name)["SecurityGroups"] == []
+    cloud.group("stale", None)
+    control("POST", "rules", {"operation": "ec2:Describe*", "when": "stale"})
+    assert cloud.ec2.describe_security_groups(**by_name)["SecurityGroups"] == []
+    assert len(cloud.ec2.describe_security_groups(**by_name)["SecurityGroups"]) == 1
+
+
+@pytest.mark.slow
+def test_late_and_never(cloud: Trial, control: Control) -> None:
+    control("POST", "rules", {"operation": "DescribeVpcs", "when": "delay", "seconds": 0.3})
+    began = time.monotonic()
+    cloud.ec2.describe_vpcs()
+    assert time.monotonic() - began > 0.3
+    from botocore.config import Config
+
+    control("POST", "rules", {"operation": "DescribeVpcs", "when": "hang", "seconds": 1})
+    hasty = cloud.client("ec2", config=Config(read_timeout=0.3, retries={"total_max_attempts": 1}))
+    with pytest.raises(ReadTimeoutError):
+        hasty.describe_vpcs()
+
+
+@pytest.mark.slow
+def test_rules_reach_cloudwatch_too_and_the_calls_are_listed(cloud: Trial, control: Control) -> None:
+    control("DELETE", "calls")
+    control("POST", "rules", {"operation": "monitoring:DescribeAlarms", "when": "before", "code": "Throttling"})
+    assert code_of(cloud.cloudwatch.describe_alarms) == "Throttling"
+    cloud.cloudwatch.describe_alarms()
+    calls = control("GET", "calls")
+    assert [(c["service"], c["operation"], c["status"], c["fault"]) for c in calls] == [
+        ("monitoring", "DescribeAlarms", 500, "before"),
+        ("monitoring", "DescribeAlarms", 200, ""),
+    ]
+    assert control("GET", f"calls?since={calls[0]['number']}") == calls[1:]
+
+
+@pytest.mark.slow
+def test_without_the_option_there_is_no_such_thing(tmp_path_factory: pytest.TempPathFactory) -> None:
+    trial = Trial(tmp_path_factory.mktemp("plain") / "home").start()
+    try:
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            Control(trial)("GET", "rules")
+        assert caught.value.code == 404
+        caught.value.close()
+    finally:
+        trial.end()
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {},
+        {"operation": "RunInstances"},
+        {"operation": "RunInstances", "when": "sometimes"},
+        {"operation": "RunInstances", "when": "drop", "times": "two"},
+        {"operation": "RunInstances", "when": "drop", "colour": "red"},
+    ],
+    ids=str,
+)
+def test_a_rule_that_makes_no_sense_is_refused_by_field(rule: dict) -> None:
+    with pytest.raises(BadRule):
+        read_rule(rule)
+
+
+def test_skip_then_times() -> None:
+    rule = read_rule({"operation": "Run*", "when": "drop", "skip": 2, "times": 2})
+    assert [rule.meets("ec2", "RunInstances", b"") for _ in range(6)] == [False, False, True, True, False, False]
+
+
+def test_a_seed_repeats_its_luck() -> None:
+    words = {"operation": "*", "when": "drop", "probability": 0.5, "times": None, "seed": 7}
+    first, second = ([read_rule(words).meets("ec2", "X", b"")] for _ in range(2))
+    assert first == second
+    rule, twin = read_rule(words), read_rule(words)
+    assert [rule.meets("e", "X", b"") for _ in range(50)] == [twin.meets("e", "X", b"") for _ in range(50)]
+    assert 10 < rule.fired < 40
+
+
+def test_a_rule_can_mean_one_machine() -> None:
+    rule = read_rule({"operation": "StopInstances", "when": When.BEFORE, "contains": "i-1234"})
+    assert not rule.meets("ec2", "StopInstances", b"InstanceId.1=i-9999")
+    assert rule.meets("ec2", "StopInstances", b"InstanceId.1=i-1234")

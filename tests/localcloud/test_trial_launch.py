@@ -1,0 +1,149 @@
+"""RunInstances: what it takes, what it refuses, what it makes. Nothing here waits for a machine to run."""
+
+import copy
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from trial import Trial
+
+pytestmark = pytest.mark.slow
+
+
+def refused(call: Callable[..., Any], *arguments: Any, **words: Any) -> str:
+    with pytest.raises(ClientError) as caught:
+        call(*arguments, **words)
+    return str(caught.value.response["Error"]["Code"])
+
+
+@pytest.fixture(scope="module")
+def order(cloud: Trial) -> Iterator[dict[str, Any]]:
+    cloud.ec2.create_key_pair(KeyName="boram")
+    group_id = cloud.group("group-of-boram")
+    yield cloud.order("boram", group_id)
+    mine = [
+        {"Name": "tag:Owner", "Values": ["boram"]},
+        {"Name": "instance-state-name", "Values": ["pending", "running"]},
+    ]
+    found = cloud.ec2.describe_instances(Filters=mine)["Reservations"]
+    ids = [instance["InstanceId"] for reservation in found for instance in reservation["Instances"]]
+    cloud.ec2.terminate_instances(InstanceIds=ids)
+
+
+def changed(order: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return {**copy.deepcopy(order), **changes}
+
+
+def in_interface(order: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return changed(order, NetworkInterfaces=[{**order["NetworkInterfaces"][0], **changes}])
+
+
+def test_a_launch_is_pending_and_has_no_public_address_yet(cloud: Trial, order: dict) -> None:
+    made = cloud.ec2.run_instances(**order)["Instances"][0]
+    assert made["State"] == {"Code": 0, "Name": "pending"}
+    assert made["StateReason"]["Code"] == "pending"
+    assert "PublicIpAddress" not in made
+    assert made["PrivateIpAddress"].startswith("10.20.")
+    assert [group["GroupName"] for group in made["SecurityGroups"]] == ["group-of-boram"]
+    assert (made["PlatformDetails"], made["CpuOptions"]["CoreCount"]) == ("Linux/UNIX", 1)
+
+
+def test_the_same_token_is_the_same_machine(cloud: Trial, order: dict) -> None:
+    first, second = (cloud.ec2.run_instances(**order, ClientToken="again") for _ in range(2))
+    assert first["ReservationId"] == second["ReservationId"]
+    assert first["Instances"][0]["InstanceId"] == second["Instances"][0]["InstanceId"]
+
+
+def test_the_same_token_for_something_else_is_refused(cloud: Trial, order: dict) -> None:
+    cloud.ec2.run_instances(**order, ClientToken="mismatch")
+    other = changed(order, InstanceType="t3.medium", ClientToken="mismatch")
+    assert refused(cloud.ec2.run_instances, **other) == "IdempotentParameterMismatch"
+
+
+def test_max_count_three_makes_three(cloud: Trial, order: dict) -> None:
+    made = cloud.ec2.run_instances(**changed(order, MaxCount=3))["Instances"]
+    assert [instance["AmiLaunchIndex"] for instance in made] == [0, 1, 2]
+    assert len({instance["PrivateIpAddress"] for instance in made}) == 3
+
+
+@pytest.mark.parametrize(
+    ("code", "changes"),
+    [
+        ("InvalidAMIID.NotFound", {"ImageId": "ami-00000000000000000"}),
+        ("InvalidAMIID.Malformed", {"ImageId": "ubuntu"}),
+        ("InvalidKeyPair.NotFound", {"KeyName": "nobodys"}),
+        ("InvalidParameterValue", {"InstanceType": "t3.enormous"}),
+        ("InvalidParameterValue", {"InstanceType": "t4g.small"}),  # arm64, and the image is not
+        ("InvalidParameterValue", {"MinCount": 2, "MaxCount": 1}),
+        ("InvalidParameterCombination", {"SecurityGroupIds": ["sg-00000000000000000"]}),
+        (
+            "InvalidParameterValue",
+            {"TagSpecifications": [{"ResourceType": "vpc", "Tags": [{"Key": "a", "Value": "b"}]}]},
+        ),
+    ],
+)
+def test_refused_launches(cloud: Trial, order: dict, code: str, changes: dict) -> None:
+    assert refused(cloud.ec2.run_instances, **changed(order, **changes)) == code
+
+
+@pytest.mark.parametrize(
+    ("code", "changes"),
+    [
+        ("InvalidGroup.NotFound", {"Groups": ["sg-00000000000000000"]}),
+        ("InvalidSubnetID.NotFound", {"SubnetId": "subnet-00000000000000000"}),
+    ],
+)
+def test_refused_interfaces(cloud: Trial, order: dict, code: str, changes: dict) -> None:
+    assert refused(cloud.ec2.run_instances, **in_interface(order, **changes)) == code
+
+
+def test_a_dry_run_makes_nothing(cloud: Trial, order: dict) -> None:
+    before = len(cloud.ec2.describe_instances()["Reservations"])
+    assert refused(cloud.ec2.run_instances, **order, DryRun=True) == "DryRunOperation"
+    assert len(cloud.ec2.describe_instances()["Reservations"]) == before
+
+
+def test_disk_and_interface_keep_their_tags_and_their_settings(cloud: Trial, order: dict) -> None:
+    made = cloud.ec2.run_instances(**order)["Instances"][0]
+    mine = [{"Name": "attachment.instance-id", "Values": [made["InstanceId"]]}]
+    (volume,) = cloud.ec2.describe_volumes(Filters=mine)["Volumes"]
+    assert (volume["Size"], volume["VolumeType"], volume["Encrypted"]) == (30, "gp3", True)
+    (interface,) = cloud.ec2.describe_network_interfaces(Filters=mine)["NetworkInterfaces"]
+    for tags in (volume["Tags"], interface["TagSet"], made["Tags"]):
+        assert {"Key": "Owner", "Value": "boram"} in tags
+    (mapping,) = made["BlockDeviceMappings"]
+    assert mapping["Ebs"]["DeleteOnTermination"] is True
+
+
+def test_a_root_disk_under_another_name_is_a_second_disk(cloud: Trial, order: dict) -> None:
+    disks = [{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 20}}]
+    made = cloud.ec2.run_instances(**changed(order, BlockDeviceMappings=disks))["Instances"][0]
+    assert {mapping["DeviceName"] for mapping in made["BlockDeviceMappings"]} == {"/dev/sda1", "/dev/xvda"}
+
+
+def test_credits_are_as_the_launch_asked_and_unlimited_otherwise(cloud: Trial, order: dict) -> None:
+    plain = cloud.ec2.run_instances(**order)["Instances"][0]["InstanceId"]
+    frugal = changed(order, CreditSpecification={"CpuCredits": "standard"})
+    frugal_id = cloud.ec2.run_instances(**frugal)["Instances"][0]["InstanceId"]
+    shown = cloud.ec2.describe_instance_credit_specifications(InstanceIds=[plain, frugal_id])
+    assert [one["CpuCredits"] for one in shown["InstanceCreditSpecifications"]] == ["unlimited", "standard"]
+
+
+def test_the_parameter_names_canonicals_newest_image(cloud: Trial) -> None:
+    pattern = "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-*"
+    filters = [{"Name": "name", "Values": [pattern]}]
+    images = cloud.ec2.describe_images(Owners=["099720109477"], Filters=filters)["Images"]
+    newest = max(images, key=lambda image: image["CreationDate"])
+    assert len(images) == 2
+    assert newest["ImageId"] == cloud.image()
+    assert newest["RootDeviceName"] == "/dev/sda1"
+    assert newest["BlockDeviceMappings"][0]["Ebs"]["VolumeSize"] == 8
+
+
+def test_wrong_credentials_are_refused(cloud: Trial) -> None:
+    stranger = cloud.client("ec2", aws_secret_access_key="guessed")
+    assert refused(stranger.describe_instances) == "AuthFailure"
+    assert refused(cloud.client("ec2", aws_access_key_id="AKIAAAAAAAAAAAAAAAAA").describe_instances) == "AuthFailure"
+    assert refused(cloud.client("sts", aws_secret_access_key="guessed").get_caller_identity) == "SignatureDoesNotMatch"
+    assert refused(cloud.client("cloudwatch", region_name="us-east-1").describe_alarms) == "SignatureDoesNotMatch"
