@@ -35,8 +35,8 @@ class Deployment(models.Model):
 
 @cache
 def deployment_id() -> str:
-    """The id in the tag `OndolDeployment`; made by the first migration, kept in every dump."""
-    return str(Deployment.objects.get().id)
+    """The id in the tag `OndolDeployment`; made at the first use, kept in every dump."""
+    return str(Deployment.objects.get_or_create(only=True)[0].id)
 
 
 _ARMED_AHEAD = timedelta(minutes=3)

@@ -34,6 +34,19 @@ class LeaseLost(Exception):
     """Another worker has taken this job over; whatever we were about to record is theirs to do."""
 
 
+Answers = Callable[[str, int], bool]
+"""Whether an SSH server answers at that address and port."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What an act may reach."""
+
+    cloud: Cloud
+    hold: Hold
+    answers: Answers
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What to do next, and the row it was decided on."""
@@ -51,19 +64,20 @@ def patience() -> Patience:
     return Patience(*(clock.real_seconds(limit.total_seconds()) for limit in (base.change, base.ready, base.absent)))
 
 
-def reconcile(row: str, cloud: Cloud, hold: Hold) -> None:
-    """Bring one machine as far as it goes without waiting. `hold` raises LeaseLost inside each transaction."""
+def reconcile(row: str, cloud: Cloud, hold: Hold, answers: "Answers | None" = None) -> None:
+    """Bring one machine as far as it goes without waiting; `answers` tells whether SSH does."""
+    world = World(cloud, hold, answers or ssh_answers)
     for _ in range(STEPS):
         plan = _plan(row, hold)
         if plan is None:
             return
         try:
             if plan.strays:
-                _end_strays(plan, cloud, hold)
+                _end_strays(plan, world)
             elif plan.decision.to is not None:
-                _move(plan, cloud, hold)
+                _move(plan, world)
             else:
-                ACTS[plan.decision.act](plan, cloud, hold)
+                ACTS[plan.decision.act](plan, world)
         except CloudError as error:
             _trouble(plan, error, hold)
         except LeaseLost:
@@ -115,35 +129,37 @@ def _record(instance: Instance, hold: Hold, **fields: Any) -> None:
 def _record_view(instance: Instance, view: View, hold: Hold, **fields: Any) -> None:
     instance.saw(view, clock.now())
     seen = {"seen_view": instance.seen_view, "seen_since": instance.seen_since, "seen_at": instance.seen_at}
-    _record(instance, hold, **seen, **_calm(), **fields)
+    _record(instance, hold, **seen, **_calm(instance), **fields)
 
 
-def _calm() -> dict[str, Any]:
-    return {"tries": 0, "next_at": None, "error_code": "", "error_ref": ""}
+def _calm(instance: Instance) -> dict[str, Any]:
+    """The last trouble is over; what made a machine fail stays to be read."""
+    over: dict[str, Any] = {"tries": 0, "next_at": None}
+    return over if instance.status == Status.FAILED.value else over | {"error_code": "", "error_ref": ""}
 
 
 # --- acts ------------------------------------------------------------------------------------------------------------
-def _launch(plan: Plan, cloud: Cloud, hold: Hold) -> None:
+def _launch(plan: Plan, world: World) -> None:
     instance = plan.instance
     if plan.again or not provision.is_prepared(instance):
-        _prepare(instance, cloud, hold, plan.again)
+        _prepare(instance, world, plan.again)
         instance = Instance.objects.select_related("owner").get(pk=instance.pk)
-    server = provision.launch(instance, cloud)
+    server = provision.launch(instance, world.cloud)
     _record_view(
-        instance, View(server.state.value), hold,
+        instance, View(server.state.value), world.hold,
         instance_id=server.instance_id, private_ip=server.private_ip, launched_at=server.launched_at,
     )  # fmt: skip
 
 
-def _prepare(instance: Instance, cloud: Cloud, hold: Hold, again: bool) -> None:
-    prepared = provision.prepare(instance, cloud, again=again)
+def _prepare(instance: Instance, world: World, again: bool) -> None:
+    prepared = provision.prepare(instance, world.cloud, again=again)
     fields: dict[str, Any] = {}
     if prepared.group_id:
         fields["security_group_id"] = prepared.group_id
     if prepared.image:
         fields |= {"ami_id": prepared.image.image_id, "root_device": prepared.image.root_device}
     with transaction.atomic():
-        hold()
+        world.hold()
         if prepared.key:
             # Committed before the launch is asked for: a machine whose key was lost lets nobody in.
             fields["key_pair_name"] = prepared.key.name
@@ -161,43 +177,43 @@ def _prepare(instance: Instance, cloud: Cloud, hold: Hold, again: bool) -> None:
         raise prepared.error
 
 
-def _arm(plan: Plan, cloud: Cloud, hold: Hold) -> None:
+def _arm(plan: Plan, world: World) -> None:
     instance = plan.instance
-    _record(instance, hold, **provision.arm(instance, cloud), **_calm())
+    _record(instance, world.hold, **provision.arm(instance, world.cloud), **_calm(instance))
 
 
-def _probe(plan: Plan, cloud: Cloud, hold: Hold) -> None:
+def _probe(plan: Plan, world: World) -> None:
     instance = plan.instance
-    if instance.public_ip and ssh_answers(instance.public_ip, config().ssh_port):
-        _record(instance, hold, ready_at=clock.now(), **_calm())
+    if instance.public_ip and world.answers(instance.public_ip, config().ssh_port):
+        _record(instance, world.hold, ready_at=clock.now(), **_calm(instance))
     else:
-        _record(instance, hold, next_at=datetime.now(UTC) + PROBE_AGAIN)
+        _record(instance, world.hold, next_at=datetime.now(UTC) + PROBE_AGAIN)
 
 
-def _start(plan: Plan, cloud: Cloud, hold: Hold) -> None:
+def _start(plan: Plan, world: World) -> None:
     instance = plan.instance
-    _record_view(instance, _view(cloud.start(str(instance.instance_id))), hold)
+    _record_view(instance, _view(world.cloud.start(str(instance.instance_id))), world.hold)
 
 
-def _stop(plan: Plan, cloud: Cloud, hold: Hold) -> None:
+def _stop(plan: Plan, world: World) -> None:
     instance = plan.instance
-    _record_view(instance, _view(cloud.stop(str(instance.instance_id))), hold)
+    _record_view(instance, _view(world.cloud.stop(str(instance.instance_id))), world.hold)
 
 
-def _terminate(plan: Plan, cloud: Cloud, hold: Hold) -> None:
+def _terminate(plan: Plan, world: World) -> None:
     instance = plan.instance
     try:
-        view = _view(cloud.terminate(str(instance.instance_id)))
+        view = _view(world.cloud.terminate(str(instance.instance_id)))
     except Gone:
         view = View.TERMINATED
-    _record_view(instance, view, hold)
+    _record_view(instance, view, world.hold)
 
 
-def _clean(plan: Plan, cloud: Cloud, hold: Hold) -> None:
+def _clean(plan: Plan, world: World) -> None:
     instance = plan.instance
-    provision.remove(instance, cloud)
+    provision.remove(instance, world.cloud)
     with transaction.atomic():
-        hold()
+        world.hold()
         # A key that opens nothing any more is not kept; a new attempt makes a new one.
         SshKey.objects.filter(instance=instance).delete()
         Instance.objects.filter(pk=instance.pk).update(
@@ -205,7 +221,7 @@ def _clean(plan: Plan, cloud: Cloud, hold: Hold) -> None:
         )
 
 
-ACTS: dict[Act, Callable[[Plan, Cloud, Hold], None]] = {
+ACTS: dict[Act, Callable[[Plan, World], None]] = {
     Act.LAUNCH: _launch,
     Act.ARM: _arm,
     Act.PROBE: _probe,
@@ -216,13 +232,13 @@ ACTS: dict[Act, Callable[[Plan, Cloud, Hold], None]] = {
 }
 
 
-def _end_strays(plan: Plan, cloud: Cloud, hold: Hold) -> None:
+def _end_strays(plan: Plan, world: World) -> None:
     """End machines of attempts that were given up; they carry this row's tag and this deployment's, but not its id."""
     for instance_id in plan.strays:
         with contextlib.suppress(Gone):
-            cloud.terminate(instance_id)
+            world.cloud.terminate(instance_id)
         log.warning("ended a stray", extra={"row": str(plan.instance.pk), "instance_id": instance_id})
-    _record(plan.instance, hold, strays=[])
+    _record(plan.instance, world.hold, strays=[])
 
 
 def _view(state: ServerState) -> View:
@@ -240,14 +256,14 @@ def ssh_answers(address: str, port: int, timeout: float = 2.0) -> bool:
 
 
 # --- moves -----------------------------------------------------------------------------------------------------------
-def _move(plan: Plan, cloud: Cloud, hold: Hold) -> None:
+def _move(plan: Plan, world: World) -> None:
     instance, to, reason = plan.instance, plan.decision.to, plan.decision.reason
     if to is None:
         return
     if reason is Reason.UNKNOWN or (to is Status.STOPPED and reason is Reason.OUTSIDE):
-        reason = _why_stopped(instance, cloud)
+        reason = _why_stopped(instance, world.cloud)
     with transaction.atomic():
-        hold()
+        world.hold()
         fields: dict[str, Any] = {"error_ref": new_reference()} if to is Status.FAILED else {}
         if to is Status.FAILED and not instance.error_code:
             fields["error_code"] = instance.seen_reason or reason.value

@@ -1,0 +1,71 @@
+"""A person's machine on a cloud in memory, brought forward by hand: no waiting, no network."""
+
+from dataclasses import dataclass, field
+
+from django.db import connection
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from ondol.accounts.models import Approval, Role, User
+from ondol.cloud.fake import FakeCloud
+from ondol.instances import actions, look
+from ondol.instances.lifecycle import Status
+from ondol.instances.models import Instance, deployment_id
+from ondol.instances.reconcile import reconcile
+
+
+def person(name: str, *, admin: bool = False, approval: Approval = Approval.APPROVED) -> User:
+    """Somebody with an account."""
+    role = Role.ADMIN if admin else Role.MEMBER
+    return User.objects.create_user(f"{name}@example.org", name=name.title(), approval=approval, role=role)
+
+
+@dataclass
+class Rig:
+    """The worker's part, step by step."""
+
+    cloud: FakeCloud = field(default_factory=lambda: FakeCloud(deployment=deployment_id()))
+    ssh: bool = True
+    """Whether the machines' SSH answers."""
+
+    def work(self) -> None:
+        """Do every job that waits, as a worker does."""
+        while rows := {job.args["row"] for job in ProcrastinateJob.objects.filter(task_name=actions.RECONCILE)}:
+            self._forget_jobs()
+            for row in rows:
+                reconcile(row, self.cloud, self.hold, lambda address, port: self.ssh)
+
+    def tick(self, times: int = 1) -> None:
+        """AWS gets on, both looks look, their jobs are done; nobody waits for a back-off."""
+        for _ in range(times):
+            self.cloud.world.settle()
+            Instance.objects.update(next_at=None)
+            look.look_at_changing(self.cloud)
+            look.look_at_all(self.cloud)
+            self.work()
+
+    def running(self, owner: User) -> Instance:
+        """A machine that runs."""
+        actions.create(owner)
+        self.work()
+        self.tick(2)
+        instance = self.mine(owner)
+        assert instance.status == Status.RUNNING.value, (instance.status, instance.error_code)
+        return instance
+
+    def mine(self, owner: User) -> Instance:
+        """The newest row, ended or not."""
+        return Instance.objects.filter(owner=owner).latest("created_at")
+
+    def live(self, owner: User) -> list[str]:
+        """What of this person's is alive in AWS."""
+        rows = {str(pk) for pk in Instance.objects.filter(owner=owner).values_list("pk", flat=True)}
+        servers = [thing.value for thing in self.cloud.world.servers.values()]
+        return [server.instance_id for server in servers if server.row in rows and server.state.is_live]
+
+    def hold(self) -> None:
+        """Our lease, which nobody takes away here; it belongs into a transaction."""
+        assert connection.in_atomic_block
+
+    def _forget_jobs(self) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM procrastinate_jobs")
