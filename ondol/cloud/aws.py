@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 from boto3.session import Session
 from botocore.config import Config as ClientConfig
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from botocore.parsers import ResponseParserError
 
 from ondol.cloud import aws_shapes as shapes
 from ondol.cloud.aws_errors import named
@@ -251,7 +252,7 @@ def _ask(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         trouble = named(told.get("Code", "Unknown"), told.get("Message", ""), status)
     except ParamValidationError as error:
         trouble = Refused("ParamValidation", str(error)[:300])
-    except BotoCoreError as error:
+    except (BotoCoreError, ResponseParserError) as error:
         trouble = Unreachable(type(error).__name__)
     raise trouble
 

@@ -1,0 +1,149 @@
+"""Where the contract is tried: in memory, and in the trial cloud over HTTP by the production adapter."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import uuid
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from boto3.session import Session
+
+from ondol.cloud.aws import AwsCloud
+from ondol.cloud.fake import FakeCloud
+from ondol.cloud.fake_world import World
+from ondol.cloud.port import Cloud, Image, LaunchSpec, Server, ServerState, Tag
+from ondol.config import Config
+
+MOVING = {ServerState.PENDING, ServerState.STOPPING, ServerState.SHUTTING_DOWN}
+
+
+@dataclass
+class Person:
+    """Somebody whose machine the tests make."""
+
+    name: str
+    row: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    @property
+    def resource(self) -> str:
+        return f"ondol-{self.row}"
+
+    @property
+    def tags(self) -> dict[str, str]:
+        return {Tag.NAME: f"ondol-{self.name}", Tag.USER_ID: "7", Tag.ROW: self.row}
+
+
+class Ground(ABC):
+    """A cloud, and a hand behind the scenes."""
+
+    cloud: Cloud
+    neighbour: Cloud
+    """Another deployment in the same account."""
+
+    @abstractmethod
+    def settle(self, row: str) -> Server:
+        """Until this row's machine has got where it was going."""
+
+    @abstractmethod
+    def fire(self, alarm: str, instance_id: str) -> None:
+        """Let this alarm find its machine idle."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def order(self, person: Person, cloud: Cloud | None = None) -> LaunchSpec:
+        """All that a launch needs, made for this person."""
+        cloud = cloud or self.cloud
+        group_id = cloud.create_group(person.resource, person.tags)
+        key = cloud.create_key(person.resource, person.tags)
+        return spec(person, cloud.newest_image(), group_id, key.name)
+
+    def running(self, person: Person) -> Server:
+        self.cloud.launch(self.order(person), token(person))
+        return self.settle(person.row)
+
+    def stopped(self, person: Person) -> Server:
+        self.cloud.stop(self.running(person).instance_id)
+        return self.settle(person.row)
+
+
+def token(person: Person) -> str:
+    """Of this person's one launch attempt."""
+    return f"token-{person.row}"
+
+
+def spec(person: Person, image: Image, group_id: str, key_name: str) -> LaunchSpec:
+    return LaunchSpec(f"ondol-{person.name}", image, "t3.small", 30, group_id, key_name, person.tags)
+
+
+class InMemory(Ground):
+    """`FakeCloud`."""
+
+    def __init__(self) -> None:
+        self.world = World()
+        self.cloud, self.neighbour = FakeCloud(self.world), FakeCloud(self.world, "next door")
+
+    def settle(self, row: str) -> Server:
+        self.world.settle()
+        (server,) = self.cloud.servers([row])
+        return server
+
+    def fire(self, alarm: str, instance_id: str) -> None:
+        self.world.stop_by_alarm(instance_id)
+
+
+class InTheTrial(Ground):
+    """`AwsCloud` and the trial cloud as a process."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self.session = Session(
+            environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"], region_name="ap-northeast-2"
+        )
+        self.url = environment["AWS_ENDPOINT_URL"]
+        config = Config(_env_file=None, **environment)  # type: ignore[call-arg]
+        self.cloud, self.neighbour = (AwsCloud(self.session, config, str(uuid.uuid4())) for _ in range(2))
+
+    def settle(self, row: str) -> Server:
+        end = time.monotonic() + 30
+        while True:
+            (server,) = self.cloud.servers([row])
+            if server.state not in MOVING:
+                return server
+            assert time.monotonic() < end, server
+            time.sleep(0.1)
+
+    def fire(self, alarm: str, instance_id: str) -> None:
+        cloudwatch = self.session.client("cloudwatch", endpoint_url=self.url)
+        cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="as if it were idle")
+
+
+class Trial:
+    """The process."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.log = home.with_suffix(".log")
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "localcloud", "--home", str(home), "--hurry", "10"],
+                stdout=log, stderr=log, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+            )  # fmt: skip
+
+    def environment(self) -> dict[str, str]:
+        """What it tells its clients, once it is ready."""
+        end, file = time.monotonic() + 60, self.home / "environment.json"
+        while not file.exists():
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < end, self.log.read_text()
+            time.sleep(0.1)
+        told: dict[str, str] = json.loads(file.read_text())
+        return told
+
+    def end(self) -> None:
+        self.process.terminate()
+        self.process.wait(20)

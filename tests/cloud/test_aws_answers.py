@@ -1,0 +1,142 @@
+"""What Amazon's answers mean."""
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from ondol.cloud.port import IdleRule, ServerState
+from tests.cloud.script import DEPLOYMENT, Script
+
+SEOUL = timezone(timedelta(hours=9))
+STOP = "arn:aws:automate:ap-northeast-2:ec2:stop"
+NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def script():
+    return Script()
+
+
+# --- a machine -------------------------------------------------------------------------------------------------------
+def test_a_machine_as_describe_instances_shows_it(script):
+    script.answers["DescribeInstances"] = [{"Reservations": [{"Instances": [{
+        "InstanceId": "i-1", "State": {"Name": "stopped", "Code": 80}, "ClientToken": "token-1", "ImageId": "ami-1",
+        "InstanceType": "t3.small", "KeyName": "ondol-row-1", "PrivateIpAddress": "10.20.0.4",
+        "LaunchTime": datetime(2026, 1, 5, 21, 0, tzinfo=SEOUL),
+        "StateReason": {"Code": "Client.UserInitiatedShutdown", "Message": "…"},
+        "Tags": [{"Key": "OndolId", "Value": "row-1"}, {"Key": "Name", "Value": "ondol-alice"}],
+    }]}]}]  # fmt: skip
+    (server,) = script.cloud.servers()
+    assert (server.instance_id, server.state, server.row) == ("i-1", ServerState.STOPPED, "row-1")
+    assert (server.client_token, server.image_id, server.key_name) == ("token-1", "ami-1", "ondol-row-1")
+    assert (server.public_ip, server.private_ip) == (None, "10.20.0.4")
+    assert server.reason_code == "Client.UserInitiatedShutdown"
+    assert server.launched_at == NOON
+    assert server.launched_at.tzinfo is UTC
+
+
+# --- an alarm --------------------------------------------------------------------------------------------------------
+def an_alarm(**changed: Any) -> dict[str, Any]:
+    alarm = {
+        "AlarmName": "ondol-row-1",
+        "AlarmDescription": f"Ondol {DEPLOYMENT}: stops i-1 when it is idle",
+        "Namespace": "AWS/EC2", "MetricName": "CPUUtilization", "Statistic": "Average", "Period": 300,
+        "Dimensions": [{"Name": "InstanceId", "Value": "i-1"}],
+        "ComparisonOperator": "LessThanThreshold", "Threshold": 5.0, "EvaluationPeriods": 6,
+        "TreatMissingData": "missing", "ActionsEnabled": True, "AlarmActions": [STOP],
+        "OKActions": [], "InsufficientDataActions": [], "StateValue": "OK",
+        "WarmUpConfiguration": {"WarmUpPeriodDurationInMinutes": 40, "OnlyStartEvaluatingAfterWarmUpPeriodEnds": True},
+        "AlarmConfigurationUpdatedTimestamp": NOON,
+    }  # fmt: skip
+    return alarm | changed
+
+
+def test_a_sound_alarm(script):
+    script.answers["DescribeAlarms"] = [{"MetricAlarms": [an_alarm(DatapointsToAlarm=6)]}]
+    (alarm,) = script.cloud.alarms(["ondol-row-1"])
+    assert (alarm.name, alarm.instance_id, alarm.state, alarm.is_sound) == ("ondol-row-1", "i-1", "OK", True)
+    assert (alarm.rule, alarm.warm_up_minutes, alarm.configured_at) == (IdleRule(30, 5.0), 40, NOON)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"ActionsEnabled": False},
+        {"AlarmActions": []},
+        {"AlarmActions": ["arn:aws:automate:ap-northeast-2:ec2:terminate"]},
+        {"MetricName": "NetworkIn"},
+        {"Dimensions": []},
+        {"Dimensions": [{"Name": "AutoScalingGroupName", "Value": "a"}]},
+        {"Statistic": "Maximum"},
+        {"ComparisonOperator": "GreaterThanThreshold"},
+        {"TreatMissingData": "breaching"},
+        {"DatapointsToAlarm": 1},
+        {"Period": 60},
+    ],
+)
+def test_an_alarm_that_somebody_has_changed_is_not_sound(script, changed):
+    script.answers["DescribeAlarms"] = [{"MetricAlarms": [an_alarm(**changed)]}]
+    (alarm,) = script.cloud.alarms(["ondol-row-1"])
+    assert not alarm.is_sound
+
+
+@pytest.mark.parametrize("description", ["", "Ondol next-door: stops i-1 when it is idle", "CPU too low"])
+def test_another_deployments_alarm_is_not_ours(script, description):
+    script.answers["DescribeAlarms"] = [{"MetricAlarms": [an_alarm(AlarmDescription=description)]}]
+    assert script.cloud.alarms() == []
+
+
+# --- who stopped it --------------------------------------------------------------------------------------------------
+def item(minutes: int, data: dict[str, Any] | str, summary: str = f"Successfully executed action {STOP}") -> dict:
+    text = data if isinstance(data, str) else json.dumps(data)
+    at = NOON + timedelta(minutes=minutes)
+    return {
+        "AlarmName": "a",
+        "Timestamp": at,
+        "HistoryItemType": "Action",
+        "HistoryData": text,
+        "HistorySummary": summary,
+    }
+
+
+DONE = {"actionState": "Succeeded", "notificationResource": STOP}
+
+
+def stopped_at(script: Script, *items: dict[str, Any], since: datetime = NOON) -> datetime | None:
+    script.answers["DescribeAlarmHistory"] = [{"AlarmHistoryItems": list(items)}]
+    return script.cloud.stopped_by_alarm("ondol-row-1", since)
+
+
+def test_the_last_stop_counts(script):
+    assert stopped_at(script, item(9, DONE), item(5, DONE)) == NOON + timedelta(minutes=9)
+    assert script.parameters("DescribeAlarmHistory") == {
+        "AlarmName": "ondol-row-1",
+        "HistoryItemType": "Action",
+        "StartDate": NOON,
+    }
+
+
+def test_the_summary_counts_where_the_data_say_nothing(script):
+    assert stopped_at(script, item(9, "")) == NOON + timedelta(minutes=9)
+    assert stopped_at(script, item(9, "{")) == NOON + timedelta(minutes=9)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        item(9, {"actionState": "Failed", "notificationResource": STOP}, f"Failed to execute action {STOP}"),
+        item(9, {"actionState": "InProgress", "notificationResource": STOP}),
+        item(9, "", f"Failed to execute action {STOP}. Received error: …"),
+        item(
+            9,
+            DONE | {"notificationResource": "arn:aws:sns:ap-northeast-2:1:a"},
+            "Successfully executed action arn:aws:sns:ap-northeast-2:1:a",
+        ),
+        item(0, DONE),
+        item(-5, DONE),
+    ],
+)
+def test_anything_else_in_the_history_is_no_stop_of_this_run(script, other):
+    assert stopped_at(script, other) is None

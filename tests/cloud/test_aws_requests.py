@@ -1,0 +1,280 @@
+"""What exactly Amazon is asked for."""
+
+from dataclasses import replace
+
+import pytest
+
+from ondol.cloud.aws import AwsCloud
+from ondol.cloud.errors import Gone, NotYet, Refused, Unreachable
+from ondol.cloud.port import IdleRule, Image, LaunchSpec, Tag
+from ondol.config import ConfigError
+from tests.cloud.script import DEPLOYMENT, Refusal, Script, settings
+
+TAGS = {Tag.NAME: "ondol-alice", Tag.USER_ID: "7", Tag.ROW: "row-1"}
+ALL_TAGS = [
+    {"Key": "ManagedBy", "Value": "ondol"},
+    {"Key": "Name", "Value": "ondol-alice"},
+    {"Key": "OndolDeployment", "Value": DEPLOYMENT},
+    {"Key": "OndolId", "Value": "row-1"},
+    {"Key": "Project", "Value": "warm-rooms"},
+    {"Key": "UserId", "Value": "7"},
+]
+SPEC = LaunchSpec("ondol-alice", Image("ami-1", "/dev/xvda"), "t3.small", 30, "sg-1", "ondol-row-1", TAGS)
+LAUNCHED = {"Instances": [{"InstanceId": "i-1", "State": {"Name": "pending"}}]}
+OURS = [
+    {"Name": "tag:OndolDeployment", "Values": [DEPLOYMENT]},
+    {"Name": "tag:ManagedBy", "Values": ["ondol"]},
+]
+
+
+@pytest.fixture
+def script():
+    return Script()
+
+
+# --- RunInstances ----------------------------------------------------------------------------------------------------
+def test_a_launch_is_asked_for_like_this_and_no_other_way(script):
+    script.answers["RunInstances"] = [LAUNCHED]
+    script.cloud.launch(SPEC, "token-1")
+    assert script.parameters("RunInstances") == {
+        "ClientToken": "token-1",
+        "MinCount": 1,
+        "MaxCount": 1,
+        "ImageId": "ami-1",
+        "InstanceType": "t3.small",
+        "KeyName": "ondol-row-1",
+        "NetworkInterfaces": [
+            {
+                "DeviceIndex": 0,
+                "SubnetId": "subnet-0123456789abcdef0",
+                "Groups": ["sg-1"],
+                "AssociatePublicIpAddress": True,
+                "DeleteOnTermination": True,
+            }
+        ],
+        "BlockDeviceMappings": [
+            {
+                "DeviceName": "/dev/xvda",
+                "Ebs": {"VolumeSize": 30, "VolumeType": "gp3", "Encrypted": True, "DeleteOnTermination": True},
+            }
+        ],
+        "CreditSpecification": {"CpuCredits": "standard"},
+        "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 1},
+        "InstanceInitiatedShutdownBehavior": "stop",
+        "TagSpecifications": [
+            {"ResourceType": kind, "Tags": ALL_TAGS} for kind in ("instance", "volume", "network-interface")
+        ],
+    }
+
+
+@pytest.mark.parametrize(("kind", "has_credits"), [("t3a.large", True), ("t4g.small", True), ("m7i.large", False)])
+def test_only_burstable_types_are_told_about_credits(script, kind, has_credits):
+    script.answers["RunInstances"] = [LAUNCHED]
+    script.cloud.launch(replace(SPEC, instance_type=kind), "token-1")
+    assert ("CreditSpecification" in script.parameters("RunInstances")) is has_credits
+
+
+def test_a_retried_launch_says_the_same_in_the_same_order(script):
+    script.answers["RunInstances"] = [LAUNCHED, LAUNCHED]
+    script.cloud.launch(SPEC, "token-1")
+    script.cloud.launch(replace(SPEC, tags=dict(reversed(TAGS.items()))), "token-1")
+    assert script.asked[0] == script.asked[1]
+
+
+@pytest.mark.parametrize("code", ["InvalidGroup.NotFound", "InvalidKeyPair.NotFound"])
+def test_a_group_or_key_that_is_not_shown_yet_is_waited_for(script, code):
+    script.answers["RunInstances"] = [Refusal(code)]
+    with pytest.raises(NotYet) as error:
+        script.cloud.launch(SPEC, "token-1")
+    assert error.value.code == code
+
+
+# --- the image -------------------------------------------------------------------------------------------------------
+def image(image_id: str, created: str = "2026-01-01", root: str = "/dev/sda1") -> dict[str, str]:
+    return {"ImageId": image_id, "RootDeviceName": root, "CreationDate": created}
+
+
+def test_the_newest_ubuntu_is_canonicals_word(script):
+    script.answers["GetParameter"] = [{"Parameter": {"Value": "ami-7"}}] * 2
+    script.answers["DescribeImages"] = [{"Images": [image("ami-7", root="/dev/xvda")]}]
+    assert script.cloud.newest_image() == script.cloud.newest_image() == Image("ami-7", "/dev/xvda")
+    assert script.parameters("DescribeImages") == {"ImageIds": ["ami-7"]}, "the root device is asked for once"
+    assert script.asked[0][1]["Name"] == (
+        "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"
+    )
+
+
+def test_a_new_image_is_asked_for_its_root_device_again(script):
+    script.answers["GetParameter"] = [{"Parameter": {"Value": "ami-7"}}, {"Parameter": {"Value": "ami-8"}}]
+    script.answers["DescribeImages"] = [{"Images": [image("ami-7")]}, {"Images": [image("ami-8", root="/dev/xvda")]}]
+    assert script.cloud.newest_image() == Image("ami-7", "/dev/sda1")
+    assert script.cloud.newest_image() == Image("ami-8", "/dev/xvda")
+
+
+@pytest.mark.parametrize("refusal", [Refusal("ParameterNotFound"), Refusal("AccessDeniedException")])
+def test_without_that_word_canonicals_newest_image_is_looked_up(script, refusal):
+    script.answers["GetParameter"] = [refusal]
+    listed = [image("ami-1", "2026-02-01"), image("ami-3", "2026-06-10"), image("ami-2", "2026-06-09")]
+    script.answers["DescribeImages"] = [{"Images": listed}]
+    assert script.cloud.newest_image() == Image("ami-3", "/dev/sda1")
+    assert script.parameters("DescribeImages") == {
+        "Owners": ["099720109477"],
+        "Filters": [
+            {"Name": "name", "Values": ["ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-*"]},
+            {"Name": "state", "Values": ["available"]},
+            {"Name": "architecture", "Values": ["x86_64"]},
+        ],
+    }
+
+
+def test_no_other_image_is_taken_while_aws_does_not_answer(script):
+    script.answers["GetParameter"] = [Refusal("InternalServerError", http_status=500)]
+    with pytest.raises(Unreachable):
+        script.cloud.newest_image()
+    assert script.operations() == ["GetParameter"]
+
+
+def test_a_fixed_image_needs_no_parameter_store():
+    script = Script(ONDOL_IMAGE_ID="ami-0123456789abcdef0")
+    script.answers["DescribeImages"] = [{"Images": [image("ami-0123456789abcdef0", root="/dev/xvda")]}]
+    assert script.cloud.newest_image() == Image("ami-0123456789abcdef0", "/dev/xvda")
+    assert script.operations() == ["DescribeImages"]
+
+
+def test_an_image_that_is_not_shown_is_never_guessed(script):
+    script.answers["GetParameter"] = [{"Parameter": {"Value": "ami-7"}}, Refusal("ParameterNotFound")]
+    script.answers["DescribeImages"] = [{"Images": []}, {"Images": []}]
+    for _ in range(2):
+        with pytest.raises(Refused):
+            script.cloud.newest_image()
+
+
+# --- group and key ---------------------------------------------------------------------------------------------------
+def test_a_group_has_a_description_in_ascii_and_all_tags(script):
+    script.answers["CreateSecurityGroup"] = [{"GroupId": "sg-1"}]
+    assert script.cloud.create_group("ondol-row-1", TAGS) == "sg-1"
+    asked = script.parameters("CreateSecurityGroup")
+    assert asked.pop("Description").isascii()
+    assert asked == {
+        "GroupName": "ondol-row-1",
+        "VpcId": "vpc-0123456789abcdef0",
+        "TagSpecifications": [{"ResourceType": "security-group", "Tags": ALL_TAGS}],
+    }
+
+
+def test_a_key_is_rsa_in_pem_with_all_tags(script):
+    script.answers["CreateKeyPair"] = [{"KeyName": "ondol-row-1", "KeyFingerprint": "aa:bb", "KeyMaterial": "PEM"}]
+    script.cloud.create_key("ondol-row-1", TAGS)
+    assert script.parameters("CreateKeyPair") == {
+        "KeyName": "ondol-row-1",
+        "KeyType": "rsa",
+        "KeyFormat": "pem",
+        "TagSpecifications": [{"ResourceType": "key-pair", "Tags": ALL_TAGS}],
+    }
+
+
+def ranges(asked: tuple[str, dict]) -> list[str]:
+    (permission,) = asked[1]["IpPermissions"]
+    assert (permission["IpProtocol"], permission["FromPort"], permission["ToPort"]) == ("tcp", 22, 22)
+    return [entry["CidrIp"] for entry in permission["IpRanges"]]
+
+
+def test_ssh_is_opened_by_one_permission_with_all_ranges(script):
+    script.cloud.open_ssh("sg-1", ["203.0.113.0/24", "198.51.100.7/32"])
+    assert [ranges(asked) for asked in script.asked] == [["198.51.100.7/32", "203.0.113.0/24"]]
+
+
+def test_where_one_range_is_open_already_the_others_are_opened_one_by_one(script):
+    duplicate = Refusal("InvalidPermission.Duplicate")
+    script.answers["AuthorizeSecurityGroupIngress"] = [duplicate, duplicate, {}]
+    script.cloud.open_ssh("sg-1", ["203.0.113.0/24", "198.51.100.7/32"])
+    assert [ranges(asked) for asked in script.asked[1:]] == [["198.51.100.7/32"], ["203.0.113.0/24"]]
+
+
+def test_a_group_still_in_use_is_not_yet_removed_and_an_absent_one_is(script):
+    script.answers["DeleteSecurityGroup"] = [Refusal("DependencyViolation"), Refusal("InvalidGroup.NotFound")]
+    with pytest.raises(NotYet):
+        script.cloud.delete_group("sg-1")
+    script.cloud.delete_group("sg-1")
+
+
+# --- looking ---------------------------------------------------------------------------------------------------------
+def test_all_machines_are_one_filtered_question(script):
+    script.cloud.servers()
+    assert script.parameters("DescribeInstances") == {"Filters": OURS, "MaxResults": 1000}
+
+
+def test_many_rows_are_asked_for_by_two_hundred(script):
+    script.cloud.servers([f"row-{number:03}" for number in range(401)])
+    assert [len(asked["Filters"][2]["Values"]) for _, asked in script.asked] == [200, 200, 1]
+    assert all(asked["Filters"][:2] == OURS for _, asked in script.asked)
+
+
+def test_no_rows_are_no_question(script):
+    assert script.cloud.servers([]) == []
+    assert script.cloud.checks_passed([]) == set()
+    assert script.cloud.alarms([]) == []
+    assert script.asked == []
+
+
+def test_every_page_is_read(script):
+    script.answers["DescribeInstances"] = [
+        {"Reservations": [LAUNCHED], "NextToken": "more"},
+        {"Reservations": [{"Instances": [{"InstanceId": "i-2", "State": {"Name": "running"}}]}]},
+    ]
+    assert [server.instance_id for server in script.cloud.servers()] == ["i-1", "i-2"]
+
+
+def test_checks_are_not_asked_by_id_since_an_unknown_one_would_fail_the_call(script):
+    script.answers["DescribeInstanceStatus"] = [{"InstanceStatuses": [{"InstanceId": "i-1"}, {"InstanceId": "i-9"}]}]
+    assert script.cloud.checks_passed(["i-1", "i-gone"]) == {"i-1"}
+    asked = script.parameters("DescribeInstanceStatus")
+    assert "InstanceIds" not in asked
+    assert {f["Name"]: f["Values"] for f in asked["Filters"]} == {
+        "instance-status.status": ["ok"],
+        "system-status.status": ["ok"],
+    }
+
+
+# --- auto-stop -------------------------------------------------------------------------------------------------------
+def test_an_alarm_is_put_anew_like_this_and_no_other_way(script):
+    script.cloud.arm("ondol-row-1", "i-1", IdleRule(30, 5), 40, TAGS)
+    assert script.operations() == ["DeleteAlarms", "PutMetricAlarm"]
+    asked = script.parameters("PutMetricAlarm")
+    assert asked.pop("AlarmDescription").isascii()
+    assert asked == {
+        "AlarmName": "ondol-row-1",
+        "Namespace": "AWS/EC2",
+        "MetricName": "CPUUtilization",
+        "Dimensions": [{"Name": "InstanceId", "Value": "i-1"}],
+        "Statistic": "Average",
+        "ComparisonOperator": "LessThanThreshold",
+        "Threshold": 5.0,
+        "Period": 300,
+        "EvaluationPeriods": 6,
+        "TreatMissingData": "missing",
+        "ActionsEnabled": True,
+        "AlarmActions": ["arn:aws:automate:ap-northeast-2:ec2:stop"],
+        "WarmUpConfiguration": {
+            "WarmUpPeriodDurationInMinutes": 40,
+            "OnlyStartEvaluatingAfterWarmUpPeriodEnds": True,
+        },
+        "Tags": ALL_TAGS,
+    }
+
+
+def test_an_alarm_that_was_never_there_may_be_put_anew(script):
+    script.answers["DeleteAlarms"] = [Refusal("ResourceNotFound", http_status=404)]
+    script.cloud.arm("ondol-row-1", "i-1", IdleRule(), 40, TAGS)
+    assert script.operations() == ["DeleteAlarms", "PutMetricAlarm"]
+
+
+def test_a_machine_that_is_gone_is_gone(script):
+    script.answers["TerminateInstances"] = [Refusal("InvalidInstanceID.NotFound")]
+    with pytest.raises(Gone):
+        script.cloud.terminate("i-1")
+
+
+def test_without_a_network_nothing_begins():
+    with pytest.raises(ConfigError, match="AWS_SUBNET_ID is not set"):
+        AwsCloud.from_config(settings(AWS_SUBNET_ID=""), DEPLOYMENT)

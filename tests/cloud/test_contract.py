@@ -1,0 +1,238 @@
+"""The port's contract, clause by clause. Whatever stands behind `Cloud` keeps it."""
+
+import hashlib
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+
+from ondol.cloud.errors import AlreadyThere, Gone, NotYet, Spent
+from ondol.cloud.port import IdleRule, ServerState
+from tests.cloud.grounds import token
+
+NOBODY = "i-0123456789abcdef0"
+NO_GROUP = "sg-0123456789abcdef0"
+
+
+# --- launching -------------------------------------------------------------------------------------------------------
+def test_alices_machine_is_known_by_her_row_and_token(ground, cloud, alice):
+    launched = cloud.launch(ground.order(alice), token(alice))
+    assert (launched.state, launched.row) == (ServerState.PENDING, alice.row)
+    assert launched.public_ip is None
+    (shown,) = cloud.servers([alice.row])
+    assert (shown.instance_id, shown.client_token) == (launched.instance_id, token(alice))
+    assert (shown.instance_type, shown.key_name) == ("t3.small", alice.resource)
+    assert shown.launched_at is not None
+    assert shown.launched_at.utcoffset() == timedelta(0)
+
+
+def test_the_same_token_gives_the_same_machine(ground, cloud, alice):
+    order = ground.order(alice)
+    assert cloud.launch(order, token(alice)).instance_id == cloud.launch(order, token(alice)).instance_id
+    assert len(cloud.servers([alice.row])) == 1
+
+
+def test_a_token_is_spent_on_another_order(ground, cloud, alice):
+    order = ground.order(alice)
+    cloud.launch(order, token(alice))
+    with pytest.raises(Spent):
+        cloud.launch(replace(order, volume_gb=31), token(alice))
+
+
+def test_a_token_is_spent_when_its_machine_has_ended(ground, cloud, alice):
+    order = ground.order(alice)
+    cloud.terminate(cloud.launch(order, token(alice)).instance_id)
+    ground.settle(alice.row)
+    with pytest.raises(Spent):
+        cloud.launch(order, token(alice))
+
+
+def test_a_launch_waits_for_a_group_and_a_key_that_are_not_shown_yet(ground, cloud, alice):
+    order = ground.order(alice)
+    with pytest.raises(NotYet):
+        cloud.launch(replace(order, group_id=NO_GROUP), token(alice))
+    with pytest.raises(NotYet):
+        cloud.launch(replace(order, key_name="nobody's"), token(alice))
+
+
+def test_the_newest_image_names_its_root_device(cloud):
+    image = cloud.newest_image()
+    assert image.image_id.startswith("ami-")
+    assert image.root_device.startswith("/dev/")
+
+
+# --- looking ---------------------------------------------------------------------------------------------------------
+def test_only_the_rows_asked_for_are_shown(ground, cloud, alice, bob):
+    for person in (alice, bob):
+        cloud.launch(ground.order(person), token(person))
+    assert {server.row for server in cloud.servers()} == {alice.row, bob.row}
+    assert {server.row for server in cloud.servers([bob.row])} == {bob.row}
+    assert cloud.servers([]) == []
+
+
+def test_another_deployments_things_are_not_shown(ground, cloud, alice):
+    neighbour = ground.neighbour
+    instance = neighbour.launch(ground.order(alice, neighbour), token(alice))
+    neighbour.arm(alice.resource, instance.instance_id, IdleRule(), 40, alice.tags)
+    assert cloud.servers() == cloud.servers([alice.row]) == []
+    assert cloud.groups(alice.row) == cloud.keys(alice.row) == []
+    assert cloud.alarms() == cloud.alarms([alice.resource]) == []
+
+
+def test_status_checks_leave_unknown_machines_out(ground, cloud, alice):
+    passed = cloud.checks_passed([ground.stopped(alice).instance_id, NOBODY])
+    assert passed == set()
+    assert cloud.checks_passed([]) == set()
+
+
+# --- starting, stopping, ending --------------------------------------------------------------------------------------
+def test_alices_machine_gets_an_address_when_it_runs(ground, alice):
+    running = ground.running(alice)
+    assert running.state is ServerState.RUNNING
+    assert running.public_ip
+    assert running.private_ip
+
+
+def test_a_stop_releases_the_address_and_a_start_brings_another(ground, cloud, alice):
+    first = ground.running(alice)
+    assert cloud.stop(first.instance_id) is ServerState.STOPPING
+    stopped = ground.settle(alice.row)
+    assert (stopped.state, stopped.public_ip) == (ServerState.STOPPED, None)
+    assert stopped.reason_code == "Client.UserInitiatedShutdown"
+    assert cloud.start(first.instance_id) is ServerState.PENDING
+    again = ground.settle(alice.row)
+    assert again.instance_id == first.instance_id
+    assert again.public_ip not in {None, first.public_ip}
+    assert again.launched_at >= first.launched_at
+
+
+def test_what_is_so_already_is_fine(ground, cloud, alice):
+    instance_id = ground.running(alice).instance_id
+    assert cloud.start(instance_id) is ServerState.RUNNING
+    cloud.stop(instance_id)
+    ground.settle(alice.row)
+    assert cloud.stop(instance_id) is ServerState.STOPPED
+
+
+def test_what_is_on_its_way_has_to_arrive_first(ground, cloud, alice):
+    instance_id = cloud.launch(ground.order(alice), token(alice)).instance_id
+    with pytest.raises(NotYet):
+        cloud.stop(instance_id)
+    ground.settle(alice.row)
+    cloud.stop(instance_id)
+    with pytest.raises(NotYet):
+        cloud.start(instance_id)
+
+
+def test_an_end_may_be_asked_for_twice(ground, cloud, alice):
+    instance_id = ground.running(alice).instance_id
+    assert cloud.terminate(instance_id) is ServerState.SHUTTING_DOWN
+    ended = ground.settle(alice.row)
+    assert (ended.state, ended.public_ip) == (ServerState.TERMINATED, None)
+    assert cloud.terminate(instance_id) is ServerState.TERMINATED
+    with pytest.raises(NotYet):
+        cloud.start(instance_id)
+
+
+def test_nothing_can_be_done_with_a_machine_that_is_gone(cloud):
+    for act in (cloud.start, cloud.stop, cloud.terminate):
+        with pytest.raises(Gone):
+            act(NOBODY)
+
+
+# --- key -------------------------------------------------------------------------------------------------------------
+def test_a_private_key_is_told_once(cloud, alice):
+    pair = cloud.create_key(alice.resource, alice.tags)
+    assert pair.private_key.startswith("-----BEGIN RSA PRIVATE KEY-----")
+    assert pair.private_key not in repr(pair)
+    with pytest.raises(AlreadyThere):
+        cloud.create_key(alice.resource, alice.tags)
+
+
+def test_the_fingerprint_is_the_private_keys(cloud, alice):
+    pair = cloud.create_key(alice.resource, alice.tags)
+    key = load_pem_private_key(pair.private_key.encode(), None)
+    der = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    assert pair.fingerprint == hashlib.sha1(der).digest().hex(":")
+
+
+def test_a_key_is_found_by_its_row_and_removed_twice(cloud, alice, bob):
+    cloud.create_key(alice.resource, alice.tags)
+    assert cloud.keys(alice.row) == [alice.resource]
+    assert cloud.keys(bob.row) == []
+    for _ in range(2):
+        cloud.delete_key(alice.resource)
+    assert cloud.keys(alice.row) == []
+
+
+# --- network ---------------------------------------------------------------------------------------------------------
+def test_a_group_is_found_by_its_row_and_removed_twice(cloud, alice, bob):
+    group_id = cloud.create_group(alice.resource, alice.tags)
+    with pytest.raises(AlreadyThere):
+        cloud.create_group(alice.resource, alice.tags)
+    assert cloud.groups(alice.row) == [group_id]
+    assert cloud.groups(bob.row) == []
+    for _ in range(2):
+        cloud.delete_group(group_id)
+    assert cloud.groups(alice.row) == []
+
+
+def test_ssh_opened_twice_is_open_once(cloud, alice):
+    group_id = cloud.create_group(alice.resource, alice.tags)
+    cloud.open_ssh(group_id, ["203.0.113.0/24"])
+    cloud.open_ssh(group_id, ["203.0.113.0/24", "198.51.100.7/32"])
+    cloud.open_ssh(group_id, ["203.0.113.0/24", "198.51.100.7/32"])
+
+
+def test_a_group_that_is_not_there_cannot_be_opened(cloud):
+    with pytest.raises((Gone, NotYet)):
+        cloud.open_ssh(NO_GROUP, ["0.0.0.0/0"])
+
+
+def test_a_group_stays_until_its_machine_has_ended(ground, cloud, alice):
+    server = ground.running(alice)
+    (group_id,) = cloud.groups(alice.row)
+    with pytest.raises(NotYet):
+        cloud.delete_group(group_id)
+    cloud.terminate(server.instance_id)
+    ground.settle(alice.row)
+    cloud.delete_group(group_id)
+
+
+# --- auto-stop -------------------------------------------------------------------------------------------------------
+def test_an_alarm_put_anew_has_not_judged_yet(ground, cloud, alice):
+    order = ground.order(alice)
+    instance_id = cloud.launch(order, token(alice)).instance_id
+    for rule in (IdleRule(), IdleRule(60, 2.5)):
+        cloud.arm(alice.resource, instance_id, rule, 70, alice.tags)
+        (alarm,) = cloud.alarms([alice.resource, "ondol-nobody"])
+        assert (alarm.name, alarm.instance_id, alarm.rule) == (alice.resource, instance_id, rule)
+        assert (alarm.state, alarm.warm_up_minutes, alarm.is_sound) == ("INSUFFICIENT_DATA", 70, True)
+    assert cloud.alarms() == [alarm]
+
+
+def test_an_alarm_is_removed_twice(cloud, alice):
+    cloud.arm(alice.resource, NOBODY, IdleRule(), 40, alice.tags)
+    for _ in range(2):
+        cloud.delete_alarm(alice.resource)
+    assert cloud.alarms() == cloud.alarms([alice.resource]) == []
+
+
+def test_the_alarm_tells_that_it_has_stopped_alices_machine(ground, cloud, alice):
+    server = ground.running(alice)
+    cloud.arm(alice.resource, server.instance_id, IdleRule(), 40, alice.tags)
+    before = ground.now() - timedelta(minutes=1)
+    assert cloud.stopped_by_alarm(alice.resource, before) is None
+    ground.fire(alice.resource, server.instance_id)
+    assert ground.settle(alice.row).state is ServerState.STOPPED
+    stopped_at = cloud.stopped_by_alarm(alice.resource, before)
+    assert stopped_at is not None
+    assert cloud.stopped_by_alarm(alice.resource, stopped_at) is None
+    cloud.delete_alarm(alice.resource)
+    assert cloud.stopped_by_alarm(alice.resource, before) == stopped_at
+
+
+def test_a_stop_in_the_console_is_not_the_alarms(ground, cloud, alice):
+    server = ground.stopped(alice)
+    assert cloud.stopped_by_alarm(alice.resource, server.launched_at) is None
