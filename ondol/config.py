@@ -6,6 +6,7 @@ them all, and a test holds the two together.
 
 import base64
 import ipaddress
+import os
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
@@ -13,6 +14,10 @@ from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+ENV_FILE = os.environ.get("ONDOL_ENV_FILE", ".env")
+"""Read beside the environment, which wins. Empty: none."""
 
 
 class ConfigError(Exception):
@@ -26,7 +31,7 @@ def _env(name: str, default: Any = ..., **constraints: Any) -> Any:
 class Config(BaseSettings):
     """Settings of all parts. Secrets have no default: `ondol up` makes and keeps them under `ONDOL_HOME`."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", case_sensitive=True, env_ignore_empty=True)
+    model_config = SettingsConfigDict(env_file=ENV_FILE, extra="ignore", case_sensitive=True, env_ignore_empty=True)
 
     home: Path = _env("ONDOL_HOME", Path("~/.ondol"), description="Folder for everything Ondol keeps on this host.")
     cloud: Literal["local", "aws"] | None = _env(

@@ -201,7 +201,14 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 
-# What a browser may do with our pages. No inline code, nothing from other hosts.
+# What a browser may do with our pages. No inline code, nothing from other hosts. Chromium also holds the redirect
+# after a form to `form-action`, so the providers' own sign-in pages have to be named there.
+_PROVIDER_PAGES = {
+    "google": "https://accounts.google.com",
+    "kakao": "https://kauth.kakao.com",
+    "naver": "https://nid.naver.com",
+    "oidc": "{0.scheme}://{0.netloc}".format(urlsplit(CONFIG.oidc_issuer)),
+}
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -211,7 +218,7 @@ CONTENT_SECURITY_POLICY = {
         "font-src": [SELF],
         "connect-src": [SELF],
         "manifest-src": [SELF],
-        "form-action": [SELF],
+        "form-action": [SELF, *(_PROVIDER_PAGES[name] for name in CONFIG.social_providers)],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
     }

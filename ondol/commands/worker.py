@@ -2,7 +2,10 @@
 
 import argparse
 
+from dotenv import load_dotenv
+
 from ondol.commands import _django
+from ondol.config import ENV_FILE, config
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -12,8 +15,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Work until SIGTERM, or until PostgreSQL is gone: then end, for a supervisor to start it anew."""
+    load_dotenv(ENV_FILE)  # for the AWS SDK, which reads credentials from the environment alone
     _django.set_up()
-    from ondol.config import config  # noqa: PLC0415
     from ondol.worker import work  # noqa: PLC0415  after Django's set-up
 
     config().require("vpc_id", "subnet_id")

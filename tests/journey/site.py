@@ -17,13 +17,13 @@ from typing import Any
 import requests
 
 ONDOL = [sys.executable, "-m", "ondol"]
-_OURS = ("ONDOL_", "AWS_", "DATABASE_URL", "DJANGO_")
+_OURS = ("ONDOL_", "AWS_", "DATABASE_URL", "DJANGO_", "PYTHONPATH")
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    """Of a person who has set nothing but ONDOL_HOME."""
+    """Of a person who has set nothing but ONDOL_HOME; a `.env` of the checkout does not count."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
-    return kept | {"ONDOL_HOME": str(home)} | more
+    return kept | {"ONDOL_HOME": str(home), "ONDOL_ENV_FILE": ""} | more
 
 
 def free_port() -> int:
@@ -47,8 +47,11 @@ def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
 class Site:
     """One `ondol up`."""
 
-    def __init__(self, home: Path, *options: str, **env: str) -> None:
+    def __init__(
+        self, home: Path, *options: str, python: str = sys.executable, cwd: Path | None = None, **env: str
+    ) -> None:
         self.home, self.options, self.port = home, options, free_port()
+        self.ondol, self.cwd = [python, "-m", "ondol"], cwd
         self.env = environment(home, **env)
         self.url = f"http://127.0.0.1:{self.port}"
         self.lines: list[str] = []
@@ -57,8 +60,8 @@ class Site:
     def start(self, seconds: float = 60) -> "Site":
         """Start it, and wait until it says that it is ready."""
         self.process = subprocess.Popen(
-            [*ONDOL, "up", "--port", str(self.port), *self.options],
-            env=self.env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            [*self.ondol, "up", "--port", str(self.port), *self.options],
+            env=self.env, cwd=self.cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         ready: queue.Queue[bool] = queue.Queue()
         threading.Thread(target=self._read, args=(self.process, ready), daemon=True).start()
@@ -85,9 +88,15 @@ class Site:
         self.process.stdout.close()
         return code
 
+    def is_healthy(self) -> bool:
+        """Whether it answers, and its database."""
+        return requests.get(f"{self.url}/healthz", timeout=5).status_code == 200
+
     def command(self, *words: str, text: str | None = None) -> str:
         """The output of `ondol …` against this site."""
-        done = subprocess.run([*ONDOL, *words], env=self.env, input=text, text=True, capture_output=True, timeout=60)
+        done = subprocess.run(
+            [*self.ondol, *words], env=self.env, cwd=self.cwd, input=text, text=True, capture_output=True, timeout=60
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
@@ -129,6 +138,12 @@ class Person:
         """One API call."""
         headers = {"Authorization": f"Bearer {self.token}"}
         return requests.request(method, f"{self.site.url}/api{path}", headers=headers, timeout=20, **more)
+
+    def page(self, path: str) -> str:
+        """A page as it is sent."""
+        answer = requests.get(self.site.url + path, timeout=20)
+        answer.raise_for_status()
+        return answer.text
 
     def machine(self) -> dict[str, Any] | None:
         """My machine, as the API shows it."""
