@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 from localcloud.boxes import linux, sftp
 from localcloud.boxes.entering import UIDS, enter
 from localcloud.boxes.plan import Command, Plan, shell
-from localcloud.boxes.processes import TICKS, Census, leftovers, read_stat
+from localcloud.boxes.processes import TICKS, Census, descendants, leftovers, read_stat
 
 #: one message; a command line may be long
 LARGEST = 180_000
@@ -68,7 +68,7 @@ class Keeper:
                 os.read(wake, 4096)
                 self.reap()
             if talk in ready and not self.listen():
-                end_all([pid for pid, _, _ in self.census.living(os.getpid())])
+                end_all(descendants(os.getpid()))
                 return
 
     def listen(self) -> bool:
@@ -105,7 +105,7 @@ class Keeper:
         if pid == 0:
             self._become(command, descriptors)
         self.jobs[pid] = (request["job"], command.plan.box)
-        self.census.started(pid, command.plan.box, command.plan.uid)
+        self.census.started(pid, command.plan)
 
     def _become(self, command: Command, descriptors: list[int]) -> NoReturn:
         """In the child: from here on there is only exec or exit."""
@@ -157,6 +157,7 @@ class Keeper:
 
     def hang_up(self, job: str) -> None:
         """The client has gone: as when a line drops, nohup and setsid protect from it."""
+        list(self.census.living(os.getpid()))  # a last look at who belongs to whom, before parents go
         self.signal_job(job, signal.SIGHUP)
 
     def signal_job(self, job: str, number: int) -> None:

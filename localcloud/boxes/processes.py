@@ -1,9 +1,9 @@
 # Read for every process several times a minute; pathlib takes three times as long.
-# ruff: noqa: PTH116, PTH123, PTH208
+# ruff: noqa: PTH110, PTH115, PTH116, PTH123, PTH208
 """Which processes belong to which box, and how much CPU time they have used. Reads /proc, changes nothing.
 
 All are descendants of the keeper, which inherits orphans. An orphan that nobody saw while its parent lived is told by
-the marker in its environment, then by its user, then by its session.
+its session, the marker in its environment, its user, or where there is none of its own, the folder where it stands.
 """
 
 import os
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from localcloud.boxes.plan import MARKER
+from localcloud.boxes.plan import MARKER, Plan
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -33,18 +33,25 @@ class Census:
     seen: dict[tuple[int, int], str] = field(default_factory=dict)
     sessions: dict[int, str] = field(default_factory=dict)
     uids: dict[int, str] = field(default_factory=dict)
+    folders: dict[str, str] = field(default_factory=dict)
 
-    def started(self, pid: int, box: str, uid: int | None) -> None:
-        self.sessions[pid] = box
-        if uid is not None:
-            self.uids[uid] = box
+    def started(self, pid: int, plan: Plan) -> None:
+        self.sessions[pid] = plan.box
+        self.folders[plan.folder] = plan.box
+        if plan.uid is not None:
+            self.uids[plan.uid] = plan.box
 
     def living(self, keeper: int) -> Iterator[tuple[int, str, Stat]]:
         """Every living process of every box. Those whose box nobody can tell are left out."""
         seen: dict[tuple[int, int], str] = {}
+        sessions: set[int] = set()
         for child in children(keeper):
-            yield from self._tree(child, "", seen)
+            for pid, box, stat in self._tree(child, "", seen):
+                sessions.add(stat.session)
+                yield pid, box, stat
         self.seen = seen
+        # A leader that has gone leaves its number to its children, and once they are gone, to anybody.
+        self.sessions = {s: box for s, box in self.sessions.items() if s in sessions or os.path.exists(f"/proc/{s}")}
 
     def _tree(self, pid: int, parents_box: str, seen: dict[tuple[int, int], str]) -> Iterator[tuple[int, str, Stat]]:
         stat = read_stat(pid)
@@ -63,7 +70,22 @@ class Census:
         marked = marked_box(pid, self.marker)
         if marked:
             return marked
-        return self.uids.get(owner_of(pid), "") if self.first_uid is not None else ""
+        if self.first_uid is not None:
+            return self.uids.get(owner_of(pid), "")
+        return self._standing_in(pid)
+
+    def _standing_in(self, pid: int) -> str:
+        """Without a user of its own a process can shed everything but the folder where it stands."""
+        try:
+            place = os.readlink(f"/proc/{pid}/cwd")
+        except OSError:
+            return ""
+        return next((box for folder, box in self.folders.items() if place.startswith(f"{folder}/")), "")
+
+
+def descendants(pid: int) -> list[int]:
+    found = children(pid)
+    return found + [deeper for child in found for deeper in descendants(child)]
 
 
 def children(pid: int) -> list[int]:

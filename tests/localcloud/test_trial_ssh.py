@@ -193,22 +193,24 @@ def test_when_the_client_is_killed_what_it_started_ends(yuna: Machine, flags: tu
 
 def test_nohup_setsid_and_tmux_survive_the_client_but_not_the_stop(cloud: Trial) -> None:
     dohyun = cloud.machine("dohyun")
-    started = "nohup sleep 4002 >/dev/null 2>&1 & setsid sleep 4003 >/dev/null 2>&1 < /dev/null & "
-    started += "env -i setsid sleep 4005 >/dev/null 2>&1 < /dev/null & "
-    if dohyun.ssh("command -v tmux").returncode == 0:
-        started += "tmux new-session -d 'sleep 4004'; "
-    client = dohyun.background(started + "sleep 4009")
-    until(lambda: alive(dohyun, "4009"))
-    pids = dohyun.says("pgrep 'sleep'").split()
+    lines = [
+        "nohup sleep 4002 > /dev/null 2>&1 & echo $! >> pids",
+        "setsid sleep 4003 > /dev/null 2>&1 < /dev/null & echo $! >> pids",
+        "env -i setsid sleep 4004 > /dev/null 2>&1 < /dev/null & echo $! >> pids",
+        "command -v tmux > /dev/null && tmux new-session -d 'sleep 4005' && tmux list-panes -aF '#{pane_pid}' >> pids",
+        "sleep 0.1; echo ready; sleep 4009",
+    ]
+    client = dohyun.background("\n".join(lines))
+    assert client.stdout is not None
+    assert client.stdout.readline() == "ready\n"
     client.kill()
     client.communicate()
     until(lambda: not alive(dohyun, "4009"))
-    time.sleep(0.2)
-    survivors = set(dohyun.says("pgrep 'sleep'").split())
-    assert len(survivors) == len(pids) - 1
+    pids = dohyun.says("cat pids").split()
+    assert len(pids) >= 3
+    assert all(Path(f"/proc/{pid}").exists() for pid in pids)
     dohyun.stop()
-    for pid in survivors:
-        assert not Path(f"/proc/{pid}").exists()
+    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
     dohyun.terminate()
 
 
