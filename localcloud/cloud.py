@@ -8,8 +8,6 @@ import threading
 import time
 from collections.abc import Callable
 
-from moto.ec2.models import ec2_backends
-
 from localcloud.clock import Clock
 from localcloud.ec2.backend import Region
 from localcloud.ec2.machine import USER, Machine
@@ -42,8 +40,6 @@ class Cloud:
         if region is None:
             region = Region(self.identity.region, self.identity.account_id)
             log.info("a new region %s, account %s", region.region_name, region.account_id)
-        # moto's own modules look for the backend here
-        ec2_backends[self.identity.account_id][self.identity.region] = region
         return region
 
     def touch(self) -> None:

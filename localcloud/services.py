@@ -10,6 +10,7 @@ from localcloud.cloud import Cloud
 from localcloud.cloudwatch.alarms import Alarms
 from localcloud.cloudwatch.metrics import Metrics
 from localcloud.cloudwatch.operations import CloudWatch
+from localcloud.ec2.backend import Region
 from localcloud.ec2.groups import Groups
 from localcloud.ec2.keys import Keys
 from localcloud.ec2.operations import Instances
@@ -18,6 +19,11 @@ from localcloud.service import Service
 
 
 class Ec2(Instances, Keys, Groups, Volumes):
+    @property
+    def ec2_backend(self) -> Region:
+        """The one that is kept; moto's own register of backends would make another."""
+        return self.cloud.region
+
     #: without moto's "a launch always says pending": the answer to a repeated token shows the state of today
     RESPONSE_KEY_PATH_TO_TRANSFORMER = {
         path: change
