@@ -1,13 +1,14 @@
 """The worker: Procrastinate's, with what its command line does not offer.
 
 Heartbeats every 2 s until the last job has ended (the stock one stops when draining starts, and the job is then run
-twice), and a sweep of dead workers' jobs as a coroutine in every worker (a sweeping *job* may itself be on the dead one).
-Two private names of Procrastinate are used, `app._worker` and `_new_job_event`; its version is pinned exactly, and
-`tests/test_worker.py` kills workers.
+twice), and a sweep of dead workers' jobs as a coroutine in every worker (a sweeping *job* may itself be on the dead
+one). Two private names of Procrastinate are used, `app._worker` and `_new_job_event`; its version is pinned exactly,
+and `tests/test_worker.py` kills workers.
 """
 
 import asyncio
 import logging
+import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
 
@@ -46,7 +47,7 @@ async def _run(app: App, concurrency: int) -> None:
             install_signal_handlers=False,
         )  # fmt: skip
         for signum in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(signum, worker.stop)
+            loop.add_signal_handler(signum, _stop, loop, worker)
         side = [asyncio.create_task(_heartbeat(app, worker)), asyncio.create_task(_sweep(app, worker))]
         log.info("worker is ready")
         try:
@@ -55,6 +56,18 @@ async def _run(app: App, concurrency: int) -> None:
             for task in side:
                 task.cancel()
             await asyncio.gather(*side, return_exceptions=True)
+
+
+def _stop(loop: asyncio.AbstractEventLoop, worker: Worker) -> None:
+    """Procrastinate would wait for ever for a job in a thread, which nothing can interrupt."""
+    worker.stop()
+    loop.call_later(DRAIN + 1, _cut_off)
+
+
+def _cut_off() -> None:
+    log.warning("jobs still running are cut off; another worker does them again")
+    logging.shutdown()
+    os._exit(0)
 
 
 async def _heartbeat(app: App, worker: Worker) -> None:
@@ -79,12 +92,16 @@ async def _sweep(app: App, worker: Worker) -> None:
                     worker._new_job_event.set()
         except exceptions.ConnectorException:
             log.warning("no sweep: PostgreSQL does not answer")
+        except Exception:  # without this coroutine a dead worker's jobs would stay for ever
+            log.exception("no sweep")
 
 
 async def _hand_on(app: App, job: Job) -> None:
     log.warning("handing on a dead worker's job", extra={"job": job.id, "task": job.task_name})
     try:
         await app.job_manager.retry_job(job)
-    except (exceptions.UniqueViolation, exceptions.AlreadyEnqueued):
+    except exceptions.UniqueViolation:
         # A twin waits already and will do the work.
         await app.job_manager.finish_job(job, status=Status.FAILED, delete_job=False)
+    except exceptions.ConnectorException:
+        log.info("another worker was faster", extra={"job": job.id})

@@ -43,5 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (CommandError, ConfigError) as error:
         print(f"ondol: {error}", file=sys.stderr)
         return 1
+    except OSError as error:  # a full disk, a folder of somebody else
+        print(f"ondol: {error.filename or options.word}: {error.strerror or error}.", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130

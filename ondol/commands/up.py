@@ -4,6 +4,7 @@ import argparse
 import os
 import signal
 import socket
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
@@ -37,12 +38,12 @@ def run(options: argparse.Namespace) -> int:
     settings = _settings(options)
     if options.speed and settings.cloud == "aws":
         raise CommandError("--speed is for the trial cloud; Amazon's clock cannot be made faster.")
-    _check_port(settings)
     try:
         held = lock(settings.home)
     except HomeError as error:
         raise CommandError(str(error)) from None
-    tree = Tree(settings, options.speed or 1.0)
+    _check_port(settings)
+    tree = Tree(settings, options.speed or 1.0, _say)
     stopping = False
 
     def stop(signum: int, frame: FrameType | None) -> None:
@@ -55,13 +56,18 @@ def run(options: argparse.Namespace) -> int:
     try:
         tree.start()
         tree.run()
-    except (TreeError, PostgresError) as error:
+    except (HomeError, PostgresError, TreeError) as error:
         if not stopping:
             raise CommandError(str(error)) from None
     finally:
         tree.stop()
         os.close(held)
     return 0
+
+
+def _say(text: str) -> None:
+    with suppress(OSError):  # a terminal that is gone, or a pipe that nobody reads any more
+        print(text, flush=True)
 
 
 def _settings(options: argparse.Namespace) -> Config:
@@ -76,11 +82,13 @@ def _settings(options: argparse.Namespace) -> Config:
 
 def _check_port(settings: Config) -> None:
     """Said before anything is started."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.host, settings.port))
-        except OSError as error:
-            raise CommandError(
-                f"{settings.host}:{settings.port} cannot be listened on: {error.strerror}. Choose another --port."
-            ) from None
+    where = f"{settings.host}:{settings.port}"
+    try:
+        family, *_, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise CommandError(
+            f"{where} cannot be listened on: {error.strerror}. Choose another --host or --port."
+        ) from None

@@ -1,6 +1,7 @@
 """`ondol worker`: makes wishes come true in AWS. Any number, on any hosts."""
 
 import argparse
+import os
 
 from dotenv import load_dotenv
 
@@ -15,7 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Work until SIGTERM, or until PostgreSQL is gone: then end, for a supervisor to start it anew."""
-    load_dotenv(ENV_FILE)  # for the AWS SDK, which reads credentials from the environment alone
+    # The AWS SDK reads the environment alone. Credentials are a set: a profile in the file must not join another key.
+    if "AWS_ACCESS_KEY_ID" not in os.environ:
+        load_dotenv(ENV_FILE)
     _django.set_up()
     from ondol.worker import work  # noqa: PLC0415  after Django's set-up
 

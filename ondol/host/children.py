@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Mapping
+from functools import partial
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -30,7 +31,7 @@ class Child:
         """Start it; its end follows ours."""
         self.process = subprocess.Popen(
             self.words, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            start_new_session=True, preexec_fn=die_with_parent,
+            start_new_session=True, preexec_fn=partial(die_with_parent, signal.SIGTERM, os.getpid()),
         )  # fmt: skip
         self._started = time.monotonic()
         threading.Thread(target=self._read, args=(self.process,), daemon=True).start()

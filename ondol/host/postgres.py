@@ -5,8 +5,8 @@ The wheel's own launcher trusts process ids and opens the server to everybody on
 only the server's user enters, there is no TCP, and the server goes with the process that started it.
 
 As root, PostgreSQL refuses to run, and an unprivileged user cannot enter a private home. So the server is given open
-folders, and knows them as `/proc/self/fd/N`: such a path leads to the folder itself, without crossing its parents, and is
-short enough for a socket wherever the home is.
+folders, and knows them as `/proc/self/fd/N`: such a path leads to the folder itself, without crossing its parents, and
+is short enough for a socket wherever the home is.
 """
 
 import os
@@ -15,19 +15,22 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
 import psycopg
 
+from ondol.host import leftovers
 from ondol.host.process import die_with_parent
 
 DATABASE = "ondol"
 SUPERUSER = "ondol"
-_UNPRIVILEGED = 64750
-"""Fixed, so that a home moves between hosts; from Debian policy 9.2.2's unused range above 60000."""
+_UNPRIVILEGED = 60750
+"""Fixed, so that a home moves between hosts. Neither Debian nor systemd gives it to anybody; the trial's machines have
+numbers from 61184 on."""
 _SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -53,11 +56,20 @@ class PostgresError(Exception):
 class EmbeddedPostgres:
     """The server whose data is in `folder`. One owner at a time: the caller holds the lock of the home."""
 
-    def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
-        self.folder, self.say = folder, say
+    def __init__(
+        self,
+        folder: Path,
+        say: Callable[[str], None],
+        *,
+        waiting: Callable[[], None] = lambda: None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        """`waiting` is called again and again while the server is not ready; what it raises ends the wait."""
+        self.folder, self.say, self.waiting = folder, say, waiting
+        self.settings = _SETTINGS | dict(settings or {})
         self.data, self.socket = folder / "data", folder / "socket"
         self.process: subprocess.Popen[bytes] | None = None
-        self._uid, self._gid = _server_user()
+        self._uid, self._gid = _server_user(self.data)
 
     @property
     def url(self) -> str:
@@ -72,14 +84,18 @@ class EmbeddedPostgres:
         self._check_version()
         if not self.data.exists():
             self._make()
-        self._clear_stale_pid()
+        leftovers.clear(self.data, self.waiting)
         self.process = self._run(output)
         self._wait()
         self._ensure_database()
 
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
     def stop(self, seconds: float = 10) -> None:
         """Fast shutdown; what is not done by then is killed, which PostgreSQL survives."""
-        if self.process is None or self.process.poll() is not None:
+        if self.process is None or not self.is_running:
             return
         self.process.send_signal(signal.SIGINT)
         try:
@@ -104,8 +120,9 @@ class EmbeddedPostgres:
         handle = os.open(draft, os.O_RDONLY | os.O_DIRECTORY)
         done = subprocess.run(
             [
-                *_as_user(uid, gid), str(_bin() / "initdb"), "-D", f"/proc/self/fd/{handle}", "-U", SUPERUSER, "-A", "trust", "-E", "UTF8",
-                "--locale-provider=builtin", "--locale=C.UTF-8", "--no-instructions",
+                *_as_user(uid, gid), str(_bin() / "initdb"), "-D", f"/proc/self/fd/{handle}",
+                "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--locale-provider=builtin", "--locale=C.UTF-8",
+                "--no-instructions",
             ],
             env=_environment(), pass_fds=(handle,), capture_output=True, text=True, check=False,
         )  # fmt: skip
@@ -131,15 +148,15 @@ class EmbeddedPostgres:
         ).stdout.split()[-1]
         if file.exists() and (theirs := file.read_text().strip()) != ours.split(".")[0]:
             raise PostgresError(
-                f"The database in {self.data} is of PostgreSQL {theirs}, this Ondol brings {ours}. Nothing was changed. "
-                "Write it out with the Ondol that made it (`pg_dump` of its PostgreSQL), move the folder away, start "
-                "this one, and read it in."
+                f"The database in {self.data} is of PostgreSQL {theirs}, this Ondol brings {ours}. "
+                "Nothing was changed. Write it out with the Ondol that made it (`pg_dump` of its PostgreSQL), move the "
+                "folder away, start this one, and read it in."
             )
 
     # --- running -------------------------------------------------------------------------------------------------
     def _run(self, output: int | None) -> "subprocess.Popen[bytes]":
         data, sock = (os.open(folder, os.O_RDONLY | os.O_DIRECTORY) for folder in (self.data, self.socket))
-        settings = _SETTINGS | {"unix_socket_directories": f"/proc/self/fd/{sock}"}
+        settings = self.settings | {"unix_socket_directories": f"/proc/self/fd/{sock}"}
         words = [*_as_user(self._uid, self._gid), str(_bin() / "postgres"), "-D", f"/proc/self/fd/{data}"]
         for name, value in settings.items():
             words += ["-c", f"{name}={value}"]
@@ -147,7 +164,7 @@ class EmbeddedPostgres:
             return subprocess.Popen(
                 words, env=_environment(), pass_fds=(data, sock), stdin=subprocess.DEVNULL,
                 stdout=output, stderr=subprocess.STDOUT if output is not None else None, start_new_session=True,
-                preexec_fn=lambda: die_with_parent(signal.SIGINT),
+                preexec_fn=partial(die_with_parent, signal.SIGINT, os.getpid()),
             )  # fmt: skip
         finally:
             os.close(data)
@@ -163,29 +180,14 @@ class EmbeddedPostgres:
             except psycopg.OperationalError:
                 if self.process.poll() is not None:
                     raise PostgresError(
-                        f"PostgreSQL ended at once (code {self.process.returncode}); see logs/postgres.log in ONDOL_HOME."
+                        f"PostgreSQL ended at once (code {self.process.returncode}); "
+                        "see logs/postgres.log in ONDOL_HOME."
                     ) from None
+            self.waiting()
             if time.monotonic() - told > 5:
                 told = time.monotonic()
-                self.say("still recovering its log after a hard stop; this may take minutes, nothing is lost")
-            time.sleep(0.02)  # noqa: TID251  a process at the edge
-
-    def _clear_stale_pid(self) -> None:
-        """A pid file under our lock is stale unless that process is a server on this very folder, still going down."""
-        file = self.data / "postmaster.pid"
-        for _ in range(200):
-            try:
-                pid = int(file.read_text().split()[0])
-            except (FileNotFoundError, ValueError, IndexError):
-                break
-            try:
-                here = Path(f"/proc/{pid}/cwd").readlink() == self.data.resolve()
-            except OSError:
-                here = False
-            if not here:
-                break
-            time.sleep(0.05)  # noqa: TID251  a process at the edge
-        file.unlink(missing_ok=True)
+                self.say("PostgreSQL still reads its log again after a hard stop; it may take minutes, nothing is lost")
+            time.sleep(0.03)  # noqa: TID251  a process at the edge
 
     def _reachable(self) -> Path:
         """sun_path holds 107 bytes, of which `/.s.PGSQL.5432` takes 14."""
@@ -211,8 +213,13 @@ def _bin() -> Path:
     return Path(spec.submodule_search_locations[0]) / "pginstall18" / "bin"
 
 
-def _server_user() -> tuple[int, int]:
-    return (_UNPRIVILEGED, _UNPRIVILEGED) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
+def _server_user(data: Path) -> tuple[int, int]:
+    """PostgreSQL insists on owning its data: so, as root, it runs as whoever made the folder."""
+    if os.geteuid() != 0:
+        return os.geteuid(), os.getegid()
+    if data.exists() and (owner := data.stat()).st_uid != 0:
+        return owner.st_uid, owner.st_gid
+    return _UNPRIVILEGED, _UNPRIVILEGED
 
 
 def _named_user() -> tuple[int, int]:

@@ -8,15 +8,14 @@ import sys
 _PR_SET_PDEATHSIG = 1
 
 
-def die_with_parent(how: signal.Signals = signal.SIGTERM) -> None:
-    """Ask Linux to send us `how` when our parent dies; elsewhere this does nothing.
+def die_with_parent(how: signal.Signals, parent: int) -> None:
+    """Ask Linux to send us `how` when our parent dies, whose process id is `parent`; elsewhere this does nothing.
 
     The kernel means the *thread* that forked us, and forgets it at a change of user id: call it after that, in a
     process that a main thread has started. prctl(2), PR_SET_PDEATHSIG.
     """
     if not sys.platform.startswith("linux"):
         return
-    parent = os.getppid()
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(how), 0, 0, 0)
-    if os.getppid() != parent:  # it died between the two calls
+    if os.getppid() != parent:  # it died before the call
         os.kill(os.getpid(), how)

@@ -2,27 +2,27 @@
 
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from ondol.clock import Clock
 from ondol.config import Config
-from ondol.host import trial_clock
+from ondol.host import environments, trial_clock
 from ondol.host.children import Child
 from ondol.host.home import kept, new_secret_key, new_vault_key, write_private
-from ondol.host.postgres import EmbeddedPostgres
+from ondol.host.postgres import EmbeddedPostgres, PostgresError
+from ondol.host.process import die_with_parent
 
 TICK = 0.2
-_CREDENTIALS = (
-    "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_CONFIG_FILE",
-    "AWS_SHARED_CREDENTIALS_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-)  # fmt: skip
-_SECRETS = ("ONDOL_SECRET_KEY", "ONDOL_VAULT_KEYS", "DATABASE_URL", "ONDOL_EMAIL_URL")
+LOG_BYTES = 5_000_000
 ONDOL = [sys.executable, "-m", "ondol"]
 
 
@@ -33,15 +33,21 @@ class TreeError(Exception):
 class Tree:
     """Everything on this host."""
 
-    def __init__(self, settings: Config, speed: float) -> None:
+    def __init__(self, settings: Config, speed: float, say: Callable[[str], None]) -> None:
         self.settings, self.home, self.speed = settings, settings.home, speed
+        self._write = say
         self.logs = settings.home / "logs"
         self.stop_requested = False
         self.postgres: EmbeddedPostgres | None = None
-        self.children: list[Child] = []
+        self.cloud: Child | None = None
+        self.worker: Child | None = None
+        self.web: Child | None = None
         self.clock: Clock | None = None
         self._clock_file = settings.home / "clock"
+        self._cloud_file = settings.home / "cloud" / "environment.json"
+        self._told_by_cloud: dict[str, str] | None = None
         self._postgres_log: int | None = None
+        self._postgres_due = 0.0
         self._beat = 0.0
 
     def start(self) -> None:
@@ -53,17 +59,19 @@ class Tree:
             if self.clock:
                 env["ONDOL_CLOCK"] = trial_clock.text(self.clock)
                 trial_clock.beat(self._clock_file, self.clock, time.time())
-        cloud = self._start_cloud(env) if is_trial else None
+            self.cloud = self._start_cloud(env)
         if not self.settings.database_url:
             env["DATABASE_URL"] = self._start_postgres()
             write_private(self.home / "database.url", env["DATABASE_URL"] + "\n")
-        self._migrate(env, is_trial)
-        if cloud:
-            env |= self._await_cloud(cloud)
-        web_env = {name: value for name, value in env.items() if name not in _CREDENTIALS}
-        self._start_child("worker", [*ONDOL, "worker"], env)
-        web = self._start_child("web", [*ONDOL, "web"], web_env)
-        self._await_page(web)
+        self._migrate(environments.of_web(env), is_trial)
+        if self.cloud:
+            self._await(self._cloud_file.exists, self.cloud, 60)
+            self._told_by_cloud = self._read_cloud_file()
+            # Of AWS only what pages show; the keys are the worker's alone.
+            env |= environments.of_web(self._told_by_cloud)
+        self.worker = self._child("worker", [*ONDOL, "worker"], environments.of_worker(env, self._told_by_cloud))
+        self.web = self._child("web", [*ONDOL, "web"], environments.of_web(env))
+        self._await_page(self.web)
         self._announce(is_trial)
 
     def run(self) -> None:
@@ -73,14 +81,13 @@ class Tree:
             self._tick()
 
     def stop(self) -> None:
-        """Stop all parts: web and worker first, then what they need."""
-        first = [child for child in self.children if child.name != "cloud"]
-        last = [child for child in self.children if child.name == "cloud"]
-        for group in (first, last):
-            for child in group:
+        """Stop all parts: first those that people reach, last what the others need."""
+        for child, seconds in ((self.web, 8), (self.worker, 12), (self.cloud, 8)):
+            if child:
                 child.stop()
-            for child in group:
-                child.join(12)
+                if child is self.web and self.worker:
+                    self.worker.stop()  # it has jobs to end, and may begin to
+                child.join(seconds)
         if self.clock:
             trial_clock.beat(self._clock_file, self.clock, time.time())
         if self.postgres:
@@ -108,52 +115,94 @@ class Tree:
         return env
 
     def _start_postgres(self) -> str:
-        self.postgres = EmbeddedPostgres(self.home / "postgres", self._say)
+        self.postgres = EmbeddedPostgres(self.home / "postgres", self._say, waiting=self._while_waiting)
         self.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = self.logs / "postgres.log"
-        if file.exists() and file.stat().st_size > 5_000_000:
-            file.replace(file.with_suffix(".log.1"))
-        self._postgres_log = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        self._postgres_log = os.open(self.logs / "postgres.log", flags, 0o600)
         self.postgres.start(self._postgres_log)
         return self.postgres.url
 
     def _start_cloud(self, env: dict[str, str]) -> Child:
-        """It gets none of our secrets, and no credentials: it makes its own."""
-        bare = {name: value for name, value in env.items() if name not in (*_CREDENTIALS, *_SECRETS)}
-        (self.home / "cloud" / "environment.json").unlink(missing_ok=True)
-        words = [sys.executable, "-m", "localcloud", "--home", str(self.home / "cloud")]
-        return self._start_child("cloud", [*words, "--region", self.settings.region, "--die-with-parent"], bare)
+        """It makes credentials of its own."""
+        self._cloud_file.unlink(missing_ok=True)
+        words = [sys.executable, "-m", "localcloud", "--home", str(self._cloud_file.parent)]
+        words += ["--region", self.settings.region, "--die-with-parent"]
+        return self._child("cloud", words, environments.of_cloud(env))
 
-    def _await_cloud(self, cloud: Child) -> dict[str, str]:
-        file = self.home / "cloud" / "environment.json"
-        self._await(file.exists, cloud, 60)
-        found: dict[str, str] = json.loads(file.read_text())
+    def _read_cloud_file(self) -> dict[str, str]:
+        found: dict[str, str] = json.loads(self._cloud_file.read_text())
         return found
 
     def _migrate(self, env: dict[str, str], is_trial: bool) -> None:
         words = [*ONDOL, "migrate"]
         if is_trial:
             words += ["--first-admin", str(self.home / "admin.txt")]
-        done = subprocess.run(words, env=env, capture_output=True, text=True, check=False)
+        bound: Any = partial(die_with_parent, signal.SIGTERM, os.getpid())
+        done = subprocess.run(words, env=env, stderr=subprocess.PIPE, text=True, check=False, preexec_fn=bound)
         if done.returncode:
             raise TreeError(done.stderr.strip().removeprefix("ondol: ")[-800:] or "The database cannot be migrated.")
 
-    def _start_child(self, name: str, words: list[str], env: dict[str, str]) -> Child:
+    def _child(self, name: str, words: list[str], env: dict[str, str]) -> Child:
         child = Child(name, words, env, self.logs)
         child.start()
-        self.children.append(child)
         return child
 
     # --- watching --------------------------------------------------------------------------------------------------
     def _tick(self) -> None:
-        if self.postgres and self.postgres.process and self.postgres.process.poll() is not None:
-            self._say("PostgreSQL has ended; starting it again")
+        self._keep_postgres()
+        for child in (self.cloud, self.worker, self.web):
+            if child:
+                child.keep_running()
+        self._follow_cloud()
+        self._keep_time()
+
+    def _keep_postgres(self) -> None:
+        if self.postgres is None or self.postgres.is_running or time.monotonic() < self._postgres_due:
+            return
+        self._say("PostgreSQL has ended; starting it again")
+        try:
             self.postgres.start(self._postgres_log)
-        for child in self.children:
-            child.keep_running()
-        if self.clock and time.monotonic() - self._beat > trial_clock.HEARTBEAT:
-            self._beat = time.monotonic()
-            trial_clock.beat(self._clock_file, self.clock, time.time())
+        except PostgresError as error:
+            self._postgres_due = time.monotonic() + 5
+            self._say(f"{error} Trying again in 5 s.")
+
+    def _follow_cloud(self) -> None:
+        """A trial cloud that was started again may have had to choose another port."""
+        if self.worker is None or self._told_by_cloud is None:
+            return
+        try:
+            told = self._read_cloud_file()
+        except FileNotFoundError:  # it is being started
+            return
+        if told != self._told_by_cloud:
+            self._told_by_cloud = told
+            for child in (self.worker, self.web):
+                if child:
+                    child.env |= told if child is self.worker else environments.of_web(told)
+                    child.stop()
+
+    def _keep_time(self) -> None:
+        if time.monotonic() - self._beat < trial_clock.HEARTBEAT:
+            return
+        self._beat = time.monotonic()
+        try:
+            if self.clock:
+                trial_clock.beat(self._clock_file, self.clock, time.time())
+            self._bound_postgres_log()
+        except OSError as error:  # a full disk is no reason to end everything
+            self._say(f"{error.filename} cannot be written: {error.strerror}")
+
+    def _bound_postgres_log(self) -> None:
+        log = self.logs / "postgres.log"
+        if self._postgres_log is not None and log.stat().st_size > LOG_BYTES:
+            shutil.copy2(log, log.with_suffix(".log.1"))
+            os.ftruncate(self._postgres_log, 0)  # PostgreSQL appends, and keeps the file open
+
+    def _while_waiting(self) -> None:
+        """PostgreSQL may need minutes after a hard stop; the clock is kept, and Ctrl-C heard."""
+        self._keep_time()
+        if self.stop_requested:
+            raise TreeError("Stopped while starting.")
 
     def _await_page(self, web: Child) -> None:
         host = "127.0.0.1" if self.settings.host in {"0.0.0.0", "::"} else self.settings.host  # noqa: S104
@@ -171,8 +220,7 @@ class Tree:
     def _await(self, condition: Callable[[], bool], child: Child, seconds: float) -> None:
         end = time.monotonic() + seconds
         while not condition():
-            if self.stop_requested:
-                raise TreeError("Stopped while starting.")
+            self._while_waiting()
             if not child.is_running:
                 raise TreeError(f"The part `{child.name}` ended at its start; see {self.logs / child.name}.log.")
             if time.monotonic() > end:
@@ -184,7 +232,7 @@ class Tree:
         lines = [f"Ondol is ready: {self.settings.url}"]
         if is_trial:
             lines += self._trial_lines()
-        print("\n".join(lines), flush=True)
+        self._write("\n".join(lines))
 
     def _trial_lines(self) -> list[str]:
         lines = ["  This is a trial: its cloud is on this computer, and costs nothing."]
@@ -203,4 +251,4 @@ class Tree:
         return lines
 
     def _say(self, text: str) -> None:
-        print(f"{'ondol':>8} | {text}", flush=True)
+        self._write(f"{'ondol':>8} | {text}")

@@ -7,7 +7,7 @@ that a kill loses little; what it may have lost is bridged at the old speed.
 from pathlib import Path
 
 from ondol.clock import Clock
-from ondol.host.home import write_private
+from ondol.host.home import HomeError, write_private
 
 HEARTBEAT = 5.0
 BRIDGE = 20.0
@@ -49,3 +49,5 @@ def _read(file: Path) -> Clock | None:
         return Clock.parse(file.read_text().strip())
     except FileNotFoundError:
         return None
+    except (ValueError, TypeError):
+        raise HomeError(f"{file} is no clock of the trial (REAL,VIRTUAL,SPEED). Put it back, or remove it.") from None
