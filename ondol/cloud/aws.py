@@ -36,6 +36,7 @@ _CLIENT = ClientConfig(
     connect_timeout=4,
     read_timeout=18,
     tcp_keepalive=True,
+    max_pool_connections=50,  # twenty jobs, of which each may ask three things at once
     user_agent_extra="ondol",
 )
 

@@ -11,8 +11,8 @@ from ondol.cloud.aws import AwsCloud
 from ondol.cloud.errors import CloudError
 from ondol.cloud.port import Cloud
 from ondol.config import config
-from ondol.instances import look
 from ondol.instances.actions import RECONCILE
+from ondol.instances.look import look as look_at
 from ondol.instances.models import deployment_id
 from ondol.instances.reconcile import LeaseLost
 from ondol.instances.reconcile import reconcile as reconcile_row
@@ -36,17 +36,13 @@ def reconcile(context: JobContext, row: str) -> None:
 
 
 @app.periodic(cron="* * * * * */2")
-@app.task(name="ondol.instances.look_at_changing", queue="look", queueing_lock="look_at_changing")
-def look_at_changing(timestamp: int) -> None:
-    """Every two seconds; without a call to AWS while nothing changes."""
-    _look(look.look_at_changing)
-
-
-@app.periodic(cron="* * * * * */30")
-@app.task(name="ondol.instances.look_at_all", queue="look", queueing_lock="look_at_all")
-def look_at_all(timestamp: int) -> None:
-    """Every half minute."""
-    _look(look.look_at_all)
+@app.task(name="ondol.instances.look", queue="look", queueing_lock="look")
+def look(timestamp: int) -> None:
+    """Every two seconds; without a call to AWS while nothing changes, but for one in half a minute."""
+    try:
+        look_at(cloud())
+    except CloudError as error:
+        log.warning("AWS could not be looked at", extra={"code": error.code, "kind": type(error).__name__})
 
 
 @app.periodic(cron="17 4 * * *")
@@ -70,10 +66,3 @@ def hold(context: JobContext, /) -> None:
         )
         if cursor.fetchone() is None:
             raise LeaseLost
-
-
-def _look(how: look.Look) -> None:
-    try:
-        how(cloud())
-    except CloudError as error:
-        log.warning("AWS could not be looked at", extra={"code": error.code, "kind": type(error).__name__})

@@ -5,7 +5,7 @@ What is seen is written to the row; where the state machine then wants something
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
@@ -15,13 +15,13 @@ from ondol import clock
 from ondol.cloud.port import Cloud, Server
 from ondol.instances.actions import kick
 from ondol.instances.lifecycle import CHANGING, Status, View
-from ondol.instances.models import Instance
+from ondol.instances.models import Deployment, Instance, deployment_id
 from ondol.instances.reconcile import decision_for
 
 log = logging.getLogger(__name__)
 
-Look = Callable[[Cloud], None]
-
+ALL_EVERY = timedelta(seconds=30)
+"""On the machines' clock: a trial at speed looks as often as its minutes pass, though not twice within a tick."""
 KEPT_OUT_AFTER = timedelta(seconds=45)
 """SSH has not answered for this long (real time): perhaps the group keeps us out. AWS's status checks then decide."""
 
@@ -33,15 +33,26 @@ def changing() -> QuerySet[Instance]:
     )
 
 
+def look(cloud: Cloud) -> None:
+    """Every two seconds: at all machines if it is time for that, else at those that are changing."""
+    now = clock.now()
+    due = Deployment.objects.filter(pk=deployment_id(), looked_at__lte=now - ALL_EVERY)
+    # Of several workers, one wins; should it die now, the next look comes half a minute later.
+    if due.update(looked_at=now):
+        look_at_all(cloud)
+    else:
+        look_at_changing(cloud)
+
+
 def look_at_changing(cloud: Cloud) -> None:
-    """Every few seconds. No call where nothing changes, nor for rows that wait for their own next try."""
+    """No call where nothing changes, nor for rows whose launch is not asked for yet."""
     rows = list(changing())
     asked = [row for row in rows if row.client_token is not None]
     _look(rows, asked, cloud)
 
 
 def look_at_all(cloud: Cloud) -> None:
-    """Twice a minute: what AWS, its alarms and its console did behind our back."""
+    """What AWS, its alarms and its console did behind our back."""
     rows = list(Instance.objects.exclude(status=Status.TERMINATED.value))
     # Ended rows too, while their machine may still show: one that lives on is ended again.
     recently = clock.now() - timedelta(hours=1)

@@ -1,7 +1,7 @@
 """A machine's row, its sealed key, and every change of its status. `move` alone writes a status."""
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -31,6 +31,8 @@ class Deployment(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     only = models.BooleanField(default=True, unique=True, editable=False)
+    looked_at = models.DateTimeField(default=datetime.min.replace(tzinfo=UTC))
+    """When all machines were last looked at, on their clock."""
 
 
 @cache
