@@ -15,7 +15,11 @@ from ondol.accounts.models import Approval, Decision, Role, User
 
 
 class AccountError(Exception):
-    """A decision that cannot be made; the text is a sentence for a person, in their language."""
+    """A decision that cannot be made; the text is a sentence for a person in their language, `code` is for programs."""
+
+    def __init__(self, text: str, code: str = "refused", status: int = 409) -> None:
+        super().__init__(text)
+        self.code, self.status = code, status
 
 
 def add_user(
@@ -29,9 +33,9 @@ def add_user(
         if password is not None:
             validate_password(password, User(email=email, name=name))
     except ValidationError as error:
-        raise AccountError(" ".join(error.messages)) from None
+        raise AccountError(" ".join(error.messages), "invalid", 422) from None
     if len(name) > 100:
-        raise AccountError(_("The name is longer than 100 characters."))
+        raise AccountError(_("The name is longer than 100 characters."), "name_too_long", 422)
     try:
         with transaction.atomic():
             return User.objects.create_user(
@@ -42,7 +46,8 @@ def add_user(
                 role=Role.ADMIN if admin else Role.MEMBER,
             )
     except IntegrityError:
-        raise AccountError(_("Somebody with the address %(email)s is there already.") % {"email": email}) from None
+        text = _("Somebody with the address %(email)s is there already.") % {"email": email}
+        raise AccountError(text, "address_taken") from None
 
 
 def approve(user_id: int, by: User) -> User:
@@ -59,7 +64,7 @@ def reject(user_id: int, by: User, reason: str) -> User:
         if user.approval == Approval.REJECTED:
             return user
         if user.approval != Approval.PENDING:
-            raise AccountError(_("Only a waiting request can be rejected. Suspend this person instead."))
+            raise AccountError(_("Only a waiting request can be rejected. Suspend this person instead."), "not_waiting")
         _decide(user, by, Approval.REJECTED, _required(reason))
     return user
 
@@ -70,7 +75,7 @@ def suspend(user_id: int, by: User, reason: str = "") -> User:
         if user.approval == Approval.SUSPENDED:
             return user
         if user.approval != Approval.APPROVED:
-            raise AccountError(_("Only an approved person can be suspended."))
+            raise AccountError(_("Only an approved person can be suspended."), "not_approved")
         _keep_an_administrator(user)
         _decide(user, by, Approval.SUSPENDED, reason.strip()[:1000])
     return user
@@ -84,7 +89,7 @@ def set_role(user_id: int, by: User, role: Role) -> User:
         if role == Role.MEMBER:
             _keep_an_administrator(user)
         elif not user.is_approved:
-            raise AccountError(_("Approve this person before making them an administrator."))
+            raise AccountError(_("Approve this person before making them an administrator."), "not_approved")
         user.role = role
         user.save(update_fields=["role"])
         Decision.objects.create(user=user, by=by, what=role.value)
@@ -98,11 +103,11 @@ def _decision(user_id: int, by: User) -> Iterator[User]:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext('ondol.decision'))")
         if not User.objects.filter(pk=by.pk, role=Role.ADMIN, approval=Approval.APPROVED, is_active=True).exists():
-            raise AccountError(_("Only an administrator can do this."))
+            raise AccountError(_("Only an administrator can do this."), "not_admin", 403)
         try:
             user = User.objects.select_for_update().get(pk=user_id)
         except User.DoesNotExist:
-            raise AccountError(_("There is no such person.")) from None
+            raise AccountError(_("There is no such person."), "no_such_person", 404) from None
         yield user
 
 
@@ -116,12 +121,14 @@ def _decide(user: User, by: User, approval: Approval, reason: str) -> None:
 def _keep_an_administrator(user: User) -> None:
     others = User.objects.filter(role=Role.ADMIN, approval=Approval.APPROVED, is_active=True).exclude(pk=user.pk)
     if user.is_admin and not others.exists():
-        raise AccountError(_("This is the last administrator. Make somebody else an administrator first."))
+        raise AccountError(
+            _("This is the last administrator. Make somebody else an administrator first."), "last_administrator"
+        )
 
 
 def _required(reason: str) -> str:
     if not reason.strip():
-        raise AccountError(_("Give a reason: the person will read it."))
+        raise AccountError(_("Give a reason: the person will read it."), "no_reason", 422)
     if len(reason) > 1000:
-        raise AccountError(_("The reason is longer than 1,000 characters."))
+        raise AccountError(_("The reason is longer than 1,000 characters."), "reason_too_long", 422)
     return reason.strip()

@@ -1,0 +1,102 @@
+"""Who asks: a personal token, or the browser's session with CSRF. An Authorization header alone decides where it is."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import CsrfViewMiddleware
+from django.utils import translation
+from django.utils.translation import gettext as _
+from ninja.errors import AuthenticationError
+from ninja.security import APIKeyCookie, HttpBearer
+
+from ondol.accounts import tokens
+from ondol.accounts.models import User
+from ondol.instances.actions import ActionError
+
+Rule = Callable[[User], None]
+"""Raises ActionError for people who may not come in."""
+
+
+class ApiRequest(HttpRequest):
+    """A request of somebody known, who may ask this."""
+
+    auth: User
+
+
+def approved(user: User) -> None:
+    """For approved people."""
+    if not user.is_approved:
+        raise ActionError("not_approved", _("An administrator has to approve you first."), "", 403)
+
+
+def administrator(user: User) -> None:
+    """For administrators."""
+    approved(user)
+    if not user.is_admin:
+        raise ActionError("not_admin", _("Only an administrator can do this."), "", 403)
+
+
+class Token(HttpBearer):
+    """`Authorization: Bearer TOKEN`."""
+
+    openapi_description = "A personal token, made under “Account” or by `ondol token create EMAIL`."
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+        super().__init__()
+
+    def __call__(self, request: HttpRequest) -> User | None:
+        if "Authorization" not in request.headers:
+            return None
+        user: User | None = super().__call__(request)
+        if user is None:  # and the session does not count any more
+            raise AuthenticationError
+        return user
+
+    def authenticate(self, request: HttpRequest, token: str) -> User | None:
+        user = tokens.user_of(token.strip())
+        if user is not None:
+            translation.activate(user.language)
+            self.rule(user)
+        return user
+
+
+class Session(APIKeyCookie):
+    """The session cookie; whatever changes something needs the CSRF token in `X-CSRFToken` too."""
+
+    param_name = "ondol_session"
+    openapi_description = "The browser's session. POST and DELETE need `X-CSRFToken` besides."
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+        super().__init__(csrf=False)  # below, once somebody is signed in: 401 comes before 403
+
+    def authenticate(self, request: HttpRequest, key: str | None) -> User | None:
+        if not request.user.is_authenticated:
+            return None
+        if _Csrf(_nothing).refuses(request):
+            raise ActionError("csrf", _("The CSRF token is missing or too old."), _("Send it in X-CSRFToken."), 403)
+        self.rule(request.user)
+        return request.user
+
+
+class _Csrf(CsrfViewMiddleware):
+    """Django's check, as an answer instead of a page."""
+
+    def refuses(self, request: HttpRequest) -> bool:
+        # Set when the middleware let this view through: ninja's views are exempt there.
+        request.__dict__.pop("csrf_processing_done", None)
+        self.process_request(request)
+        return self.process_view(request, _nothing, (), {}) is not None
+
+    def _reject(self, request: HttpRequest, reason: str) -> HttpResponse:
+        return HttpResponse(status=403)
+
+
+def _nothing(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    return HttpResponse()
+
+
+PERSON = (Token(approved), Session(approved))
+ADMINISTRATOR = (Token(administrator), Session(administrator))

@@ -1,0 +1,79 @@
+"""/api/instances: one's own machine."""
+
+from django.http import HttpResponse
+from ninja import Query, Router, Status
+
+from ondol.api import shown
+from ondol.api.auth import PERSON, ApiRequest
+from ondol.api.schemas import MachineAnswer, WhichForm, refusals
+from ondol.api.throttle import PER_PERSON
+from ondol.instances import actions
+from ondol.instances.models import Instance
+
+router = Router(auth=PERSON, throttle=PER_PERSON, tags=["my machine"])
+
+_KEY = {
+    "responses": {
+        200: {
+            "description": "The private key as a file",
+            "content": {
+                "text/plain": {
+                    "schema": {"type": "string"},
+                    "examples": {
+                        "pem": {"value": "-----BEGIN RSA PRIVATE KEY-----\n…\n-----END RSA PRIVATE KEY-----\n"}
+                    },
+                }
+            },
+        }
+    }
+}
+
+
+@router.get("/status", response={200: MachineAnswer, **refusals()}, operation_id="status", summary="My machine")
+def status(request: ApiRequest) -> MachineAnswer:
+    """From the database: ask as often as you like, up to ten times a second."""
+    row = actions.current(request.auth)
+    return MachineAnswer(instance=shown.machine(row, request.auth) if row else None)
+
+
+@router.post("", response={202: MachineAnswer, **refusals(409)}, operation_id="create", summary="Make a machine")
+def create(request: ApiRequest) -> Status[MachineAnswer]:
+    """It is made in the background, in about a minute: ask for the status. Asking twice makes one machine."""
+    return _accepted(request, actions.create(request.auth))
+
+
+@router.post(
+    "/start", response={202: MachineAnswer, **refusals(404, 409)}, operation_id="start", summary="Start my machine"
+)
+def start(request: ApiRequest) -> Status[MachineAnswer]:
+    """Running already is fine. The address will be another one."""
+    return _accepted(request, actions.start(request.auth))
+
+
+@router.post(
+    "/stop", response={202: MachineAnswer, **refusals(404, 409)}, operation_id="stop", summary="Stop my machine"
+)
+def stop(request: ApiRequest) -> Status[MachineAnswer]:
+    """Stopped already is fine. The disk is kept."""
+    return _accepted(request, actions.stop(request.auth))
+
+
+@router.post(
+    "/ssh-key",
+    response={200: None, **refusals(404, 422)},
+    operation_id="ssh_key",
+    summary="My private key",
+    openapi_extra=_KEY,
+)
+def ssh_key(request: ApiRequest, which: Query[WhichForm]) -> HttpResponse:
+    """As `pem` for OpenSSH, or as `ppk` for PuTTY. Save it so that only you can read it."""
+    file = actions.take_key(request.auth, which.format)
+    return HttpResponse(
+        file.text.encode("ascii"),
+        content_type="text/plain; charset=us-ascii",
+        headers={"Content-Disposition": f'attachment; filename="{file.name}"'},
+    )
+
+
+def _accepted(request: ApiRequest, row: Instance) -> Status[MachineAnswer]:
+    return Status(202, MachineAnswer(instance=shown.machine(row, request.auth)))

@@ -1,0 +1,89 @@
+"""/api/admin: people, decisions about them, and the end of their machines."""
+
+from typing import Annotated
+
+from django.db.models import Q
+from django.utils.translation import gettext as _
+from ninja import Path, Query, Router, Status
+
+from ondol.accounts import people
+from ondol.accounts.models import User
+from ondol.accounts.people import AccountError
+from ondol.api import shown
+from ondol.api.auth import ADMINISTRATOR, ApiRequest
+from ondol.api.schemas import People, PerhapsWhy, Person, PersonWithMachine, SummaryAnswer, WhichPeople, Why, refusals
+from ondol.api.throttle import PER_PERSON
+from ondol.instances import actions, lifecycle
+from ondol.instances.models import Instance
+
+router = Router(auth=ADMINISTRATOR, throttle=PER_PERSON, tags=["administration"])
+
+UserId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[7])]
+
+
+@router.get("/users", response={200: People, **refusals(422)}, operation_id="users", summary="People")
+def users(request: ApiRequest, which: Query[WhichPeople]) -> People:
+    """Everybody with their machine."""
+    found = User.objects.order_by("pk")
+    if which.approval is not None:
+        found = found.filter(approval=which.approval)
+    if words := which.search.strip():
+        found = found.filter(Q(name__icontains=words) | Q(email__icontains=words) | Q(affiliation__icontains=words))
+    some = list(found[which.offset : which.offset + which.limit])
+    machines = {
+        row.owner_id: row
+        for row in Instance.objects.filter(owner__in=some).exclude(status=lifecycle.Status.TERMINATED.value)
+    }
+    return People(users=[_with_machine(user, machines.get(user.pk)) for user in some], total=found.count())
+
+
+@router.post(
+    "/users/{int:user_id}/approve",
+    response={200: Person, **refusals(404, 409, 422)},
+    operation_id="approve",
+    summary="Let somebody in",
+)
+def approve(request: ApiRequest, user_id: UserId) -> Person:
+    """Also back in. They get an e-mail."""
+    return Person.from_orm(people.approve(user_id, request.auth))
+
+
+@router.post(
+    "/users/{int:user_id}/reject",
+    response={200: Person, **refusals(400, 404, 409, 422)},
+    operation_id="reject",
+    summary="Refuse a request",
+)
+def reject(request: ApiRequest, user_id: UserId, why: Why) -> Person:
+    """They read the reason in an e-mail."""
+    return Person.from_orm(people.reject(user_id, request.auth, why.reason))
+
+
+@router.post(
+    "/users/{int:user_id}/suspend",
+    response={200: Person, **refusals(400, 404, 409, 422)},
+    operation_id="suspend",
+    summary="Shut somebody out",
+)
+def suspend(request: ApiRequest, user_id: UserId, why: PerhapsWhy | None = None) -> Person:
+    """Their machine and data stay until you end them."""
+    return Person.from_orm(people.suspend(user_id, request.auth, why.reason if why else ""))
+
+
+@router.delete(
+    "/users/{int:user_id}/instance",
+    response={202: SummaryAnswer, **refusals(404, 409, 422)},
+    operation_id="terminate",
+    summary="End somebody's machine",
+)
+def terminate(request: ApiRequest, user_id: UserId) -> Status[SummaryAnswer]:
+    """With its disk and all data. It ends in the background; ending already is fine."""
+    user = User.objects.filter(pk=user_id).first()
+    if user is None:
+        raise AccountError(_("There is no such person."), "no_such_person", 404)
+    return Status(202, SummaryAnswer(instance=shown.summary(actions.terminate(user, by=request.auth))))
+
+
+def _with_machine(user: User, row: Instance | None) -> PersonWithMachine:
+    machine = shown.summary(row) if row else None
+    return PersonWithMachine(**Person.from_orm(user).model_dump(), instance=machine)

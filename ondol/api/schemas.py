@@ -1,0 +1,148 @@
+"""What goes over the wire, with examples; `/api/openapi.json` is made of this."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from ninja import Field, Schema
+from pydantic import ConfigDict
+
+from ondol.accounts.models import Approval, Role
+from ondol.instances.lifecycle import Reason, Status
+
+
+class Problem(Schema):
+    """Why not, and what to do."""
+
+    code: str = Field(description="For programs; does not change.", examples=["no_machine"])
+    message: str = Field(description="For people, in their language.", examples=["There is no machine."])
+    hint: str = Field(description="What to do next; may be empty.", examples=[""])
+
+
+class Refusal(Schema):
+    """Every answer with a status of 400 and above."""
+
+    error: Problem
+
+
+def refusals(*statuses: int) -> dict[Any, Any]:
+    """The documented refusals of an operation."""
+    return dict.fromkeys((401, 403, 429, 503, *statuses), Refusal)
+
+
+class AutoStop(Schema):
+    """The idle alarm of this run. It acts even while Ondol is away."""
+
+    armed: bool
+    armed_at: datetime | None = Field(description="When it was put for this run.")
+    idle_minutes: int = Field(description="It stops a machine that has been idle for so long.", examples=[30])
+    cpu_percent: float = Field(description="Idle: average CPU below this.", examples=[5.0])
+    earliest_at: datetime | None = Field(description="It does not judge before this moment.")
+
+
+class MachineSummary(Schema):
+    """A machine as an administrator sees it in the list of people."""
+
+    id: UUID
+    instance_id: str | None = Field(description="EC2's id, once there is one.", examples=["i-0123456789abcdef0"])
+    status: Status
+    status_reason: Reason = Field(description="Why this status was entered.")
+    status_since: datetime
+    instance_type: str = Field(examples=["t3.small"])
+    public_ip: str | None = Field(description="Another one after each start.", examples=["203.0.113.17"])
+    launched_at: datetime | None = Field(description="The last start.")
+    stopped_at: datetime | None = Field(description="The last stop.")
+    created_at: datetime
+
+
+class Machine(MachineSummary):
+    """One's own machine. Times are on the machines' clock, which in a trial may run faster."""
+
+    private_ip: str | None = Field(examples=["10.20.0.4"])
+    volume_gb: int = Field(examples=[30])
+    ami_id: str | None = Field(description="The image it was made from.", examples=["ami-0a10c3b5f2d4e6002"])
+    ssh_user: str = Field(examples=["ubuntu"])
+    ssh_port: int = Field(examples=[22])
+    ssh_command: str | None = Field(
+        description="While it has an address.", examples=["ssh -i ~/.ssh/ondol-alice.pem ubuntu@203.0.113.17"]
+    )
+    key_pair_name: str | None = Field(
+        description="In EC2.", examples=["ondol-5f0c9a52-0000-4000-8000-000000000001-a1b2c3"]
+    )
+    auto_stop: AutoStop
+    reference: str | None = Field(
+        description="To tell an administrator when something went wrong.", examples=[None, "7KQ4MX2P"]
+    )
+
+
+class MachineAnswer(Schema):
+    """One's machine, or none."""
+
+    instance: Machine | None
+
+
+class SummaryAnswer(Schema):
+    """Somebody's machine."""
+
+    instance: MachineSummary
+
+
+class Person(Schema):
+    """A person, for administrators."""
+
+    id: int = Field(examples=[7])
+    email: str = Field(examples=["alice@example.org"])
+    name: str = Field(examples=["Alice"])
+    affiliation: str
+    purpose: str
+    approval: Approval
+    role: Role
+    decision_reason: str
+    decided_at: datetime | None
+    created_at: datetime
+
+
+class PersonWithMachine(Person):
+    """A person and their machine, if there is one."""
+
+    instance: MachineSummary | None
+
+
+class People(Schema):
+    """Some of the people, oldest account first."""
+
+    users: list[PersonWithMachine]
+    total: int = Field(description="How many there are with these filters.", examples=[1])
+
+
+Text = Annotated[str, Field(max_length=1000, pattern=r"^[^\x00]*$")]
+"""PostgreSQL keeps no NUL."""
+
+
+class WhichPeople(Schema):
+    """Filters of the list of people."""
+
+    approval: Approval | None = None
+    search: Text = Field("", description="In name, e-mail address or affiliation.")
+    limit: int = Field(200, ge=1, le=1000)
+    offset: int = Field(0, ge=0, le=1_000_000)
+
+
+class WhichForm(Schema):
+    """OpenSSH's form of a key, or PuTTY's."""
+
+    format: Literal["pem", "ppk"] = "pem"
+
+
+class Why(Schema):
+    """The reason, which the person will read."""
+
+    model_config = ConfigDict(extra="forbid")
+    reason: Text = Field(min_length=1, examples=["Please use your institute's address."])
+
+
+class PerhapsWhy(Schema):
+    """The same, where it may be left out."""
+
+    model_config = ConfigDict(extra="forbid")
+    reason: Text = Field("", examples=["On leave until spring."])

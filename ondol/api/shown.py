@@ -1,0 +1,51 @@
+"""A row as the API shows it."""
+
+from datetime import timedelta
+
+from ondol.accounts.models import User
+from ondol.api.schemas import AutoStop, Machine, MachineSummary
+from ondol.config import config
+from ondol.instances.actions import ascii_name
+from ondol.instances.models import Instance
+
+SSH_USER = "ubuntu"
+
+
+def machine(row: Instance, owner: User) -> Machine:
+    """To its owner."""
+    return Machine(
+        **summary(row).model_dump(),
+        private_ip=row.private_ip,
+        volume_gb=row.volume_gb,
+        ami_id=row.ami_id or None,
+        ssh_user=SSH_USER,
+        ssh_port=config().ssh_port,
+        ssh_command=_ssh_command(row, owner),
+        key_pair_name=row.key_pair_name or None,
+        auto_stop=_auto_stop(row),
+        reference=row.error_ref or None,
+    )
+
+
+def summary(row: Instance) -> MachineSummary:
+    """To an administrator."""
+    return MachineSummary.from_orm(row)
+
+
+def _ssh_command(row: Instance, owner: User) -> str | None:
+    if not row.public_ip:
+        return None
+    port = config().ssh_port
+    option = "" if port == 22 else f"-p {port} "
+    return f"ssh {option}-i ~/.ssh/ondol-{ascii_name(owner)}.pem {SSH_USER}@{row.public_ip}"
+
+
+def _auto_stop(row: Instance) -> AutoStop:
+    armed_at = row.armed_at if row.is_armed else None
+    return AutoStop(
+        armed=row.is_armed,
+        armed_at=armed_at,
+        idle_minutes=config().idle_minutes,
+        cpu_percent=config().idle_cpu_percent,
+        earliest_at=armed_at + timedelta(minutes=row.warm_up_minutes) if armed_at else None,
+    )

@@ -1,0 +1,59 @@
+"""People who call the API, and one machine."""
+
+import pytest
+from django.conf import settings
+from django.core.cache import cache
+
+from ondol.accounts.models import Approval, Role
+from ondol.instances.lifecycle import Status
+from ondol.instances.models import Instance
+from tests.api.caller import Program, person
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _static_files():
+    """None are needed here, but whitenoise warns without their folder."""
+    settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+
+
+@pytest.fixture(autouse=True)
+def _nobody_has_called_yet(db):
+    cache.clear()
+
+
+@pytest.fixture
+def ada():
+    """Administrates."""
+    return Program(person("ada", role=Role.ADMIN))
+
+
+@pytest.fixture
+def alice():
+    return Program(person("alice"))
+
+
+@pytest.fixture
+def bob():
+    return Program(person("bob"))
+
+
+@pytest.fixture
+def carol():
+    """Waits for an administrator."""
+    return Program(person("carol", Approval.PENDING))
+
+
+@pytest.fixture
+def nobody():
+    return Program()
+
+
+@pytest.fixture
+def machine():
+    """Makes somebody's machine in any state."""
+
+    def make(program, status=Status.RUNNING, **fields):
+        fields = {"instance_type": "t3.small", "volume_gb": 30} | fields
+        return Instance.objects.create(owner=program.user, status=status.value, **fields)
+
+    return make
