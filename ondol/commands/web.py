@@ -26,9 +26,14 @@ def run(options: argparse.Namespace) -> None:
     collect_static()
     os.environ["ONDOL_DIE_WITH_PARENT"] = "1"
     words = ["--interface", "wsgi", "--host", config().host, "--port", str(config().port)]
-    words += ["--workers", "1", "--blocking-threads", "8", "--backlog", "128", "--respawn-failed-workers"]
+    words += ["--workers", "1", "--blocking-threads", str(_threads()), "--backlog", "128", "--respawn-failed-workers"]
     words += ["--log-level", "warning", "--workers-kill-timeout", "5", "ondol.wsgi:application"]
     os.execv(sys.executable, [sys.executable, "-m", "granian", *words])  # noqa: S606  our own program
+
+
+def _threads() -> int:
+    """Each has its own connection to PostgreSQL; granian advises against more for so many processors."""
+    return min(8, 2 * (os.cpu_count() or 1) + 1)
 
 
 def collect_static() -> None:

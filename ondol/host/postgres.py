@@ -224,6 +224,13 @@ def _server_user(data: Path) -> tuple[int, int]:
 
 def _named_user() -> tuple[int, int]:
     if os.geteuid() != 0:
+        try:
+            pwd.getpwuid(os.geteuid())
+        except KeyError:
+            raise PostgresError(
+                f"PostgreSQL's initdb wants a user with a name, and uid {os.geteuid()} has none. "
+                "Give it one in /etc/passwd, run as another user, or set DATABASE_URL."
+            ) from None
         return os.geteuid(), os.getegid()
     nobody = pwd.getpwnam("nobody")
     return nobody.pw_uid, nobody.pw_gid
