@@ -4,7 +4,6 @@ import argparse
 import os
 import signal
 import socket
-from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
@@ -43,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     except HomeError as error:
         raise CommandError(str(error)) from None
     _check_port(settings)
-    tree = Tree(settings, options.speed or 1.0, _say)
+    tree = Tree(settings, options.speed or 1.0)
     stopping = False
 
     def stop(signum: int, frame: FrameType | None) -> None:
@@ -63,11 +62,6 @@ def run(options: argparse.Namespace) -> int:
         tree.stop()
         os.close(held)
     return 0
-
-
-def _say(text: str) -> None:
-    with suppress(OSError):  # a terminal that is gone, or a pipe that nobody reads any more
-        print(text, flush=True)
 
 
 def _settings(options: argparse.Namespace) -> Config:

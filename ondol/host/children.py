@@ -1,40 +1,49 @@
 """The processes of `ondol up`: started, their output told apart, started again when they end."""
 
+import contextlib
+import io
 import logging
 import os
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from typing import cast
 
 from ondol.host.process import die_with_parent
 
 RESTART_AFTER = (0.2, 0.5, 1.0, 2.0, 5.0)
 CALM_AFTER = 30.0
 """A child that has run for so many seconds starts its back-off anew."""
+LOG_BYTES = 5_000_000
+LINE_BYTES = 65_536
+"""Longer lines are cut, so that output without an end of line does not fill our memory."""
 
 
 class Child:
-    """One part of `ondol up`."""
+    """One part of `ondol up`; `tell` puts a line on the terminal."""
 
-    def __init__(self, name: str, words: list[str], env: Mapping[str, str], logs: Path) -> None:
+    def __init__(
+        self, name: str, words: list[str], env: Mapping[str, str], logs: Path, tell: Callable[[str], None]
+    ) -> None:
         self.name, self.words, self.env = name, words, dict(env)
         self.process: subprocess.Popen[bytes] | None = None
-        self._log = _log(name, logs)
+        self.last_line = ""
+        self._tell, self._log = tell, _log(name, logs)
         self._failures, self._started, self._due = 0, 0.0, 0.0
 
     def start(self) -> None:
         """Start it; its end follows ours."""
+        self._started = time.monotonic()
         self.process = subprocess.Popen(
             self.words, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             start_new_session=True, preexec_fn=partial(die_with_parent, signal.SIGTERM, os.getpid()),
         )  # fmt: skip
-        self._started = time.monotonic()
-        threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
+        threading.Thread(target=self._read, args=(self.process,), name=self.name, daemon=True).start()
 
     @property
     def is_running(self) -> bool:
@@ -46,15 +55,14 @@ class Child:
             return
         now = time.monotonic()
         if not self._due:
-            if now - self._started > CALM_AFTER:
-                self._failures = 0
-            wait = RESTART_AFTER[min(self._failures, len(RESTART_AFTER) - 1)]
-            self._failures += 1
-            self._due = now + wait
-            self.say(f"ended with code {self.process.returncode}; starting again in {wait:g} s")
+            self._wait_before_restart(now, f"ended with code {self.process.returncode}")
         elif now >= self._due:
             self._due = 0.0
-            self.start()
+            self._kill_group()  # what a killed server has left behind
+            try:
+                self.start()
+            except OSError as error:
+                self._wait_before_restart(now, f"cannot be started ({error.strerror})")
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         """Ask it to end."""
@@ -66,37 +74,65 @@ class Child:
         if self.process is None:
             return
         try:
-            self.process.wait(seconds)
+            self.process.wait(max(seconds, 0.0))
         except subprocess.TimeoutExpired:
             self.say("did not end in time and is killed; nothing is lost by that")
-            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.kill()
             self.process.wait()
+        self._kill_group()
 
     def say(self, text: str) -> None:
         """A line of ours about it."""
         self._log.warning(text)
+        self._tell(f"{self.name:>8} | {text}")
+
+    def _wait_before_restart(self, now: float, what: str) -> None:
+        if now - self._started > CALM_AFTER:
+            self._failures = 0
+        wait = RESTART_AFTER[min(self._failures, len(RESTART_AFTER) - 1)]
+        self._failures += 1
+        self._due = now + wait
+        self.say(f"{what}; starting again in {wait:g} s")
+
+    def _kill_group(self) -> None:
+        """What it forked is in its process group, whose id is not given to anybody else before the group is empty."""
+        if self.process:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
 
     def _read(self, process: "subprocess.Popen[bytes]") -> None:
         if process.stdout is None:
             return
-        with process.stdout:
-            for line in process.stdout:
-                self._log.info(line.decode(errors="replace").rstrip())
+        with process.stdout as source:
+            for line in iter(partial(source.readline, LINE_BYTES), b""):
+                text = line.decode(errors="replace").rstrip()
+                self.last_line = text or self.last_line
+                self._log.info(text)
+                self._tell(f"{self.name:>8} | {text}")
+
+
+class _PrivateFile(RotatingFileHandler):
+    """Readable by its owner alone; a full disk is no reason to stop."""
+
+    def _open(self) -> io.TextIOWrapper:
+        handle = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        os.fchmod(handle, 0o600)
+        return cast(io.TextIOWrapper, os.fdopen(handle, self.mode, encoding="utf-8", errors="backslashreplace"))
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """The terminal still shows it."""
 
 
 def _log(name: str, folder: Path) -> logging.Logger:
-    """To the terminal with the part's name in front, and to a file of at most 5 MB and one before it."""
+    """A file of at most 5 MB and one before it."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     log = logging.getLogger(f"ondol.up.{name}")
     log.propagate = False
     log.setLevel(logging.INFO)
-    log.handlers.clear()
-    terminal, file = (
-        logging.StreamHandler(),
-        RotatingFileHandler(folder / f"{name}.log", maxBytes=5_000_000, backupCount=1),
-    )
-    terminal.setFormatter(logging.Formatter(f"{name:>8} | %(message)s"))
+    for old in log.handlers[:]:
+        old.close()
+        log.removeHandler(old)
+    file = _PrivateFile(folder / f"{name}.log", maxBytes=LOG_BYTES, backupCount=1)
     file.setFormatter(logging.Formatter("%(message)s"))
-    log.addHandler(terminal)
     log.addHandler(file)
     return log

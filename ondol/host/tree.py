@@ -16,13 +16,13 @@ from typing import Any
 from ondol.clock import Clock
 from ondol.config import Config
 from ondol.host import environments, trial_clock
-from ondol.host.children import Child
+from ondol.host.children import LOG_BYTES, Child
 from ondol.host.home import kept, new_secret_key, new_vault_key, write_private
 from ondol.host.postgres import EmbeddedPostgres, PostgresError
 from ondol.host.process import die_with_parent
+from ondol.host.terminal import ERR, Terminal
 
 TICK = 0.2
-LOG_BYTES = 5_000_000
 ONDOL = [sys.executable, "-m", "ondol"]
 
 
@@ -33,9 +33,9 @@ class TreeError(Exception):
 class Tree:
     """Everything on this host."""
 
-    def __init__(self, settings: Config, speed: float, say: Callable[[str], None]) -> None:
+    def __init__(self, settings: Config, speed: float) -> None:
         self.settings, self.home, self.speed = settings, settings.home, speed
-        self._write = say
+        self.terminal = Terminal()
         self.logs = settings.home / "logs"
         self.stop_requested = False
         self.postgres: EmbeddedPostgres | None = None
@@ -93,6 +93,7 @@ class Tree:
         if self.postgres:
             self.postgres.stop()
             (self.home / "database.url").unlink(missing_ok=True)
+        self.terminal.flush()
 
     # --- parts -----------------------------------------------------------------------------------------------------
     def _environment(self) -> dict[str, str]:
@@ -143,7 +144,7 @@ class Tree:
             raise TreeError(done.stderr.strip().removeprefix("ondol: ")[-800:] or "The database cannot be migrated.")
 
     def _child(self, name: str, words: list[str], env: dict[str, str]) -> Child:
-        child = Child(name, words, env, self.logs)
+        child = Child(name, words, env, self.logs, partial(self.terminal.tell, where=ERR))
         child.start()
         return child
 
@@ -232,7 +233,7 @@ class Tree:
         lines = [f"Ondol is ready: {self.settings.url}"]
         if is_trial:
             lines += self._trial_lines()
-        self._write("\n".join(lines))
+        self.terminal.tell("\n".join(lines))
 
     def _trial_lines(self) -> list[str]:
         lines = ["  This is a trial: its cloud is on this computer, and costs nothing."]
@@ -251,4 +252,4 @@ class Tree:
         return lines
 
     def _say(self, text: str) -> None:
-        self._write(f"{'ondol':>8} | {text}")
+        self.terminal.tell(f"{'ondol':>8} | {text}", ERR)

@@ -1,0 +1,38 @@
+"""Where `ondol up` speaks: a terminal that may be slow, stopped with Ctrl-S, or gone. Nothing of ours waits for it."""
+
+import contextlib
+import os
+import queue
+import threading
+import time
+
+OUT, ERR = 1, 2
+
+
+class Terminal:
+    """Lines in their order, written by a thread of its own; what a stopped terminal cannot take is left out."""
+
+    def __init__(self) -> None:
+        self._lines: queue.Queue[tuple[int, str]] = queue.Queue(2000)
+        threading.Thread(target=self._write, name="terminal", daemon=True).start()
+
+    def tell(self, text: str, where: int = OUT) -> None:
+        """One or more lines; returns at once."""
+        with contextlib.suppress(queue.Full):
+            self._lines.put_nowait((where, text))
+
+    def flush(self, seconds: float = 1.0) -> None:
+        """Let it catch up."""
+        end = time.monotonic() + seconds
+        while self._lines.unfinished_tasks and time.monotonic() < end:
+            time.sleep(0.01)  # noqa: TID251  a process at the edge
+
+    def _write(self) -> None:
+        while True:
+            where, text = self._lines.get()
+            # Not by sys.stdout: its lock, held by a thread that cannot write, would keep us from ending.
+            with contextlib.suppress(OSError):
+                rest = (text + "\n").encode(errors="backslashreplace")
+                while rest:
+                    rest = rest[os.write(where, rest) :]
+            self._lines.task_done()
