@@ -1,12 +1,22 @@
 """How allauth meets our people."""
 
+import logging
+import smtplib
 from typing import Any, cast
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core import context as allauth_context
+from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from django.contrib import messages
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 
 from ondol.accounts.models import User
+
+log = logging.getLogger(__name__)
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -21,11 +31,29 @@ class AccountAdapter(DefaultAccountAdapter):
         else:
             user.set_unusable_password()
         if commit:
-            user.save()
+            _insert(request, user)
         return cast(User, user)
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """A mail server that is away is said to the person, and breaks nothing."""
+        try:
+            super().send_mail(template_prefix, email, context)
+        except (OSError, smtplib.SMTPException):
+            log.exception("an e-mail could not be sent", extra={"template": template_prefix})
+            messages.error(allauth_context.request, _("An e-mail could not be sent just now. Try again later."))
 
     def populate_username(self, request: HttpRequest, user: Any) -> None:
         """There is none."""
+
+
+def _insert(request: HttpRequest, user: User) -> None:
+    """The form has looked for the address already; here another request may have been faster."""
+    try:
+        with transaction.atomic():
+            user.save()
+    except IntegrityError:
+        messages.error(request, _("Somebody has just signed up with this address."))
+        raise ImmediateHttpResponse(redirect("account_signup")) from None
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):

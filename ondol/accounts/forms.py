@@ -11,7 +11,7 @@ from ondol.accounts.models import User
 
 
 class SignupForm(forms.Form):
-    """Mixed into allauth's sign-up form; `signup` runs inside its transaction after the person was saved."""
+    """Mixed into allauth's sign-up form; `signup` runs after the person was saved."""
 
     name = forms.CharField(label=_("Name"), max_length=100, widget=forms.TextInput(attrs={"autocomplete": "name"}))
     affiliation = forms.CharField(

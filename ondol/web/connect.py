@@ -111,4 +111,4 @@ def example_for(user: User) -> Connect:
 def way_for(request: HttpRequest) -> str:
     """`windows` or `unix`, by what the browser says of itself; most people here use Windows."""
     hint = request.headers.get("Sec-CH-UA-Platform", "") or request.headers.get("User-Agent", "")
-    return "unix" if any(word in hint for word in ("Mac", "Linux", "X11", "Chrome OS")) else "windows"
+    return "unix" if any(word in hint.lower() for word in ("mac", "linux", "x11", "chrome os")) else "windows"

@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import HttpResponseClientRedirect
 
 from ondol.accounts.models import User
 from ondol.instances import actions
@@ -22,7 +23,9 @@ from ondol.web.offer import offer
 @require_GET
 @approved
 def dashboard(request: PersonRequest) -> HttpResponse:
-    """The whole page."""
+    """The whole page. Asked for by the waiting page when one returns to its tab: load it whole."""
+    if request.htmx:
+        return HttpResponseClientRedirect("/")
     return render(request, "machine/page.html", _shown(request))
 
 

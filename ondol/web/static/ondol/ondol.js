@@ -148,9 +148,10 @@
 
   // htmx replaces the machine; the keyboard stays where it was, or goes to the heading if that button has gone.
   let heldFocus = false;
-  document.addEventListener("htmx:beforeSwap", (event) => {
-    heldFocus = event.detail.target.contains(document.activeElement) && document.activeElement !== document.body;
-  });
+  const holdsFocus = (event) => event.detail.target.contains(document.activeElement);
+  // Before the request too: a button that is disabled by its click loses the focus at once.
+  document.addEventListener("htmx:beforeRequest", (event) => { heldFocus = holdsFocus(event); });
+  document.addEventListener("htmx:beforeSwap", (event) => { heldFocus ||= holdsFocus(event); });
   document.addEventListener("htmx:afterSettle", (event) => {
     if (heldFocus && document.activeElement === document.body) document.querySelector("h1[tabindex]")?.focus();
     heldFocus = false;

@@ -1,0 +1,65 @@
+"""A real browser, for what only a real browser shows."""
+
+import os
+import shutil
+from contextlib import contextmanager
+
+from django.conf import settings
+from django.test import Client
+
+from ondol.accounts.models import User
+
+# Playwright's loop runs in the thread of the test, which asks the database too.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def launch(playwright):
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    return playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+
+
+def cookies(base, email, language):
+    """Of somebody who has signed in, or of nobody."""
+    found = [{"name": settings.LANGUAGE_COOKIE_NAME, "value": language, "url": base}]
+    if email:
+        User.objects.filter(email=email).update(language=language)
+        client = Client()
+        client.force_login(User.objects.get(email=email), backend=settings.AUTHENTICATION_BACKENDS[0])
+        value = client.cookies[settings.SESSION_COOKIE_NAME].value
+        found.append({"name": settings.SESSION_COOKIE_NAME, "value": value, "url": base})
+    return found
+
+
+@contextmanager
+def page_of(browser, base, email="", language="en", width=1280, **options):
+    """A page of this person; afterwards its console must have been silent."""
+    context = browser.new_context(viewport={"width": width, "height": 800}, base_url=base, **options)
+    context.add_cookies(cookies(base, email, language))
+    page, complaints = context.new_page(), []
+
+    def hear(message):
+        if message.type in {"error", "warning"}:
+            complaints.append(message.text)
+
+    def watch(answer):
+        if "/static/" in answer.url and answer.status >= 400:
+            complaints.append(f"{answer.status} {answer.url}")
+
+    page.on("console", hear)
+    page.on("response", watch)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    yield page
+    context.close()
+    # The browser itself notes an answer of 403 or 404.
+    heard = [text for text in complaints if "Failed to load resource" not in text]
+    assert not heard, heard

@@ -1,0 +1,155 @@
+"""People with names, machines in any state, and browsers that have signed in."""
+
+import importlib.util
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.test import Client
+from django.test.testcases import LiveServerThread, _StaticFilesHandler
+
+from ondol import clock
+from ondol.accounts.models import Approval, Role, User
+from ondol.instances import vault
+from ondol.instances.lifecycle import Reason, Status
+from ondol.instances.models import Instance, SshKey, StatusChange
+
+ROOT = Path(__file__).parents[2]
+ALICE, BOB, CAROL, DAN, ERIN = (f"{name}@example.org" for name in ("alice", "bob", "carol", "dan", "erin"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _static_files_and_words():
+    """Pages refer to files by their content, and speak Korean from compiled catalogues."""
+    call_command("collectstatic", interactive=False, verbosity=0)
+    stale = [
+        po
+        for po in ROOT.glob("ondol/**/LC_MESSAGES/*.po")
+        if not po.with_suffix(".mo").exists() or po.with_suffix(".mo").stat().st_mtime < po.stat().st_mtime
+    ]
+    if stale:
+        spec = importlib.util.spec_from_file_location("build_translations", ROOT / "build_translations.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        module.compile_catalogues(ROOT)
+
+
+@pytest.fixture(scope="session")
+def site():
+    """The address of a server in this process. pytest-django's own does not serve files by their content's name."""
+    server = LiveServerThread("127.0.0.1", _StaticFilesHandler, connections_override={})
+    server.daemon = True
+    server.start()
+    server.is_ready.wait()
+    assert server.error is None
+    yield f"http://127.0.0.1:{server.port}"
+    server.terminate()
+
+
+def person(email, approval=Approval.APPROVED, role=Role.MEMBER, **fields):
+    fields = {"name": email.partition("@")[0].title(), "affiliation": "KIGAM", "purpose": "InSAR", **fields}
+    return User.objects.create(email=email, approval=approval, role=role, password="!", **fields)
+
+
+@pytest.fixture
+def alice(db):
+    """Administrates."""
+    return person(ALICE, role=Role.ADMIN)
+
+
+@pytest.fixture
+def bob(db):
+    """May use Ondol."""
+    return person(BOB)
+
+
+@pytest.fixture
+def carol(db):
+    """Waits."""
+    return person(CAROL, Approval.PENDING)
+
+
+@pytest.fixture
+def dan(db):
+    """Was rejected."""
+    return person(DAN, Approval.REJECTED, decision_reason="Not one of us.", decided_at=clock.now())
+
+
+@pytest.fixture
+def erin(db):
+    """Was suspended."""
+    return person(ERIN, Approval.SUSPENDED, decision_reason="Project over.", decided_at=clock.now())
+
+
+@pytest.fixture
+def browser_of():
+    """A browser in which somebody has signed in, speaking English unless told otherwise."""
+
+    def sign_in(user, language="en", **options):
+        User.objects.filter(pk=user.pk).update(language=language)
+        client = Client(**options)
+        client.force_login(user, backend=settings.AUTHENTICATION_BACKENDS[0])
+        return client
+
+    return sign_in
+
+
+@pytest.fixture
+def english():
+    """A browser in which nobody has signed in, switched to English."""
+    client = Client()
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = "en"
+    return client
+
+
+PEM = """-----BEGIN RSA PRIVATE KEY-----
+MIIBOgIBAAJBAKj34GkxFhD90vcNLYLInFEX6Ppy1tPf9Cnzj4p4WGeKLs1Pt8Qu
+KUpRKfFLfRYC9AIKjbJTWit+CqvjWYzvQwECAwEAAQJAIJLixBy2qpFoS4DSmoEm
+o3qGy0t6z09AIJtH+5OeRV1be+N4cDYJKffGzDa88vQENZiRm0GRq6a+HPGQMd2k
+TQIhAKMSvzIBnni7ot/OSie2TmJLY4SwTQAevXysE2RbFDYdAiEBCUEaRQnMnbp7
+9mxDXDf6AU0cN/RPBjb9qSHDcWZHGzUCIG2Es59z8ugGrDY+pxLQnwfotadxd+Uy
+v/Ow5T0q5gIJAiEAyS4RaI9YG8EWx/2w0T67ZUVAw8eOMB6BIUg0Xcu+3okCIBOs
+/5OiPgoTdSy7bcF9IGpSE8ZgGKzgYQVZeN97YE00
+-----END RSA PRIVATE KEY-----
+"""
+
+
+def machine(owner, status=Status.RUNNING, reason=Reason.DONE, minutes_ago=3.0, key=True, **fields):
+    """A machine in some state, as the worker would have left it."""
+    since = clock.now() - timedelta(minutes=minutes_ago)
+    running = {
+        "instance_id": f"i-{owner.pk:017x}",
+        "security_group_id": "sg-0123456789abcdef0",
+        "public_ip": "203.0.113.24",
+        "seen_view": "running",
+        "seen_since": since,
+        "armed_at": since,
+        "ready_at": since,
+    }
+    at_first = {"client_token": f"token-{owner.pk}"}
+    facts = {
+        Status.PENDING: at_first,
+        Status.FAILED: {"is_clean": True, "error_ref": "K7F3M2QP"},
+        Status.STOPPED: running | {"public_ip": None, "armed_at": None, "ready_at": None, "seen_view": "stopped"},
+        Status.STARTING: running | {"armed_at": None, "ready_at": None, "seen_view": "pending", "public_ip": None},
+    }.get(status, running)
+    row = Instance.objects.create(
+        owner=owner,
+        status=status.value,
+        status_reason=reason.value,
+        status_since=since,
+        instance_type="t3.small",
+        volume_gb=30,
+        **({"is_clean": False} | facts | fields),
+    )
+    StatusChange.objects.create(instance=row, new=status.value, reason=reason.value, at=since)
+    if key and status is not Status.FAILED:
+        SshKey.objects.create(
+            instance=row,
+            key_pair_name="ondol-key",
+            sealed_private_key=vault.seal(str(row.pk), PEM),
+            fingerprint="aa:bb",
+        )
+    return row

@@ -1,0 +1,77 @@
+"""Every screen in every state: how to come there, and who looks."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from ondol import clock
+from ondol.accounts.models import Approval, Role, User
+from ondol.accounts.tokens import create_token
+from ondol.instances.lifecycle import Reason, Status
+from tests.web.conftest import machine, person
+
+
+@dataclass(frozen=True)
+class Screen:
+    name: str
+    path: str
+    who: str = ""
+    """E-mail address of who has signed in; empty: nobody."""
+    status: int = 200
+
+
+def furnish() -> list[Screen]:
+    """Fill the database, and list what there is to see."""
+    soon = clock.now() + timedelta(minutes=5)
+    alice = person("alice@example.org", role=Role.ADMIN)
+    bob = person("bob@example.org")
+    bob.set_password("a warm floor")
+    bob.save()
+    machine(bob, address_changed=True)
+    create_token(bob, "script")
+    for name in ("carol", "한소희"):
+        person(f"{name.encode().hex()[:8] if name != 'carol' else name}@example.org", Approval.PENDING, name=name)
+    person("dan@example.org", Approval.REJECTED, decision_reason="Unknown.", decided_at=clock.now(), decided_by=alice)
+    erin = person("erin@example.org", Approval.SUSPENDED, decision_reason="Left.", decided_at=clock.now())
+    machine(erin)
+    person("none@example.org")
+    states = {
+        "pending": (Status.PENDING, Reason.PERSON, {"security_group_id": "sg-1"}),
+        "slow": (
+            Status.PENDING,
+            Reason.PERSON,
+            {"minutes_ago": 9, "tries": 4, "next_at": soon, "error_code": "RequestLimitExceeded"},
+        ),
+        "starting": (Status.STARTING, Reason.PERSON, {}),
+        "unreachable": (Status.RUNNING, Reason.UNREACHABLE, {}),
+        "stopping": (Status.STOPPING, Reason.PERSON, {}),
+        "idle": (Status.STOPPED, Reason.IDLE, {"minutes_ago": 700}),
+        "no-capacity": (Status.STOPPED, Reason.NO_CAPACITY, {"error_ref": "K7F3M2QP"}),
+        "failed": (Status.FAILED, Reason.QUOTA, {}),
+        "terminating": (Status.TERMINATING, Reason.ADMIN, {}),
+    }
+    for name, (status, reason, fields) in states.items():
+        machine(person(f"{name}@example.org"), status, reason, **fields)
+    bobs, erins = (User.objects.get(email=f"{name}@example.org").pk for name in ("bob", "erin"))
+    return [
+        Screen("sign-in", "/accounts/login/"),
+        Screen("sign-up", "/accounts/signup/"),
+        Screen("forgotten password", "/accounts/password/reset/"),
+        Screen("waiting", "/", "carol@example.org"),
+        Screen("rejected", "/", "dan@example.org"),
+        Screen("suspended", "/", "erin@example.org"),
+        Screen("no machine", "/", "none@example.org"),
+        Screen("running", "/", "bob@example.org"),
+        *(Screen(name, "/", f"{name}@example.org") for name in states),
+        Screen("help", "/help/", "bob@example.org"),
+        Screen("account", "/settings/", "bob@example.org"),
+        Screen("e-mail address", "/accounts/email/", "bob@example.org"),
+        Screen("password", "/accounts/password/change/", "bob@example.org"),
+        Screen("second factor", "/accounts/2fa/", "bob@example.org"),
+        Screen("sessions", "/accounts/sessions/", "bob@example.org"),
+        Screen("people", "/admin/people/", "alice@example.org"),
+        Screen("person", f"/admin/people/{erins}/", "alice@example.org"),
+        Screen("terminate", f"/admin/people/{bobs}/terminate/", "alice@example.org"),
+        Screen("activity", "/admin/activity/", "alice@example.org"),
+        Screen("forbidden", "/admin/people/", "bob@example.org", 403),
+        Screen("not found", "/nowhere", "bob@example.org", 404),
+    ]

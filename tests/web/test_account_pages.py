@@ -1,0 +1,82 @@
+"""One's own account: name, language, tokens."""
+
+from django.conf import settings
+from django.urls import reverse
+
+from ondol.accounts.models import ApiToken, User
+from ondol.accounts.tokens import create_token, user_of
+
+
+def test_bob_changes_his_name_and_language(bob, browser_of):
+    browser = browser_of(bob)
+    answer = browser.post(reverse("account"), {"name": "로버트", "affiliation": "KIGAM", "language": "ko"}, follow=True)
+    assert "저장했습니다." in answer.text
+    bob.refresh_from_db()
+    assert (bob.name, bob.language) == ("로버트", "ko")
+
+
+def test_bob_changes_neither_his_role_nor_his_approval(carol, bob, browser_of):
+    data = {"name": "Bob", "language": "en", "role": "ADMIN", "approval": "SUSPENDED", "email": "x@example.org"}
+    browser_of(bob).post(reverse("account"), data)
+    bob.refresh_from_db()
+    assert (bob.role, bob.approval, bob.email) == ("MEMBER", "APPROVED", "bob@example.org")
+
+
+def test_a_bad_name_is_refused_and_the_page_still_knows_bob(bob, browser_of):
+    answer = browser_of(bob).post(reverse("account"), {"name": "x" * 10_000, "language": "en"})
+    assert 'id="id_name_error"' in answer.text
+    assert User.objects.get(pk=bob.pk).name == "Bob"
+
+
+def test_a_token_is_shown_once(bob, browser_of):
+    browser = browser_of(bob)
+    answer = browser.post(reverse("token_create"), {"name": "my script"})
+    token = answer.context["token"]
+    assert token in answer.text
+    assert "no-store" in answer.headers["Cache-Control"]
+    assert user_of(token) == bob
+    page = browser.get(reverse("account")).text
+    assert "my script" in page
+    assert token not in page
+
+
+def test_a_token_needs_a_name(bob, browser_of):
+    assert browser_of(bob).post(reverse("token_create"), {"name": ""}).status_code == 200
+    assert not ApiToken.objects.exists()
+
+
+def test_a_revoked_token_is_nobodys(bob, browser_of):
+    token = create_token(bob, "old")
+    browser_of(bob).post(reverse("token_revoke", args=[ApiToken.objects.get().pk]))
+    assert user_of(token) is None
+
+
+def test_bob_cannot_revoke_the_token_of_alice(alice, bob, browser_of):
+    token = create_token(alice, "hers")
+    browser_of(bob).post(reverse("token_revoke", args=[ApiToken.objects.get().pk]))
+    assert user_of(token) == alice
+
+
+def test_korean_comes_first_whatever_the_browser_prefers(client, db):
+    page = client.get(reverse("account_login"), headers={"Accept-Language": "en-US"})
+    assert '<html lang="ko">' in page.text
+    assert page.headers["Content-Language"] == "ko"
+
+
+def test_the_switch_is_remembered_by_the_browser(client, db):
+    answer = client.post(reverse("language"), {"language": "en", "next": "/accounts/signup/"})
+    assert answer.url == "/accounts/signup/"
+    cookie = answer.cookies[settings.LANGUAGE_COOKIE_NAME]
+    assert (cookie.value, cookie["samesite"], cookie["httponly"]) == ("en", "Lax", True)
+    assert '<html lang="en">' in client.get(reverse("account_login")).text
+
+
+def test_the_switch_is_remembered_by_the_person(bob, browser_of):
+    browser_of(bob, "ko").post(reverse("language"), {"language": "en", "next": "/"})
+    assert User.objects.get(pk=bob.pk).language == "en"
+
+
+def test_the_switch_never_leads_elsewhere(client, db):
+    for target in ("https://evil.example/", "//evil.example", "\x00", "x" * 5000):
+        assert client.post(reverse("language"), {"language": "en", "next": target}).url == "/"
+    assert client.post(reverse("language"), {"language": "xx"}).url == "/"

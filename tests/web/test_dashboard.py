@@ -1,0 +1,145 @@
+"""One's own machine, in every state."""
+
+import re
+
+import pytest
+from django.urls import reverse
+
+from ondol.accounts.models import Role
+from ondol.instances import actions
+from ondol.instances.lifecycle import CHANGING, Reason, Status
+from ondol.instances.models import Instance
+from tests.web.conftest import machine
+
+HTMX = {"HX-Request": "true"}
+LIVING = [status for status in Status if status is not Status.TERMINATED]
+BUTTONS = {
+    Status.RUNNING: {"machine_stop", "machine_key"},
+    Status.STOPPED: {"machine_start", "machine_key"},
+    Status.FAILED: {"machine_create"},
+    Status.PENDING: {"machine_key"},
+    Status.STARTING: {"machine_key"},
+    Status.STOPPING: {"machine_key"},
+    Status.TERMINATING: set(),
+}
+
+
+def wishes_on(page):
+    names = ["machine_create", "machine_start", "machine_stop", "machine_key"]
+    return {name for name in names if f'action="{reverse(name)}"' in page}
+
+
+def test_without_a_machine_bob_sees_what_the_button_makes_and_costs(bob, browser_of):
+    page = browser_of(bob).get("/").text
+    assert wishes_on(page) == {"machine_create"}
+    for words in ("t3.small", "30 GiB", "Seoul", "$0.031 per running hour", "$8.29", "below 5% for 30 minutes"):
+        assert words in page
+
+
+def test_where_the_price_is_not_known_none_is_shown(bob, browser_of):
+    from ondol.instances.prices import price_of
+
+    assert price_of("eu-west-1", "t3.small", 30) is None
+    assert price_of("ap-northeast-2", "p5.48xlarge", 30) is None
+
+
+@pytest.mark.parametrize("status", LIVING)
+def test_only_the_buttons_that_the_state_allows(bob, browser_of, status):
+    machine(bob, status)
+    assert wishes_on(browser_of(bob).get("/").text) == BUTTONS[status]
+
+
+@pytest.mark.parametrize("status", LIVING)
+def test_it_polls_only_while_something_changes(bob, browser_of, status):
+    machine(bob, status)
+    page = browser_of(bob).get("/").text
+    assert ("every 10s" in page) == (status in CHANGING)
+    assert "ondol:visible from:body" in page
+
+
+def test_polling_ends_by_an_element_without_its_trigger(bob, browser_of):
+    row = machine(bob, Status.STARTING)
+    browser = browser_of(bob)
+    poll = re.search(r'hx-get="([^"]+)"', browser.get("/").text)[1].replace("&amp;", "&")
+    assert browser.get(poll, headers=HTMX).status_code == 204
+    Instance.objects.filter(pk=row.pk).update(status=Status.RUNNING.value, public_ip="203.0.113.9")
+    answer = browser.get(poll, headers=HTMX).text
+    assert "every 10s" not in answer
+    assert "203.0.113.9" in answer
+    assert 'id="announcement" hx-swap-oob="innerHTML"' in answer
+
+
+def test_the_same_state_is_not_announced_twice(bob, browser_of):
+    machine(bob, Status.PENDING)
+    assert "announcement" not in browser_of(bob).get("/machine/?v=old&s=PENDING", headers=HTMX).text
+
+
+def test_a_click_works_without_javascript(bob, browser_of):
+    answer = browser_of(bob).post(reverse("machine_create"), follow=True)
+    assert answer.redirect_chain == [("/", 302)]
+    assert "Your machine is being made" in answer.text
+
+
+def test_a_click_answers_at_once_with_javascript(bob, browser_of):
+    machine(bob, Status.STOPPED)
+    answer = browser_of(bob).post(reverse("machine_start") + "?s=STOPPED", headers=HTMX).text
+    assert "Your machine is starting" in answer
+    assert "<html" not in answer
+
+
+def test_a_double_click_makes_one_machine(bob, browser_of):
+    browser = browser_of(bob)
+    browser.post(reverse("machine_create"))
+    browser.post(reverse("machine_create"))
+    assert Instance.objects.count() == 1
+
+
+def test_a_wish_that_cannot_be_met_says_why(bob, browser_of):
+    machine(bob, Status.STOPPING)
+    page = browser_of(bob).post(reverse("machine_start"), follow=True).text
+    assert "Your machine is just stopping." in page
+    fragment = browser_of(bob).post(reverse("machine_start"), headers=HTMX).text
+    assert 'id="messages" hx-swap-oob' in fragment
+    assert "You can start it as soon as it has stopped." in fragment
+
+
+def test_a_click_in_an_old_tab_ends_in_the_true_state(bob, browser_of):
+    machine(bob, Status.RUNNING)
+    page = browser_of(bob).post(reverse("machine_create"), follow=True).text
+    assert "You have a machine already." in page
+    assert "Your machine is running" in page
+
+
+def test_a_changed_address_is_told_once(bob, browser_of):
+    machine(bob, Status.RUNNING, address_changed=True)
+    browser = browser_of(bob)
+    assert "Its address has changed" in browser.get("/").text
+    assert "Its address has changed" not in browser.get("/").text
+
+
+def test_how_the_last_machine_ended_is_told(alice, bob, browser_of):
+    row = machine(bob)
+    actions.terminate(bob, by=alice)
+    row.refresh_from_db()
+    from ondol.instances.models import move
+
+    move(row, Status.TERMINATED, Reason.DONE)
+    assert "An administrator ended it." in browser_of(bob).get("/").text
+
+
+def test_bob_never_sees_the_machine_of_alice(alice, bob, browser_of):
+    machine(alice, public_ip="203.0.113.77")
+    assert "203.0.113.77" not in browser_of(bob).get("/").text
+    assert alice.role == Role.ADMIN
+
+
+def test_the_page_names_the_zone_of_its_times(bob, browser_of):
+    machine(bob)
+    assert " KST</time>" in browser_of(bob).get("/").text
+
+
+def test_the_trial_says_whose_clock_it_shows(bob, browser_of, monkeypatch):
+    from ondol import clock
+
+    monkeypatch.setattr("ondol.clock.clock", lambda: clock.Clock(0, 1000, 60))
+    assert "60 times as fast" in browser_of(bob).get("/").text

@@ -1,0 +1,88 @@
+"""Designed pages for what went wrong, also while PostgreSQL is away."""
+
+from unittest.mock import patch
+
+import pytest
+from django.db import OperationalError, connection
+from django.test import Client
+from django.urls import reverse
+
+from ondol.web.views import errors
+
+
+def database_away():
+    return patch.object(connection, "cursor", side_effect=OperationalError("connection refused"))
+
+
+def test_no_such_page(english, db):
+    answer = english.get("/nowhere")
+    assert answer.status_code == 404
+    assert "There is no such page" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/%ff%fe", "/%00", "/admin/people/%00/", "/machine/?v=%00", "/help/?x=%ff"])
+def test_odd_addresses_break_nothing(alice, browser_of, path):
+    assert browser_of(alice).get(path).status_code in {200, 404}
+
+
+def test_healthz_answers_without_session_host_or_https(client, db, settings):
+    settings.SECURE_SSL_REDIRECT = True
+    answer = client.get("/healthz", headers={"Host": "10.0.0.7:8000"})
+    assert (answer.status_code, answer.text) == (200, "ok\n")
+    assert not answer.cookies
+
+
+def test_healthz_knows_that_the_database_is_away(client, db):
+    with database_away():
+        assert client.get("/healthz").status_code == 503
+
+
+def test_the_database_is_away_in_a_page(bob, browser_of, monkeypatch):
+    browser = browser_of(bob)
+    monkeypatch.setattr("ondol.web.views.machine.machine_of", lambda user: (_ for _ in ()).throw(OperationalError()))
+    answer = browser.get("/")
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "5"
+
+
+def test_the_database_is_away_before_any_page(bob, browser_of):
+    browser = browser_of(bob)
+    browser.raise_request_exception = False
+    with database_away():
+        answer = browser.get("/")
+        api = browser.get("/api/instances/status")
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "5"
+    assert "잠시 자리를 비웠습니다" in answer.text
+    assert api.status_code == 503
+    assert api.json()["error"]["code"] == "unavailable"
+
+
+def test_our_own_mistake_shows_no_trace(bob, browser_of, monkeypatch):
+    browser = browser_of(bob)
+    browser.raise_request_exception = False
+    monkeypatch.setattr("ondol.web.views.machine.machine_of", lambda user: 1 / 0)
+    answer = browser.get("/")
+    assert answer.status_code == 500
+    assert "Traceback" not in answer.text
+    assert "ZeroDivision" not in answer.text
+
+
+def test_programs_get_json(db):
+    answer = Client().get("/api/nowhere")
+    assert answer.status_code == 404
+    assert answer.headers["Content-Type"] == "application/json"
+
+
+def test_a_cause_is_looked_through():
+    error = RuntimeError()
+    error.__cause__ = ValueError()
+    assert not errors.is_database_away(error)
+    error.__cause__.__context__ = OperationalError()
+    assert errors.is_database_away(error)
+
+
+def test_too_many_tries_say_when_to_come_back(rf):
+    answer = errors.too_many(rf.get(reverse("account_login")))
+    assert answer.status_code == 429
+    assert answer.headers["Retry-After"]

@@ -1,0 +1,112 @@
+"""Who sees what. Whoever may not is told so, and nothing happens."""
+
+import pytest
+from django.urls import reverse
+
+from ondol.accounts.models import Approval, User
+from ondol.instances.lifecycle import Status
+from ondol.instances.models import Instance
+from tests.web.conftest import machine, person
+
+OWN = ["dashboard", "machine", "account", "help"]
+WISHES = ["machine_create", "machine_start", "machine_stop", "machine_key"]
+ADMINISTRATION = ["admin_people", "admin_activity"]
+ALLAUTH = ["account_email", "account_change_password", "mfa_index", "usersessions_list", "mfa_add_webauthn"]
+
+
+@pytest.mark.parametrize("name", OWN + ADMINISTRATION)
+def test_strangers_are_asked_to_sign_in_and_come_back(client, db, name):
+    answer = client.get(reverse(name))
+    assert answer.status_code == 302
+    assert answer.url == f"/accounts/login/?next={reverse(name)}"
+
+
+@pytest.mark.parametrize("name", WISHES)
+def test_strangers_ask_for_nothing(client, db, name):
+    assert client.post(reverse(name)).status_code == 302
+    assert not Instance.objects.exists()
+
+
+@pytest.mark.parametrize("name", OWN[1:] + ADMINISTRATION + ALLAUTH)
+def test_carol_sees_that_she_waits_wherever_she_goes(carol, browser_of, name):
+    browser = browser_of(carol)
+    assert browser.get(reverse(name)).url == "/"
+    assert "Waiting for approval" in browser.get("/").text
+
+
+@pytest.mark.parametrize("name", WISHES)
+def test_carol_unapproved_cannot_create(carol, browser_of, name):
+    answer = browser_of(carol).post(reverse(name))
+    assert answer.status_code == 403
+    assert "Waiting for approval" in answer.text
+    assert not Instance.objects.exists()
+
+
+def test_dan_sees_why_he_was_rejected_and_nothing_else(dan, browser_of):
+    browser = browser_of(dan)
+    page = browser.get("/").text
+    assert "Not one of us." in page
+    assert "My machine" not in page
+    assert browser.get(reverse("account_change_password")).url == "/"
+
+
+def test_erin_sees_that_she_is_suspended_and_her_machine_stays(erin, browser_of):
+    row = machine(erin)
+    browser = browser_of(erin)
+    assert "Project over." in browser.get("/").text
+    assert browser.post(reverse("machine_stop")).status_code == 403
+    row.refresh_from_db()
+    assert row.status == Status.RUNNING.value
+
+
+def test_everybody_can_sign_out(carol, browser_of):
+    browser = browser_of(carol)
+    assert browser.post(reverse("account_logout")).url == "/accounts/login/"
+    assert browser.get("/").url.startswith("/accounts/login/")
+
+
+@pytest.mark.parametrize("name", ADMINISTRATION)
+def test_bob_is_no_administrator(bob, browser_of, name):
+    answer = browser_of(bob).get(reverse(name))
+    assert answer.status_code == 403
+    assert "This page is not for you" in answer.text
+
+
+@pytest.mark.parametrize("action", ["approve", "reject", "suspend", "role", "stop", "terminate"])
+def test_bob_decides_nothing_about_anybody(bob, carol, browser_of, action):
+    row = machine(person("frank@example.org"))
+    for about in (bob, carol, row.owner):
+        data = {"reason": "x", "role": "ADMIN", "email": about.email}
+        assert browser_of(bob).post(reverse(f"admin_{action}", args=[about.pk]), data).status_code == 403
+    assert User.objects.get(pk=carol.pk).approval == Approval.PENDING
+    assert User.objects.get(pk=bob.pk).role == "MEMBER"
+    row.refresh_from_db()
+    assert row.status == Status.RUNNING.value
+
+
+@pytest.mark.parametrize("name", [*WISHES, "language", "admin_decide", "token_create"])
+def test_it_rejects_get(alice, browser_of, name):
+    assert browser_of(alice).get(reverse(name)).status_code == 405
+
+
+@pytest.mark.parametrize("name", [*WISHES, "account", "language"])
+def test_forms_without_a_token_are_refused(bob, browser_of, name):
+    answer = browser_of(bob, enforce_csrf_checks=True).post(reverse(name), {"name": "x"})
+    assert answer.status_code == 403
+    assert "This form has expired" in answer.text
+    assert not Instance.objects.exists()
+
+
+def test_a_poll_of_somebody_signed_out_leads_to_the_sign_in(client, db):
+    answer = client.get(reverse("machine"), headers={"HX-Request": "true"})
+    assert answer.headers["HX-Redirect"] == "/accounts/login/?next=/"
+
+
+def test_a_poll_of_somebody_just_suspended_leads_to_where_they_stand(erin, browser_of):
+    answer = browser_of(erin).get(reverse("machine"), headers={"HX-Request": "true"})
+    assert answer.headers["HX-Redirect"] == "/"
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_nothing_of_a_person_is_kept_by_the_browser(bob, browser_of, name):
+    assert "no-store" in browser_of(bob).get(reverse(name)).headers["Cache-Control"]

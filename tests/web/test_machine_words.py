@@ -1,0 +1,109 @@
+"""What is said about a machine: steps, reasons, trouble."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.utils import translation
+
+from ondol import clock
+from ondol.instances.lifecycle import MOVES, Reason, Status
+from ondol.instances.models import Instance
+from ondol.web.machine import LOOKS, present
+from ondol.web.reasons import notice_of, trouble_of
+from ondol.web.steps import steps_of
+from tests.web.conftest import machine
+
+NOW = datetime(2026, 6, 3, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _in_english():
+    with translation.override("en"):
+        yield
+
+
+def row(status, reason=Reason.PERSON, **fields):
+    fields = {"instance_type": "t3.small", "volume_gb": 30, "status_since": NOW, **fields}
+    return Instance(status=status.value, status_reason=reason.value, **fields)
+
+
+def states(instance, *, has_key=False, now=NOW):
+    return [step.state for step in steps_of(instance, has_key=has_key, now=now)]
+
+
+def test_a_new_machine_begins_with_the_network():
+    assert states(row(Status.PENDING)) == ["current", "todo", "todo", "todo", "todo"]
+
+
+def test_each_step_is_read_from_the_row():
+    made = row(Status.PENDING, security_group_id="sg-1", instance_id="i-1", seen_view="running", seen_since=NOW)
+    assert states(made, has_key=True) == ["done", "done", "done", "current", "todo"]
+    made.armed_at = NOW
+    assert states(made, has_key=True) == ["done", "done", "done", "done", "current"]
+
+
+def test_a_start_has_three_steps():
+    assert states(row(Status.STARTING, instance_id="i-1", seen_view="pending")) == ["current", "todo", "todo"]
+
+
+@pytest.mark.parametrize("status", [Status.RUNNING, Status.STOPPED, Status.FAILED, Status.STOPPING])
+def test_other_states_have_no_steps(status):
+    assert states(row(status)) == []
+
+
+def test_a_step_that_takes_twice_its_usual_time_says_so():
+    instance = row(Status.PENDING, security_group_id="sg-1")
+    assert not any(step.slow for step in steps_of(instance, has_key=True, now=NOW + timedelta(seconds=80)))
+    slow = [step.name for step in steps_of(instance, has_key=True, now=NOW + timedelta(seconds=100)) if step.slow]
+    assert slow == ["server"]
+
+
+@pytest.mark.parametrize("status", Status)
+@pytest.mark.parametrize("reason", Reason)
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_every_state_for_every_reason_is_said_in_whole_sentences(status, reason, language):
+    with translation.override(language):
+        notice = notice_of(row(status, reason))
+        if notice is None:
+            return
+        assert notice.cause.endswith(".")
+        assert "%" not in notice.cause.replace("5%", "")
+        assert (notice.kept + notice.next_step).endswith(".") or not notice.next_step
+
+
+@pytest.mark.parametrize("reason", [reason for reason in Reason if reason is not Reason.DONE])
+def test_who_asks_an_administrator_has_a_reference_number(reason):
+    notice = notice_of(row(Status.FAILED, reason, error_ref="K7F3M2QP"))
+    assert notice.reference == "K7F3M2QP"
+    assert notice.next_step
+
+
+def test_failed_says_whether_everything_is_cleaned_up():
+    assert "nothing is left that costs money" in notice_of(row(Status.FAILED, Reason.QUOTA, is_clean=True)).kept
+    assert "being removed" in notice_of(row(Status.FAILED, Reason.QUOTA, is_clean=False)).kept
+
+
+def test_idle_names_the_rule():
+    assert notice_of(row(Status.STOPPED, Reason.IDLE)).cause == "It was idle: its CPU stayed below 5% for 30 minutes."
+
+
+def test_trouble_is_told_when_it_lasts():
+    soon = NOW + timedelta(seconds=30)
+    assert trouble_of(row(Status.PENDING)) == ""
+    assert trouble_of(row(Status.PENDING, next_at=soon, tries=1, error_code="InvalidGroup.NotFound")) == ""
+    assert "slow down" in trouble_of(row(Status.PENDING, next_at=soon, tries=3, error_code="RequestLimitExceeded"))
+    assert "keeps trying" in trouble_of(row(Status.PENDING, next_at=soon, tries=3, error_code="unreachable"))
+
+
+def test_every_status_has_a_look_and_stopped_is_never_red():
+    assert set(LOOKS) == set(MOVES)
+    assert LOOKS[Status.STOPPED].tone == "cool"
+    assert LOOKS[Status.RUNNING].tone == "warm"
+
+
+def test_the_version_changes_with_what_is_shown_and_not_with_time(bob):
+    instance = machine(bob, Status.PENDING)
+    first = present(instance)
+    assert present(instance, clock.now() + timedelta(seconds=5)).version == first.version
+    instance.security_group_id = "sg-1"
+    assert present(instance).version != first.version

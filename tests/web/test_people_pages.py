@@ -1,0 +1,156 @@
+"""Administration: alice decides about people and their machines."""
+
+import pytest
+from django.urls import reverse
+
+from ondol.accounts.models import Approval, Role, User
+from ondol.instances.lifecycle import Reason, Status
+from ondol.instances.models import Instance
+from tests.web.conftest import machine, person
+
+
+def approval_of(user):
+    return User.objects.get(pk=user.pk).approval
+
+
+def test_those_who_wait_are_on_top_with_what_they_want(alice, bob, carol, browser_of):
+    User.objects.filter(pk=carol.pk).update(purpose="Landslides around Pohang")
+    page = browser_of(alice).get(reverse("admin_people")).text
+    assert "1 person waits" in page
+    assert page.index("Landslides around Pohang") < page.index("Everybody")
+
+
+def test_one_click_approves(alice, carol, browser_of):
+    answer = browser_of(alice).post(reverse("admin_decide"), {"decision": "approve", "people": carol.pk}, follow=True)
+    assert approval_of(carol) == Approval.APPROVED
+    assert "1 person approved." in answer.text
+
+
+def test_rejecting_asks_for_a_reason_and_loses_nothing(alice, carol, browser_of):
+    browser = browser_of(alice)
+    answer = browser.post(reverse("admin_decide"), {"decision": "reject", "people": carol.pk, "reason": " "})
+    assert "Give a reason" in answer.text
+    assert approval_of(carol) == Approval.PENDING
+    browser.post(reverse("admin_decide"), {"decision": "reject", "people": carol.pk, "reason": "Unknown."})
+    assert User.objects.get(pk=carol.pk).decision_reason == "Unknown."
+
+
+def test_a_whole_class_is_approved_at_once(alice, db, browser_of):
+    students = [person(f"student{n}@example.org", Approval.PENDING) for n in range(5)]
+    browser_of(alice).post(
+        reverse("admin_decide"), {"decision": "approve", "people": [student.pk for student in students[:4]]}
+    )
+    assert [approval_of(student) for student in students] == [Approval.APPROVED] * 4 + [Approval.PENDING]
+
+
+@pytest.mark.parametrize("data", [{}, {"decision": "approve"}, {"decision": "x", "people": "1"}, {"people": "abc"}])
+def test_nonsense_decides_nothing(alice, carol, browser_of, data):
+    assert browser_of(alice).post(reverse("admin_decide"), data).status_code == 200
+    assert approval_of(carol) == Approval.PENDING
+
+
+def test_a_reason_that_is_too_long_is_kept_on_the_page(alice, carol, browser_of):
+    data = {"decision": "reject", "people": carol.pk, "reason": "long " * 300}
+    answer = browser_of(alice).post(reverse("admin_decide"), data)
+    assert "long long long" in answer.text
+    assert approval_of(carol) == Approval.PENDING
+
+
+def test_search_and_filter_find_people(alice, bob, carol, dan, browser_of):
+    browser = browser_of(alice)
+
+    def found(**query):
+        return {entry.person.name for entry in browser.get(reverse("admin_people"), query).context["entries"]}
+
+    assert found(q="BOB@") == {"Bob"}
+    assert found(approval="PENDING") == {"Carol"}
+    assert found(q="kigam", approval="REJECTED") == {"Dan"}
+    assert found(q="nobody\x00'; --") == set()
+    assert len(found(approval="nonsense", page="999999999999999999999")) == 4
+
+
+def test_many_people_come_in_pages(alice, browser_of):
+    User.objects.bulk_create(
+        User(email=f"p{n}@example.org", name=f"P{n:03}", approval=Approval.APPROVED, password="!") for n in range(60)
+    )
+    first = browser_of(alice).get(reverse("admin_people"))
+    assert len(first.context["entries"]) == 25
+    assert "1 / 3" in first.text
+
+
+def test_the_list_asks_as_often_for_many_as_for_few(alice, browser_of, django_assert_max_num_queries):
+    for n in range(20):
+        machine(person(f"p{n}@example.org"))
+    browser = browser_of(alice)
+    with django_assert_max_num_queries(9):
+        browser.get(reverse("admin_people"))
+
+
+def test_alice_stops_the_machine_of_bob(alice, bob, browser_of):
+    row = machine(bob)
+    browser_of(alice).post(reverse("admin_stop", args=[bob.pk]))
+    row.refresh_from_db()
+    assert (row.status, row.status_reason) == (Status.STOPPING.value, Reason.ADMIN.value)
+
+
+def test_terminating_names_what_is_lost_and_asks_for_the_address(alice, bob, browser_of):
+    row = machine(bob)
+    page = browser_of(alice).get(reverse("admin_terminate", args=[bob.pk])).text
+    for words in ("Bob", "30 GiB", row.instance_id, "cannot be undone"):
+        assert words in page
+
+
+def test_the_wrong_address_ends_nothing(alice, bob, browser_of):
+    row = machine(bob)
+    answer = browser_of(alice).post(reverse("admin_terminate", args=[bob.pk]), {"email": "alice@example.org"})
+    assert "Nothing was ended." in answer.text
+    row.refresh_from_db()
+    assert row.status == Status.RUNNING.value
+
+
+def test_the_right_address_ends_it(alice, bob, browser_of):
+    machine(bob)
+    browser_of(alice).post(reverse("admin_terminate", args=[bob.pk]), {"email": " Bob@Example.org "})
+    assert Instance.objects.get().status == Status.TERMINATING.value
+
+
+def test_suspending_offers_to_stop_the_machine(alice, bob, browser_of):
+    machine(bob)
+    page = browser_of(alice).post(reverse("admin_suspend", args=[bob.pk]), {"reason": "Left."}, follow=True).text
+    assert approval_of(bob) == Approval.SUSPENDED
+    assert "their machine still runs" in page
+    assert reverse("admin_stop", args=[bob.pk]) in page
+    assert Instance.objects.get().status == Status.RUNNING.value
+
+
+def test_the_suspended_come_back(alice, erin, browser_of):
+    browser_of(alice).post(reverse("admin_approve", args=[erin.pk]))
+    assert approval_of(erin) == Approval.APPROVED
+
+
+def test_roles_change(alice, bob, browser_of):
+    browser_of(alice).post(reverse("admin_role", args=[bob.pk]), {"role": "ADMIN"})
+    assert User.objects.get(pk=bob.pk).role == Role.ADMIN
+
+
+@pytest.mark.parametrize(("action", "data"), [("suspend", {}), ("role", {"role": "MEMBER"})])
+def test_the_last_administrator_cannot_leave(alice, browser_of, action, data):
+    answer = browser_of(alice).post(reverse(f"admin_{action}", args=[alice.pk]), data)
+    assert "This is the last administrator." in answer.text
+    assert User.objects.get(pk=alice.pk).is_admin
+
+
+@pytest.mark.parametrize("pk", ["0", "999999", "99999999999999999999999999"])
+def test_nobody_is_not_found(alice, browser_of, pk):
+    assert browser_of(alice).get(f"/admin/people/{pk}/").status_code == 404
+    assert browser_of(alice).post(f"/admin/people/{pk}/stop/").status_code == 404
+
+
+def test_activity_tells_who_did_what(alice, bob, carol, browser_of):
+    machine(bob, Status.STOPPED, Reason.IDLE)
+    browser = browser_of(alice)
+    browser.post(reverse("admin_approve", args=[carol.pk]))
+    page = browser.get(reverse("admin_activity")).text
+    assert "approved" in page
+    assert "machine: Stopped" in page
+    assert "(idle)" in page

@@ -1,0 +1,88 @@
+"""What browsers may do with our pages, and what leaves the server."""
+
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import pytest
+
+from ondol.accounts.models import User
+from tests.web.screens import furnish
+
+
+class InlineCode(HTMLParser):
+    """Finds what the content-security policy forbids, and what comes from elsewhere."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def handle_starttag(self, tag, attrs):
+        names = dict(attrs)
+        is_data = tag == "script" and names.get("type") == "application/json"
+        if tag == "style" or (tag == "script" and "src" not in names and not is_data):
+            self.found.append(f"<{tag}>")
+        for name, value in attrs:
+            if name == "style" or name.startswith("on") or name.startswith("hx-on"):
+                self.found.append(f"{tag} {name}")
+            if name in {"src", "action"} and re.match(r"(https?:)?//|javascript:", value or ""):
+                self.found.append(f"{tag} {name}={value}")
+        if tag == "link" and not names["href"].startswith("/"):
+            self.found.append(str(names))
+
+
+@pytest.fixture
+def screens(db):
+    return furnish()
+
+
+def test_no_page_has_inline_code_or_anything_from_elsewhere(screens, browser_of, client):
+    for screen in screens:
+        browser = browser_of(User.objects.get(email=screen.who), "ko") if screen.who else client
+        answer = browser.get(screen.path)
+        assert answer.status_code == screen.status, screen.name
+        parser = InlineCode()
+        parser.feed(answer.text)
+        assert not parser.found, screen.name
+
+
+def test_the_headers_are_strict(client, db):
+    answer = client.get("/accounts/login/")
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "http" not in policy
+    assert answer.headers["X-Frame-Options"] == "DENY"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Referrer-Policy"] == "same-origin"
+    assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+
+
+def test_cookies_are_not_for_scripts_or_other_sites(english, bob):
+    bob.set_password("a warm floor")
+    bob.save()
+    answer = english.post("/accounts/login/", {"login": bob.email, "password": "a warm floor"})
+    for name in ("ondol_session",):
+        cookie = answer.cookies[name]
+        assert cookie["httponly"]
+        assert cookie["samesite"] == "Lax"
+
+
+def test_djangos_own_check_of_a_deployment_finds_nothing():
+    """With https, as in production."""
+    environment = os.environ | {"ONDOL_URL": "https://ondol.example.org", "DJANGO_SETTINGS_MODULE": "ondol.settings"}
+    command = [sys.executable, "-W", "error", "-m", "django", "check", "--deploy", "--fail-level", "WARNING"]
+    outcome = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert outcome.returncode == 0, outcome.stderr
+
+
+def test_names_are_text_wherever_they_stand(alice, browser_of, db):
+    from tests.web.conftest import person
+
+    person("x@example.org", "PENDING", name="<script>alert(1)</script>", purpose="</textarea><b>", affiliation='"><i>')
+    page = browser_of(alice).get("/admin/people/").text
+    assert "<script>alert" not in page
+    assert "<b>" not in page
+    assert '"><i>' not in page

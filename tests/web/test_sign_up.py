@@ -1,0 +1,190 @@
+"""Coming in: sign-up, sign-in, passwords, and what is refused there."""
+
+import pytest
+from django.urls import reverse
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from ondol.accounts.models import Approval, User
+from tests.web.conftest import person
+
+REQUEST = {
+    "name": "김민준",
+    "email": "minjun@example.org",
+    "password1": "따뜻한 바닥 위의 고양이",
+    "affiliation": "KIGAM",
+    "purpose": "InSAR",
+}
+
+
+def sign_up(browser, **changes):
+    return browser.post(reverse("account_signup"), {**REQUEST, **changes}, follow=True)
+
+
+def test_a_new_person_waits_and_administrators_are_told(english, db):
+    page = sign_up(english).text
+    assert "Waiting for approval" in page
+    minjun = User.objects.get()
+    assert (minjun.name, minjun.affiliation, minjun.purpose) == ("김민준", "KIGAM", "InSAR")
+    assert (minjun.approval, minjun.role, minjun.language) == (Approval.PENDING, "MEMBER", "en")
+    assert ProcrastinateJob.objects.filter(task_name="ondol.accounts.send", args__kind="request").count() == 1
+
+
+def test_nobody_makes_themself_an_administrator(english, db):
+    sign_up(english, role="ADMIN", approval="APPROVED", is_active="1")
+    assert not User.objects.get().is_approved
+
+
+@pytest.mark.parametrize("email", ["bob@example.org", "BOB@EXAMPLE.ORG", " Bob@Example.Org "])
+def test_an_address_belongs_to_one_person_in_any_case(english, bob, email):
+    answer = sign_up(english, email=email)
+    assert answer.status_code == 200
+    assert User.objects.count() == 1
+    assert "김민준" in answer.text, "what was typed is kept"
+
+
+@pytest.mark.parametrize("name", ["name", "email", "affiliation", "purpose", "password1"])
+def test_what_is_missing_is_said_beside_its_field(english, db, name):
+    answer = sign_up(english, **{name: ""})
+    assert f'id="id_{name}_error"' in answer.text
+    assert not User.objects.exists()
+
+
+BAD = {
+    "null byte": "a\x00b@example.org",
+    "very long": "x" * 10_000 + "@example.org",
+    "not an address": "bob",
+    "control characters": "a\r\nBcc: x@example.org",
+    "emoji": "🙂",
+    "right to left": "\u202egro.elpmaxe@bob",
+}
+
+
+@pytest.mark.parametrize("email", BAD.values(), ids=BAD)
+def test_bad_addresses_are_refused_with_a_sentence(english, db, email):
+    answer = sign_up(english, email=email)
+    assert answer.status_code == 200
+    assert 'id="id_email_error"' in answer.text
+    assert not User.objects.exists()
+
+
+@pytest.mark.parametrize("field", ["name", "affiliation", "purpose", "password1"])
+@pytest.mark.parametrize("value", ["a\x00b", "x" * 10_000], ids=["null byte", "very long"])
+def test_bad_words_are_refused_or_kept_but_never_break(english, db, field, value):
+    assert sign_up(english, **{field: value}).status_code == 200
+
+
+def test_emoji_and_other_scripts_are_names(english, db):
+    sign_up(english, name="Łukasz 🛰️ 金")
+    assert User.objects.get().name == "Łukasz 🛰️ 金"
+
+
+def test_a_name_of_blanks_is_no_name(english, db):
+    sign_up(english, name="   ")
+    assert not User.objects.exists()
+
+
+def test_bytes_that_are_no_text_break_nothing(english, db):
+    answer = english.post(
+        reverse("account_signup"), b"name=%ff%fe&email=%ff", content_type="application/x-www-form-urlencoded"
+    )
+    assert answer.status_code == 200
+
+
+def test_a_huge_body_is_refused(english, db):
+    answer = english.post(
+        reverse("account_signup"), b"name=" + b"x" * 3_000_000, content_type="application/x-www-form-urlencoded"
+    )
+    assert answer.status_code == 400
+    assert "Ondol" in answer.text
+
+
+def test_short_and_common_passwords_are_refused_others_need_no_pattern(english, db):
+    for password in ("short", "password123", "1234567890"):
+        sign_up(english, password1=password)
+        assert not User.objects.exists()
+    sign_up(english, password1="only lower case words")
+    assert User.objects.exists()
+
+
+def with_password(user):
+    user.set_password("a warm floor")
+    user.save()
+    return user
+
+
+def sign_in(browser, email, password="a warm floor", **more):
+    return browser.post(reverse("account_login"), {"login": email, "password": password, **more})
+
+
+def test_bob_signs_in_with_his_address_in_any_case(english, bob):
+    with_password(bob)
+    assert sign_in(english, "BOB@example.org").url == "/"
+
+
+def test_a_stranger_and_a_wrong_password_look_the_same(english, bob):
+    with_password(bob)
+    answers = [sign_in(english, "bob@example.org", "wrong").text, sign_in(english, "zoe@example.org", "wrong").text]
+    assert all("not correct" in answer for answer in answers)
+
+
+@pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example/", "javascript:alert(1)"])
+def test_signing_in_never_leads_elsewhere(english, bob, target):
+    with_password(bob)
+    assert sign_in(english, "bob@example.org", next=target).url == "/"
+
+
+def test_many_wrong_passwords_make_a_pause(english, bob):
+    with_password(bob)
+    for _ in range(6):
+        answer = sign_in(english, "bob@example.org", "wrong")
+    assert "Too many failed" in answer.text or answer.status_code == 429
+    assert sign_in(english, "bob@example.org").status_code != 302
+
+
+def test_a_forgotten_password_is_set_anew_by_mail(english, bob, mailoutbox):
+    with_password(bob)
+    page = english.post(reverse("account_reset_password"), {"email": "bob@example.org"}, follow=True)
+    assert "We have sent you an email" in page.text
+    (mail,) = mailoutbox
+    assert "example.com" not in mail.body
+    link = next(line for line in mail.body.splitlines() if "/password/reset/key/" in line)
+    form = english.get(link, follow=True)
+    new = {"password1": "a floor still warmer", "password2": "a floor still warmer"}
+    english.post(form.redirect_chain[-1][0], new)
+    assert sign_in(english, "bob@example.org", "a floor still warmer").url == "/"
+
+
+def test_a_mail_server_that_is_away_is_said_and_breaks_nothing(english, bob, settings):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", 9, 1
+    with_password(bob)
+    answer = english.post(reverse("account_reset_password"), {"email": "bob@example.org"}, follow=True)
+    assert answer.status_code == 200
+    assert "could not be sent" in answer.text
+
+
+def test_nobody_learns_who_has_an_account(english, db, mailoutbox):
+    answer = english.post(reverse("account_reset_password"), {"email": "zoe@example.org"}, follow=True)
+    assert "We have sent you an email" in answer.text
+
+
+def test_sign_in_shows_nothing_secret(english, db):
+    page = english.get(reverse("account_login")).text
+    assert "password" in page.lower()
+    assert "trial" not in page.lower()
+
+
+def test_two_requests_with_one_address_at_once_make_one_person(english, db, monkeypatch):
+    from ondol.accounts.adapter import AccountAdapter
+
+    save = AccountAdapter.save_user
+
+    def beaten(self, request, user, form, commit=True):
+        if not User.objects.exists():
+            person("minjun@example.org", Approval.PENDING)
+        return save(self, request, user, form, commit)
+
+    monkeypatch.setattr(AccountAdapter, "save_user", beaten)
+    answer = sign_up(english)
+    assert answer.status_code in {200, 409}
+    assert User.objects.count() == 1

@@ -1,0 +1,58 @@
+"""Korean and English are complete."""
+
+import re
+from pathlib import Path
+
+import pytest
+from babel.messages.pofile import read_po
+
+import ondol
+from ondol.accounts.models import User
+from tests.web.screens import furnish
+
+ROOT = Path(ondol.__file__).parent
+CATALOGUES = sorted(ROOT.glob("locale/**/*.po"))
+PARTICLE = re.compile(r"(%\(\w+\)[sd]|\{\w+\})\s?(을|를|은|는|이|가|와|과|로|으로)(?![가-힣])")
+
+
+def messages():
+    for path in CATALOGUES:
+        with path.open("rb") as file:
+            yield from ((path, message) for message in read_po(file) if message.id)
+
+
+def test_everything_is_said_in_korean():
+    silent = [message.id for _, message in messages() if not all(message.string or [""]) or message.fuzzy]
+    assert CATALOGUES
+    assert not silent
+
+
+def test_no_particle_follows_a_variable():
+    assert not [message.string for _, message in messages() if PARTICLE.search(str(message.string))]
+
+
+def test_one_speech_level():
+    casual = re.compile(r"(세요|해요|어요|에요|예요|나요)[.?!]")
+    assert not [message.string for _, message in messages() if casual.search(str(message.string))]
+
+
+ALLOWED = re.compile(
+    r"Ondol|Ubuntu|Amazon|EC2|AWS|SSH|VS Code|Code|PuTTY|PowerShell|Windows|macOS|Linux|English|API|JSON|OpenAPI|"
+    r"Remote|KST|KIGAM|InSAR|GiB|vCPU|CPU|Session|Host|Name|HostName|Port|Connection|Auth|Credentials|Private|Save|Open"
+)
+
+
+@pytest.mark.django_db
+def test_korean_pages_have_no_english_sentence_left(browser_of, client):
+    left = {}
+    for screen in furnish():
+        if screen.name in {"help", "activity"}:
+            continue
+        browser = browser_of(User.objects.get(email=screen.who), "ko") if screen.who else client
+        page = browser.get(screen.path).text
+        page = re.sub(r"(?s)<(script|pre|code|title)\b.*?</\1>|<[^>]+>", "|", page)
+        sentences = [part for part in page.split("|") if len(re.findall(r"\b[a-z]{2,}\b", part)) >= 4]
+        sentences = [part for part in sentences if not re.search("[가-힣]", part) and "@" not in part]
+        if sentences:
+            left[screen.name] = sentences
+    assert not left
