@@ -1,6 +1,7 @@
 """What commands that need the database do first."""
 
 import os
+import time
 
 import django
 import psycopg
@@ -10,18 +11,33 @@ from ondol.commands import CommandError
 from ondol.config import config
 
 
-def set_up(*, migrated: bool = True) -> None:
-    """Load Django, on the database of this home's `ondol up` if none is set. Raises CommandError."""
+def set_up(*, migrated: bool = True, patience: float = 0.0) -> None:
+    """Load Django, on the database of this home's `ondol up` if none is set. Raises CommandError.
+
+    `patience` is for how many seconds PostgreSQL may still be on its way.
+    """
     borrow_from_home()
     django.setup()
-    try:
-        with psycopg.connect(config().database_url, connect_timeout=5):
-            pass
-    except psycopg.Error as error:
-        reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
-        raise CommandError(f"PostgreSQL does not answer: {reason}. Start it, or correct DATABASE_URL.") from None
+    end = time.monotonic() + patience
+    while trouble := _trouble():
+        if time.monotonic() > end:
+            raise CommandError(f"PostgreSQL does not answer ({trouble}). Start it, or correct DATABASE_URL.")
+        time.sleep(0.5)  # noqa: TID251  another process at the edge
     if migrated and "accounts_user" not in connection.introspection.table_names():
         raise CommandError("The database is empty. Run `ondol migrate` first.")
+
+
+def _trouble() -> str:
+    try:
+        with psycopg.connect(config().database_url, connect_timeout=5):
+            return ""
+    except psycopg.Error as error:
+        return first_line(error)
+
+
+def first_line(error: Exception) -> str:
+    """What PostgreSQL says; the lines below it are advice for somebody else."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 def borrow_from_home() -> None:

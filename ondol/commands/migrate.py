@@ -9,12 +9,13 @@ from ondol.commands import _django
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Of `ondol migrate`."""
+    parser.add_argument("--wait", type=float, default=0.0, metavar="SECONDS", help="for a PostgreSQL that is starting")
     parser.add_argument("--first-admin", metavar="FILE", help=argparse.SUPPRESS)
 
 
 def run(options: argparse.Namespace) -> None:
     """Migrate, and for a trial's first start add somebody to sign in as."""
-    _django.set_up(migrated=False)
+    _django.set_up(migrated=False, patience=options.wait)
     from django.core.management import call_command  # noqa: PLC0415  after Django's set-up
     from django.db import connection  # noqa: PLC0415
     from django.db.migrations.executor import MigrationExecutor  # noqa: PLC0415

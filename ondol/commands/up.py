@@ -37,6 +37,8 @@ def run(options: argparse.Namespace) -> int:
     settings = _settings(options)
     if options.speed and settings.cloud == "aws":
         raise CommandError("--speed is for the trial cloud; Amazon's clock cannot be made faster.")
+    if settings.cloud == "aws":
+        settings.require("vpc_id", "subnet_id")
     try:
         held = lock(settings.home)
     except HomeError as error:

@@ -3,6 +3,8 @@
 import argparse
 import sys
 
+from django.utils import translation
+
 from ondol.commands import CommandError, _django
 
 
@@ -25,6 +27,7 @@ def run(options: argparse.Namespace) -> None:
     password = sys.stdin.readline().rstrip("\r\n") if options.password_stdin else None
     if password == "":
         raise CommandError("The password on standard input is empty.")
+    translation.activate("en")  # as everything the command says
     try:
         user = add_user(options.email, options.name, approved=options.approved, admin=options.admin, password=password)
     except AccountError as error:

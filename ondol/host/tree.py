@@ -135,7 +135,7 @@ class Tree:
         return found
 
     def _migrate(self, env: dict[str, str], is_trial: bool) -> None:
-        words = [*ONDOL, "migrate"]
+        words = [*ONDOL, "migrate", "--wait", "10"]
         if is_trial:
             words += ["--first-admin", str(self.home / "admin.txt")]
         bound: Any = partial(die_with_parent, signal.SIGTERM, os.getpid())
