@@ -1,0 +1,125 @@
+"""The description of the API is complete, and the API is as described."""
+
+import pytest
+import schemathesis
+from django.core.signals import request_finished, request_started
+from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
+from hypothesis import HealthCheck, given, settings
+from hypothesis.errors import Unsatisfiable
+from hypothesis.strategies import sampled_from
+from schemathesis import GenerationMode
+
+from ondol.accounts.models import Approval
+from ondol.api.throttle import PER_PERSON
+from ondol.instances import vault
+from ondol.instances.lifecycle import Status
+from ondol.instances.models import SshKey
+from tests.api.caller import person
+from tests.instances.keys import PEM
+
+OPERATIONS = {
+    ("get", "/api/instances/status"),
+    ("post", "/api/instances"),
+    ("post", "/api/instances/start"),
+    ("post", "/api/instances/stop"),
+    ("post", "/api/instances/ssh-key"),
+    ("get", "/api/admin/users"),
+    ("post", "/api/admin/users/{user_id}/approve"),
+    ("post", "/api/admin/users/{user_id}/reject"),
+    ("post", "/api/admin/users/{user_id}/suspend"),
+    ("delete", "/api/admin/users/{user_id}/instance"),
+}
+
+
+@pytest.fixture
+def described(nobody):
+    response = nobody.get("/openapi.json")
+    assert response.status_code == 200
+    return response.json()
+
+
+def operations(described):
+    return {(method, path): one for path, methods in described["paths"].items() for method, one in methods.items()}
+
+
+def test_all_operations_are_described(described):
+    assert set(operations(described)) == OPERATIONS
+
+
+def test_every_operation_has_words_a_name_and_a_way_in(described):
+    for one in operations(described).values():
+        assert one["summary"]
+        assert one["description"]
+        assert one["operationId"].isidentifier()
+        assert one["security"] == [{"Token": []}, {"Session": []}]
+    assert described["components"]["securitySchemes"]["Token"]["scheme"] == "bearer"
+
+
+def test_every_refusal_is_described_as_one(described):
+    for one in operations(described).values():
+        refused = {status: told for status, told in one["responses"].items() if int(status) >= 400}
+        assert {"401", "403", "429", "503"} <= set(refused)
+        for told in refused.values():
+            assert told["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Refusal"}
+
+
+def test_the_description_may_be_kept_for_a_while(nobody):
+    assert nobody.get("/openapi.json").headers["Cache-Control"] == "public, max-age=300"
+
+
+# --- as described ----------------------------------------------------------------------------------------------------
+@pytest.fixture
+def schema(db):
+    """Over WSGI, in this test's own transaction: like Django's test client, without closing the connection."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield _loaded()
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+def _loaded():
+    return schemathesis.openapi.from_wsgi("/api/openapi.json", get_wsgi_application())
+
+
+@pytest.fixture
+def everybody(ada, alice, carol, machine):
+    """Somebody to decide about in every way; the one who asks has a machine and may do everything."""
+    row = machine(ada, Status.RUNNING)
+    SshKey.objects.create(instance=row, key_pair_name="k", sealed_private_key=vault.seal(str(row.pk), PEM))
+    machine(alice, Status.STOPPED)
+    dan, erin = person("dan", Approval.REJECTED), person("erin", Approval.SUSPENDED)
+    return [program.user.pk for program in (ada, alice, carol)] + [dan.pk, erin.pk]
+
+
+@pytest.fixture
+def _without_end(monkeypatch):
+    """However often somebody asks."""
+    for kind in ("reads", "wishes"):
+        monkeypatch.setattr(PER_PERSON, kind, 1_000_000)
+
+
+CAREFUL = settings(
+    max_examples=15, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
+)
+
+
+@pytest.mark.usefixtures("_without_end")
+@pytest.mark.parametrize("mode", GenerationMode, ids=lambda mode: mode.name.lower())
+@pytest.mark.parametrize(("method", "path"), sorted(OPERATIONS))
+def test_every_answer_is_as_described(schema, everybody, ada, method, path, mode):
+    operation = schema[path][method.upper()]
+    try:
+        cases = operation.as_strategy(generation_mode=mode)
+    except Unsatisfiable:
+        return
+
+    @given(case=cases, whom=sampled_from([*everybody, None]))
+    @CAREFUL
+    def check(case, whom):
+        if whom and case.path_parameters:
+            case.path_parameters["user_id"] = whom
+        case.call_and_validate(headers=ada.headers)
+
+    check()
