@@ -1,0 +1,118 @@
+"""Workers come and go; each job is done."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
+
+
+class Hosts:
+    """Workers on one database of their own."""
+
+    def __init__(self, url, log):
+        self.url, self.log = url, log
+        self.env = {**os.environ, "DATABASE_URL": url}
+        self.workers = []
+
+    def _run(self, *words):
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.worker_host", *words], env=self.env, stdout=self.log, stderr=self.log
+        )
+
+    def worker(self):
+        known = self.ask("SELECT count(*) FROM procrastinate_workers")
+        self.workers.append(self._run())
+        self.until("SELECT count(*) > %s FROM procrastinate_workers", 20, known)
+        return self.workers[-1]
+
+    def defer(self, *jobs):
+        """Each as NAME:SECONDS:LOCK."""
+        assert self._run("defer", *jobs).wait(20) == 0
+
+    def ask(self, query, *values):
+        with psycopg.connect(self.url) as connection:
+            row = connection.execute(query, values).fetchone()
+            return row and row[0]
+
+    def until(self, query, seconds, *values):
+        end = time.monotonic() + seconds
+        while not self.ask(query, *values):
+            assert time.monotonic() < end, f"not within {seconds} s: {query}"
+            time.sleep(0.05)
+
+    def end(self):
+        for worker in self.workers:
+            worker.kill()
+            worker.wait()
+
+
+@pytest.fixture(scope="module")
+def database():
+    """One for this file: making the tables takes a second."""
+    name, admin = f"ondol_{os.getpid()}_worker", os.environ["DATABASE_URL"]
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    parts = urlsplit(admin)  # whose geturl() drops an empty host's slashes
+    url = f"{parts.scheme}://{parts.netloc}/{name}?{parts.query}"
+    prepare = [sys.executable, "-m", "tests.worker_host", "prepare"]
+    subprocess.run(prepare, env={**os.environ, "DATABASE_URL": url}, check=True, timeout=60)
+    yield url
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def hosts(database, tmp_path):
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("TRUNCATE ran, procrastinate_jobs, procrastinate_workers CASCADE")
+    with (tmp_path / "log").open("ab") as log:
+        hosts = Hosts(database, log)
+        yield hosts
+        hosts.end()
+
+
+def test_the_jobs_of_a_killed_worker_run_on_another_within_seconds(hosts):
+    victim = hosts.worker()
+    hosts.defer("alice:600:", "bob:600:bob")
+    hosts.until("SELECT count(*) = 2 FROM ran", 10)
+    hosts.defer("bob's twin:0:bob")  # he has clicked again while the first job runs
+    hosts.worker()
+    victim.kill()
+    began = time.monotonic()
+    hosts.until("SELECT count(*) = 2 FROM ran WHERE name = 'alice'", 13)
+    hosts.until("SELECT ended FROM ran WHERE name = 'bob''s twin'", 13 - (time.monotonic() - began))
+    assert hosts.ask("SELECT status::text FROM procrastinate_jobs WHERE args->>'name' = 'bob'") == "failed"
+    assert hosts.ask("SELECT count(*) FROM ran WHERE name = 'bob'") == 1
+
+
+def test_a_worker_that_is_told_to_stop_ends_its_jobs_and_cuts_off_what_takes_too_long(hosts):
+    worker = hosts.worker()
+    hosts.defer("carol:1.5:", "dan:600:")
+    hosts.until("SELECT count(*) = 2 FROM ran", 10)
+    worker.send_signal(signal.SIGTERM)
+    began = time.monotonic()
+    assert worker.wait(12) == 0
+    assert 8 <= time.monotonic() - began < 11
+    assert hosts.ask("SELECT ended FROM ran WHERE name = 'carol'")
+    # No longer at work, though not ended: another worker does it again, as a killed one's.
+    assert not hosts.ask("SELECT ended FROM ran WHERE name = 'dan'")
+    assert hosts.ask("SELECT status::text FROM procrastinate_jobs WHERE args->>'name' = 'dan'") == "doing"
+
+
+def test_an_idle_worker_stops_at_once(hosts):
+    worker = hosts.worker()
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(3) == 0
+
+
+def test_one_worker_does_twenty_jobs_at_the_same_time(hosts):
+    hosts.worker()
+    hosts.defer(*(f"job{number}:4:" for number in range(20)))
+    hosts.until("SELECT count(*) = 20 FROM ran WHERE NOT ended", 10)

@@ -1,0 +1,17 @@
+"""Tasks of `tests.worker_host`; imported by its workers alone."""
+
+from procrastinate.contrib.django import app
+
+from tests.worker_host import record
+
+
+@app.task(name="nap")
+def nap(name: str, seconds: float) -> None:
+    """Takes as long as told, in a thread, as the jobs about machines do."""
+    record(name, seconds)
+
+
+@app.periodic(cron="* * * * * */2")
+@app.task(name="tick", queueing_lock="tick")
+def tick(timestamp: int) -> None:
+    """Without a periodic task a worker does not notice that PostgreSQL has gone."""
