@@ -1,56 +1,81 @@
 """What a killed PostgreSQL left behind: its processes outlive it for as long as their statement runs.
 
-A new server refuses to start beside them. Call `clear` only while holding the home's lock: then no process on that
+Two servers on one folder would destroy it. Call `clear` only while holding the home's lock: then no process on that
 folder belongs to anybody.
 """
 
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-_PROC = Path("/proc")
+_STEPS = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 3.0), (signal.SIGKILL, 3.0))
 
 
-def clear(data: Path, waiting: Callable[[], None]) -> None:
-    """Ends every server process on the folder `data`, gently first; nothing acknowledged is lost by that."""
-    postmaster = _pid_in(data / "postmaster.pid")
-    # One that is still going down after its supervisor was killed may have much to write.
-    steps = [(signal.SIGINT, 30.0)] if postmaster in list(servers_on(data)) else []
-    for how, seconds in (*steps, (signal.SIGQUIT, 3.0), (signal.SIGKILL, 3.0)):
-        found = list(servers_on(data))
-        for pid in found if how != signal.SIGINT else [postmaster]:
+class StillThere(Exception):
+    """Not even SIGKILL ended it; the text is a sentence."""
+
+
+def mark(data: Path) -> str:
+    """In the command line of every process of the server on `data` (`cluster_name`), where everybody may read it.
+
+    Where a process stands would say it too, but root in a container may not ask that of another user's.
+    """
+    state = data.stat()
+    return f"ondol-{state.st_dev:x}-{state.st_ino:x}"
+
+
+def clear(data: Path, socket: Path, uid: int, waiting: Callable[[], None]) -> None:
+    """End every server process on `data`, gently first; nothing acknowledged is lost by that. Raises StillThere."""
+    for how, seconds in _STEPS:
+        found = servers_on(data, uid)
+        if how == signal.SIGINT:
+            # One that is still going down after its supervisor was killed may have much to write; without it the
+            # others would only end their statement and wait.
+            found = [pid for pid in found if pid == _pid_in(data / "postmaster.pid")]
+        for pid in found:
             with suppress(ProcessLookupError):
                 os.kill(pid, how)
-        if found:
-            _wait_until_gone(data, seconds, waiting)
-    if _is_alive(postmaster):
-        # Somebody else has that number by now; PostgreSQL would take them for its other self, and refuse.
-        (data / "postmaster.pid").unlink(missing_ok=True)
+        end = time.monotonic() + seconds
+        while found and time.monotonic() < end and servers_on(data, uid):
+            waiting()
+            time.sleep(0.05)  # noqa: TID251  processes at the edge
+    if left := servers_on(data, uid):
+        raise StillThere(f"Another PostgreSQL works on {data} and does not end: processes {left}.")
+    for file in socket.iterdir():
+        file.unlink(missing_ok=True)
+    _disown(data / "postmaster.pid")
 
 
-def servers_on(data: Path) -> Iterator[int]:
-    """PostgreSQL's processes whose working folder is `data`: the server and its children."""
-    try:
-        wanted = data.stat()
-        candidates = [int(entry.name) for entry in _PROC.iterdir() if entry.name.isdigit()]
-    except OSError:  # no data yet, or not Linux
-        return
-    for pid in candidates:
+def servers_on(data: Path, uid: int) -> list[int]:
+    """PostgreSQL's processes on the folder `data`: the server and its children."""
+    wanted, found = mark(data).encode(), []
+    for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if (_PROC / f"{pid}/comm").read_text().startswith("postgres") and os.path.samestat(
-                (_PROC / f"{pid}/cwd").stat(), wanted
-            ):
-                yield pid
+            if wanted in (folder / "cmdline").read_bytes() and uid in _uids(folder):
+                found.append(int(folder.name))
+    return found
 
 
-def _wait_until_gone(data: Path, seconds: float, waiting: Callable[[], None]) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and any(True for _ in servers_on(data)):
-        waiting()
-        time.sleep(0.05)  # noqa: TID251  processes at the edge
+def _uids(process: Path) -> list[int]:
+    """Real, effective, saved, of the file system."""
+    lines = (process / "status").read_text().splitlines()
+    return [int(word) for line in lines if line.startswith("Uid:") for word in line.split()[1:]]
+
+
+def _disown(file: Path) -> None:
+    """After a reboot the pid in it may be somebody else's; PostgreSQL would take them for its other self, and refuse.
+
+    It counts its parent's pid, ours, as stale, and then still looks whether anybody uses the memory that the file
+    names; it could not if the file were gone.
+    """
+    if file.exists():
+        _, _, rest = file.read_text().partition("\n")
+        with file.open("r+") as target:
+            target.write(f"{os.getpid()}\n{rest}")
+            target.truncate()
 
 
 def _pid_in(file: Path) -> int:
@@ -58,15 +83,3 @@ def _pid_in(file: Path) -> int:
         return int(file.read_text().split()[0])
     except (FileNotFoundError, ValueError, IndexError):
         return 0
-
-
-def _is_alive(pid: int) -> bool:
-    if pid <= 0:
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -28,6 +28,8 @@ from ondol.host.process import die_with_parent
 
 DATABASE = "ondol"
 SUPERUSER = "ondol"
+PORT = "5432"
+"""A part of the socket's name, said everywhere: else PGPORT of somebody's shell would count."""
 _UNPRIVILEGED = 60750
 """Fixed, so that a home moves between hosts. Neither Debian nor systemd gives it to anybody; the trial's machines have
 numbers from 61184 on."""
@@ -44,6 +46,7 @@ _SETTINGS = {
     "max_parallel_workers": "0",
     "max_logical_replication_workers": "0",
     "log_min_messages": "warning",
+    "log_checkpoints": "off",
     "log_timezone": "UTC",
     "timezone": "UTC",
 }
@@ -70,24 +73,31 @@ class EmbeddedPostgres:
         self.data, self.socket = folder / "data", folder / "socket"
         self.process: subprocess.Popen[bytes] | None = None
         self._uid, self._gid = _server_user(self.data)
+        self._handle: int | None = None
 
     @property
     def url(self) -> str:
         """For DATABASE_URL. The socket's folder is reached through the starting process where its path is long."""
-        return f"postgresql:///{DATABASE}?user={SUPERUSER}&host={quote(str(self._reachable()), safe='/')}"
+        host = quote(str(self._reachable()), safe="/")
+        return f"postgresql:///{DATABASE}?user={SUPERUSER}&host={host}&port={PORT}"
 
     def start(self, output: int | None = None) -> None:
         """Start it and wait until it answers; the first time, make it. Raises PostgresError."""
-        for folder in (self.folder, self.socket):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._own(self.socket)
-        self._check_version()
-        if not self.data.exists():
-            self._make()
-        leftovers.clear(self.data, self.waiting)
-        self.process = self._run(output)
+        try:
+            for folder in (self.folder, self.socket):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.socket.chmod(0o700)
+            self._own(self.socket)
+            self._check_version()
+            if not self.data.exists():
+                self._make()
+            leftovers.clear(self.data, self.socket, self._uid, self.waiting)
+            self.process = self._run(output)
+        except leftovers.StillThere as error:
+            raise PostgresError(str(error)) from None
+        except OSError as error:
+            raise PostgresError(f"The database in {self.folder} cannot be started: {error}.") from None
         self._wait()
-        self._ensure_database()
 
     @property
     def is_running(self) -> bool:
@@ -120,15 +130,22 @@ class EmbeddedPostgres:
         handle = os.open(draft, os.O_RDONLY | os.O_DIRECTORY)
         done = subprocess.run(
             [
-                *_as_user(uid, gid), str(_bin() / "initdb"), "-D", f"/proc/self/fd/{handle}",
+                *_as_user(uid, gid), *_with_name(), str(_bin() / "initdb"), "-D", f"/proc/self/fd/{handle}",
                 "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--locale-provider=builtin", "--locale=C.UTF-8",
                 "--no-instructions",
             ],
             env=_environment(), pass_fds=(handle,), capture_output=True, text=True, check=False,
+            preexec_fn=partial(die_with_parent, signal.SIGTERM, os.getpid()),
         )  # fmt: skip
         os.close(handle)
         if done.returncode:
-            raise PostgresError(f"PostgreSQL's initdb failed in {self.folder}: {done.stderr.strip()[-500:]}")
+            why = done.stderr.strip()[-500:]
+            if _with_name():
+                why += (
+                    f"\nPostgreSQL's initdb wants a user with a name, and uid {os.geteuid()} has none. "
+                    "Give it one in /etc/passwd, run as another user, or set DATABASE_URL."
+                )
+            raise PostgresError(f"PostgreSQL's initdb failed in {self.folder}: {why}")
         if os.geteuid() == 0:
             for root, folders, files in os.walk(draft):
                 for name in ("", *folders, *files):
@@ -136,7 +153,8 @@ class EmbeddedPostgres:
         draft.rename(self.data)
 
     def _ensure_database(self) -> None:
-        with psycopg.connect(self._conninfo("postgres"), autocommit=True) as connection:
+        """Raises OperationalError until the server answers."""
+        with psycopg.connect(self._conninfo("postgres"), connect_timeout=2, autocommit=True) as connection:
             there = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
             if there is None:
                 connection.execute(f'CREATE DATABASE "{DATABASE}"')
@@ -156,7 +174,11 @@ class EmbeddedPostgres:
     # --- running -------------------------------------------------------------------------------------------------
     def _run(self, output: int | None) -> "subprocess.Popen[bytes]":
         data, sock = (os.open(folder, os.O_RDONLY | os.O_DIRECTORY) for folder in (self.data, self.socket))
-        settings = self.settings | {"unix_socket_directories": f"/proc/self/fd/{sock}"}
+        settings = self.settings | {
+            "unix_socket_directories": f"/proc/self/fd/{sock}",
+            "port": PORT,
+            "cluster_name": leftovers.mark(self.data),
+        }
         words = [*_as_user(self._uid, self._gid), str(_bin() / "postgres"), "-D", f"/proc/self/fd/{data}"]
         for name, value in settings.items():
             words += ["-c", f"{name}={value}"]
@@ -175,8 +197,7 @@ class EmbeddedPostgres:
         told = time.monotonic()
         while True:
             try:
-                with psycopg.connect(self._conninfo("postgres"), connect_timeout=2):
-                    return
+                return self._ensure_database()
             except psycopg.OperationalError:
                 if self.process.poll() is not None:
                     raise PostgresError(
@@ -190,15 +211,15 @@ class EmbeddedPostgres:
             time.sleep(0.03)  # noqa: TID251  a process at the edge
 
     def _reachable(self) -> Path:
-        """sun_path holds 107 bytes, of which `/.s.PGSQL.5432` takes 14."""
-        if len(os.fsencode(self.socket)) <= 90:
+        """sun_path holds 107 bytes, of which `/.s.PGSQL.5432` takes 14; and a comma would make a list of hosts."""
+        if len(os.fsencode(self.socket)) <= 90 and "," not in str(self.socket):
             return self.socket
-        if not hasattr(self, "_socket_handle"):
-            self._socket_handle = os.open(self.socket, os.O_RDONLY | os.O_DIRECTORY)
-        return Path(f"/proc/{os.getpid()}/fd/{self._socket_handle}")
+        if self._handle is None:
+            self._handle = os.open(self.socket, os.O_RDONLY | os.O_DIRECTORY)
+        return Path(f"/proc/{os.getpid()}/fd/{self._handle}")
 
     def _conninfo(self, database: str) -> str:
-        return psycopg.conninfo.make_conninfo(host=str(self._reachable()), user=SUPERUSER, dbname=database)
+        return psycopg.conninfo.make_conninfo(host=str(self._reachable()), port=PORT, user=SUPERUSER, dbname=database)
 
     def _own(self, folder: Path) -> None:
         if os.geteuid() == 0:
@@ -224,16 +245,19 @@ def _server_user(data: Path) -> tuple[int, int]:
 
 def _named_user() -> tuple[int, int]:
     if os.geteuid() != 0:
-        try:
-            pwd.getpwuid(os.geteuid())
-        except KeyError:
-            raise PostgresError(
-                f"PostgreSQL's initdb wants a user with a name, and uid {os.geteuid()} has none. "
-                "Give it one in /etc/passwd, run as another user, or set DATABASE_URL."
-            ) from None
         return os.geteuid(), os.getegid()
     nobody = pwd.getpwnam("nobody")
     return nobody.pw_uid, nobody.pw_gid
+
+
+def _with_name() -> list[str]:
+    """Words before initdb where our user id has no name, as in some containers: in a namespace of its own it has."""
+    try:
+        pwd.getpwuid(os.geteuid())
+    except KeyError:
+        nobody = pwd.getpwnam("nobody")
+        return ["unshare", "--user", f"--map-user={nobody.pw_uid}", f"--map-group={nobody.pw_gid}", "--"]
+    return []
 
 
 def _as_user(uid: int, gid: int) -> list[str]:
