@@ -9,11 +9,11 @@ from moto.core.utils import camelcase_to_underscores
 from moto.ec2.responses import EC2Response
 
 from localcloud.boxes.hostkeys import new_host_key
-from localcloud.ec2 import console, describe
+from localcloud.ec2 import console, describe, xml
 from localcloud.ec2.filters import STATUS_FILTERS, matching
 from localcloud.ec2.launch import check_type_exists, digest_of, read_order
 from localcloud.ec2.machine import Machine
-from localcloud.ec2.states import CHECKS_TAKE, Refused, State
+from localcloud.ec2.states import CHECKS_TAKE, Refused, State, checks
 from localcloud.errors import AwsError, combination, missing, unknown_filter, wrong_state
 from localcloud.pages import page
 from localcloud.service import Service
@@ -36,7 +36,7 @@ class Instances(Service, EC2Response):
         self.error_on_dryrun()
         return ActionResult(describe.reservation(known, known.instances))  # type: ignore[arg-type]
 
-    def describe_instances(self) -> ActionResult:
+    def describe_instances(self) -> str:  # type: ignore[override]
         self.error_on_dryrun()
         ids = self._get_param("InstanceIds", [])
         if ids and self._get_param("MaxResults"):
@@ -44,7 +44,8 @@ class Instances(Service, EC2Response):
         machines = self.cloud.region.machines_named(ids) if ids else self.cloud.region.machines
         found = matching(machines, self._get_param("Filters", []))
         shown, token = page(found, self._get_param("MaxResults"), self._get_param("NextToken"))
-        return ActionResult({"Reservations": self._reservations(shown), "NextToken": token})
+        self.response_headers["Content-Type"] = "text/xml;charset=UTF-8"
+        return xml.answer("DescribeInstances", {"Reservations": self._reservations(shown), "NextToken": token})
 
     def _reservations(self, machines: list[Machine]) -> list[dict[str, Any]]:
         together: dict[str, list[Machine]] = {}
@@ -175,16 +176,15 @@ def _protected(machine: Machine, request: str, attribute: str) -> AwsError:
 
 
 def _status(machine: Machine, checks_take: float) -> dict[str, Any]:
-    if machine.phase is not State.RUNNING:
-        checks: dict[str, Any] = {"Status": "not-applicable"}
-    elif time.time() - machine.running_since < checks_take:
-        checks = {"Status": "initializing", "Details": [{"Name": "reachability", "Status": "initializing"}]}
-    else:
-        checks = {"Status": "ok", "Details": [{"Name": "reachability", "Status": "passed"}]}
+    status: dict[str, Any] = {"Status": "not-applicable"}
+    if machine.phase is State.RUNNING:
+        word = checks(time.time() - machine.running_since, checks_take)
+        detail = {"Name": "reachability", "Status": "passed" if word == "ok" else word}
+        status = {"Status": word, "Details": [detail]}
     return {
         "InstanceId": machine.id,
         "AvailabilityZone": machine.availability_zone,
         "InstanceState": machine.phase.shown(),
-        "InstanceStatus": checks,
-        "SystemStatus": checks,
+        "InstanceStatus": status,
+        "SystemStatus": status,
     }

@@ -2,7 +2,7 @@
 
 import pytest
 
-from localcloud.ec2.states import SETTLES, TRANSITIONS, Refused, State, after
+from localcloud.ec2.states import SETTLES, TRANSITIONS, Refused, State, after, checks
 
 REFUSED = [
     ("start", State.STOPPING),
@@ -35,3 +35,7 @@ def test_every_passing_state_leads_somewhere() -> None:
     reached = {target for table in TRANSITIONS.values() for target in table.values()}
     assert set(SETTLES) == {State.PENDING, State.STOPPING, State.SHUTTING_DOWN}
     assert set(SETTLES) <= reached
+
+
+def test_status_checks_are_initializing_and_then_ok() -> None:
+    assert [checks(seconds, take=20) for seconds in (0, 19.9, 20, 500)] == ["initializing", "initializing", "ok", "ok"]
