@@ -1,0 +1,34 @@
+"""Each part of `ondol up` is told no more than it needs."""
+
+from ondol.host import environments
+
+EVERYTHING = {
+    "PATH": "/usr/bin", "LANG": "ko_KR.UTF-8", "LC_ALL": "ko_KR.UTF-8", "ONDOL_CLOCK": "1,2,3", "ONDOL_HOME": "/home",
+    "ONDOL_SECRET_KEY": "s", "ONDOL_VAULT_KEYS": "v", "ONDOL_KAKAO_CLIENT_SECRET": "k", "ONDOL_EMAIL_URL": "smtp://u:p@h",
+    "DATABASE_URL": "postgresql://u:p@h/d", "PGPASSWORD": "p", "GITHUB_TOKEN": "t",
+    "AWS_REGION": "ap-northeast-2", "AWS_VPC_ID": "vpc-1", "AWS_SUBNET_ID": "subnet-1", "AWS_ENDPOINT_URL": "http://e",
+    "AWS_ACCESS_KEY_ID": "A", "AWS_SECRET_ACCESS_KEY": "S", "AWS_SESSION_TOKEN": "T", "AWS_PROFILE": "p",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN": "c", "AWS_WEB_IDENTITY_TOKEN_FILE": "/f",
+}  # fmt: skip
+TRIAL = {"AWS_ACCESS_KEY_ID": "AKIATRIAL", "AWS_SECRET_ACCESS_KEY": "trial", "AWS_VPC_ID": "vpc-2"}
+
+
+def test_the_web_gets_its_secrets_but_no_credentials_of_aws():
+    web = environments.of_web(EVERYTHING)
+    assert {"ONDOL_SECRET_KEY", "ONDOL_VAULT_KEYS", "DATABASE_URL", "PATH"} <= set(web)
+    aws = {name for name in web if name.startswith("AWS_")}
+    assert aws == {"AWS_REGION", "AWS_VPC_ID", "AWS_SUBNET_ID", "AWS_ENDPOINT_URL"}
+
+
+def test_the_trial_cloud_gets_no_secret_at_all():
+    assert set(environments.of_cloud(EVERYTHING)) == {"PATH", "LANG", "LC_ALL", "ONDOL_CLOCK", "AWS_REGION"}
+
+
+def test_the_worker_gets_the_credentials():
+    assert environments.of_worker(EVERYTHING, None) == EVERYTHING
+
+
+def test_amazons_credentials_never_mix_with_the_trials():
+    worker = environments.of_worker(EVERYTHING, TRIAL)
+    assert {name: worker[name] for name in TRIAL} == TRIAL
+    assert not {"AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE"} & set(worker)
