@@ -44,12 +44,12 @@ def cookies(base, email, language):
 def page_of(browser, base, email="", language="en", width=1280, **options):
     """A page of this person; afterwards its console must have been silent."""
     context = browser.new_context(viewport={"width": width, "height": 800}, base_url=base, **options)
-    context.add_cookies(cookies(base, email, language))
     page, complaints = context.new_page(), []
 
     def hear(message):
-        if message.type in {"error", "warning"}:
-            complaints.append(message.text)
+        # The browser itself notes an answer of 403 or 404.
+        if message.type in {"error", "warning"} and "Failed to load resource" not in message.text:
+            complaints.append(f"{page.url}: {message.text}")
 
     def watch(answer):
         if "/static/" in answer.url and answer.status >= 400:
@@ -57,9 +57,14 @@ def page_of(browser, base, email="", language="en", width=1280, **options):
 
     page.on("console", hear)
     page.on("response", watch)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("pageerror", lambda error: complaints.append(f"{page.url}: {error}"))
+    become(page, base, email, language)
     yield page
     context.close()
-    # The browser itself notes an answer of 403 or 404.
-    heard = [text for text in complaints if "Failed to load resource" not in text]
-    assert not heard, heard
+    assert not complaints, complaints
+
+
+def become(page, base, email, language):
+    """Somebody else takes this browser over; what it has loaded stays."""
+    page.context.clear_cookies()
+    page.context.add_cookies(cookies(base, email, language))

@@ -4,7 +4,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
-from tests.web.browser import launch, page_of
+from tests.web.browser import become, launch, page_of
 from tests.web.screens import furnish
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
@@ -16,6 +16,11 @@ COLOURS = {
     "runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]},
     "resultTypes": ["violations"],
 }
+
+SMALL_TARGETS = """() =>
+    [...document.querySelectorAll("button, summary, .button, input:not([type=hidden]), select")]
+    .map(element => [element.outerHTML.slice(0, 80), element.getBoundingClientRect()])
+    .filter(([, box]) => box.width > 0 && (box.width < 24 || box.height < 24)).map(([html]) => html)"""
 
 
 @pytest.fixture(scope="module")
@@ -36,29 +41,24 @@ def told(results, where):
 
 @pytest.mark.parametrize("language", ["ko", "en"])
 def test_every_screen_is_accessible_in_light_and_dark(site, browser, language):
-    axe, wrong = Axe(), []
-    for screen in furnish():
-        with page_of(browser, site, screen.who, language, color_scheme="light") as page:
-            page.goto(screen.path)
-            wrong += told(axe.run(page, options=WCAG), f"{screen.name} light")
-            page.emulate_media(color_scheme="dark")
-            page.reload()
-            wrong += told(axe.run(page, options=COLOURS), f"{screen.name} dark")
+    axe, wrong, screens = Axe(), [], furnish()
+    for scheme, rules in (("light", WCAG), ("dark", COLOURS)):
+        with page_of(browser, site, color_scheme=scheme) as page:
+            for screen in screens:
+                become(page, site, screen.who, language)
+                page.goto(screen.path)
+                wrong += told(axe.run(page, options=rules), f"{screen.name} {scheme}")
     assert not wrong, "\n".join(wrong)
 
 
 def test_every_screen_fits_320_pixels_and_its_targets_are_large_enough(site, browser):
     wide, small = [], []
-    for screen in furnish():
-        with page_of(browser, site, screen.who, "ko", width=320) as page:
+    with page_of(browser, site, width=320) as page:
+        for screen in furnish():
+            become(page, site, screen.who, "ko")
             page.goto(screen.path)
             if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
                 wide.append(screen.name)
-            small += page.evaluate(
-                """name => [...document.querySelectorAll("button, summary, .button, input:not([type=hidden]), select")]
-                .map(e => [name, e.outerHTML.slice(0, 80), e.getBoundingClientRect()])
-                .filter(([, , r]) => r.width > 0 && (r.width < 24 || r.height < 24)).map(([n, h]) => n + " " + h)""",
-                screen.name,
-            )
+            small += [f"{screen.name}: {element}" for element in page.evaluate(SMALL_TARGETS)]
     assert not wide
     assert not small
