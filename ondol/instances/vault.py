@@ -36,7 +36,7 @@ def open_sealed(row: str, sealed: bytes) -> str:
         if known_id == key_id:
             try:
                 return AESGCM(key).decrypt(nonce, body, row.encode()).decode()
-            except InvalidTag:
+            except (InvalidTag, ValueError):  # ValueError: it was cut off
                 raise VaultError("the sealed key was changed, or belongs to another machine") from None
     raise VaultError("the key it was sealed with is not in ONDOL_VAULT_KEYS")
 

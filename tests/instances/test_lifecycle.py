@@ -1,0 +1,285 @@
+"""The whole state machine: every status, every view, every way of having got so far."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ondol.instances.lifecycle import (
+    CHANGING,
+    MOVES,
+    PATIENCE,
+    Act,
+    Decision,
+    Reason,
+    Seen,
+    Status,
+    View,
+    decide,
+)
+
+NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+JUST_NOW, LONG_AGO = NOW - timedelta(seconds=5), NOW - timedelta(hours=1)
+
+SITUATIONS = {
+    "nothing was asked of AWS": ({}, JUST_NOW),
+    "a launch was asked for": ({"asked": True}, JUST_NOW),
+    "the alarm is armed": ({"asked": True, "armed": True}, JUST_NOW),
+    "SSH has answered": ({"asked": True, "armed": True, "ready": True}, JUST_NOW),
+    "it takes too long": ({"asked": True, "armed": True}, LONG_AGO),
+    "it takes too long to arm": ({"asked": True}, LONG_AGO),
+    "all is cleaned up": ({"asked": True, "clean": True}, LONG_AGO),
+}
+"""How far we have got, and since when it has been so."""
+
+# `.` waits, `>` moves, a word is an act. Reasons that a status was entered for are in tests of their own below.
+TABLE = """
+[nothing was asked of AWS]
+            unseen absent pending running stopping stopped shutting-down terminated
+PENDING     LAUNCH LAUNCH ARM ARM . >STOPPED:UNKNOWN >FAILED:LAUNCH_FAILED >FAILED:LAUNCH_FAILED
+RUNNING     . . ARM ARM >STOPPING:UNKNOWN >STOPPED:UNKNOWN >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+STOPPING    . . . STOP . >STOPPED:PERSON >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+STOPPED     . . . >RUNNING:OUTSIDE . . >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+STARTING    . . ARM ARM . ARM >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+TERMINATING CLEAN CLEAN TERMINATE TERMINATE TERMINATE TERMINATE . CLEAN
+TERMINATED  CLEAN CLEAN TERMINATE TERMINATE TERMINATE TERMINATE . CLEAN
+FAILED      CLEAN CLEAN TERMINATE TERMINATE TERMINATE TERMINATE . CLEAN
+
+[a launch was asked for]
+            unseen absent pending running stopping stopped shutting-down terminated
+PENDING     LAUNCH LAUNCH ARM ARM . >STOPPED:UNKNOWN >FAILED:LAUNCH_FAILED >FAILED:LAUNCH_FAILED
+RUNNING     . . ARM ARM >STOPPING:UNKNOWN >STOPPED:UNKNOWN >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+STOPPING    . . . STOP . >STOPPED:PERSON >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+STOPPED     . . . >RUNNING:OUTSIDE . . >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+STARTING    . . ARM ARM . ARM >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+TERMINATING . . TERMINATE TERMINATE TERMINATE TERMINATE . CLEAN
+TERMINATED  . . TERMINATE TERMINATE TERMINATE TERMINATE . CLEAN
+FAILED      . . TERMINATE TERMINATE TERMINATE TERMINATE . CLEAN
+
+[the alarm is armed]
+            unseen absent pending running stopping stopped shutting-down terminated
+PENDING     LAUNCH LAUNCH . PROBE . >STOPPED:UNKNOWN >FAILED:LAUNCH_FAILED >FAILED:LAUNCH_FAILED
+RUNNING     . . . . >STOPPING:UNKNOWN >STOPPED:UNKNOWN >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+STOPPING    . . . STOP . >STOPPED:PERSON >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+STOPPED     . . . >RUNNING:OUTSIDE . . >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+STARTING    . . . PROBE . START >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+TERMINATING . . TERMINATE TERMINATE TERMINATE TERMINATE . CLEAN
+TERMINATED  . . TERMINATE TERMINATE TERMINATE TERMINATE . CLEAN
+FAILED      . . TERMINATE TERMINATE TERMINATE TERMINATE . CLEAN
+
+[SSH has answered]
+            unseen absent pending running stopping stopped shutting-down terminated
+PENDING     LAUNCH LAUNCH . >RUNNING:DONE . >STOPPED:UNKNOWN >FAILED:LAUNCH_FAILED >FAILED:LAUNCH_FAILED
+RUNNING     . . . . >STOPPING:UNKNOWN >STOPPED:UNKNOWN >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+STOPPING    . . . STOP . >STOPPED:PERSON >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+STOPPED     . . . >RUNNING:OUTSIDE . . >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+STARTING    . . . >RUNNING:DONE . START >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+TERMINATING . . TERMINATE TERMINATE TERMINATE TERMINATE . CLEAN
+TERMINATED  . . TERMINATE TERMINATE TERMINATE TERMINATE . CLEAN
+FAILED      . . TERMINATE TERMINATE TERMINATE TERMINATE . CLEAN
+
+[it takes too long]
+            unseen absent pending running stopping stopped shutting-down terminated
+PENDING     >FAILED:TOO_LATE >FAILED:TOO_LATE >FAILED:TOO_LATE >RUNNING:UNREACHABLE . >STOPPED:UNKNOWN >FAILED:LAUNCH_FAILED >FAILED:LAUNCH_FAILED
+RUNNING     . >TERMINATING:OUTSIDE . . >STOPPING:UNKNOWN >STOPPED:UNKNOWN >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+STOPPING    . >TERMINATING:OUTSIDE . >RUNNING:STOP_FAILED . >STOPPED:PERSON >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+STOPPED     . >TERMINATING:OUTSIDE . >RUNNING:OUTSIDE . . >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+STARTING    . >TERMINATING:OUTSIDE . >RUNNING:UNREACHABLE . >STOPPED:TOO_LATE >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+TERMINATING . CLEAN TERMINATE TERMINATE TERMINATE TERMINATE . CLEAN
+TERMINATED  . CLEAN TERMINATE TERMINATE TERMINATE TERMINATE . CLEAN
+FAILED      . CLEAN TERMINATE TERMINATE TERMINATE TERMINATE . CLEAN
+
+[it takes too long to arm]
+            unseen absent pending running stopping stopped shutting-down terminated
+PENDING     >FAILED:TOO_LATE >FAILED:TOO_LATE >FAILED:TOO_LATE ARM . >STOPPED:UNKNOWN >FAILED:LAUNCH_FAILED >FAILED:LAUNCH_FAILED
+RUNNING     . >TERMINATING:OUTSIDE ARM ARM >STOPPING:UNKNOWN >STOPPED:UNKNOWN >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+STOPPING    . >TERMINATING:OUTSIDE . >RUNNING:STOP_FAILED . >STOPPED:PERSON >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+STOPPED     . >TERMINATING:OUTSIDE . >RUNNING:OUTSIDE . . >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+STARTING    . >TERMINATING:OUTSIDE ARM ARM . >STOPPED:TOO_LATE >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+TERMINATING . CLEAN TERMINATE TERMINATE TERMINATE TERMINATE . CLEAN
+TERMINATED  . CLEAN TERMINATE TERMINATE TERMINATE TERMINATE . CLEAN
+FAILED      . CLEAN TERMINATE TERMINATE TERMINATE TERMINATE . CLEAN
+
+[all is cleaned up]
+            unseen absent pending running stopping stopped shutting-down terminated
+PENDING     >FAILED:TOO_LATE >FAILED:TOO_LATE >FAILED:TOO_LATE ARM . >STOPPED:UNKNOWN >FAILED:LAUNCH_FAILED >FAILED:LAUNCH_FAILED
+RUNNING     . >TERMINATING:OUTSIDE ARM ARM >STOPPING:UNKNOWN >STOPPED:UNKNOWN >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+STOPPING    . >TERMINATING:OUTSIDE . >RUNNING:STOP_FAILED . >STOPPED:PERSON >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+STOPPED     . >TERMINATING:OUTSIDE . >RUNNING:OUTSIDE . . >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+STARTING    . >TERMINATING:OUTSIDE ARM ARM . >STOPPED:TOO_LATE >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+TERMINATING . >TERMINATED:DONE TERMINATE TERMINATE TERMINATE TERMINATE . >TERMINATED:DONE
+TERMINATED  . . TERMINATE TERMINATE TERMINATE TERMINATE . .
+FAILED      . . TERMINATE TERMINATE TERMINATE TERMINATE . .
+"""  # noqa: E501  a table
+
+
+def read_table() -> dict[tuple[str, Status, View], str]:
+    """Situation, status, view → what is decided."""
+    decided: dict[tuple[str, Status, View], str] = {}
+    for block in TABLE.strip().split("\n\n"):
+        title, head, *lines = block.splitlines()
+        views = [View(word) for word in head.split()]
+        for line in lines:
+            status, *cells = line.split()
+            for view, cell in zip(views, cells, strict=True):
+                decided[title.strip("[]"), Status(status), view] = cell
+    return decided
+
+
+DECIDED = read_table()
+PAIRS = [(situation, status, view) for situation in SITUATIONS for status in Status for view in View]
+
+
+def word_of(decision: Decision) -> str:
+    if decision.to is not None:
+        return f">{decision.to}:{decision.reason}"
+    return "." if decision.act is Act.WAIT else decision.act.value
+
+
+@pytest.mark.parametrize(("situation", "status", "view"), PAIRS)
+def test_every_pair_is_decided_as_the_table_says(situation, status, view):
+    flags, since = SITUATIONS[situation]
+    decision = decide(status, Reason.PERSON, Seen(view, since, NOW, **flags), since, NOW)
+    assert word_of(decision) == DECIDED[situation, status, view]
+
+
+def test_the_table_has_nothing_besides():
+    assert set(DECIDED) == set(PAIRS)
+
+
+# --- reasons and patience --------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("reason", "next_reason"),
+    [(Reason.PERSON, Reason.PERSON), (Reason.ADMIN, Reason.ADMIN), (Reason.IDLE, Reason.IDLE),
+     (Reason.INSIDE, Reason.INSIDE), (Reason.OUTSIDE, Reason.OUTSIDE)],
+)  # fmt: skip
+def test_a_machine_rests_for_the_reason_it_was_stopped_for(reason, next_reason):
+    decision = decide(Status.STOPPING, reason, Seen(View.STOPPED, NOW, NOW, asked=True), JUST_NOW, NOW)
+    assert (decision.to, decision.reason) == (Status.STOPPED, next_reason)
+
+
+@pytest.mark.parametrize("reason", [Reason.IDLE, Reason.INSIDE, Reason.OUTSIDE])
+def test_a_stop_that_nobody_here_asked_for_is_not_repeated(reason):
+    decision = decide(Status.STOPPING, reason, Seen(View.RUNNING, NOW, NOW, asked=True), LONG_AGO, NOW)
+    assert (decision.to, decision.reason) == (Status.RUNNING, Reason.OUTSIDE)
+
+
+@pytest.mark.parametrize(
+    ("status", "view", "limit", "before", "after"),
+    [
+        (Status.PENDING, View.ABSENT, PATIENCE.change, "LAUNCH", ">FAILED:TOO_LATE"),
+        (Status.PENDING, View.PENDING, PATIENCE.change, ".", ">FAILED:TOO_LATE"),
+        (Status.STARTING, View.STOPPED, PATIENCE.change, "START", ">STOPPED:TOO_LATE"),
+        (Status.STOPPING, View.RUNNING, PATIENCE.change, "STOP", ">RUNNING:STOP_FAILED"),
+        (Status.PENDING, View.RUNNING, PATIENCE.ready, "PROBE", ">RUNNING:UNREACHABLE"),
+        (Status.STARTING, View.RUNNING, PATIENCE.ready, "PROBE", ">RUNNING:UNREACHABLE"),
+        (Status.RUNNING, View.ABSENT, PATIENCE.absent, ".", ">TERMINATING:OUTSIDE"),
+        (Status.STOPPED, View.ABSENT, PATIENCE.absent, ".", ">TERMINATING:OUTSIDE"),
+        (Status.TERMINATING, View.ABSENT, PATIENCE.absent, ".", "CLEAN"),
+        (Status.FAILED, View.ABSENT, PATIENCE.absent, ".", "CLEAN"),
+    ],
+)
+def test_patience_ends_one_second_after_its_limit(status, view, limit, before, after):
+    def at(age: timedelta) -> str:
+        seen = Seen(view, NOW - age, NOW, asked=True, armed=True)
+        return word_of(decide(status, Reason.PERSON, seen, NOW - age, NOW))
+
+    assert (at(limit), at(limit + timedelta(seconds=1))) == (before, after)
+
+
+# --- properties ------------------------------------------------------------------------------------------------------
+ages = st.sampled_from([timedelta(0), *(limit + timedelta(seconds=1) for limit in (PATIENCE.change, PATIENCE.absent))])
+seens = st.builds(
+    Seen,
+    view=st.sampled_from(View),
+    since=st.none() | ages.map(lambda age: NOW - age),
+    at=st.just(NOW),
+    asked=st.booleans(),
+    armed=st.booleans(),
+    ready=st.booleans(),
+    clean=st.booleans(),
+)
+since = ages.map(lambda age: NOW - age)
+anything = {"status": st.sampled_from(Status), "reason": st.sampled_from(Reason), "seen": seens, "since": since}
+LIVE = {View.PENDING, View.RUNNING, View.STOPPING, View.STOPPED}
+
+
+@settings(max_examples=500, derandomize=True, database=None)
+@given(**anything)
+def test_whatever_is_seen_the_rules_of_the_house_hold(status, reason, seen, since):
+    decision = decide(status, reason, seen, since, NOW)
+    act, to = decision.act, decision.to
+
+    # A decision moves or acts, and moves only where there is a way.
+    assert to is None or (to in MOVES[status] and act is Act.WAIT)
+    # What has ended stays ended.
+    assert not (status is Status.TERMINATED and to is not None)
+    # Nothing settled is started by itself: only a click leads to STARTING, and only STARTING starts.
+    assert to is not Status.STARTING
+    assert act is not Act.START or (status is Status.STARTING and seen.view is View.STOPPED and seen.armed)
+    # A machine is launched only where none is seen, and never again once it has settled.
+    assert act is not Act.LAUNCH or (status is Status.PENDING and seen.view in {View.UNSEEN, View.ABSENT})
+    # A machine is stopped only because somebody here has asked for it.
+    assert act is not Act.STOP or (status is Status.STOPPING and reason in {Reason.PERSON, Reason.ADMIN})
+    # A machine is ended only where its end was asked for, or its making has failed.
+    assert act is not Act.TERMINATE or status in {Status.TERMINATING, Status.TERMINATED, Status.FAILED}
+    # Nothing is cleaned up under a live machine, nor called ended while something is left.
+    assert act is not Act.CLEAN or (seen.view not in LIVE and not seen.clean)
+    assert to is not Status.TERMINATED or (seen.clean and seen.view not in LIVE)
+    # Nobody is told that a machine of theirs runs before its alarm is armed.
+    assert not (to is Status.RUNNING and status in {Status.PENDING, Status.STARTING}) or seen.armed
+    # A launch whose answer was lost is waited for, and what is missing from one look is not gone.
+    if seen.view is View.ABSENT and seen.asked and (seen.since is None or NOW - seen.since <= PATIENCE.absent):
+        assert to is not Status.TERMINATING
+        assert act is not Act.CLEAN
+
+
+SETTLES_AS = {
+    Status.PENDING: {Status.RUNNING},
+    Status.STARTING: {Status.RUNNING},
+    Status.STOPPING: {Status.STOPPED},
+    Status.TERMINATING: {Status.TERMINATED},
+}
+AFTER = {View.PENDING: View.RUNNING, View.STOPPING: View.STOPPED, View.SHUTTING_DOWN: View.TERMINATED}
+EFFECT = {
+    Act.LAUNCH: {"view": View.PENDING, "asked": True},
+    Act.START: {"view": View.PENDING},
+    Act.STOP: {"view": View.STOPPING},
+    Act.TERMINATE: {"view": View.SHUTTING_DOWN},
+    Act.ARM: {"armed": True},
+    Act.PROBE: {"ready": True},
+    Act.CLEAN: {"clean": True},
+}
+FROM = {
+    Status.PENDING: [View.UNSEEN, View.ABSENT, View.PENDING, View.RUNNING],
+    Status.STARTING: [View.STOPPED, View.PENDING, View.RUNNING, View.STOPPING],
+    Status.STOPPING: [View.RUNNING, View.STOPPING, View.STOPPED],
+    Status.TERMINATING: [View.PENDING, View.RUNNING, View.STOPPING, View.STOPPED, View.SHUTTING_DOWN, View.TERMINATED],
+}
+
+
+@pytest.mark.parametrize(("status", "view"), [(status, view) for status, views in FROM.items() for view in views])
+def test_where_aws_does_as_asked_every_wish_comes_true(status, view):
+    seen = {"view": view, "asked": view is not View.UNSEEN}
+    reached = status
+    for _ in range(12):
+        decision = decide(reached, Reason.PERSON, Seen(since=NOW, at=NOW, **seen), NOW, NOW)
+        if decision.to is not None:
+            reached = decision.to
+        elif not decision.is_wait:
+            seen |= EFFECT[decision.act]
+        elif seen["view"] in AFTER:
+            seen["view"] = AFTER[seen["view"]]
+        else:
+            break
+    assert reached in SETTLES_AS[status]
+
+
+def test_only_settled_machines_are_left_alone():
+    for status in set(Status) - CHANGING:
+        view = (
+            View.RUNNING if status is Status.RUNNING else View.STOPPED if status is Status.STOPPED else View.TERMINATED
+        )
+        seen = Seen(view, LONG_AGO, NOW, asked=True, armed=True, ready=True, clean=True)
+        assert decide(status, Reason.DONE, seen, LONG_AGO, NOW).is_wait
