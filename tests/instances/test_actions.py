@@ -1,0 +1,290 @@
+"""What people may ask of their machine, in every state of it, and who may ask."""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Barrier
+
+import pytest
+from django.db import connections
+from django.utils import translation
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from ondol.accounts.models import Approval
+from ondol.instances import actions, vault
+from ondol.instances.actions import ActionError
+from ondol.instances.lifecycle import Reason, Status
+from ondol.instances.models import Instance, SshKey, StatusChange
+from tests.instances.keys import PEM
+from tests.instances.rig import person
+
+pytestmark = pytest.mark.django_db
+
+# Status → what comes of it, or why it cannot be.
+CREATE = {
+    Status.PENDING: "PENDING", Status.RUNNING: "already_there", Status.STOPPING: "already_there",
+    Status.STOPPED: "already_there", Status.STARTING: "already_there", Status.TERMINATING: "already_there",
+    Status.FAILED: "PENDING",
+}  # fmt: skip
+START = {
+    Status.PENDING: "PENDING", Status.RUNNING: "RUNNING", Status.STOPPING: "stopping", Status.STOPPED: "STARTING",
+    Status.STARTING: "STARTING", Status.TERMINATING: "terminating", Status.FAILED: "failed",
+}  # fmt: skip
+STOP = {
+    Status.PENDING: "starting", Status.RUNNING: "STOPPING", Status.STOPPING: "STOPPING", Status.STOPPED: "STOPPED",
+    Status.STARTING: "starting", Status.TERMINATING: "terminating", Status.FAILED: "failed",
+}  # fmt: skip
+TERMINATE = dict.fromkeys(CREATE, "TERMINATING")
+WISHES = [
+    (wish, status, result)
+    for wish, table in (("create", CREATE), ("start", START), ("stop", STOP), ("terminate", TERMINATE))
+    for status, result in table.items()
+]
+
+
+def machine(owner, status=Status.RUNNING, **fields):
+    return Instance.objects.create(owner=owner, status=status.value, instance_type="t3.small", volume_gb=30, **fields)
+
+
+def ask(wish, owner, ada=None):
+    if wish == "terminate":
+        return actions.terminate(owner, by=ada or person("ada", admin=True))
+    return getattr(actions, wish)(owner)
+
+
+def jobs(row):
+    return ProcrastinateJob.objects.filter(task_name=actions.RECONCILE, args__row=str(row.pk)).count()
+
+
+# --- wishes ----------------------------------------------------------------------------------------------------------
+def test_every_state_has_an_answer_to_every_wish():
+    for table in (CREATE, START, STOP, TERMINATE):
+        assert set(table) == set(Status) - {Status.TERMINATED}
+
+
+@pytest.mark.parametrize(("wish", "status", "result"), WISHES)
+def test_a_wish_is_met_or_explained(alice, wish, status, result):
+    row = machine(alice, status)
+    if result in set(Status):
+        assert ask(wish, alice).status == result
+        assert jobs(row) == 1
+    else:
+        with translation.override("en"), pytest.raises(ActionError) as error:
+            ask(wish, alice)
+        assert (error.value.code, error.value.status) == (result, 409)
+        assert error.value.message.endswith(".")
+        assert jobs(row) == 0
+    row.refresh_from_db()
+    assert row.status == (result if result in set(Status) else status)
+
+
+@pytest.mark.parametrize(("wish", "status", "result"), WISHES)
+def test_a_change_is_written_down_with_who_asked(alice, ada, wish, status, result):
+    row = machine(alice, status)
+    with suppress(ActionError):
+        ask(wish, alice, ada)
+    changes = list(StatusChange.objects.filter(instance=row).values_list("old", "new", "reason", "by__name"))
+    changed = result in set(Status) and result != status
+    who = ("ADMIN", "Ada") if wish == "terminate" else ("PERSON", "Alice")
+    assert changes == ([(status.value, result, *who)] if changed else [])
+
+
+@pytest.mark.parametrize("wish", ["start", "stop", "terminate"])
+@pytest.mark.parametrize("history", [False, True])
+def test_without_a_machine_there_is_nothing_to_ask(alice, wish, history):
+    if history:
+        machine(alice, Status.TERMINATED)
+    with pytest.raises(ActionError) as error:
+        ask(wish, alice)
+    assert (error.value.code, error.value.status) == ("no_machine", 404)
+
+
+def test_a_first_machine_is_as_the_settings_say(alice):
+    row = actions.create(alice)
+    assert (row.status, row.instance_type, row.volume_gb) == ("PENDING", "t3.small", 30)
+    change = StatusChange.objects.get(instance=row)
+    assert (change.old, change.new, change.reason, change.by) == ("", "PENDING", "PERSON", alice)
+    assert jobs(row) == 1
+
+
+def test_a_new_machine_after_the_old_one_has_ended(alice):
+    old = machine(alice, Status.TERMINATED)
+    new = actions.create(alice)
+    assert new.pk != old.pk
+    assert actions.current(alice) == new
+
+
+def test_a_failed_machine_is_tried_again_only_when_it_is_cleaned_up(alice):
+    row = machine(alice, Status.FAILED, is_clean=False, client_token="t", instance_id="i-1")
+    with pytest.raises(ActionError) as error:
+        actions.create(alice)
+    assert error.value.code == "cleaning_up"
+    Instance.objects.update(is_clean=True)
+    again = actions.create(alice)
+    assert (again.pk, again.status, again.client_token, again.instance_id) == (row.pk, "PENDING", None, None)
+
+
+def test_an_administrator_may_stop_alices_machine(alice, ada):
+    machine(alice)
+    row = actions.stop(alice, by=ada)
+    assert (row.status, row.status_reason) == ("STOPPING", Reason.ADMIN)
+
+
+def test_clicks_in_a_row_are_one_job(alice):
+    machine(alice, Status.STOPPED)
+    for _ in range(5):
+        row = actions.start(alice)
+    assert jobs(row) == 1
+
+
+def test_a_job_that_waits_already_does_not_undo_the_change(alice):
+    row = machine(alice)
+    actions.kick(row)
+    actions.stop(alice)
+    row.refresh_from_db()
+    assert row.status == "STOPPING"
+
+
+# --- who -------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("approval", [Approval.PENDING, Approval.REJECTED, Approval.SUSPENDED])
+@pytest.mark.parametrize("wish", [actions.create, actions.start, actions.stop, actions.take_key])
+def test_only_approved_people_may_ask(wish, approval):
+    carol = person("carol", approval=approval)
+    with pytest.raises(ActionError) as error:
+        wish(carol)
+    assert (error.value.code, error.value.status) == ("not_approved", 403)
+    assert not Instance.objects.exists()
+
+
+def test_a_suspension_counts_at_once(alice):
+    machine(alice, Status.STOPPED)
+    type(alice).objects.update(approval=Approval.SUSPENDED)  # while she has a page open
+    with pytest.raises(ActionError):
+        actions.start(alice)
+
+
+@pytest.mark.parametrize("wish", [actions.stop, actions.terminate])
+def test_bob_may_not_touch_alices_machine(alice, wish):
+    row = machine(alice)
+    with pytest.raises(ActionError) as error:
+        wish(alice, by=person("bob"))
+    assert (error.value.code, error.value.status) == ("not_admin", 403)
+    row.refresh_from_db()
+    assert row.status == "RUNNING"
+
+
+def test_alice_may_not_end_her_own_machine(alice):
+    machine(alice)
+    with pytest.raises(ActionError) as error:
+        actions.terminate(alice, by=alice)
+    assert error.value.code == "not_admin"
+
+
+# --- the key ---------------------------------------------------------------------------------------------------------
+def with_key(owner, status=Status.RUNNING):
+    row = machine(owner, status)
+    SshKey.objects.create(instance=row, key_pair_name="k", sealed_private_key=vault.seal(str(row.pk), PEM))
+    return row
+
+
+@pytest.mark.parametrize("status", [Status.PENDING, Status.RUNNING, Status.STOPPED, Status.FAILED])
+def test_a_key_is_taken_as_often_as_one_likes(alice, status):
+    with_key(alice, status)
+    for _ in range(2):
+        file = actions.take_key(alice)
+        assert (file.name, file.text) == ("ondol-alice.pem", PEM)
+    assert actions.take_key(alice, "ppk").name == "ondol-alice.ppk"
+
+
+def test_a_key_file_has_unix_lines_and_a_last_one(alice):
+    row = machine(alice)
+    pem = PEM.rstrip("\n").replace("\n", "\r\n")
+    SshKey.objects.create(instance=row, key_pair_name="k", sealed_private_key=vault.seal(str(row.pk), pem))
+    assert actions.take_key(alice).text == PEM
+
+
+@pytest.mark.parametrize("status", [Status.TERMINATING, Status.TERMINATED])
+def test_there_is_no_key_to_a_machine_that_ends(alice, status):
+    with_key(alice, status)
+    with pytest.raises(ActionError) as error:
+        actions.take_key(alice)
+    assert (error.value.code, error.value.status) == ("no_key", 404)
+
+
+def test_nobody_gets_alices_key(alice, ada):
+    with_key(alice)
+    machine(ada)
+    for other in (ada, person("bob")):
+        with pytest.raises(ActionError) as error:
+            actions.take_key(other)
+        assert error.value.code == "no_key"
+
+
+def test_a_key_copied_into_bobs_row_stays_shut(alice):
+    bob = person("bob")
+    stolen = with_key(alice).ssh_key.sealed_private_key
+    SshKey.objects.create(instance=machine(bob), key_pair_name="k", sealed_private_key=stolen)
+    with pytest.raises(ActionError) as error:
+        actions.take_key(bob)
+    assert (error.value.code, error.value.status) == ("sealed", 503)
+
+
+@pytest.mark.parametrize(
+    ("email", "name"),
+    [("alice@example.org", "alice"), ("Kim.Young-Hee@x.kr", "kim-young-hee"), ("a+b_c@x.kr", "a-b-c"),
+     ("__@x.kr", "machine"), (f"{'a' * 60}@x.kr", "a" * 40)],
+)  # fmt: skip
+def test_a_file_has_an_ascii_name(alice, email, name):
+    alice.email = email
+    assert actions.ascii_name(alice) == name
+
+
+def test_a_new_address_is_told_once(alice):
+    row = machine(alice, address_changed=True)
+    assert [actions.tell_address(row) for _ in range(2)] == [True, False]
+
+
+# --- at the same time ------------------------------------------------------------------------------------------------
+def together(*wishes):
+    """All of them at the same instant, each on a connection of its own; what each returned or raised."""
+    barrier = Barrier(len(wishes))
+
+    def run(wish):
+        try:
+            barrier.wait()
+            return wish().status
+        except ActionError as error:
+            return error.code
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(wishes)) as threads:
+        return list(threads.map(run, wishes))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_start_and_end_at_once_end_the_machine():
+    alice, ada = person("alice"), person("ada", admin=True)
+    row = machine(alice, Status.STOPPED)
+    answers = together(lambda: actions.start(alice), lambda: actions.terminate(alice, by=ada))
+    row.refresh_from_db()
+    assert row.status == "TERMINATING"
+    assert answers in (["STARTING", "TERMINATING"], ["terminating", "TERMINATING"])
+    assert StatusChange.objects.filter(instance=row, new="TERMINATING").count() == 1
+    assert jobs(row) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_ten_stops_at_once_are_one_change():
+    alice = person("alice")
+    row = machine(alice)
+    assert together(*[lambda: actions.stop(alice)] * 10) == ["STOPPING"] * 10
+    assert StatusChange.objects.filter(instance=row).count() == 1
+    assert jobs(row) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_ten_new_attempts_at_once_are_one():
+    alice = person("alice")
+    row = machine(alice, Status.FAILED)
+    assert together(*[lambda: actions.create(alice)] * 10) == ["PENDING"] * 10
+    assert StatusChange.objects.filter(instance=row, old="FAILED", new="PENDING").count() == 1
