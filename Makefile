@@ -18,7 +18,7 @@ check:  ## format, lint, types, imports, templates, migrations, translations: un
 
 test:  ## every test, browser and SSH included; pass options by ARGS="-k alice"
 	@scripts/setup test
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench:  ## repeat the measurements in bench/
 	@scripts/setup dev

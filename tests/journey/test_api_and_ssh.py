@@ -10,7 +10,7 @@ import pytest
 
 from tests.journey.site import free_port, ssh_options, until
 
-pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
+pytestmark = [pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

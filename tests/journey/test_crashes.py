@@ -9,7 +9,7 @@ import pytest
 
 from tests.journey.site import Site
 
-pytestmark = [pytest.mark.slow, pytest.mark.enable_socket, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def test_the_worker_is_killed_while_it_makes_machines(fresh, tmp_path):
     for person in people:
         assert person.call("POST", "/instances").status_code == 202
         time.sleep(chance.uniform(0.02, 0.5))
-        for pid in fresh.children("worker"):
+        for pid in fresh.children("ondol worker"):
             os.kill(pid, signal.SIGKILL)
     ids = set()
     for person in people:

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -20,10 +19,11 @@ def hosts(tmp_path):
     """Processes by name; the settings they share are all that they share."""
     database = f"ondol_{os.getpid()}_hosts"
     admin = os.environ["DATABASE_URL"]
+    head, _, query = admin.partition("?")
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{database}"')
     shared = {
-        "DATABASE_URL": urlsplit(admin)._replace(path=f"/{database}").geturl(),
+        "DATABASE_URL": f"{head.rpartition('/')[0]}/{database}?{query}",
         "ONDOL_SECRET_KEY": new_secret_key(), "ONDOL_VAULT_KEYS": new_vault_key(),
     }  # fmt: skip
     running: dict[str, subprocess.Popen[bytes]] = {}
