@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -20,13 +21,20 @@ WORDS = {
 }
 
 
+PASSED_ON = ("localcloud", "manage")
+"""Commands whose words are another program's, options first or not."""
+
+
 class CommandError(Exception):
     """What was asked cannot be done; the text is the sentence on the terminal."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; what goes wrong is a sentence on stderr and code 1, or 2 for wrong options."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal without Korean letters still shows the rest
+            stream.reconfigure(errors="backslashreplace")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ondol.settings")
     parser = argparse.ArgumentParser(prog="ondol", description="Personal Ubuntu machines on Amazon EC2.")
     parser.add_argument("--version", action="version", version=f"ondol {__version__}")
@@ -35,13 +43,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sub = words.add_parser(word, help=help_text, description=help_text)
         if arguments and arguments[0] == word:  # only what is asked for is loaded
             importlib.import_module(f"ondol.commands.{word}").add_arguments(sub)
-    options = parser.parse_args(arguments)
+    if arguments and arguments[0] in PASSED_ON and arguments[1:2] not in (["-h"], ["--help"]):
+        options = argparse.Namespace(word=arguments[0], rest=arguments[1:])
+    else:
+        options = parser.parse_args(arguments)
+    return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
     from ondol.config import ConfigError  # noqa: PLC0415  `--help` needs no settings
 
     try:
         return int(importlib.import_module(f"ondol.commands.{options.word}").run(options) or 0)
     except (CommandError, ConfigError) as error:
         print(f"ondol: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # `ondol … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1
     except OSError as error:  # a full disk, a folder of somebody else
         print(f"ondol: {error.filename or options.word}: {error.strerror or error}.", file=sys.stderr)

@@ -7,14 +7,16 @@ import sys
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Everything is passed on."""
-    parser.add_argument("rest", nargs=argparse.REMAINDER, help="its own options; see `ondol localcloud -- --help`")
+    parser.add_argument(
+        "rest", nargs=argparse.REMAINDER, help="its own options; `ondol localcloud -- --help` lists them"
+    )
 
 
 def run(options: argparse.Namespace) -> None:
     """Become it."""
     from ondol.config import config  # noqa: PLC0415  read when it is needed
 
-    rest = [word for word in options.rest if word != "--"]
+    rest = options.rest[1:] if options.rest[:1] == ["--"] else options.rest
     if "--home" not in rest:
         rest = ["--home", str(config().home / "cloud"), *rest]
     os.execv(sys.executable, [sys.executable, "-m", "localcloud", *rest])  # noqa: S606  our own program

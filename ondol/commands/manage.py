@@ -16,6 +16,7 @@ def run(options: argparse.Namespace) -> None:
     from django.core.management import execute_from_command_line  # noqa: PLC0415  after the environment
     from django.db import OperationalError  # noqa: PLC0415
 
+    options.rest = options.rest[1:] if options.rest[:1] == ["--"] else options.rest
     try:
         execute_from_command_line(["ondol manage", *options.rest])
     except OperationalError as error:

@@ -43,27 +43,31 @@ def run(options: argparse.Namespace) -> int:
         held = lock(settings.home)
     except HomeError as error:
         raise CommandError(str(error)) from None
-    _check_port(settings)
+    check_port(settings)
+    if not settings.database_url:  # libpq's own settings are for somebody's other database
+        for name in [name for name in os.environ if name.startswith("PG")]:
+            del os.environ[name]
     tree = Tree(settings, options.speed or 1.0)
-    stopping = False
-
-    def stop(signum: int, frame: FrameType | None) -> None:
-        nonlocal stopping
-        stopping = True
-        tree.stop_requested = True
-
-    for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(signum, stop)
+    _stop_on_signals(tree)
     try:
         tree.start()
         tree.run()
     except (HomeError, PostgresError, TreeError) as error:
-        if not stopping:
+        if not tree.stop_requested:
             raise CommandError(str(error)) from None
     finally:
         tree.stop()
         os.close(held)
     return 0
+
+
+def _stop_on_signals(tree: Tree) -> None:
+    def stop(signum: int, frame: FrameType | None) -> None:
+        tree.stop_requested = True
+
+    for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(signum) != signal.SIG_IGN:  # as nohup does
+            signal.signal(signum, stop)
 
 
 def _settings(options: argparse.Namespace) -> Config:
@@ -76,8 +80,8 @@ def _settings(options: argparse.Namespace) -> Config:
     return config()
 
 
-def _check_port(settings: Config) -> None:
-    """Said before anything is started."""
+def check_port(settings: Config) -> None:
+    """Said before anything is started; raises CommandError."""
     where = f"{settings.host}:{settings.port}"
     try:
         family, *_, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]

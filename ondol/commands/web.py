@@ -1,6 +1,7 @@
 """`ondol web`: pages and API. Any number, on any hosts."""
 
 import argparse
+import fcntl
 import hashlib
 import os
 import subprocess
@@ -8,6 +9,7 @@ import sys
 from pathlib import Path
 
 from ondol.commands import CommandError, _django
+from ondol.commands.up import check_port
 from ondol.config import config
 
 
@@ -22,7 +24,9 @@ def run(options: argparse.Namespace) -> None:
     for name, value in (("ONDOL_HOST", options.host), ("ONDOL_PORT", options.port)):
         if value is not None:
             os.environ[name] = str(value)
+    os.umask(0o077)  # e-mails with links to sign in: nobody else's
     _django.borrow_from_home()
+    check_port(config())  # the server itself would share it with another one, silently
     collect_static()
     os.environ["ONDOL_DIE_WITH_PARENT"] = "1"
     words = ["--interface", "wsgi", "--host", config().host, "--port", str(config().port)]
@@ -39,10 +43,16 @@ def _threads() -> int:
 def collect_static() -> None:
     """Styles and scripts, versioned and compressed, into ONDOL_HOME/static; only where something has changed."""
     root = config().home / "static"
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (root.parent / "static.lock").open("w") as lock:  # two webs may start at once
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _collect_into(root)
+
+
+def _collect_into(root: Path) -> None:
     stamp, now = root / ".made-from", _fingerprint()
     if stamp.exists() and stamp.read_text() == now:
         return
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
     words = [sys.executable, "-m", "ondol", "manage", "collectstatic", "--noinput", "--clear", "-v", "0"]
     done = subprocess.run(words, check=False, capture_output=True, text=True)
     if done.returncode:

@@ -16,6 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Work until SIGTERM, or until PostgreSQL is gone: then end, for a supervisor to start it anew."""
+    os.umask(0o077)  # e-mails with links to sign in: nobody else's
     # The AWS SDK reads the environment alone. Credentials are a set: a profile in the file must not join another key.
     if "AWS_ACCESS_KEY_ID" not in os.environ:
         load_dotenv(ENV_FILE)

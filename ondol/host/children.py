@@ -32,7 +32,8 @@ class Child:
     ) -> None:
         self.name, self.words, self.env = name, words, dict(env)
         self.process: subprocess.Popen[bytes] | None = None
-        self.last_line = ""
+        self._last_line = "it said nothing."
+        self._reader: threading.Thread | None = None
         self._tell, self._log = tell, _log(name, logs)
         self._failures, self._started, self._due = 0, 0.0, 0.0
 
@@ -43,7 +44,8 @@ class Child:
             self.words, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             start_new_session=True, preexec_fn=partial(die_with_parent, signal.SIGTERM, os.getpid()),
         )  # fmt: skip
-        threading.Thread(target=self._read, args=(self.process,), name=self.name, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, args=(self.process,), name=self.name, daemon=True)
+        self._reader.start()
 
     @property
     def is_running(self) -> bool:
@@ -86,6 +88,12 @@ class Child:
         self._log.warning(text)
         self._tell(f"{self.name:>8} | {text}")
 
+    def last_words(self) -> str:
+        """Why it has ended, as a sentence: what it said last."""
+        if self._reader:
+            self._reader.join(1)
+        return f"The part `{self.name}` ended at its start: {self._last_line.removeprefix('ondol: ')}"
+
     def _wait_before_restart(self, now: float, what: str) -> None:
         if now - self._started > CALM_AFTER:
             self._failures = 0
@@ -106,7 +114,7 @@ class Child:
         with process.stdout as source:
             for line in iter(partial(source.readline, LINE_BYTES), b""):
                 text = line.decode(errors="replace").rstrip()
-                self.last_line = text or self.last_line
+                self._last_line = text or self._last_line
                 self._log.info(text)
                 self._tell(f"{self.name:>8} | {text}")
 

@@ -17,6 +17,12 @@ def of_web(env: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in env.items() if not name.startswith("AWS_") or name in _NOT_SECRET}
 
 
+def without_proxy(env: Mapping[str, str]) -> dict[str, str]:
+    """The trial cloud is on this host: nobody is asked for the way there. Both spellings are in use."""
+    here = "127.0.0.1,localhost"
+    return {name: f"{env[name]},{here}" if env.get(name) else here for name in ("no_proxy", "NO_PROXY")}
+
+
 def of_worker(env: Mapping[str, str], trial: Mapping[str, str] | None) -> dict[str, str]:
     """Credentials are a set: the trial's never mix with Amazon's, of which a profile or a token would win."""
     return dict(env) if trial is None else of_web(env) | dict(trial)

@@ -7,10 +7,9 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from functools import partial
+from http.client import HTTPConnection, HTTPException
 from typing import Any
 
 from ondol.clock import Clock
@@ -68,7 +67,7 @@ class Tree:
             self._await(self._cloud_file.exists, self.cloud, 60)
             self._told_by_cloud = self._read_cloud_file()
             # Of AWS only what pages show; the keys are the worker's alone.
-            env |= environments.of_web(self._told_by_cloud)
+            env |= environments.of_web(self._told_by_cloud) | environments.without_proxy(env)
         self.worker = self._child("worker", [*ONDOL, "worker"], environments.of_worker(env, self._told_by_cloud))
         self.web = self._child("web", [*ONDOL, "web"], environments.of_web(env))
         self._await_page(self.web)
@@ -81,17 +80,20 @@ class Tree:
             self._tick()
 
     def stop(self) -> None:
-        """Stop all parts: first those that people reach, last what the others need."""
-        for child, seconds in ((self.web, 8), (self.worker, 12), (self.cloud, 8)):
-            if child:
+        """Stop all parts in at most 14 s: first those that people reach, last what the others need."""
+        for parts, seconds in (((self.web, self.worker), 10.0), ((self.cloud,), 2.0)):
+            end = time.monotonic() + seconds
+            for child in filter(None, parts):
                 child.stop()
-                if child is self.web and self.worker:
-                    self.worker.stop()  # it has jobs to end, and may begin to
-                child.join(seconds)
-        if self.clock:
-            trial_clock.beat(self._clock_file, self.clock, time.time())
+            for child in filter(None, parts):
+                child.join(end - time.monotonic())
+        try:
+            if self.clock:
+                trial_clock.beat(self._clock_file, self.clock, time.time())
+        except OSError as error:
+            self._say(f"{self._clock_file} cannot be written: {error.strerror}")
         if self.postgres:
-            self.postgres.stop()
+            self.postgres.stop(2)
             (self.home / "database.url").unlink(missing_ok=True)
         self.terminal.flush()
 
@@ -207,14 +209,16 @@ class Tree:
 
     def _await_page(self, web: Child) -> None:
         host = "127.0.0.1" if self.settings.host in {"0.0.0.0", "::"} else self.settings.host  # noqa: S104
-        address = f"http://{host}:{self.settings.port}/healthz"
 
         def answers() -> bool:
+            connection = HTTPConnection(host, self.settings.port, timeout=2)  # asks no HTTP_PROXY
             try:
-                with urllib.request.urlopen(address, timeout=2) as answer:
-                    return bool(answer.status == 200)
-            except (urllib.error.URLError, OSError):
+                connection.request("GET", "/healthz")
+                return connection.getresponse().status == 200
+            except (HTTPException, OSError):
                 return False
+            finally:
+                connection.close()
 
         self._await(answers, web, 90)
 
@@ -222,8 +226,9 @@ class Tree:
         end = time.monotonic() + seconds
         while not condition():
             self._while_waiting()
-            if not child.is_running:
-                raise TreeError(f"The part `{child.name}` ended at its start; see {self.logs / child.name}.log.")
+            for part in filter(None, (self.cloud, self.worker, self.web)):
+                if not part.is_running:
+                    raise TreeError(part.last_words())
             if time.monotonic() > end:
                 raise TreeError(f"The part `{child.name}` is not ready after {seconds:.0f} s; see {self.logs}.")
             time.sleep(0.05)  # noqa: TID251  a supervisor at the edge
