@@ -7,13 +7,16 @@ import sys
 from pathlib import Path
 
 from localcloud.boxes import keeper, linux
-from localcloud.boxes.isolation import find_isolation
+from localcloud.boxes.isolation import UnsafeFolder, find_isolation
 from localcloud.clock import BadClock, Clock
 from localcloud.home import Home, HomeInUse
 
 
 def main() -> int:
     options = _options()
+    if sys.platform != "linux":
+        print("localcloud: machines with real processes need Linux (WSL counts)", file=sys.stderr)  # noqa: T201
+        return 1
     logging.basicConfig(level=logging.INFO, format="localcloud: %(message)s", stream=sys.stderr)
     if options.die_with_parent:
         linux.die_with_parent(signal.SIGTERM)
@@ -21,12 +24,12 @@ def main() -> int:
         clock = Clock.from_environment()
         home = Home(options.home.absolute())
         home.open()
-    except (BadClock, HomeInUse, OSError) as problem:
+        home.withdraw()
+        identity = home.identity()
+        isolation = find_isolation(home.boxes, identity.marker)
+    except (BadClock, HomeInUse, UnsafeFolder, OSError) as problem:
         print(f"localcloud: {problem}", file=sys.stderr)  # noqa: T201
         return 1
-    home.withdraw()
-    identity = home.identity()
-    isolation = find_isolation(identity.marker)
     # Now, while this is one thread and has little in its memory.
     channel = keeper.start(identity.marker, isolation.first_uid)
     # And only now what is large: moto and asyncssh

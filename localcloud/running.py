@@ -5,6 +5,7 @@ import asyncio
 import errno
 import gc
 import logging
+import resource
 import signal
 import socket
 from typing import TYPE_CHECKING
@@ -39,6 +40,7 @@ def run(home: Home, clock: Clock, isolation: Isolation, channel: socket.socket, 
         log.info(isolation.describe())
         import_moto(identity.region, identity.account_id)
         quiet_asyncssh()
+        _allow_many_connections()
         return asyncio.run(_serve(home, identity, clock, isolation, channel, options))
     except CannotStart as problem:
         log.error("%s", problem)
@@ -76,7 +78,7 @@ async def _serve(
         loop.add_signal_handler(number, stopped.set)
     keeper = Conversation(channel, lost=stopped.set)
     keeper.start()
-    boxes = Boxes(home.boxes, keeper, isolation, identity.ssh_port)
+    boxes = Boxes(keeper, isolation, identity.ssh_port)
     parts = Parts(home, identity, clock, boxes, keeper, options)
     server = _listen(options.port, identity.port, parts.application)
     parts.cloud.identity = home.keep(parts.cloud.identity, port=server.server_port)
@@ -85,7 +87,7 @@ async def _serve(
     _settle_memory()
     home.announce(parts.cloud.identity)
     print(f"localcloud is ready: http://127.0.0.1:{server.server_port}", flush=True)  # noqa: T201
-    await asyncio.to_thread(sweep, home.boxes)
+    await asyncio.to_thread(sweep, boxes.root)
     await stopped.wait()
     await _end(home, server, parts, work)
     keeper.close()
@@ -110,6 +112,13 @@ def _listen(wanted: int, before: int, application: Application) -> Server:
             raise CannotStart(f"port {wanted or before}: {error.strerror}") from error
         log.warning("port %s of last time is taken, so another is chosen", before)
         return Server(0, application)
+
+
+def _allow_many_connections() -> None:
+    """A session takes seven descriptors, and the usual limit is 1024. The keeper, and so the boxes, keep theirs."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = 65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _settle_memory() -> None:

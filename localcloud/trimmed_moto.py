@@ -2,7 +2,8 @@
 
 moto 5.2.5 reads its whole catalogue of instance types when `moto.ec2` is imported, and asks boto3 for all regions of
 all services. This cloud needs a few families in one region. Both are replaced while that import lasts, so it has to
-happen here first. Each request is also entered in moto's IAM, which would load all managed policies to find no user.
+happen here first. Each request is also entered in moto's IAM, which would load all managed policies to find no user,
+and each thing ever made in a list for moto's dashboard, which would never forget one.
 """
 
 import os
@@ -31,6 +32,9 @@ def import_moto(region: str, account_id: str) -> None:
     import moto.iam.models as iam  # noqa: PLC0415
 
     iam.mark_account_as_visited = lambda **_: None
+    from moto.core.common_models import BaseModel  # noqa: PLC0415
+
+    BaseModel.__new__ = lambda cls, *_, **__: object.__new__(cls)  # type: ignore[method-assign]
 
 
 class _OneRegion:

@@ -8,7 +8,6 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from localcloud.boxes import folders, power
 from localcloud.boxes.addresses import listen, listen_somewhere
@@ -37,8 +36,8 @@ class Box:
 class Boxes:
     """Used from the event loop's thread."""
 
-    def __init__(self, root: Path, keeper: Conversation, isolation: Isolation, port: int) -> None:
-        self.root = root
+    def __init__(self, keeper: Conversation, isolation: Isolation, port: int) -> None:
+        self.root = isolation.root
         self.keeper = keeper
         self.isolation = isolation
         self.port = port
@@ -101,7 +100,8 @@ class Boxes:
         while left and time.monotonic() < until:
             await asyncio.sleep(0.1)
             left = await self.keeper.end(instance_id, 0)
-        while left:
+        until += LAST_WORDS
+        while left and time.monotonic() < until:  # a process that hangs in the kernel survives even this
             left = await self.keeper.end(instance_id, signal.SIGKILL)
             await asyncio.sleep(0.05)
         if machine:

@@ -42,8 +42,8 @@ def enter(plan: Plan) -> None:
         os.setgroups([])
         os.setgid(plan.uid)
         os.setuid(plan.uid)
-        if os.geteuid() == 0 or os.getegid() == 0:
-            raise PermissionError("still root after leaving root")  # never a root shell
+    if os.geteuid() == 0:
+        raise PermissionError("never a root shell")
     if plan.namespaces:
         os.chdir(INSIDE_HOME)
     linux.no_new_privileges()
@@ -64,10 +64,8 @@ def _own_view(plan: Plan) -> None:
         os.close(source)
 
 
-def namespaces_work() -> bool:
+def works(uid: int | None, namespaces: bool) -> bool:
     """Tried for real, in a child: containers forbid it in more ways than can be read anywhere."""
-    if os.geteuid() != 0 or not Path("/home").is_dir():
-        return False
     with tempfile.TemporaryDirectory() as folder:
         for name in ("home", "tmp", "etc", "tools"):
             (Path(folder) / name).mkdir()
@@ -76,7 +74,7 @@ def namespaces_work() -> bool:
         child = os.fork()
         if child == 0:
             try:
-                _own_view(Plan("trial", folder, "trial", None, True))
+                enter(Plan("trial", folder, "trial", uid, namespaces))
                 os._exit(0)
             except BaseException:
                 os._exit(1)

@@ -2,24 +2,48 @@
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
-from localcloud.boxes.entering import first_uid, namespaces_work
+from localcloud.boxes.entering import first_uid, works
 
 
 @dataclass(frozen=True)
 class Isolation:
-    first_uid: int | None  # None: not root, so every box runs as the person who started the cloud
+    root: Path  # where the boxes' folders are
+    first_uid: int | None  # None: every box runs as the person who started the cloud
     namespaces: bool
 
     def describe(self) -> str:
-        if self.first_uid is None:
-            return "boxes run as you: whoever has a machine's key can do what you can"
-        if not self.namespaces:
-            return "boxes have a user each, but no namespaces here: HOME is not /home/ubuntu, and the user has no name"
-        return "boxes have a user and a mount namespace each"
+        if self.namespaces:
+            return "boxes have a user and a mount namespace each"
+        if self.first_uid is not None:
+            return f"boxes have a user each, but no namespaces here: their homes are in {self.root}, not /home/ubuntu"
+        if os.geteuid() == 0:
+            return "this root cannot become another user, and there is never a root shell: boxes will refuse to log in"
+        return "boxes run as you: whoever has a machine's key can do what you can"
 
 
-def find_isolation(marker: str) -> Isolation:
+class UnsafeFolder(Exception):
+    """Somebody else made the folder that the boxes would live in."""
+
+
+def find_isolation(boxes: Path, marker: str) -> Isolation:
     if os.geteuid() != 0:
-        return Isolation(None, namespaces=False)
-    return Isolation(first_uid(marker), namespaces_work())
+        return Isolation(boxes, None, namespaces=False)
+    uid = first_uid(marker)
+    if Path("/home").is_dir() and works(uid, namespaces=True):
+        return Isolation(boxes, uid, namespaces=True)
+    if works(uid, namespaces=False):
+        return Isolation(_elsewhere(marker), uid, namespaces=False)
+    return Isolation(boxes, None, namespaces=False)
+
+
+def _elsewhere(marker: str) -> Path:
+    """A box's user cannot pass through the cloud's own folder, and nothing can be mounted without namespaces."""
+    folder = Path("/var/tmp") / f"localcloud-{marker}"  # noqa: S108 - the name is random, and the owner is checked
+    folder.mkdir(mode=0o711, exist_ok=True)
+    found = folder.lstat()
+    if found.st_uid != 0 or not folder.is_dir() or folder.is_symlink():
+        raise UnsafeFolder(f"{folder} belongs to somebody else")
+    folder.chmod(0o711)
+    return folder

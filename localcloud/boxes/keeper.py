@@ -34,7 +34,9 @@ def start(marker: str, first_uid: int | None) -> socket.socket:
     if pid:
         theirs.close()
         return ours
-    ours.close()
+    # The lock of the home among them: a new cloud may start while we are still clearing up after the old one.
+    os.closerange(3, theirs.fileno())
+    os.closerange(theirs.fileno() + 1, 1024)
     try:
         Keeper(theirs, marker, first_uid).run()
     except BaseException as failure:

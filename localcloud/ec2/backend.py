@@ -177,7 +177,12 @@ class Region(EC2Backend):
             interface.public_ip = None
             if interface.delete_on_termination:
                 interface.delete()
+                self.tags.pop(interface.id, None)
+        disks = [disk.volume_id for disk in machine.block_device_mapping.values()]
         machine.teardown_defaults()
+        for volume_id in disks:
+            if volume_id not in self.volumes:
+                self.tags.pop(volume_id, None)
         machine.nics = {}
         machine._private_ips.clear()  # moto frees them again at garbage collection, from under their next owner
 

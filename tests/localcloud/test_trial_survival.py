@@ -1,6 +1,7 @@
 """State outlives the process, however it ends."""
 
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -119,6 +120,23 @@ def test_it_dies_with_its_parent(tmp_path: Path) -> None:
     parent.kill()
     parent.communicate()
     until(lambda: not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text())
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="drops one of root's privileges")
+def test_where_namespaces_are_forbidden_a_box_is_still_nobody(tmp_path: Path) -> None:
+    without_mounts = ("setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin")
+    trial = Trial(tmp_path / "home", prefix=without_mounts).start()
+    try:
+        box = trial.machine("nari")
+        home = Path(box.says("pwd"))
+        assert box.says("id -u") != "0"
+        assert (box.says("echo $USER"), box.says("echo ~")) == ("ubuntu", str(home))
+        assert "no namespaces here" in trial.log()
+        box.terminate()
+        until(lambda: not home.exists())
+        shutil.rmtree(home.parent.parent)
+    finally:
+        trial.end()
 
 
 def _quoted(word: str) -> str:

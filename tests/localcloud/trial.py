@@ -37,12 +37,22 @@ class Trial:
     home: Path
     speed: float | None = SPEED
     options: tuple[str, ...] = ("--hurry", "10")
+    prefix: tuple[str, ...] = ()
     process: "subprocess.Popen[str] | None" = None
     environment: dict[str, str] = field(default_factory=dict)
     clients: dict[tuple[str, str], Any] = field(default_factory=dict)
 
     def command(self) -> list[str]:
-        return [sys.executable, "-m", "localcloud", "--home", str(self.home), "--die-with-parent", *self.options]
+        return [
+            *self.prefix,
+            sys.executable,
+            "-m",
+            "localcloud",
+            "--home",
+            str(self.home),
+            "--die-with-parent",
+            *self.options,
+        ]
 
     def start(self) -> "Trial":
         variables = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
