@@ -34,4 +34,6 @@ def _send(to: User, name: str, context: dict[str, object]) -> None:
     with translation.override(to.language):
         text = render_to_string(f"mail/{name}.txt", context)
     subject, _, body = text.strip().partition("\n")
-    send_mail(settings.EMAIL_SUBJECT_PREFIX + subject.strip(), body.strip() + "\n", None, [to.email])
+    # A name may hold other line ends, for which Django would refuse the letter.
+    subject = " ".join(subject.split())
+    send_mail(settings.EMAIL_SUBJECT_PREFIX + subject, body.strip() + "\n", None, [to.email])

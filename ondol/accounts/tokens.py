@@ -29,4 +29,4 @@ def user_of(token: str) -> User | None:
 
 
 def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(token.encode(errors="backslashreplace")).hexdigest()

@@ -1,11 +1,8 @@
 """What people may ask of their machine, in every state of it, and who may ask."""
 
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from threading import Barrier
 
 import pytest
-from django.db import connections
 from django.utils import translation
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -14,6 +11,7 @@ from ondol.instances import actions, vault
 from ondol.instances.actions import ActionError
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance, SshKey, StatusChange
+from tests.committed import committed, together  # noqa: F401  a fixture
 from tests.instances.keys import PEM
 from tests.instances.rig import person
 
@@ -244,28 +242,23 @@ def test_a_new_address_is_told_once(alice):
 
 
 # --- at the same time ------------------------------------------------------------------------------------------------
-def together(*wishes):
-    """All of them at the same instant, each on a connection of its own; what each returned or raised."""
-    barrier = Barrier(len(wishes))
+def answer_to(wish):
+    """The status, or the code of the refusal."""
 
-    def run(wish):
+    def run():
         try:
-            barrier.wait()
             return wish().status
         except ActionError as error:
             return error.code
-        finally:
-            connections.close_all()
 
-    with ThreadPoolExecutor(len(wishes)) as threads:
-        return list(threads.map(run, wishes))
+    return run
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("committed")
 def test_start_and_end_at_once_end_the_machine():
     alice, ada = person("alice"), person("ada", admin=True)
     row = machine(alice, Status.STOPPED)
-    answers = together(lambda: actions.start(alice), lambda: actions.terminate(alice, by=ada))
+    answers = together(answer_to(lambda: actions.start(alice)), answer_to(lambda: actions.terminate(alice, by=ada)))
     row.refresh_from_db()
     assert row.status == "TERMINATING"
     assert answers in (["STARTING", "TERMINATING"], ["terminating", "TERMINATING"])
@@ -273,18 +266,18 @@ def test_start_and_end_at_once_end_the_machine():
     assert jobs(row) == 1
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("committed")
 def test_ten_stops_at_once_are_one_change():
     alice = person("alice")
     row = machine(alice)
-    assert together(*[lambda: actions.stop(alice)] * 10) == ["STOPPING"] * 10
+    assert together(*[answer_to(lambda: actions.stop(alice))] * 10) == ["STOPPING"] * 10
     assert StatusChange.objects.filter(instance=row).count() == 1
     assert jobs(row) == 1
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("committed")
 def test_ten_new_attempts_at_once_are_one():
     alice = person("alice")
     row = machine(alice, Status.FAILED)
-    assert together(*[lambda: actions.create(alice)] * 10) == ["PENDING"] * 10
+    assert together(*[answer_to(lambda: actions.create(alice))] * 10) == ["PENDING"] * 10
     assert StatusChange.objects.filter(instance=row, old="FAILED", new="PENDING").count() == 1

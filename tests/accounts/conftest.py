@@ -1,0 +1,28 @@
+"""People with names."""
+
+import pytest
+
+from ondol.accounts.models import Approval, Role, User
+
+
+def person(who, approval=Approval.APPROVED, role=Role.MEMBER, **fields):
+    """Somebody with an account."""
+    fields = {"name": who.title(), "affiliation": "KIGAM", "purpose": "InSAR", "language": "en"} | fields
+    return User.objects.create_user(f"{who}@example.org", approval=approval, role=role, **fields)
+
+
+@pytest.fixture
+def ada(db):
+    """Administrates."""
+    return person("ada", role=Role.ADMIN)
+
+
+@pytest.fixture
+def alice(db):
+    return person("alice")
+
+
+@pytest.fixture
+def carol(db):
+    """Waits."""
+    return person("carol", Approval.PENDING)

@@ -1,0 +1,32 @@
+"""For tests whose threads commit, each on a connection of its own."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
+import pytest
+from django.db import connection, connections
+
+
+@pytest.fixture
+def committed(transactional_db):
+    """Procrastinate's tables are not Django's to empty afterwards."""
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE procrastinate_jobs CASCADE")
+
+
+def together(*calls: Callable[[], Any]) -> list[Any]:
+    """Do all of them at the same instant; what each has returned."""
+    barrier = Barrier(len(calls))
+
+    def run(call: Callable[[], Any]) -> Any:
+        try:
+            barrier.wait()
+            return call()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(calls)) as threads:
+        return list(threads.map(run, calls))
