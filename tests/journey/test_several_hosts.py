@@ -29,14 +29,9 @@ def hosts(tmp_path):
     running: dict[str, subprocess.Popen[bytes]] = {}
 
     def run(name: str, *words: str, **env: str) -> "subprocess.Popen[bytes]":
-        output = (tmp_path / f"{name}.log").open("ab")
-        running[name] = subprocess.Popen(
-            [*ONDOL, *words],
-            env=environment(tmp_path / name, **shared, **env),
-            cwd=tmp_path,
-            stdout=output,
-            stderr=output,
-        )
+        whole = environment(tmp_path / name, **shared, **env)
+        with (tmp_path / f"{name}.log").open("ab") as output:
+            running[name] = subprocess.Popen([*ONDOL, *words], env=whole, cwd=tmp_path, stdout=output, stderr=output)
         return running[name]
 
     yield run, shared, running
