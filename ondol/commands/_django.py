@@ -9,6 +9,7 @@ from django.db import connection
 
 from ondol.commands import CommandError
 from ondol.config import config
+from ondol.host.environments import forget_libpq
 
 
 def set_up(*, migrated: bool = True, patience: float = 0.0) -> None:
@@ -48,6 +49,8 @@ def borrow_from_home() -> None:
         file = home / name
         if not os.environ.get(variable) and file.exists():
             os.environ[variable] = file.read_text().strip()
+            if variable == "DATABASE_URL":
+                forget_libpq(os.environ)
     config.cache_clear()
     if not config().database_url:
         raise CommandError(f"No `ondol up` runs on {home}, and DATABASE_URL is not set. Start it, or set that.")

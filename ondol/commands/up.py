@@ -9,6 +9,7 @@ from types import FrameType
 
 from ondol.commands import CommandError
 from ondol.config import Config, config
+from ondol.host.environments import forget_libpq
 from ondol.host.home import HomeError, lock
 from ondol.host.postgres import PostgresError
 from ondol.host.tree import Tree, TreeError
@@ -44,9 +45,8 @@ def run(options: argparse.Namespace) -> int:
     except HomeError as error:
         raise CommandError(str(error)) from None
     check_port(settings)
-    if not settings.database_url:  # libpq's own settings are for somebody's other database
-        for name in [name for name in os.environ if name.startswith("PG")]:
-            del os.environ[name]
+    if not settings.database_url:
+        forget_libpq(os.environ)
     tree = Tree(settings, options.speed or 1.0)
     _stop_on_signals(tree)
     try:

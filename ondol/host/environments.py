@@ -1,10 +1,16 @@
 """Which part of `ondol up` is told what: each process gets no more of the environment than it needs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 
 _PLAIN = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "VIRTUAL_ENV")
 _CLOUD = (*_PLAIN, "AWS_REGION", "ONDOL_CLOCK")
 _NOT_SECRET = ("AWS_REGION", "AWS_VPC_ID", "AWS_SUBNET_ID", "AWS_ENDPOINT_URL")
+
+
+def forget_libpq(env: MutableMapping[str, str]) -> None:
+    """PGSERVICE, PGPORT and the like are for somebody's other database: the embedded one is found without."""
+    for name in [name for name in env if name.startswith("PG")]:
+        del env[name]
 
 
 def of_cloud(env: Mapping[str, str]) -> dict[str, str]:

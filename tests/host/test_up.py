@@ -1,0 +1,182 @@
+"""`ondol up` in bad surroundings: a hostile shell, a closed terminal, a database that goes, a stop at any moment."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+from ondol.host.home import new_secret_key, new_vault_key
+from ondol.host.postgres import EmbeddedPostgres
+from tests.journey.site import ONDOL, Site, environment, free_port, until
+
+pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
+
+HOSTILE = {
+    "http_proxy": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9",
+    "PGPORT": "6543", "PGSERVICE": "elsewhere", "LC_ALL": "xx_XX.EUC-KR",
+    "AWS_PROFILE": "production", "AWS_SESSION_TOKEN": "real", "AWS_ENDPOINT_URL_EC2": "http://127.0.0.1:9",
+}  # fmt: skip
+PARTS = {"PostgreSQL": "postgres", "trial cloud": "-m localcloud", "worker": "-m ondol worker", "web": "granian"}
+MEMORY_MB = 500
+"""Promised in docs/operations.md."""
+
+
+def tree_of(site):
+    return [site.process.pid, *site.children("")]
+
+
+def left(pids):
+    """Those that still run; init may not have reaped the others."""
+    running = []
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+                running.append(pid)
+    return running
+
+
+def memory_of(pid):
+    """Of its own and its share of what it has in common with others, in MB."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) / 1024
+    return 0.0
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    site = Site(tmp_path_factory.mktemp("hostile") / "home", **HOSTILE).start()
+    yield site
+    site.stop()
+
+
+def test_settings_of_somebodys_shell_do_not_reach_the_trial(site, tmp_path):
+    hana = site.person("hana")
+    hana.create()
+    assert hana.ssh(hana.key(tmp_path), "echo in") == "in\n"
+
+
+def test_it_takes_less_memory_than_promised(site):
+    by_part = {part: sum(map(memory_of, site.children(words))) for part, words in PARTS.items()}
+    total = sum(map(memory_of, tree_of(site)))
+    print("\n", {part: round(megabytes) for part, megabytes in (by_part | {"all": total}).items()})
+    assert total < MEMORY_MB
+
+
+def test_its_logs_are_quiet_and_private(site):
+    told = "".join(site.lines)
+    assert "Traceback" not in told
+    assert "WARNING" not in told
+    for file in (site.home / "logs").iterdir():
+        assert file.stat().st_mode & 0o077 == 0, file
+
+
+def test_nobody_reads_what_it_says_any_more(tmp_path):
+    words = [*ONDOL, "up", "--port", str(port := free_port())]
+    with subprocess.Popen(
+        words, env=environment(tmp_path / "home"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as up:
+        up.stdout.readline()
+        up.stdout.close()
+        until(lambda: requests.get(f"http://127.0.0.1:{port}/healthz", timeout=5).ok, 60, "a page answers")
+        up.send_signal(signal.SIGTERM)
+        assert up.wait(15) == 0
+
+
+@pytest.mark.parametrize("moment", [0.4, 1.4, 2.4])
+def test_stopped_while_it_starts(tmp_path, moment):
+    site = Site(tmp_path / "home")
+    with (tmp_path / "output").open("wb") as output:
+        site.process = subprocess.Popen(
+            [*ONDOL, "up", "--port", str(site.port)], env=site.env, stdout=output, stderr=output
+        )
+        until(lambda: (site.home / "lock").exists(), 20, "it has begun")
+        time.sleep(moment)
+        pids = tree_of(site)
+        site.process.send_signal(signal.SIGTERM)
+        assert site.process.wait(14) == 0
+    until(lambda: not left(pids), 3, "all have gone")
+    assert "Traceback" not in (tmp_path / "output").read_text()
+
+
+def test_a_part_that_fails_at_start_is_told_in_a_sentence_and_nothing_stays(tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "static").touch()  # where the web part wants a folder
+    words = [*ONDOL, "up", "--port", str(free_port())]
+    done = subprocess.run(words, env=environment(home), text=True, capture_output=True, timeout=60)
+    assert done.returncode == 1
+    sentence = done.stderr.splitlines()[-1]
+    assert sentence == f"ondol: The part `web` ended at its start: {home / 'static'}: File exists."
+    assert "Traceback" not in done.stderr
+    assert "Ondol is ready" not in done.stdout
+    assert str(home).encode() not in b"".join(command_lines())
+
+
+def command_lines():
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if process.name != str(os.getpid()):
+                yield (process / "cmdline").read_bytes()
+
+
+@pytest.fixture
+def elsewhere(tmp_path):
+    """A PostgreSQL that is not ours to start."""
+    server = EmbeddedPostgres(tmp_path / "elsewhere", lambda text: None)
+    with (tmp_path / "postgres.log").open("ab") as log:
+        server.output = log.fileno()
+        server.start(server.output)
+        yield server
+        server.stop()
+
+
+def test_a_database_of_ones_own_goes_and_comes_back(elsewhere, tmp_path):
+    site = Site(tmp_path / "home", DATABASE_URL=elsewhere.url).start()
+    try:
+        assert not (site.home / "postgres").exists()
+        elsewhere.stop()
+        page = requests.get(f"{site.url}/accounts/login/", timeout=10)
+        assert page.status_code == requests.get(f"{site.url}/healthz", timeout=10).status_code == 503
+        assert page.headers["Retry-After"]
+        assert "Traceback" not in page.text
+        elsewhere.start(elsewhere.output)
+        until(site.is_healthy, 15, "it answers again")
+        until(lambda: site.children("ondol worker"), 15, "the worker is back")
+    finally:
+        assert site.stop() == 0
+    assert elsewhere.is_running
+
+
+@pytest.fixture
+def lone_web(tmp_path):
+    """`ondol web` whose PostgreSQL is away."""
+    settings = {
+        "DATABASE_URL": "postgresql://ondol:hunter2@127.0.0.1:9/ondol",
+        "ONDOL_SECRET_KEY": new_secret_key(), "ONDOL_VAULT_KEYS": new_vault_key(),
+    }  # fmt: skip
+    env, port = environment(tmp_path / "home", **settings), free_port()
+    with (
+        (tmp_path / "output").open("wb") as output,
+        subprocess.Popen([*ONDOL, "web", "--port", str(port)], env=env, stdout=output, stderr=output) as web,
+    ):
+        yield f"http://127.0.0.1:{port}", env
+        web.send_signal(signal.SIGTERM)
+        assert web.wait(10) == 0
+
+
+def test_web_alone_waits_for_its_database_and_does_not_share_its_port(lone_web, tmp_path):
+    url, env = lone_web
+    until(lambda: requests.get(f"{url}/healthz", timeout=5).status_code == 503, 30, "it answers")
+    assert requests.get(f"{url}/", timeout=10).status_code == 503
+    words = [*ONDOL, "web", "--port", url.rpartition(":")[2]]
+    second = subprocess.run(words, env=env, text=True, capture_output=True, timeout=30)
+    assert second.returncode == 1
+    assert "Address already in use" in second.stderr
+    assert "hunter2" not in second.stderr + (tmp_path / "output").read_text()
