@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-
 ENV_FILE = os.environ.get("ONDOL_ENV_FILE", ".env")
 """Read beside the environment, which wins. Empty: none."""
 
