@@ -185,6 +185,6 @@ def test_a_person_is_spoken_to_in_their_language():
         assert error["message"] == message
 
 
-@pytest.mark.parametrize(("accepted", "message"), [("en-GB,en;q=0.9", "Sign in first."), ("ko", "먼저 로그인하세요.")])
+@pytest.mark.parametrize(("accepted", "message"), [("en-GB,en;q=0.9", "Sign in first."), ("ko", "먼저 로그인하십시오.")])
 def test_nobody_is_spoken_to_as_their_program_asks(nobody, accepted, message):
     assert refusal(nobody.get("/instances/status", Accept_Language=accepted), 401)["message"] == message
