@@ -3,6 +3,7 @@
 import pytest
 
 from tests.cloud.grounds import InMemory, InTheTrial, Person, Trial
+from tests.cloud.script import Script
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +32,14 @@ def alice():
 @pytest.fixture
 def bob():
     return Person("bob")
+
+
+@pytest.fixture(scope="session")
+def amazon():
+    return Script()
+
+
+@pytest.fixture
+def script(amazon):
+    """Amazon, with nothing asked and nothing to answer yet."""
+    return amazon.begin()

@@ -52,6 +52,12 @@ class Script:
         session.events.register("before-call.*", self._answer)
         self.cloud = AwsCloud(session, settings(**changed), DEPLOYMENT)
 
+    def begin(self) -> "Script":
+        """With nothing asked and nothing to answer; the clients stay, since they take long to make."""
+        self.asked.clear()
+        self.answers.clear()
+        return self
+
     def operations(self) -> list[str]:
         return [operation for operation, _ in self.asked]
 

@@ -14,11 +14,6 @@ STOP = "arn:aws:automate:ap-northeast-2:ec2:stop"
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 
 
-@pytest.fixture
-def script():
-    return Script()
-
-
 # --- a machine -------------------------------------------------------------------------------------------------------
 def test_a_machine_as_describe_instances_shows_it(script):
     script.answers["DescribeInstances"] = [{"Reservations": [{"Instances": [{

@@ -85,11 +85,6 @@ def test_the_table_uses_every_class():
 
 
 # --- on the way ------------------------------------------------------------------------------------------------------
-@pytest.fixture
-def script():
-    return Script()
-
-
 def caught(script: Script, trouble: Refusal | Exception) -> CloudError:
     script.answers["CreateKeyPair"] = [trouble]
     with pytest.raises(CloudError) as error:

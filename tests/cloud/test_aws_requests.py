@@ -27,11 +27,6 @@ OURS = [
 ]
 
 
-@pytest.fixture
-def script():
-    return Script()
-
-
 # --- RunInstances ----------------------------------------------------------------------------------------------------
 def test_a_launch_is_asked_for_like_this_and_no_other_way(script):
     script.answers["RunInstances"] = [LAUNCHED]
@@ -105,10 +100,10 @@ def test_the_newest_ubuntu_is_canonicals_word(script):
 
 
 def test_a_new_image_is_asked_for_its_root_device_again(script):
-    script.answers["GetParameter"] = [{"Parameter": {"Value": "ami-7"}}, {"Parameter": {"Value": "ami-8"}}]
-    script.answers["DescribeImages"] = [{"Images": [image("ami-7")]}, {"Images": [image("ami-8", root="/dev/xvda")]}]
-    assert script.cloud.newest_image() == Image("ami-7", "/dev/sda1")
-    assert script.cloud.newest_image() == Image("ami-8", "/dev/xvda")
+    script.answers["GetParameter"] = [{"Parameter": {"Value": "ami-20"}}, {"Parameter": {"Value": "ami-21"}}]
+    script.answers["DescribeImages"] = [{"Images": [image("ami-20")]}, {"Images": [image("ami-21", root="/dev/xvda")]}]
+    assert script.cloud.newest_image() == Image("ami-20", "/dev/sda1")
+    assert script.cloud.newest_image() == Image("ami-21", "/dev/xvda")
 
 
 @pytest.mark.parametrize("refusal", [Refusal("ParameterNotFound"), Refusal("AccessDeniedException")])
@@ -142,7 +137,7 @@ def test_a_fixed_image_needs_no_parameter_store():
 
 
 def test_an_image_that_is_not_shown_is_never_guessed(script):
-    script.answers["GetParameter"] = [{"Parameter": {"Value": "ami-7"}}, Refusal("ParameterNotFound")]
+    script.answers["GetParameter"] = [{"Parameter": {"Value": "ami-30"}}, Refusal("ParameterNotFound")]
     script.answers["DescribeImages"] = [{"Images": []}, {"Images": []}]
     for _ in range(2):
         with pytest.raises(Refused):
