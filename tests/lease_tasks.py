@@ -1,0 +1,35 @@
+"""A job for `test_lease.py` that asks, after some seconds, whether it is still its own."""
+
+import os
+import time
+
+from django.db import connection, transaction
+from procrastinate import JobContext
+from procrastinate.contrib.django import app
+
+from ondol.instances.jobs import hold
+from ondol.instances.reconcile import LeaseLost
+
+
+@app.task(name="ask", queue="instances", pass_context=True)
+def ask(context: JobContext, name: str) -> None:
+    """Begins, takes a while, and writes down whether it may still write."""
+    note(name, "began")
+    time.sleep(1.5)
+    try:
+        with transaction.atomic():
+            hold(context)
+            note(name, "saved")
+    except LeaseLost:
+        note(name, "lost")
+
+
+@app.periodic(cron="* * * * * */2")
+@app.task(name="tick", queueing_lock="tick")
+def tick(timestamp: int) -> None:
+    """As in the real worker, which notices by it that PostgreSQL has gone."""
+
+
+def note(name: str, what: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO noted VALUES (%s, %s, %s)", [name, what, os.getpid()])
