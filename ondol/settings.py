@@ -149,8 +149,7 @@ MFA_TOTP_ISSUER = "Ondol"
 # Browsers count http://localhost as secure; anything else needs https for passkeys anyway.
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS
 SOCIALACCOUNT_AUTO_SIGNUP = False
-# A form that leads on to the provider would break `form-action 'self'` below.
-SOCIALACCOUNT_LOGIN_ON_GET = True
+SOCIALACCOUNT_LOGIN_ON_GET = False
 SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {
     name: {
         "APPS": [
