@@ -11,6 +11,7 @@ PROGRAM = """
 import django; django.setup()
 from django.test import Client
 page = Client(headers={"host": "localhost"}).get("/accounts/login/")
+
 print(page.status_code, page.headers["Content-Security-Policy"])
 print(page.content.decode())
 """
@@ -27,11 +28,12 @@ def sign_in_page(django_db_setup):
         "ONDOL_OIDC_NAME": "Institute", "DJANGO_SETTINGS_MODULE": "ondol.settings",
     }  # fmt: skip
     done = subprocess.run([sys.executable, "-c", PROGRAM], env=env, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, (database, done.stderr)
     return done.stdout
 
 
 @pytest.mark.slow
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("provider", "host"),
     [("google", "https://accounts.google.com"), ("kakao", "https://kauth.kakao.com"),
