@@ -8,10 +8,17 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, re_path
 from ninja import NinjaAPI
+from ninja.renderers import JSONRenderer
 
 from ondol.api import refusals
 
 View = Callable[..., HttpResponseBase]
+
+
+class Readable(JSONRenderer):
+    """Korean as Korean, not as escapes."""
+
+    json_dumps_params = {"ensure_ascii": False}
 
 
 class Api(NinjaAPI):
@@ -57,5 +64,7 @@ def _framed(view: View) -> View:
 def _other_method(request: HttpRequest, known: str) -> HttpResponse:
     allowed = known.replace("GET", "GET, HEAD") + ", OPTIONS"
     if request.method == "OPTIONS":
-        return HttpResponse(status=204, headers={"Allow": allowed})
+        response = HttpResponse(status=204, headers={"Allow": allowed})
+        del response.headers["Content-Type"]
+        return response
     return refusals.wrong_method(request, allowed)

@@ -28,7 +28,8 @@ def refuse(
     """One refusal."""
     if status == 503:
         headers = {"Retry-After": str(UNAVAILABLE_FOR), **(headers or {})}
-    return JsonResponse({"error": {"code": code, "message": message, "hint": hint}}, status=status, headers=headers)
+    told = {"error": {"code": code, "message": message, "hint": hint}}
+    return JsonResponse(told, status=status, headers=headers, json_dumps_params={"ensure_ascii": False})
 
 
 def speak(request: HttpRequest) -> None:

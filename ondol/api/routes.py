@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from ondol import __version__
 from ondol.api import machines, people, refusals
-from ondol.api.application import Api
+from ondol.api.application import Api, Readable
 
 api = Api(
     title="Ondol",
@@ -17,6 +17,7 @@ api = Api(
     docs_url=None,
     openapi_url=None,
     urls_namespace="api",
+    renderer=Readable(),
 )
 refusals.install(api)
 api.add_router("/instances", machines.router)

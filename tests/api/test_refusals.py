@@ -123,7 +123,7 @@ def test_bad_json_is_not_understood(ada, body):
 
 
 @pytest.mark.parametrize("body", ["{}", "[]", "1", '{"reason": ""}', '{"reason": 7}', '{"reason": "x", "more": 1}',
-                                  '{"reason": "\\u0000"}', '{"reason": "\\ud800"}'])  # fmt: skip
+                                  '{"reason": "\\u0000"}', '{"reason": "\\ud800"}', '{"reason": "x", "\\ud800": 1}'])  # fmt: skip
 def test_a_body_that_does_not_fit_is_invalid(ada, body):
     assert refusal(ada.post("/admin/users/1/reject", body), 422)["code"] == "invalid"
 
@@ -185,6 +185,8 @@ def test_a_person_is_spoken_to_in_their_language():
         assert error["message"] == message
 
 
-@pytest.mark.parametrize(("accepted", "message"), [("en-GB,en;q=0.9", "Sign in first."), ("ko", "먼저 로그인하십시오.")])
+@pytest.mark.parametrize(
+    ("accepted", "message"), [("en-GB,en;q=0.9", "Sign in first."), ("ko", "먼저 로그인하십시오.")]
+)
 def test_nobody_is_spoken_to_as_their_program_asks(nobody, accepted, message):
     assert refusal(nobody.get("/instances/status", Accept_Language=accepted), 401)["message"] == message
