@@ -14,6 +14,7 @@ from django.http import HttpRequest
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
+from ondol.accounts import mail
 from ondol.accounts.models import User
 
 log = logging.getLogger(__name__)
@@ -23,9 +24,9 @@ class AccountAdapter(DefaultAccountAdapter):
     """Our user has one name, and no user name."""
 
     def save_user(self, request: HttpRequest, user: Any, form: Any, commit: bool = True) -> User:
-        """E-mail, password, name; `forms.SignupForm.signup` adds the rest in the same request."""
+        """What was asked at sign-up; in one transaction with the e-mail to the administrators."""
         user.email = form.cleaned_data["email"]
-        user.name = form.cleaned_data.get("name", "").strip()
+        form.fill(user)
         if password := form.cleaned_data.get("password1"):
             user.set_password(password)
         else:
@@ -51,6 +52,7 @@ def _insert(request: HttpRequest, user: User) -> None:
     try:
         with transaction.atomic():
             user.save()
+            mail.send_later("request", user.pk)
     except IntegrityError:
         messages.error(request, _("Somebody has just signed up with this address."))
         raise ImmediateHttpResponse(redirect("account_signup")) from None
@@ -58,6 +60,13 @@ def _insert(request: HttpRequest, user: User) -> None:
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):
     """The provider's display name fills our one name field."""
+
+    def save_user(self, request: HttpRequest, sociallogin: Any, form: Any = None) -> User:
+        """As above: nobody may wait unannounced."""
+        with transaction.atomic():
+            user: User = super().save_user(request, sociallogin, form)
+            mail.send_later("request", user.pk)
+        return user
 
     def populate_user(self, request: HttpRequest, sociallogin: Any, data: dict[str, Any]) -> User:
         user: User = super().populate_user(request, sociallogin, data)

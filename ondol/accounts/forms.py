@@ -6,12 +6,11 @@ from django import forms
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from ondol.accounts import mail
 from ondol.accounts.models import User
 
 
 class SignupForm(forms.Form):
-    """Mixed into allauth's sign-up form; `signup` runs after the person was saved."""
+    """Mixed into allauth's sign-up forms."""
 
     name = forms.CharField(label=_("Name"), max_length=100, widget=forms.TextInput(attrs={"autocomplete": "name"}))
     affiliation = forms.CharField(
@@ -22,11 +21,12 @@ class SignupForm(forms.Form):
     )
     field_order = ["name", "email", "password1", "affiliation", "purpose"]
 
-    def signup(self, request: Any, user: User) -> None:
-        """Keep what was asked and tell the administrators."""
+    def fill(self, user: User) -> None:
+        """Put what was asked into the person; the adapter saves them."""
         user.name = self.cleaned_data["name"].strip()
         user.affiliation = self.cleaned_data["affiliation"].strip()
         user.purpose = self.cleaned_data["purpose"].strip()
         user.language = "en" if (get_language() or "").startswith("en") else "ko"
-        user.save()
-        mail.send_later("request", user.pk)
+
+    def signup(self, request: Any, user: User) -> None:
+        """allauth wants this hook; everything is kept by then."""
