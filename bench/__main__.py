@@ -1,0 +1,30 @@
+"""`python -m bench [jobs] [looks] [site]`: all of them where none is named."""
+
+import argparse
+import tempfile
+from importlib import import_module
+from pathlib import Path
+
+from bench import site
+from bench.place import database
+
+NAMES = ("jobs", "looks", "site")
+
+
+def main() -> None:
+    """Measure, and print tables."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
+    wanted = parser.parse_args().names or NAMES
+    if unknown := set(wanted) - set(NAMES):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
+    with tempfile.TemporaryDirectory(prefix="ondol-bench-", ignore_cleanup_errors=True) as folder:
+        if "site" in wanted:
+            site.main(Path(folder))
+        if {"jobs", "looks"} & set(wanted):
+            with database(Path(folder)):
+                for name in [name for name in wanted if name != "site"]:
+                    import_module(f"bench.{name}").main()  # now that Django knows its database
+
+
+main()

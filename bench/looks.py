@@ -1,0 +1,60 @@
+"""One batched look at 1, 10, 100, 1000 machines, on the cloud in memory: what Ondol itself takes for it."""
+
+import time
+import uuid
+from datetime import UTC, datetime
+from statistics import median
+
+from bench.place import table
+from ondol.accounts.models import User
+from ondol.cloud.fake import FakeCloud
+from ondol.cloud.fake_world import Group, Thing
+from ondol.cloud.port import Image, LaunchSpec, Tag
+from ondol.instances.look import look_at_all
+from ondol.instances.models import Instance
+
+SIZES = (1, 10, 100, 1000)
+
+
+def main() -> None:
+    """The usual look: nothing has changed since the last one."""
+    rows, alone = [], 0.0
+    for size in SIZES:
+        seconds, calls = _look_at(size)
+        alone = alone or seconds
+        each = seconds / size
+        rows.append((size, calls, f"{seconds * 1000:.1f} ms", f"{each * 1000:.2f} ms", f"{each / alone:.2f} ×"))
+    table("One look", ["machines", "calls", "all", "each", "each, ratio"], rows)
+
+
+def _look_at(size: int) -> tuple[float, int]:
+    """The median of five looks in seconds, and the calls that one makes."""
+    cloud = FakeCloud()
+    cloud.world.groups["sg-1"] = Thing(Group("bench"), {})
+    cloud.world.keys["bench"] = Thing("bench", {})
+    _make(size, cloud)
+    cloud.world.settle()
+    look_at_all(cloud)  # this one writes down what it sees
+    cloud.calls.clear()
+    times = []
+    for _ in range(5):
+        begun = time.perf_counter()
+        look_at_all(cloud)
+        times.append(time.perf_counter() - begun)
+    return median(times), len(cloud.calls) // 5
+
+
+def _make(size: int, cloud: FakeCloud) -> None:
+    """Running machines, of as many people; those of the size before are gone."""
+    Instance.objects.all().delete()
+    User.objects.all().delete()
+    people = User.objects.bulk_create([User(email=f"person{n}@example.org", name=f"Person {n}") for n in range(size)])
+    rows, now = [], datetime.now(UTC)
+    common = {"status": "RUNNING", "instance_type": "t3.small", "volume_gb": 30, "armed_at": now, "ready_at": now}
+    for owner in people:
+        row, token = uuid.uuid4(), uuid.uuid4().hex
+        spec = LaunchSpec(str(row), Image("ami-1", "/dev/sda1"), "t3.small", 30, "sg-1", "bench", {Tag.ROW: str(row)})
+        server = cloud.launch(spec, token)
+        shown = {"client_token": token, "instance_id": server.instance_id, "launched_at": server.launched_at}
+        rows.append(Instance(id=row, owner=owner, is_clean=False, **common, **shown))
+    Instance.objects.bulk_create(rows)

@@ -1,0 +1,55 @@
+"""Where measurements run: a PostgreSQL of their own and Django on it, and a table on the terminal."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import quantiles
+
+import django
+
+from ondol.host.home import new_secret_key, new_vault_key
+from ondol.host.postgres import EmbeddedPostgres
+
+ONDOL = [sys.executable, "-m", "ondol"]
+
+
+@contextmanager
+def database(folder: Path) -> Iterator[None]:
+    """An empty Ondol: PostgreSQL, tables, Django in this process."""
+    for name in [name for name in os.environ if name.startswith(("ONDOL_", "AWS_", "DATABASE_URL"))]:
+        del os.environ[name]
+    server = EmbeddedPostgres(folder / "postgres", lambda text: None)
+    with (folder / "postgres.log").open("ab") as log:
+        server.start(log.fileno())
+    try:
+        os.environ |= {
+            "ONDOL_HOME": str(folder), "ONDOL_ENV_FILE": "", "DATABASE_URL": server.url,
+            "ONDOL_SECRET_KEY": new_secret_key(), "ONDOL_VAULT_KEYS": new_vault_key(),
+            "AWS_VPC_ID": "vpc-0123456789abcdef0", "AWS_SUBNET_ID": "subnet-0123456789abcdef0",
+            "ONDOL_CLOUD": "local", "DJANGO_SETTINGS_MODULE": "bench.settings",
+        }  # fmt: skip
+        subprocess.run([*ONDOL, "migrate"], check=True)
+        django.setup()
+        yield
+    finally:
+        server.stop()
+
+
+def percentiles(values: Sequence[float]) -> tuple[float, float]:
+    """The 50th and the 99th."""
+    parts = quantiles(values, n=100, method="inclusive")
+    return parts[49], parts[98]
+
+
+def table(title: str, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """As in Markdown, so that it can be pasted into docs/benchmarks.md."""
+    lines = [tuple(map(str, row)) for row in (head, *rows)]
+    widths = [max(len(row[column]) for row in lines) for column in range(len(head))]
+    print(f"\n{title}\n")
+    for number, row in enumerate(lines):
+        print("| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |")
+        if number == 0:
+            print("|" + "|".join("-" * (width + 2) for width in widths) + "|", flush=True)

@@ -1,0 +1,5 @@
+"""Ondol's settings, with a worker that knows `bench.tasks` alone."""
+
+from ondol.settings import *  # noqa: F403
+
+PROCRASTINATE_IMPORT_PATHS = ["bench.tasks"]
