@@ -52,6 +52,11 @@ class Clock:
         return moment(self.now())
 
 
+def seconds_of(given: datetime) -> float:
+    """moto reads the times in a request as UTC and then forgets that they are; Seoul would be nine hours off."""
+    return (given if given.tzinfo else given.replace(tzinfo=UTC)).timestamp()
+
+
 def moment(seconds: float) -> datetime:
     """Whole seconds, as EC2 shows them."""
     return datetime.fromtimestamp(int(seconds), UTC)

@@ -51,9 +51,10 @@ class Conversation:
         answer = await self._ask(do="end", box=box, number=int(number))
         return int(answer["left"])
 
-    async def cpu_seconds(self) -> dict[str, float]:
+    async def cpu_seconds(self) -> tuple[float, dict[str, float]]:
+        """When they were read, and the CPU seconds of each box since the keeper began."""
         answer = await self._ask(do="cpu")
-        return dict(answer["cpu"])
+        return float(answer["at"]), dict(answer["cpu"])
 
     def _say(self, **words: Any) -> None:
         self._channel.send(json.dumps(words).encode())

@@ -91,7 +91,7 @@ class Keeper:
                     self.end_box(request["box"], request["number"])
                     self.say(id=request["id"], left=self.count(request["box"]))
                 case "cpu":
-                    self.say(id=request["id"], cpu=self.cpu())
+                    self.say(id=request["id"], cpu=self.cpu(), at=time.time())
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)

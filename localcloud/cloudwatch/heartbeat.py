@@ -68,11 +68,12 @@ class Heartbeat:
         self.judged = self.cloud.clock.now() // 60 * 60
 
     async def beat(self) -> None:
+        """Up to the moment of the measurement, and not a second beyond: what comes later belongs to the next beat."""
+        now = self.cloud.clock.now()
         if any(machine.phase is State.RUNNING for machine in self.cloud.region.machines):
-            await self._measure()
+            now = await self._measure()
         elif self.readings:
             self.readings.clear()
-        now = self.cloud.clock.now()
         with self.cloud.lock:
             self._write(now)
             while self.judged + 60 <= now:
@@ -83,9 +84,9 @@ class Heartbeat:
                     self.alarms.prune(self.judged)
             self.cloud.commit()
 
-    async def _measure(self) -> None:
-        used = await self.keeper.cpu_seconds()
-        now, clock = time.time(), self.cloud.clock
+    async def _measure(self) -> float:
+        now, used = await self.keeper.cpu_seconds()
+        clock = self.cloud.clock
         with self.cloud.lock:
             running = {m.id: m for m in self.cloud.region.machines if m.phase is State.RUNNING}
             for instance_id, machine in running.items():
@@ -97,6 +98,7 @@ class Heartbeat:
                     self.meters.setdefault(instance_id, Meter()).add(clock.at(before.at), clock.at(now), percent)
             for gone in set(self.readings) - set(running):
                 del self.readings[gone]
+        return clock.at(now)
 
     def _write(self, now: float) -> None:
         found = []

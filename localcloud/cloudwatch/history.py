@@ -2,7 +2,7 @@
 
 from moto.core.responses import ActionResult
 
-from localcloud.clock import moment
+from localcloud.clock import moment, seconds_of
 from localcloud.pages import cut
 from localcloud.service import Service
 
@@ -42,5 +42,5 @@ class History(Service):
         for parameter, condition in (("StartDate", "at >= ?"), ("EndDate", "at <= ?")):
             if self._get_param(parameter):
                 conditions.append(condition)
-                values.append(self._get_param(parameter).timestamp())
+                values.append(seconds_of(self._get_param(parameter)))
         return conditions, values

@@ -5,7 +5,7 @@ from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
 
-from localcloud.clock import moment
+from localcloud.clock import moment, seconds_of
 from localcloud.cloudwatch.judge import Datapoint, statistic
 from localcloud.cloudwatch.metrics import STATISTICS, Metrics, series, show
 from localcloud.cloudwatch.requests import invalid
@@ -95,7 +95,7 @@ class Readings(Service):
 def _points(one: dict[str, Any], now: float) -> list[Datapoint]:
     """Kept by the minute, as metrics of standard resolution are."""
     given = one.get("Timestamp")
-    at = (given.timestamp() if given else now) // 60 * 60
+    at = (seconds_of(given) if given else now) // 60 * 60
     unit = one.get("Unit") or "None"
     summary = one.get("StatisticValues")
     if summary:
@@ -109,9 +109,9 @@ def _points(one: dict[str, Any], now: float) -> list[Datapoint]:
 
 
 def _range(start: datetime, end: datetime) -> tuple[float, float]:
-    if start >= end:
+    if seconds_of(start) >= seconds_of(end):
         raise invalid("The parameter StartTime must be less than the parameter EndTime.")
-    return start.timestamp(), end.timestamp()
+    return seconds_of(start), seconds_of(end)
 
 
 def _period(period: Any) -> int:

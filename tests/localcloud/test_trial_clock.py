@@ -1,8 +1,10 @@
 """One clock for everything that AWS shows."""
 
+from datetime import UTC, datetime
+
 import pytest
 
-from localcloud.clock import BadClock, Clock
+from localcloud.clock import BadClock, Clock, seconds_of
 
 
 def test_without_the_variable_it_is_real_time() -> None:
@@ -25,3 +27,8 @@ def test_it_knows_how_long_to_wait() -> None:
 def test_a_bad_clock_is_refused_by_name(text: str) -> None:
     with pytest.raises(BadClock, match="ONDOL_CLOCK"):
         Clock.from_environment({"ONDOL_CLOCK": text})
+
+
+def test_a_time_without_a_zone_is_utc_wherever_the_cloud_runs() -> None:
+    naive = datetime(2026, 1, 1)  # noqa: DTZ001
+    assert seconds_of(naive) == seconds_of(naive.replace(tzinfo=UTC)) == 1_767_225_600

@@ -2,7 +2,6 @@
 
 import json
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
@@ -125,18 +124,6 @@ def test_rules_reach_cloudwatch_too_and_the_calls_are_listed(cloud: Trial, contr
         ("monitoring", "DescribeAlarms", 200, ""),
     ]
     assert control("GET", f"calls?since={calls[0]['number']}") == calls[1:]
-
-
-@pytest.mark.slow
-def test_without_the_option_there_is_no_such_thing(tmp_path_factory: pytest.TempPathFactory) -> None:
-    trial = Trial(tmp_path_factory.mktemp("plain") / "home").start()
-    try:
-        with pytest.raises(urllib.error.HTTPError) as caught:
-            Control(trial)("GET", "rules")
-        assert caught.value.code == 404
-        caught.value.close()
-    finally:
-        trial.end()
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ class Trial:
         ]
 
     def start(self) -> "Trial":
-        variables = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+        variables = {**os.environ, "PYTHONPATH": str(REPOSITORY), "TZ": "Asia/Seoul"}  # not UTC, nor Django's doing
         if self.speed:
             now = time.time()
             variables.setdefault("ONDOL_CLOCK", f"{now},{now},{self.speed}")
@@ -107,7 +107,7 @@ class Trial:
         return self.clients[key]
 
     def image(self) -> str:
-        return str(self.client("ssm").get_parameter(Name=UBUNTU)["Parameter"]["Value"])
+        return str(self._kept("ssm").get_parameter(Name=UBUNTU)["Parameter"]["Value"])
 
     def group(self, name: str, cidr: str | None = FROM_ANYWHERE) -> str:
         ec2 = self.ec2
