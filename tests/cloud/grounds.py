@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 from boto3.session import Session
 
@@ -121,6 +122,16 @@ class InTheTrial(Ground):
         cloudwatch = self.session.client("cloudwatch", endpoint_url=self.url)
         cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="as if it were idle")
 
+    def break_next(self, operation: str, when: str, code: str = "", status: int = 503) -> None:
+        """Let one call go wrong: `before` or `after` its effect with a code, or `drop` its answer."""
+        rule: dict[str, object] = {"operation": operation, "when": when}
+        if code:
+            rule |= {"code": code, "status": status}
+        request = Request(f"{self.url}/_localcloud/rules", json.dumps(rule).encode(), method="POST")
+        request.add_header("Content-Type", "application/json")
+        with urlopen(request, timeout=5):
+            pass
+
 
 class Trial:
     """The process."""
@@ -130,7 +141,7 @@ class Trial:
         self.log = home.with_suffix(".log")
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "localcloud", "--home", str(home), "--hurry", "10"],
+                [sys.executable, "-m", "localcloud", "--home", str(home), "--hurry", "10", "--faults"],
                 stdout=log, stderr=log, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
             )  # fmt: skip
 
