@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 from django.utils import translation
@@ -65,7 +66,7 @@ class Token(HttpBearer):
 class Session(APIKeyCookie):
     """The session cookie; whatever changes something needs the CSRF token in `X-CSRFToken` too."""
 
-    param_name = "ondol_session"
+    param_name = settings.SESSION_COOKIE_NAME
     openapi_description = "The browser's session. POST and DELETE need `X-CSRFToken` besides."
 
     def __init__(self, rule: Rule) -> None:

@@ -18,7 +18,7 @@ from ondol.instances.models import Instance
 
 router = Router(auth=ADMINISTRATOR, throttle=PER_PERSON, tags=["administration"])
 
-UserId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[7])]
+UserId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
 @router.get("/users", response={200: People, **refusals(422)}, operation_id="users", summary="People")

@@ -9,6 +9,8 @@ from ondol.cloud.port import Alarm, IdleRule, LaunchSpec, Server, ServerState, T
 
 PERIOD = 300
 """Seconds. Basic monitoring has a datapoint every five minutes; a shorter period would cost money and see nothing."""
+_DEFAULTS = {"TreatMissingData": "missing"}
+"""What DescribeAlarms may leave out."""
 _BURSTABLE = frozenset({"t2", "t3", "t3a", "t4g"})
 
 
@@ -120,7 +122,7 @@ def alarm(shown: Mapping[str, Any], action: str) -> Alarm:
         rule=rule,
         warm_up_minutes=warm_up,
         is_sound=bool(instance_id)
-        and all(shown.get(name) == value for name, value in wanted.items())
+        and all(shown.get(name, _DEFAULTS.get(name)) == value for name, value in wanted.items())
         and shown.get("DatapointsToAlarm", periods) == periods,
         configured_at=utc(shown.get("AlarmConfigurationUpdatedTimestamp")),
     )

@@ -55,6 +55,14 @@ def test_a_sound_alarm(script):
     assert (alarm.rule, alarm.warm_up_minutes, alarm.configured_at) == (IdleRule(30, 5.0), 40, NOON)
 
 
+def test_an_alarm_may_leave_out_what_goes_without_saying(script):
+    shown = an_alarm()
+    del shown["TreatMissingData"]
+    script.answers["DescribeAlarms"] = [{"MetricAlarms": [shown]}]
+    (alarm,) = script.cloud.alarms(["ondol-row-1"])
+    assert alarm.is_sound
+
+
 @pytest.mark.parametrize(
     "changed",
     [
