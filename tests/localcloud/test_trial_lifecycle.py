@@ -58,9 +58,9 @@ def test_the_type_of_a_running_machine_cannot_be_changed(cloud: Trial, minho: Ma
     assert refused(cloud.ec2.modify_instance_attribute, **words) == "IncorrectInstanceState"
 
 
-def test_status_checks_are_ok_after_a_while(cloud: Trial, minho: Machine) -> None:
+def test_status_checks_are_ok_after_a_while(cloud: Trial, yuna: Machine) -> None:
     def status() -> str:
-        (shown,) = cloud.ec2.describe_instance_status(InstanceIds=[minho.id])["InstanceStatuses"]
+        (shown,) = cloud.ec2.describe_instance_status(InstanceIds=[yuna.id])["InstanceStatuses"]
         return str(shown["InstanceStatus"]["Status"])
 
     assert status() in ("initializing", "ok")
