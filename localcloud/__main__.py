@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import signal
 import sys
 from pathlib import Path
@@ -20,6 +21,8 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="localcloud: %(message)s", stream=sys.stderr)
     if options.die_with_parent:
         linux.die_with_parent(signal.SIGTERM)
+    # Who starts us may be strict; a box's user has to pass through some folders here. What is private says so itself.
+    os.umask(0o022)
     try:
         clock = Clock.from_environment()
         home = Home(options.home.absolute())

@@ -142,9 +142,9 @@ def test_where_namespaces_are_forbidden_a_box_is_still_nobody(tmp_path: Path) ->
         assert "no namespaces here" in trial.log()
         box.terminate()
         until(lambda: not home.exists())
-        shutil.rmtree(home.parent.parent)
     finally:
         trial.end()
+    shutil.rmtree(home.parent.parent)
 
 
 def _quoted(word: str) -> str:
