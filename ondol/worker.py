@@ -2,15 +2,18 @@
 
 Heartbeats every 2 s until the last job has ended (the stock one stops when draining starts, and the job is then run
 twice), and a sweep of dead workers' jobs as a coroutine in every worker (a sweeping *job* may itself be on the dead
-one). Two private names of Procrastinate are used, `app._worker` and `_new_job_event`; its version is pinned exactly,
-and `tests/test_worker.py` kills workers.
+one). A private name of Procrastinate is used, `_new_job_event`, and its `stop` is overridden: its version is pinned
+exactly, and `tests/test_worker.py` kills workers and PostgreSQL.
 """
 
 import asyncio
 import logging
 import os
 import signal
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 
 from procrastinate import exceptions
 from procrastinate.app import App
@@ -35,65 +38,74 @@ def work(concurrency: int) -> int:
     return 0
 
 
+class _Worker(Worker):
+    """Ends in any case, whoever asks for it: Procrastinate would wait for ever for a job in a thread."""
+
+    def stop(self) -> None:
+        """At SIGTERM; and Procrastinate's own call, when it can no longer listen."""
+        super().stop()
+        asyncio.get_running_loop().call_later(DRAIN + 1, _cut_off)
+
+
+def _cut_off() -> None:
+    log.warning("what still runs is cut off; another worker does it again")
+    logging.shutdown()
+    os._exit(0)
+
+
 async def _run(app: App, concurrency: int) -> None:
     loop = asyncio.get_running_loop()
     # The default executor has cpu + 4 threads, whatever the concurrency is.
     loop.set_default_executor(ThreadPoolExecutor(concurrency, thread_name_prefix="job"))
     async with app.open_async():
         app.perform_import_paths()
-        worker = app._worker(
-            concurrency=concurrency, update_heartbeat_interval=HEARTBEAT, stalled_worker_timeout=DEAD_AFTER,
+        worker = _Worker(
+            app, concurrency=concurrency, update_heartbeat_interval=HEARTBEAT, stalled_worker_timeout=DEAD_AFTER,
             fetch_job_polling_interval=POLL, shutdown_graceful_timeout=DRAIN, delete_jobs="successful",
             install_signal_handlers=False,
+            # Procrastinate's own: closes the connections that a job in a thread has left broken or idle for long.
+            task_middleware=app.worker_defaults.get("task_middleware"),
         )  # fmt: skip
         for signum in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(signum, _stop, loop, worker)
-        side = [asyncio.create_task(_heartbeat(app, worker)), asyncio.create_task(_sweep(app, worker))]
+            loop.add_signal_handler(signum, worker.stop)
+        ended = asyncio.Event()
+        side = [
+            asyncio.create_task(_every(HEARTBEAT, ended, partial(_beat, app, worker))),
+            asyncio.create_task(_every(SWEEP, ended, partial(_sweep, app, worker))),
+        ]
         log.info("worker is ready")
         try:
-            await worker.run()
+            await worker.run()  # type: ignore[no-untyped-call]
         finally:
-            for task in side:
-                task.cancel()
-            await asyncio.gather(*side, return_exceptions=True)
+            # Not by cancelling: a pool whose PostgreSQL went away swallows that, and we would beat for ever, idle.
+            ended.set()
+            await asyncio.wait(side, timeout=2)
 
 
-def _stop(loop: asyncio.AbstractEventLoop, worker: Worker) -> None:
-    """Procrastinate would wait for ever for a job in a thread, which nothing can interrupt."""
-    worker.stop()
-    loop.call_later(DRAIN + 1, _cut_off)
+async def _every(seconds: float, ended: asyncio.Event, act: Callable[[], Awaitable[None]]) -> None:
+    while not ended.is_set():
+        try:
+            await act()
+        except exceptions.ConnectorException:
+            log.warning("PostgreSQL does not answer")
+        except Exception:  # without heartbeat and sweep, jobs would be done twice, or never
+            log.exception("unforeseen")
+        with suppress(TimeoutError):
+            await asyncio.wait_for(ended.wait(), seconds)
 
 
-def _cut_off() -> None:
-    log.warning("jobs still running are cut off; another worker does them again")
-    logging.shutdown()
-    os._exit(0)
-
-
-async def _heartbeat(app: App, worker: Worker) -> None:
+async def _beat(app: App, worker: Worker) -> None:
     """Also while draining: else another worker takes over what we are about to finish."""
-    while True:
-        await asyncio.sleep(HEARTBEAT)
-        if worker.worker_id is not None:
-            try:
-                await app.job_manager.update_heartbeat(worker.worker_id)
-            except exceptions.ConnectorException:
-                log.warning("no heartbeat: PostgreSQL does not answer")
+    if worker.worker_id is not None:
+        await app.job_manager.update_heartbeat(worker.worker_id)
 
 
 async def _sweep(app: App, worker: Worker) -> None:
     """Hand on the jobs of workers that are dead."""
-    while True:
-        await asyncio.sleep(SWEEP)
-        try:
-            for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=DEAD_AFTER):
-                if job.worker_id != worker.worker_id:
-                    await _hand_on(app, job)
-                    worker._new_job_event.set()
-        except exceptions.ConnectorException:
-            log.warning("no sweep: PostgreSQL does not answer")
-        except Exception:  # without this coroutine a dead worker's jobs would stay for ever
-            log.exception("no sweep")
+    for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=DEAD_AFTER):
+        if job.worker_id != worker.worker_id:
+            await _hand_on(app, job)
+            worker._new_job_event.set()
 
 
 async def _hand_on(app: App, job: Job) -> None:
