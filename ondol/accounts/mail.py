@@ -14,20 +14,25 @@ TASK = "ondol.accounts.send"
 
 
 def send_later(kind: str, user_id: int) -> None:
-    """Enqueue an e-mail in the caller's transaction: `request` (to administrators) or `decision` (to the person)."""
-    app.configure_task(TASK, queue="mail").defer(kind=kind, user_id=user_id)
+    """Enqueue an e-mail in the caller's transaction: `request` (to administrators) or `decision` (to the person).
+
+    One job for each letter: should the second fail, the first is not written again.
+    """
+    to = [user_id]
+    if kind == "request":
+        admins = User.objects.filter(role=Role.ADMIN, approval=Approval.APPROVED, is_active=True)
+        to = list(admins.values_list("pk", flat=True))
+    for reader in to:
+        app.configure_task(TASK, queue="mail").defer(kind=kind, user_id=user_id, to=reader)
 
 
-def send_request(user: User) -> None:
-    """Tell every administrator that somebody waits."""
-    for admin in User.objects.filter(role=Role.ADMIN, approval=Approval.APPROVED, is_active=True):
-        _send(admin, "request", {"person": user, "link": config().url + reverse("admin_people")})
-
-
-def send_decision(user: User) -> None:
-    """Tell a person what was decided about them."""
-    if user.approval != Approval.PENDING:
-        _send(user, "decision", {"person": user, "link": config().url + reverse("dashboard")})
+def send(kind: str, user: User, to: User) -> None:
+    """Write one letter, in its reader's language; nothing where it is out of date."""
+    waits = user.approval == Approval.PENDING
+    if kind == "request" and waits:
+        _send(to, "request", {"person": user, "link": config().url + reverse("admin_people")})
+    elif kind == "decision" and not waits:
+        _send(to, "decision", {"person": user, "link": config().url + reverse("dashboard")})
 
 
 def _send(to: User, name: str, context: dict[str, object]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from django.db import transaction
 
 from ondol import clock
-from ondol.cloud.errors import CloudError, Gone, NoCapacity, Quota, Refused, Spent
+from ondol.cloud.errors import CloudError, Gone, NoCapacity, Quota, Refused, Spent, Unreachable
 from ondol.cloud.port import Cloud, ServerState
 from ondol.config import config
 from ondol.instances import provision, vault
@@ -205,7 +205,7 @@ def _terminate(plan: Plan, world: World) -> None:
     try:
         view = _view(world.cloud.terminate(str(instance.instance_id)))
     except Gone:
-        view = View.TERMINATED
+        view = View.ABSENT  # or launched a moment ago and not shown yet: gone only if it stays so
     _record_view(instance, view, world.hold)
 
 
@@ -298,7 +298,9 @@ def _trouble(plan: Plan, error: CloudError, hold: Hold) -> None:
     if given_up and not plan.strays and status in {Status.PENDING, Status.STARTING}:
         _give_up(instance, given_up, error, hold)
     else:
-        _record(instance, hold, **_backoff(instance, error.code))
+        # AWS has answered, so time counts: a launch that is put off for ever fails at last.
+        told = {} if isinstance(error, Unreachable) else {"seen_at": clock.now()}
+        _record(instance, hold, **_backoff(instance, error.code), **told)
 
 
 def _give_up(instance: Instance, reason: Reason, error: CloudError, hold: Hold) -> None:
