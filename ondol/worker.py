@@ -43,7 +43,7 @@ class _Worker(Worker):
 
     def stop(self) -> None:
         """At SIGTERM; and Procrastinate's own call, when it can no longer listen."""
-        super().stop()
+        super().stop()  # type: ignore[no-untyped-call]
         asyncio.get_running_loop().call_later(DRAIN + 1, _cut_off)
 
 

@@ -1,0 +1,64 @@
+"""What goes wrong with the database is a sentence, and no piece of a password is in it."""
+
+import os
+import subprocess
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from django.db import OperationalError, ProgrammingError
+
+from ondol.commands import _django
+from tests.journey.site import ONDOL, environment
+
+SECRETS = {name: os.environ[name] for name in ("ONDOL_SECRET_KEY", "ONDOL_VAULT_KEYS")}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://dana:hunt@er2@127.0.0.1:9/ondol",
+        "postgresql://dana:hunt/er2@127.0.0.1:9/ondol",
+        "postgresql://dana:hunt#er2@127.0.0.1:9/ondol",
+        "postgresql://dana:hunt?er2@127.0.0.1:9/ondol",
+        "postgresql://dana:hunt%er2@127.0.0.1:9/ondol",
+        "postgresql://dana:hunter2@127.0.0.1:port/ondol",
+        "postgresql://dana:hunter2@127.0.0.1:99999/ondol",
+    ],
+)
+def test_an_address_that_could_be_misread_is_refused(url):
+    assert not _django._is_well_formed(url)
+
+
+@pytest.mark.parametrize("url", ["postgresql://dana:hunt%40er2@[::1]:5432/ondol", "postgresql:///ondol?host=/a%20b"])
+def test_an_address_that_is_written_well_is_taken(url):
+    assert _django._is_well_formed(url)
+
+
+def test_only_trouble_of_the_database_is_told_without_a_stack_trace():
+    refused = ProgrammingError("permission denied for schema public")
+    refused.__cause__ = psycopg.errors.InsufficientPrivilege()
+    assert _django.is_trouble(OperationalError("the connection is lost"))
+    assert _django.is_trouble(refused)
+    assert not _django.is_trouble(ProgrammingError("syntax error"))
+    assert not _django.is_trouble(ValueError("ours"))
+
+
+@pytest.mark.slow
+def test_a_database_in_which_nothing_may_be_made(tmp_path):
+    admin, name = os.environ["DATABASE_URL"], f"ondol_{os.getpid()}_locked"
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+        connection.execute(f'CREATE ROLE "{name}" LOGIN')
+    parts = urlsplit(admin)
+    query = "&".join(pair for pair in parts.query.split("&") if not pair.startswith("user="))
+    url = f"postgresql:///{name}?user={name}&{query}"
+    try:
+        env = environment(tmp_path, **SECRETS, DATABASE_URL=url)
+        done = subprocess.run([*ONDOL, "migrate"], env=env, text=True, capture_output=True, timeout=60)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr == "ondol: PostgreSQL: permission denied for schema public.\n"
+    finally:
+        with psycopg.connect(admin, autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+            connection.execute(f'DROP ROLE "{name}"')

@@ -1,0 +1,57 @@
+"""`ondol user add` and `ondol token create`."""
+
+import io
+
+import pytest
+from django.utils import translation
+
+from ondol.accounts.models import User
+from ondol.commands import main
+
+pytestmark = [pytest.mark.django_db, pytest.mark.enable_socket]
+
+
+@pytest.fixture(autouse=True)
+def _korean_installation():
+    """The commands speak English whatever the site speaks."""
+    with translation.override("ko"):
+        yield
+
+
+def test_the_first_administrator_is_added_without_a_browser(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("a long password\n"))
+    assert main(["user", "add", "Alice@Example.org", "--admin", "--password-stdin"]) == 0
+    alice = User.objects.get(email__iexact="alice@example.org")
+    assert alice.is_admin
+    assert alice.is_approved
+    assert alice.check_password("a long password")
+    assert "alice@example.org" in capsys.readouterr().out.lower()
+
+
+def test_nobody_is_added_twice_or_with_half_an_address(capsys):
+    assert main(["user", "add", "bob@example.org"]) == 0
+    assert main(["user", "add", "BOB@example.org"]) == 1
+    assert main(["user", "add", "bob@"]) == 1
+    error = capsys.readouterr().err
+    assert error.isascii()
+    assert error.count("ondol: ") == 2
+
+
+def test_an_empty_password_is_refused(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
+    assert main(["user", "add", "carol@example.org", "--password-stdin"]) == 1
+    assert not User.objects.exists()
+    assert "empty" in capsys.readouterr().err
+
+
+def test_a_token_is_printed_alone_so_that_a_script_can_take_it(capsys):
+    main(["user", "add", "dan@example.org", "--approved"])
+    capsys.readouterr()
+    assert main(["token", "create", "dan@example.org"]) == 0
+    (token,) = capsys.readouterr().out.splitlines()
+    assert " " not in token
+
+
+def test_nobody_gets_a_token_for_a_stranger(capsys):
+    assert main(["token", "create", "mallory@example.org"]) == 1
+    assert "mallory@example.org" in capsys.readouterr().err
