@@ -7,8 +7,8 @@ from django.db import connection, transaction
 from procrastinate import JobContext
 from procrastinate.contrib.django import app
 
+from ondol.instances.acts import LeaseLost
 from ondol.instances.jobs import hold
-from ondol.instances.reconcile import LeaseLost
 
 
 @app.task(name="ask", queue="instances", pass_context=True)

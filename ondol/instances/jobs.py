@@ -12,9 +12,9 @@ from ondol.cloud.errors import CloudError
 from ondol.cloud.port import Cloud
 from ondol.config import config
 from ondol.instances.actions import RECONCILE
+from ondol.instances.acts import LeaseLost
 from ondol.instances.look import look as look_at
 from ondol.instances.models import deployment_id
-from ondol.instances.reconcile import LeaseLost
 from ondol.instances.reconcile import reconcile as reconcile_row
 
 log = logging.getLogger(__name__)

@@ -1,61 +1,26 @@
 """One machine: see, decide, act, record. Every step may run twice; no AWS call is inside a transaction."""
 
-import contextlib
 import logging
 import random
 import secrets
-import socket
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
 
 from ondol import clock
-from ondol.cloud.errors import CloudError, Gone, NoCapacity, Quota, Refused, Spent, Unreachable
-from ondol.cloud.port import Cloud, ServerState
-from ondol.config import config
-from ondol.instances import provision, vault
-from ondol.instances.lifecycle import Act, Decision, Patience, Reason, Status, View, decide
-from ondol.instances.models import Instance, SshKey, move
+from ondol.cloud.errors import CloudError, NoCapacity, Quota, Refused, Spent, Unreachable
+from ondol.cloud.port import Cloud
+from ondol.instances import provision
+from ondol.instances.acts import ACTS, Answers, Hold, LeaseLost, Plan, World, end_strays, record, ssh_answers
+from ondol.instances.lifecycle import Act, Decision, Patience, Reason, Status, decide
+from ondol.instances.models import Instance, move
 
 log = logging.getLogger(__name__)
 
-Hold = Callable[[], None]
-"""Raises LeaseLost, inside a transaction, unless this job is still ours."""
 STEPS = 20
 """At most so many steps in one go: a provisioning takes about seven."""
 BACKOFF_MAX = timedelta(seconds=30)
-PROBE_AGAIN = timedelta(seconds=1)
-
-
-class LeaseLost(Exception):
-    """Another worker has taken this job over; whatever we were about to record is theirs to do."""
-
-
-Answers = Callable[[str, int], bool]
-"""Whether an SSH server answers at that address and port."""
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """What an act may reach."""
-
-    cloud: Cloud
-    hold: Hold
-    answers: Answers
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What to do next, and the row it was decided on."""
-
-    instance: Instance
-    decision: Decision
-    strays: tuple[str, ...] = ()
-    again: bool = False
-    """A launch under this client token may have been asked for before."""
 
 
 def patience() -> Patience:
@@ -64,16 +29,16 @@ def patience() -> Patience:
     return Patience(*(clock.real_seconds(limit.total_seconds()) for limit in (base.change, base.ready, base.absent)))
 
 
-def reconcile(row: str, cloud: Cloud, hold: Hold, answers: "Answers | None" = None) -> None:
+def reconcile(row: str, cloud: Cloud, hold: Hold, answers: Answers = ssh_answers) -> None:
     """Bring one machine as far as it goes without waiting; `answers` tells whether SSH does."""
-    world = World(cloud, hold, answers or ssh_answers)
+    world = World(cloud, hold, answers)
     for _ in range(STEPS):
         plan = _plan(row, hold)
         if plan is None:
             return
         try:
             if plan.strays:
-                _end_strays(plan, world)
+                end_strays(plan, world)
             elif plan.decision.to is not None:
                 _move(plan, world)
             else:
@@ -84,7 +49,7 @@ def reconcile(row: str, cloud: Cloud, hold: Hold, answers: "Answers | None" = No
             raise
         except Exception:
             # Without a back-off the next look would try this row again, and again, every two seconds.
-            _record(plan.instance, hold, **_backoff(plan.instance, "internal"))
+            record(plan.instance, hold, **_backoff(plan.instance, "internal"))
             raise
 
 
@@ -117,142 +82,6 @@ def decision_for(instance: Instance) -> Decision:
         instance.seen_at or instance.status_since,  # lateness counts only as far as we have looked
         patience(),
     )
-
-
-def _record(instance: Instance, hold: Hold, **fields: Any) -> None:
-    """Save what an act has brought, if this job is still ours. The status is not touched: it may have moved."""
-    with transaction.atomic():
-        hold()
-        Instance.objects.filter(pk=instance.pk).update(**fields, updated_at=datetime.now(UTC))
-
-
-def _record_view(instance: Instance, view: View, hold: Hold, **fields: Any) -> None:
-    instance.saw(view, clock.now())
-    seen = {"seen_view": instance.seen_view, "seen_since": instance.seen_since, "seen_at": instance.seen_at}
-    _record(instance, hold, **seen, **_calm(instance), **fields)
-
-
-def _calm(instance: Instance) -> dict[str, Any]:
-    """The last trouble is over; what made a machine fail stays to be read."""
-    over: dict[str, Any] = {"tries": 0, "next_at": None}
-    return over if instance.status == Status.FAILED.value else over | {"error_code": "", "error_ref": ""}
-
-
-# --- acts ------------------------------------------------------------------------------------------------------------
-def _launch(plan: Plan, world: World) -> None:
-    instance = plan.instance
-    if plan.again or not provision.is_prepared(instance):
-        _prepare(instance, world, plan.again)
-        instance = Instance.objects.select_related("owner").get(pk=instance.pk)
-    server = provision.launch(instance, world.cloud)
-    _record_view(
-        instance, View(server.state.value), world.hold,
-        instance_id=server.instance_id, private_ip=server.private_ip, launched_at=server.launched_at,
-    )  # fmt: skip
-
-
-def _prepare(instance: Instance, world: World, again: bool) -> None:
-    prepared = provision.prepare(instance, world.cloud, again=again)
-    fields: dict[str, Any] = {}
-    if prepared.group_id:
-        fields["security_group_id"] = prepared.group_id
-    if prepared.image:
-        fields |= {"ami_id": prepared.image.image_id, "root_device": prepared.image.root_device}
-    with transaction.atomic():
-        world.hold()
-        if prepared.key:
-            # Committed before the launch is asked for: a machine whose key was lost lets nobody in.
-            fields["key_pair_name"] = prepared.key.name
-            SshKey.objects.update_or_create(
-                instance=instance,
-                defaults={
-                    "key_pair_name": prepared.key.name,
-                    "sealed_private_key": vault.seal(str(instance.pk), prepared.key.private_key),
-                    "fingerprint": prepared.key.fingerprint,
-                },
-            )
-        if fields:
-            Instance.objects.filter(pk=instance.pk).update(**fields, updated_at=datetime.now(UTC))
-    if prepared.error:
-        raise prepared.error
-
-
-def _arm(plan: Plan, world: World) -> None:
-    instance = plan.instance
-    _record(instance, world.hold, **provision.arm(instance, world.cloud), **_calm(instance))
-
-
-def _probe(plan: Plan, world: World) -> None:
-    instance = plan.instance
-    if instance.public_ip and world.answers(instance.public_ip, config().ssh_port):
-        _record(instance, world.hold, ready_at=clock.now(), **_calm(instance))
-    else:
-        _record(instance, world.hold, next_at=datetime.now(UTC) + PROBE_AGAIN)
-
-
-def _start(plan: Plan, world: World) -> None:
-    instance = plan.instance
-    _record_view(instance, _view(world.cloud.start(str(instance.instance_id))), world.hold)
-
-
-def _stop(plan: Plan, world: World) -> None:
-    instance = plan.instance
-    _record_view(instance, _view(world.cloud.stop(str(instance.instance_id))), world.hold)
-
-
-def _terminate(plan: Plan, world: World) -> None:
-    instance = plan.instance
-    try:
-        view = _view(world.cloud.terminate(str(instance.instance_id)))
-    except Gone:
-        view = View.ABSENT  # or launched a moment ago and not shown yet: gone only if it stays so
-    _record_view(instance, view, world.hold)
-
-
-def _clean(plan: Plan, world: World) -> None:
-    instance = plan.instance
-    provision.remove(instance, world.cloud)
-    with transaction.atomic():
-        world.hold()
-        # A key that opens nothing any more is not kept; a new attempt makes a new one.
-        SshKey.objects.filter(instance=instance).delete()
-        Instance.objects.filter(pk=instance.pk).update(
-            is_clean=True, security_group_id="", tries=0, next_at=None, updated_at=datetime.now(UTC)
-        )
-
-
-ACTS: dict[Act, Callable[[Plan, World], None]] = {
-    Act.LAUNCH: _launch,
-    Act.ARM: _arm,
-    Act.PROBE: _probe,
-    Act.START: _start,
-    Act.STOP: _stop,
-    Act.TERMINATE: _terminate,
-    Act.CLEAN: _clean,
-}
-
-
-def _end_strays(plan: Plan, world: World) -> None:
-    """End machines of attempts that were given up; they carry this row's tag and this deployment's, but not its id."""
-    for instance_id in plan.strays:
-        with contextlib.suppress(Gone):
-            world.cloud.terminate(instance_id)
-        log.warning("ended a stray", extra={"row": str(plan.instance.pk), "instance_id": instance_id})
-    _record(plan.instance, world.hold, strays=[])
-
-
-def _view(state: ServerState) -> View:
-    return View(state.value)
-
-
-def ssh_answers(address: str, port: int, timeout: float = 2.0) -> bool:
-    """Whether an SSH server shows its banner there within `timeout` seconds (RFC 4253, 4.2)."""
-    try:
-        with socket.create_connection((address, port), timeout=timeout) as connection:
-            connection.settimeout(timeout)
-            return connection.recv(4) == b"SSH-"
-    except OSError:
-        return False
 
 
 # --- moves -----------------------------------------------------------------------------------------------------------
@@ -291,7 +120,7 @@ def _trouble(plan: Plan, error: CloudError, hold: Hold) -> None:
     )
     if isinstance(error, Spent):
         # Terminated outside, or launched with other settings; the look ends it as a stray if it is alive.
-        _record(instance, hold, client_token=provision.new_client_token(), ami_id="", **_backoff(instance, error.code))
+        record(instance, hold, client_token=provision.new_client_token(), ami_id="", **_backoff(instance, error.code))
         return
     given_up = _GIVEN_UP.get(type(error))
     status = Status(instance.status)
@@ -300,7 +129,7 @@ def _trouble(plan: Plan, error: CloudError, hold: Hold) -> None:
     else:
         # AWS has answered, so time counts: a launch that is put off for ever fails at last.
         told = {} if isinstance(error, Unreachable) else {"seen_at": clock.now()}
-        _record(instance, hold, **_backoff(instance, error.code), **told)
+        record(instance, hold, **_backoff(instance, error.code), **told)
 
 
 def _give_up(instance: Instance, reason: Reason, error: CloudError, hold: Hold) -> None:

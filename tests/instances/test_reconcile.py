@@ -10,9 +10,10 @@ from ondol import clock
 from ondol.cloud.errors import NoCapacity, Quota, Refused, Throttled, Unreachable
 from ondol.cloud.fake import Lost
 from ondol.instances import actions, vault
+from ondol.instances.acts import LeaseLost
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance, SshKey, StatusChange
-from ondol.instances.reconcile import LeaseLost, reconcile
+from ondol.instances.reconcile import reconcile
 from tests.instances.rig import person
 
 MAKING = ["create_group", "open_ssh", "create_key", "newest_image", "launch", "arm"]
