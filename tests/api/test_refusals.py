@@ -122,8 +122,11 @@ def test_bad_json_is_not_understood(ada, body):
     assert refusal(ada.post("/admin/users/1/reject", body), 400)["code"] == "bad_request"
 
 
-@pytest.mark.parametrize("body", ["{}", "[]", "1", '{"reason": ""}', '{"reason": 7}', '{"reason": "x", "more": 1}',
-                                  '{"reason": "\\u0000"}', '{"reason": "\\ud800"}', '{"reason": "x", "\\ud800": 1}'])  # fmt: skip
+@pytest.mark.parametrize(
+    "body",
+    ["{}", "[]", "1", '{"reason": ""}', '{"reason": 7}', '{"reason": "x", "more": 1}', '{"reason": "\\u0000"}',
+     '{"reason": "\\ud800"}', '{"reason": "x", "\\ud800": 1}'],
+)  # fmt: skip
 def test_a_body_that_does_not_fit_is_invalid(ada, body):
     assert refusal(ada.post("/admin/users/1/reject", body), 422)["code"] == "invalid"
 
