@@ -66,3 +66,9 @@ def _run(options: argparse.Namespace) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        database = sys.modules.get("ondol.commands._django")  # only commands that use one have loaded it
+        if database is None or not (trouble := database.trouble_in(error)):
+            raise
+        print(f"ondol: PostgreSQL: {trouble}.", file=sys.stderr)
+        return 1

@@ -1,15 +1,20 @@
 """What commands that need the database do first."""
 
 import os
+import re
 import time
+from urllib.parse import urlsplit
 
 import django
 import psycopg
-from django.db import connection
+from django.db import Error, OperationalError, connection
 
 from ondol.commands import CommandError
 from ondol.config import config
 from ondol.host.environments import forget_libpq
+
+_STRAY = re.compile("%(?![0-9A-Fa-f]{2})")
+"""A per cent sign that encodes nothing."""
 
 
 def set_up(*, migrated: bool = True, patience: float = 0.0) -> None:
@@ -36,7 +41,7 @@ def _trouble() -> str:
         return first_line(error)
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """What PostgreSQL says; the lines below it are advice for somebody else."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
@@ -54,4 +59,34 @@ def borrow_from_home() -> None:
     config.cache_clear()
     if not config().database_url:
         raise CommandError(f"No `ondol up` runs on {home}, and DATABASE_URL is not set. Start it, or set that.")
+    if not _is_well_formed(config().database_url):
+        raise CommandError(
+            "DATABASE_URL cannot be read. Write postgresql://USER:PASSWORD@HOST:PORT/NAME, and in the password "
+            "%40 for @, %2F for /, %23 for #, %3F for ?, %25 for %."
+        )
     config().require("secret_key", "vault_keys")
+
+
+def _is_well_formed(url: str) -> bool:
+    """Else pieces of a password are taken for a host or a port, and told to everybody as such."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018  it is read here
+    except ValueError:
+        return False
+    return (
+        parts.netloc.count("@") <= 1 and "@" not in parts.path + parts.query + parts.fragment and not _STRAY.search(url)
+    )
+
+
+def trouble_in(error: BaseException) -> str:
+    """What PostgreSQL says, if it has gone or does not let us; empty for anything else, a mistake of ours."""
+    if not isinstance(error, Error):
+        return ""
+    deeper: BaseException | None = error
+    while deeper is not None:
+        refused = getattr(deeper, "sqlstate", None) == "42501"  # insufficient_privilege
+        if isinstance(deeper, (OperationalError, psycopg.OperationalError)) or refused:
+            return first_line(deeper)
+        deeper = deeper.__cause__ or deeper.__context__
+    return ""

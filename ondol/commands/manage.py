@@ -2,7 +2,7 @@
 
 import argparse
 
-from ondol.commands import CommandError, _django
+from ondol.commands import _django
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,10 +14,6 @@ def run(options: argparse.Namespace) -> None:
     """Run it."""
     _django.borrow_from_home()
     from django.core.management import execute_from_command_line  # noqa: PLC0415  after the environment
-    from django.db import OperationalError  # noqa: PLC0415
 
     options.rest = options.rest[1:] if options.rest[:1] == ["--"] else options.rest
-    try:
-        execute_from_command_line(["ondol manage", *options.rest])
-    except OperationalError as error:
-        raise CommandError(f"PostgreSQL: {_django.first_line(error)}.") from None
+    execute_from_command_line(["ondol manage", *options.rest])

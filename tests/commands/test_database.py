@@ -36,12 +36,12 @@ def test_an_address_that_is_written_well_is_taken(url):
 
 
 def test_only_trouble_of_the_database_is_told_without_a_stack_trace():
-    refused = ProgrammingError("permission denied for schema public")
-    refused.__cause__ = psycopg.errors.InsufficientPrivilege()
-    assert _django.is_trouble(OperationalError("the connection is lost"))
-    assert _django.is_trouble(refused)
-    assert not _django.is_trouble(ProgrammingError("syntax error"))
-    assert not _django.is_trouble(ValueError("ours"))
+    refused = ProgrammingError("no")
+    refused.__cause__ = psycopg.errors.InsufficientPrivilege("permission denied\nLINE 1: …")
+    assert _django.trouble_in(refused) == "permission denied"
+    assert _django.trouble_in(OperationalError("the connection is lost")) == "the connection is lost"
+    assert not _django.trouble_in(ProgrammingError("syntax error"))
+    assert not _django.trouble_in(ValueError("ours"))
 
 
 @pytest.mark.slow
