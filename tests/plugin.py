@@ -15,6 +15,10 @@ _SETTINGS = {
 }
 
 
+_HASTE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+"""Nothing of this server outlives the run."""
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config):
     """Before pytest-django reads Django's settings. Workers of xdist inherit all of it."""
@@ -28,7 +32,7 @@ def pytest_load_initial_conftests(early_config):
     if not os.environ.get("DATABASE_URL"):
         from ondol.host.postgres import EmbeddedPostgres
 
-        server = EmbeddedPostgres(Path(folder.name) / "postgres", lambda text: None)
+        server = EmbeddedPostgres(Path(folder.name) / "postgres", lambda text: None, settings=_HASTE)
         server.start(os.open(f"{folder.name}/postgres.log", os.O_WRONLY | os.O_CREAT))
         early_config.add_cleanup(server.stop)
         os.environ["DATABASE_URL"] = server.url
