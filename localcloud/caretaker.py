@@ -11,7 +11,7 @@ import time
 from collections.abc import Coroutine
 
 from localcloud.boxes.boxes import Box, Boxes
-from localcloud.cloud import Cloud
+from localcloud.cloud import COLLECT_FOR, Cloud
 from localcloud.ec2.machine import FROM_INSIDE, OUR_FAULT, Machine
 from localcloud.ec2.states import REMEMBERED, SETTLES, Refused, State
 
@@ -78,7 +78,8 @@ class Caretaker:
         """Terminated machines disappear on the cloud's clock; everything else wakes us itself."""
         gone = [m.gone_at + REMEMBERED for m in self.cloud.region.machines if m.gone_at is not None]
         waits = [self.cloud.clock.real_seconds_until(at) for at in gone]
-        return max(0.05, min([LONGEST_SLEEP, *waits]))
+        longest = COLLECT_FOR if self.cloud.behind else LONGEST_SLEEP
+        return max(0.05, min([longest, *waits]))
 
     async def _carry(self, machine: Machine) -> None:
         phase = machine.phase

@@ -45,11 +45,19 @@ class Cloud:
     def touch(self) -> None:
         """Something in the region is about to differ from what is on disk; `commit` follows before anybody is told."""
         self._unsaved = True
+        self.wake()  # so that the caretaker comes back where writing is put off
 
     def commit(self) -> None:
         """Write now, or within two seconds where writing has become slow."""
+        if not self._unsaved:
+            return
         if self._save_took < SLOW_SAVE or time.monotonic() - self._saved_at > COLLECT_FOR:
             self.save()
+
+    @property
+    def behind(self) -> bool:
+        """Is there something that is not on disk yet?"""
+        return self._unsaved
 
     def save(self) -> None:
         with self.lock:
@@ -65,7 +73,6 @@ class Cloud:
         """A launch: pending for its first seconds. The caller holds the lock."""
         machine.enter(State.PENDING, due=time.time() + TRANSITION_TAKES / self.hurry)
         self.touch()
-        self.wake()
 
     def may(self, request: str, machine: Machine) -> None:
         """Raises states.Refused where `ask` would."""
@@ -86,5 +93,4 @@ class Cloud:
         else:
             machine.because(reason, self.clock.now())
         self.touch()
-        self.wake()
         return before
