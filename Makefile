@@ -30,7 +30,7 @@ wheel:  ## a wheel in dist/, with templates, styles and translations
 
 translations:  ## bring ondol/locale up to date with the texts in the code
 	@scripts/setup test
-	@scripts/translations --write
+	@$(BIN)/python scripts/translations --write
 
 screenshots:  ## make docs/images anew from a running trial
 	@scripts/setup test

@@ -6,11 +6,14 @@ them all, and a test holds the two together.
 
 import base64
 import ipaddress
+import math
 import os
+from email.utils import parseaddr
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
 from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -120,6 +123,29 @@ class Config(BaseSettings):
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
+    @field_validator("database_url", "url", "endpoint_url", "oidc_issuer", "email_url")
+    @classmethod
+    def _has_a_port(cls, value: str) -> str:
+        try:
+            _ = urlsplit(value).port
+        except ValueError:
+            raise ValueError("its port is no number from 0 to 65535, or its host is malformed") from None
+        return value
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError("use a name of the IANA time zones, such as Asia/Seoul")
+        return value
+
+    @field_validator("email_from")
+    @classmethod
+    def _is_sender(cls, value: str) -> str:
+        if "@" not in parseaddr(value)[1] or not value.isprintable():
+            raise ValueError("use NAME <ADDRESS> or an address, on one line")
+        return value
+
     @field_validator("home")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
@@ -147,6 +173,8 @@ class Config(BaseSettings):
     @field_validator("ssh_cidrs")
     @classmethod
     def _are_ranges(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError("name at least one range, else nobody can log in")
         try:
             return tuple(str(ipaddress.IPv4Network(part)) for part in value)
         except ValueError as error:
@@ -162,7 +190,7 @@ class Config(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _is_postgresql(cls, value: str) -> str:
-        if value and urlsplit(value).scheme not in {"postgresql", "postgres"}:
+        if value and (urlsplit(value).scheme not in {"postgresql", "postgres"} or not urlsplit(value).path.strip("/")):
             raise ValueError("only PostgreSQL: postgresql://USER:PASSWORD@HOST:PORT/NAME")
         return value
 
@@ -189,11 +217,11 @@ class Config(BaseSettings):
     def _is_clock(cls, value: str) -> str:
         if value:
             try:
-                _, _, speed = (float(part) for part in value.split(","))
+                real, virtual, speed = (float(part) for part in value.split(","))
             except ValueError:
                 raise ValueError("use three numbers: REAL,VIRTUAL,SPEED") from None
-            if not speed > 0:
-                raise ValueError("the speed is above 0")
+            if not (math.isfinite(real) and math.isfinite(virtual) and 0 < speed < math.inf):
+                raise ValueError("use three finite numbers; the speed is above 0")
         return value
 
     @model_validator(mode="after")
@@ -227,6 +255,8 @@ def config() -> Config:
     """The settings of this process; raises ConfigError with one sentence per mistake."""
     try:
         return Config()
+    except (UnicodeError, OSError) as error:
+        raise ConfigError(f"{ENV_FILE} cannot be read as UTF-8 text: {error}.") from None
     except ValidationError as error:
         raise ConfigError("\n".join(_sentence(dict(mistake)) for mistake in error.errors())) from None
 

@@ -248,6 +248,8 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": CONFIG.log_format}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
+        # Anybody can send a wrong Host; each would be a traceback.
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
         "django.server": {"level": "WARNING"},
         "procrastinate": {"level": "WARNING"},
         "botocore": {"level": "WARNING"},

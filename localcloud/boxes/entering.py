@@ -29,6 +29,10 @@ _COVERED = {
 }
 
 
+#: folders that anybody may write to, where the box's own /tmp is mounted as well: what is put there goes with the box
+_ALSO_TMP = ("/var/tmp", "/dev/shm", "/run/lock")  # noqa: S108
+
+
 def enter(plan: Plan) -> None:
     home = os.open(plan.home, os.O_PATH | os.O_DIRECTORY)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -59,6 +63,8 @@ def _own_view(plan: Plan) -> None:
     linux.mount("tmpfs", "/home", "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=755,size=64k")
     for inside in (INSIDE_HOME, INSIDE_TOOLS):
         Path(inside).mkdir()
+    for inside in filter(os.path.isdir, _ALSO_TMP):
+        linux.mount(f"/proc/self/fd/{sources['tmp']}", inside, flags=linux.MS_BIND)
     for name, source in sources.items():
         linux.mount(f"/proc/self/fd/{source}", _COVERED[name], flags=linux.MS_BIND)
         os.close(source)

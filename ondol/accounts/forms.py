@@ -6,15 +6,23 @@ from django import forms
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from ondol.accounts.models import User
+from ondol.accounts.models import User, validate_shown
 
 
 class SignupForm(forms.Form):
     """Mixed into allauth's sign-up forms."""
 
-    name = forms.CharField(label=_("Name"), max_length=100, widget=forms.TextInput(attrs={"autocomplete": "name"}))
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=100,
+        validators=[validate_shown],
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+    )
     affiliation = forms.CharField(
-        label=_("Affiliation"), max_length=200, widget=forms.TextInput(attrs={"autocomplete": "organization"})
+        label=_("Affiliation"),
+        max_length=200,
+        validators=[validate_shown],
+        widget=forms.TextInput(attrs={"autocomplete": "organization"}),
     )
     purpose = forms.CharField(
         label=_("What will you use the machine for?"), max_length=2000, widget=forms.Textarea(attrs={"rows": 3})

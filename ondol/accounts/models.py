@@ -3,9 +3,16 @@
 from typing import ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
+
+
+def validate_shown(text: str) -> None:
+    """A name stands in letters and lists: one line, with something to see in it."""
+    if not text.isprintable() or not any(letter.isalnum() for letter in text):
+        raise ValidationError(_("Use letters that can be seen, on one line."), "not_shown")
 
 
 class Approval(models.TextChoices):
@@ -38,8 +45,8 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractBaseUser):
     """A person. Sign-in is by e-mail; `approval` decides what they see, `role` what they may do."""
 
-    email = models.EmailField(_("e-mail address"), unique=True)
-    name = models.CharField(_("name"), max_length=100)
+    email = models.EmailField(_("e-mail address"), max_length=320, unique=True)
+    name = models.CharField(_("name"), max_length=100, validators=[validate_shown])
     affiliation = models.CharField(_("affiliation"), max_length=200, blank=True)
     purpose = models.TextField(_("purpose"), max_length=2000, blank=True)
     approval = models.CharField(max_length=10, choices=Approval.choices, default=Approval.PENDING, db_index=True)

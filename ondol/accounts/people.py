@@ -11,7 +11,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
 
 from ondol.accounts import mail
-from ondol.accounts.models import Approval, Decision, Role, User
+from ondol.accounts.models import Approval, Decision, Role, User, validate_shown
 
 
 class AccountError(Exception):
@@ -27,9 +27,10 @@ def add_user(
 ) -> User:
     """Create a person from the command line; an administrator is approved too. Raises AccountError."""
     email = email.strip()
-    name = name.strip() or email.partition("@")[0]
+    name = name.strip() or email.partition("@")[0][:100]
     try:
         validate_email(email)
+        validate_shown(name)
         if password is not None:
             validate_password(password, User(email=email, name=name))
     except ValidationError as error:

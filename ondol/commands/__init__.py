@@ -47,6 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = argparse.Namespace(word=arguments[0], rest=arguments[1:])
     else:
         options = parser.parse_args(arguments)
+    if not all(word.isprintable() or word.isascii() for word in arguments):
+        print("ondol: an option is not UTF-8 text.", file=sys.stderr)
+        return 2
     return _run(options)
 
 

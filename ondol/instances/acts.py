@@ -125,6 +125,8 @@ def _probe(plan: Plan, world: World) -> None:
 
 def _start(plan: Plan, world: World) -> None:
     instance = plan.instance
+    with contextlib.suppress(Gone):  # a rule that was taken away would shut its owner out
+        world.cloud.open_ssh(instance.security_group_id, config().ssh_cidrs)
     _record_view(instance, _view(world.cloud.start(str(instance.instance_id))), world.hold)
 
 

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 ALL_EVERY = timedelta(seconds=30)
 """On the machines' clock: a trial at speed looks as often as its minutes pass, though not twice within a tick."""
+ALARM_SHOWN_AFTER = timedelta(minutes=1)
+"""DescribeAlarms may lag behind PutMetricAlarm (real time)."""
 KEPT_OUT_AFTER = timedelta(seconds=45)
 """SSH has not answered for this long (real time): perhaps the group keeps us out. AWS's status checks then decide."""
 
@@ -60,6 +62,7 @@ def look_at_all(cloud: Cloud) -> None:
         status=Status.TERMINATED.value, status_since__gt=recently, client_token__isnull=False
     )
     _look(rows, [row for row in rows if row.client_token is not None], cloud, whole=True)
+    _alarms([row for row in rows if row.status == Status.RUNNING.value and row.is_armed], cloud)
 
 
 def _look(rows: list[Instance], asked: list[Instance], cloud: Cloud, *, whole: bool = False) -> None:
@@ -138,6 +141,22 @@ def _checks(rows: Iterable[Instance], cloud: Cloud) -> None:
     if ids:
         passed = cloud.checks_passed(ids)
         Instance.objects.filter(pk__in=[ids[i] for i in passed]).update(ready_at=clock.now())
+
+
+def _alarms(rows: list[Instance], cloud: Cloud) -> None:
+    """Prove that what runs is armed: an alarm that somebody deleted or changed is put anew."""
+    # One that was put a moment ago may not be shown yet.
+    settled = clock.now() - clock.real_seconds(ALARM_SHOWN_AFTER.total_seconds())
+    rows = [row for row in rows if row.armed_at and row.armed_at < settled]
+    if not rows:
+        return
+    sound = {alarm.name: alarm for alarm in cloud.alarms([row.alarm_name for row in rows]) if alarm.is_sound}
+    for row in rows:
+        alarm = sound.get(row.alarm_name)
+        if alarm is None or alarm.instance_id != row.instance_id:
+            log.warning("auto-stop was disarmed outside; arming it again", extra={"row": str(row.pk)})
+            if Instance.objects.filter(pk=row.pk, armed_at=row.armed_at).update(armed_at=None):
+                _kick_if_due(Instance.objects.get(pk=row.pk))
 
 
 def _kick_if_due(row: Instance) -> None:

@@ -3,6 +3,7 @@
 import django.db.models.deletion
 import django.db.models.functions.text
 from django.conf import settings
+import ondol.accounts.models
 from django.db import migrations, models
 
 
@@ -20,8 +21,8 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('password', models.CharField(max_length=128, verbose_name='password')),
                 ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('email', models.EmailField(max_length=254, unique=True, verbose_name='e-mail address')),
-                ('name', models.CharField(max_length=100, verbose_name='name')),
+                ('email', models.EmailField(max_length=320, unique=True, verbose_name='e-mail address')),
+                ('name', models.CharField(max_length=100, validators=[ondol.accounts.models.validate_shown], verbose_name='name')),
                 ('affiliation', models.CharField(blank=True, max_length=200, verbose_name='affiliation')),
                 ('purpose', models.TextField(blank=True, max_length=2000, verbose_name='purpose')),
                 ('approval', models.CharField(choices=[('PENDING', 'Waiting'), ('APPROVED', 'Approved'), ('REJECTED', 'Rejected'), ('SUSPENDED', 'Suspended')], db_index=True, default='PENDING', max_length=10)),
