@@ -20,10 +20,10 @@ def sign_up(browser, **changes):
     return browser.post(reverse("account_signup"), {**REQUEST, **changes}, follow=True)
 
 
-def test_a_new_person_waits_and_administrators_are_told(english, db):
+def test_a_new_person_waits_and_administrators_are_told(alice, english, db):
     page = sign_up(english).text
     assert "Waiting for approval" in page
-    minjun = User.objects.get()
+    minjun = User.objects.get(approval=Approval.PENDING)
     assert (minjun.name, minjun.affiliation, minjun.purpose) == ("김민준", "KIGAM", "InSAR")
     assert (minjun.approval, minjun.role, minjun.language) == (Approval.PENDING, "MEMBER", "en")
     assert ProcrastinateJob.objects.filter(task_name="ondol.accounts.send", args__kind="request").count() == 1
@@ -31,7 +31,7 @@ def test_a_new_person_waits_and_administrators_are_told(english, db):
 
 def test_nobody_makes_themself_an_administrator(english, db):
     sign_up(english, role="ADMIN", approval="APPROVED", is_active="1")
-    assert not User.objects.get().is_approved
+    assert not User.objects.get(approval=Approval.PENDING).is_approved
 
 
 @pytest.mark.parametrize("email", ["bob@example.org", "BOB@EXAMPLE.ORG", " Bob@Example.Org "])
