@@ -22,7 +22,8 @@ _HASTE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config):
     """Before pytest-django reads Django's settings. Workers of xdist inherit all of it."""
-    if "PYTEST_XDIST_WORKER" in os.environ:
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        os.environ["ONDOL_HOME"] += f"-{worker}"  # one collects styles while another would read them
         return
     for name in [name for name in os.environ if name.startswith(("ONDOL_", "AWS_"))]:
         del os.environ[name]
