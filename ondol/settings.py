@@ -60,6 +60,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "ondol.web.middleware.language_of_person",
+    "ondol.web.middleware.designed_405",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -146,6 +147,8 @@ USERSESSIONS_TRACK_ACTIVITY = False
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Ondol"
+# Where addresses need no proof, a second factor must not wait for one.
+MFA_ALLOW_UNVERIFIED_EMAIL = CONFIG.email_verification != "mandatory"
 # Browsers count http://localhost as secure; anything else needs https for passkeys anyway.
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS
 SOCIALACCOUNT_AUTO_SIGNUP = False
@@ -250,6 +253,8 @@ LOGGING = {
     "loggers": {
         # Anybody can send a wrong Host; each would be a traceback.
         "django.security.DisallowedHost": {"level": "CRITICAL"},
+        # What people ask for in vain is no trouble of ours, and 403 would come with a traceback.
+        "django.request": {"level": "ERROR"},
         "django.server": {"level": "WARNING"},
         "procrastinate": {"level": "WARNING"},
         "botocore": {"level": "WARNING"},

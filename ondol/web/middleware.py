@@ -81,6 +81,17 @@ def _speak(request: HttpRequest, language: str) -> None:
 _FOR_EVERYBODY = {"account_logout", "account_login", "account_confirm_email", "account_email_verification_sent"}
 
 
+def designed_405(get_response: Page) -> Page:
+    """Django answers a wrong method with nothing at all, which a browser shows as its own failure."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        is_bare = response.status_code == 405 and not response.streaming and not response.content
+        return errors.not_allowed(request, response) if is_bare and request.method == "GET" else response
+
+    return middleware
+
+
 class Admission:
     """allauth's pages for keeping an account are for approved people, like every other page."""
 

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 
 from ondol import clock
-from ondol.cloud.errors import NoCapacity, Quota, Refused, Throttled, Unreachable
+from ondol.cloud.errors import NoCapacity, NotYet, Quota, Refused, Throttled, Unreachable
 from ondol.cloud.fake import Lost
 from ondol.instances import actions, vault
 from ondol.instances.acts import LeaseLost
@@ -362,3 +362,34 @@ def test_a_machine_of_an_attempt_given_up_is_ended(rig, alice):
     rig.tick(2)
     assert rig.live(alice) == [instance.instance_id]
     assert stray not in rig.live(alice)
+
+
+def test_an_alarm_deleted_in_the_console_is_put_back(rig, alice):
+    rig.running(alice)
+    Instance.objects.update(armed_at=clock.now() - timedelta(seconds=90))
+    rig.cloud.world.alarms.clear()
+    rig.tick()
+    instance = rig.mine(alice)
+    assert list(rig.cloud.world.alarms) == [instance.alarm_name]
+    assert instance.is_armed
+
+
+def test_a_rule_taken_away_in_the_console_is_put_back_at_the_next_start(rig, alice):
+    instance = rig.running(alice)
+    group = rig.cloud.world.groups[instance.security_group_id].value
+    group.cidrs.clear()
+    actions.stop(alice)
+    rig.work()
+    rig.tick()
+    actions.start(alice)
+    rig.work()
+    assert group.cidrs == {"0.0.0.0/0"}
+
+
+def test_a_launch_that_aws_puts_off_for_ever_fails_at_last(rig, alice):
+    rig.cloud.next_error["launch"] = [NotYet("InvalidGroup.NotFound")] * 2
+    actions.create(alice)
+    rig.work()
+    Instance.objects.update(status_since=clock.now() - timedelta(minutes=11))
+    rig.tick(2)
+    assert rig.mine(alice).status_reason == "TOO_LATE"

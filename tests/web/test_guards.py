@@ -110,3 +110,10 @@ def test_a_poll_of_somebody_just_suspended_leads_to_where_they_stand(erin, brows
 @pytest.mark.parametrize("name", OWN)
 def test_nothing_of_a_person_is_kept_by_the_browser(bob, browser_of, name):
     assert "no-store" in browser_of(bob).get(reverse(name)).headers["Cache-Control"]
+
+
+def test_a_look_at_a_buttons_address_is_a_designed_page(bob, browser_of):
+    answer = browser_of(bob).get(reverse("machine_create"))
+    assert answer.status_code == 405
+    assert "405" in answer.text
+    assert answer.headers["Allow"] == "POST"

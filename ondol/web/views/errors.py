@@ -33,6 +33,13 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return render(request, "errors/404.html", status=404)
 
 
+def not_allowed(request: HttpRequest, refused: HttpResponse) -> HttpResponse:
+    """405: a page that only a form may send to."""
+    page = render(request, "errors/405.html", status=405)
+    page.headers["Allow"] = refused.headers.get("Allow", "")
+    return page
+
+
 def too_many(request: HttpRequest) -> HttpResponse:
     """429: allauth's rate limits."""
     return HttpResponse(render_to_string("errors/429.html"), status=429, headers={"Retry-After": "60"})
