@@ -1,5 +1,6 @@
 """Hatch build hook: compile the gettext catalogues, so that no binary is kept in the repository."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,17 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 def compile_catalogues(root: Path) -> list[Path]:
-    """Write a `.mo` beside each `.po` below `root`; returns those written."""
+    """Write a `.mo` beside each `.po` below `root`; returns those written.
+
+    Each is there whole or not at all: an Ondol that starts in this checkout at the same moment would end over half of it.
+    """
     written = []
     for po in sorted(root.glob("ondol/**/LC_MESSAGES/*.po")):
         mo = po.with_suffix(".mo")
-        with po.open("rb") as source, mo.open("wb") as target:
+        draft = mo.with_name(f".{mo.name}.{os.getpid()}")
+        with po.open("rb") as source, draft.open("wb") as target:
             write_mo(target, read_po(source))
+        draft.replace(mo)
         written.append(mo)
     return written
 
