@@ -12,7 +12,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 def compile_catalogues(root: Path) -> list[Path]:
     """Write a `.mo` beside each `.po` below `root`; returns those written.
 
-    Each is there whole or not at all: an Ondol that starts in this checkout at the same moment would end over half of it.
+    Each is there whole or not at all: an Ondol that starts in this checkout just then would end over half of it.
     """
     written = []
     for po in sorted(root.glob("ondol/**/LC_MESSAGES/*.po")):
