@@ -16,6 +16,7 @@ from ondol.cloud.port import Cloud, Server
 from ondol.instances.actions import kick
 from ondol.instances.lifecycle import CHANGING, Status, View
 from ondol.instances.models import Deployment, Instance, deployment_id
+from ondol.instances.provision import idle_rule
 from ondol.instances.reconcile import decision_for
 
 log = logging.getLogger(__name__)
@@ -153,8 +154,10 @@ def _alarms(rows: list[Instance], cloud: Cloud) -> None:
     sound = {alarm.name: alarm for alarm in cloud.alarms([row.alarm_name for row in rows]) if alarm.is_sound}
     for row in rows:
         alarm = sound.get(row.alarm_name)
-        if alarm is None or alarm.instance_id != row.instance_id:
-            log.warning("auto-stop was disarmed outside; arming it again", extra={"row": str(row.pk)})
+        is_right = alarm is not None and alarm.instance_id == row.instance_id and alarm.rule == idle_rule()
+        # It acts on a transition only: one that is in ALARM while its machine runs has tried, and will not again.
+        if not is_right or (alarm is not None and alarm.state == "ALARM" and row.seen_view == View.RUNNING.value):
+            log.warning("auto-stop is not as it should be; arming it anew", extra={"row": str(row.pk)})
             if Instance.objects.filter(pk=row.pk, armed_at=row.armed_at).update(armed_at=None):
                 _kick_if_due(Instance.objects.get(pk=row.pk))
 

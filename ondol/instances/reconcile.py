@@ -105,7 +105,11 @@ def _why_stopped(instance: Instance, cloud: Cloud) -> Reason:
         return Reason.INSIDE
     if not (instance.alarm_name and instance.launched_at):
         return Reason.OUTSIDE
-    return Reason.IDLE if cloud.stopped_by_alarm(instance.alarm_name, instance.launched_at) else Reason.OUTSIDE
+    try:
+        return Reason.IDLE if cloud.stopped_by_alarm(instance.alarm_name, instance.launched_at) else Reason.OUTSIDE
+    except CloudError as error:  # that it stopped matters more than why
+        log.warning("the alarm's history cannot be read", extra={"row": str(instance.pk), "code": error.code})
+        return Reason.OUTSIDE
 
 
 # --- trouble ---------------------------------------------------------------------------------------------------------
@@ -120,26 +124,33 @@ def _trouble(plan: Plan, error: CloudError, hold: Hold) -> None:
     )
     if isinstance(error, Spent):
         # Terminated outside, or launched with other settings; the look ends it as a stray if it is alive.
-        record(instance, hold, client_token=provision.new_client_token(), ami_id="", **_backoff(instance, error.code))
+        record(
+            instance,
+            hold,
+            client_token=provision.new_client_token(),
+            instance_id=None,
+            ami_id="",
+            **_backoff(instance, error.code),
+        )
         return
     given_up = _GIVEN_UP.get(type(error))
     status = Status(instance.status)
     if given_up and not plan.strays and status in {Status.PENDING, Status.STARTING}:
-        _give_up(instance, given_up, error, hold)
+        _give_up(plan, given_up, error, hold)
     else:
         # AWS has answered, so time counts: a launch that is put off for ever fails at last.
         told = {} if isinstance(error, Unreachable) else {"seen_at": clock.now()}
         record(instance, hold, **_backoff(instance, error.code), **told)
 
 
-def _give_up(instance: Instance, reason: Reason, error: CloudError, hold: Hold) -> None:
+def _give_up(plan: Plan, reason: Reason, error: CloudError, hold: Hold) -> None:
     """AWS has said no. A new machine failed, with nothing left behind; one that should start stays stopped."""
-    to = Status.STOPPED
+    instance, to = plan.instance, Status.STOPPED
     fields: dict[str, Any] = {}
     if instance.status == Status.PENDING.value:
         to = Status.FAILED
-        if instance.instance_id is None:
-            # A definite no: had an earlier try under this token launched one, AWS would have returned it.
+        if instance.instance_id is None and not plan.again:
+            # A definite no to the first try. After a lost answer a machine may still show up: then we wait and look.
             fields["client_token"] = None
     with transaction.atomic():
         hold()
