@@ -112,7 +112,10 @@ class Patience:
     ready: timedelta = timedelta(minutes=4)
     """From running to SSH answering."""
     absent: timedelta = timedelta(minutes=2)
-    """DescribeInstances may lag behind RunInstances; missing for longer than this is gone."""
+    """DescribeInstances may lag behind RunInstances; what is to end and is missing for longer than this is gone."""
+    gone: timedelta = timedelta(hours=24)
+    """A machine that nobody wants to end is missing: more likely a wrong account, region or tag than its end, which AWS
+    shows for an hour. Its key is the only one there is, so there is time for somebody to look."""
 
 
 PATIENCE = Patience()
@@ -250,7 +253,7 @@ def _stopped(seen: Seen, now: datetime, patience: Patience) -> Decision:
 
 
 def _gone_if_long(seen: Seen, now: datetime, patience: Patience) -> Decision:
-    if seen.since is not None and now - seen.since > patience.absent:
+    if seen.since is not None and now - seen.since > patience.gone:
         return Decision(to=Status.TERMINATING, reason=Reason.OUTSIDE)
     return WAIT
 

@@ -26,7 +26,9 @@ BACKOFF_MAX = timedelta(seconds=30)
 def patience() -> Patience:
     """AWS takes real minutes, whatever the machines' clock does."""
     base = Patience()
-    return Patience(*(clock.real_seconds(limit.total_seconds()) for limit in (base.change, base.ready, base.absent)))
+    return Patience(
+        *(clock.real_seconds(limit.total_seconds()) for limit in (base.change, base.ready, base.absent, base.gone))
+    )
 
 
 def reconcile(row: str, cloud: Cloud, hold: Hold, answers: Answers = ssh_answers) -> None:

@@ -20,7 +20,7 @@ from ondol.instances.lifecycle import (
 )
 
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
-JUST_NOW, LONG_AGO = NOW - timedelta(seconds=5), NOW - timedelta(hours=1)
+JUST_NOW, LONG_AGO = NOW - timedelta(seconds=5), NOW - timedelta(hours=25)
 
 SITUATIONS = {
     "nothing was asked of AWS": ({}, JUST_NOW),
@@ -174,8 +174,8 @@ def test_a_stop_that_nobody_here_asked_for_is_not_repeated(reason):
         (Status.STOPPING, View.RUNNING, PATIENCE.change, "STOP", ">RUNNING:STOP_FAILED"),
         (Status.PENDING, View.RUNNING, PATIENCE.ready, "PROBE", ">RUNNING:UNREACHABLE"),
         (Status.STARTING, View.RUNNING, PATIENCE.ready, "PROBE", ">RUNNING:UNREACHABLE"),
-        (Status.RUNNING, View.ABSENT, PATIENCE.absent, ".", ">TERMINATING:OUTSIDE"),
-        (Status.STOPPED, View.ABSENT, PATIENCE.absent, ".", ">TERMINATING:OUTSIDE"),
+        (Status.RUNNING, View.ABSENT, PATIENCE.gone, ".", ">TERMINATING:OUTSIDE"),
+        (Status.STOPPED, View.ABSENT, PATIENCE.gone, ".", ">TERMINATING:OUTSIDE"),
         (Status.TERMINATING, View.ABSENT, PATIENCE.absent, ".", "CLEAN"),
         (Status.FAILED, View.ABSENT, PATIENCE.absent, ".", "CLEAN"),
     ],
@@ -189,7 +189,9 @@ def test_patience_ends_one_second_after_its_limit(status, view, limit, before, a
 
 
 # --- properties ------------------------------------------------------------------------------------------------------
-ages = st.sampled_from([timedelta(0), *(limit + timedelta(seconds=1) for limit in (PATIENCE.change, PATIENCE.absent))])
+ages = st.sampled_from(
+    [timedelta(0), *(limit + timedelta(seconds=1) for limit in (PATIENCE.change, PATIENCE.absent, PATIENCE.gone))]
+)
 seens = st.builds(
     Seen,
     view=st.sampled_from(View),
