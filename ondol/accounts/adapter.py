@@ -1,11 +1,8 @@
 """How allauth meets our people."""
 
-import logging
-import smtplib
 from typing import Any, cast
 
 from allauth.account.adapter import DefaultAccountAdapter
-from allauth.core import context as allauth_context
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from django.contrib import messages
@@ -14,10 +11,8 @@ from django.http import HttpRequest
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
-from ondol.accounts import mail
+from ondol.accounts import letters, mail
 from ondol.accounts.models import User
-
-log = logging.getLogger(__name__)
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -36,12 +31,21 @@ class AccountAdapter(DefaultAccountAdapter):
         return cast(User, user)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """A mail server that is away is said to the person, and breaks nothing."""
-        try:
-            super().send_mail(template_prefix, email, context)
-        except (OSError, smtplib.SMTPException):
-            log.exception("an e-mail could not be sent", extra={"template": template_prefix})
-            messages.error(allauth_context.request, _("An e-mail could not be sent just now. Try again later."))
+        """allauth's letters, by a job; those with a secret come by the two methods below."""
+        letters.write_later(template_prefix, email)
+
+    def send_password_reset_mail(self, user: Any, email: str, context: dict[str, Any]) -> None:
+        """Without the link that allauth has made: the job makes its own."""
+        letters.write_later(letters.RESET, email, user.pk)
+
+    def send_confirmation_mail(self, request: HttpRequest, emailconfirmation: Any, signup: bool) -> None:
+        """As above."""
+        address = emailconfirmation.email_address
+        letters.write_later(letters.CONFIRM_AT_SIGN_UP if signup else letters.CONFIRM, address.email, address.pk)
+
+    def ajax_response(self, request: HttpRequest, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """To everybody the same page: allauth would tell scripts the whole form, with what was typed, as JSON."""
+        return response
 
     def populate_username(self, request: HttpRequest, user: Any) -> None:
         """There is none."""

@@ -3,13 +3,22 @@
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
-from ondol.accounts import mail
+from ondol.accounts import letters, mail
 from ondol.accounts.models import User
 
+_PATIENCE = RetryStrategy(max_attempts=8, exponential_wait=3)
+"""A mail server that is away is asked again for about an hour."""
 
-@app.task(name=mail.TASK, queue="mail", retry=RetryStrategy(max_attempts=8, exponential_wait=3))
+
+@app.task(name=letters.TASK, queue="mail", retry=_PATIENCE)
+def letter(template: str, to: str, about: int | None, language: str) -> None:
+    """Write one of allauth's letters."""
+    letters.write(template, to, about, language)
+
+
+@app.task(name=mail.TASK, queue="mail", retry=_PATIENCE)
 def send(kind: str, user_id: int, to: int) -> None:
-    """Write one letter; a mail server that is away is asked again for about an hour."""
+    """Write one letter about a request or a decision."""
     people = User.objects.in_bulk([user_id, to])
     if user_id in people and to in people:
         mail.send(kind, people[user_id], people[to])

@@ -1,0 +1,76 @@
+"""allauth's letters, written by a job: no page waits for a mail server, and each is in its reader's language.
+
+A job's arguments lie in the database, so what opens an account is not among them: the job makes it.
+"""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from allauth.account import app_settings
+from allauth.account.adapter import get_adapter
+from allauth.account.models import EmailAddress, EmailConfirmationHMAC
+from allauth.account.utils import user_pk_to_url_str
+from django.urls import reverse
+from django.utils import translation
+from procrastinate.contrib.django import app
+
+from ondol.accounts.models import User
+from ondol.config import config
+
+TASK = "ondol.accounts.letter"
+RESET = "account/email/password_reset_key"
+CONFIRM, CONFIRM_AT_SIGN_UP = "account/email/email_confirmation", "account/email/email_confirmation_signup"
+
+
+def write_later(template: str, to: str, about: int | None = None) -> None:
+    """Enqueue a letter in the caller's transaction; `about` is the key of the user or of the address it is about."""
+    language = translation.get_language()
+    app.configure_task(TASK, queue="mail").defer(template=template, to=to, about=about, language=language)
+
+
+def write(template: str, to: str, about: int | None, language: str) -> None:
+    """Write it, in `language` to somebody unknown; nothing where what it is about has gone."""
+    context = _CONTEXTS[template](about)
+    if context is None:
+        return
+    reader = context.get("user") or User.objects.filter(email__iexact=to).first()
+    site = {"name": "Ondol", "domain": urlsplit(config().url).netloc}
+    with translation.override(reader.language if reader else language):
+        get_adapter().render_mail(
+            template, to, {"email": to, "current_site": site, "site_url": config().url, **context}
+        ).send()
+
+
+def _reset(user_id: int | None) -> dict[str, Any] | None:
+    user = User.objects.filter(pk=user_id, is_active=True).first()
+    if user is None:
+        return None
+    token = app_settings.PASSWORD_RESET_TOKEN_GENERATOR().make_token(user)
+    key = {"uidb36": user_pk_to_url_str(user), "key": token}
+    return {"user": user, "password_reset_url": _link("account_reset_password_from_key", **key)}
+
+
+def _confirmation(address_id: int | None) -> dict[str, Any] | None:
+    address = EmailAddress.objects.select_related("user").filter(pk=address_id, verified=False).first()
+    if address is None:
+        return None
+    key = EmailConfirmationHMAC.create(address).key
+    return {"user": address.user, "activate_url": _link("account_confirm_email", key=key)}
+
+
+def _doors(_: int | None) -> dict[str, Any]:
+    return {"signup_url": _link("account_signup"), "password_reset_url": _link("account_reset_password")}
+
+
+def _link(name: str, **words: str) -> str:
+    return config().url + reverse(name, kwargs=words)
+
+
+_CONTEXTS = {
+    RESET: _reset,
+    CONFIRM: _confirmation,
+    CONFIRM_AT_SIGN_UP: _confirmation,
+    "account/email/account_already_exists": _doors,
+    "account/email/unknown_account": _doors,
+}
+"""All that allauth sends with our settings."""
