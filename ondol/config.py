@@ -235,7 +235,8 @@ class Config(BaseSettings):
         if "oidc" in self.social_providers and not self.oidc_issuer:
             raise ValueError("ONDOL_OIDC_ISSUER: needed by ONDOL_SOCIAL_PROVIDERS")
         if not self.url:
-            self.url = f"http://{self.host}:{self.port}"
+            host = f"[{self.host}]" if ":" in self.host else self.host
+            self.url = f"http://{host}:{self.port}"
         return self
 
     def require(self, *names: str) -> None:

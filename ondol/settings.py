@@ -18,7 +18,8 @@ SECRET_KEY = CONFIG.secret_key
 DEBUG = False
 _url = urlsplit(CONFIG.url)
 HTTPS = _url.scheme == "https"
-ALLOWED_HOSTS = sorted({_url.hostname or "localhost", "localhost", "127.0.0.1", "[::1]"})
+_host = _url.hostname or "localhost"
+ALLOWED_HOSTS = sorted({f"[{_host}]" if ":" in _host else _host, "localhost", "127.0.0.1", "[::1]"})
 CSRF_TRUSTED_ORIGINS = [f"{_url.scheme}://{_url.netloc}"]
 
 INSTALLED_APPS = [

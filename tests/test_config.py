@@ -52,6 +52,12 @@ def test_several_mistakes_are_told_at_once(monkeypatch):
         config()
 
 
+@pytest.mark.parametrize(("host", "url"), [("::1", "http://[::1]:8000"), ("127.0.0.1", "http://127.0.0.1:8000")])
+def test_the_address_of_the_pages_is_one_that_a_browser_takes(monkeypatch, host, url):
+    monkeypatch.setenv("ONDOL_HOST", host)
+    assert config().url == url
+
+
 def test_a_provider_needs_its_client(monkeypatch):
     monkeypatch.setenv("ONDOL_SOCIAL_PROVIDERS", "google")
     with pytest.raises(ConfigError, match="ONDOL_GOOGLE_CLIENT_ID"):

@@ -11,7 +11,7 @@ _PATIENCE = RetryStrategy(max_attempts=8, exponential_wait=3)
 
 
 @app.task(name=letters.TASK, queue="mail", retry=_PATIENCE)
-def letter(template: str, to: str, about: int | None, language: str) -> None:
+def letter(template: str, to: str, about: int, language: str) -> None:
     """Write one of allauth's letters."""
     letters.write(template, to, about, language)
 

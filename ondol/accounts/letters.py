@@ -22,13 +22,13 @@ RESET = "account/email/password_reset_key"
 CONFIRM, CONFIRM_AT_SIGN_UP = "account/email/email_confirmation", "account/email/email_confirmation_signup"
 
 
-def write_later(template: str, to: str, about: int | None = None) -> None:
-    """Enqueue a letter in the caller's transaction; `about` is the key of the user or of the address it is about."""
+def write_later(template: str, to: str, about: int = 0) -> None:
+    """Enqueue a letter in the caller's transaction; `about` is the key of its user or of its address, if it has one."""
     language = translation.get_language()
     app.configure_task(TASK, queue="mail").defer(template=template, to=to, about=about, language=language)
 
 
-def write(template: str, to: str, about: int | None, language: str) -> None:
+def write(template: str, to: str, about: int, language: str) -> None:
     """Write it, in `language` to somebody unknown; nothing where what it is about has gone."""
     context = _CONTEXTS[template](about)
     if context is None:
@@ -41,7 +41,7 @@ def write(template: str, to: str, about: int | None, language: str) -> None:
         ).send()
 
 
-def _reset(user_id: int | None) -> dict[str, Any] | None:
+def _reset(user_id: int) -> dict[str, Any] | None:
     user = User.objects.filter(pk=user_id, is_active=True).first()
     if user is None:
         return None
@@ -50,7 +50,7 @@ def _reset(user_id: int | None) -> dict[str, Any] | None:
     return {"user": user, "password_reset_url": _link("account_reset_password_from_key", **key)}
 
 
-def _confirmation(address_id: int | None) -> dict[str, Any] | None:
+def _confirmation(address_id: int) -> dict[str, Any] | None:
     address = EmailAddress.objects.select_related("user").filter(pk=address_id, verified=False).first()
     if address is None:
         return None
@@ -58,7 +58,7 @@ def _confirmation(address_id: int | None) -> dict[str, Any] | None:
     return {"user": address.user, "activate_url": _link("account_confirm_email", key=key)}
 
 
-def _doors(_: int | None) -> dict[str, Any]:
+def _doors(_: int) -> dict[str, Any]:
     return {"signup_url": _link("account_signup"), "password_reset_url": _link("account_reset_password")}
 
 

@@ -36,8 +36,21 @@ def _first_admin(file: Path) -> None:
     from ondol.host.home import write_private  # noqa: PLC0415
 
     if User.objects.exists():
+        _forget_old_password(file)
         return
     password = secrets.token_urlsafe(12)
     # Written first: a kill in between must not leave somebody whose password nobody knows.
     write_private(file, f"admin@example.com\n{password}\n")
     add_user("admin@example.com", "Administrator", admin=True, password=password)
+
+
+def _forget_old_password(file: Path) -> None:
+    """Once it has been changed, only the address stays: every start would tell a password that opens nothing."""
+    from ondol.accounts.models import User  # noqa: PLC0415  after Django's set-up
+    from ondol.host.home import write_private  # noqa: PLC0415
+
+    match file.read_text().split() if file.exists() else []:
+        case [email, password]:
+            user = User.objects.filter(email=email).first()
+            if user is None or not user.check_password(password):
+                write_private(file, f"{email}\n")

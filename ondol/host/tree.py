@@ -243,9 +243,11 @@ class Tree:
     def _trial_lines(self) -> list[str]:
         lines = ["  This is a trial: its cloud is on this computer, and costs nothing."]
         admin = self.home / "admin.txt"
-        if admin.exists():
-            email, password = admin.read_text().split()
-            lines.append(f"  Sign in as {email} with the password {password} (kept in {admin}).")
+        match admin.read_text().split() if admin.exists() else []:
+            case [email, password]:
+                lines.append(f"  Sign in as {email} with the password {password} (kept in {admin}).")
+            case [email]:  # `ondol migrate` has found that the first password opens nothing any more
+                lines.append(f"  Sign in as {email} with the password that was chosen there.")
         mail = self.settings.email_url or str(self.home / "mail")
         lines.append(f"  E-mails are written to {mail}.")
         who = "an unprivileged user of its own" if os.geteuid() == 0 else "you"

@@ -1,12 +1,14 @@
 """`ondol user add` and `ondol token create`."""
 
 import io
+from types import SimpleNamespace
 
 import pytest
 from django.utils import translation
 
 from ondol.accounts.models import User
 from ondol.commands import main
+from ondol.host.tree import Tree
 
 pytestmark = [pytest.mark.django_db, pytest.mark.enable_socket]
 
@@ -55,3 +57,26 @@ def test_a_token_is_printed_alone_so_that_a_script_can_take_it(capsys):
 def test_nobody_gets_a_token_for_a_stranger(capsys):
     assert main(["token", "create", "mallory@example.org"]) == 1
     assert "mallory@example.org" in capsys.readouterr().err
+
+
+@pytest.fixture
+def told(tmp_path):
+    """What `ondol up` says of the trial's first administrator, after one more start."""
+    file = tmp_path / "admin.txt"
+
+    def start():
+        assert main(["migrate", "--first-admin", str(file)]) == 0
+        return Tree(SimpleNamespace(home=tmp_path, email_url="file:///mail"), 1.0)._trial_lines()[1], file.read_text()
+
+    return start
+
+
+def test_a_first_password_is_told_until_it_was_changed(told):
+    line, (email, password) = told()[0], told()[1].split()
+    assert f"Sign in as {email} with the password {password}" in line
+    ada = User.objects.get()
+    ada.set_password("her own")
+    ada.save()
+    line, kept = told()
+    assert line.strip() == "Sign in as admin@example.com with the password that was chosen there."
+    assert kept == "admin@example.com\n"
