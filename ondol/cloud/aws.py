@@ -14,7 +14,20 @@ from botocore.parsers import ResponseParserError
 from ondol.cloud import aws_shapes as shapes
 from ondol.cloud.aws_errors import named
 from ondol.cloud.errors import AlreadyThere, Gone, NotYet, Refused, Unreachable
-from ondol.cloud.port import MANAGED_BY, Alarm, IdleRule, Image, KeyPair, LaunchSpec, Server, ServerState, Tag
+from ondol.cloud.port import (
+    MANAGED_BY,
+    Alarm,
+    Found,
+    IdleRule,
+    Image,
+    KeyPair,
+    Kind,
+    LaunchSpec,
+    Place,
+    Server,
+    ServerState,
+    Tag,
+)
 from ondol.config import Config
 
 if TYPE_CHECKING:
@@ -67,6 +80,30 @@ class AwsCloud:
             for server in self._servers([*self._ours(), _filter(f"tag:{Tag.ROW}", *some)])
         ]
 
+    def known(self, instance_ids: Collection[str]) -> list[Server]:
+        # By a filter: a single unknown id in `InstanceIds` would fail the whole call.
+        return [
+            server
+            for some in _chunks(instance_ids, _FILTER_VALUES)
+            for server in self._servers([_filter("instance-id", *some)])
+        ]
+
+    def inventory(self) -> list[Found]:
+        ours = self._ours()
+        volumes = _all(self._ec2, "describe_volumes", "Volumes", Filters=ours, page_size=500)
+        groups = _all(self._ec2, "describe_security_groups", "SecurityGroups", Filters=ours, page_size=500)
+        keys = _ask(self._ec2.describe_key_pairs, Filters=ours)["KeyPairs"]
+        return [
+            *(Found(Kind.INSTANCE, s.instance_id, s.row, s.client_token) for s in self.servers() if s.state.is_live),
+            *map(shapes.volume, volumes),
+            *map(shapes.group, groups),
+            *(Found(Kind.KEY, key["KeyName"], shapes.tags(key).get(Tag.ROW, "")) for key in keys),
+            *(Found(Kind.ALARM, alarm.name) for alarm in self.alarms()),
+        ]
+
+    def place(self) -> Place:
+        return Place(_ask(self._client("sts").get_caller_identity)["Account"], self._config.region)
+
     def _servers(self, filters: list[Any]) -> list[Server]:
         reservations = _all(self._ec2, "describe_instances", "Reservations", Filters=filters, page_size=1000)
         return [shapes.server(shown) for reservation in reservations for shown in reservation["Instances"]]
@@ -90,11 +127,13 @@ class AwsCloud:
         )
         return made["GroupId"]
 
-    def groups(self, row: str) -> list[str]:
-        filters = [*self._ours(row), _filter("vpc-id", self._config.vpc_id)]
-        return [
-            group["GroupId"] for group in _all(self._ec2, "describe_security_groups", "SecurityGroups", Filters=filters)
-        ]
+    def group(self, name: str) -> str | None:
+        # By its name, and by its tags only here: a filter for tags may lag behind their making.
+        filters = [_filter("group-name", name), _filter("vpc-id", self._config.vpc_id)]
+        for group in _all(self._ec2, "describe_security_groups", "SecurityGroups", Filters=filters):
+            if shapes.tags(group).get(Tag.DEPLOYMENT) == self._deployment:
+                return cast(str, group["GroupId"])
+        return None
 
     def open_ssh(self, group_id: str, cidrs: Collection[str]) -> None:
         wanted = sorted(set(cidrs))
@@ -176,6 +215,10 @@ class AwsCloud:
 
     def terminate(self, instance_id: str) -> ServerState:
         return _state(_ask(self._ec2.terminate_instances, InstanceIds=[instance_id])["TerminatingInstances"])
+
+    def delete_volume(self, volume_id: str) -> None:
+        with suppress(Gone):
+            _ask(self._ec2.delete_volume, VolumeId=volume_id)
 
     # --- auto-stop ---------------------------------------------------------------------------------------------
     def arm(self, name: str, instance_id: str, rule: IdleRule, warm_up_minutes: int, tags: Mapping[str, str]) -> None:

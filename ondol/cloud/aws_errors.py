@@ -16,10 +16,10 @@ from ondol.cloud.errors import (
 _CODES: dict[type[CloudError], str] = {
     Gone: """
         InvalidInstanceID.NotFound InvalidGroup.NotFound InvalidGroupId.NotFound InvalidSecurityGroupID.NotFound
-        InvalidKeyPair.NotFound ParameterNotFound ResourceNotFound ResourceNotFoundException
+        InvalidKeyPair.NotFound InvalidVolume.NotFound ParameterNotFound ResourceNotFound ResourceNotFoundException
         """,
     AlreadyThere: "InvalidGroup.Duplicate InvalidKeyPair.Duplicate InvalidPermission.Duplicate",
-    NotYet: "IncorrectInstanceState IncorrectState DependencyViolation InvalidGroup.InUse",
+    NotYet: "IncorrectInstanceState IncorrectState DependencyViolation InvalidGroup.InUse VolumeInUse",
     Throttled: """
         RequestLimitExceeded BandwidthLimitExceeded EC2ThrottledException RequestThrottled RequestThrottledException
         SlowDown ThrottledException Throttling ThrottlingException TooManyRequestsException

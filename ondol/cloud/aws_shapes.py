@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ondol.cloud.port import Alarm, IdleRule, LaunchSpec, Server, ServerState, Tag
+from ondol.cloud.port import Alarm, Found, IdleRule, Kind, LaunchSpec, Server, ServerState, Tag
 
 PERIOD = 300
 """Seconds. Basic monitoring has a datapoint every five minutes; a shorter period would cost money and see nothing."""
@@ -55,13 +55,42 @@ def run_instances(spec: LaunchSpec, subnet_id: str, tags: Mapping[str, str]) -> 
     return request
 
 
+def tags(shown: Mapping[str, Any]) -> dict[str, str]:
+    """Of anything in EC2."""
+    return {tag["Key"]: tag["Value"] for tag in shown.get("Tags", [])}
+
+
+def volume(shown: Mapping[str, Any]) -> Found:
+    """From DescribeVolumes."""
+    return Found(Kind.VOLUME, shown["VolumeId"], tags(shown).get(Tag.ROW, ""), in_use=shown.get("State") != "available")
+
+
+def group(shown: Mapping[str, Any]) -> Found:
+    """From DescribeSecurityGroups."""
+    cidrs = {opened for rule in shown.get("IpPermissions", []) for opened in _opened(rule)}
+    return Found(Kind.GROUP, shown["GroupId"], tags(shown).get(Tag.ROW, ""), cidrs=frozenset(cidrs))
+
+
+def _opened(rule: Mapping[str, Any]) -> list[str]:
+    ports = {rule.get("FromPort"), rule.get("ToPort")}
+    what = (
+        "" if rule.get("IpProtocol") == "tcp" and ports == {22} else f"{rule.get('IpProtocol')}/{rule.get('FromPort')} "
+    )
+    ranges = [
+        *(r["CidrIp"] for r in rule.get("IpRanges", [])),
+        *(r["CidrIpv6"] for r in rule.get("Ipv6Ranges", [])),
+        *(r["PrefixListId"] for r in rule.get("PrefixListIds", [])),
+        *(r["GroupId"] for r in rule.get("UserIdGroupPairs", [])),
+    ]
+    return [what + cidr for cidr in ranges]
+
+
 def server(shown: Mapping[str, Any]) -> Server:
     """From an instance of DescribeInstances or RunInstances."""
-    tags = {tag["Key"]: tag["Value"] for tag in shown.get("Tags", [])}
     return Server(
         instance_id=shown["InstanceId"],
         state=ServerState(shown["State"]["Name"]),
-        row=tags.get(Tag.ROW, ""),
+        row=tags(shown).get(Tag.ROW, ""),
         client_token=shown.get("ClientToken", ""),
         instance_type=shown.get("InstanceType", ""),
         image_id=shown.get("ImageId", ""),

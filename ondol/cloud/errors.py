@@ -6,15 +6,23 @@ CloudError
 ├── NotYet        the state is in the way: look, and ask again soon
 ├── Throttled     slow down, ask again
 ├── Unreachable   no answer, a 5xx, or credentials out of order: ask again; administrators are told
-├── Spent         this client token belongs to a dead or different launch: a new attempt needs a new token
+├── Spent         this client token belongs to a dead or different launch: look what became of it
 ├── NoCapacity    AWS has none left: tell the owner, try later
 ├── Quota         the account's limit: tell the owner, an administrator raises it
 └── Refused       permission or configuration: an administrator mends it
+    └── WrongPlace  another account or region: touch nothing
 """
+
+from typing import ClassVar
 
 
 class CloudError(Exception):
     """An AWS call that did not do what was asked. `code` is AWS's error code; the text is for the log only."""
+
+    may_have_happened: ClassVar[bool] = False
+    """The call may have taken effect all the same: its answer was lost, or one of the SDK's own tries got through."""
+    is_final: ClassVar[bool] = False
+    """Asking again soon will not help."""
 
     def __init__(self, code: str, text: str = "") -> None:
         super().__init__(f"{code}: {text}" if text else code)
@@ -37,22 +45,36 @@ class NotYet(CloudError):
 class Throttled(CloudError):
     """Slow down, ask again."""
 
+    may_have_happened = True
+
 
 class Unreachable(CloudError):
     """No answer, a 5xx, or credentials out of order. It may have taken effect; ask again."""
 
+    may_have_happened = True
+
 
 class Spent(CloudError):
-    """The client token belongs to a terminated or a different launch: start a new attempt with a new token."""
+    """The client token belongs to a terminated or a different launch: look what became of it."""
 
 
 class NoCapacity(CloudError):
     """AWS has none left in this zone: tell the owner, try later."""
 
+    is_final = True
+
 
 class Quota(CloudError):
     """The account's limit is reached: tell the owner, an administrator raises it."""
 
+    is_final = True
+
 
 class Refused(CloudError):
     """Permission or configuration: asking again will not help until an administrator mends it."""
+
+    is_final = True
+
+
+class WrongPlace(Refused):
+    """These credentials lead to another account or region than the machines of this database are in."""

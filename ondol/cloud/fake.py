@@ -14,7 +14,20 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from ondol.cloud.errors import AlreadyThere, CloudError, Gone, NotYet, Refused, Spent
 from ondol.cloud.fake_world import BY_USER, Group, Thing, World
-from ondol.cloud.port import MANAGED_BY, Alarm, IdleRule, Image, KeyPair, LaunchSpec, Server, ServerState, Tag
+from ondol.cloud.port import (
+    MANAGED_BY,
+    Alarm,
+    Found,
+    IdleRule,
+    Image,
+    KeyPair,
+    Kind,
+    LaunchSpec,
+    Place,
+    Server,
+    ServerState,
+    Tag,
+)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -62,6 +75,10 @@ def _operation(
     return called
 
 
+def _row(thing: Thing[Any]) -> str:
+    return thing.tags.get(Tag.ROW, "")
+
+
 class FakeCloud:
     """`ondol.cloud.port.Cloud` in memory.
 
@@ -90,6 +107,26 @@ class FakeCloud:
         return [server for server in shown if rows is None or server.row in rows]
 
     @_operation
+    def known(self, instance_ids: Collection[str]) -> list[Server]:
+        return [thing.value for id, thing in self.world.servers.items() if id in instance_ids and thing.is_shown()]
+
+    @_operation
+    def inventory(self) -> list[Found]:
+        world = self.world
+        live = {id: thing for id, thing in world.servers.items() if thing.value.state.is_live}
+        return [
+            *(Found(Kind.INSTANCE, id, thing.value.row, thing.value.client_token) for id, thing in self._shown(live)),
+            *(Found(Kind.VOLUME, id, _row(t), in_use=t.value in live) for id, t in self._shown(world.volumes)),
+            *(Found(Kind.GROUP, id, _row(t), cidrs=frozenset(t.value.cidrs)) for id, t in self._shown(world.groups)),
+            *(Found(Kind.KEY, name, _row(thing)) for name, thing in self._shown(world.keys)),
+            *(Found(Kind.ALARM, name) for name, _ in self._shown(world.alarms)),
+        ]
+
+    @_operation
+    def place(self) -> Place:
+        return self.world.place
+
+    @_operation
     def checks_passed(self, instance_ids: Collection[str]) -> set[str]:
         running = {id for id, thing in self.world.servers.items() if thing.value.state is ServerState.RUNNING}
         return running & set(instance_ids) - self.world.failing
@@ -104,8 +141,8 @@ class FakeCloud:
         return group_id
 
     @_operation
-    def groups(self, row: str) -> list[str]:
-        return self._of_row(self.world.groups, row)
+    def group(self, name: str) -> str | None:
+        return next((id for id, thing in self._shown(self.world.groups) if thing.value.name == name), None)
 
     @_operation
     def open_ssh(self, group_id: str, cidrs: Collection[str]) -> None:
@@ -134,7 +171,7 @@ class FakeCloud:
 
     @_operation
     def keys(self, row: str) -> list[str]:
-        return self._of_row(self.world.keys, row)
+        return [name for name, thing in self._shown(self.world.keys) if _row(thing) == row]
 
     @_operation
     def delete_key(self, name: str) -> None:
@@ -174,6 +211,7 @@ class FakeCloud:
         )
         self.world.servers[server.instance_id] = self._made(server, spec.tags)
         self.world.specs[server.instance_id] = spec
+        self.world.volumes[self.world.new_id("vol")] = self._made(server.instance_id, spec.tags)
         return server
 
     @_operation
@@ -190,6 +228,13 @@ class FakeCloud:
         if server.state not in _ENDED:
             self.world.change(instance_id, ServerState.SHUTTING_DOWN, BY_USER)
         return self._server(instance_id).state
+
+    @_operation
+    def delete_volume(self, volume_id: str) -> None:
+        thing = self.world.volumes.get(volume_id)
+        if thing and thing.value in self.world.servers and self._server(thing.value).state not in _ENDED:
+            raise NotYet("VolumeInUse")
+        self.world.volumes.pop(volume_id, None)
 
     # --- auto-stop ---------------------------------------------------------------------------------------------
     @_operation
@@ -220,9 +265,8 @@ class FakeCloud:
     def _is_ours(self, thing: Thing[Any]) -> bool:
         return thing.tags.get(Tag.DEPLOYMENT) == self.deployment
 
-    def _of_row(self, things: Mapping[str, Thing[Any]], row: str) -> list[str]:
-        mine = {id: thing for id, thing in things.items() if self._is_ours(thing) and thing.tags.get(Tag.ROW) == row}
-        return [id for id, thing in mine.items() if thing.is_shown()]
+    def _shown(self, things: Mapping[str, Thing[T]]) -> list[tuple[str, Thing[T]]]:
+        return [(id, thing) for id, thing in things.items() if self._is_ours(thing) and thing.is_shown()]
 
     def _server(self, instance_id: str) -> Server:
         if instance_id not in self.world.servers:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from threading import RLock
 from typing import Generic, TypeVar
 
-from ondol.cloud.port import Alarm, LaunchSpec, Server, ServerState
+from ondol.cloud.port import Alarm, LaunchSpec, Place, Server, ServerState
 
 T = TypeVar("T")
 
@@ -51,11 +51,14 @@ class World:
     lock: RLock = field(default_factory=RLock)
     servers: dict[str, Thing[Server]] = field(default_factory=dict)
     specs: dict[str, LaunchSpec] = field(default_factory=dict)
+    volumes: dict[str, Thing[str]] = field(default_factory=dict)
+    """With the instance that each is attached to; it goes with it."""
     groups: dict[str, Thing[Group]] = field(default_factory=dict)
     keys: dict[str, Thing[str]] = field(default_factory=dict)
     alarms: dict[str, Thing[Alarm]] = field(default_factory=dict)
     stops: dict[str, list[datetime]] = field(default_factory=dict)
     """By alarm: when it stopped its machine. Survives the alarm, as DescribeAlarmHistory does."""
+    place: Place = field(default_factory=lambda: Place("123456789012", "ap-northeast-2"))
     failing: set[str] = field(default_factory=set)
     """Instances whose status checks do not pass."""
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
@@ -114,6 +117,9 @@ class World:
                 thing.value = replace(thing.value, launched_at=self.now())
             if state in {ServerState.STOPPED, ServerState.TERMINATED}:
                 thing.value = replace(thing.value, public_ip=None)
+            if state is ServerState.TERMINATED:
+                for volume in [id for id, volume in self.volumes.items() if volume.value == instance_id]:
+                    del self.volumes[volume]
 
     def _arrive(self, instance_id: str, state: ServerState) -> None:
         thing = self.servers[instance_id]

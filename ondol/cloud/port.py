@@ -116,6 +116,41 @@ class Alarm:
     configured_at: datetime | None = None
 
 
+class Kind(StrEnum):
+    """What there can be of ours, in EC2's and CloudWatch's words."""
+
+    INSTANCE = "instance"
+    VOLUME = "volume"
+    GROUP = "security-group"
+    KEY = "key-pair"
+    ALARM = "alarm"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A thing with this deployment's tag, as a listing shows it."""
+
+    kind: Kind
+    id: str
+    """Instance, volume and group id; name of a key pair or an alarm."""
+    row: str = ""
+    """From the tag `OndolId`. Listings show no tags of alarms."""
+    client_token: str = ""
+    """Of an instance."""
+    in_use: bool = False
+    """A volume: it is attached."""
+    cidrs: frozenset[str] = frozenset()
+    """A group: who may reach port 22; anything else that it lets in, in the form `tcp/8080 0.0.0.0/0`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where these credentials lead."""
+
+    account_id: str
+    region: str
+
+
 class Cloud(Protocol):
     """One region of one account, one VPC, one subnet, one deployment of Ondol."""
 
@@ -126,6 +161,15 @@ class Cloud(Protocol):
         Terminated ones stay visible for about an hour. One just launched may be missing for some seconds.
         """
 
+    def known(self, instance_ids: Collection[str]) -> list[Server]:
+        """Those of `instance_ids` that exist, whatever their tags are: somebody may have taken them away."""
+
+    def inventory(self) -> list[Found]:
+        """Everything of this deployment that exists; no instance that has ended or is ending. A handful of calls."""
+
+    def place(self) -> Place:
+        """The account and region that all of this is about; needs no permission."""
+
     def checks_passed(self, instance_ids: Collection[str]) -> set[str]:
         """Those of `instance_ids` whose system and instance status checks are both `ok`. Unknown ids are left out."""
 
@@ -133,8 +177,8 @@ class Cloud(Protocol):
     def create_group(self, name: str, tags: Mapping[str, str]) -> str:
         """A security group of that name in the VPC, without rules; returns its id. AlreadyThere: the name is taken."""
 
-    def groups(self, row: str) -> list[str]:
-        """Ids of our security groups that carry this row's tag."""
+    def group(self, name: str) -> str | None:
+        """The id of our security group of that name in the VPC. One just made may be missing for some seconds."""
 
     def open_ssh(self, group_id: str, cidrs: Collection[str]) -> None:
         """Let these IPv4 ranges reach port 22. Twice is once. Gone or NotYet: the group is not (yet) there."""
@@ -171,6 +215,9 @@ class Cloud(Protocol):
 
     def terminate(self, instance_id: str) -> ServerState:
         """Ask for its end, with volume and interface; terminated already is fine. Gone: nothing is left."""
+
+    def delete_volume(self, volume_id: str) -> None:
+        """Remove it with its data; absent is fine. NotYet while it is attached."""
 
     # --- auto-stop ---------------------------------------------------------------------------------------------
     def arm(self, name: str, instance_id: str, rule: IdleRule, warm_up_minutes: int, tags: Mapping[str, str]) -> None:

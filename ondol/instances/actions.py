@@ -15,6 +15,8 @@ from ondol.instances import ppk, vault
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance, SshKey, StatusChange, move
 
+_WITHOUT_KEY = {Status.PENDING, Status.FAILED, Status.TERMINATING, Status.TERMINATED}
+"""While it is made, its key may still be replaced."""
 RECONCILE = "ondol.instances.reconcile"
 
 
@@ -47,6 +49,12 @@ def create(user: User) -> Instance:
         if instance is None:
             instance = _insert(user)
         elif instance.status == Status.FAILED.value:
+            if instance.unknown:
+                raise ActionError(
+                    "unknown_machine",
+                    _("There is a machine of yours in AWS that this database does not know."),
+                    _("An administrator has to look at it first: `ondol sweep` shows it."),
+                )
             if not instance.is_clean:
                 raise ActionError(
                     "cleaning_up",
@@ -58,7 +66,7 @@ def create(user: User) -> Instance:
             raise ActionError(
                 "already_there", _("You have a machine already."), _("Each person has one. Start it instead.")
             )
-        kick(instance)
+        _now(instance)
     return instance
 
 
@@ -82,7 +90,7 @@ def start(user: User) -> Instance:
                 )
             case _:
                 raise _ending()
-        kick(instance)
+        _now(instance)
     return instance
 
 
@@ -109,7 +117,7 @@ def stop(user: User, *, by: User | None = None) -> Instance:
                 raise ActionError("failed", _("The machine could not be made, so there is nothing to stop."))
             case _:
                 raise _ending()
-        kick(instance)
+        _now(instance)
     return instance
 
 
@@ -120,7 +128,7 @@ def terminate(user: User, *, by: User) -> Instance:
         instance = _existing(user)
         if instance.status != Status.TERMINATING.value:
             move(instance, Status.TERMINATING, Reason.ADMIN, by=by)
-        kick(instance)
+        _now(instance)
     return instance
 
 
@@ -130,11 +138,11 @@ def take_key(user: User, form: str = "pem") -> KeyFile:
     key = (
         SshKey.objects.select_related("instance")
         .filter(instance__owner=user)
-        .exclude(instance__status__in=[Status.TERMINATED.value, Status.TERMINATING.value])
+        .exclude(instance__status__in=[status.value for status in _WITHOUT_KEY])
         .first()
     )
     if key is None:
-        raise ActionError("no_key", _("There is no key yet."), _("It is made together with the machine."), 404)
+        raise ActionError("no_key", _("There is no key yet."), _("It is there as soon as the machine runs."), 404)
     try:
         pem = vault.open_sealed(str(key.instance_id), bytes(key.sealed_private_key))
     except vault.VaultError:
@@ -158,6 +166,12 @@ def ascii_name(user: User) -> str:
 def tell_address(instance: Instance) -> bool:
     """Whether the owner is to be told that the address has changed; true only once."""
     return bool(Instance.objects.filter(pk=instance.pk, address_changed=True).update(address_changed=False))
+
+
+def _now(instance: Instance) -> None:
+    """Somebody has asked: whatever was put off is tried at once."""
+    Instance.objects.filter(pk=instance.pk).update(next_at=None)
+    kick(instance)
 
 
 def kick(instance: Instance) -> None:

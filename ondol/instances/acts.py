@@ -11,11 +11,11 @@ from typing import Any
 from django.db import transaction
 
 from ondol import clock
-from ondol.cloud.errors import Gone
-from ondol.cloud.port import Cloud, ServerState
+from ondol.cloud.errors import CloudError, Gone
+from ondol.cloud.port import Cloud, KeyPair, ServerState
 from ondol.config import config
 from ondol.instances import provision, vault
-from ondol.instances.lifecycle import Act, Decision, Status, View
+from ondol.instances.lifecycle import PATIENCE, Act, Decision, Status, View
 from ondol.instances.models import Instance, SshKey
 
 log = logging.getLogger(__name__)
@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 Hold = Callable[[], None]
 """Raises LeaseLost, inside a transaction, unless this job is still ours."""
 PROBE_AGAIN = timedelta(seconds=1)
+CLEAN_AGAIN = timedelta(seconds=10)
 
 
 class LeaseLost(Exception):
@@ -50,14 +51,20 @@ class Plan:
     decision: Decision
     strays: tuple[str, ...] = ()
     again: bool = False
-    """A launch under this client token may have been asked for before."""
+    """It may have been done before: by a worker that was killed, or with an answer that was lost."""
+    last_key: str = ""
+    """The key pair that an earlier try has asked for."""
 
 
 def record(instance: Instance, hold: Hold, **fields: Any) -> None:
-    """Save what an act has brought, if this job is still ours. The status is not touched: it may have moved."""
+    """Save what an act has brought, if this job is still ours. The status is not touched: it may have moved.
+
+    Nor is anything if a new attempt has begun meanwhile: the answer was about the old one.
+    """
     with transaction.atomic():
         hold()
-        Instance.objects.filter(pk=instance.pk).update(**fields, updated_at=datetime.now(UTC))
+        same = Instance.objects.filter(pk=instance.pk, client_token=instance.client_token)
+        same.update(**fields, updated_at=datetime.now(UTC))
 
 
 def _record_view(instance: Instance, view: View, hold: Hold, **fields: Any) -> None:
@@ -72,42 +79,52 @@ def _calm(instance: Instance) -> dict[str, Any]:
     return over if instance.status == Status.FAILED.value else over | {"error_code": "", "error_ref": ""}
 
 
+def _prepare(plan: Plan, world: World) -> None:
+    instance = plan.instance
+    with_key = not SshKey.objects.filter(instance=instance).exists()
+    if with_key and plan.last_key:
+        # Its private key was not kept. The next try gets another name.
+        world.cloud.delete_key(plan.last_key)
+        record(instance, world.hold, key_pair_name="")
+        return
+    made = provision.prepare(instance, world.cloud, with_key=with_key)
+    fields: dict[str, Any] = {"security_group_id": made.group_id}
+    if made.group_id or (made.group_is_sure and not plan.again):
+        fields["group_unsure_at"] = None
+    if made.image and not made.errors:  # last of all: now it is prepared
+        fields |= {"ami_id": made.image.image_id, "root_device": made.image.root_device, **_calm(instance)}
+    try:
+        _keep(instance, made.key, world.hold, fields)
+    except LeaseLost:
+        if made.key:  # nobody will ever open it
+            with contextlib.suppress(CloudError):
+                world.cloud.delete_key(made.key.name)
+        raise
+    if made.errors:
+        raise made.errors[0]
+
+
+def _keep(instance: Instance, key: KeyPair | None, hold: Hold, fields: dict[str, Any]) -> None:
+    """Committed before the launch is asked for: a machine whose key was lost lets nobody in."""
+    with transaction.atomic():
+        hold()
+        if key:
+            SshKey.objects.create(
+                instance=instance,
+                key_pair_name=key.name,
+                sealed_private_key=vault.seal(str(instance.pk), key.private_key),
+                fingerprint=key.fingerprint,
+            )
+        Instance.objects.filter(pk=instance.pk).update(**fields, updated_at=datetime.now(UTC))
+
+
 def _launch(plan: Plan, world: World) -> None:
     instance = plan.instance
-    if plan.again or not provision.is_prepared(instance):
-        _prepare(instance, world, plan.again)
-        instance = Instance.objects.select_related("owner").get(pk=instance.pk)
     server = provision.launch(instance, world.cloud)
     _record_view(
         instance, View(server.state.value), world.hold,
         instance_id=server.instance_id, private_ip=server.private_ip, launched_at=server.launched_at,
     )  # fmt: skip
-
-
-def _prepare(instance: Instance, world: World, again: bool) -> None:
-    prepared = provision.prepare(instance, world.cloud, again=again)
-    fields: dict[str, Any] = {}
-    if prepared.group_id:
-        fields["security_group_id"] = prepared.group_id
-    if prepared.image:
-        fields |= {"ami_id": prepared.image.image_id, "root_device": prepared.image.root_device}
-    with transaction.atomic():
-        world.hold()
-        if prepared.key:
-            # Committed before the launch is asked for: a machine whose key was lost lets nobody in.
-            fields["key_pair_name"] = prepared.key.name
-            SshKey.objects.update_or_create(
-                instance=instance,
-                defaults={
-                    "key_pair_name": prepared.key.name,
-                    "sealed_private_key": vault.seal(str(instance.pk), prepared.key.private_key),
-                    "fingerprint": prepared.key.fingerprint,
-                },
-            )
-        if fields:
-            Instance.objects.filter(pk=instance.pk).update(**fields, updated_at=datetime.now(UTC))
-    if prepared.error:
-        raise prepared.error
 
 
 def _arm(plan: Plan, world: World) -> None:
@@ -147,16 +164,27 @@ def _terminate(plan: Plan, world: World) -> None:
 def _clean(plan: Plan, world: World) -> None:
     instance = plan.instance
     provision.remove(instance, world.cloud)
+    unsure = instance.group_unsure_at
+    shown_after = clock.real_seconds(PATIENCE.absent.total_seconds())
+    if unsure and not instance.security_group_id and clock.now() - unsure <= shown_after:
+        record(instance, world.hold, next_at=datetime.now(UTC) + CLEAN_AGAIN)
+        return
     with transaction.atomic():
         world.hold()
         # A key that opens nothing any more is not kept; a new attempt makes a new one.
         SshKey.objects.filter(instance=instance).delete()
         Instance.objects.filter(pk=instance.pk).update(
-            is_clean=True, security_group_id="", tries=0, next_at=None, updated_at=datetime.now(UTC)
+            is_clean=True,
+            security_group_id="",
+            group_unsure_at=None,
+            tries=0,
+            next_at=None,
+            updated_at=datetime.now(UTC),
         )
 
 
 ACTS: dict[Act, Callable[[Plan, World], None]] = {
+    Act.PREPARE: _prepare,
     Act.LAUNCH: _launch,
     Act.ARM: _arm,
     Act.PROBE: _probe,

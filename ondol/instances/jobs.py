@@ -13,8 +13,10 @@ from ondol.cloud.port import Cloud
 from ondol.config import config
 from ondol.instances.actions import RECONCILE
 from ondol.instances.acts import LeaseLost
+from ondol.instances.health import note_trouble
 from ondol.instances.look import look as look_at
 from ondol.instances.models import deployment_id
+from ondol.instances.place import settle_in
 from ondol.instances.reconcile import reconcile as reconcile_row
 
 log = logging.getLogger(__name__)
@@ -22,8 +24,10 @@ log = logging.getLogger(__name__)
 
 @cache
 def cloud() -> Cloud:
-    """This worker's AWS clients; making them takes a second and some 30 MB."""
-    return AwsCloud.from_config(config(), deployment_id())
+    """This worker's AWS clients; making them takes a second and some 30 MB. Raises WrongPlace."""
+    made = AwsCloud.from_config(config(), deployment_id())
+    settle_in(made.place())
+    return made
 
 
 @app.task(name=RECONCILE, queue="instances", pass_context=True)
@@ -33,16 +37,19 @@ def reconcile(context: JobContext, row: str) -> None:
         reconcile_row(row, cloud(), partial(hold, context))
     except LeaseLost:
         log.warning("another worker has taken over", extra={"row": row})
+    except CloudError as error:  # from `cloud()`: nothing was begun, and the looks ask again
+        log.warning("AWS cannot be asked", extra={"row": row, "code": error.code, "kind": type(error).__name__})
 
 
 @app.periodic(cron="* * * * * */2")
-@app.task(name="ondol.instances.look", queue="look", queueing_lock="look")
+@app.task(name="ondol.instances.look", queue="look", lock="look", queueing_lock="look")
 def look(timestamp: int) -> None:
     """Every two seconds; without a call to AWS while nothing changes, but for one in half a minute."""
     try:
         look_at(cloud())
     except CloudError as error:
         log.warning("AWS could not be looked at", extra={"code": error.code, "kind": type(error).__name__})
+        note_trouble(type(error).__name__, error.code)
 
 
 @app.periodic(cron="17 4 * * *")

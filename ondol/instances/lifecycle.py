@@ -62,7 +62,8 @@ class Act(StrEnum):
     """What to do in AWS. Each may be done twice."""
 
     WAIT = "WAIT"
-    LAUNCH = "LAUNCH"  # group, key, image, server
+    PREPARE = "PREPARE"  # group, key, image
+    LAUNCH = "LAUNCH"  # the server
     ARM = "ARM"  # the idle alarm, anew
     PROBE = "PROBE"  # does SSH answer?
     START = "START"
@@ -91,8 +92,8 @@ class Seen:
     view: View = View.UNSEEN
     since: datetime | None = None
     """Since when every look has shown this view."""
-    at: datetime | None = None
-    """When it was last looked at."""
+    prepared: bool = False
+    """Group, sealed key and image are there."""
     asked: bool = False
     """A launch may have been asked for: its client token is stored."""
     armed: bool = False
@@ -101,6 +102,9 @@ class Seen:
     """SSH has answered in this run."""
     clean: bool = False
     """Group, key pair and alarm are gone."""
+    unknown: bool = False
+    """A machine carries this row's tag that our database never asked for: it may be older than AWS, such as after
+    restoring a dump. Nothing is removed then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +117,9 @@ class Patience:
     """From running to SSH answering."""
     absent: timedelta = timedelta(minutes=2)
     """DescribeInstances may lag behind RunInstances; what is to end and is missing for longer than this is gone."""
-    gone: timedelta = timedelta(hours=24)
-    """A machine that nobody wants to end is missing: more likely a wrong account, region or tag than its end, which AWS
-    shows for an hour. Its key is the only one there is, so there is time for somebody to look."""
+    gone: timedelta = timedelta(hours=1)
+    """A machine that nobody wants to end is missing. AWS shows an end for about an hour, so this is rare; and its key
+    is the only one there is."""
 
 
 PATIENCE = Patience()
@@ -164,8 +168,10 @@ def _pending(seen: Seen, since: datetime, now: datetime, patience: Patience) -> 
     late = now - since > patience.change
     match seen.view:
         case View.UNSEEN | View.ABSENT:
+            if late:
+                return Decision(to=Status.FAILED, reason=Reason.TOO_LATE)
             # The same token again gives the same machine, so asking again is safe.
-            return Decision(to=Status.FAILED, reason=Reason.TOO_LATE) if late else Decision(Act.LAUNCH)
+            return Decision(Act.LAUNCH if seen.prepared else Act.PREPARE)
         case View.SHUTTING_DOWN | View.TERMINATED:
             return Decision(to=Status.FAILED, reason=Reason.LAUNCH_FAILED)
         case View.STOPPED:
@@ -271,4 +277,6 @@ def _nothing_left(seen: Seen, now: datetime, patience: Patience) -> Decision | N
             # A launch whose answer was lost may not show up yet; to clean now would leave it behind.
             if seen.since is None or now - seen.since <= patience.absent:
                 return WAIT
-    return None if seen.clean else Decision(Act.CLEAN)
+    if seen.clean:
+        return None
+    return WAIT if seen.unknown else Decision(Act.CLEAN)

@@ -4,6 +4,7 @@ What is seen is written to the row; where the state machine then wants something
 """
 
 import logging
+import uuid
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -14,8 +15,9 @@ from django.db.models import Q, QuerySet
 from ondol import clock
 from ondol.cloud.port import Cloud, Server
 from ondol.instances.actions import kick
+from ondol.instances.health import confirm
 from ondol.instances.lifecycle import CHANGING, Status, View
-from ondol.instances.models import Deployment, Instance, deployment_id
+from ondol.instances.models import Instance, Launch, here
 from ondol.instances.provision import idle_rule
 from ondol.instances.reconcile import decision_for
 
@@ -39,7 +41,7 @@ def changing() -> QuerySet[Instance]:
 def look(cloud: Cloud) -> None:
     """Every two seconds: at all machines if it is time for that, else at those that are changing."""
     now = clock.now()
-    due = Deployment.objects.filter(pk=deployment_id(), looked_at__lte=now - ALL_EVERY)
+    due = here().filter(looked_at__lte=now - ALL_EVERY)
     # Of several workers, one wins; should it die now, the next look comes half a minute later.
     if due.update(looked_at=now):
         look_at_all(cloud)
@@ -51,47 +53,62 @@ def look_at_changing(cloud: Cloud) -> None:
     """No call where nothing changes, nor for rows whose launch is not asked for yet."""
     rows = list(changing())
     asked = [row for row in rows if row.client_token is not None]
-    _look(rows, asked, cloud)
+    if asked:
+        at = clock.now()  # before the call: an act answered meanwhile knows better
+        _take_in(asked, cloud.servers([str(row.pk) for row in asked]), at, cloud)
+    _kick(rows)
 
 
 def look_at_all(cloud: Cloud) -> None:
-    """What AWS, its alarms and its console did behind our back."""
+    """What AWS, its alarms and its console did behind our back. Ended rows too, if something of theirs lives on."""
     rows = list(Instance.objects.exclude(status=Status.TERMINATED.value))
-    # Ended rows too, while their machine may still show: one that lives on is ended again.
-    recently = clock.now() - timedelta(hours=1)
-    rows += Instance.objects.filter(
-        status=Status.TERMINATED.value, status_since__gt=recently, client_token__isnull=False
-    )
-    _look(rows, [row for row in rows if row.client_token is not None], cloud, whole=True)
+    at = clock.now()
+    if rows or Launch.objects.exists():
+        servers = cloud.servers()
+        alive = {server.row for server in servers if server.state.is_live} - {str(row.pk) for row in rows}
+        rows += Instance.objects.filter(pk__in=[row for row in alive if _is_id(row)])
+        _take_in(rows, servers, at, cloud)
+    confirm(at)
+    _kick(rows)
     _alarms([row for row in rows if row.status == Status.RUNNING.value and row.is_armed], cloud)
 
 
-def _look(rows: list[Instance], asked: list[Instance], cloud: Cloud, *, whole: bool = False) -> None:
-    at = clock.now()  # before the call: an act answered meanwhile knows better
-    if asked:
-        servers = cloud.servers(None if whole else [str(row.pk) for row in asked])
-        by_row: dict[str, list[Server]] = defaultdict(list)
-        for server in servers:
-            by_row[server.row].append(server)
-        same = [row.pk for row in asked if not _note(row, by_row.get(str(row.pk), []), at)]
-        _newer(at).filter(pk__in=same).exclude(seen_view=View.UNSEEN.value).update(seen_at=at)
-        _checks(asked, cloud)
-    for row in Instance.objects.filter(pk__in=[row.pk for row in rows]):
-        _kick_if_due(row)
+def _take_in(rows: list[Instance], servers: list[Server], at: datetime, cloud: Cloud) -> None:
+    """Write what was seen to the rows."""
+    owners = {row.instance_id: str(row.pk) for row in rows if row.instance_id}
+    by_row: dict[str, list[Server]] = defaultdict(list)
+    for server in [*servers, *_untagged(owners, servers, cloud)]:
+        # By its id first: in the console, anybody may write other tags.
+        by_row[owners.get(server.instance_id, server.row)].append(server)
+    same = [row.pk for row in rows if not _note(row, by_row.get(str(row.pk), []), at)]
+    _newer(at).filter(pk__in=same).exclude(seen_view=View.UNSEEN.value).update(seen_at=at)
+    _checks(rows, cloud)
+
+
+def _untagged(known: Iterable[str], servers: list[Server], cloud: Cloud) -> list[Server]:
+    """Machines that have lost their tags, such as in the console; they are still ours to arm, stop and end."""
+    missing = set(known) - {server.instance_id for server in servers}
+    return cloud.known(missing) if missing else []
 
 
 def _note(row: Instance, servers: list[Server], at: datetime) -> bool:
-    """Write down what this look has shown of one machine, unless something newer is known; whether it was news."""
+    """Write what was seen of one machine, unless an act has brought newer news; False: nothing new."""
     mine = next((server for server in servers if _is_current(row, server)), None)
+    if mine is None and row.client_token is None and not servers:
+        return False  # its launch is not asked for yet
     if mine is None and row.instance_id is None and row.status == Status.PENDING.value:
         return False  # its launch is being asked for at this moment
     before = (row.seen_view, row.seen_since)
     row.saw(View(mine.state.value) if mine else View.ABSENT, at)
+    others = [server for server in servers if server is not mine and server.state.is_live]
+    tokens = {server.client_token for server in others}
+    ours = set(row.launches.filter(pk__in=tokens).values_list("pk", flat=True)) if others else set()
     fields: dict[str, object] = {
         "seen_view": row.seen_view,
         "seen_since": row.seen_since,
         "seen_reason": mine.reason_code[:80] if mine else "",
-        "strays": sorted(server.instance_id for server in servers if server is not mine and server.state.is_live),
+        "strays": sorted(server.instance_id for server in others if server.client_token in ours),
+        "unknown": sorted(server.instance_id for server in others if server.client_token not in ours),
     }
     if mine:
         fields |= {"instance_id": mine.instance_id, "launched_at": mine.launched_at, "private_ip": mine.private_ip}
@@ -110,10 +127,17 @@ def _newer(at: datetime) -> QuerySet[Instance]:
     return Instance.objects.filter(Q(seen_at__isnull=True) | Q(seen_at__lt=at))
 
 
+def _is_id(row: str) -> bool:
+    try:
+        return bool(uuid.UUID(row))
+    except ValueError:
+        return False
+
+
 def _is_current(row: Instance, server: Server) -> bool:
     if row.instance_id is not None:
         return server.instance_id == row.instance_id
-    return server.client_token == row.client_token
+    return row.client_token is not None and server.client_token == row.client_token
 
 
 def _address(row: Instance, server: Server) -> dict[str, object]:
@@ -160,6 +184,11 @@ def _alarms(rows: list[Instance], cloud: Cloud) -> None:
             log.warning("auto-stop is not as it should be; arming it anew", extra={"row": str(row.pk)})
             if Instance.objects.filter(pk=row.pk, armed_at=row.armed_at).update(armed_at=None):
                 _kick_if_due(Instance.objects.get(pk=row.pk))
+
+
+def _kick(rows: list[Instance]) -> None:
+    for row in Instance.objects.filter(pk__in=[row.pk for row in rows]):
+        _kick_if_due(row)
 
 
 def _kick_if_due(row: Instance) -> None:

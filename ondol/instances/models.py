@@ -31,18 +31,42 @@ class Deployment(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     only = models.BooleanField(default=True, unique=True, editable=False)
+    account_id = models.CharField(max_length=12, blank=True)
+    region = models.CharField(max_length=32, blank=True)
+    """Where its machines are: of the first credentials that it was started with. Others would find none of them."""
     looked_at = models.DateTimeField(default=datetime.min.replace(tzinfo=UTC))
-    """When all machines were last looked at, on their clock."""
+    """When a look at all machines was last begun, on their clock."""
+
+    # The answers of AWS
+    confirmed_at = models.DateTimeField(null=True)
+    """When all machines were last seen, on their clock."""
+    trouble = models.CharField(max_length=16, blank=True)
+    """The class of `cloud.errors` that the last look met with; empty where it went well."""
+    trouble_code = models.CharField(max_length=80, blank=True)
+    trouble_since = models.DateTimeField(null=True)
+    """Real time."""
+    trouble_told_at = models.DateTimeField(null=True)
+
+    # The last sweep
+    swept_at = models.DateTimeField(null=True)
+    findings = models.JSONField(default=list)
+    """What is in AWS and ours, but nobody's; and the reverse. See `sweep.Finding`."""
+
+
+def here() -> models.QuerySet[Deployment]:
+    """The one row of this installation."""
+    if not Deployment.objects.exists():
+        Deployment.objects.get_or_create(only=True)
+    return Deployment.objects.filter(only=True)
 
 
 @cache
 def deployment_id() -> str:
     """The id in the tag `OndolDeployment`; made at the first use, kept in every dump."""
-    return str(Deployment.objects.get_or_create(only=True)[0].id)
+    return str(here().get().id)
 
 
 _ARMED_AHEAD = timedelta(minutes=3)
-_CHANGING = models.Q(status__in=sorted(status.value for status in CHANGING))
 
 
 class Instance(models.Model):
@@ -59,7 +83,7 @@ class Instance(models.Model):
     instance_type = models.CharField(max_length=32)
     volume_gb = models.PositiveIntegerField()
     client_token = models.CharField(max_length=64, unique=True, null=True)  # noqa: DJ001  unique, and none yet
-    """Of this launch attempt; stored before RunInstances is asked for."""
+    """Of this launch attempt; stored before RunInstances is asked for, and for ever in `Launch`."""
 
     # What is there
     instance_id = models.CharField(max_length=32, unique=True, null=True)  # noqa: DJ001  unique, and none yet
@@ -67,7 +91,10 @@ class Instance(models.Model):
     root_device = models.CharField(max_length=32, blank=True)
     """Of that image. Kept, since one client token must always come with the same parameters."""
     security_group_id = models.CharField(max_length=32, blank=True)
+    group_unsure_at = models.DateTimeField(null=True)
+    """When a group was asked for whose id we have not been told: it may be there and not be shown yet."""
     key_pair_name = models.CharField(max_length=255, blank=True)
+    """Stored before CreateKeyPair is asked for; each has another name."""
     alarm_name = models.CharField(max_length=255, blank=True)
     public_ip = models.GenericIPAddressField(protocol="IPv4", null=True)
     private_ip = models.GenericIPAddressField(protocol="IPv4", null=True)
@@ -83,7 +110,7 @@ class Instance(models.Model):
     warm_up_minutes = models.PositiveIntegerField(default=0)
     ready_at = models.DateTimeField(null=True)
     is_clean = models.BooleanField(default=True)
-    """Nothing of ours is in AWS for this row: no server, group, key pair or alarm."""
+    """Group, key pair and alarm of this row are removed, or none was ever asked for."""
 
     # The last look
     seen_view = models.CharField(max_length=16, default=View.UNSEEN.value)
@@ -92,7 +119,10 @@ class Instance(models.Model):
     seen_reason = models.CharField(max_length=80, blank=True)
     """EC2's StateReason.Code, such as `Client.UserInitiatedShutdown`."""
     strays = models.JSONField(default=list)
-    """Other machines that carry this row's tag: of an attempt that was given up."""
+    """Other machines that carry this row's tag: of an attempt that was given up. They are ended."""
+    unknown = models.JSONField(default=list)
+    """Machines that carry this row's tag, but whose launch this database does not know: a dump was restored, or
+    somebody copied the tags. They are left alone."""
 
     # The last trouble. `next_at` and `tries` are on real time: a back-off.
     tries = models.PositiveIntegerField(default=0)
@@ -142,11 +172,12 @@ class Instance(models.Model):
         return Seen(
             view=View(self.seen_view),
             since=self.seen_since,
-            at=self.seen_at,
+            prepared=bool(self.security_group_id and self.ami_id),
             asked=self.client_token is not None,
             armed=self.is_armed,
             ready=self.ready_at is not None,
             clean=self.is_clean,
+            unknown=bool(self.unknown),
         )
 
     def saw(self, view: View, at: datetime) -> None:
@@ -154,6 +185,14 @@ class Instance(models.Model):
         if self.seen_view != view.value or self.seen_since is None:
             self.seen_view, self.seen_since = view.value, at
         self.seen_at = at
+
+
+class Launch(models.Model):
+    """One launch attempt: its client token, for ever. A machine whose token is not here was not launched by us."""
+
+    client_token = models.CharField(max_length=64, primary_key=True)
+    instance = models.ForeignKey(Instance, on_delete=models.CASCADE, related_name="launches")
+    at = models.DateTimeField(default=clock.now)
 
 
 class SshKey(models.Model):
@@ -220,6 +259,7 @@ def _follow(new: Status, at: datetime) -> dict[str, Any]:
         case Status.PENDING:  # a new attempt: nothing of the last one counts
             return {
                 "client_token": None, "instance_id": None, "launched_at": None, "ami_id": "", "root_device": "",
+                "security_group_id": "", "group_unsure_at": None, "key_pair_name": "",
                 "public_ip": None, "private_ip": None, "armed_at": None, "ready_at": None,
                 "seen_view": View.UNSEEN.value, "seen_since": None, "seen_at": None, "seen_reason": "",
                 "tries": 0, "next_at": None, "error_code": "", "error_ref": "",

@@ -3,15 +3,16 @@
 import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from ondol import clock
-from ondol.cloud.errors import AlreadyThere, CloudError, NotYet
+from ondol.cloud.errors import AlreadyThere, CloudError, Gone, NotYet
 from ondol.cloud.port import Cloud, IdleRule, Image, KeyPair, LaunchSpec, Server, Tag
 from ondol.config import config
 from ondol.instances.actions import ascii_name
-from ondol.instances.models import Instance, SshKey
+from ondol.instances.models import Instance
 
 METRIC_DELAY_MINUTES = 10
 """Warm-up beyond the idle window. The first judgement is then on datapoints of this run only: 6 to 10 are right for a
@@ -20,17 +21,28 @@ METRIC_DELAY_MINUTES = 10
 
 @dataclass(slots=True)
 class Prepared:
-    """What is there before a launch. What succeeded is kept even where `error` says that something else did not."""
+    """What is there before a launch. What succeeded is kept even where `errors` say that something else did not."""
 
     group_id: str = ""
+    group_is_sure: bool = False
+    """Its id is known, or AWS has said that there is none."""
     key: KeyPair | None = None
     image: Image | None = None
-    error: CloudError | None = None
+    errors: list[CloudError] = field(default_factory=list)
 
 
 def new_client_token() -> str:
     """Of one launch attempt; stored before the call. At most 64 ASCII characters."""
     return f"ondol-{secrets.token_hex(16)}"
+
+
+def new_key_name(instance: Instance) -> str:
+    """Another one for each try.
+
+    Had a worker that was frozen in CreateKeyPair made "the" key pair anew, the machine would be launched with one key
+    and its owner be given another.
+    """
+    return f"{instance.resource_name}-{secrets.token_hex(3)}"
 
 
 def tags(instance: Instance) -> dict[str, str]:
@@ -47,30 +59,17 @@ def idle_rule() -> IdleRule:
     return IdleRule(config().idle_minutes, config().idle_cpu_percent)
 
 
-def is_prepared(instance: Instance) -> bool:
-    """Group, sealed key and image are recorded."""
-    return bool(instance.security_group_id and instance.ami_id) and SshKey.objects.filter(instance=instance).exists()
-
-
-def prepare(instance: Instance, cloud: Cloud, *, again: bool) -> Prepared:
-    """Group, key pair and image, in parallel. `again`: it was tried before, so what is recorded is looked up too."""
-    has_key = SshKey.objects.filter(instance=instance).exists()
-    result = Prepared()
-    wanted: list[tuple[str, Callable[[], Any]]] = []
-    if again or not instance.security_group_id:
-        wanted.append(("group_id", lambda: _ensure_group(instance, cloud)))
-    if again or not has_key:
-        wanted.append(("key", lambda: _ensure_key(instance, cloud, instance.key_pair_name if has_key else "", again)))
-    if not instance.ami_id:
-        wanted.append(("image", cloud.newest_image))
-    with ThreadPoolExecutor(max_workers=3) as pool:
-        futures = [(name, pool.submit(make)) for name, make in wanted]
-    for name, future in futures:
-        try:
-            setattr(result, name, future.result())
-        except CloudError as error:
-            result.error = error
-    return result
+def prepare(instance: Instance, cloud: Cloud, *, with_key: bool) -> Prepared:
+    """Group, key pair and image, in parallel. `with_key`: none is sealed yet."""
+    made = Prepared()
+    steps: list[Callable[[], None]] = [
+        partial(_ensure_group, instance, cloud, made),
+        partial(_find_image, cloud, made),
+    ]
+    if with_key:
+        steps.append(partial(_make_key, instance, cloud, made))
+    made.errors = _side_by_side(steps)
+    return made
 
 
 def launch(instance: Instance, cloud: Cloud) -> Server:
@@ -98,55 +97,66 @@ def arm(instance: Instance, cloud: Cloud) -> dict[str, Any]:
 
 
 def remove(instance: Instance, cloud: Cloud) -> None:
-    """Alarm, key pair and group, also those whose creation's answer was lost: found by name or tag.
+    """Group, key pairs and alarm, also those whose creation's answer was lost: found by name or tag.
 
-    Raises NotYet while the group is still in use.
+    The group first: AWS refuses that while a machine still uses it (NotYet), and the machine then keeps its alarm.
     """
-    row = str(instance.pk)
-    with ThreadPoolExecutor(max_workers=3) as pool:
-        futures = [
-            pool.submit(cloud.delete_alarm, instance.resource_name),
-            pool.submit(_remove_keys, row, instance.key_pair_name, cloud),
-            pool.submit(_remove_groups, row, instance.security_group_id, cloud),
-        ]
-    for future in futures:
-        future.result()
+    known, shown = instance.security_group_id, cloud.group(instance.resource_name)
+    for group_id in {group_id for group_id in (known, shown) if group_id}:
+        cloud.delete_group(group_id)
+    errors = _side_by_side([partial(_remove_keys, instance, cloud), partial(_remove_alarm, instance, cloud)])
+    if errors:
+        raise errors[0]
 
 
-def _ensure_group(instance: Instance, cloud: Cloud) -> str:
-    row = str(instance.pk)
+def _ensure_group(instance: Instance, cloud: Cloud, made: Prepared) -> None:
+    made.group_id = instance.security_group_id or _make_group(instance, cloud, made)
+    made.group_is_sure = True
     try:
-        group_id = cloud.create_group(instance.resource_name, tags(instance))
+        cloud.open_ssh(made.group_id, config().ssh_cidrs)
+    except Gone as error:
+        if instance.security_group_id:  # deleted in the console: the next try makes another
+            made.group_id = ""
+        raise NotYet(error.code, error.text) from error
+
+
+def _make_group(instance: Instance, cloud: Cloud, made: Prepared) -> str:
+    try:
+        return cloud.create_group(instance.resource_name, tags(instance))
     except AlreadyThere as error:
-        found = cloud.groups(row)
-        if not found:  # made a moment ago, and not visible yet
+        found = cloud.group(instance.resource_name)
+        if found is None:  # made a moment ago, and not visible yet
             raise NotYet(error.code, "the group is there, but not shown yet") from error
-        group_id = found[0]
-    cloud.open_ssh(group_id, config().ssh_cidrs)
-    return group_id
+        return found
+    except CloudError as error:
+        made.group_is_sure = not error.may_have_happened
+        raise
 
 
-def _ensure_key(instance: Instance, cloud: Cloud, sealed: str, again: bool) -> KeyPair | None:
-    """None if the key pair whose private key is sealed is there; else a new one.
-
-    Each has a name of its own: had a worker that was frozen in here made "the" key pair anew, the machine would be
-    launched with one key and its owner be given another. What earlier tries left is removed.
-    """
-    if again:
-        there = cloud.keys(str(instance.pk))
-        for name in there:
-            if name != sealed:
-                cloud.delete_key(name)
-        if sealed in there:
-            return None
-    return cloud.create_key(f"{instance.resource_name}-{secrets.token_hex(3)}", tags(instance))
+def _find_image(cloud: Cloud, made: Prepared) -> None:
+    made.image = cloud.newest_image()
 
 
-def _remove_keys(row: str, known: str, cloud: Cloud) -> None:
-    for name in {*cloud.keys(row), *([known] if known else [])}:
+def _make_key(instance: Instance, cloud: Cloud, made: Prepared) -> None:
+    made.key = cloud.create_key(instance.key_pair_name, tags(instance))
+
+
+def _remove_keys(instance: Instance, cloud: Cloud) -> None:
+    known = instance.key_pair_name
+    for name in {*cloud.keys(str(instance.pk)), *([known] if known else [])}:
         cloud.delete_key(name)
 
 
-def _remove_groups(row: str, known: str, cloud: Cloud) -> None:
-    for group_id in {*cloud.groups(row), *([known] if known else [])}:
-        cloud.delete_group(group_id)
+def _remove_alarm(instance: Instance, cloud: Cloud) -> None:
+    cloud.delete_alarm(instance.resource_name)
+
+
+def _side_by_side(steps: list[Callable[[], None]]) -> list[CloudError]:
+    """Do them all at once; their errors, those that settle the matter first."""
+    with ThreadPoolExecutor(max_workers=len(steps)) as pool:
+        futures = [pool.submit(step) for step in steps]
+    errors = [error for future in futures if (error := future.exception()) is not None]
+    for error in errors:
+        if not isinstance(error, CloudError):
+            raise error
+    return sorted((e for e in errors if isinstance(e, CloudError)), key=lambda error: not error.is_final)

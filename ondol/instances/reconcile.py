@@ -3,18 +3,19 @@
 import logging
 import random
 import secrets
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
 
 from ondol import clock
-from ondol.cloud.errors import CloudError, NoCapacity, Quota, Refused, Spent, Unreachable
+from ondol.cloud.errors import CloudError, NoCapacity, Quota, Refused, Unreachable
 from ondol.cloud.port import Cloud
 from ondol.instances import provision
 from ondol.instances.acts import ACTS, Answers, Hold, LeaseLost, Plan, World, end_strays, record, ssh_answers
 from ondol.instances.lifecycle import Act, Decision, Patience, Reason, Status, decide
-from ondol.instances.models import Instance, move
+from ondol.instances.models import Instance, Launch, move
 
 log = logging.getLogger(__name__)
 
@@ -66,12 +67,27 @@ def _plan(row: str, hold: Hold) -> Plan | None:
             return Plan(instance, decision, tuple(instance.strays))
         if decision.is_wait:
             return None
-        again = instance.client_token is not None
-        if decision.act is Act.LAUNCH and not again:
-            instance.client_token = provision.new_client_token()
+        return _announced(Plan(instance, decision))
+
+
+def _announced(plan: Plan) -> Plan:
+    """Store, before AWS is asked, what would have to be found again."""
+    instance = plan.instance
+    match plan.decision.act:
+        case Act.PREPARE:
+            plan = replace(plan, again=not instance.is_clean, last_key=instance.key_pair_name)
             instance.is_clean = False
-            instance.save(update_fields=["client_token", "is_clean", "updated_at"])
-        return Plan(instance, decision, again=again)
+            instance.group_unsure_at = instance.group_unsure_at or clock.now()
+            instance.key_pair_name = instance.key_pair_name or provision.new_key_name(instance)
+        case Act.LAUNCH if instance.client_token is None:
+            instance.client_token = provision.new_client_token()
+            Launch.objects.create(client_token=instance.client_token, instance=instance)
+        case Act.LAUNCH:
+            return replace(plan, again=True)
+        case _:
+            return plan
+    instance.save(update_fields=["client_token", "is_clean", "key_pair_name", "group_unsure_at", "updated_at"])
+    return plan
 
 
 def decision_for(instance: Instance) -> Decision:
@@ -115,34 +131,35 @@ def _why_stopped(instance: Instance, cloud: Cloud) -> Reason:
 
 
 # --- trouble ---------------------------------------------------------------------------------------------------------
-_GIVEN_UP = {NoCapacity: Reason.NO_CAPACITY, Quota: Reason.QUOTA, Refused: Reason.REFUSED}
-
-
 def _trouble(plan: Plan, error: CloudError, hold: Hold) -> None:
     instance, act = plan.instance, plan.decision.act
     log.warning(
         "AWS did not do what was asked",
         extra={"row": str(instance.pk), "act": act.value, "code": error.code, "kind": type(error).__name__},
     )
-    if isinstance(error, Spent):
-        # Terminated outside, or launched with other settings; the look ends it as a stray if it is alive.
-        record(
-            instance,
-            hold,
-            client_token=provision.new_client_token(),
-            instance_id=None,
-            ami_id="",
-            **_backoff(instance, error.code),
-        )
-        return
-    given_up = _GIVEN_UP.get(type(error))
-    status = Status(instance.status)
-    if given_up and not plan.strays and status in {Status.PENDING, Status.STARTING}:
-        _give_up(plan, given_up, error, hold)
+    reason = _reason_to_give_up(error)
+    if (
+        reason
+        and act is not Act.WAIT
+        and not plan.strays
+        and Status(instance.status) in {Status.PENDING, Status.STARTING}
+    ):
+        _give_up(plan, reason, error, hold)
     else:
         # AWS has answered, so time counts: a launch that is put off for ever fails at last.
         told = {} if isinstance(error, Unreachable) else {"seen_at": clock.now()}
         record(instance, hold, **_backoff(instance, error.code), **told)
+
+
+def _reason_to_give_up(error: CloudError) -> Reason | None:
+    match error:
+        case NoCapacity():
+            return Reason.NO_CAPACITY
+        case Quota():
+            return Reason.QUOTA
+        case Refused():
+            return Reason.REFUSED
+    return None
 
 
 def _give_up(plan: Plan, reason: Reason, error: CloudError, hold: Hold) -> None:
@@ -151,7 +168,7 @@ def _give_up(plan: Plan, reason: Reason, error: CloudError, hold: Hold) -> None:
     fields: dict[str, Any] = {}
     if instance.status == Status.PENDING.value:
         to = Status.FAILED
-        if instance.instance_id is None and not plan.again:
+        if plan.decision.act is Act.LAUNCH and not plan.again:
             # A definite no to the first try. After a lost answer a machine may still show up: then we wait and look.
             fields["client_token"] = None
     with transaction.atomic():

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from ondol.cloud.errors import AlreadyThere, Gone, NotYet, Spent
-from ondol.cloud.port import IdleRule, ServerState
+from ondol.cloud.port import Found, IdleRule, Kind, ServerState
 from tests.cloud.grounds import token
 
 NOBODY = "i-0123456789abcdef0"
@@ -76,7 +76,7 @@ def test_another_deployments_things_are_not_shown(ground, cloud, alice):
     instance = neighbour.launch(ground.order(alice, neighbour), token(alice))
     neighbour.arm(alice.resource, instance.instance_id, IdleRule(), 40, alice.tags)
     assert cloud.servers() == cloud.servers([alice.row]) == []
-    assert cloud.groups(alice.row) == cloud.keys(alice.row) == []
+    assert (cloud.group(alice.resource), cloud.keys(alice.row), cloud.inventory()) == (None, [], [])
     assert cloud.alarms() == cloud.alarms([alice.resource]) == []
 
 
@@ -166,16 +166,53 @@ def test_a_key_is_found_by_its_row_and_removed_twice(cloud, alice, bob):
     assert cloud.keys(alice.row) == []
 
 
+# --- what there is ---------------------------------------------------------------------------------------------------
+def test_a_listing_has_all_of_alices_things_until_they_are_gone(ground, cloud, alice):
+    server = ground.running(alice)
+    group_id = cloud.group(alice.resource)
+    cloud.open_ssh(group_id, ["203.0.113.0/24"])
+    cloud.arm(alice.resource, server.instance_id, IdleRule(), 40, alice.tags)
+    found = {thing.kind: thing for thing in cloud.inventory()}
+    assert len(found) == len(cloud.inventory()) == 5
+    assert found[Kind.INSTANCE] == Found(Kind.INSTANCE, server.instance_id, alice.row, token(alice))
+    assert found[Kind.GROUP] == Found(Kind.GROUP, group_id, alice.row, cidrs=frozenset({"203.0.113.0/24"}))
+    assert found[Kind.KEY] == Found(Kind.KEY, alice.resource, alice.row)
+    assert found[Kind.ALARM].id == alice.resource
+    volume = found[Kind.VOLUME]
+    assert (volume.row, volume.in_use) == (alice.row, True)
+    with pytest.raises(NotYet):
+        cloud.delete_volume(volume.id)
+    cloud.terminate(server.instance_id)
+    assert Kind.INSTANCE not in {thing.kind for thing in cloud.inventory()}
+    ground.settle(alice.row)
+    cloud.delete_volume(volume.id)
+    cloud.delete_group(group_id)
+    cloud.delete_key(alice.resource)
+    cloud.delete_alarm(alice.resource)
+    assert cloud.inventory() == []
+
+
+def test_a_machine_is_known_by_its_id_whoever_has_tagged_it(ground, cloud, alice):
+    instance_id = ground.running(alice).instance_id
+    assert [server.instance_id for server in ground.neighbour.known([instance_id, NOBODY])] == [instance_id]
+    assert cloud.known([NOBODY]) == []
+
+
+def test_the_place_is_the_same_for_all_of_an_account(ground, cloud):
+    assert cloud.place() == ground.neighbour.place()
+    assert (len(cloud.place().account_id), cloud.place().region) == (12, "ap-northeast-2")
+
+
 # --- network ---------------------------------------------------------------------------------------------------------
-def test_a_group_is_found_by_its_row_and_removed_twice(cloud, alice, bob):
+def test_a_group_is_found_by_its_name_and_removed_twice(cloud, alice, bob):
     group_id = cloud.create_group(alice.resource, alice.tags)
     with pytest.raises(AlreadyThere):
         cloud.create_group(alice.resource, alice.tags)
-    assert cloud.groups(alice.row) == [group_id]
-    assert cloud.groups(bob.row) == []
+    assert cloud.group(alice.resource) == group_id
+    assert cloud.group(bob.resource) is None
     for _ in range(2):
         cloud.delete_group(group_id)
-    assert cloud.groups(alice.row) == []
+    assert cloud.group(alice.resource) is None
 
 
 def test_ssh_opened_twice_is_open_once(cloud, alice):
@@ -192,7 +229,7 @@ def test_a_group_that_is_not_there_cannot_be_opened(cloud):
 
 def test_a_group_stays_until_its_machine_has_ended(ground, cloud, alice):
     server = ground.running(alice)
-    (group_id,) = cloud.groups(alice.row)
+    group_id = cloud.group(alice.resource)
     with pytest.raises(NotYet):
         cloud.delete_group(group_id)
     cloud.terminate(server.instance_id)

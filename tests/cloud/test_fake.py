@@ -41,7 +41,7 @@ def test_what_was_just_made_may_not_be_shown_yet(ground, cloud, alice):
     order = ground.order(alice)
     cloud.launch(order, token(alice))
     assert [len(cloud.servers([alice.row])) for _ in range(3)] == [0, 0, 1]
-    assert [len(cloud.groups(alice.row)) for _ in range(3)] == [0, 0, 1]
+    assert [cloud.group(alice.resource) for _ in range(3)] == [None, None, order.group_id]
     assert [len(cloud.keys(alice.row)) for _ in range(3)] == [0, 0, 1]
 
 

@@ -21,11 +21,11 @@ def test_a_lost_answer_to_a_launch_is_asked_for_again_and_makes_one_machine(grou
     assert [server.instance_id for server in cloud.servers([alice.row])] == [launched.instance_id]
 
 
-def test_a_group_whose_answer_was_lost_is_found_by_its_row(ground, cloud, alice):
+def test_a_group_whose_answer_was_lost_is_found_by_its_name(ground, cloud, alice):
     ground.break_next("CreateSecurityGroup", "drop")
     with pytest.raises(AlreadyThere):
         cloud.create_group(alice.resource, alice.tags)
-    (group_id,) = cloud.groups(alice.row)
+    group_id = cloud.group(alice.resource)
     cloud.open_ssh(group_id, ["0.0.0.0/0"])
 
 

@@ -184,7 +184,7 @@ def with_key(owner, status=Status.RUNNING):
     return row
 
 
-@pytest.mark.parametrize("status", [Status.PENDING, Status.RUNNING, Status.STOPPED, Status.FAILED])
+@pytest.mark.parametrize("status", [Status.RUNNING, Status.STOPPING, Status.STOPPED, Status.STARTING])
 def test_a_key_is_taken_as_often_as_one_likes(alice, status):
     with_key(alice, status)
     for _ in range(2):

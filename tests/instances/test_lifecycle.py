@@ -24,18 +24,31 @@ JUST_NOW, LONG_AGO = NOW - timedelta(seconds=5), NOW - timedelta(hours=25)
 
 SITUATIONS = {
     "nothing was asked of AWS": ({}, JUST_NOW),
-    "a launch was asked for": ({"asked": True}, JUST_NOW),
-    "the alarm is armed": ({"asked": True, "armed": True}, JUST_NOW),
-    "SSH has answered": ({"asked": True, "armed": True, "ready": True}, JUST_NOW),
-    "it takes too long": ({"asked": True, "armed": True}, LONG_AGO),
-    "it takes too long to arm": ({"asked": True}, LONG_AGO),
-    "all is cleaned up": ({"asked": True, "clean": True}, LONG_AGO),
+    "group, key and image are there": ({"prepared": True}, JUST_NOW),
+    "a launch was asked for": ({"prepared": True, "asked": True}, JUST_NOW),
+    "the alarm is armed": ({"prepared": True, "asked": True, "armed": True}, JUST_NOW),
+    "SSH has answered": ({"prepared": True, "asked": True, "armed": True, "ready": True}, JUST_NOW),
+    "it takes too long": ({"prepared": True, "asked": True, "armed": True}, LONG_AGO),
+    "it takes too long to arm": ({"prepared": True, "asked": True}, LONG_AGO),
+    "a machine is there that we do not know": ({"asked": True, "unknown": True}, LONG_AGO),
+    "all is cleaned up": ({"prepared": True, "asked": True, "clean": True}, LONG_AGO),
 }
 """How far we have got, and since when it has been so."""
 
 # `.` waits, `>` moves, a word is an act. Reasons that a status was entered for are in tests of their own below.
 TABLE = """
 [nothing was asked of AWS]
+            unseen absent pending running stopping stopped shutting-down terminated
+PENDING     PREPARE PREPARE ARM ARM . >STOPPED:UNKNOWN >FAILED:LAUNCH_FAILED >FAILED:LAUNCH_FAILED
+RUNNING     . . ARM ARM >STOPPING:UNKNOWN >STOPPED:UNKNOWN >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+STOPPING    . . . STOP . >STOPPED:PERSON >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+STOPPED     . . . >RUNNING:OUTSIDE . . >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+STARTING    . . ARM ARM . ARM >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+TERMINATING CLEAN CLEAN TERMINATE TERMINATE TERMINATE TERMINATE . CLEAN
+TERMINATED  CLEAN CLEAN TERMINATE TERMINATE TERMINATE TERMINATE . CLEAN
+FAILED      CLEAN CLEAN TERMINATE TERMINATE TERMINATE TERMINATE . CLEAN
+
+[group, key and image are there]
             unseen absent pending running stopping stopped shutting-down terminated
 PENDING     LAUNCH LAUNCH ARM ARM . >STOPPED:UNKNOWN >FAILED:LAUNCH_FAILED >FAILED:LAUNCH_FAILED
 RUNNING     . . ARM ARM >STOPPING:UNKNOWN >STOPPED:UNKNOWN >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
@@ -101,6 +114,17 @@ TERMINATING . CLEAN TERMINATE TERMINATE TERMINATE TERMINATE . CLEAN
 TERMINATED  . CLEAN TERMINATE TERMINATE TERMINATE TERMINATE . CLEAN
 FAILED      . CLEAN TERMINATE TERMINATE TERMINATE TERMINATE . CLEAN
 
+[a machine is there that we do not know]
+            unseen absent pending running stopping stopped shutting-down terminated
+PENDING     >FAILED:TOO_LATE >FAILED:TOO_LATE >FAILED:TOO_LATE ARM . >STOPPED:UNKNOWN >FAILED:LAUNCH_FAILED >FAILED:LAUNCH_FAILED
+RUNNING     . >TERMINATING:OUTSIDE ARM ARM >STOPPING:UNKNOWN >STOPPED:UNKNOWN >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+STOPPING    . >TERMINATING:OUTSIDE . >RUNNING:STOP_FAILED . >STOPPED:PERSON >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+STOPPED     . >TERMINATING:OUTSIDE . >RUNNING:OUTSIDE . . >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+STARTING    . >TERMINATING:OUTSIDE ARM ARM . >STOPPED:TOO_LATE >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+TERMINATING . . TERMINATE TERMINATE TERMINATE TERMINATE . .
+TERMINATED  . . TERMINATE TERMINATE TERMINATE TERMINATE . .
+FAILED      . . TERMINATE TERMINATE TERMINATE TERMINATE . .
+
 [all is cleaned up]
             unseen absent pending running stopping stopped shutting-down terminated
 PENDING     >FAILED:TOO_LATE >FAILED:TOO_LATE >FAILED:TOO_LATE ARM . >STOPPED:UNKNOWN >FAILED:LAUNCH_FAILED >FAILED:LAUNCH_FAILED
@@ -140,7 +164,7 @@ def word_of(decision: Decision) -> str:
 @pytest.mark.parametrize(("situation", "status", "view"), PAIRS)
 def test_every_pair_is_decided_as_the_table_says(situation, status, view):
     flags, since = SITUATIONS[situation]
-    decision = decide(status, Reason.PERSON, Seen(view, since, NOW, **flags), since, NOW)
+    decision = decide(status, Reason.PERSON, Seen(view, since, **flags), since, NOW)
     assert word_of(decision) == DECIDED[situation, status, view]
 
 
@@ -155,13 +179,13 @@ def test_the_table_has_nothing_besides():
      (Reason.INSIDE, Reason.INSIDE), (Reason.OUTSIDE, Reason.OUTSIDE)],
 )  # fmt: skip
 def test_a_machine_rests_for_the_reason_it_was_stopped_for(reason, next_reason):
-    decision = decide(Status.STOPPING, reason, Seen(View.STOPPED, NOW, NOW, asked=True), JUST_NOW, NOW)
+    decision = decide(Status.STOPPING, reason, Seen(View.STOPPED, NOW, asked=True), JUST_NOW, NOW)
     assert (decision.to, decision.reason) == (Status.STOPPED, next_reason)
 
 
 @pytest.mark.parametrize("reason", [Reason.IDLE, Reason.INSIDE, Reason.OUTSIDE])
 def test_a_stop_that_nobody_here_asked_for_is_not_repeated(reason):
-    decision = decide(Status.STOPPING, reason, Seen(View.RUNNING, NOW, NOW, asked=True), LONG_AGO, NOW)
+    decision = decide(Status.STOPPING, reason, Seen(View.RUNNING, NOW, asked=True), LONG_AGO, NOW)
     assert (decision.to, decision.reason) == (Status.RUNNING, Reason.OUTSIDE)
 
 
@@ -182,7 +206,7 @@ def test_a_stop_that_nobody_here_asked_for_is_not_repeated(reason):
 )
 def test_patience_ends_one_second_after_its_limit(status, view, limit, before, after):
     def at(age: timedelta) -> str:
-        seen = Seen(view, NOW - age, NOW, asked=True, armed=True)
+        seen = Seen(view, NOW - age, prepared=True, asked=True, armed=True)
         return word_of(decide(status, Reason.PERSON, seen, NOW - age, NOW))
 
     assert (at(limit), at(limit + timedelta(seconds=1))) == (before, after)
@@ -196,11 +220,12 @@ seens = st.builds(
     Seen,
     view=st.sampled_from(View),
     since=st.none() | ages.map(lambda age: NOW - age),
-    at=st.just(NOW),
+    prepared=st.booleans(),
     asked=st.booleans(),
     armed=st.booleans(),
     ready=st.booleans(),
     clean=st.booleans(),
+    unknown=st.booleans(),
 )
 since = ages.map(lambda age: NOW - age)
 anything = {"status": st.sampled_from(Status), "reason": st.sampled_from(Reason), "seen": seens, "since": since}
@@ -221,13 +246,19 @@ def test_whatever_is_seen_the_rules_of_the_house_hold(status, reason, seen, sinc
     assert to is not Status.STARTING
     assert act is not Act.START or (status is Status.STARTING and seen.view is View.STOPPED and seen.armed)
     # A machine is launched only where none is seen, and never again once it has settled.
-    assert act is not Act.LAUNCH or (status is Status.PENDING and seen.view in {View.UNSEEN, View.ABSENT})
+    assert act not in {Act.PREPARE, Act.LAUNCH} or (
+        status is Status.PENDING and seen.view in {View.UNSEEN, View.ABSENT}
+    )
+    # Never before its key is kept.
+    assert act is not Act.LAUNCH or seen.prepared
     # A machine is stopped only because somebody here has asked for it.
     assert act is not Act.STOP or (status is Status.STOPPING and reason in {Reason.PERSON, Reason.ADMIN})
     # A machine is ended only where its end was asked for, or its making has failed.
     assert act is not Act.TERMINATE or status in {Status.TERMINATING, Status.TERMINATED, Status.FAILED}
     # Nothing is cleaned up under a live machine, nor called ended while something is left.
     assert act is not Act.CLEAN or (seen.view not in LIVE and not seen.clean)
+    # Nor where a machine may be using it that only an older database would not know.
+    assert act is not Act.CLEAN or not seen.unknown
     assert to is not Status.TERMINATED or (seen.clean and seen.view not in LIVE)
     # Nobody is told that a machine of theirs runs before its alarm is armed.
     assert not (to is Status.RUNNING and status in {Status.PENDING, Status.STARTING}) or seen.armed
@@ -245,6 +276,7 @@ SETTLES_AS = {
 }
 AFTER = {View.PENDING: View.RUNNING, View.STOPPING: View.STOPPED, View.SHUTTING_DOWN: View.TERMINATED}
 EFFECT = {
+    Act.PREPARE: {"prepared": True},
     Act.LAUNCH: {"view": View.PENDING, "asked": True},
     Act.START: {"view": View.PENDING},
     Act.STOP: {"view": View.STOPPING},
@@ -266,7 +298,7 @@ def test_where_aws_does_as_asked_every_wish_comes_true(status, view):
     seen = {"view": view, "asked": view is not View.UNSEEN}
     reached = status
     for _ in range(12):
-        decision = decide(reached, Reason.PERSON, Seen(since=NOW, at=NOW, **seen), NOW, NOW)
+        decision = decide(reached, Reason.PERSON, Seen(since=NOW, **seen), NOW, NOW)
         if decision.to is not None:
             reached = decision.to
         elif not decision.is_wait:

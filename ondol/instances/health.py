@@ -1,0 +1,29 @@
+"""Whether AWS answers, and since when what the pages show is unconfirmed. Reaches no cloud; the worker tells."""
+
+from datetime import UTC, datetime, timedelta
+
+from django.db.models import Q
+
+from ondol import clock
+from ondol.instances.models import here
+
+STALE_AFTER = timedelta(seconds=90)
+"""Real time. Looks at all machines come every half minute."""
+
+
+def confirm(at: datetime) -> None:
+    """All machines were seen at this moment of their clock."""
+    here().update(confirmed_at=at, trouble="", trouble_code="", trouble_since=None, trouble_told_at=None)
+
+
+def note_trouble(kind: str, code: str) -> None:
+    """A look has failed: the class of `cloud.errors`, and AWS's code."""
+    here().filter(trouble_since=None).update(trouble_since=datetime.now(UTC))
+    here().exclude(Q(trouble=kind[:16]) & Q(trouble_code=code[:80])).update(trouble=kind[:16], trouble_code=code[:80])
+
+
+def unconfirmed_since() -> datetime | None:
+    """When all machines were last seen, on their clock, if that is too long ago; else None."""
+    seen = here().values_list("confirmed_at", flat=True).get()
+    stale = clock.real_seconds(STALE_AFTER.total_seconds())
+    return seen if seen is not None and clock.now() - seen > stale else None

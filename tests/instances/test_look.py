@@ -1,0 +1,315 @@
+"""Looking: few calls for everybody, and what is done behind our back is noticed."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+
+from ondol import clock
+from ondol.cloud.errors import Unreachable, WrongPlace
+from ondol.cloud.fake import FakeCloud
+from ondol.cloud.port import IdleRule, Place, ServerState, Tag
+from ondol.instances import actions, health, look
+from ondol.instances.lifecycle import Status
+from ondol.instances.models import Deployment, Instance, Launch, SshKey
+from ondol.instances.place import settle_in
+from tests.instances.rig import person
+
+LATER = timedelta(hours=1)
+
+
+def test_many_people_cost_one_look(rig):
+    for number in range(12):
+        actions.create(person(f"p{number}"))
+    rig.work()
+    rig.cloud.calls.clear()
+    Instance.objects.update(seen_at=clock.now() - timedelta(seconds=30))
+    look.look_at_changing(rig.cloud)
+    assert [call.operation for call in rig.cloud.calls] == ["servers"]
+
+
+def test_nobody_waiting_costs_nothing(rig, alice):
+    rig.running(alice)
+    rig.cloud.calls.clear()
+    look.look_at_changing(rig.cloud)
+    assert rig.cloud.calls == []
+
+
+def test_another_deployments_machine_is_not_touched(rig, alice):
+    instance = rig.running(alice)
+    other = FakeCloud(rig.cloud.world, deployment="another")
+    spec = rig.cloud.world.specs[instance.instance_id]
+    foreign = other.launch(spec, "foreign-token").instance_id
+    rig.tick(3)
+    assert rig.cloud.world.servers[foreign].value.state == "running"
+
+
+def test_a_machine_of_an_attempt_given_up_is_ended(rig, alice):
+    instance = rig.running(alice)
+    Launch.objects.create(client_token="an-old-token", instance=instance)
+    stray = rig.cloud.launch(rig.cloud.world.specs[instance.instance_id], "an-old-token").instance_id
+    rig.tick(2)
+    assert rig.live(alice) == [instance.instance_id]
+    assert stray not in rig.live(alice)
+
+
+def test_an_alarm_deleted_in_the_console_is_put_back(rig, alice):
+    rig.running(alice)
+    Instance.objects.update(armed_at=clock.now() - timedelta(seconds=90))
+    rig.cloud.world.alarms.clear()
+    rig.tick()
+    instance = rig.mine(alice)
+    assert list(rig.cloud.world.alarms) == [instance.alarm_name]
+    assert instance.is_armed
+
+
+def test_a_rule_taken_away_in_the_console_is_put_back_at_the_next_start(rig, alice):
+    instance = rig.running(alice)
+    group = rig.cloud.world.groups[instance.security_group_id].value
+    group.cidrs.clear()
+    actions.stop(alice)
+    rig.work()
+    rig.tick()
+    actions.start(alice)
+    rig.work()
+    assert group.cidrs == {"0.0.0.0/0"}
+
+
+@pytest.mark.parametrize(
+    ("event", "reason"),
+    [("stop_by_alarm", "IDLE"), ("stop_outside", "OUTSIDE"), ("power_off", "INSIDE")],
+)
+def test_a_stop_behind_our_back_is_noticed_with_its_reason(rig, alice, event, reason):
+    instance = rig.running(alice)
+    getattr(rig.cloud.world, event)(instance.instance_id)
+    rig.tick(2)
+    instance.refresh_from_db()
+    assert (instance.status, instance.status_reason, instance.public_ip) == ("STOPPED", reason, None)
+    assert rig.cloud.asked("start") == 0
+
+
+def test_a_machine_started_in_the_console_is_adopted_and_armed(rig, alice):
+    instance = rig.running(alice)
+    actions.stop(alice)
+    rig.work()
+    rig.tick()
+    rig.cloud.world.now = lambda: clock.now() + timedelta(hours=1)
+    rig.cloud.world.start_outside(instance.instance_id)
+    rig.cloud.calls.clear()
+    rig.tick(2)
+    instance.refresh_from_db()
+    assert (instance.status, instance.status_reason) == ("RUNNING", "OUTSIDE")
+    assert rig.cloud.asked("arm") >= 1
+
+
+def test_a_machine_ended_in_the_console_is_cleaned_up(rig, alice):
+    instance = rig.running(alice)
+    rig.cloud.world.terminate_outside(instance.instance_id)
+    rig.tick(3)
+    instance.refresh_from_db()
+    assert instance.status == "TERMINATED"
+    assert (rig.cloud.world.groups, rig.cloud.world.keys, rig.cloud.world.alarms) == ({}, {}, {})
+    assert not SshKey.objects.exists()
+
+
+def test_a_new_address_is_told_once(rig, alice):
+    instance = rig.running(alice)
+    assert not actions.tell_address(instance)
+    actions.stop(alice)
+    rig.work()
+    rig.tick()
+    actions.start(alice)
+    rig.work()
+    rig.tick(2)
+    assert rig.mine(alice).public_ip != instance.public_ip
+    assert actions.tell_address(instance)
+    assert not actions.tell_address(instance)
+
+
+# --- who looks, and what counts --------------------------------------------------------------------------------------
+def test_of_two_workers_one_looks_at_all(rig, alice):
+    rig.running(alice)
+    Deployment.objects.update(looked_at=clock.now() - look.ALL_EVERY)
+    rig.cloud.calls.clear()
+    look.look(rig.cloud)
+    look.look(rig.cloud)
+    assert rig.cloud.asked("servers") == 1
+
+
+def test_a_late_look_does_not_hide_what_an_act_has_brought(rig, alice):
+    rig.running(alice)
+    actions.stop(alice)
+    before = rig.cloud.servers()
+
+    def meanwhile():
+        rig.work()
+
+    rig.cloud.meanwhile["servers"] = meanwhile
+    rig.cloud.servers = lambda rows=None: (FakeCloud.servers(rig.cloud, rows), before)[1]
+    look.look_at_changing(rig.cloud)
+    assert rig.mine(alice).seen_view == "stopping"
+
+
+def test_a_row_that_is_put_off_is_not_asked_for_again_and_again(rig, alice):
+    rig.cloud.next_error["create_group"] = [Unreachable("timeout")] * 3
+    actions.create(alice)
+    rig.work()
+    for _ in range(3):
+        look.look_at_all(rig.cloud)
+        rig.work()
+    assert rig.cloud.asked("create_group") == 1
+
+
+# --- the console ------------------------------------------------------------------------------------------------------
+def settled(rig):
+    """The alarm was put some time ago, so that looks may trust what they are shown."""
+    Instance.objects.update(armed_at=clock.now() - timedelta(seconds=90))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"state": "ALARM"}, {"rule": IdleRule(60, 5.0)}, {"rule": IdleRule(30, 90.0)}, {"is_sound": False},
+     {"instance_id": "i-another"}],
+    ids=lambda changed: next(iter(changed)),
+)  # fmt: skip
+def test_an_alarm_that_would_not_stop_the_machine_is_put_anew(rig, alice, changed):
+    instance = rig.running(alice)
+    settled(rig)
+    alarm = rig.cloud.world.alarms[instance.alarm_name]
+    alarm.value = replace(alarm.value, **changed)
+    rig.tick()
+    shown = rig.cloud.world.alarms[instance.alarm_name].value
+    assert (shown.state, shown.rule, shown.instance_id) == ("INSUFFICIENT_DATA", IdleRule(), instance.instance_id)
+    assert shown.is_sound
+
+
+def test_where_the_history_cannot_be_read_a_stop_is_noticed_all_the_same(rig, alice):
+    instance = rig.running(alice)
+    rig.cloud.world.stop_by_alarm(instance.instance_id)
+    rig.cloud.next_error["stopped_by_alarm"] = [Unreachable("timeout")] * 2
+    rig.tick(2)
+    assert rig.mine(alice).status == "STOPPED"
+
+
+def untag(rig, instance, *names):
+    thing = rig.cloud.world.servers[instance.instance_id]
+    thing.tags = {name: value for name, value in thing.tags.items() if name not in names}
+    thing.value = replace(thing.value, row=thing.tags.get(Tag.ROW, ""))
+
+
+@pytest.mark.parametrize("tag", [Tag.ROW, Tag.DEPLOYMENT])
+def test_a_machine_without_its_tags_is_still_stopped_and_ended(rig, alice, ada, tag):
+    instance = rig.running(alice)
+    untag(rig, instance, tag)
+    rig.tick(2)
+    actions.stop(alice)
+    rig.work()
+    rig.tick(2)
+    assert rig.mine(alice).status == "STOPPED"
+    actions.terminate(alice, by=ada)
+    rig.work()
+    rig.tick(3)
+    assert rig.mine(alice).status == "TERMINATED"
+    assert rig.cloud.world.servers[instance.instance_id].value.state == "terminated"
+
+
+def test_a_machine_missing_for_a_while_is_not_given_up(rig, alice):
+    instance = rig.running(alice)
+    hidden = rig.cloud.world.servers.pop(instance.instance_id)
+    rig.tick(3)
+    assert rig.mine(alice).status == "RUNNING"
+    rig.cloud.world.servers[instance.instance_id] = hidden
+    rig.tick()
+    assert rig.mine(alice).seen_view == "running"
+
+
+def test_a_machine_missing_for_long_has_ended(rig, alice):
+    instance = rig.running(alice)
+    rig.cloud.world.servers.pop(instance.instance_id)
+    rig.tick()
+    Instance.objects.update(seen_since=clock.now() - timedelta(minutes=61))
+    rig.tick(4)
+    assert rig.mine(alice).status == "TERMINATED"
+    assert not SshKey.objects.exists()
+
+
+def test_what_lives_on_after_its_row_has_ended_is_ended_again(rig, alice, ada):
+    instance = rig.running(alice)
+    spec, token = rig.cloud.world.specs[instance.instance_id], instance.client_token
+    actions.terminate(alice, by=ada)
+    rig.work()
+    rig.tick(3)
+    Instance.objects.update(status_since=clock.now() - timedelta(days=3))
+    thing = rig.cloud.world.servers[instance.instance_id]
+    thing.value = replace(thing.value, state=ServerState.RUNNING, client_token=token)  # as if it had never been told
+    rig.cloud.world.specs[instance.instance_id] = spec
+    rig.tick(3)
+    assert rig.live(alice) == []
+
+
+# --- a database older than AWS ----------------------------------------------------------------------------------------
+def test_a_machine_whose_launch_we_do_not_know_is_left_alone(rig, alice):
+    instance = rig.running(alice)
+    spec = rig.cloud.world.specs[instance.instance_id]
+    copied = rig.cloud.launch(spec, "of-somebody-who-copied-the-tags").instance_id
+    rig.tick(3)
+    assert set(rig.live(alice)) == {instance.instance_id, copied}
+    assert rig.mine(alice).unknown == [copied]
+
+
+@pytest.mark.parametrize("status", [Status.FAILED, Status.PENDING, Status.STOPPED])
+def test_after_restoring_an_old_dump_nothing_is_ended_or_taken_away(rig, alice, status):
+    instance = rig.running(alice)
+    machines = dict(rig.cloud.world.servers)
+    with connection.cursor() as cursor:  # of the time before this launch
+        cursor.execute("DELETE FROM instances_launch")
+    Instance.objects.update(
+        status=status.value, client_token=None, instance_id=None, is_clean=status is not Status.PENDING
+    )
+    if status is Status.PENDING:
+        Instance.objects.update(client_token="an-older-one", status_since=clock.now() - LATER, seen_at=clock.now())
+    rig.tick(4)
+    assert set(rig.cloud.world.servers) == set(machines)
+    assert rig.live(alice) == [instance.instance_id]
+    assert (len(rig.cloud.world.groups), len(rig.cloud.world.keys), len(rig.cloud.world.alarms)) == (1, 1, 1)
+
+
+def test_where_there_is_an_unknown_machine_of_hers_alice_gets_no_second_one(rig, alice):
+    rig.running(alice)
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM instances_launch")
+    Instance.objects.update(status="FAILED", client_token=None, instance_id=None, is_clean=True)
+    rig.tick()
+    with pytest.raises(actions.ActionError) as refusal:
+        actions.create(alice)
+    assert refusal.value.code == "unknown_machine"
+
+
+# --- is it confirmed, and where? -------------------------------------------------------------------------------------
+def test_what_is_shown_is_confirmed_while_aws_answers(rig, alice, monkeypatch):
+    rig.running(alice)
+    assert health.unconfirmed_since() is None
+    health.note_trouble("Unreachable", "EndpointConnectionError")
+    seen = Deployment.objects.get().confirmed_at
+    monkeypatch.setattr(clock, "now", lambda: seen + timedelta(minutes=2))
+    assert health.unconfirmed_since() == seen
+    look.look_at_all(rig.cloud)
+    assert health.unconfirmed_since() is None
+    assert Deployment.objects.get().trouble == ""
+
+
+def test_the_beginning_of_a_trouble_is_kept(db):
+    health.note_trouble("Unreachable", "EndpointConnectionError")
+    since = Deployment.objects.get().trouble_since
+    health.note_trouble("Throttled", "RequestLimitExceeded")
+    here = Deployment.objects.get()
+    assert (here.trouble, here.trouble_since) == ("Throttled", since)
+
+
+@pytest.mark.parametrize("other", [Place("999999999999", "ap-northeast-2"), Place("123456789012", "us-east-1")])
+def test_credentials_of_another_place_are_not_used(db, other):
+    settle_in(Place("123456789012", "ap-northeast-2"))
+    settle_in(Place("123456789012", "ap-northeast-2"))
+    with pytest.raises(WrongPlace):
+        settle_in(other)

@@ -1,0 +1,263 @@
+"""From the wish to a machine: each step may be lost, and happens once."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+
+from ondol import clock
+from ondol.cloud.errors import AlreadyThere, NoCapacity, NotYet, Quota, Refused, Spent, Throttled, Unreachable
+from ondol.cloud.fake import Lost
+from ondol.instances import actions, vault
+from ondol.instances.acts import LeaseLost
+from ondol.instances.lifecycle import Status
+from ondol.instances.models import Instance, Launch, SshKey, StatusChange
+from ondol.instances.reconcile import reconcile
+
+MAKING = ["create_group", "open_ssh", "create_key", "newest_image", "launch", "arm"]
+
+
+def close_in_thread():
+    """Calls that are made in parallel run in threads of their own; their connections must not outlive the test."""
+    if threading.current_thread() is not threading.main_thread():
+        connection.close()
+
+
+def reasons(instance):
+    return [(change.new, change.reason) for change in StatusChange.objects.filter(instance=instance)]
+
+
+def test_alice_gets_one_machine_with_group_key_and_alarm(rig, alice):
+    instance = rig.running(alice)
+    world = rig.cloud.world
+    assert rig.live(alice) == [instance.instance_id]
+    assert [len(things) for things in (world.groups, world.keys, world.alarms)] == [1, 1, 1]
+    assert "PRIVATE KEY" in vault.open_sealed(str(instance.pk), bytes(instance.ssh_key.sealed_private_key))
+    assert instance.ssh_key.key_pair_name in world.keys
+    assert reasons(instance) == [("PENDING", "PERSON"), ("RUNNING", "DONE")]
+    assert (instance.warm_up_minutes, instance.alarm_name) == (40, f"ondol-{instance.pk}")
+
+
+def test_the_launch_follows_after_two_round_trips_and_no_look_ups(rig, alice):
+    rig.running(alice)
+    operations = [call.operation for call in rig.cloud.calls]
+    before = operations[: operations.index("launch")]
+    assert sorted(before) == ["create_group", "create_key", "newest_image", "open_ssh"]
+
+
+def test_the_key_is_sealed_and_the_token_stored_before_the_launch(transactional_db, rig, alice):
+    seen = []
+
+    def look():
+        instance = Instance.objects.get(owner=alice)
+        seen.append((instance.client_token is not None, SshKey.objects.filter(instance=instance).exists()))
+
+    rig.cloud.meanwhile["launch"] = look
+    rig.running(alice)
+    assert seen == [(True, True)]
+
+
+@pytest.mark.parametrize("trouble", [Unreachable("RequestTimeout"), Throttled("RequestLimitExceeded")])
+@pytest.mark.parametrize("lost", [False, True], ids=["not done", "answer lost"])
+@pytest.mark.parametrize("operation", MAKING)
+def test_whatever_call_fails_there_is_one_machine_and_its_key(rig, alice, operation, lost, trouble):
+    rig.cloud.next_error[operation] = [Lost(trouble) if lost else trouble]
+    actions.create(alice)
+    rig.work()
+    rig.tick(4)
+    instance = rig.mine(alice)
+    assert instance.status == Status.RUNNING.value
+    assert rig.live(alice) == [instance.instance_id]
+    world = rig.cloud.world
+    assert [len(things) for things in (world.groups, world.keys, world.alarms)] == [1, 1, 1]
+    assert world.specs[instance.instance_id].key_name == instance.ssh_key.key_pair_name
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason"),
+    [(NoCapacity("InsufficientInstanceCapacity"), "NO_CAPACITY"), (Quota("VcpuLimitExceeded"), "QUOTA"),
+     (Refused("UnauthorizedOperation"), "REFUSED")],
+)  # fmt: skip
+@pytest.mark.parametrize("operation", MAKING)
+def test_what_aws_refuses_leaves_nothing_behind_and_can_be_tried_again(rig, alice, operation, trouble, reason):
+    rig.cloud.next_error[operation] = [trouble]
+    actions.create(alice)
+    rig.work()
+    rig.tick(4)
+    instance = rig.mine(alice)
+    assert (instance.status, instance.status_reason, instance.error_code) == ("FAILED", reason, trouble.code)
+    assert instance.error_ref
+    assert instance.is_clean
+    world = rig.cloud.world
+    assert (rig.live(alice), world.groups, world.keys, world.alarms) == ([], {}, {}, {})
+    assert not SshKey.objects.exists()
+    again = rig.running(alice)
+    assert again.pk == instance.pk
+    assert rig.live(alice) == [again.instance_id]
+
+
+def test_while_it_is_cleaned_up_a_new_try_waits(rig, alice):
+    rig.cloud.next_error["launch"] = [NoCapacity("InsufficientInstanceCapacity")]
+    rig.cloud.next_error["delete_group"] = [Throttled("RequestLimitExceeded")]
+    actions.create(alice)
+    rig.work()
+    with pytest.raises(actions.ActionError) as refusal:
+        actions.create(alice)
+    assert refusal.value.code == "cleaning_up"
+
+
+def test_a_machine_that_aws_ends_while_it_is_made_is_told_and_cleaned_up(rig, alice):
+    actions.create(alice)
+    rig.work()
+    rig.cloud.world.fail_launch(rig.mine(alice).instance_id)
+    rig.tick(3)
+    instance = rig.mine(alice)
+    assert (instance.status, instance.status_reason, instance.error_code) == (
+        "FAILED", "LAUNCH_FAILED", "Server.InternalError",
+    )  # fmt: skip
+    assert rig.cloud.world.groups == {}
+
+
+@pytest.mark.parametrize("operation", MAKING)
+def test_ended_in_the_midst_of_making_nothing_is_left(transactional_db, rig, alice, ada, operation):
+    rig.cloud.meanwhile[operation] = lambda: (actions.terminate(alice, by=ada), close_in_thread())
+    actions.create(alice)
+    rig.work()
+    rig.tick(4)
+    assert rig.mine(alice).status == "TERMINATED"
+    assert (rig.live(alice), rig.cloud.world.groups, rig.cloud.world.keys, rig.cloud.world.alarms) == ([], {}, {}, {})
+
+
+def test_a_launch_whose_answer_is_lost_is_not_left_behind_by_an_end(rig, alice, ada):
+    rig.cloud.next_error["launch"] = [Lost(Unreachable("timeout"))]
+    rig.cloud.lag = 3
+    actions.create(alice)
+    rig.work()
+    actions.terminate(alice, by=ada)
+    rig.work()
+    rig.tick(8)
+    assert rig.mine(alice).status == "TERMINATED"
+    assert rig.live(alice) == []
+
+
+def test_a_frozen_workers_late_key_does_not_lock_alice_out(transactional_db, rig, alice):
+    def another_worker_meanwhile():
+        rig.tick(3)
+        close_in_thread()
+
+    rig.cloud.meanwhile["create_key"] = another_worker_meanwhile
+    actions.create(alice)
+    lost = iter([False])
+
+    def hold():
+        if next(lost, True) and rig.mine(alice).status == "RUNNING":
+            raise LeaseLost
+
+    with pytest.raises(LeaseLost):
+        reconcile(str(rig.mine(alice).pk), rig.cloud, hold, lambda address, port: True)
+    instance = rig.mine(alice)
+    assert rig.cloud.world.specs[instance.instance_id].key_name == instance.ssh_key.key_pair_name
+
+
+def test_a_launch_that_aws_puts_off_for_ever_fails_at_last(rig, alice):
+    rig.cloud.next_error["launch"] = [NotYet("InvalidGroup.NotFound")] * 2
+    actions.create(alice)
+    rig.work()
+    Instance.objects.update(status_since=clock.now() - timedelta(minutes=11))
+    rig.tick(2)
+    assert rig.mine(alice).status_reason == "TOO_LATE"
+
+
+def test_while_it_is_made_its_key_is_not_given_out(rig, alice):
+    actions.create(alice)
+    rig.work()
+    assert rig.mine(alice).status == "PENDING"
+    with pytest.raises(actions.ActionError) as refusal:
+        actions.take_key(alice)
+    assert refusal.value.code == "no_key"
+
+
+@pytest.mark.parametrize("trouble", [Unreachable("RequestTimeout"), Spent("IdempotentParameterMismatch")])
+def test_once_a_launch_may_have_happened_its_key_and_token_stay(rig, alice, trouble):
+    rig.cloud.next_error["launch"] = [Lost(Unreachable("RequestTimeout")), trouble]
+    rig.cloud.lag = 4
+    actions.create(alice)
+    rig.work()
+    sealed, token = bytes(SshKey.objects.get().sealed_private_key), rig.mine(alice).client_token
+    rig.tick(6)
+    instance = rig.mine(alice)
+    assert (instance.status, instance.client_token) == ("RUNNING", token)
+    assert bytes(instance.ssh_key.sealed_private_key) == sealed
+    assert rig.cloud.world.specs[instance.instance_id].key_name == instance.ssh_key.key_pair_name
+    assert rig.live(alice) == [instance.instance_id]
+
+
+def test_every_token_is_kept_for_ever(rig, alice):
+    rig.cloud.next_error["launch"] = [NoCapacity("InsufficientInstanceCapacity")]
+    actions.create(alice)
+    rig.work()
+    rig.tick(2)
+    rig.running(alice)
+    tokens = [call.args[1] for call in rig.cloud.calls if call.operation == "launch"]
+    assert len(set(tokens)) == 2
+    assert set(Launch.objects.values_list("pk", flat=True)) == set(tokens)
+
+
+def test_a_group_whose_answer_is_lost_and_not_shown_yet_is_cleaned_up_all_the_same(rig, alice, ada):
+    rig.cloud.next_error["create_group"] = [Lost(Unreachable("RequestTimeout"))]
+    rig.cloud.lag = 3
+    actions.create(alice)
+    rig.work()
+    actions.terminate(alice, by=ada)
+    rig.work()
+    rig.tick(2)
+    assert rig.mine(alice).status == "TERMINATING"
+    Instance.objects.update(group_unsure_at=clock.now() - timedelta(minutes=3))
+    rig.tick(2)
+    assert (rig.mine(alice).status, rig.cloud.world.groups) == ("TERMINATED", {})
+
+
+def test_a_group_that_may_not_be_opened_is_not_left_behind(rig, alice):
+    rig.cloud.next_error["open_ssh"] = [Refused("UnauthorizedOperation")]
+    rig.cloud.lag = 2
+    actions.create(alice)
+    rig.work()
+    rig.tick(2)
+    assert (rig.mine(alice).status, rig.cloud.world.groups) == ("FAILED", {})
+
+
+def test_a_key_whose_answer_the_sdk_lost_is_made_anew(rig, alice):
+    rig.cloud.next_error["create_key"] = [Lost(AlreadyThere("InvalidKeyPair.Duplicate"))]
+    actions.create(alice)
+    rig.work()
+    rig.tick(3)
+    instance = rig.mine(alice)
+    assert (instance.status, list(rig.cloud.world.keys)) == ("RUNNING", [instance.ssh_key.key_pair_name])
+
+
+def test_a_frozen_workers_key_goes_when_it_wakes(transactional_db, rig, alice):
+    def another_worker_meanwhile():
+        rig.tick(3)
+        close_in_thread()
+
+    rig.cloud.meanwhile["create_key"] = another_worker_meanwhile
+    actions.create(alice)
+
+    def hold():
+        if rig.mine(alice).status == "RUNNING":
+            raise LeaseLost
+
+    with pytest.raises(LeaseLost):
+        reconcile(str(rig.mine(alice).pk), rig.cloud, hold, lambda address, port: True)
+    assert list(rig.cloud.world.keys) == [rig.mine(alice).ssh_key.key_pair_name]
+
+
+def test_a_click_does_not_wait_for_a_back_off(rig, alice):
+    rig.cloud.next_error["create_group"] = [Throttled("RequestLimitExceeded")]
+    actions.create(alice)
+    rig.work()
+    assert rig.mine(alice).next_at is not None
+    actions.create(alice)
+    rig.work()
+    assert rig.mine(alice).instance_id is not None
