@@ -14,6 +14,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationError
 
 from ondol.accounts.people import AccountError
+from ondol.api import mistakes
 from ondol.instances.actions import ActionError
 
 log = logging.getLogger(__name__)
@@ -66,10 +67,8 @@ def _account(request: HttpRequest, error: Any) -> HttpResponse:
 
 
 def _invalid(request: HttpRequest, error: Any) -> HttpResponse:
-    """Where and why, but not what was sent: that may be a secret in the wrong field."""
-    found = [f"{'.'.join(str(part) for part in one['loc'][-1:])}: {one['msg']}" for one in error.errors]
     speak(request)
-    return refuse(422, "invalid", _("What was sent is not valid."), "; ".join(found)[:500])
+    return refuse(422, "invalid", _("What was sent is not valid."), mistakes.told(error.errors))
 
 
 def _not_signed_in(request: HttpRequest, error: Any) -> HttpResponse:
@@ -82,11 +81,10 @@ def _throttled(request: HttpRequest, error: Any) -> HttpResponse:
     return refuse(429, "too_many_requests", _("That was too much at once."), _("Wait a little, then try again."))
 
 
-def _http(request: HttpRequest, error: Any) -> HttpResponse:
+def _unreadable(request: HttpRequest, error: Any) -> HttpResponse:
     speak(request)
-    if error.status_code == 404:
-        return not_found(request)
-    return refuse(error.status_code, "bad_request", _("The request cannot be understood."), str(error))
+    hint = _("The body has to be JSON.")
+    return refuse(error.status_code, "bad_request", _("The request cannot be understood."), hint)
 
 
 def _missing(request: HttpRequest, error: Any) -> HttpResponse:
@@ -98,23 +96,29 @@ def _too_big(request: HttpRequest, error: Any) -> HttpResponse:
     return refuse(413, "too_big", _("What was sent is too big."))
 
 
-def _suspicious(request: HttpRequest, error: Any) -> HttpResponse:
+def bad_request(request: HttpRequest, error: Any = None) -> HttpResponse:
+    """Also what Django refuses before any view, such as a host that is not ours."""
     speak(request)
     return refuse(400, "bad_request", _("The request cannot be understood."))
 
 
-def _unavailable(request: HttpRequest, error: Any) -> HttpResponse:
+def unavailable(request: HttpRequest, error: Any = None) -> HttpResponse:
+    """PostgreSQL is away, in a view or before any."""
     speak(request)
     log.error("the database does not answer", extra={"path": request.path})
     return refuse(503, "unavailable", _("The database does not answer."), _("Try again in a minute."))
 
 
-def _unforeseen(request: HttpRequest, error: Any) -> HttpResponse:
+def internal(request: HttpRequest) -> HttpResponse:
+    """Our own mistake, in a view or around it."""
     speak(request)
+    hint = _("Try again. If it stays, tell an administrator.")
+    return refuse(500, "internal", _("Something went wrong on our side"), hint)
+
+
+def _unforeseen(request: HttpRequest, error: Any) -> HttpResponse:
     log.error("a request failed", exc_info=error, extra={"path": request.path, "method": request.method})
-    return refuse(
-        500, "internal", _("Something went wrong on our side"), _("Try again. If it stays, tell an administrator.")
-    )
+    return internal(request)
 
 
 _HANDLERS: dict[type[Exception], Any] = {
@@ -123,12 +127,12 @@ _HANDLERS: dict[type[Exception], Any] = {
     ValidationError: _invalid,
     AuthenticationError: _not_signed_in,
     Throttled: _throttled,
-    HttpError: _http,
+    HttpError: _unreadable,
     Http404: _missing,
     RequestDataTooBig: _too_big,
-    SuspiciousOperation: _suspicious,
-    UnreadablePostError: _suspicious,
-    OperationalError: _unavailable,
-    InterfaceError: _unavailable,
+    SuspiciousOperation: bad_request,
+    UnreadablePostError: bad_request,
+    OperationalError: unavailable,
+    InterfaceError: unavailable,
     Exception: _unforeseen,
 }

@@ -1,6 +1,7 @@
 """Every no has a code, a message and a hint, in JSON and in the person's language."""
 
 import logging
+import re
 
 import pytest
 from django.db import OperationalError
@@ -129,6 +130,38 @@ def test_bad_json_is_not_understood(ada, body):
 )  # fmt: skip
 def test_a_body_that_does_not_fit_is_invalid(ada, body):
     assert refusal(ada.post("/admin/users/1/reject", body), 422)["code"] == "invalid"
+
+
+FILTERS = [("approval=MAYBE", "approval: use one of PENDING, APPROVED, REJECTED, SUSPENDED"),
+           ("limit=0", "limit: use 1 or more"), ("limit=many", "limit: use a whole number"),
+           ("limit=9999", "limit: use 1000 or less"),
+           (f"search={'x' * 1001}", "search: too long; at most 1000 characters"),
+           ("search=%00&offset=-1", "search: a character in it is not allowed; offset: use 0 or more")]  # fmt: skip
+REASONS = [("{}", "missing"), ("7", "use a JSON object"), ('{"reason": 7}', "use a text"),
+           ('{"reason": ""}', "too short; at least 1 characters"), ('{"reason": "x", "more": 1}', "not known here"),
+           ('{"reason": "\\ud800"}', "a character in it is not allowed")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("query", "hint"), FILTERS)
+def test_a_filter_that_does_not_fit_is_explained(ada, query, hint):
+    assert refusal(ada.get(f"/admin/users?{query}"), 422)["hint"] == hint
+
+
+@pytest.mark.parametrize(("body", "why"), REASONS)
+def test_a_body_that_does_not_fit_is_explained(ada, body, why):
+    assert refusal(ada.post("/admin/users/1/reject", body), 422)["hint"].partition(": ")[2] == why
+
+
+def test_what_does_not_fit_is_explained_in_korean_too(ada):
+    ada.user.language = "ko"
+    ada.user.save()
+    asked = [ada.get(f"/admin/users?{query}") for query, _ in FILTERS]
+    asked += [ada.post("/admin/users/1/reject", body) for body, _ in REASONS]
+    asked += [ada.post("/admin/users/1/reject", "{"), ada.post("/instances/ssh-key?format=zip")]
+    for answer in asked:
+        hint = answer.json()["error"]["hint"]
+        assert re.search("[가-힣]", hint), hint
+        assert not re.search("use|too|missing|known|character|body", hint), hint
 
 
 def test_what_was_sent_is_not_repeated(ada):

@@ -68,10 +68,24 @@ def test_our_own_mistake_shows_no_trace(bob, browser_of, monkeypatch):
     assert "ZeroDivision" not in answer.text
 
 
-def test_programs_get_json(db):
-    answer = Client().get("/api/nowhere")
-    assert answer.status_code == 404
-    assert answer.headers["Content-Type"] == "application/json"
+@pytest.mark.parametrize(
+    ("language", "message"), [("en", "cannot be understood"), ("ko", "요청을 이해할 수 없습니다.")]
+)
+def test_a_host_that_is_not_ours_is_told_to_programs_in_json(db, language, message):
+    headers = {"Host": "evil.example", "Accept-Language": language}
+    answer = Client().get("/api/instances/status", headers=headers)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (400, "application/json")
+    assert answer.json()["error"]["code"] == "bad_request"
+    assert message in answer.json()["error"]["message"]
+    assert "Ondol" in Client().get("/", headers=headers).text
+
+
+def test_our_own_mistake_around_a_view_is_json_too(bob, browser_of, monkeypatch):
+    browser = browser_of(bob)
+    browser.raise_request_exception = False
+    monkeypatch.setattr("ondol.web.middleware._speak", lambda request, language: 1 / 0)
+    answer = browser.get("/api/instances/status")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
 
 
 def test_a_cause_is_looked_through():

@@ -1,16 +1,22 @@
-"""Designed pages for what went wrong. Those for 500 and 503 need neither a session nor the database."""
+"""Designed pages for what went wrong, and JSON for programs where the API itself could not answer.
+
+Those for 500 and 503 need neither a session nor the database.
+"""
 
 import sys
 
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
-from django.utils.translation import gettext as _
+
+from ondol.api import refusals
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """400: not understood."""
+    """400: not understood, or sent to a host that is not ours."""
+    if _is_for_a_program(request):
+        return refusals.bad_request(request)
     return HttpResponse(render_to_string("errors/400.html"), status=400)
 
 
@@ -21,15 +27,11 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """403: the form is too old, or came from elsewhere."""
-    if _is_for_a_program(request):
-        return _told("csrf", _("The CSRF token is missing or too old."), 403)
     return render(request, "errors/403_csrf.html", status=403)
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """404: no such page."""
-    if _is_for_a_program(request):
-        return _told("not_found", _("There is no such address."), 404)
     return render(request, "errors/404.html", status=404)
 
 
@@ -51,16 +53,14 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if error is not None and is_database_away(error):
         return unavailable(request)
     if _is_for_a_program(request):
-        return _told("internal", _("Something went wrong on our side"), 500)
+        return refusals.internal(request)
     return HttpResponse(render_to_string("errors/500.html"), status=500)
 
 
 def unavailable(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """503: PostgreSQL is away."""
     if _is_for_a_program(request):
-        response = _told("unavailable", _("The database does not answer."), 503, _("Try again in a minute."))
-        response.headers["Retry-After"] = "5"
-        return response
+        return refusals.unavailable(request)
     return HttpResponse(render_to_string("errors/503.html"), status=503, headers={"Retry-After": "5"})
 
 
@@ -77,7 +77,3 @@ def is_database_away(error: BaseException | None) -> bool:
 
 def _is_for_a_program(request: HttpRequest) -> bool:
     return request.path.startswith("/api/")
-
-
-def _told(code: str, message: str, status: int, hint: str = "") -> JsonResponse:
-    return JsonResponse({"error": {"code": code, "message": message, "hint": hint}}, status=status)
