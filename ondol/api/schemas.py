@@ -70,6 +70,10 @@ class Machine(MachineSummary):
         description="In EC2.", examples=["ondol-5f0c9a52-0000-4000-8000-000000000001-a1b2c3"]
     )
     auto_stop: AutoStop
+    unconfirmed_since: datetime | None = Field(
+        description="AWS could not be asked since then, and all of this is of then; null while all is well.",
+        examples=[None],
+    )
     reference: str | None = Field(
         description="To tell an administrator when something went wrong.", examples=[None, "7KQ4MX2P"]
     )

@@ -6,6 +6,7 @@ from ondol.accounts.models import User
 from ondol.api.schemas import AutoStop, Machine, MachineSummary
 from ondol.config import config
 from ondol.instances.actions import ascii_name
+from ondol.instances.health import unconfirmed_since
 from ondol.instances.models import Instance
 
 SSH_USER = "ubuntu"
@@ -23,6 +24,7 @@ def machine(row: Instance, owner: User) -> Machine:
         ssh_command=_ssh_command(row, owner),
         key_pair_name=row.key_pair_name or None,
         auto_stop=_auto_stop(row),
+        unconfirmed_since=unconfirmed_since(),
         reference=row.error_ref or None,
     )
 

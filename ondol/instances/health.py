@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from django.db.models import Q
 
 from ondol import clock
-from ondol.instances.models import here
+from ondol.instances.models import Deployment, here
 
 STALE_AFTER = timedelta(seconds=90)
 """Real time. Looks at all machines come every half minute."""
@@ -24,6 +24,6 @@ def note_trouble(kind: str, code: str) -> None:
 
 def unconfirmed_since() -> datetime | None:
     """When all machines were last seen, on their clock, if that is too long ago; else None."""
-    seen = here().values_list("confirmed_at", flat=True).get()
+    seen = Deployment.objects.values_list("confirmed_at", flat=True).first()
     stale = clock.real_seconds(STALE_AFTER.total_seconds())
     return seen if seen is not None and clock.now() - seen > stale else None

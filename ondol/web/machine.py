@@ -36,6 +36,11 @@ LOOKS = {
     Status.FAILED: Look("failed", "alert", _("Your machine could not be made")),
 }
 _BUTTONS = {Status.RUNNING: "stop", Status.STOPPED: "start", Status.FAILED: "create"}
+_WITHOUT_KEY = {Status.PENDING, Status.FAILED, Status.TERMINATING}
+"""As in `actions.take_key`."""
+_PACES, _SLOWEST = ((30, 1), (180, 3)), 10
+"""How a page polls while something changes: for 30 s every second, up to 3 minutes every 3 s, then every 10 s; real
+time. Why: docs/decisions/0004."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,7 @@ class Machine:
     button: str
     """`create`, `start`, `stop`, or none while nothing can be asked for."""
     has_key: bool
+    """It may be downloaded."""
 
     @property
     def status(self) -> Status:
@@ -85,22 +91,29 @@ class Machine:
         return max(self.now - self.since, timedelta())
 
     @property
+    def poll_seconds(self) -> int | None:
+        """After how long to look again; None while nothing changes."""
+        if not self.is_changing:
+            return None
+        return next((pace for until, pace in _PACES if self.elapsed < clock.real_seconds(until)), _SLOWEST)
+
+    @property
     def is_slow(self) -> bool:
         return any(step.slow for step in self.steps)
 
     @property
     def version(self) -> str:
         """Changes with anything a page shows, but not with the passing time."""
-        steps = [(step.name, step.state, step.slow) for step in self.steps]
-        row = (self.row.public_ip, self.row.is_clean)
+        steps = [(step.name, step.state, str(step.detail), step.slow) for step in self.steps]
+        row = (self.row.public_ip, self.row.is_clean, self.row.address_changed)
         shown = (self.badge, self.title, self.notice, self.trouble, steps, self.since, self.has_key, row)
-        return hashlib.blake2s(repr(shown).encode()).hexdigest()[:16]
+        return hashlib.blake2s(repr((shown, self.poll_seconds)).encode()).hexdigest()[:16]
 
 
 def present(instance: Instance, now: datetime | None = None) -> Machine:
     """A row as a page shows it."""
     now = now or clock.now()
-    has_key = SshKey.objects.filter(instance=instance).exists()
+    is_key_made = SshKey.objects.filter(instance=instance).exists()
     badge = badge_of(instance)
     return Machine(
         row=instance,
@@ -108,11 +121,11 @@ def present(instance: Instance, now: datetime | None = None) -> Machine:
         title=str(LOOKS[badge.status].title),
         notice=notice_of(instance),
         trouble=trouble_of(instance),
-        steps=steps_of(instance, has_key=has_key, now=now),
+        steps=steps_of(instance, has_key=is_key_made, now=now),
         since=instance.status_since,
         now=now,
         button=_BUTTONS.get(badge.status, ""),
-        has_key=has_key,
+        has_key=is_key_made and badge.status not in _WITHOUT_KEY,
     )
 
 

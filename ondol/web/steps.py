@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -20,6 +20,8 @@ class Step:
     label: str | Promise
     state: str
     """`done`, `current` or `todo`."""
+    detail: str | Promise = ""
+    """What is waited for, where the step has parts."""
     slow: bool = False
     """It takes more than twice its usual time."""
 
@@ -34,14 +36,16 @@ class _Kind:
 _KINDS = {
     "network": _Kind(_("Network"), 8),
     "key": _Kind(_("SSH key"), 8),
-    "server": _Kind(_("Server"), 45),
+    "server": _Kind(_("Server"), 15),
     "auto-stop": _Kind(_("Auto-stop"), 15),
     "ready": _Kind(_("Ready to connect"), 45),
 }
 _OF_STATUS = {
     Status.PENDING: ("network", "key", "server", "auto-stop", "ready"),
-    Status.STARTING: ("server", "auto-stop", "ready"),
+    # Armed before the start is asked for: should we die in between, the machine still stops by itself.
+    Status.STARTING: ("auto-stop", "server", "ready"),
 }
+_BOOTING = {View.PENDING.value: _("The server is booting."), View.RUNNING.value: _("The server runs; SSH is next.")}
 
 
 def steps_of(instance: Instance, *, has_key: bool, now: datetime) -> tuple[Step, ...]:
@@ -60,7 +64,9 @@ def _steps(instance: Instance, has_key: bool, now: datetime) -> Iterator[Step]:
         else:
             current_found = True
             slow = now - _began(name, instance) > 2 * clock.real_seconds(kind.usual)
-            yield Step(name, kind.label, "current", slow)
+            yield Step(
+                name, kind.label, "current", _BOOTING.get(instance.seen_view, "") if name == "ready" else "", slow
+            )
 
 
 def _is_done(name: str, instance: Instance, has_key: bool) -> bool:
@@ -69,8 +75,8 @@ def _is_done(name: str, instance: Instance, has_key: bool) -> bool:
             return bool(instance.security_group_id)
         case "key":
             return has_key
-        case "server":
-            return instance.instance_id is not None and instance.seen_view == View.RUNNING.value
+        case "server":  # AWS has it in hand; that it boots is waited for by the last step
+            return instance.instance_id is not None and instance.seen_view in _BOOTING
         case "auto-stop":
             return instance.is_armed
     return instance.ready_at is not None
@@ -81,8 +87,3 @@ def _began(name: str, instance: Instance) -> datetime:
     if name in {"auto-stop", "ready"} and instance.seen_since is not None:
         return max(instance.status_since, instance.seen_since)
     return instance.status_since
-
-
-def usual_seconds(status: Status) -> timedelta:
-    """How long all steps of this status usually take, in real time."""
-    return timedelta(seconds=sum(_KINDS[name].usual for name in _OF_STATUS.get(status, ())))

@@ -12,6 +12,7 @@ urlpatterns = [
     path("machine/create/", machine.create, name="machine_create"),
     path("machine/start/", machine.start, name="machine_start"),
     path("machine/stop/", machine.stop, name="machine_stop"),
+    path("machine/address-told/", machine.address_told, name="machine_address_told"),
     path("machine/key/", machine.key, name="machine_key"),
     path("settings/", account.account, name="account"),
     path("settings/tokens/", account.create_api_token, name="token_create"),

@@ -6,7 +6,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from ondol.instances import vault
+from ondol import clock
+from ondol.instances import health, vault
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance, SshKey
 from tests.api.caller import refusal
@@ -67,8 +68,17 @@ def test_alice_sees_everything_about_her_machine(alice, machine):
             "cpu_percent": 5.0,
             "earliest_at": "2026-01-05T12:40:00Z",
         },
+        "unconfirmed_since": None,
         "reference": None,
     }
+
+
+def test_alice_is_told_since_when_all_this_is_unconfirmed(alice, machine):
+    machine(alice)
+    health.confirm(NOON)
+    assert alice.get("/instances/status").json()["instance"]["unconfirmed_since"] == "2026-01-05T12:00:00Z"
+    health.confirm(clock.now())
+    assert alice.get("/instances/status").json()["instance"]["unconfirmed_since"] is None
 
 
 def test_an_alarm_of_an_earlier_run_is_not_armed(alice, machine):
@@ -111,7 +121,7 @@ def test_a_look_is_a_handful_of_queries(alice, machine):
     ) as queries:
         alice.get("/instances/status")
     asked = [query["sql"] for query in queries if "ondol_cache" not in query["sql"] and "SAVEPOINT" not in query["sql"]]
-    assert len(asked) == 2, asked
+    assert len(asked) == 3, asked
 
 
 # --- wishes ----------------------------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ def test_a_click_becomes_a_machine_without_a_new_page_and_focus_stays(site, brow
         )
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
         expect(page.get_by_role("heading", name="Your machine is running")).to_be_visible()
-        assert "every 10s" not in page.locator("#machine").get_attribute("hx-trigger")
+        assert "every" not in page.locator("#machine").get_attribute("hx-trigger")
         expect(page.get_by_role("tab", name="VS Code")).to_be_visible()
 
 

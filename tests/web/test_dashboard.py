@@ -1,14 +1,16 @@
 """One's own machine, in every state."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.urls import reverse
 
+from ondol import clock
 from ondol.accounts.models import Role
 from ondol.instances import actions
 from ondol.instances.lifecycle import CHANGING, Reason, Status
-from ondol.instances.models import Instance
+from ondol.instances.models import Instance, SshKey
 from tests.web.conftest import machine
 
 HTMX = {"HX-Request": "true"}
@@ -17,11 +19,19 @@ BUTTONS = {
     Status.RUNNING: {"machine_stop", "machine_key"},
     Status.STOPPED: {"machine_start", "machine_key"},
     Status.FAILED: {"machine_create"},
-    Status.PENDING: {"machine_key"},
+    Status.PENDING: set(),
     Status.STARTING: {"machine_key"},
     Status.STOPPING: {"machine_key"},
     Status.TERMINATING: set(),
 }
+
+
+PACE = re.compile(r"every (\d+)s")
+
+
+def poll_of(page):
+    """Where this page asks for news."""
+    return re.search(r'hx-get="([^"]+)"', page)[1].replace("&amp;", "&")
 
 
 def wishes_on(page):
@@ -53,18 +63,54 @@ def test_only_the_buttons_that_the_state_allows(bob, browser_of, status):
 def test_it_polls_only_while_something_changes(bob, browser_of, status):
     machine(bob, status)
     page = browser_of(bob).get("/").text
-    assert ("every 10s" in page) == (status in CHANGING)
+    assert bool(PACE.search(page)) == (status in CHANGING)
     assert "ondol:visible from:body" in page
+
+
+@pytest.mark.parametrize(("seconds", "pace"), [(0, "1"), (25, "1"), (35, "3"), (170, "3"), (190, "10"), (9000, "10")])
+def test_it_polls_less_often_the_longer_it_takes(bob, browser_of, seconds, pace):
+    machine(bob, Status.PENDING, minutes_ago=seconds / 60)
+    browser = browser_of(bob)
+    page = browser.get("/").text
+    assert PACE.search(page)[1] == pace
+    assert browser.get(poll_of(page), headers=HTMX).status_code == 204
+    Instance.objects.update(status_since=clock.now() - timedelta(hours=1))
+    assert PACE.search(browser.get(poll_of(page), headers=HTMX).text)[1] == "10"
+
+
+def test_each_step_that_the_worker_records_is_shown_by_the_next_poll(bob, browser_of):
+    row, browser = machine(bob, Status.PENDING, minutes_ago=0, key=False), browser_of(bob)
+    seen, page = [], browser.get("/").text
+    for progress in (
+        {"security_group_id": "sg-1"},
+        {"instance_id": "i-1", "seen_view": "pending"},
+        {"armed_at": clock.now()},
+        {"seen_view": "running"},
+        {"ready_at": clock.now()},
+    ):
+        Instance.objects.filter(pk=row.pk).update(**progress)
+        if "instance_id" in progress:
+            SshKey.objects.create(instance=row, sealed_private_key=b"")
+        page = browser.get(poll_of(page), headers=HTMX).text
+        current = re.search(r'(?s)aria-current="step".*?<span>(.*?)</li>', page)
+        seen.append(" ".join(re.sub("<[^>]+>", "", current[1]).split()) if current else "all done")
+    assert seen == [
+        "SSH key",
+        "Auto-stop",
+        "Ready to connect The server is booting.",
+        "Ready to connect The server runs; SSH is next.",
+        "all done",
+    ]
 
 
 def test_polling_ends_by_an_element_without_its_trigger(bob, browser_of):
     row = machine(bob, Status.STARTING)
     browser = browser_of(bob)
-    poll = re.search(r'hx-get="([^"]+)"', browser.get("/").text)[1].replace("&amp;", "&")
+    poll = poll_of(browser.get("/").text)
     assert browser.get(poll, headers=HTMX).status_code == 204
     Instance.objects.filter(pk=row.pk).update(status=Status.RUNNING.value, public_ip="203.0.113.9")
     answer = browser.get(poll, headers=HTMX).text
-    assert "every 10s" not in answer
+    assert not PACE.search(answer)
     assert "203.0.113.9" in answer
     assert 'id="announcement" hx-swap-oob="innerHTML"' in answer
 
@@ -110,11 +156,18 @@ def test_a_click_in_an_old_tab_ends_in_the_true_state(bob, browser_of):
     assert "Your machine is running" in page
 
 
-def test_a_changed_address_is_told_once(bob, browser_of):
-    machine(bob, Status.RUNNING, address_changed=True)
+def test_a_changed_address_is_told_until_bob_has_noted_it(bob, browser_of):
+    row = machine(bob, Status.RUNNING, address_changed=True)
     browser = browser_of(bob)
+    for _ in range(2):
+        page = browser.get("/").text
+        assert "Its address has changed" in page
+        assert browser.get(poll_of(page), headers=HTMX).status_code == 204
+    browser.post(reverse("machine_address_told"), {"address": "198.51.100.1"})  # of the run before
     assert "Its address has changed" in browser.get("/").text
-    assert "Its address has changed" not in browser.get("/").text
+    answer = browser.post(reverse("machine_address_told"), {"address": row.public_ip}, headers=HTMX).text
+    assert row.public_ip in answer
+    assert "Its address has changed" not in answer + browser.get("/").text
 
 
 def test_how_the_last_machine_ended_is_told(alice, bob, browser_of):

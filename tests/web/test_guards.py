@@ -9,7 +9,7 @@ from ondol.instances.models import Instance
 from tests.web.conftest import machine, person
 
 OWN = ["dashboard", "machine", "account", "help"]
-WISHES = ["machine_create", "machine_start", "machine_stop", "machine_key"]
+WISHES = ["machine_create", "machine_start", "machine_stop", "machine_key", "machine_address_told"]
 ADMINISTRATION = ["admin_people", "admin_activity"]
 ALLAUTH = ["account_email", "account_change_password", "mfa_index", "usersessions_list", "mfa_add_webauthn"]
 

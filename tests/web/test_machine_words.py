@@ -36,14 +36,19 @@ def test_a_new_machine_begins_with_the_network():
 
 
 def test_each_step_is_read_from_the_row():
-    made = row(Status.PENDING, security_group_id="sg-1", instance_id="i-1", seen_view="running", seen_since=NOW)
+    made = row(Status.PENDING, security_group_id="sg-1", instance_id="i-1", seen_view="pending", seen_since=NOW)
     assert states(made, has_key=True) == ["done", "done", "done", "current", "todo"]
     made.armed_at = NOW
     assert states(made, has_key=True) == ["done", "done", "done", "done", "current"]
 
 
-def test_a_start_has_three_steps():
-    assert states(row(Status.STARTING, instance_id="i-1", seen_view="pending")) == ["current", "todo", "todo"]
+def test_a_start_is_armed_first():
+    made = row(Status.STARTING, instance_id="i-1", seen_view="stopped", launched_at=NOW)
+    assert states(made) == ["current", "todo", "todo"]
+    made.armed_at = NOW
+    assert states(made) == ["done", "current", "todo"]
+    made.seen_view = "pending"
+    assert states(made) == ["done", "done", "current"]
 
 
 @pytest.mark.parametrize("status", [Status.RUNNING, Status.STOPPED, Status.FAILED, Status.STOPPING])
@@ -53,8 +58,8 @@ def test_other_states_have_no_steps(status):
 
 def test_a_step_that_takes_twice_its_usual_time_says_so():
     instance = row(Status.PENDING, security_group_id="sg-1")
-    assert not any(step.slow for step in steps_of(instance, has_key=True, now=NOW + timedelta(seconds=80)))
-    slow = [step.name for step in steps_of(instance, has_key=True, now=NOW + timedelta(seconds=100)) if step.slow]
+    assert not any(step.slow for step in steps_of(instance, has_key=True, now=NOW + timedelta(seconds=29)))
+    slow = [step.name for step in steps_of(instance, has_key=True, now=NOW + timedelta(seconds=31)) if step.slow]
     assert slow == ["server"]
 
 

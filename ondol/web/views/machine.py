@@ -18,6 +18,7 @@ from ondol.web.connect import connect_to, way_for
 from ondol.web.guards import PersonRequest, approved
 from ondol.web.machine import last_ended, machine_of
 from ondol.web.offer import offer
+from ondol.web.unconfirmed import unconfirmed
 
 
 @require_GET
@@ -76,6 +77,16 @@ def key(request: PersonRequest) -> HttpResponse:
     )
 
 
+@require_POST
+@approved
+def address_told(request: PersonRequest) -> HttpResponse:
+    """The owner has read that the address has changed, to this one; a later change is another one."""
+    row = actions.current(request.user)
+    if row and row.public_ip == request.POST.get("address"):
+        actions.tell_address(row)
+    return _swap(request, _shown(request)) if request.htmx else redirect("dashboard")
+
+
 def _wish(request: PersonRequest, wish: Callable[[User], Instance]) -> HttpResponse:
     try:
         wish(request.user)
@@ -89,19 +100,18 @@ def _tell(request: PersonRequest, error: ActionError) -> None:
 
 
 def _shown(request: PersonRequest) -> dict[str, Any]:
-    machine = machine_of(request.user)
-    if machine is None:
-        return {"machine": None, "version": f"none-{request.LANGUAGE_CODE}", "offer": offer(),
-                "ended": last_ended(request.user)}  # fmt: skip
-    running = machine.status is Status.RUNNING
-    return {
+    machine, stale = machine_of(request.user), unconfirmed(request.user)
+    shown = {
         "machine": machine,
-        "version": machine.version,
-        "connect": connect_to(machine.row) if running else None,
-        "way": way_for(request),
-        "address_changed": running and machine.row.address_changed and actions.tell_address(machine.row),
+        "unconfirmed": stale,
+        # Of a page in another language, or from before this trouble, all is replaced.
+        "version": f"{machine.version if machine else 'none'}-{request.LANGUAGE_CODE}{'-stale' if stale else ''}",
         "offer": offer(),
     }
+    if machine is None:
+        return shown | {"ended": last_ended(request.user)}
+    running = machine.status is Status.RUNNING
+    return shown | {"connect": connect_to(machine.row) if running else None, "way": way_for(request)}
 
 
 def _swap(request: PersonRequest, shown: dict[str, Any]) -> HttpResponse:

@@ -13,6 +13,7 @@ from ondol.accounts.people import AccountError
 from ondol.web import roster
 from ondol.web.forms import DecisionForm
 from ondol.web.guards import PersonRequest, administrator
+from ondol.web.unconfirmed import unconfirmed
 
 
 @require_GET
@@ -71,5 +72,6 @@ def _page(request: PersonRequest, reason: str, chosen: list[str] | None = None) 
         "filters": [("", _("Everybody")), *Approval.choices],
         "reason": reason,
         "chosen": chosen or [],
+        "unconfirmed": unconfirmed(request.user),
     }
     return render(request, "people/list.html", context)

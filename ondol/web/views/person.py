@@ -18,6 +18,7 @@ from ondol.web import roster
 from ondol.web.activity import told
 from ondol.web.forms import ReasonForm, RoleForm, TerminateForm
 from ondol.web.guards import PersonRequest, administrator
+from ondol.web.unconfirmed import unconfirmed
 
 
 @require_GET
@@ -38,26 +39,14 @@ def approve(request: PersonRequest, pk: int) -> HttpResponse:
 @administrator
 def reject(request: PersonRequest, pk: int) -> HttpResponse:
     """Refuse a request, with a reason."""
-    form = ReasonForm(request.POST)
-    if not form.is_valid():
-        return _page(request, _person(pk), form)
-    reason = form.cleaned_data["reason"]
-    return _decide(
-        request, pk, lambda: people.reject(pk, request.user, reason), _("Rejected. They get an e-mail."), form
-    )
+    return _decide_for_a_reason(request, pk, people.reject, _("Rejected. They get an e-mail."))
 
 
 @require_POST
 @administrator
 def suspend(request: PersonRequest, pk: int) -> HttpResponse:
     """Shut them out; their machine stays, and the page offers to stop it."""
-    form = ReasonForm(request.POST)
-    if not form.is_valid():
-        return _page(request, _person(pk), form)
-    reason = form.cleaned_data["reason"]
-    return _decide(
-        request, pk, lambda: people.suspend(pk, request.user, reason), _("Suspended. They get an e-mail."), form
-    )
+    return _decide_for_a_reason(request, pk, people.suspend, _("Suspended. They get an e-mail."))
 
 
 @require_POST
@@ -125,11 +114,21 @@ def _decide(
     return redirect("admin_person", pk)
 
 
+def _decide_for_a_reason(
+    request: PersonRequest, pk: int, decision: Callable[[int, User, str], User], done: str
+) -> HttpResponse:
+    form = ReasonForm(request.POST)
+    if not form.is_valid():
+        return _page(request, _person(pk), form)
+    return _decide(request, pk, lambda: decision(pk, request.user, form.cleaned_data["reason"]), done, form)
+
+
 def _page(request: PersonRequest, found: User, form: ReasonForm) -> HttpResponse:
     changes = StatusChange.objects.filter(instance__owner=found).select_related("by", "instance").order_by("-at", "-id")
     context = {
         "entry": roster.entries_of([found])[0],
         "form": form,
+        "unconfirmed": unconfirmed(request.user),
         "history": told(Decision.objects.filter(user=found).select_related("by"), changes)[:30],
     }
     return render(request, "people/person.html", context)
