@@ -30,12 +30,13 @@ def send(kind: str, user: User, to: User) -> None:
     """Write one letter, in its reader's language; nothing where it is out of date."""
     waits = user.approval == Approval.PENDING
     if kind == "request" and waits:
-        _send(to, "request", {"person": user, "link": config().url + reverse("admin_people")})
+        write(to, "request", {"person": user, "link": config().url + reverse("admin_people")})
     elif kind == "decision" and not waits:
-        _send(to, "decision", {"person": user, "link": config().url + reverse("dashboard")})
+        write(to, "decision", {"person": user, "link": config().url + reverse("dashboard")})
 
 
-def _send(to: User, name: str, context: dict[str, object]) -> None:
+def write(to: User, name: str, context: dict[str, object]) -> None:
+    """Render `mail/NAME.txt` in the reader's language, its first line the subject, and send it."""
     with translation.override(to.language):
         text = render_to_string(f"mail/{name}.txt", context)
     subject, _, body = text.strip().partition("\n")

@@ -16,6 +16,7 @@ WORDS = {
     "localcloud": "the trial cloud alone",
     "migrate": "bring the database up to date (several hosts: once, before web and worker)",
     "user": "add a person",
+    "sweep": "what is ours in AWS and nobody's, and the reverse; changes nothing without --apply",
     "token": "create a personal API token",
     "manage": "Django's own commands",
 }

@@ -4,20 +4,24 @@ import logging
 from functools import cache, partial
 
 from django.db import connection
-from procrastinate import JobContext
+from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
 
+from ondol.accounts.models import User
 from ondol.cloud.aws import AwsCloud
 from ondol.cloud.errors import CloudError
 from ondol.cloud.port import Cloud
 from ondol.config import config
+from ondol.instances import alerts
 from ondol.instances.actions import RECONCILE
 from ondol.instances.acts import LeaseLost
+from ondol.instances.alerts import tell_of_lasting_trouble
 from ondol.instances.health import note_trouble
 from ondol.instances.look import look as look_at
 from ondol.instances.models import deployment_id
 from ondol.instances.place import settle_in
 from ondol.instances.reconcile import reconcile as reconcile_row
+from ondol.instances.sweep import sweep as sweep_away
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +54,24 @@ def look(timestamp: int) -> None:
     except CloudError as error:
         log.warning("AWS could not be looked at", extra={"code": error.code, "kind": type(error).__name__})
         note_trouble(type(error).__name__, error.code)
+        tell_of_lasting_trouble()
+
+
+@app.periodic(cron="*/10 * * * *")
+@app.task(name="ondol.instances.sweep", queue="look", lock="sweep", queueing_lock="sweep")
+def sweep(timestamp: int) -> None:
+    """Every ten minutes: what has leaked, and what somebody has changed in the console."""
+    try:
+        sweep_away(cloud())
+    except CloudError as error:
+        log.warning("AWS could not be swept", extra={"code": error.code, "kind": type(error).__name__})
+
+
+@app.task(name=alerts.TASK, queue="mail", retry=RetryStrategy(max_attempts=8, exponential_wait=3))
+def alert(kind: str, to: int) -> None:
+    """Write one letter to an administrator."""
+    if reader := User.objects.filter(pk=to).first():
+        alerts.send(kind, reader)
 
 
 @app.periodic(cron="17 4 * * *")

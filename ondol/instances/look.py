@@ -4,7 +4,6 @@ What is seen is written to the row; where the state machine then wants something
 """
 
 import logging
-import uuid
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -17,7 +16,7 @@ from ondol.cloud.port import Cloud, Server
 from ondol.instances.actions import kick
 from ondol.instances.health import confirm
 from ondol.instances.lifecycle import CHANGING, Status, View
-from ondol.instances.models import Instance, Launch, here
+from ondol.instances.models import Instance, Launch, here, is_id
 from ondol.instances.provision import idle_rule
 from ondol.instances.reconcile import decision_for
 
@@ -32,10 +31,9 @@ KEPT_OUT_AFTER = timedelta(seconds=45)
 
 
 def changing() -> QuerySet[Instance]:
-    """Machines that somebody waits for, and failed ones that are not cleaned up yet."""
-    return Instance.objects.filter(
-        Q(status__in=[status.value for status in CHANGING]) | Q(status=Status.FAILED.value, is_clean=False)
-    )
+    """Machines that somebody waits for, and those that failed or ended and are not cleaned up yet."""
+    over = Q(status__in=[Status.FAILED.value, Status.TERMINATED.value], is_clean=False)
+    return Instance.objects.filter(Q(status__in=[status.value for status in CHANGING]) | over)
 
 
 def look(cloud: Cloud) -> None:
@@ -66,7 +64,7 @@ def look_at_all(cloud: Cloud) -> None:
     if rows or Launch.objects.exists():
         servers = cloud.servers()
         alive = {server.row for server in servers if server.state.is_live} - {str(row.pk) for row in rows}
-        rows += Instance.objects.filter(pk__in=[row for row in alive if _is_id(row)])
+        rows += Instance.objects.filter(pk__in=[row for row in alive if is_id(row)])
         _take_in(rows, servers, at, cloud)
     confirm(at)
     _kick(rows)
@@ -125,13 +123,6 @@ def _note(row: Instance, servers: list[Server], at: datetime) -> bool:
 def _newer(at: datetime) -> QuerySet[Instance]:
     """Rows of which nothing later than `at` is known."""
     return Instance.objects.filter(Q(seen_at__isnull=True) | Q(seen_at__lt=at))
-
-
-def _is_id(row: str) -> bool:
-    try:
-        return bool(uuid.UUID(row))
-    except ValueError:
-        return False
 
 
 def _is_current(row: Instance, server: Server) -> bool:

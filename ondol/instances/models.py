@@ -51,6 +51,10 @@ class Deployment(models.Model):
     swept_at = models.DateTimeField(null=True)
     findings = models.JSONField(default=list)
     """What is in AWS and ours, but nobody's; and the reverse. See `sweep.Finding`."""
+    findings_told = models.JSONField(default=list)
+    """Those that administrators have had a letter about."""
+    sweep_count = models.PositiveIntegerField(default=0)
+    """How many things there were."""
 
 
 def here() -> models.QuerySet[Deployment]:
@@ -64,6 +68,14 @@ def here() -> models.QuerySet[Deployment]:
 def deployment_id() -> str:
     """The id in the tag `OndolDeployment`; made at the first use, kept in every dump."""
     return str(here().get().id)
+
+
+def is_id(row: str) -> bool:
+    """Whether this may be a row's id: anybody may write anything into a tag."""
+    try:
+        return bool(uuid.UUID(row))
+    except ValueError:
+        return False
 
 
 _ARMED_AHEAD = timedelta(minutes=3)

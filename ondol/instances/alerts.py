@@ -1,0 +1,40 @@
+"""Letters to administrators about what the worker has met with; each once, by a job for each reader."""
+
+from datetime import UTC, datetime, timedelta
+
+from django.db import transaction
+from django.urls import reverse
+from procrastinate.contrib.django import app
+
+from ondol.accounts.mail import write
+from ondol.accounts.models import Approval, Role, User
+from ondol.config import config
+from ondol.instances.findings import remembered
+from ondol.instances.models import here
+
+TASK = "ondol.instances.alert"
+TROUBLE_FOR = timedelta(minutes=10)
+"""Real time. Shorter troubles with AWS pass by themselves."""
+
+
+def tell_administrators(kind: str) -> None:
+    """Enqueue a letter to each, in the caller's transaction: `trouble` or `findings`."""
+    for admin in User.objects.filter(role=Role.ADMIN, approval=Approval.APPROVED, is_active=True):
+        app.configure_task(TASK, queue="mail").defer(kind=kind, to=admin.pk)
+
+
+def tell_of_lasting_trouble() -> None:
+    """If AWS has not answered for long: once, until it has answered again."""
+    now = datetime.now(UTC)
+    with transaction.atomic():
+        if here().filter(trouble_told_at=None, trouble_since__lt=now - TROUBLE_FOR).update(trouble_told_at=now):
+            tell_administrators("trouble")
+
+
+def send(kind: str, to: User) -> None:
+    """Write one letter; nothing where it is out of date."""
+    state = here().get()
+    if kind == "trouble" and state.trouble:
+        write(to, "trouble", {"state": state, "link": config().url + reverse("dashboard")})
+    elif kind == "findings" and (findings := remembered()):
+        write(to, "findings", {"findings": findings, "link": config().url + reverse("admin_people")})

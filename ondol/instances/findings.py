@@ -1,0 +1,69 @@
+"""What a sweep has found, in the database and in people's words. Reaches no cloud."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from django.utils.translation import gettext_lazy as _
+
+from ondol.instances.models import Deployment
+
+
+class Why(StrEnum):
+    """What is the matter with a thing."""
+
+    ENDED = "ENDED"
+    SURPLUS = "SURPLUS"
+    UNKNOWN = "UNKNOWN"
+    DETACHED = "DETACHED"
+    OPENED = "OPENED"
+    CLOSED = "CLOSED"
+    UNTAGGED = "UNTAGGED"
+    MISSING = "MISSING"
+
+
+LEAKS = {Why.ENDED, Why.SURPLUS}
+"""These go by themselves."""
+MENDED = LEAKS | {Why.CLOSED}
+"""And this is opened again."""
+WORDS = {
+    Why.ENDED: _("Its machine has ended. It is removed by itself."),
+    Why.SURPLUS: _("Its machine uses another one. It is removed by itself."),
+    Why.UNKNOWN: _(
+        "This database does not know it: an older copy was restored, or somebody has copied the tags in AWS."
+        " It is left alone, and nothing else is removed by itself meanwhile."
+    ),
+    Why.DETACHED: _("It belongs to a machine that goes on without it. It is left alone, and costs money."),
+    Why.OPENED: _("It lets in more than the settings say:"),
+    Why.CLOSED: _("It keeps somebody out whom the settings let in. It is opened again by itself:"),
+    Why.UNTAGGED: _("The machine has lost its tags in AWS. Give it its tag OndolId back:"),
+    Why.MISSING: _("AWS does not show this machine any more. After an hour it counts as ended."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not as it should be."""
+
+    kind: str
+    """`cloud.port.Kind`"""
+    id: str
+    why: Why
+    row: str = ""
+    detail: str = ""
+    since: str = ""
+    """When a sweep first saw it, on the machines' clock (ISO 8601)."""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return (self.kind, self.id, self.why.value)
+
+    @property
+    def sentence(self) -> str:
+        """What is the matter, in the reader's language."""
+        return " ".join(filter(None, [str(WORDS[self.why]), self.detail]))
+
+
+def remembered() -> list[Finding]:
+    """What the last sweep has found."""
+    stored = Deployment.objects.values_list("findings", flat=True).first() or []
+    return [Finding(**{**finding, "why": Why(finding["why"])}) for finding in stored]

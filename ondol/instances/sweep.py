@@ -1,0 +1,179 @@
+"""In AWS and ours, but nobody's; and rows without their machine. Compared both ways by tag; removed only with care."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+
+from ondol import clock
+from ondol.cloud.port import Cloud, Found, Kind
+from ondol.config import config
+from ondol.instances.actions import kick
+from ondol.instances.alerts import tell_administrators
+from ondol.instances.findings import LEAKS, Finding, Why, remembered
+from ondol.instances.lifecycle import Status
+from ondol.instances.models import Instance, here, is_id
+
+GRACE = timedelta(minutes=5)
+"""Real time; besides, a thing must have been seen by two sweeps."""
+AT_MOST = 5
+SHARE = 0.1
+"""To remove more than this by itself is more likely a mistake of ours than so many leaks: administrators decide. A
+single thing is never too large a share, else small sites would never be swept."""
+
+
+def compare(found: Iterable[Found], rows: Mapping[str, Instance], cidrs: Iterable[str]) -> list[Finding]:
+    """What is wrong with what there is. `rows` by id, their launches prefetched; `cidrs` may reach port 22."""
+    return [finding for thing in found for finding in _judge(thing, rows, set(cidrs))]
+
+
+def _judge(thing: Found, rows: Mapping[str, Instance], cidrs: set[str]) -> list[Finding]:
+    row = _row_of(thing)
+    instance = rows.get(row)
+    if instance is None:
+        return [_finding(thing, row, Why.UNKNOWN)]
+    has_ended = instance.is_clean and instance.status in {Status.TERMINATED.value, Status.FAILED.value}
+    match thing.kind:
+        case Kind.INSTANCE if thing.client_token not in {launch.pk for launch in instance.launches.all()}:
+            why = None if thing.id == instance.instance_id else Why.UNKNOWN
+        case Kind.INSTANCE:
+            is_current = thing.client_token == instance.client_token
+            why = Why.ENDED if has_ended else None if is_current else Why.SURPLUS
+        case Kind.VOLUME if thing.in_use:
+            why = None
+        case Kind.VOLUME:
+            why = Why.ENDED if has_ended else Why.DETACHED
+        case Kind.KEY:
+            why = Why.ENDED if has_ended else None if thing.id == instance.key_pair_name else Why.SURPLUS
+        case Kind.GROUP if not has_ended:
+            return _rules(thing, row, cidrs) if instance.seen.prepared else []
+        case _:
+            why = Why.ENDED if has_ended else None
+    return [_finding(thing, row, why)] if why else []
+
+
+def _row_of(thing: Found) -> str:
+    return thing.id.removeprefix("ondol-") if thing.kind is Kind.ALARM else thing.row
+
+
+def _rules(group: Found, row: str, cidrs: set[str]) -> list[Finding]:
+    more, less = group.cidrs - cidrs, cidrs - group.cidrs
+    return [
+        *([_finding(group, row, Why.OPENED, ", ".join(sorted(more)))] if more else []),
+        *([_finding(group, row, Why.CLOSED, ", ".join(sorted(less)))] if less else []),
+    ]
+
+
+def _finding(thing: Found, row: str, why: Why, detail: str = "") -> Finding:
+    return Finding(thing.kind.value, thing.id, why, row, detail)
+
+
+def _the_reverse(found: Iterable[Found], rows: Mapping[str, Instance], cloud: Cloud) -> list[Finding]:
+    """Machines that rows know and the listing does not show under their tags."""
+    tagged = {thing.id: thing.row for thing in found if thing.kind is Kind.INSTANCE}
+    astray = {
+        row.instance_id: row
+        for row in rows.values()
+        if row.instance_id and tagged.get(row.instance_id) != str(row.pk)
+        and row.status not in {Status.TERMINATED.value, Status.TERMINATING.value, Status.FAILED.value}
+    }  # fmt: skip
+    if not astray:
+        return []
+    alive = {server.instance_id for server in cloud.known(astray) if server.state.is_live}
+    return [
+        Finding(
+            Kind.INSTANCE.value,
+            instance_id,
+            Why.UNTAGGED if instance_id in alive else Why.MISSING,
+            row=str(row.pk),
+            detail=str(row.pk) if instance_id in alive else "",
+        )
+        for instance_id, row in sorted(astray.items())
+    ]
+
+
+def survey(cloud: Cloud) -> list[Finding]:
+    """Compare AWS and database now, and remember what was found, with since when it has been so."""
+    began = clock.now()
+    # The rows after the listing: what was made meanwhile then has one.
+    found = cloud.inventory()
+    named = [row for row in {_row_of(thing) for thing in found} if is_id(row)]
+    wanted = Instance.objects.filter(Q(pk__in=named) | ~Q(status=Status.TERMINATED.value))
+    rows = {str(row.pk): row for row in wanted.prefetch_related("launches")}
+    findings = [*compare(found, rows, config().ssh_cidrs), *_the_reverse(found, rows, cloud)]
+    before = {finding.key: finding for finding in remembered()}
+    findings = [_dated(finding, before.get(finding.key), began) for finding in findings]
+    here().update(swept_at=began, sweep_count=len(found), findings=[asdict(finding) for finding in findings])
+    return findings
+
+
+def _dated(finding: Finding, before: Finding | None, now: datetime) -> Finding:
+    known: dict[str, Any] = asdict(finding) | {"since": before.since if before else now.isoformat()}
+    return Finding(**known)
+
+
+def sweep(cloud: Cloud) -> None:
+    """As the worker does it on a schedule: leaks that two sweeps have seen go, unless there are suspiciously many."""
+    before = {finding.key for finding in remembered()}
+    findings = survey(cloud)
+    limit = clock.now() - clock.real_seconds(GRACE.total_seconds())
+    lasting = [f for f in findings if f.key in before and datetime.fromisoformat(f.since) <= limit]
+    leaks = [finding for finding in lasting if finding.why in LEAKS]
+    # A database that AWS is ahead of may take the machines of today for the leaks of yesterday.
+    is_behind = any(finding.why is Why.UNKNOWN for finding in findings)
+    if is_behind or are_too_many(len(leaks), here().get().sweep_count):
+        _tell(lasting)
+        return
+    for finding in lasting:
+        mend(finding, cloud)
+    _tell([finding for finding in lasting if finding.why not in LEAKS])
+
+
+def are_too_many(leaks: int, there: int) -> bool:
+    """Whether a person has to agree first."""
+    return leaks > AT_MOST or (leaks > 1 and leaks > SHARE * there)
+
+
+def mend(finding: Finding, cloud: Cloud) -> None:
+    """Take one leak away, open a door that was shut, or hand it to the one who does; twice is once."""
+    match finding.kind, finding.why:
+        case Kind.GROUP, Why.CLOSED:
+            cloud.open_ssh(finding.id, config().ssh_cidrs)
+        case _, why if why not in LEAKS:
+            pass  # for a person
+        case Kind.INSTANCE, _:
+            pass  # the looks end it: they know its launch
+        case Kind.VOLUME, _:
+            cloud.delete_volume(finding.id)
+        case Kind.KEY, Why.SURPLUS:
+            if not Instance.objects.filter(key_pair_name=finding.id).exists():
+                cloud.delete_key(finding.id)
+        case _:
+            with transaction.atomic():
+                # The reconciler's clean-up, under that row's own lock: a new attempt may just be using these names.
+                Instance.objects.filter(pk=finding.row, is_clean=True).update(is_clean=False)
+                kick(Instance.objects.get(pk=finding.row))
+
+
+def remove_unknown(finding: Finding, cloud: Cloud) -> None:
+    """Because an administrator has said so: remove what no row knows. NotYet while something else uses it."""
+    {
+        Kind.INSTANCE: cloud.terminate,
+        Kind.VOLUME: cloud.delete_volume,
+        Kind.GROUP: cloud.delete_group,
+        Kind.KEY: cloud.delete_key,
+        Kind.ALARM: cloud.delete_alarm,
+    }[Kind(finding.kind)](finding.id)
+
+
+def _tell(findings: list[Finding]) -> None:
+    """Once for each thing that needs a person."""
+    keys = [list(finding.key) for finding in findings]
+    with transaction.atomic():
+        told = here().select_for_update().get().findings_told
+        if any(key not in told for key in keys):
+            tell_administrators("findings")
+        here().update(findings_told=keys)

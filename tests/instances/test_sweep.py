@@ -1,0 +1,227 @@
+"""What is ours and nobody's goes by itself, slowly; anything doubtful waits for a person."""
+
+from datetime import timedelta
+
+import pytest
+from django.core import mail
+from django.db import connection
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from ondol import clock
+from ondol.cloud.fake import FakeCloud
+from ondol.cloud.port import Tag
+from ondol.instances import actions, alerts, health, sweep
+from ondol.instances.findings import Why, remembered
+from ondol.instances.models import Instance, here
+from tests.instances.rig import person
+from tests.instances.test_making import MAKING, close_in_thread
+
+
+@pytest.fixture
+def later(monkeypatch):
+    """Let ten minutes pass."""
+    passed = [timedelta()]
+    real = clock.now
+    monkeypatch.setattr(clock, "now", lambda: real() + passed[0])
+
+    def pass_by(minutes=10):
+        passed[0] += timedelta(minutes=minutes)
+
+    return pass_by
+
+
+def swept(rig, later, times=3):
+    for _ in range(times):
+        sweep.sweep(rig.cloud)
+        rig.work()
+        later()
+
+
+def ended(rig, owner, ada):
+    """A machine that has ended; its row."""
+    instance = rig.running(owner)
+    actions.terminate(owner, by=ada)
+    rig.work()
+    rig.tick(3)
+    instance.refresh_from_db()
+    assert instance.status == "TERMINATED"
+    return instance
+
+
+def tags_of(instance):
+    return {Tag.ROW: str(instance.pk), Tag.USER_ID: str(instance.owner_id)}
+
+
+def leak(rig, instance, kinds=("group", "key", "alarm", "volume")):
+    """As if a worker had been frozen in the midst of a call and gone on after the end."""
+    world = rig.cloud.world
+    if "group" in kinds:
+        rig.cloud.create_group(instance.resource_name, tags_of(instance))
+    if "key" in kinds:
+        rig.cloud.create_key(f"{instance.resource_name}-late", tags_of(instance))
+    if "alarm" in kinds:
+        rig.cloud.arm(instance.resource_name, "i-gone", sweep_rule(), 40, tags_of(instance))
+    if "volume" in kinds:
+        world.volumes[world.new_id("vol")] = rig.cloud._made("i-gone", tags_of(instance))
+
+
+def sweep_rule():
+    from ondol.cloud.port import IdleRule
+
+    return IdleRule()
+
+
+def things(rig):
+    world = rig.cloud.world
+    return [len(some) for some in (world.groups, world.keys, world.alarms, world.volumes)]
+
+
+def whys():
+    return sorted((finding.kind, finding.why.value) for finding in remembered())
+
+
+def test_where_all_is_well_nothing_is_found(rig, alice, later):
+    rig.running(alice)
+    swept(rig, later)
+    assert (remembered(), things(rig)) == ([], [1, 1, 1, 1])
+
+
+@pytest.mark.parametrize("kind", ["group", "key", "alarm", "volume"])
+def test_what_an_ended_machine_has_left_goes_after_a_while(rig, alice, ada, later, kind):
+    leak(rig, ended(rig, alice, ada), [kind])
+    sweep.sweep(rig.cloud)
+    rig.work()
+    assert sum(things(rig)) == 1, "not at first sight"
+    later(1)
+    sweep.sweep(rig.cloud)
+    rig.work()
+    assert sum(things(rig)) == 1, "nor within the grace period"
+    later()
+    sweep.sweep(rig.cloud)
+    rig.work()
+    assert sum(things(rig)) == 0
+    assert mail.outbox == []
+
+
+def test_a_key_pair_that_a_live_machine_does_not_use_goes(rig, alice, later):
+    instance = rig.running(alice)
+    rig.cloud.create_key(f"{instance.resource_name}-late", tags_of(instance))
+    swept(rig, later)
+    assert list(rig.cloud.world.keys) == [instance.key_pair_name]
+
+
+def test_more_than_five_leaks_wait_for_an_administrator(rig, ada, later):
+    rows = [ended(rig, person(f"p{number}"), ada) for number in range(2)]
+    for row in rows:
+        leak(rig, row)
+    swept(rig, later, 4)
+    assert things(rig) == [2, 2, 2, 2]
+    assert ProcrastinateJob.objects.filter(task_name=alerts.TASK).count() <= 1
+
+
+@pytest.mark.parametrize(
+    ("leaks", "there", "too_many"), [(1, 2, False), (2, 20, False), (2, 19, True), (6, 1000, True)]
+)
+def test_how_many_are_too_many(leaks, there, too_many):
+    assert sweep.are_too_many(leaks, there) is too_many
+
+
+def test_another_deployments_things_and_untagged_ones_are_not_seen(rig, alice, ada, later):
+    row = ended(rig, alice, ada)
+    FakeCloud(rig.cloud.world, deployment="another").create_group("theirs", tags_of(row))
+    rig.cloud.world.groups["sg-nobodys"] = type(next(iter(rig.cloud.world.groups.values())))(
+        next(iter(rig.cloud.world.groups.values())).value, {}
+    )
+    swept(rig, later)
+    assert remembered() == []
+    assert len(rig.cloud.world.groups) == 2
+
+
+def test_after_restoring_a_dump_nothing_goes_by_itself(rig, alice, ada, later):
+    leak(rig, ended(rig, person("erin"), ada), ["key"])
+    instance = rig.running(alice)
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM instances_sshkey")
+        cursor.execute("DELETE FROM instances_statuschange")
+        cursor.execute("DELETE FROM instances_launch")
+        cursor.execute("DELETE FROM instances_instance WHERE id = %s", [instance.pk])
+    before = things(rig)
+    swept(rig, later, 4)
+    assert things(rig) == before
+    assert rig.cloud.world.servers[instance.instance_id].value.state == "running"
+    assert {why for _, why in whys()} == {"UNKNOWN", "ENDED"}
+
+
+def test_an_administrator_is_told_once_of_what_needs_a_person(rig, alice, ada, later):
+    instance = rig.running(alice)
+    rig.cloud.world.groups[instance.security_group_id].value.cidrs.add("tcp/8080 0.0.0.0/0")
+    letters = 0
+    for _ in range(4):
+        sweep.sweep(rig.cloud)
+        letters += ProcrastinateJob.objects.filter(task_name=alerts.TASK).count()
+        rig.work()
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM procrastinate_jobs")
+        later()
+    assert (letters, whys()) == (1, [("security-group", "OPENED")])
+    alerts.send("findings", ada)
+    assert "tcp/8080 0.0.0.0/0" in mail.outbox[0].body
+
+
+def test_a_door_that_was_shut_in_the_console_is_opened_again(rig, alice, later):
+    group = rig.cloud.world.groups[rig.running(alice).security_group_id].value
+    group.cidrs.clear()
+    swept(rig, later)
+    assert group.cidrs == {"0.0.0.0/0"}
+
+
+def test_a_machine_without_tags_and_one_that_is_missing_are_told(rig, alice, later):
+    instance, other = rig.running(alice), rig.running(person("bob"))
+    rig.cloud.world.servers[instance.instance_id].tags = {}
+    del rig.cloud.world.servers[other.instance_id]
+    sweep.survey(rig.cloud)
+    found = {finding.id: finding.why for finding in remembered()}
+    assert found[instance.instance_id] is Why.UNTAGGED
+    assert found[other.instance_id] is Why.MISSING
+
+
+def test_a_volume_taken_off_a_live_machine_is_left_alone(rig, alice, later):
+    rig.running(alice)
+    next(iter(rig.cloud.world.volumes.values())).value = ""
+    swept(rig, later)
+    assert whys() == [("volume", "DETACHED")]
+    assert len(rig.cloud.world.volumes) == 1
+
+
+@pytest.mark.parametrize("operation", MAKING)
+def test_while_a_machine_is_made_nothing_of_it_is_a_leak(transactional_db, rig, alice, operation):
+    found = []
+    rig.cloud.meanwhile[operation] = lambda: (found.append(sweep.survey(rig.cloud)), close_in_thread())
+    rig.running(alice)
+    assert found == [[]]
+
+
+def test_a_trouble_that_lasts_is_told_once(rig, ada, db):
+    health.note_trouble("Refused", "UnauthorizedOperation")
+    alerts.tell_of_lasting_trouble()
+    assert ProcrastinateJob.objects.filter(task_name=alerts.TASK).count() == 0
+    here().update(trouble_since=clock.now() - timedelta(minutes=11))
+    for _ in range(2):
+        alerts.tell_of_lasting_trouble()
+    assert ProcrastinateJob.objects.filter(task_name=alerts.TASK).count() == 1
+    alerts.send("trouble", ada)
+    assert "UnauthorizedOperation" in mail.outbox[0].body
+    health.confirm(clock.now())
+    alerts.send("trouble", ada)
+    assert len(mail.outbox) == 1
+
+
+def test_a_row_marked_by_the_sweep_is_cleaned_even_if_aws_is_slow(rig, alice, ada):
+    from ondol.cloud.errors import Throttled
+
+    row = ended(rig, alice, ada)
+    leak(rig, row, ["key"])
+    Instance.objects.filter(pk=row.pk).update(is_clean=False)
+    rig.cloud.next_error["delete_key"] = [Throttled("RequestLimitExceeded")]
+    rig.tick(2)
+    assert things(rig) == [0, 0, 0, 0]
