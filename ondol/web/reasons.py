@@ -97,6 +97,37 @@ _OTHERWISE: dict[Status, tuple[_Text, _Text]] = {
     Status.FAILED: (gettext_lazy("Something went wrong while it was being made."), _TRY_THEN_ASK),
     Status.TERMINATING: (gettext_lazy("This machine is being ended."), ""),
 }
+_RAISE = gettext_lazy("Tell an administrator the reference number: the limit can be raised in AWS.")
+_BY_CODE: dict[str, tuple[_Text, _Text]] = {
+    "VcpuLimitExceeded": (
+        gettext_lazy("The AWS account has reached its limit of running servers."),
+        gettext_lazy("Try again when others have stopped theirs, or tell an administrator the reference number."),
+    ),
+    "InsufficientFreeAddressesInSubnet": (gettext_lazy("The network in AWS has no free address left."), _ASK),
+    "SecurityGroupLimitExceeded": (gettext_lazy("The AWS account has reached its limit of security groups."), _RAISE),
+    "KeyPairLimitExceeded": (gettext_lazy("The AWS account has reached its limit of key pairs."), _RAISE),
+    "VolumeLimitExceeded": (gettext_lazy("The AWS account has reached its limit of disks."), _RAISE),
+    "InvalidAMIID.NotFound": (gettext_lazy("The Ubuntu image cannot be used in this AWS account and region."), _ASK),
+    "InvalidSubnetID.NotFound": (
+        gettext_lazy("The network in our settings is not in this AWS account or region."),
+        _ASK,
+    ),
+    "PendingVerification": (gettext_lazy("AWS has not activated this account yet."), _ASK),
+    "Unsupported": (gettext_lazy("AWS does not offer the type %(type)s in this zone."), _ASK),
+    "Client.InternalError": (
+        gettext_lazy("AWS ended the server while it was being made; often its disk could not be encrypted."),
+        _TRY_THEN_ASK,
+    ),
+}
+_LIKE = {
+    "InstanceLimitExceeded": "VcpuLimitExceeded",
+    "MaxIOPSLimitExceeded": "VolumeLimitExceeded",
+    "Client.VolumeLimitExceeded": "VolumeLimitExceeded",
+    "InvalidAMIID.Unavailable": "InvalidAMIID.NotFound",
+    "InvalidVpcID.NotFound": "InvalidSubnetID.NotFound",
+    "OptInRequired": "PendingVerification",
+    "Blocked": "PendingVerification",
+}
 _FOR_AN_ADMINISTRATOR = {
     Reason.TOO_LATE,
     Reason.LAUNCH_FAILED,
@@ -105,12 +136,16 @@ _FOR_AN_ADMINISTRATOR = {
     Reason.REFUSED,
     Reason.STOP_FAILED,
 }
+_REFUSALS = {Reason.LAUNCH_FAILED, Reason.NO_CAPACITY, Reason.QUOTA, Reason.REFUSED}
 
 
 def notice_of(instance: Instance) -> Notice | None:
     """What there is to say about why this machine is as it is; None where the status says it all."""
     status, reason = Status(instance.status), Reason(instance.status_reason)
     texts = _CAUSES.get((status, reason)) or _OTHERWISE.get(status)
+    if reason in _REFUSALS and status in {Status.STOPPED, Status.FAILED}:
+        code = instance.error_code
+        texts = _BY_CODE.get(_LIKE.get(code, code), texts)
     if texts is None:
         return None
     cause, next_step = texts

@@ -6,6 +6,8 @@ import pytest
 from django.utils import translation
 
 from ondol import clock
+from ondol.cloud.aws_errors import TABLE
+from ondol.cloud.errors import NoCapacity, Quota, Refused
 from ondol.instances.lifecycle import MOVES, Reason, Status
 from ondol.instances.models import Instance
 from ondol.web.machine import LOOKS, present
@@ -112,3 +114,33 @@ def test_the_version_changes_with_what_is_shown_and_not_with_time(bob):
     assert present(instance, clock.now() + timedelta(seconds=5)).version == first.version
     instance.security_group_id = "sg-1"
     assert present(instance).version != first.version
+
+
+@pytest.mark.parametrize("code", sorted({code for code, kind in TABLE.items() if kind in {NoCapacity, Quota, Refused}}))
+@pytest.mark.parametrize("status", [Status.FAILED, Status.STOPPED])
+def test_every_refusal_of_aws_has_a_cause_a_next_step_and_a_reference(status, code):
+    reason = {NoCapacity: Reason.NO_CAPACITY, Quota: Reason.QUOTA, Refused: Reason.REFUSED}[TABLE[code]]
+    for language in ("en", "ko"):
+        with translation.override(language):
+            notice = notice_of(row(status, reason, error_code=code, error_ref="K7F3M2QP"))
+            assert notice.cause
+            assert notice.kept
+            assert notice.next_step
+            assert notice.reference == "K7F3M2QP"
+            assert code not in notice.cause
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "words"),
+    [
+        ("InsufficientFreeAddressesInSubnet", Reason.QUOTA, "no free address"),
+        ("InstanceLimitExceeded", Reason.QUOTA, "limit of running servers"),
+        ("MaxIOPSLimitExceeded", Reason.QUOTA, "limit of disks"),
+        ("OptInRequired", Reason.REFUSED, "not activated"),
+        ("InvalidVpcID.NotFound", Reason.REFUSED, "not in this AWS account or region"),
+        ("Unsupported", Reason.REFUSED, "does not offer the type t3.small"),
+        ("Client.InternalError", Reason.LAUNCH_FAILED, "encrypted"),
+    ],
+)
+def test_what_only_an_administrator_can_mend_is_named(code, reason, words):
+    assert words in notice_of(row(Status.FAILED, reason, error_code=code)).cause
