@@ -1,4 +1,4 @@
-"""`python -m bench [jobs] [looks] [site]`: all of them where none is named."""
+"""`python -m bench [jobs] [looks] [polls] [site]`: all of them where none is named."""
 
 import argparse
 import tempfile
@@ -8,7 +8,7 @@ from pathlib import Path
 from bench import site
 from bench.place import database
 
-NAMES = ("jobs", "looks", "site")
+NAMES = ("jobs", "looks", "polls", "site")
 
 
 def main() -> None:
@@ -21,7 +21,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="ondol-bench-", ignore_cleanup_errors=True) as folder:
         if "site" in wanted:
             site.main(Path(folder))
-        if {"jobs", "looks"} & set(wanted):
+        if set(wanted) - {"site"}:
             with database(Path(folder)):
                 for name in [name for name in wanted if name != "site"]:
                     import_module(f"bench.{name}").main()  # now that Django knows its database

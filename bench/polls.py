@@ -1,0 +1,120 @@
+"""What pages cost that wait for a machine: fifty people poll one `ondol web`, and nothing has changed."""
+
+import os
+import random
+import re
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection
+from django.test import Client
+
+from bench.place import ONDOL, percentiles, table
+from ondol import clock
+from ondol.accounts.models import User
+from ondol.instances.models import Instance
+from tests.journey.site import free_port
+
+PEOPLE, SECONDS = 50, 10.0
+WAYS = {"every second": (1.0, ""), "every 3 s": (3.0, ""), "every 10 s": (10.0, ""), "every second, whole": (1.0, "x")}
+"""Seconds between two polls, and what is added to the version that a page shows: `whole` answers with the fragment."""
+
+
+def main() -> None:
+    """Paces, and what an answer of 204 saves."""
+    cookies = [_somebody(number) for number in range(PEOPLE)]
+    rows = []
+    with _web(port := free_port()) as web:
+        for way, (pace, stale) in WAYS.items():
+            Instance.objects.update(status_since=clock.now())
+            pages = [_opened(port, cookie, stale) for cookie in cookies]
+            before, took = _cpu(web), _polls(pages, cookies, pace, 200 if stale else 204)
+            cpu, (p50, p99) = _cpu(web) - before, percentiles(took)
+            each, core = f"{cpu / len(took) * 1000:.1f} ms", f"{cpu / SECONDS:.1%}"
+            rows.append((way, len(took), f"{p50 * 1000:.1f} ms", f"{p99 * 1000:.1f} ms", each, core))
+    head = ["", f"polls in {SECONDS:.0f} s", "p50", "p99", "processor time each", "of one core"]
+    table(f"{PEOPLE} people wait for their machines", head, rows)
+
+
+def _somebody(number: int) -> str:
+    """Who waits for a machine, as a cookie."""
+    person = User.objects.create(email=f"poll{number}@example.org", name=f"Person {number}", approval="APPROVED")
+    Instance.objects.create(owner=person, instance_type="t3.small", volume_gb=30)
+    client = Client()
+    client.force_login(person, backend=settings.AUTHENTICATION_BACKENDS[0])
+    return f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
+
+
+@contextmanager
+def _web(port: int) -> Iterator[int]:
+    """The id of the process that runs the pages."""
+    words, env = [*ONDOL, "web", "--port", str(port)], os.environ | {"DJANGO_SETTINGS_MODULE": "ondol.settings"}
+    with subprocess.Popen(words, env=env, stderr=subprocess.DEVNULL) as web:
+        while True:
+            with suppress(OSError, HTTPException):
+                if _asked(HTTPConnection("127.0.0.1", port, timeout=5), "/healthz", "")[0] == 200:
+                    break
+            time.sleep(0.1)
+        yield web.pid
+        web.send_signal(signal.SIGTERM)
+
+
+def _asked(http: HTTPConnection, path: str, cookie: str) -> tuple[int, str]:
+    http.request("GET", path, headers={"Cookie": cookie, "HX-Request": "true"} if path != "/" else {"Cookie": cookie})
+    answer = http.getresponse()
+    return answer.status, answer.read().decode()
+
+
+def _opened(port: int, cookie: str, stale: str) -> tuple[HTTPConnection, str]:
+    """A page, and the path by which it asks for news."""
+    http = HTTPConnection("127.0.0.1", port, timeout=20)
+    found = re.search(r'hx-get="([^"]+)"', _asked(http, "/", cookie)[1])
+    assert found
+    return http, found[1].replace("&amp;", "&").replace("?v=", f"?v={stale}")
+
+
+def _polls(pages: list[tuple[HTTPConnection, str]], cookies: list[str], pace: float, status: int) -> list[float]:
+    """Seconds that each poll took."""
+    took: list[float] = []
+    people = [
+        threading.Thread(target=_person, args=(*page, cookie, pace, status, took))
+        for page, cookie in zip(pages, cookies, strict=True)
+    ]
+    for person in people:
+        person.start()
+    for person in people:
+        person.join()
+    return took
+
+
+def _person(http: HTTPConnection, path: str, cookie: str, pace: float, status: int, took: list[float]) -> None:
+    end = time.monotonic() + SECONDS
+    time.sleep(random.uniform(0, pace))
+    while (begun := time.monotonic()) < end:
+        answered = _asked(http, path, cookie)[0]
+        took.append(time.monotonic() - begun)
+        assert answered == status
+        time.sleep(max(0.0, begun + pace - time.monotonic()))
+
+
+def _cpu(web: int) -> float:
+    """Seconds of processor time so far: of the pages' processes and of their connections' in PostgreSQL."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        )
+        backends = [pid for (pid,) in cursor.fetchall()]
+    children = Path(f"/proc/{web}/task/{web}/children").read_text().split()
+    return sum(map(_seconds, [web, *map(int, children), *backends]))
+
+
+def _seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
