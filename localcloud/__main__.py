@@ -48,6 +48,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--ssh-port", type=int, default=0, help="of the machines; 0: 2222 or the next free one, kept")
     parser.add_argument("--region", default="", help="ap-northeast-2 where nothing is said")
     parser.add_argument("--hurry", type=float, default=1.0, help="boot and stop machines N times as fast, for tests")
+    parser.add_argument(
+        "--policy", type=Path, help="IAM policy of the one user; policy.json in the home, if it is there"
+    )
     parser.add_argument("--faults", action="store_true", help="fault injection over HTTP, under /_localcloud/")
     parser.add_argument(
         "--die-with-parent", action="store_true", help="end when the process that started this one ends"

@@ -13,6 +13,7 @@ from moto.core.request import Request
 
 from localcloud.cloud import Cloud
 from localcloud.errors import AwsError
+from localcloud.iam.gate import Denied, Gate
 from localcloud.service import Service
 from localcloud.signature import BadSignature, Credential, Message, check, read
 
@@ -57,9 +58,10 @@ class ServerRequest(Request):
 
 
 class FrontDoor:
-    def __init__(self, cloud: Cloud, services: dict[str, type[Service]]) -> None:
+    def __init__(self, cloud: Cloud, services: dict[str, type[Service]], gate: Gate) -> None:
         self.cloud = cloud
         self.services = services
+        self.gate = gate
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         try:
@@ -88,8 +90,10 @@ class FrontDoor:
         handler = service()
         handler.setup_class(ServerRequest(environ))
         refusal = self._refusal(environ, body, credential)
+        refusal = refusal or self.gate.refusal(credential.service, handler)
         if refusal:
-            return _plain(handler.refuse(refusal))
+            status, headers, content = _plain(handler.refuse(refusal))
+            return 403 if isinstance(refusal, Denied) else status, headers, content
         fault = environ.get(FAULT)
         return _faulty(handler, fault) if fault else _plain(handler.call_action())
 
@@ -103,7 +107,6 @@ class FrontDoor:
                 code, text = _IN_EC2_WORDS.get(bad.code, (bad.code, ""))
                 return AwsError(code, text or str(bad))
             return AwsError(bad.code, str(bad))
-        # The place to judge IAM conditions: caller, action and parameters are known, nothing has happened yet.
         return None
 
 

@@ -3,6 +3,7 @@
 identity.json     account, keys, ports: made once, kept
 environment.json  for whoever wants to talk to this cloud; written when it is ready
 state.db          everything else that must survive
+policy.json       what the keys may do; not there: everything. Written by whoever wants to try a policy
 boxes/i-…/        one folder for each machine
 """
 
@@ -57,6 +58,10 @@ class Home:
     @property
     def database(self) -> Path:
         return self.path / "state.db"
+
+    @property
+    def policy(self) -> Path:
+        return self.path / "policy.json"
 
     def open(self) -> None:
         self.path.mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,7 @@ from localcloud.faults.ledger import Ledger
 from localcloud.faults.middleware import Faults
 from localcloud.frontdoor import FrontDoor
 from localcloud.home import Home, Identity
+from localcloud.iam.gate import Gate
 from localcloud.persistence import Database
 from localcloud.server import Application
 from localcloud.services import services_of
@@ -34,7 +35,8 @@ class Parts:
         alarms = Alarms(self.database, metrics, Actions(self.cloud))
         self.caretaker = Caretaker(self.cloud, boxes)
         self.heartbeat = Heartbeat(self.cloud, keeper, metrics, alarms)
-        self.application: Application = FrontDoor(self.cloud, services_of(self.cloud, metrics, alarms))
+        gate = Gate(self.cloud, options.policy or home.policy)
+        self.application: Application = FrontDoor(self.cloud, services_of(self.cloud, metrics, alarms), gate)
         if options.faults:
             self.application = Faults(self.application, Ledger(self.cloud, alarms))
 

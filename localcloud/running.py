@@ -18,6 +18,7 @@ from localcloud.boxes.isolation import Isolation
 from localcloud.boxes.ssh import quiet_asyncssh
 from localcloud.clock import Clock
 from localcloud.home import Home, Identity
+from localcloud.iam.policy import BadPolicy
 from localcloud.server import Application, Server
 from localcloud.trimmed_moto import import_moto
 
@@ -42,7 +43,7 @@ def run(home: Home, clock: Clock, isolation: Isolation, channel: socket.socket, 
         quiet_asyncssh()
         _allow_many_connections()
         return asyncio.run(_serve(home, identity, clock, isolation, channel, options))
-    except CannotStart as problem:
+    except (CannotStart, BadPolicy) as problem:
         log.error("%s", problem)
         return 1
 

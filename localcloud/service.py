@@ -34,6 +34,12 @@ class Service(BaseResponse):
             self.cloud.commit()
             return answer
 
+    def asked(self) -> dict[str, Any]:
+        """The parameters, in AWS's names; moto reads those of some services only."""
+        if not self.automated_parameter_parsing:
+            self.parse_parameters(self.normalized_request)
+        return dict(self.params)
+
     def refuse(self, error: AwsError) -> Any:
         """An error in whatever protocol the request came in: XML, JSON or CBOR."""
         return self.serialized(ActionResult(error))

@@ -1,4 +1,6 @@
-"""Which services this cloud has, and the few answers of SSM and STS that need no file of their own."""
+"""Which services this cloud has, and the answers of SSM, STS, IAM and Service Quotas, too few for a file each."""
+
+from typing import Any
 
 from moto.core.responses import ActionResult
 from moto.ec2.responses import EC2Response
@@ -15,7 +17,12 @@ from localcloud.ec2.groups import Groups
 from localcloud.ec2.keys import Keys
 from localcloud.ec2.operations import Instances
 from localcloud.ec2.volumes import Volumes
+from localcloud.errors import AwsError
+from localcloud.iam.resources import EVENTS_ROLE
 from localcloud.service import Service
+
+EVENTS_SERVICE = "events.amazonaws.com"
+STANDARD_VCPUS = "L-1216C47A"
 
 
 class Ec2(Instances, Keys, Groups, Volumes):
@@ -23,6 +30,12 @@ class Ec2(Instances, Keys, Groups, Volumes):
     def ec2_backend(self) -> Region:
         """The one that is kept; moto's own register of backends would make another."""
         return self.cloud.region
+
+    def call_action(self) -> Any:
+        """A dry run of a look is answered here: moto would look. The other calls ask for it themselves."""
+        if self._get_param("DryRun") and self._get_action().startswith("Describe"):
+            return self.refuse(AwsError("DryRunOperation", "Request would have succeeded, but DryRun flag is set"))
+        return super().call_action()
 
     #: without moto's "a launch always says pending": the answer to a repeated token shows the state of today
     RESPONSE_KEY_PATH_TO_TRANSFORMER = {
@@ -67,8 +80,62 @@ class Sts(Service, TokenResponse):
         return ActionResult(answer)
 
 
+class Iam(Service):
+    """The one role that CloudWatch's alarms need to stop machines."""
+
+    def __init__(self) -> None:
+        super().__init__(service_name="iam")
+        self.automated_parameter_parsing = True
+
+    def get_role(self) -> ActionResult:
+        if self._get_param("RoleName") != EVENTS_ROLE or not self.cloud.region.has_events_role:
+            raise AwsError("NoSuchEntity", f"The role with name {self._get_param('RoleName')} cannot be found.")
+        return ActionResult({"Role": self._role()})
+
+    def create_service_linked_role(self) -> ActionResult:
+        if self._get_param("AWSServiceName") != EVENTS_SERVICE:
+            raise AwsError("InvalidInput", f"this trial cloud has a role for {EVENTS_SERVICE} only")
+        if self.cloud.region.has_events_role:
+            raise AwsError("InvalidInput", f"Service role name {EVENTS_ROLE} has been taken in this account.")
+        self.cloud.region.has_events_role = True
+        self.cloud.touch()
+        return ActionResult({"Role": self._role()})
+
+    def _role(self) -> dict[str, object]:
+        path = f"/aws-service-role/{EVENTS_SERVICE}/"
+        return {
+            "Path": path,
+            "RoleName": EVENTS_ROLE,
+            "RoleId": f"AROA{'TRIAL':A<17}",
+            "Arn": f"arn:aws:iam::{self.cloud.identity.account_id}:role{path}{EVENTS_ROLE}",
+            "CreateDate": moment(self.cloud.clock.now()),
+        }
+
+
+class Quotas(Service):
+    def __init__(self) -> None:
+        super().__init__(service_name="service-quotas")
+        self.automated_parameter_parsing = True
+
+    def get_service_quota(self) -> ActionResult:
+        service, code = self._get_param("ServiceCode"), self._get_param("QuotaCode")
+        if (service, code) != ("ec2", STANDARD_VCPUS):
+            raise AwsError("NoSuchResourceException", f"The request failed because {service}/{code} does not exist.")
+        quota = {
+            "ServiceCode": "ec2",
+            "ServiceName": "Amazon Elastic Compute Cloud (Amazon EC2)",
+            "QuotaCode": STANDARD_VCPUS,
+            "QuotaName": "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances",
+            "Value": 1152.0,
+            "Unit": "None",
+            "Adjustable": True,
+            "GlobalQuota": False,
+        }
+        return ActionResult({"Quota": quota})
+
+
 def services_of(cloud: Cloud, metrics: Metrics, alarms: Alarms) -> dict[str, type[Service]]:
     """By the name that a request's signature carries."""
     Service.cloud = cloud
     CloudWatch.metrics, CloudWatch.alarms = metrics, alarms
-    return {"ec2": Ec2, "monitoring": CloudWatch, "ssm": Ssm, "sts": Sts}
+    return {"ec2": Ec2, "monitoring": CloudWatch, "ssm": Ssm, "sts": Sts, "iam": Iam, "servicequotas": Quotas}

@@ -1,7 +1,6 @@
 """Is this request signed with our credentials? AWS Signature Version 4, as the SDKs send it in a header.
 
 Anyone on this computer can reach a loopback port; only who may read the home's environment.json can sign.
-IAM conditions would be judged right after this, in `frontdoor.FrontDoor`, where action and parameters are known.
 """
 
 import hashlib

@@ -33,12 +33,14 @@ def import_moto(region: str, account_id: str) -> None:
     import moto.iam.models as iam  # noqa: PLC0415
 
     iam.mark_account_as_visited = lambda **_: None
+    import moto.core.errors as errors  # noqa: PLC0415
     import moto.core.responses as responses  # noqa: PLC0415
     from moto.core.common_models import BaseModel  # noqa: PLC0415
 
     # It looks through the 600 methods of EC2 at each request: half of the time that a short call takes.
     cached = cache(responses.method_names_from_class)  # type: ignore[attr-defined]
     responses.method_names_from_class = cached  # type: ignore[attr-defined]
+    errors.COMMON_ERROR_CODES += ["AccessDenied", "AccessDeniedException"]  # any service says so; moto would warn
     BaseModel.__new__ = lambda cls, *_, **__: object.__new__(cls)  # type: ignore[method-assign]
 
 

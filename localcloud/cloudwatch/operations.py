@@ -27,6 +27,12 @@ class CloudWatch(Readings, History, Service, CloudWatchResponse):
         arn = f"arn:aws:cloudwatch:{identity.region}:{identity.account_id}:alarm:{name}"
         tags = {one["Key"]: one["Value"] for one in self.params.get("Tags") or []}
         self.alarms.put(Alarm(name, arn, settings, created=now, configured=now, tags=tags), now)
+        if (
+            any(":ec2:" in action for action in settings.get("AlarmActions") or [])
+            and not self.cloud.region.has_events_role
+        ):
+            self.cloud.region.has_events_role = True  # as Amazon does, with the first alarm that acts on a machine
+            self.cloud.touch()
         return EmptyResult()
 
     def describe_alarms(self) -> ActionResult:

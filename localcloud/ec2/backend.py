@@ -17,6 +17,8 @@ from localcloud.errors import AwsError, not_found
 
 
 class Region(EC2Backend):
+    has_events_role = False  # the account's AWSServiceRoleForCloudWatchEvents
+
     def __init__(self, region_name: str, account_id: str) -> None:
         super().__init__(region_name, account_id)
         # Without one, moto would load its whole KMS to make a key for the first encrypted disk.

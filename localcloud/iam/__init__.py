@@ -1,0 +1,1 @@
+"""Who may do what: identity policies with their conditions, judged for each request."""

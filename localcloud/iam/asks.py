@@ -1,0 +1,126 @@
+"""From a request to the permissions it needs: which action on which resources, under which conditions.
+
+By the Service Authorization Reference (EC2, CloudWatch, Systems Manager, IAM, Service Quotas; read June 2026). What is
+about to be made is `…/*`. A resource that is not there has no tags, so a policy by tags refuses it: EC2 then says
+UnauthorizedOperation and not NotFound (seen on Amazon: karpenter-provider-aws issues 2100 and 2253).
+"""
+
+from typing import Any
+
+from localcloud.cloud import Cloud
+from localcloud.iam import launch
+from localcloud.iam.policy import Ask
+from localcloud.iam.resources import EVENTS_ROLE, Resources, tags_in, with_request_tags
+
+Params = dict[str, Any]
+
+#: parameter → kind of EC2 resource, for every call but Describe…
+_NAMED = {
+    "InstanceId": "instance",
+    "InstanceIds": "instance",
+    "GroupId": "security-group",
+    "KeyName": "key-pair",
+    "KeyPairId": "key-pair",
+    "VolumeId": "volume",
+    "NetworkInterfaceId": "network-interface",
+    "SubnetId": "subnet",
+    "VpcId": "vpc",
+    "RouteTableId": "route-table",
+}
+
+
+def asks(prefix: str, action: str, params: Params, cloud: Cloud) -> list[Ask]:
+    """All of them have to be allowed. The caller holds the cloud's lock."""
+    there = Resources(cloud, prefix)
+    name = f"{prefix}:{action}"
+    match prefix:
+        case "ec2":
+            return _ec2(name, action, params, there)
+        case "cloudwatch":
+            return _cloudwatch(name, action, params, there)
+        case "ssm":
+            names = params.get("Names") or [params.get("Name")]
+            return [Ask(name, there.parameter(str(one)), there.context()) for one in names]
+        case "iam":
+            return _iam(name, params, there)
+        case "servicequotas":
+            quota = f"{params.get('ServiceCode')}/{params.get('QuotaCode')}"
+            return [Ask(name, there.arn(quota), there.context())]
+    return [Ask(name, "*", there.context())]
+
+
+def _ec2(name: str, action: str, params: Params, there: Resources) -> list[Ask]:
+    if action.startswith("Describe"):
+        return [Ask(name, "*", there.context())]
+    if action == "RunInstances":
+        return launch.asks(params, there)
+    if action in ("CreateTags", "DeleteTags"):
+        request = with_request_tags(tags_in(params.get("Tags")))
+        return [Ask(name, *there.by_id(one, request)) for one in params.get("Resources") or []]
+    if action in _MAKERS:
+        return _making(name, action, params, there)
+    found = [
+        Ask(name, *there.known(kind, one))
+        for parameter, kind in _NAMED.items()
+        for one in _listed(params.get(parameter))
+    ]
+    return found or [Ask(name, "*", there.context())]
+
+
+#: what each makes, and the parameter that names it, if its ARN has a name at that time
+_MAKERS = {
+    "CreateSecurityGroup": ("security-group", ""),
+    "CreateKeyPair": ("key-pair", "KeyName"),
+    "ImportKeyPair": ("key-pair", "KeyName"),
+    "CreateVolume": ("volume", ""),
+}
+
+
+def _making(name: str, action: str, params: Params, there: Resources) -> list[Ask]:
+    kind, named_by = _MAKERS[action]
+    resource = there.arn(f"{kind}/{params.get(named_by) or '*'}")
+    tags = there.tags_for(kind, params)
+    context = there.context(with_request_tags(tags))
+    found = [Ask(name, resource, context)]
+    if action == "CreateSecurityGroup" and params.get("VpcId"):
+        found.append(Ask(name, *there.known("vpc", params["VpcId"])))
+    return [*found, *there.tagging(action, resource, tags, context)]
+
+
+def _cloudwatch(name: str, action: str, params: Params, there: Resources) -> list[Ask]:
+    names = [*_listed(params.get("AlarmNames")), *_listed(params.get("AlarmName"))]
+    resources = [there.alarm(one) for one in names] + _listed(params.get("ResourceARN"))
+    if action in ("DescribeAlarms", "DescribeAlarmHistory") and not names:
+        resources = [there.alarm("*")]
+    if action != "PutMetricAlarm":
+        return [Ask(name, resource, there.context()) for resource in resources or ["*"]]
+    arns = [arn for kind in ("AlarmActions", "OKActions", "InsufficientDataActions") for arn in params.get(kind) or []]
+    tags = tags_in(params.get("Tags"))
+    more = with_request_tags(tags)
+    if arns:
+        more["cloudwatch:alarmactions"] = tuple(arns)
+    found = [Ask(name, resources[0], there.context(more))]
+    if tags:
+        found.append(Ask("cloudwatch:TagResource", resources[0], there.context(with_request_tags(tags))))
+    if any(":ec2:" in arn for arn in arns) and not there.cloud.region.has_events_role:
+        # Only while it is not there (seen on Amazon: aws-samples/amazon-cloudwatch-auto-alarms issue 47).
+        found.append(_linked_role("events.amazonaws.com", there))
+    return found
+
+
+def _iam(name: str, params: Params, there: Resources) -> list[Ask]:
+    if name == "iam:CreateServiceLinkedRole":
+        return [_linked_role(str(params.get("AWSServiceName")), there)]
+    role = str(params.get("RoleName"))
+    path = "aws-service-role/events.amazonaws.com/" if role == EVENTS_ROLE else ""
+    return [Ask(name, there.role(path + role), there.context())]
+
+
+def _linked_role(service: str, there: Resources) -> Ask:
+    name = EVENTS_ROLE if service == "events.amazonaws.com" else "*"
+    more = {"iam:awsservicename": (service,)}
+    return Ask("iam:CreateServiceLinkedRole", there.role(f"aws-service-role/{service}/{name}"), there.context(more))
+
+
+def _listed(given: Any) -> list[Any]:
+    return given if isinstance(given, list) else [] if given is None else [given]

@@ -1,0 +1,70 @@
+"""The policy in force, and what is said to who may not. It is a file; what is written there holds at once."""
+
+import logging
+from pathlib import Path
+
+from localcloud.cloud import Cloud
+from localcloud.errors import AwsError
+from localcloud.iam.asks import asks
+from localcloud.iam.policy import BadPolicy, Policy, read
+from localcloud.service import Service
+
+log = logging.getLogger(__name__)
+
+#: by the name in the signature: the others answer AccessDenied
+_CODES = {"ec2": "UnauthorizedOperation", "ssm": "AccessDeniedException", "servicequotas": "AccessDeniedException"}
+#: of these in the signature, IAM knows another name
+PREFIXES = {"monitoring": "cloudwatch"}
+
+
+class Denied(AwsError):
+    """Not allowed; HTTP 403 in every service."""
+
+
+class Gate:
+    def __init__(self, cloud: Cloud, file: Path) -> None:
+        """Without the file everything is allowed. Raises BadPolicy."""
+        self.cloud, self.file = cloud, file
+        self._stamp: tuple[int, int] | None = None
+        self._policy: Policy | None = None
+        self._load()
+
+    def refusal(self, service: str, request: Service) -> Denied | None:
+        """The caller holds no lock; nothing has happened yet."""
+        try:
+            self._load()
+        except BadPolicy as problem:  # as in IAM, a wrong one is not saved: the last one holds
+            log.error("%s", problem)
+        # Whoever has credentials may ask whose they are: "no permissions are required" (STS API reference).
+        if self._policy is None or (action := request._get_action()) == "GetCallerIdentity":
+            return None
+        with self.cloud.lock:
+            raised = asks(PREFIXES.get(service, service), action, request.asked(), self.cloud)
+        for ask in raised:
+            if not self._policy.allows(ask):
+                return self._denied(service, ask.action, ask.resource)
+        return None
+
+    def _load(self) -> None:
+        try:
+            found = self.file.stat()
+            stamp = (found.st_mtime_ns, found.st_size)
+            if stamp == self._stamp:
+                return
+            self._stamp = stamp
+            self._policy = read(self.file.read_text())
+            log.info("requests are judged by %s", self.file)
+        except BadPolicy as problem:
+            raise BadPolicy(f"{self.file}: {problem}") from None
+        except FileNotFoundError:
+            self._stamp = self._policy = None
+
+    def _denied(self, service: str, action: str, resource: str) -> Denied:
+        who = f"arn:aws:iam::{self.cloud.identity.account_id}:user/trial"
+        text = (
+            f"User: {who} is not authorized to perform: {action} on resource: {resource} because no identity-based "
+            f"policy allows the {action} action"
+        )
+        if service == "ec2":
+            text = f"You are not authorized to perform this operation. {text}. Encoded authorization failure message: -"
+        return Denied(_CODES.get(service, "AccessDenied"), text)
