@@ -20,6 +20,10 @@ test:  ## every test, browser and SSH included; pass options by ARGS="-k alice"
 	@scripts/setup test
 	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
+sweep-test:  ## kill workers everywhere, for minutes; ARGS="--pairs 500" for hours, see docs/reliability.md
+	@scripts/setup test
+	@$(BIN)/python -m tests.crashes $(ARGS)
+
 bench:  ## repeat the measurements in bench/
 	@scripts/setup dev
 	@$(BIN)/python -m bench $(ARGS)
@@ -45,4 +49,4 @@ lock:  ## write the lock files anew from pyproject.toml
 clean:  ## remove what was set up here; your data in ~/.ondol stays
 	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help run check test bench wheel translations screenshots lock clean
+.PHONY: help run check test sweep-test bench wheel translations screenshots lock clean

@@ -1,0 +1,38 @@
+"""What people and administrators ask, each in a fork of the nursery. By the product's own actions."""
+
+from ondol.accounts.models import User
+from ondol.accounts.people import add_user
+from ondol.instances import actions
+
+
+def people(*names: str) -> None:
+    """Approved people, and ada, who administers."""
+    add_user("ada@example.org", "Ada", admin=True)
+    for name in names:
+        add_user(f"{name}@example.org", name.title(), approved=True)
+
+
+def create(name: str) -> None:
+    actions.create(_user(name))
+
+
+def start(name: str) -> None:
+    actions.start(_user(name))
+
+
+def stop(name: str) -> None:
+    actions.stop(_user(name))
+
+
+def terminate(name: str) -> None:
+    """By ada."""
+    actions.terminate(_user(name), by=_user("ada"))
+
+
+def key(name: str) -> str:
+    """The private key as its owner gets it."""
+    return actions.take_key(_user(name)).text
+
+
+def _user(name: str) -> User:
+    return User.objects.get(email=f"{name}@example.org")

@@ -1,0 +1,158 @@
+"""One machine from the first click to its end, and the workers that come and go meanwhile."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from tests.crashes.ground import Ground
+from tests.crashes.http_wire import HttpWire
+from tests.crashes.points import Point, Struck, Watch
+from tests.crashes.postgres_wire import PostgresWire
+
+SETTLED_WITHIN = 60.0
+"""Seconds from the last crash until everything is as wished. Promised."""
+LATE = 5.0
+"""Seconds that a point may still be reached in after all is done: a look comes every two."""
+
+_FACTS = """
+SELECT i.id::text AS row, status, status_reason AS reason, i.instance_id AS machine, security_group_id AS group_id,
+       i.key_pair_name AS key_pair, alarm_name AS alarm, armed_at, host(public_ip) AS address, is_clean, error_code,
+       k.key_pair_name AS sealed,
+       (SELECT count(*) FROM procrastinate_jobs
+         WHERE queue_name = 'instances' AND status IN ('todo', 'doing')) AS jobs,
+       (SELECT id::text FROM instances_deployment) AS deployment,
+       (SELECT array_agg(old || '>' || new ORDER BY id) FROM instances_statuschange c WHERE c.instance_id = i.id)
+         AS changes
+  FROM instances_instance i JOIN accounts_user u ON u.id = i.owner_id
+  LEFT JOIN instances_sshkey k ON k.instance_id = i.id
+ WHERE u.email = %s ORDER BY i.created_at DESC LIMIT 1
+"""
+Facts = dict[str, Any]
+
+
+class Worker:
+    """One `ondol worker`, whatever it says to AWS and PostgreSQL under watch."""
+
+    def __init__(self, ground: Ground, database: str, folder: Path) -> None:
+        self.ground, self.database, self.folder = ground, database, folder
+        self.watch = Watch(self._strike)
+        self.aws = HttpWire(ground.aws["AWS_ENDPOINT_URL"], self.watch)
+        self.postgres = PostgresWire(folder / "sql", ground.postgres_socket, self.watch)
+        self.how = "kill"
+        self.thawed = asyncio.Event()
+        self._process = -1
+
+    async def start(self) -> "Worker":
+        self.folder.mkdir(parents=True)
+        await self.postgres.open()
+        env = {
+            "AWS_ENDPOINT_URL": await self.aws.open(),
+            "DATABASE_URL": self.ground.url(self.database, self.postgres.folder),
+            "ONDOL_HOME": str(self.folder),
+        }
+        pid, _ = await self.ground.fork(self.folder / "log", words=["worker"], env=env)
+        self._process = os.pidfd_open(pid)  # an id may be given to another process, a descriptor is not
+        return self
+
+    async def _strike(self) -> None:
+        if self.how == "kill":
+            self.signal(signal.SIGKILL)
+            raise Struck
+        self.signal(signal.SIGSTOP)
+        await self.thawed.wait()
+
+    def signal(self, what: signal.Signals) -> None:
+        signal.pidfd_send_signal(self._process, what)
+
+    def thaw(self) -> None:
+        """Let a frozen one go on, and what it had asked for."""
+        self.signal(signal.SIGCONT)
+        self.thawed.set()
+
+    def end(self) -> None:
+        if self._process != -1:
+            with suppress(ProcessLookupError):
+                self.signal(signal.SIGKILL)
+            os.close(self._process)
+            self._process = -1
+        self.aws.close()
+        self.postgres.close()
+
+
+class Life:
+    """One deployment with one person, alice; `async with`."""
+
+    def __init__(self, ground: Ground) -> None:
+        self.ground = ground
+        self.workers: list[Worker] = []
+
+    async def __aenter__(self) -> "Life":
+        self.database = await self.ground.make_database()
+        self.url = self.ground.url(self.database)
+        self.folder = self.ground.folder / self.database
+        self.sql = await psycopg.AsyncConnection.connect(self.url, autocommit=True, row_factory=dict_row)
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        for worker in self.workers:
+            worker.end()
+        await self.sql.close()
+        await self.ground.drop_database(self.database)
+
+    @property
+    def worker(self) -> Worker:
+        """The one that works now."""
+        return self.workers[-1]
+
+    @property
+    def launched(self) -> set[str]:
+        """Every machine that was ever made for it."""
+        return {machine for worker in self.workers for machine in worker.aws.launched}
+
+    async def hire(self, target: Point | None = None, how: str = "kill") -> None:
+        """Start the next worker, which is to meet its end at `target`."""
+        worker = Worker(self.ground, self.database, self.folder / f"worker{len(self.workers)}")
+        worker.how = how
+        worker.watch.begin(target)
+        self.workers.append(worker)
+        await worker.start()
+
+    async def ask(self, what: str) -> None:
+        """Alice asks for something."""
+        await self.ground.ask(self.url, what, "alice")
+
+    async def facts(self) -> Facts:
+        """The row of her newest machine, and how much is still to be done for it."""
+        answer = await self.sql.execute(_FACTS, ["alice@example.org"])
+        return await answer.fetchone() or {}
+
+    async def until(self, is_so: Callable[[Facts], bool], seconds: float) -> Facts:
+        """Wait; raises TimeoutError, telling what there is instead."""
+        end = time.monotonic() + seconds
+        while not is_so(facts := await self.facts()):
+            if time.monotonic() > end:
+                raise TimeoutError(f"not within {seconds:.0f} s; {facts}")
+            await asyncio.sleep(0.2)
+        return facts
+
+    async def struck_or(self, done: Awaitable[Facts]) -> Facts | None:
+        """None once the worker is struck; what `done` says if it never is."""
+        struck = asyncio.create_task(self.worker.watch.struck.wait())
+        other = asyncio.ensure_future(done)
+        await asyncio.wait([struck, other], return_when=asyncio.FIRST_COMPLETED)
+        if not struck.done() and self.worker.watch.target:
+            await asyncio.wait([struck], timeout=LATE)
+        if struck.done():
+            other.cancel()
+            await asyncio.gather(other, return_exceptions=True)
+            return None
+        struck.cancel()
+        return await other

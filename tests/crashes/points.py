@@ -1,0 +1,91 @@
+"""Where a worker can die: the boundaries of what it asks of AWS and of PostgreSQL, and who watches them."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+
+REPEATS = 2
+"""What is repeated for ever, looks and the job engine's own housekeeping, counts so many times in each scenario."""
+WHENS = {"aws": ("before", "after", "answered"), "sql": ("before", "after")}
+"""Before it is sent on; after it took effect, before its answer arrives; right after the answer."""
+
+
+@dataclass(frozen=True, order=True)
+class Point:
+    """The nth time that a worker asks for this, and when exactly."""
+
+    where: str
+    """`aws` or `sql`."""
+    what: str
+    """An operation of AWS, or what a transaction has written."""
+    nth: int
+    when: str
+
+    def __str__(self) -> str:
+        return f"{self.where}:{self.what}:{self.nth}:{self.when}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Point":
+        where, rest = text.split(":", 1)
+        what, nth, when = rest.rsplit(":", 2)
+        return cls(where, what, int(nth), when)
+
+    @property
+    def is_counted(self) -> bool:
+        """Looks and housekeeping come again and again; the first ones stand for all."""
+        return self.nth <= REPEATS or not _is_repeated(self)
+
+
+def _is_repeated(point: Point) -> bool:
+    if point.where == "aws":
+        return point.what.startswith(("Describe", "Get"))
+    # A reconcile's transactions begin with its fence; all others are of looks, or of the engine.
+    return "lock procrastinate_jobs" not in point.what
+
+
+def counted(passed: Iterable[Point]) -> list[Point]:
+    """The points of a recording, each once, in their order."""
+    return [point for point in dict.fromkeys(passed) if point.is_counted]
+
+
+class Struck(Exception):
+    """Its worker has just been killed: nothing of this goes on."""
+
+
+class Watch:
+    """Counts what one worker asks, and strikes it at one point; `strike` raises Struck, or waits until it is thawed."""
+
+    def __init__(self, strike: Callable[[], Awaitable[None]]) -> None:
+        self._strike = strike
+        self.begin(None)
+
+    def begin(self, target: Point | None) -> None:
+        """Count from here on."""
+        self.target, self.passed, self.struck = target, [], asyncio.Event()
+        self._counts: Counter[tuple[str, str]] = Counter()
+
+    def meet(self, where: str, what: str) -> "Boundary":
+        """The worker is just asking for this."""
+        self._counts[where, what] += 1
+        return Boundary(self, where, what, self._counts[where, what])
+
+    async def reach(self, point: Point) -> None:
+        self.passed.append(point)
+        if point == self.target and not self.struck.is_set():
+            self.struck.set()
+            await self._strike()
+
+
+@dataclass
+class Boundary:
+    """One question of a worker."""
+
+    watch: Watch
+    where: str
+    what: str
+    nth: int
+
+    async def reach(self, when: str) -> None:
+        """Raises Struck if this is where its worker is to die."""
+        await self.watch.reach(Point(self.where, self.what, self.nth, when))

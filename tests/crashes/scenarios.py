@@ -1,0 +1,61 @@
+"""What happens in a life, one thing after another; a worker may be killed in each."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from tests.crashes.life import Facts, Life
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Somebody wants something of a machine, or something happens to it."""
+
+    name: str
+    begin: Callable[[Life], Awaitable[None]]
+    wish: str
+    """The status that it leads to."""
+    reason: str = ""
+
+    def is_over(self, facts: Facts, before: Facts) -> bool:
+        """The row is where it should be, and nothing waits to be done."""
+        if facts.get("status") != self.wish or facts["jobs"]:
+            return False
+        if self.wish == "RUNNING":
+            return facts["armed_at"] is not None and facts["armed_at"] != before.get("armed_at")
+        return self.wish != "TERMINATED" or facts["is_clean"]
+
+
+def asked(what: str) -> Callable[[Life], Awaitable[None]]:
+    """A click."""
+
+    async def begin(life: Life) -> None:
+        await life.ask(what)
+
+    return begin
+
+
+async def idle(life: Life) -> None:
+    """The alarm finds the machine idle, and AWS stops it."""
+    facts = await life.facts()
+    await asyncio.to_thread(
+        life.ground.cloudwatch.set_alarm_state, AlarmName=facts["alarm"], StateValue="ALARM", StateReason="idle"
+    )
+
+
+async def disarm(life: Life) -> None:
+    """Somebody deletes the alarm in the console."""
+    facts = await life.facts()
+    await asyncio.sleep(1)  # a fresh alarm need not be shown yet
+    await asyncio.to_thread(life.ground.cloudwatch.delete_alarms, AlarmNames=[facts["alarm"]])
+
+
+PROVISION = Scenario("provision", asked("create"), "RUNNING")
+STOP = Scenario("stop", asked("stop"), "STOPPED", "PERSON")
+START = Scenario("start", asked("start"), "RUNNING")
+IDLE = Scenario("idle", idle, "STOPPED", "IDLE")
+REARM = Scenario("re-arm", disarm, "RUNNING")
+TERMINATE = Scenario("terminate", asked("terminate"), "TERMINATED")
+
+LIFE = (PROVISION, STOP, START, IDLE, START, REARM, TERMINATE)
+"""The order in which a life goes through them."""

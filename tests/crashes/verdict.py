@@ -1,0 +1,98 @@
+"""What is wrong after a scenario: in AWS, as boto3 shows it; in the database; and at the machine's own door."""
+
+import asyncio
+from collections import Counter
+from itertools import pairwise
+from typing import Any
+
+import asyncssh
+
+from tests.crashes.ground import Ground
+from tests.crashes.life import Facts, Life
+from tests.crashes.scenarios import Scenario
+
+ORPHAN, DOUBLE, LOST_KEY, WRONG, LATE = "orphan", "double", "lost key", "wrong", "not settled"
+"""Something of nobody's, or more of it than there should be; two machines; a key that opens nothing; …"""
+Wrong = tuple[str, str]
+
+
+async def wrongs(life: Life, scenario: Scenario, facts: Facts) -> list[Wrong]:
+    """Each as its kind and a sentence; empty: all is well."""
+    there = await asyncio.to_thread(inventory, life.ground, facts["deployment"])
+    found = list(_machines(life, facts, there))
+    live = facts["status"] != "TERMINATED"
+    wanted = {"instance": [facts["machine"]], "group": [facts["group_id"]], "key": [facts["key_pair"]]}
+    wanted |= {"alarm": [facts["alarm"]], "volume": [...]}
+    for kind, names in there.items():
+        names = [... for _ in names] if kind == "volume" else names
+        if names != (wanted[kind] if live else []):
+            found.append((ORPHAN if len(names) > live else WRONG, f"{kind}: {there[kind]} for {facts}"))
+    if scenario.reason and facts["reason"] != scenario.reason:
+        found.append((WRONG, f"the reason is {facts['reason']}"))
+    if changes := _broken(facts["changes"]):
+        found.append((WRONG, changes))
+    if not live and facts["sealed"]:
+        found.append((WRONG, "the sealed key is still there"))
+    if live and facts["sealed"] != facts["key_pair"]:
+        found.append((LOST_KEY, f"sealed: {facts['sealed']}, launched with {facts['key_pair']}"))
+    if facts["status"] == "RUNNING" and (no := await _locked_out(life, facts)):
+        found.append((LOST_KEY, no))
+    return found
+
+
+def _machines(life: Life, facts: Facts, there: dict[str, list[str]]) -> Any:
+    if len(life.launched) != 1:
+        yield DOUBLE, f"AWS has made {sorted(life.launched)}"
+    elif life.launched != {facts["machine"]}:
+        yield DOUBLE, f"AWS has made {life.launched}, the row knows {facts['machine']}"
+    if len(there["instance"]) > 1:
+        yield DOUBLE, f"alive: {there['instance']}"
+
+
+def _broken(changes: list[str]) -> str:
+    """Each change of status begins where the last one ended, and none came twice."""
+    ends = [change.split(">") for change in changes]
+    follow = all(before[1] == after[0] for before, after in pairwise(ends))
+    return "" if follow and ends[0] == ["", "PENDING"] else f"the record is broken: {changes}"
+
+
+def inventory(ground: Ground, deployment: str) -> dict[str, list[str]]:
+    """All that carries this deployment's tag and is not at its end, by kind."""
+    ours = [{"Name": "tag:OndolDeployment", "Values": [deployment]}]
+    alive = [*ours, {"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]}]
+    reservations = ground.ec2.describe_instances(Filters=alive)["Reservations"]
+    alarms = ground.cloudwatch.describe_alarms()["MetricAlarms"]
+    return {
+        "instance": [each["InstanceId"] for reservation in reservations for each in reservation["Instances"]],
+        "volume": [each["VolumeId"] for each in ground.ec2.describe_volumes(Filters=ours)["Volumes"]],
+        "group": [each["GroupId"] for each in ground.ec2.describe_security_groups(Filters=ours)["SecurityGroups"]],
+        "key": [each["KeyName"] for each in ground.ec2.describe_key_pairs(Filters=ours)["KeyPairs"]],
+        "alarm": [each["AlarmName"] for each in alarms if deployment in each.get("AlarmDescription", "")],
+    }
+
+
+def everything(ground: Ground) -> Counter[str]:
+    """All that there is in AWS, tagged or not, but for machines that have ended."""
+    machines = [m for r in ground.ec2.describe_instances()["Reservations"] for m in r["Instances"]]
+    groups = ground.ec2.describe_security_groups()["SecurityGroups"]
+    return +Counter(
+        instance=sum(machine["State"]["Name"] != "terminated" for machine in machines),
+        volume=len(ground.ec2.describe_volumes()["Volumes"]),
+        group=sum(group["GroupName"] != "default" for group in groups),
+        key=len(ground.ec2.describe_key_pairs()["KeyPairs"]),
+        alarm=len(ground.cloudwatch.describe_alarms()["MetricAlarms"]),
+    )
+
+
+async def _locked_out(life: Life, facts: Facts) -> str:
+    """Why the stored key does not log in; empty if it does."""
+    try:
+        pem = await life.ground.ask(life.url, "key", "alice")
+        async with asyncssh.connect(
+            facts["address"], int(life.ground.aws["ONDOL_SSH_PORT"]), username="ubuntu",
+            client_keys=[asyncssh.import_private_key(pem)], known_hosts=None, config=None, agent_path=None,
+        ) as connection:  # fmt: skip
+            said = await connection.run("echo in", timeout=20)
+            return "" if said.stdout == "in\n" else f"it said {said.stdout!r}"
+    except (OSError, AssertionError, asyncssh.Error) as error:
+        return f"{type(error).__name__}: {error}"
