@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from ondol.cloud.errors import AlreadyThere, CloudError, Gone, NotYet, Refused, Spent
+from ondol.cloud.errors import AlreadyThere, Gone, NotYet, Refused, Spent
 from ondol.cloud.fake_world import BY_USER, Group, Thing, World
 from ondol.cloud.port import (
     MANAGED_BY,
@@ -41,7 +41,7 @@ _ENDED = {ServerState.SHUTTING_DOWN, ServerState.TERMINATED}
 class Lost:
     """The call takes effect, its answer does not arrive."""
 
-    error: CloudError
+    error: BaseException
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def _operation(
         with self.world.lock:
             self.calls.append(Call(name, args, kwargs))
             trouble = self.next_error[name].pop(0) if self.next_error[name] else None
-            if isinstance(trouble, CloudError):
+            if isinstance(trouble, BaseException):
                 raise trouble
             answer = method(self, *args, **kwargs)
             if isinstance(trouble, Lost):
@@ -91,7 +91,7 @@ class FakeCloud:
         self.world = world or World()
         self.deployment = deployment
         self.calls: list[Call] = []
-        self.next_error: defaultdict[str, list[CloudError | Lost | None]] = defaultdict(list)
+        self.next_error: defaultdict[str, list[BaseException | Lost | None]] = defaultdict(list)
         self.meanwhile: dict[str, Callable[[], None]] = {}
         self.lag = 0
         self.image = Image("ami-00000000000000001", "/dev/sda1")

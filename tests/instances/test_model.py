@@ -1,0 +1,378 @@
+"""Anything may happen, in any order: what holds after every step, and where it all comes to rest.
+
+People click, an administrator ends machines, alarms fire, somebody edits in the console, AWS refuses, loses answers and
+lags, workers are killed before and after any call and before any commit, or frozen and overtaken, and time passes.
+"""
+
+import contextlib
+import itertools
+import os
+from collections import Counter
+
+import pytest
+from django.db import transaction
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from ondol import clock
+from ondol.cloud.errors import CloudError, NoCapacity, Quota, Refused, Throttled, Unreachable
+from ondol.cloud.fake import FakeCloud, Lost
+from ondol.cloud.port import IdleRule, ServerState, Tag
+from ondol.config import config
+from ondol.instances import actions, look, sweep, vault
+from ondol.instances.acts import LeaseLost
+from ondol.instances.lifecycle import CHANGING, Status
+from ondol.instances.models import Instance, Launch, StatusChange, deployment_id
+from ondol.instances.reconcile import reconcile
+from tests.instances.rig import Rig, person
+
+EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "25"))
+STEPS = 50
+PHASES = (Phase.generate, Phase.shrink) if os.environ.get("MODEL_SHRINK") else (Phase.generate,)
+
+
+class Killed(BaseException):
+    """kill -9: nothing of ours runs after it."""
+
+
+PEOPLE = ["alice", "bob", "carol"]
+CALLS = [
+    "servers", "known", "create_group", "open_ssh", "delete_group", "group", "create_key", "keys", "delete_key",
+    "newest_image", "launch", "start", "stop", "terminate", "arm", "alarms", "delete_alarm", "stopped_by_alarm",
+    "inventory",
+]  # fmt: skip
+IN_OUR_THREAD = ["launch", "arm", "start", "stop", "terminate", "delete_group"]
+"""A frozen worker is overtaken in these; the others are called in threads, which do not see the test's transaction."""
+who = st.sampled_from(PEOPLE)
+troubles = st.sampled_from(
+    [Throttled("RequestLimitExceeded"), Unreachable("RequestTimeout"), NoCapacity("InsufficientInstanceCapacity"),
+     Quota("VcpuLimitExceeded"), Refused("UnauthorizedOperation")]
+)  # fmt: skip
+mishaps = st.one_of(
+    troubles,
+    st.sampled_from([Lost(Throttled("RequestLimitExceeded")), Lost(Unreachable("RequestTimeout"))]),
+    st.builds(lambda: Killed()),
+    st.builds(lambda: Lost(Killed())),
+)
+SETTLED = {Status.RUNNING, Status.STOPPED, Status.FAILED, Status.TERMINATED}
+
+
+class House(RuleBasedStateMachine):
+    """Three people, an administrator, and a neighbour in the same account."""
+
+    def __init__(self):
+        super().__init__()
+        self.all_or_nothing = transaction.atomic()
+        self.all_or_nothing.__enter__()
+        self.now = 1_800_000_000.0
+        self.pass_by(0)
+        self.rig = Rig(FakeCloud(deployment=deployment_id()))
+        self.world, self.cloud = self.rig.cloud.world, self.rig.cloud
+        self.world.now = clock.now
+        self.ada = person("ada", admin=True)
+        self.people = {name: person(name) for name in PEOPLE}
+        self.neighbour = FakeCloud(self.world, deployment="next door")
+        self.foreign = self.make_foreign()
+        self.ended: set[str] = set()
+        self.copied: set[str] = set()
+        self.kill_at_commit = 0
+        self.leases: dict[str, int] = {}
+
+    def make_foreign(self):
+        tags = {Tag.ROW: "11111111-1111-4111-8111-111111111111"}
+        group = self.neighbour.create_group("ondol-theirs", tags)
+        key = self.neighbour.create_key("theirs", tags)
+        from ondol.cloud.port import LaunchSpec
+
+        spec = LaunchSpec("theirs", self.neighbour.image, "t3.small", 30, group, key.name, tags)
+        server = self.neighbour.launch(spec, "their-token")
+        self.world.settle()
+        self.neighbour.arm("ondol-theirs", server.instance_id, IdleRule(), 40, tags)
+        return server.instance_id, group, key.name
+
+    def teardown(self):
+        try:
+            self.come_to_rest()
+        finally:
+            transaction.set_rollback(True)
+            self.all_or_nothing.__exit__(None, None, None)
+
+    # --- time --------------------------------------------------------------------------------------------------------
+    def pass_by(self, seconds):
+        self.now += seconds
+        config().clock = f"0,{self.now:.3f},0"
+
+    @rule(seconds=st.sampled_from([1, 20, 70, 200, 700, 4000]))
+    def time_passes(self, seconds):
+        """AWS shows what was made within a minute or so: the contract of `Patience.absent`."""
+        if seconds > 60:
+            for things in (self.world.servers, self.world.groups, self.world.keys, self.world.alarms):
+                for thing in things.values():
+                    thing.unseen = 0
+        self.pass_by(seconds)
+
+    @rule()
+    def aws_gets_on(self):
+        self.world.settle()
+
+    @rule()
+    def back_offs_end(self):
+        Instance.objects.update(next_at=None)
+
+    # --- people -----------------------------------------------------------------------------------------------------
+    @initialize(create=st.booleans(), rounds=st.integers(0, 4))
+    def alice_may_have_a_machine(self, create, rounds):
+        if create:
+            self.clicks("alice", "create")
+            self.life_goes_on(rounds)
+
+    @rule(name=who, what=st.sampled_from(["create", "create", "start", "start", "stop", "take_key"]))
+    def clicks(self, name, what):
+        with contextlib.suppress(actions.ActionError):
+            getattr(actions, what)(self.people[name])
+
+    @rule(name=who, what=st.sampled_from(["create", "start", "stop"]), rounds=st.integers(0, 3))
+    def clicks_and_waits(self, name, what, rounds):
+        self.clicks(name, what)
+        self.life_goes_on(rounds)
+
+    @rule(name=who, what=st.sampled_from(["terminate", "stop"]), rounds=st.integers(0, 3))
+    def the_administrator_asks(self, name, what, rounds):
+        with contextlib.suppress(actions.ActionError):
+            getattr(actions, what)(self.people[name], by=self.ada)
+        self.life_goes_on(rounds)
+
+    @rule(
+        name=who,
+        what=st.sampled_from(["create", "create", "start", "stop", "terminate"]),
+        faults=st.lists(st.tuples(st.sampled_from(CALLS), mishaps), min_size=1, max_size=3),
+        rounds=st.integers(1, 4),
+    )
+    def asks_on_a_bad_day(self, name, what, faults, rounds):
+        for operation, mishap in faults:
+            self.cloud.next_error[operation].append(mishap)
+        with contextlib.suppress(actions.ActionError):
+            getattr(actions, what)(self.people[name], **({"by": self.ada} if what == "terminate" else {}))
+        self.life_goes_on(rounds)
+
+    @rule(rounds=st.integers(1, 3))
+    def life_goes_on(self, rounds):
+        for _ in range(rounds):
+            self.a_worker_works()
+            self.aws_gets_on()
+            self.pass_by(20)
+            self.back_offs_end()
+            self.a_look(every=True)
+            self.a_worker_works()
+
+    # --- behind our back ---------------------------------------------------------------------------------------------
+    def instance_of(self, name):
+        row = actions.current(self.people[name])
+        if row is None or row.instance_id not in self.world.servers:
+            return None
+        return row.instance_id
+
+    @rule(name=who)
+    def the_alarm_fires(self, name):
+        instance_id = self.instance_of(name)
+        armed = {alarm.value.instance_id for alarm in self.world.alarms.values() if alarm.value.state != "ALARM"}
+        if instance_id in armed and self.world.servers[instance_id].value.state is ServerState.RUNNING:
+            self.world.stop_by_alarm(instance_id)
+
+    @rule(name=who, what=st.sampled_from(["stop_outside", "power_off", "start_outside", "terminate_outside"]))
+    def in_the_console(self, name, what):
+        instance_id = self.instance_of(name)
+        only = ServerState.STOPPED if what == "start_outside" else ServerState.RUNNING
+        if instance_id and self.world.servers[instance_id].value.state is only:
+            getattr(self.world, what)(instance_id)
+
+    @rule(name=who)
+    def its_alarm_is_deleted(self, name):
+        row = actions.current(self.people[name])
+        if row:
+            self.world.alarms.pop(row.resource_name, None)
+
+    @rule(name=who)
+    def its_door_is_shut(self, name):
+        row = actions.current(self.people[name])
+        if row and row.security_group_id in self.world.groups:
+            self.world.groups[row.security_group_id].value.cidrs.clear()
+
+    @rule(name=who)
+    def an_ended_machine_is_forgotten(self, name):
+        for instance_id in [
+            id for id, thing in self.world.servers.items()
+            if thing.value.state is ServerState.TERMINATED and thing.tags.get(Tag.USER_ID) == str(self.people[name].pk)
+        ]:  # fmt: skip
+            self.world.forget(instance_id)
+
+    # --- faults ------------------------------------------------------------------------------------------------------
+    @rule(operation=st.sampled_from(CALLS), trouble=troubles, lost=st.booleans(), times=st.integers(1, 3))
+    def aws_will_fail(self, operation, trouble, lost, times):
+        self.cloud.next_error[operation] = [Lost(trouble) if lost and trouble.may_have_happened else trouble] * times
+
+    @rule(looks=st.integers(0, 3))
+    def aws_lags(self, looks):
+        self.cloud.lag = looks
+
+    # --- workers -----------------------------------------------------------------------------------------------------
+    def reconcile(self, row, hold=None):
+        lease = self.leases[row] = self.leases.get(row, 0) + 1
+
+        def is_ours():
+            if self.leases[row] != lease:
+                raise LeaseLost
+            if self.kill_at_commit:
+                self.kill_at_commit -= 1
+                if not self.kill_at_commit:
+                    raise Killed
+
+        try:
+            with transaction.atomic():  # what a killed worker has not committed
+                pass
+            reconcile(row, self.cloud, is_ours, lambda address, port: self.rig.ssh)
+        except (Killed, LeaseLost):
+            self.kill_at_commit = 0
+
+    @rule()
+    def a_worker_works(self):
+        from procrastinate.contrib.django.models import ProcrastinateJob
+
+        rows = {job.args["row"] for job in ProcrastinateJob.objects.filter(task_name=actions.RECONCILE)}
+        self.rig._forget_jobs()
+        for row in sorted(rows):
+            self.reconcile(row)
+
+    @rule(operation=st.sampled_from(CALLS), after=st.booleans())
+    def a_worker_will_be_killed_at(self, operation, after):
+        self.cloud.next_error[operation] = [Lost(Killed()) if after else Killed()]
+
+    @rule(transactions=st.integers(1, 6))
+    def a_worker_will_be_killed_before_a_commit(self, transactions):
+        self.kill_at_commit = transactions
+
+    @rule(name=who, operation=st.sampled_from(IN_OUR_THREAD))
+    def a_worker_will_freeze_and_be_overtaken(self, name, operation):
+        row = actions.current(self.people[name])
+        if row:
+            self.cloud.meanwhile[operation] = lambda: self.reconcile(str(row.pk))
+
+    @rule(every=st.booleans())
+    def a_look(self, every):
+        with contextlib.suppress(CloudError, Killed):
+            (look.look_at_all if every else look.look_at_changing)(self.cloud)
+
+    @rule()
+    def a_sweep(self):
+        with contextlib.suppress(CloudError, Killed):
+            sweep.sweep(self.cloud)
+
+    @rule(answers=st.booleans())
+    def ssh(self, answers):
+        self.rig.ssh = answers
+
+    # --- what holds after every step ---------------------------------------------------------------------------------
+    @invariant()
+    def nobody_has_two_live_machines(self):
+        live = Counter(
+            thing.tags.get(Tag.USER_ID) for id, thing in self.world.servers.items()
+            if thing.value.state.is_live and id != self.foreign[0]
+        )  # fmt: skip
+        assert not live or max(live.values()) == 1, live
+
+    @invariant()
+    def a_live_machine_has_the_key_that_opens_it(self):
+        for row in Instance.objects.exclude(status__in=["TERMINATING", "TERMINATED", "FAILED"]).select_related(
+            "ssh_key"
+        ):
+            for id, thing in self.world.servers.items():
+                if thing.value.state.is_live and thing.value.client_token == row.client_token:
+                    assert self.world.specs[id].key_name == row.ssh_key.key_pair_name
+                    assert "PRIVATE KEY" in vault.open_sealed(str(row.pk), bytes(row.ssh_key.sealed_private_key))
+
+    @invariant()
+    def whoever_runs_is_armed_or_will_be(self):
+        for row in Instance.objects.filter(status="RUNNING", seen_view="running"):
+            assert row.is_armed or not look.decision_for(row).is_wait
+
+    @invariant()
+    def what_has_ended_stays_ended(self):
+        ended = {str(pk) for pk in Instance.objects.filter(status="TERMINATED").values_list("pk", flat=True)}
+        assert self.ended <= ended
+        self.ended = ended
+
+    @invariant()
+    def no_two_attempts_share_a_token(self):
+        launches = [call.args for call in self.cloud.calls if call.operation == "launch"]
+        asked = {(token, spec.key_name, spec.group_id) for spec, token in launches}
+        assert len({token for token, *_ in asked}) == len(asked)
+        assert {token for token, *_ in asked} <= set(Launch.objects.values_list("pk", flat=True))
+
+    @invariant()
+    def the_neighbour_is_left_alone(self):
+        instance_id, group, key = self.foreign
+        assert self.world.servers[instance_id].value.state is ServerState.RUNNING
+        assert group in self.world.groups
+        assert key in self.world.keys
+        assert "ondol-theirs" in self.world.alarms
+
+    @invariant()
+    def every_change_is_recorded(self):
+        for row in Instance.objects.all():
+            changes = list(StatusChange.objects.filter(instance=row))
+            assert changes[-1].new == row.status
+            assert all(one.new == two.old for one, two in itertools.pairwise(changes))
+
+    # --- where it comes to rest --------------------------------------------------------------------------------------
+    def come_to_rest(self):
+        self.cloud.next_error.clear()
+        self.cloud.meanwhile.clear()
+        self.cloud.lag, self.kill_at_commit, self.rig.ssh = 0, 0, True
+        for _ in range(14):
+            self.time_passes(350)
+            self.rig.tick()
+            self.nobody_has_two_live_machines()
+        for _ in range(4):
+            sweep.sweep(self.cloud)
+            self.rig.work()
+            self.time_passes(700)
+            self.rig.tick()
+        for row in Instance.objects.all():
+            self.rests(row)
+        rows = {str(row.pk): row for row in Instance.objects.exclude(status__in=["TERMINATED", "FAILED"])}
+        alive = {row.instance_id for row in rows.values()}
+        ours = {id for id, thing in self.world.servers.items() if thing.value.state.is_live} - {self.foreign[0]}
+        assert ours == alive
+        for things in (self.world.groups, self.world.keys, self.world.volumes):
+            claimed = Counter(thing.tags[Tag.ROW] for thing in things.values() if self.cloud._is_ours(thing))
+            assert claimed == Counter(rows.keys()), (claimed, rows)
+        alarms = [name for name in self.world.alarms if name != "ondol-theirs"]
+        assert set(alarms) <= {row.resource_name for row in rows.values()}
+
+    def rests(self, row):
+        status = Status(row.status)
+        assert status in SETTLED, (row.status, row.status_reason, row.seen_view, row.error_code)
+        assert status not in CHANGING
+        if status in {Status.FAILED, Status.TERMINATED}:
+            assert row.is_clean
+            return
+        server = self.world.servers[row.instance_id].value
+        assert server.state.value.upper() == status.value
+        assert self.world.groups[row.security_group_id].value.cidrs == set(config().ssh_cidrs)
+        if status is Status.RUNNING:
+            alarm = self.world.alarms[row.resource_name].value
+            assert (alarm.instance_id, alarm.rule, alarm.state) == (row.instance_id, IdleRule(), "INSUFFICIENT_DATA")
+
+
+@pytest.mark.django_db
+@pytest.mark.timeout(0)
+def test_whatever_happens_nothing_is_lost_doubled_or_orphaned(monkeypatch):
+    monkeypatch.setattr(config(), "clock", config().clock)
+    run_state_machine_as_test(
+        House,
+        settings=settings(
+            max_examples=EXAMPLES, phases=PHASES, stateful_step_count=STEPS, deadline=None, database=None,
+            suppress_health_check=list(HealthCheck), print_blob=False,
+        ),
+    )  # fmt: skip

@@ -1,0 +1,100 @@
+"""Do the tests see what they are for? Each bug is put into a copy of the checkout, and the tests must fail there.
+
+`python -m tests.seeded_bugs [NAME …]` prints one line for each and how many were caught.
+"""
+
+# ruff: noqa: E501  a table
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+TESTS = ["tests/instances", "tests/cloud", "tests/test_lease.py", "tests/crashes"]
+
+
+@dataclass(frozen=True)
+class Bug:
+    """One mistake that somebody might make."""
+
+    name: str
+    file: str
+    right: str
+    wrong: str
+
+
+RECONCILE, ACTS, PROVISION, LOOK, LIFECYCLE, MODELS, SWEEP, ACTIONS, JOBS, AWS = (
+    f"ondol/{name}.py"
+    for name in (
+        "instances/reconcile", "instances/acts", "instances/provision", "instances/look", "instances/lifecycle",
+        "instances/models", "instances/sweep", "instances/actions", "instances/jobs", "cloud/aws",
+    )
+)  # fmt: skip
+
+BUGS = [
+    Bug("a new token at each try", RECONCILE, "case Act.LAUNCH if instance.client_token is None:", "case Act.LAUNCH:"),
+    Bug("the token is not stored before the call", RECONCILE, 'update_fields=["client_token", ', "update_fields=["),
+    Bug("launched without waiting for the key", ACTS, "if made.image and not made.errors:", "if made.image:"),
+    Bug("the name of the key is not stored", RECONCILE, '"key_pair_name", "group_unsure_at", ', '"group_unsure_at", '),
+    Bug("no fence", JOBS, "            raise LeaseLost", "            return"),
+    Bug("no lock for a machine", ACTIONS, "app.configure_task(RECONCILE, lock=lock, ", "app.configure_task(RECONCILE, "),
+    Bug("RUNNING without an alarm", LIFECYCLE, "    if not seen.armed:\n        return Decision(Act.ARM)\n    if seen.view is", "    if seen.view is"),
+    Bug("started before the alarm is put", LIFECYCLE, "Decision(Act.START) if seen.armed else Decision(Act.ARM)", "Decision(Act.START)"),
+    Bug("the alarm of the last run counts", MODELS, "return self.launched_at is None or self.launched_at - self.armed_at <= _ARMED_AHEAD", "return True"),
+    Bug("the alarm is left behind", PROVISION, "    cloud.delete_alarm(instance.resource_name)", "    return"),
+    Bug("key pairs whose answer was lost are left behind", PROVISION, "{*cloud.keys(str(instance.pk)), *([known] if known else [])}", "{known} - {''}"),
+    Bug("a group whose answer was lost is left behind", PROVISION, "cloud.group(instance.resource_name)\n    for", "None\n    for"),
+    Bug("the sealed key outlives its machine", ACTS, "        SshKey.objects.filter(instance=instance).delete()\n", ""),
+    Bug("unknown machines are ended", LOOK, "if server.client_token in ours)", ")"),
+    Bug("strays are left running", RECONCILE, "            if plan.strays:\n                end_strays(plan, world)\n            elif", "            if"),
+    Bug("cleaned up while a lost launch may still show", LIFECYCLE, "now - seen.since <= patience.absent", "False"),
+    Bug("a status is written without compare-and-set", MODELS, "pk=instance.pk, status=old.value, status_since=instance.status_since", "pk=instance.pk"),
+    Bug("a late look hides newer news", LOOK, "Q(seen_at__isnull=True) | Q(seen_at__lt=at)", "Q()"),
+    Bug("a token is forgotten though its launch may have happened", RECONCILE, "plan.decision.act is Act.LAUNCH and not plan.again", "plan.decision.act is Act.LAUNCH"),
+    Bug("missing from one look is gone", ACTS, "view = View.ABSENT  #", "view = View.TERMINATED  #"),
+    Bug("a new try does not wait for the clean-up", ACTIONS, "            if not instance.is_clean:", "            if False:"),
+    Bug("AWS is asked in a transaction", RECONCILE, "                ACTS[plan.decision.act](plan, world)", "                with transaction.atomic():\n                    ACTS[plan.decision.act](plan, world)"),
+    Bug("leaks go at first sight", SWEEP, "if f.key in before and datetime", "if datetime"),
+    Bug("a restored dump is not noticed", SWEEP, "if is_behind or are_too_many", "if are_too_many"),
+    Bug("any number of leaks goes", SWEEP, "return leaks > AT_MOST or", "return"),
+    Bug("another deployment's machines count", AWS, 'where(f"tag:{Tag.DEPLOYMENT}", self._deployment), ', ""),
+    Bug("the key is replaced after a launch was asked for", LIFECYCLE, "Decision(Act.LAUNCH if seen.prepared else Act.PREPARE)", "Decision(Act.PREPARE)"),
+    Bug("what AWS has stopped is started again", LIFECYCLE, "        case View.STOPPED:\n            return Decision(to=Status.STOPPED, reason=Reason.UNKNOWN)\n        case View.SHUTTING_DOWN", "        case View.STOPPED:\n            return Decision(Act.START)\n        case View.SHUTTING_DOWN"),
+]  # fmt: skip
+
+
+def main() -> int:
+    """Try all, or those named; code 1 if more than one in twenty was not seen."""
+    wanted = [bug for bug in BUGS if not sys.argv[1:] or bug.name in sys.argv[1:]]
+    missed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "checkout"
+        shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".git", ".venv", "*_cache", "__pycache__", "dist"))
+        (copy / ".venv").symlink_to(ROOT / ".venv")
+        for bug in wanted:
+            began, file = time.monotonic(), copy / bug.file
+            sound = file.read_text()
+            assert sound.count(bug.right) >= 1, f"{bug.name}: the code has changed"
+            file.write_text(sound.replace(bug.right, bug.wrong, 1))
+            seen = _fails(copy)
+            file.write_text(sound)
+            missed += not seen
+            print(f"{'caught' if seen else 'MISSED'}  {time.monotonic() - began:4.0f} s  {bug.name}", flush=True)
+    print(f"{len(wanted) - missed} of {len(wanted)} caught")
+    return int(missed * 20 > len(wanted))
+
+
+def _fails(copy: Path) -> bool:
+    words = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "2", "-p", "no:cacheprovider", *TESTS]
+    env = {**os.environ, "PYTHONPATH": str(copy)}
+    done = subprocess.run(words, cwd=copy, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode in {0, 1}, done.stdout[-2000:]
+    return done.returncode == 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
