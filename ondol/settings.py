@@ -44,6 +44,7 @@ INSTALLED_APPS = [
     "procrastinate.contrib.django",
     "ondol.accounts",
     "ondol.instances",
+    "ondol.doctor",
     "ondol.web",
     "ondol.api",
 ]
@@ -114,7 +115,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "ondol_cache"}}
 
 # Imported by the worker alone: the web part never loads boto3.
-PROCRASTINATE_IMPORT_PATHS = ["ondol.accounts.jobs", "ondol.instances.jobs"]
+PROCRASTINATE_IMPORT_PATHS = ["ondol.accounts.jobs", "ondol.instances.jobs", "ondol.doctor.jobs"]
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = ""
 
 # People

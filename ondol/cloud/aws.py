@@ -1,19 +1,14 @@
-"""Amazon behind the port: the only boto3 in the package."""
+"""Amazon behind the port."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from datetime import datetime
-from threading import Lock
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
-
-from boto3.session import Session
-from botocore.config import Config as ClientConfig
-from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
-from botocore.parsers import ResponseParserError
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 from ondol.cloud import aws_shapes as shapes
-from ondol.cloud.aws_errors import named
-from ondol.cloud.errors import AlreadyThere, Gone, NotYet, Refused, Unreachable
+from ondol.cloud.aws_calls import PATIENT, Clients, Session, ask, ask_of, every, session, where
+from ondol.cloud.errors import AlreadyThere, Gone, NotYet, Refused
 from ondol.cloud.port import (
     MANAGED_BY,
     Alarm,
@@ -35,32 +30,22 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_ssm import SSMClient
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
 CANONICAL = "099720109477"
 NOBLE = "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-*"
 NOBLE_PARAMETER = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"
 
 _FILTER_VALUES = 200
 _ALARM_NAMES = 100
-_CLIENT = ClientConfig(
-    retries={"mode": "standard", "total_max_attempts": 5},
-    connect_timeout=4,
-    read_timeout=18,
-    tcp_keepalive=True,
-    max_pool_connections=50,  # twenty jobs, of which each may ask three things at once
-    user_agent_extra="ondol",
-)
 
 
 class AwsCloud:
     """`ondol.cloud.port.Cloud` by boto3. One for all threads; a client is made when it is first needed."""
 
+    MANNERS = PATIENT
+
     def __init__(self, session: Session, config: Config, deployment_id: str) -> None:
-        self._session, self._config, self._deployment = session, config, deployment_id
-        self._clients: dict[str, Any] = {}
-        self._making = Lock()
+        self._config, self._deployment = config, deployment_id
+        self._client = Clients(session, config.endpoint_url, self.MANNERS)
         self._root_devices: dict[str, str] = {}
         self._stop_action = shapes.stop_action(config.region)
 
@@ -68,7 +53,7 @@ class AwsCloud:
     def from_config(cls, config: Config, deployment_id: str) -> "AwsCloud":
         """With the SDK's usual credentials. Raises ConfigError if the network is not set."""
         config.require("vpc_id", "subnet_id")
-        return cls(Session(region_name=config.region), config, deployment_id)
+        return cls(session(config.region), config, deployment_id)
 
     # --- looking -----------------------------------------------------------------------------------------------
     def servers(self, rows: Collection[str] | None = None) -> list[Server]:
@@ -77,7 +62,7 @@ class AwsCloud:
         return [
             server
             for some in _chunks(rows, _FILTER_VALUES)
-            for server in self._servers([*self._ours(), _filter(f"tag:{Tag.ROW}", *some)])
+            for server in self._servers([*self._ours(), where(f"tag:{Tag.ROW}", *some)])
         ]
 
     def known(self, instance_ids: Collection[str]) -> list[Server]:
@@ -85,14 +70,14 @@ class AwsCloud:
         return [
             server
             for some in _chunks(instance_ids, _FILTER_VALUES)
-            for server in self._servers([_filter("instance-id", *some)])
+            for server in self._servers([where("instance-id", *some)])
         ]
 
     def inventory(self) -> list[Found]:
         ours = self._ours()
-        volumes = _all(self._ec2, "describe_volumes", "Volumes", Filters=ours, page_size=500)
-        groups = _all(self._ec2, "describe_security_groups", "SecurityGroups", Filters=ours, page_size=500)
-        keys = _ask(self._ec2.describe_key_pairs, Filters=ours)["KeyPairs"]
+        volumes = every(self._ec2, "describe_volumes", "Volumes", Filters=ours, page_size=500)
+        groups = every(self._ec2, "describe_security_groups", "SecurityGroups", Filters=ours, page_size=500)
+        keys = ask(self._ec2.describe_key_pairs, Filters=ours)["KeyPairs"]
         return [
             *(Found(Kind.INSTANCE, s.instance_id, s.row, s.client_token) for s in self.servers() if s.state.is_live),
             *map(shapes.volume, volumes),
@@ -102,23 +87,23 @@ class AwsCloud:
         ]
 
     def place(self) -> Place:
-        return Place(_ask(self._client("sts").get_caller_identity)["Account"], self._config.region)
+        return Place(ask(self._client("sts").get_caller_identity)["Account"], self._config.region)
 
     def _servers(self, filters: list[Any]) -> list[Server]:
-        reservations = _all(self._ec2, "describe_instances", "Reservations", Filters=filters, page_size=1000)
+        reservations = every(self._ec2, "describe_instances", "Reservations", Filters=filters, page_size=1000)
         return [shapes.server(shown) for reservation in reservations for shown in reservation["Instances"]]
 
     def checks_passed(self, instance_ids: Collection[str]) -> set[str]:
         if not instance_ids:
             return set()
         # Not by id, though there is no filter for ids: a single unknown one would fail the whole call.
-        sound = [_filter("instance-status.status", "ok"), _filter("system-status.status", "ok")]
-        shown = _all(self._ec2, "describe_instance_status", "InstanceStatuses", Filters=sound, page_size=1000)
+        sound = [where("instance-status.status", "ok"), where("system-status.status", "ok")]
+        shown = every(self._ec2, "describe_instance_status", "InstanceStatuses", Filters=sound, page_size=1000)
         return {status["InstanceId"] for status in shown} & set(instance_ids)
 
     # --- network -----------------------------------------------------------------------------------------------
     def create_group(self, name: str, tags: Mapping[str, str]) -> str:
-        made = _ask(
+        made = ask(
             self._ec2.create_security_group,
             GroupName=name,
             Description=f"Ondol: SSH to {name}",  # ASCII only, says EC2
@@ -129,8 +114,8 @@ class AwsCloud:
 
     def group(self, name: str) -> str | None:
         # By its name, and by its tags only here: a filter for tags may lag behind their making.
-        filters = [_filter("group-name", name), _filter("vpc-id", self._config.vpc_id)]
-        for group in _all(self._ec2, "describe_security_groups", "SecurityGroups", Filters=filters):
+        filters = [where("group-name", name), where("vpc-id", self._config.vpc_id)]
+        for group in every(self._ec2, "describe_security_groups", "SecurityGroups", Filters=filters):
             if shapes.tags(group).get(Tag.DEPLOYMENT) == self._deployment:
                 return cast(str, group["GroupId"])
         return None
@@ -149,15 +134,16 @@ class AwsCloud:
 
     def _allow(self, group_id: str, cidrs: list[str]) -> None:
         ssh: Any = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": cidr} for cidr in cidrs]}
-        _ask(self._ec2.authorize_security_group_ingress, GroupId=group_id, IpPermissions=[ssh])
+        allow = self._ec2.authorize_security_group_ingress
+        ask_of(partial(self._has_group, group_id), allow, GroupId=group_id, IpPermissions=[ssh])
 
     def delete_group(self, group_id: str) -> None:
         with suppress(Gone):
-            _ask(self._ec2.delete_security_group, GroupId=group_id)
+            ask_of(partial(self._has_group, group_id), self._ec2.delete_security_group, GroupId=group_id)
 
     # --- key ---------------------------------------------------------------------------------------------------
     def create_key(self, name: str, tags: Mapping[str, str]) -> KeyPair:
-        made = _ask(
+        made = ask(
             self._ec2.create_key_pair,
             KeyName=name,
             KeyType="rsa",
@@ -167,18 +153,18 @@ class AwsCloud:
         return KeyPair(made["KeyName"], made["KeyFingerprint"], made["KeyMaterial"])
 
     def keys(self, row: str) -> list[str]:
-        return [key["KeyName"] for key in _ask(self._ec2.describe_key_pairs, Filters=self._ours(row))["KeyPairs"]]
+        return [key["KeyName"] for key in ask(self._ec2.describe_key_pairs, Filters=self._ours(row))["KeyPairs"]]
 
     def delete_key(self, name: str) -> None:
         with suppress(Gone):
-            _ask(self._ec2.delete_key_pair, KeyName=name)
+            ask_of(partial(self._has_key, name), self._ec2.delete_key_pair, KeyName=name)
 
     # --- server ------------------------------------------------------------------------------------------------
     def newest_image(self) -> Image:
         image_id = self._config.image_id
         if not image_id:
             try:
-                image_id = _ask(self._ssm.get_parameter, Name=NOBLE_PARAMETER)["Parameter"]["Value"]
+                image_id = ask(self._ssm.get_parameter, Name=NOBLE_PARAMETER)["Parameter"]["Value"]
             except (Gone, Refused):
                 return self._newest_listed()
         if image_id not in self._root_devices:  # an image never changes its own
@@ -186,14 +172,14 @@ class AwsCloud:
         return Image(image_id, self._root_devices[image_id])
 
     def _describe_image(self, image_id: str) -> None:
-        for image in _ask(self._ec2.describe_images, ImageIds=[image_id])["Images"]:
+        for image in ask(self._ec2.describe_images, ImageIds=[image_id])["Images"]:
             self._root_devices[image_id] = image["RootDeviceName"]
         if image_id not in self._root_devices:
             raise Refused("InvalidAMIID.NotFound", f"{image_id} is not shown")
 
     def _newest_listed(self) -> Image:
-        filters = [_filter("name", NOBLE), _filter("state", "available"), _filter("architecture", "x86_64")]
-        images = _ask(self._ec2.describe_images, Owners=[CANONICAL], Filters=filters)["Images"]
+        filters = [where("name", NOBLE), where("state", "available"), where("architecture", "x86_64")]
+        images = ask(self._ec2.describe_images, Owners=[CANONICAL], Filters=filters)["Images"]
         if not images:
             raise Refused("InvalidAMIID.NotFound", "no Ubuntu 24.04 image of Canonical is shown in this region")
         newest = max(images, key=lambda image: image["CreationDate"])
@@ -201,29 +187,36 @@ class AwsCloud:
 
     def launch(self, spec: LaunchSpec, client_token: str) -> Server:
         request = shapes.run_instances(spec, self._config.subnet_id, self._tags(spec.tags))
+
+        def is_shown() -> bool:
+            return self._has_group(spec.group_id) and self._has_key(spec.key_name)
+
         try:
-            answer = _ask(self._ec2.run_instances, ClientToken=client_token, **request)
+            answer = ask_of(is_shown, self._ec2.run_instances, ClientToken=client_token, **request)
         except Gone as error:  # made a moment ago: EC2 shows it a little later
             raise NotYet(error.code, error.text) from None
         return shapes.server(answer["Instances"][0])
 
     def start(self, instance_id: str) -> ServerState:
-        return _state(_ask(self._ec2.start_instances, InstanceIds=[instance_id])["StartingInstances"])
+        lives = partial(self._lives, instance_id)
+        return _state(ask_of(lives, self._ec2.start_instances, InstanceIds=[instance_id])["StartingInstances"])
 
     def stop(self, instance_id: str) -> ServerState:
-        return _state(_ask(self._ec2.stop_instances, InstanceIds=[instance_id])["StoppingInstances"])
+        lives = partial(self._lives, instance_id)
+        return _state(ask_of(lives, self._ec2.stop_instances, InstanceIds=[instance_id])["StoppingInstances"])
 
     def terminate(self, instance_id: str) -> ServerState:
-        return _state(_ask(self._ec2.terminate_instances, InstanceIds=[instance_id])["TerminatingInstances"])
+        lives = partial(self._lives, instance_id)
+        return _state(ask_of(lives, self._ec2.terminate_instances, InstanceIds=[instance_id])["TerminatingInstances"])
 
     def delete_volume(self, volume_id: str) -> None:
         with suppress(Gone):
-            _ask(self._ec2.delete_volume, VolumeId=volume_id)
+            ask_of(partial(self._has_volume, volume_id), self._ec2.delete_volume, VolumeId=volume_id)
 
     # --- auto-stop ---------------------------------------------------------------------------------------------
     def arm(self, name: str, instance_id: str, rule: IdleRule, warm_up_minutes: int, tags: Mapping[str, str]) -> None:
         self.delete_alarm(name)
-        _ask(
+        ask(
             self._cloudwatch.put_metric_alarm,
             AlarmDescription=f"{shapes.signature(self._deployment)} stops {instance_id} when it is idle",
             Tags=shapes.tag_list(self._tags(tags)),
@@ -237,16 +230,16 @@ class AwsCloud:
         return [
             shapes.alarm(shown, self._stop_action)
             for which in wanted
-            for shown in _all(self._cloudwatch, "describe_alarms", "MetricAlarms", AlarmTypes=["MetricAlarm"], **which)
+            for shown in every(self._cloudwatch, "describe_alarms", "MetricAlarms", AlarmTypes=["MetricAlarm"], **which)
             if shown.get("AlarmDescription", "").startswith(shapes.signature(self._deployment))
         ]
 
     def delete_alarm(self, name: str) -> None:
         with suppress(Gone):
-            _ask(self._cloudwatch.delete_alarms, AlarmNames=[name])
+            ask(self._cloudwatch.delete_alarms, AlarmNames=[name])
 
     def stopped_by_alarm(self, name: str, since: datetime) -> datetime | None:
-        items = _all(
+        items = every(
             self._cloudwatch, "describe_alarm_history", "AlarmHistoryItems",
             AlarmName=name, HistoryItemType="Action", StartDate=since,
         )  # fmt: skip
@@ -263,8 +256,20 @@ class AwsCloud:
         return {**tags, **ours}
 
     def _ours(self, row: str = "") -> list[Any]:
-        filters = [_filter(f"tag:{Tag.DEPLOYMENT}", self._deployment), _filter(f"tag:{Tag.MANAGED_BY}", MANAGED_BY)]
-        return [*filters, _filter(f"tag:{Tag.ROW}", row)] if row else filters
+        filters = [where(f"tag:{Tag.DEPLOYMENT}", self._deployment), where(f"tag:{Tag.MANAGED_BY}", MANAGED_BY)]
+        return [*filters, where(f"tag:{Tag.ROW}", row)] if row else filters
+
+    def _lives(self, instance_id: str) -> bool:
+        return any(server.state.is_live for server in self.known([instance_id]))
+
+    def _has_group(self, group_id: str) -> bool:
+        return bool(ask(self._ec2.describe_security_groups, Filters=[where("group-id", group_id)])["SecurityGroups"])
+
+    def _has_key(self, name: str) -> bool:
+        return bool(ask(self._ec2.describe_key_pairs, Filters=[where("key-name", name)])["KeyPairs"])
+
+    def _has_volume(self, volume_id: str) -> bool:
+        return bool(ask(self._ec2.describe_volumes, Filters=[where("volume-id", volume_id)])["Volumes"])
 
     @property
     def _ec2(self) -> "EC2Client":
@@ -277,37 +282,6 @@ class AwsCloud:
     @property
     def _ssm(self) -> "SSMClient":
         return cast("SSMClient", self._client("ssm"))
-
-    def _client(self, service: Any) -> Any:
-        with self._making:  # clients are for all threads, the session that makes them is not
-            if service not in self._clients:
-                endpoint = self._config.endpoint_url or None
-                self._clients[service] = _ask(self._session.client, service, config=_CLIENT, endpoint_url=endpoint)
-            return self._clients[service]
-
-
-def _ask(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call the SDK; what it raises becomes ours, without a chain: an answer that cannot be read may hold a key."""
-    try:
-        return call(*args, **kwargs)
-    except ClientError as error:
-        told = error.response.get("Error", {})
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        trouble = named(told.get("Code", "Unknown"), told.get("Message", ""), status)
-    except ParamValidationError as error:
-        trouble = Refused("ParamValidation", str(error)[:300])
-    except (BotoCoreError, ResponseParserError) as error:
-        trouble = Unreachable(type(error).__name__)
-    raise trouble
-
-
-def _all(client: Any, operation: str, key: str, page_size: int | None = None, **request: Any) -> list[dict[str, Any]]:
-    pages = client.get_paginator(operation).paginate(PaginationConfig={"PageSize": page_size}, **request)
-    return cast("list[dict[str, Any]]", _ask(pages.build_full_result).get(key, []))
-
-
-def _filter(name: str, *values: str) -> Any:
-    return {"Name": name, "Values": list(values)}
 
 
 def _chunks(values: Collection[str], size: int) -> list[list[str]]:

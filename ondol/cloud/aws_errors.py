@@ -46,6 +46,8 @@ _CODES: dict[type[CloudError], str] = {
 }
 TABLE: dict[str, type[CloudError]] = {code: kind for kind, codes in _CODES.items() for code in codes.split()}
 
+DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+"""The policy does not allow it."""
 _SILENT = frozenset({"SignatureDoesNotMatch", "IncompleteSignature"})
 """Their messages repeat the signed request, session token included."""
 _ENCODED = "Encoded authorization failure message:"

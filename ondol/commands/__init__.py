@@ -17,6 +17,7 @@ WORDS = {
     "migrate": "bring the database up to date (several hosts: once, before web and worker)",
     "user": "add a person",
     "sweep": "what is ours in AWS and nobody's, and the reverse; changes nothing without --apply",
+    "doctor": "is all there that machines need? Changes nothing; also prints the IAM policy",
     "token": "create a personal API token",
     "manage": "Django's own commands",
 }

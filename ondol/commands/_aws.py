@@ -8,29 +8,40 @@ from dotenv import load_dotenv
 
 from ondol.commands import CommandError, _django
 from ondol.config import ENV_FILE, config
+from ondol.host import environments
 
 
 def set_up() -> None:
-    """Load Django, with the credentials that the worker has: of the trial that runs on this home, or the SDK's own.
+    """Load Django, with the credentials that the worker has. Raises CommandError."""
+    take_credentials()
+    _django.set_up()
+    translation.activate(language())
+    config().require("vpc_id", "subnet_id")
 
-    Raises CommandError.
-    """
+
+def take_credentials() -> None:
+    """Those of the trial that runs on this home, or the SDK's own. Raises CommandError where that does not run."""
     # The AWS SDK reads the environment alone. Credentials are a set: a profile in the file must not join another key.
     if "AWS_ACCESS_KEY_ID" not in os.environ:
         load_dotenv(ENV_FILE)
     if config().cloud == "local" and "AWS_ENDPOINT_URL" not in os.environ:
         _borrow_trial()
-    _django.set_up()
-    translation.activate("ko" if os.environ.get("LC_ALL", os.environ.get("LANG", "")).startswith("ko") else "en")
-    config().require("vpc_id", "subnet_id")
+
+
+def language() -> str:
+    """Of this terminal."""
+    return "ko" if os.environ.get("LC_ALL", os.environ.get("LANG", "")).startswith("ko") else "en"
 
 
 def _borrow_trial() -> None:
     home = config().home
     try:
-        os.environ |= json.loads((home / "cloud" / "environment.json").read_text())
+        trial = json.loads((home / "cloud" / "environment.json").read_text())
     except FileNotFoundError:
         raise CommandError(f"No trial cloud runs on {home}. Start `ondol up` first.") from None
+    env = environments.of_worker(os.environ, trial)
+    os.environ.clear()
+    os.environ.update(env | environments.without_proxy(env) | {"ONDOL_CLOUD": "local"})
     clock = home / "clock"
     if clock.exists():
         os.environ["ONDOL_CLOCK"] = clock.read_text().strip()

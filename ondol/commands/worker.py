@@ -21,7 +21,9 @@ def run(options: argparse.Namespace) -> int:
     if "AWS_ACCESS_KEY_ID" not in os.environ:
         load_dotenv(ENV_FILE)
     _django.set_up()
-    from ondol.worker import work  # noqa: PLC0415  after Django's set-up
+    from ondol.doctor.records import ask  # noqa: PLC0415  after Django's set-up
+    from ondol.worker import work  # noqa: PLC0415
 
     config().require("vpc_id", "subnet_id")
+    ask()  # whoever has started it may have changed what it goes by
     return work(max(1, options.concurrency))

@@ -3,7 +3,7 @@
 from django.urls import include, path
 
 from ondol.api.routes import api
-from ondol.web.views import account, activity, machine, people, person
+from ondol.web.views import account, activity, doctor, machine, people, person
 from ondol.web.views.help import help_page
 
 urlpatterns = [
@@ -29,6 +29,8 @@ urlpatterns = [
     path("admin/people/<int:pk>/stop/", person.stop, name="admin_stop"),
     path("admin/people/<int:pk>/terminate/", person.terminate, name="admin_terminate"),
     path("admin/activity/", activity.activity, name="admin_activity"),
+    path("admin/doctor/", doctor.doctor, name="admin_doctor"),
+    path("admin/doctor/again/", doctor.look_again, name="admin_doctor_again"),
     path("accounts/", include("allauth.urls")),
     path("api/", api.urls),
 ]

@@ -1,0 +1,89 @@
+"""How Amazon is asked: the only boto3 in the package."""
+
+from collections.abc import Callable
+from functools import cache
+from threading import Lock
+from typing import Any, ParamSpec, TypeVar, cast
+
+from boto3.session import Session as Session
+from botocore.config import Config as Manners
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from botocore.parsers import ResponseParserError
+
+from ondol.cloud.aws_errors import DENIED, named
+from ondol.cloud.errors import Gone, Refused, Unreachable
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+PATIENT = Manners(
+    retries={"mode": "standard", "total_max_attempts": 5},
+    connect_timeout=4,
+    read_timeout=18,
+    tcp_keepalive=True,
+    max_pool_connections=50,  # twenty jobs, of which each may ask three things at once
+    user_agent_extra="ondol",
+)
+IMPATIENT = Manners(
+    retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=3, read_timeout=8, user_agent_extra="ondol"
+)
+"""Of somebody who waits, and asks much."""
+_MAKING = Lock()
+"""Clients are for all threads, the session that makes them is not."""
+
+
+@cache
+def session(region: str) -> Session:
+    """With the SDK's usual credentials. One for this process: each reads AWS's models for itself, some 30 MB."""
+    return Session(region_name=region)
+
+
+class Clients:
+    """Of one session, by the service's name; each is made when it is first needed."""
+
+    def __init__(self, session: Session, endpoint_url: str, manners: Manners) -> None:
+        self._session, self._endpoint, self._manners = session, endpoint_url or None, manners
+        self._made: dict[str, Any] = {}
+
+    def __call__(self, service: Any) -> Any:
+        with _MAKING:
+            if service not in self._made:
+                make = self._session.client
+                self._made[service] = ask(make, service, config=self._manners, endpoint_url=self._endpoint)
+            return self._made[service]
+
+
+def ask(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call the SDK; what it raises becomes ours, without a chain: an answer that cannot be read may hold a key."""
+    try:
+        return call(*args, **kwargs)
+    except ClientError as error:
+        told = error.response.get("Error", {})
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        trouble = named(told.get("Code", "Unknown"), told.get("Message", ""), status)
+    except ParamValidationError as error:
+        trouble = Refused("ParamValidation", str(error)[:300])
+    except (BotoCoreError, ResponseParserError) as error:
+        trouble = Unreachable(type(error).__name__)
+    raise trouble
+
+
+def ask_of(is_there: Callable[[], bool], call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """`ask`, for something that may be gone. A policy that goes by tags denies that too, for it has none: then look."""
+    try:
+        return ask(call, *args, **kwargs)
+    except Refused as error:
+        if error.code not in DENIED or is_there():
+            raise
+        raise Gone(error.code, error.text) from None
+
+
+def every(client: Any, operation: str, key: str, page_size: int | None = None, **request: Any) -> list[dict[str, Any]]:
+    """All pages of a listing."""
+    pages = client.get_paginator(operation).paginate(PaginationConfig={"PageSize": page_size}, **request)
+    return cast("list[dict[str, Any]]", ask(pages.build_full_result).get(key, []))
+
+
+def where(name: str, *values: str) -> Any:
+    """One of EC2's filters."""
+    return {"Name": name, "Values": list(values)}

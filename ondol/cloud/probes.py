@@ -1,0 +1,276 @@
+"""What a check-up asks of Amazon: looks and dry runs. Changes nothing, and gives up early where nobody answers."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from typing import Any
+
+from ondol.cloud import aws_shapes as shapes
+from ondol.cloud.aws import NOBLE_PARAMETER, AwsCloud
+from ondol.cloud.aws_calls import IMPATIENT, ask, session, where
+from ondol.cloud.aws_errors import DENIED
+from ondol.cloud.errors import CloudError, Gone, Refused, Throttled, Unreachable
+from ondol.cloud.port import Image, LaunchSpec, ServerState, Tag
+from ondol.config import Config
+
+EVENTS_ROLE = "AWSServiceRoleForCloudWatchEvents"
+STANDARD_VCPUS = "L-1216C47A"
+"""The quota "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances", in vCPUs."""
+
+_NAME = "ondol-doctor"
+"""Nothing of ours is called this: those are named by their row."""
+_PASSED = {
+    "DryRunOperation", "IncorrectInstanceState", "IncorrectState", "DependencyViolation", "InvalidGroup.InUse",
+    "InvalidPermission.Duplicate", "InvalidKeyPair.Duplicate", "InvalidGroup.Duplicate", "VolumeInUse",
+    "OperationNotPermitted",
+}  # fmt: skip
+"""EC2 has looked at the thing itself: the caller was let in."""
+_DENIED_KIND = re.compile(r"on resource: arn:[^:]*:ec2:[^:]*:\d*:([a-z-]+)/")
+
+
+class Verdict(StrEnum):
+    """Whether these credentials may do something."""
+
+    ALLOWED = "allowed"
+    DENIED = "denied"
+    UNTRIED = "untried"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whose credentials these are."""
+
+    account_id: str
+    arn: str
+    clock: datetime
+    """What Amazon's clock shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subnet:
+    """As DescribeSubnets shows it."""
+
+    vpc_id: str
+    zone: str
+    free: int
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceType:
+    """As DescribeInstanceTypes shows it."""
+
+    vcpus: int
+    architectures: tuple[str, ...]
+
+
+def is_denial(error: CloudError) -> bool:
+    """The policy does not allow it."""
+    return error.code in DENIED
+
+
+class Probes(AwsCloud):
+    """One check-up. May raise any CloudError."""
+
+    MANNERS = IMPATIENT
+
+    @classmethod
+    def from_config(cls, config: Config, deployment_id: str) -> "Probes":
+        """With the SDK's usual credentials."""
+        return cls(ask(session, config.region), config, deployment_id)
+
+    # --- who and where -----------------------------------------------------------------------------------------
+    def caller(self) -> Caller:
+        """Needs no permission."""
+        answer = ask(self._client("sts").get_caller_identity)
+        date = answer["ResponseMetadata"]["HTTPHeaders"].get("date", "")
+        clock = parsedate_to_datetime(date) if date else datetime.now(UTC)
+        return Caller(answer["Account"], answer["Arn"], clock)
+
+    def has_vpc(self) -> bool:
+        """Whether the VPC of the settings is in this account and region."""
+        return bool(ask(self._ec2.describe_vpcs, Filters=[where("vpc-id", self._config.vpc_id)])["Vpcs"])
+
+    def subnet(self) -> Subnet | None:
+        """The subnet of the settings."""
+        wanted = [where("subnet-id", self._config.subnet_id)]
+        for shown in ask(self._ec2.describe_subnets, Filters=wanted)["Subnets"]:
+            return Subnet(shown["VpcId"], shown["AvailabilityZone"], shown["AvailableIpAddressCount"])
+        return None
+
+    def routes(self) -> list[Any]:
+        """Of the subnet's own route table, else of its VPC's main one; as DescribeRouteTables shows them."""
+        for filters in (
+            [where("association.subnet-id", self._config.subnet_id)],
+            [where("vpc-id", self._config.vpc_id), where("association.main", "true")],
+        ):
+            if tables := ask(self._ec2.describe_route_tables, Filters=filters)["RouteTables"]:
+                return list(tables[0]["Routes"])
+        return []
+
+    def acl_entries(self) -> list[Any]:
+        """Of the subnet's network ACL, as DescribeNetworkAcls shows them."""
+        filters = [where("association.subnet-id", self._config.subnet_id)]
+        acls = ask(self._ec2.describe_network_acls, Filters=filters)["NetworkAcls"]
+        return list(acls[0]["Entries"]) if acls else []
+
+    # --- what a machine is made of -----------------------------------------------------------------------------
+    def architecture(self, image: Image) -> str:
+        """Of an image, such as `x86_64`."""
+        shown = ask(self._ec2.describe_images, ImageIds=[image.image_id])["Images"]
+        return str(shown[0]["Architecture"]) if shown else ""
+
+    def instance_type(self) -> InstanceType | None:
+        """The type of the settings; None if there is none of that name."""
+        wanted = [where("instance-type", self._config.instance_type)]
+        for shown in ask(self._ec2.describe_instance_types, Filters=wanted)["InstanceTypes"]:
+            architectures = shown["ProcessorInfo"]["SupportedArchitectures"]
+            return InstanceType(shown["VCpuInfo"]["DefaultVCpus"], tuple(architectures))
+        return None
+
+    def is_offered(self, zone: str) -> bool:
+        """Whether that type can be had there."""
+        wanted = [where("instance-type", self._config.instance_type), where("location", zone)]
+        answer = ask(self._ec2.describe_instance_type_offerings, LocationType="availability-zone", Filters=wanted)
+        return bool(answer["InstanceTypeOfferings"])
+
+    def quota(self) -> float:
+        """How many vCPUs of standard types may run at once."""
+        client = self._client("service-quotas")
+        answer = ask(client.get_service_quota, ServiceCode="ec2", QuotaCode=STANDARD_VCPUS)
+        return float(answer["Quota"]["Value"])
+
+    def has_events_role(self) -> bool:
+        """Whether CloudWatch has its role to stop machines."""
+        try:
+            ask(self._client("iam").get_role, RoleName=EVENTS_ROLE)
+        except CloudError as error:
+            if error.code == "NoSuchEntity":
+                return False
+            raise
+        return True
+
+    # --- permissions -------------------------------------------------------------------------------------------
+    def permissions(self, account_id: str) -> Iterator[tuple[str, Verdict]]:
+        """Every action that we use and that can be tried without doing anything, named as in a policy.
+
+        A policy that goes by tags can be tried on things of ours only: what there is none of stays untried.
+        """
+        yield from self._looks()
+        instance = self._one("describe_instances", _id_of_instance)
+        group = self._one("describe_security_groups", lambda answer: answer["SecurityGroups"][0]["GroupId"])
+        key = self._one("describe_key_pairs", lambda answer: answer["KeyPairs"][0]["KeyName"])
+        volume = self._one("describe_volumes", lambda answer: answer["Volumes"][0]["VolumeId"])
+        yield "ssm:GetParameter", _try(self._ssm.get_parameter, Name=NOBLE_PARAMETER)
+        yield "ec2:RunInstances", self._launch(group, key)
+        yield from self._makes()
+        ec2 = self._ec2
+        ssh = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "192.0.2.1/32"}]}
+        yield (
+            "ec2:AuthorizeSecurityGroupIngress",
+            _on(group, ec2.authorize_security_group_ingress, GroupId=group, IpPermissions=[ssh]),
+        )
+        yield "ec2:DeleteSecurityGroup", _on(group, ec2.delete_security_group, GroupId=group)
+        yield "ec2:DeleteKeyPair", _on(key, ec2.delete_key_pair, KeyName=key)
+        yield "ec2:DeleteVolume", _on(volume, ec2.delete_volume, VolumeId=volume)
+        for name in ("Start", "Stop", "Terminate"):
+            act = getattr(ec2, f"{name.lower()}_instances")
+            yield f"ec2:{name}Instances", _on(instance, act, InstanceIds=[instance])
+        yield from self._alarm_calls(account_id)
+
+    def _looks(self) -> Iterator[tuple[str, Verdict]]:
+        for what in (
+            "Images", "InstanceStatus", "InstanceTypeOfferings", "InstanceTypes", "Instances", "KeyPairs",
+            "NetworkAcls", "RouteTables", "SecurityGroups", "Subnets", "Volumes", "Vpcs",
+        ):  # fmt: skip
+            action = f"Describe{what}"
+            yield f"ec2:{action}", _dry(getattr(self._ec2, _snake(action)))
+
+    def _makes(self) -> Iterator[tuple[str, Verdict]]:
+        tags = self._tags({})
+        yield (
+            "ec2:CreateSecurityGroup",
+            _dry(
+                self._ec2.create_security_group,
+                GroupName=_NAME,
+                Description=_NAME,
+                VpcId=self._config.vpc_id,
+                TagSpecifications=shapes.tagged(tags, "security-group"),
+            ),
+        )
+        made = shapes.tagged(tags, "key-pair")
+        yield "ec2:CreateKeyPair", _dry(self._ec2.create_key_pair, KeyName=_NAME, TagSpecifications=made)
+
+    def _launch(self, group: str, key: str) -> Verdict:
+        try:
+            image = self.newest_image()
+        except Refused:  # said by another check
+            return Verdict.UNTRIED
+        spec = LaunchSpec(_NAME, image, self._config.instance_type, self._config.volume_gb, group, key, {})
+        request = shapes.run_instances(spec, self._config.subnet_id, self._tags({Tag.NAME: _NAME}))
+        if group and key:
+            return _dry(self._ec2.run_instances, **request)
+        # With the VPC's own group and without a key: only what is denied for another reason than the group's tags
+        # can be told.
+        del request["KeyName"], request["NetworkInterfaces"][0]["Groups"]
+        try:
+            ask(self._ec2.run_instances, DryRun=True, **request)
+        except CloudError as error:
+            kind = _DENIED_KIND.search(error.text)
+            if is_denial(error) and kind and kind[1] != "security-group":
+                return Verdict.DENIED
+        return Verdict.UNTRIED
+
+    def _alarm_calls(self, account_id: str) -> Iterator[tuple[str, Verdict]]:
+        """CloudWatch knows no dry run: looks, and changes to an alarm that is not there."""
+        cloudwatch = self._cloudwatch
+        yield "cloudwatch:DescribeAlarms", _try(cloudwatch.describe_alarms, MaxRecords=1)
+        history = {"AlarmName": _NAME, "HistoryItemType": "Action", "MaxRecords": 1}
+        yield "cloudwatch:DescribeAlarmHistory", _try(cloudwatch.describe_alarm_history, **history)
+        yield "cloudwatch:DeleteAlarms", _try(cloudwatch.delete_alarms, AlarmNames=[_NAME])
+        arn = f"arn:aws:cloudwatch:{self._config.region}:{account_id}:alarm:{_NAME}"
+        tag = {"Key": Tag.NAME.value, "Value": _NAME}
+        yield "cloudwatch:TagResource", _try(cloudwatch.tag_resource, ResourceARN=arn, Tags=[tag])
+        yield "cloudwatch:PutMetricAlarm", Verdict.UNTRIED
+
+    def _one(self, look: str, pick: Callable[[Any], str]) -> str:
+        """The id or name of any thing of ours; empty if there is none, or looking is not allowed."""
+        more = {} if look == "describe_key_pairs" else {"MaxResults": 5}
+        try:
+            return pick(ask(getattr(self._ec2, look), Filters=self._ours(), **more))
+        except (LookupError, Refused):
+            return ""
+
+
+def _id_of_instance(answer: Any) -> str:
+    shown = [instance for reservation in answer["Reservations"] for instance in reservation["Instances"]]
+    return next((one["InstanceId"] for one in shown if ServerState(one["State"]["Name"]).is_live), "")
+
+
+def _on(thing: str, call: Callable[..., Any], **request: Any) -> Verdict:
+    return _dry(call, **request) if thing else Verdict.UNTRIED
+
+
+def _dry(call: Callable[..., Any], **request: Any) -> Verdict:
+    return _try(call, DryRun=True, **request)
+
+
+def _try(call: Callable[..., Any], **request: Any) -> Verdict:
+    """Raises what is no answer to the question; the next ones would go the same way."""
+    try:
+        ask(call, **request)
+    except Gone:
+        return Verdict.ALLOWED
+    except (Throttled, Unreachable):
+        raise
+    except CloudError as error:
+        if is_denial(error):
+            return Verdict.DENIED
+        return Verdict.ALLOWED if error.code in _PASSED else Verdict.UNTRIED
+    return Verdict.ALLOWED
+
+
+def _snake(action: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", action).lower()

@@ -1,0 +1,85 @@
+"""`ondol doctor`: is all there that machines need? One line for each check, with its mend. Changes nothing."""
+
+import argparse
+import os
+import sys
+
+import django
+from django.utils import translation
+
+from ondol.commands import CommandError, _aws, _django
+from ondol.config import ConfigError, config
+from ondol.host.home import new_secret_key, new_vault_key
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Of `ondol doctor`."""
+    parser.add_argument("--language", choices=["ko", "en"], help="of what it says (that of the terminal)")
+    parser.add_argument("--print-policy", action="store_true", help="the IAM policy that Ondol needs, and nothing else")
+    parser.add_argument("--account", default="", help="with --print-policy: 12 digits (that of the credentials)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """The code is 1 where something fails."""
+    try:
+        _aws.take_credentials()
+        has_trial = True
+    except CommandError:
+        has_trial = False
+    reason = _load_django()
+    translation.activate(options.language or _aws.language())
+    if options.print_policy:
+        return _print_policy(options.account, bool(reason))
+    return _print_findings(has_trial, reason)
+
+
+def _load_django() -> str:
+    """Why there is no database; Django then gets one that is not there, since it speaks no language without."""
+    reason = ""
+    try:
+        _django.borrow_from_home()
+    except (CommandError, ConfigError) as error:
+        reason = str(error)
+        os.environ["DATABASE_URL"] = "postgresql:///none?host=/nonexistent"
+        os.environ.setdefault("ONDOL_SECRET_KEY", new_secret_key())
+        os.environ.setdefault("ONDOL_VAULT_KEYS", new_vault_key())
+        config.cache_clear()
+    django.setup()
+    return reason
+
+
+def _print_findings(has_trial: bool, reason: str) -> int:
+    from ondol.doctor import check_up, words  # noqa: PLC0415  after Django's set-up
+    from ondol.doctor.findings import Level, failed  # noqa: PLC0415
+
+    found = [failed("database", "absent", reason=reason)] if reason else check_up.our_side()
+    if has_trial:
+        found += check_up.amazons_side(config(), *(("", "") if reason else check_up.place()))
+    else:
+        found.append(failed("settings", "no_trial", home=config().home))
+    for finding in found:
+        print(f"{words.LEVELS[finding.level]!s:8} {words.name(finding)}: {words.sentence(finding)}")
+    return 1 if any(finding.level is Level.FAILED for finding in found) else 0
+
+
+def _print_policy(account_id: str, is_without_database: bool) -> int:
+    from ondol.cloud.errors import CloudError  # noqa: PLC0415  after Django's set-up
+    from ondol.cloud.probes import Probes  # noqa: PLC0415
+    from ondol.doctor.check_up import place  # noqa: PLC0415
+    from ondol.doctor.policy import policy  # noqa: PLC0415
+
+    if account_id and not (account_id.isascii() and account_id.isdigit() and len(account_id) == 12):
+        raise CommandError(f"--account {account_id}: use the 12 digits of an AWS account.")
+    deployment = "" if is_without_database else place()[0]
+    try:
+        account_id = account_id or Probes.from_config(config(), deployment).caller().account_id
+    except CloudError as error:
+        raise CommandError(f"AWS does not say whose credentials these are ({error.code}). Use --account.") from None
+    print(policy(config(), account_id, deployment), end="")
+    if not deployment:
+        print(
+            "ondol: Without its database this deployment is not known: the policy is about every Ondol in the account. "
+            "Print it again when `ondol up` runs.",
+            file=sys.stderr,
+        )
+    return 0

@@ -1,0 +1,73 @@
+"""All checks, each by itself: one that fails, or is never answered, hides no other."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from django.db import Error as DatabaseError
+
+from ondol.cloud.errors import CloudError, Throttled, Unreachable
+from ondol.cloud.probes import Probes, is_denial
+from ondol.config import Config, variable
+from ondol.doctor import ours, theirs
+from ondol.doctor.findings import Finding, failed, ok, unknown
+from ondol.instances.models import Deployment, deployment_id
+
+log = logging.getLogger(__name__)
+
+OURS: dict[str, Callable[[], Iterator[Finding]]] = {
+    "database": ours.database,
+    "clock": ours.clock,
+    "keys": ours.keys,
+    "worker": ours.worker,
+}
+
+
+def check_up(config: Config) -> list[Finding]:
+    """Everything; a minute at most, where nobody answers."""
+    return [*our_side(), *amazons_side(config, *place())]
+
+
+def our_side() -> list[Finding]:
+    """What needs no AWS."""
+    return [finding for name, check in OURS.items() for finding in _isolated(name, check)]
+
+
+def amazons_side(config: Config, deployment: str, account_id: str) -> list[Finding]:
+    """What needs no database: `place()` has been asked before."""
+    settings = ok("settings", "amazon" if config.cloud == "aws" else "trial", region=config.region)
+    if unset := [variable(name) for name in ("vpc_id", "subnet_id") if not getattr(config, name)]:
+        return [failed("settings", "unset", names=", ".join(unset))]
+    try:
+        case = theirs.Case(Probes.from_config(config, deployment), config, account_id)
+    except CloudError as error:
+        return [settings, failed("credentials", "missing", code=error.code)]
+    with ThreadPoolExecutor(max_workers=6) as pool:
+        found = pool.map(lambda item: _isolated(item[0], partial(item[1], case)), theirs.CHECKS.items())
+        return [settings, *(finding for some in found for finding in some)]
+
+
+def place() -> tuple[str, str]:
+    """Id of this deployment and the account that its machines are in; empty where the database does not tell."""
+    try:
+        return deployment_id(), Deployment.objects.values_list("account_id", flat=True).get()
+    except DatabaseError:
+        return "", ""
+
+
+def _isolated(name: str, check: Callable[[], Iterable[Finding]]) -> list[Finding]:
+    found: list[Finding] = []
+    try:
+        found.extend(check())  # what was said before a failure stays
+    except DatabaseError as error:
+        reason = str(error).strip().partition("\n")[0][:200]
+        found.append(failed(name, "no_database", reason=reason) if name == "database" else unknown(name, "no_database"))
+    except (Throttled, Unreachable) as error:
+        found.append(unknown(name, "unanswered", code=error.code))
+    except CloudError as error:
+        found.append((unknown if is_denial(error) else failed)(name, "refused", code=error.code))
+    except Exception as error:
+        log.debug("unforeseen", exc_info=True)
+        found.append(failed(name, "unforeseen", kind=type(error).__name__))
+    return found

@@ -1,0 +1,23 @@
+"""The check-up as a job: every hour, at a worker's start, when an administrator asks. Loaded by the worker alone."""
+
+from datetime import UTC, datetime
+
+from procrastinate.contrib.django import app
+
+from ondol.config import config
+from ondol.doctor import records
+from ondol.doctor.check_up import check_up as examine
+
+
+@app.task(name=records.TASK, queue="look", queueing_lock=records.TASK)
+def check_up() -> None:
+    """One check-up, kept for the pages."""
+    began = datetime.now(UTC)
+    records.keep(examine(config()), began)
+
+
+@app.periodic(cron="23 * * * *")
+@app.task(name="ondol.doctor.hourly", queue="look", queueing_lock="ondol.doctor.hourly")
+def hourly(timestamp: int) -> None:
+    """Every hour."""
+    records.ask()

@@ -1,0 +1,66 @@
+"""What can be said without AWS: database, clock, sealed keys, workers."""
+
+import time
+from collections.abc import Iterator
+
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from ondol.doctor.findings import Finding, failed, ok, warning
+from ondol.instances import vault
+from ondol.instances.models import SshKey
+
+SKEW = 5.0
+"""Seconds that two clocks may differ. Amazon refuses signatures that are 15 minutes off."""
+WORKER_SILENT = 10.0
+"""Seconds. A worker beats every two."""
+
+
+def database() -> Iterator[Finding]:
+    """It answers, and has all that this version needs."""
+    executor = MigrationExecutor(connection)
+    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    version = f"{connection.pg_version // 10_000}.{connection.pg_version % 10_000}"  # type: ignore[attr-defined]
+    if missing:
+        yield failed("database", "behind", count=len(missing))
+    else:
+        yield ok("database", "sound", version=version)
+
+
+def clock() -> Iterator[Finding]:
+    """The database's and ours: leases and back-offs compare them."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT extract(epoch FROM clock_timestamp())")
+        skew = abs(float(cursor.fetchone()[0]) - time.time())
+    if skew > SKEW:
+        yield warning("clock", "database", seconds=round(skew))
+    else:
+        yield ok("clock", "database_sound")
+
+
+def keys() -> Iterator[Finding]:
+    """Every private key that is sealed can be opened."""
+    shut, old, count = 0, 0, 0
+    for instance_id, sealed in SshKey.objects.values_list("instance_id", "sealed_private_key").iterator():
+        count += 1
+        try:
+            vault.open_sealed(str(instance_id), bytes(sealed))
+        except vault.VaultError:
+            shut += 1
+        else:
+            old += vault.needs_resealing(bytes(sealed))
+    if shut:
+        yield failed("keys", "shut", shut=shut, count=count)
+    else:
+        yield ok("keys", "old" if old else "open", count=count, old=old)
+
+
+def worker() -> Iterator[Finding]:
+    """Somebody works."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - make_interval(secs => %s)",
+            [WORKER_SILENT],
+        )
+        alive = cursor.fetchone()[0]
+    yield ok("worker", "alive", count=alive) if alive else failed("worker", "silent")

@@ -1,0 +1,23 @@
+"""The IAM policy that Ondol needs, filled in for one account, region, VPC and subnet."""
+
+from importlib.resources import files
+from string import Template
+
+from ondol.config import Config
+
+ANY = "*"
+
+
+def policy(config: Config, account_id: str, deployment: str = "") -> str:
+    """As JSON. Without the deployment's id it is about every Ondol in the account. Raises ConfigError."""
+    config.require("vpc_id", "subnet_id")
+    text = (files("ondol.doctor") / "iam-policy.json").read_text("utf-8")
+    return Template(text).substitute(
+        account=account_id,
+        region=config.region,
+        vpc=config.vpc_id,
+        subnet=config.subnet_id,
+        type=config.instance_type,
+        image=config.image_id or ANY,
+        deployment=deployment or ANY,
+    )

@@ -1,0 +1,53 @@
+"""Asking for a check-up, and reading the last one. Reaches no cloud: a worker does it."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q
+from procrastinate import exceptions
+from procrastinate.contrib.django import app
+
+from ondol import clock
+from ondol.doctor.findings import Finding
+from ondol.doctor.models import CheckUp
+
+TASK = "ondol.doctor.check_up"
+PATIENCE = timedelta(minutes=2)
+"""Real time. A check-up takes seconds, and a minute where nobody answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The last check-up."""
+
+    at: datetime | None
+    is_asked_for: bool
+    """Another is on its way."""
+    findings: list[Finding]
+
+
+def ask() -> None:
+    """Enqueue one; one that waits already will do."""
+    with transaction.atomic():
+        CheckUp.objects.update_or_create(only=True, defaults={"asked_at": datetime.now(UTC)})
+        try:
+            with transaction.atomic():
+                app.configure_task(TASK, queueing_lock=TASK, queue="look").defer()
+        except exceptions.AlreadyEnqueued:
+            pass
+
+
+def keep(findings: list[Finding], began: datetime) -> None:
+    """Keep what was found by a check-up that began then, unless a later one is there already."""
+    row, _ = CheckUp.objects.get_or_create(only=True)
+    older = CheckUp.objects.filter(Q(began_at=None) | Q(began_at__lt=began), pk=row.pk)
+    older.update(began_at=began, at=clock.now(), findings=[finding.stored() for finding in findings])
+
+
+def last() -> Record:
+    """What a worker has found."""
+    row = CheckUp.objects.first() or CheckUp()
+    asked, began = row.asked_at, row.began_at
+    is_due = asked is not None and (began is None or began < asked) and datetime.now(UTC) - asked < PATIENCE
+    return Record(row.at, is_due, [Finding.read(stored) for stored in row.findings])

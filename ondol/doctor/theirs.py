@@ -1,0 +1,198 @@
+"""What AWS says: whose credentials, which network, what a machine is made of, what is allowed."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from ondol.cloud.errors import CloudError, Unreachable
+from ondol.cloud.probes import EVENTS_ROLE, STANDARD_VCPUS, Probes, Verdict, is_denial
+from ondol.config import Config
+from ondol.doctor.findings import Finding, failed, ok, unknown, warning
+from ondol.doctor.network import shut_out, way_out
+
+SKEW = 60.0
+"""Seconds that our clock may be off Amazon's; it refuses us at 15 minutes."""
+FEW_ADDRESSES = 10
+FEW_MACHINES = 2
+"""A new account's 5 vCPUs are enough for two of t3.small. Stopped machines do not count, so a start may fail too."""
+STANDARD = tuple("acdhimrtz")
+"""Families that the quota on standard types is about, by their first letter; some others begin so too."""
+NOT_STANDARD = ("inf", "trn", "hpc", "dl", "mac")
+_MISSING = {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "ProfileNotFound"}
+_STALE = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What the checks go by."""
+
+    probes: Probes
+    config: Config
+    account_id: str = ""
+    """Where the database's machines are, if there are any."""
+
+
+Check = Callable[[Case], Iterator[Finding]]
+
+
+def credentials(case: Case) -> Iterator[Finding]:
+    """They lead somewhere, and not to the account's root."""
+    try:
+        caller = case.probes.caller()
+    except Unreachable as error:
+        code = "missing" if error.code in _MISSING else "stale" if error.code in _STALE else "refused"
+        yield failed("credentials", code, code=error.code)
+        return
+    if case.account_id not in {"", caller.account_id}:
+        yield failed("credentials", "elsewhere", account=caller.account_id, known=case.account_id)
+    elif caller.arn.endswith(":root"):
+        yield warning("credentials", "root", account=caller.account_id)
+    else:
+        yield ok("credentials", "sound", account=caller.account_id, arn=caller.arn)
+    skew = abs(caller.clock.timestamp() - time.time())
+    yield warning("clock", "amazon", seconds=round(skew)) if skew > SKEW else ok("clock", "amazon_sound")
+
+
+def region(case: Case) -> Iterator[Finding]:
+    """EC2 answers there."""
+    try:
+        case.probes.has_vpc()
+    except Unreachable as error:
+        yield failed("region", "silent", region=case.config.region, code=error.code)
+        return
+    except CloudError as error:
+        if error.code == "OptInRequired":
+            yield failed("region", "not_enabled", region=case.config.region)
+            return
+    yield ok("region", "sound", region=case.config.region)
+
+
+def vpc(case: Case) -> Iterator[Finding]:
+    """It is there."""
+    facts = {"vpc": case.config.vpc_id, "region": case.config.region}
+    yield ok("vpc", "sound", **facts) if case.probes.has_vpc() else failed("vpc", "missing", **facts)
+
+
+def subnet(case: Case) -> Iterator[Finding]:
+    """It is there, in that VPC, and has room."""
+    found = case.probes.subnet()
+    if found is None:
+        yield failed("subnet", "missing", subnet=case.config.subnet_id, region=case.config.region)
+    elif found.vpc_id != case.config.vpc_id:
+        yield failed("subnet", "elsewhere", subnet=case.config.subnet_id, vpc=case.config.vpc_id, other=found.vpc_id)
+    elif found.free == 0:
+        yield failed("subnet", "full", subnet=case.config.subnet_id)
+    elif found.free < FEW_ADDRESSES:
+        yield warning("subnet", "nearly_full", subnet=case.config.subnet_id, free=found.free)
+    else:
+        yield ok("subnet", "sound", subnet=case.config.subnet_id, zone=found.zone, free=found.free)
+
+
+def route(case: Case) -> Iterator[Finding]:
+    """A public address is reached through an internet gateway, and through nothing else."""
+    target, state = way_out(case.probes.routes())
+    if not target:
+        yield failed("route", "missing", subnet=case.config.subnet_id)
+    elif not target.startswith("igw-"):
+        yield failed("route", "not_public", subnet=case.config.subnet_id, target=target)
+    elif state != "active":
+        yield failed("route", "broken", subnet=case.config.subnet_id, target=target)
+    else:
+        yield ok("route", "sound", target=target)
+
+
+def acl(case: Case) -> Iterator[Finding]:
+    """The network ACL lets SSH in and its answers out."""
+    out = shut_out(case.probes.acl_entries(), case.config.ssh_cidrs)
+    yield warning("acl", "shut", cidrs=", ".join(out)) if out else ok("acl", "sound")
+
+
+def image(case: Case) -> Iterator[Finding]:
+    """There is one."""
+    try:
+        yield ok("image", "sound", image=case.probes.newest_image().image_id)
+    except CloudError as error:
+        if error.code.startswith("InvalidAMIID"):
+            yield failed("image", "missing", image=case.config.image_id or "Ubuntu 24.04")
+        else:
+            raise
+
+
+def instance_type(case: Case) -> Iterator[Finding]:
+    """It is offered in the subnet's zone, and runs the image."""
+    found, place = case.probes.instance_type(), case.probes.subnet()
+    if found is None:
+        yield failed("type", "missing", type=case.config.instance_type)
+        return
+    architecture = case.probes.architecture(case.probes.newest_image())
+    if architecture not in found.architectures:
+        yield failed(
+            "type",
+            "wrong_image",
+            type=case.config.instance_type,
+            has=", ".join(found.architectures),
+            image=architecture,
+        )
+    elif place and not case.probes.is_offered(place.zone):
+        yield failed("type", "not_offered", type=case.config.instance_type, zone=place.zone)
+    else:
+        yield ok("type", "sound", type=case.config.instance_type, vcpus=found.vcpus)
+
+
+def quota(case: Case) -> Iterator[Finding]:
+    """How many machines may run at once."""
+    family = case.config.instance_type.partition(".")[0]
+    if not family.startswith(STANDARD) or family.startswith(NOT_STANDARD):
+        yield unknown("quota", "other_family", type=case.config.instance_type)
+        return
+    try:
+        limit = int(case.probes.quota())
+    except CloudError as error:
+        if not is_denial(error):
+            raise
+        yield unknown("quota", "denied", quota=STANDARD_VCPUS)
+        return
+    found = case.probes.instance_type()
+    machines = limit // found.vcpus if found else 0
+    facts = {"vcpus": limit, "machines": machines, "type": case.config.instance_type, "quota": STANDARD_VCPUS}
+    yield ok("quota", "sound", **facts) if machines > FEW_MACHINES else warning("quota", "low", **facts)
+
+
+def role_of_alarms(case: Case) -> Iterator[Finding]:
+    """With it CloudWatch stops idle machines."""
+    try:
+        there = case.probes.has_events_role()
+    except CloudError as error:
+        if not is_denial(error):
+            raise
+        yield unknown("role", "denied", role=EVENTS_ROLE)
+        return
+    yield ok("role", "sound", role=EVENTS_ROLE) if there else warning("role", "missing", role=EVENTS_ROLE)
+
+
+def permissions(case: Case) -> Iterator[Finding]:
+    """Every action, by a dry run or a call that changes nothing."""
+    by_verdict: dict[Verdict, list[str]] = {verdict: [] for verdict in Verdict}
+    for action, verdict in case.probes.permissions(case.probes.caller().account_id):
+        by_verdict[verdict].append(action)
+    if denied := by_verdict[Verdict.DENIED]:
+        yield failed("permissions", "denied", actions=", ".join(denied))
+    else:
+        yield ok("permissions", "allowed", count=len(by_verdict[Verdict.ALLOWED]))
+    if untried := by_verdict[Verdict.UNTRIED]:
+        yield unknown("permissions", "untried", actions=", ".join(untried))
+
+
+CHECKS: dict[str, Check] = {
+    "credentials": credentials,
+    "region": region,
+    "vpc": vpc,
+    "subnet": subnet,
+    "route": route,
+    "acl": acl,
+    "image": image,
+    "type": instance_type,
+    "quota": quota,
+    "role": role_of_alarms,
+    "permissions": permissions,
+}

@@ -1,0 +1,151 @@
+"""Findings in people's words: what is so, and what to do. Reaches no cloud."""
+
+from django.utils.translation import gettext_lazy as _
+
+from ondol.doctor.findings import Finding, Level
+
+LEVELS = {
+    Level.OK: _("ok"),
+    Level.WARNING: _("warning"),
+    Level.FAILED: _("FAILED"),
+    Level.UNKNOWN: _("unknown"),
+}
+CHECKS = {
+    "settings": _("Settings"),
+    "database": _("Database"),
+    "clock": _("Clock"),
+    "keys": _("Sealed SSH keys"),
+    "worker": _("Worker"),
+    "credentials": _("Credentials"),
+    "region": _("Region"),
+    "vpc": _("VPC"),
+    "subnet": _("Subnet"),
+    "route": _("Route to the internet"),
+    "acl": _("Network ACL"),
+    "image": _("Image"),
+    "type": _("Instance type"),
+    "quota": _("vCPU quota"),
+    "role": _("Role of the alarms"),
+    "permissions": _("Permissions"),
+}
+_ANY = {
+    "no_database": _("It cannot be looked at without the database."),
+    "unanswered": _("AWS has not answered (%(code)s). Mend what is said about credentials and region first."),
+    "refused": _("AWS says %(code)s. Compare the setting with the AWS console."),
+    "unforeseen": _("The check itself has failed (%(kind)s). Please report this."),
+}
+SAYS = {
+    ("settings", "amazon"): _("Machines are made at Amazon, in %(region)s."),
+    ("settings", "trial"): _("This is a trial: its cloud is on this computer."),
+    ("settings", "unset"): _("%(names)s: not set. Put it into the environment or into .env."),
+    ("settings", "no_trial"): _("No trial cloud runs on %(home)s. Start `ondol up`, or set AWS_VPC_ID for Amazon."),
+    ("database", "sound"): _("PostgreSQL %(version)s answers and is up to date."),
+    ("database", "behind"): _("%(count)s migrations are missing. Run `ondol migrate`."),
+    ("database", "no_database"): _("PostgreSQL does not answer: %(reason)s. Start it, or correct DATABASE_URL."),
+    ("database", "absent"): _("There is none yet: %(reason)s"),
+    ("clock", "database_sound"): _("The database's and this host's agree."),
+    ("clock", "database"): _("The database's is %(seconds)s s off this host's. Set both by NTP."),
+    ("clock", "amazon_sound"): _("Amazon's and this host's agree."),
+    ("clock", "amazon"): _(
+        "This host's is %(seconds)s s off Amazon's, which refuses every call at 900 s. Set it by NTP."
+    ),
+    ("keys", "open"): _("All %(count)s open."),
+    ("keys", "old"): _(
+        "All %(count)s open. %(old)s of them with an older key: keep that in ONDOL_VAULT_KEYS until their machines end."
+    ),
+    ("keys", "shut"): _(
+        "%(shut)s of %(count)s do not open. Put the key that they were sealed with into ONDOL_VAULT_KEYS again, "
+        "behind the present one."
+    ),
+    ("worker", "alive"): _("%(count)s at work."),
+    ("worker", "silent"): _("None has shown itself for 10 s. Start `ondol up` or `ondol worker`, or read its log."),
+    ("credentials", "sound"): _("Account %(account)s, as %(arn)s."),
+    ("credentials", "root"): _(
+        "These are the root user's of account %(account)s, who may do everything. Make a role or a user of its own "
+        "(docs/aws-iam-setup.md), and delete root's access keys."
+    ),
+    ("credentials", "missing"): _(
+        "There are none (%(code)s). Give this host a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; "
+        "only the worker needs them."
+    ),
+    ("credentials", "stale"): _("They have expired (%(code)s). Renew them, or use a role, which renews itself."),
+    ("credentials", "refused"): _(
+        "AWS does not accept them, or does not answer (%(code)s). Check the keys, this host's clock and its way to "
+        "the internet."
+    ),
+    ("credentials", "elsewhere"): _(
+        "They lead to account %(account)s, but this database's machines are in account %(known)s. Use that account's, "
+        "or another database."
+    ),
+    ("region", "sound"): _("EC2 answers in %(region)s."),
+    ("region", "silent"): _(
+        "EC2 does not answer in %(region)s (%(code)s). Check AWS_REGION, and this host's way to the internet and proxy."
+    ),
+    ("region", "not_enabled"): _(
+        "%(region)s is not enabled in this account. Enable it in the AWS console, or change AWS_REGION."
+    ),
+    ("vpc", "sound"): _("%(vpc)s is there."),
+    ("vpc", "missing"): _("There is no %(vpc)s in %(region)s. Correct AWS_VPC_ID or AWS_REGION."),
+    ("subnet", "sound"): _("%(subnet)s in %(zone)s has %(free)s free addresses."),
+    ("subnet", "missing"): _("There is no %(subnet)s in %(region)s. Correct AWS_SUBNET_ID or AWS_REGION."),
+    ("subnet", "elsewhere"): _("%(subnet)s belongs to %(other)s, not to %(vpc)s. Correct AWS_VPC_ID or AWS_SUBNET_ID."),
+    ("subnet", "full"): _("%(subnet)s has no free address. End machines, stopped ones too, or choose a larger subnet."),
+    ("subnet", "nearly_full"): _(
+        "%(subnet)s has %(free)s free addresses left. Stopped machines keep theirs. Choose a larger subnet in time."
+    ),
+    ("route", "sound"): _("0.0.0.0/0 leads to %(target)s."),
+    ("route", "missing"): _(
+        "%(subnet)s has no route to the internet, so nobody reaches a machine. Add 0.0.0.0/0 to an internet gateway "
+        "to its route table."
+    ),
+    ("route", "not_public"): _(
+        "%(subnet)s is private: 0.0.0.0/0 leads to %(target)s. Choose a subnet whose route leads to an internet "
+        "gateway (igw-…)."
+    ),
+    ("route", "broken"): _("%(target)s is not attached to the VPC of %(subnet)s. Attach it, or correct the route."),
+    ("acl", "sound"): _("It lets SSH in, and its answers out."),
+    ("acl", "shut"): _(
+        "It keeps out %(cidrs)s, or some of it. Allow TCP port 22 inwards and 1024-65535 outwards for these ranges."
+    ),
+    ("image", "sound"): _("%(image)s is what new machines start from."),
+    ("image", "missing"): _("%(image)s is not shown in this region. Correct ONDOL_IMAGE_ID, or leave it unset."),
+    ("type", "sound"): _("%(type)s (%(vcpus)s vCPUs) is offered in the subnet's zone."),
+    ("type", "missing"): _("There is no %(type)s in this region. Correct ONDOL_INSTANCE_TYPE."),
+    ("type", "wrong_image"): _(
+        "%(type)s is %(has)s, the image %(image)s. Choose a type of the image's architecture, or set ONDOL_IMAGE_ID."
+    ),
+    ("type", "not_offered"): _("%(type)s is not offered in %(zone)s. Choose another ONDOL_INSTANCE_TYPE or subnet."),
+    ("quota", "sound"): _("%(vcpus)s vCPUs: %(machines)s machines of %(type)s at once."),
+    ("quota", "low"): _(
+        "%(vcpus)s vCPUs: only %(machines)s machines of %(type)s run at once; a further start fails. Ask for more in "
+        "the AWS console: Service Quotas, EC2, %(quota)s."
+    ),
+    ("quota", "denied"): _("%(quota)s cannot be read: servicequotas:GetServiceQuota is not allowed."),
+    ("quota", "other_family"): _(
+        "%(type)s has a quota of its own, which is not read. See Service Quotas in the AWS console."
+    ),
+    ("role", "sound"): _("CloudWatch has %(role)s to stop idle machines."),
+    ("role", "missing"): _(
+        "%(role)s is not there yet; AWS makes it with the first machine. To make it now: "
+        "aws iam create-service-linked-role --aws-service-name events.amazonaws.com"
+    ),
+    ("role", "denied"): _("Whether %(role)s is there cannot be seen: iam:GetRole is not allowed."),
+    ("permissions", "allowed"): _("All %(count)s actions that can be tried are allowed."),
+    ("permissions", "denied"): _(
+        "Not allowed: %(actions)s. Attach the policy that `ondol doctor --print-policy` prints."
+    ),
+    ("permissions", "untried"): _(
+        "Not tried: %(actions)s. Without a change, these can be tried only on a machine of ours, or not at all."
+    ),
+}
+
+
+def name(finding: Finding) -> str:
+    """What was looked at."""
+    return str(CHECKS.get(finding.check, finding.check))
+
+
+def sentence(finding: Finding) -> str:
+    """What is so and, if it is not as it should be, the mend."""
+    text = SAYS.get((finding.check, finding.code)) or _ANY.get(finding.code)
+    return str(text) % finding.params if text else finding.code

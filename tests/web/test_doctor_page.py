@@ -1,0 +1,90 @@
+"""Administrators read the last check-up in their language, and ask for another."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import connection
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from ondol.doctor import records
+from ondol.doctor.findings import failed, ok, warning
+from ondol.doctor.models import CheckUp
+
+pytestmark = pytest.mark.django_db
+PAGE, AGAIN = "/admin/doctor/", "/admin/doctor/again/"
+FOUND = [
+    ok("database", "sound", version="18.4"),
+    failed("subnet", "missing", subnet="subnet-1", region="ap-northeast-2"),
+    warning("role", "missing", role="AWSServiceRoleForCloudWatchEvents"),
+]
+
+
+@pytest.fixture
+def worker(db):
+    """Somebody works."""
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO procrastinate_workers DEFAULT VALUES")
+
+
+@pytest.mark.parametrize(
+    ("language", "mend", "title"),
+    [
+        ("ko", "AWS_SUBNET_ID나 AWS_REGION을 고치십시오", "바로잡을 것 2가지"),
+        ("en", "Correct AWS_SUBNET_ID", "2 things to mend"),
+    ],
+)
+def test_alice_reads_what_is_wrong_first_and_in_her_language(alice, browser_of, worker, language, mend, title):
+    records.keep(FOUND, datetime.now(UTC))
+    page = browser_of(alice, language).get(PAGE).content.decode()
+    assert mend in page
+    assert title in page
+    assert page.index("subnet-1") < page.index("AWSServiceRoleForCloudWatchEvents") < page.index("PostgreSQL 18.4")
+    assert "hx-trigger" not in page.partition('id="check-up"')[2]
+
+
+def test_bob_does_not(bob, browser_of):
+    browser = browser_of(bob)
+    assert browser.get(PAGE).status_code == browser.post(AGAIN).status_code == 403
+    assert not CheckUp.objects.exists()
+
+
+def test_alice_asks_twice_and_one_worker_looks_once(alice, browser_of, worker):
+    browser = browser_of(alice)
+    for _ in range(2):
+        assert browser.post(AGAIN).headers["Location"] == PAGE
+    assert ProcrastinateJob.objects.filter(task_name=records.TASK).count() == 1
+    page = browser.get(PAGE).content.decode()
+    assert 'hx-trigger="every 2s"' in page
+    assert "There has been no check-up yet" in page
+
+
+def test_the_page_stops_asking_when_the_check_up_is_there(alice, browser_of, worker):
+    browser = browser_of(alice, headers={"HX-Request": "true"})
+    records.ask()
+    records.keep(FOUND, datetime.now(UTC))
+    part = browser.get(PAGE).content.decode()
+    assert "<html" not in part
+    assert "hx-trigger" not in part
+    assert "The check-up is done." in part
+
+
+def test_a_check_up_from_before_the_question_is_no_answer_to_it(alice, browser_of, worker):
+    began = datetime.now(UTC)
+    records.ask()
+    records.keep(FOUND, began)
+    assert records.last().is_asked_for
+
+
+def test_an_older_check_up_does_not_replace_a_newer_one(db):
+    now = datetime.now(UTC)
+    records.keep(FOUND, now)
+    records.keep([], now - timedelta(seconds=9))
+    assert records.last().findings == FOUND
+
+
+def test_nobody_waits_for_ever_for_a_worker_that_is_not_there(alice, browser_of):
+    records.ask()
+    CheckUp.objects.update(asked_at=datetime.now(UTC) - timedelta(minutes=3))
+    page = browser_of(alice).get(PAGE).content.decode()
+    assert "hx-trigger" not in page.partition('id="check-up"')[2]
+    assert "None has shown itself for 10 s." in page
