@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from contextlib import contextmanager
 
 from django.conf import settings
@@ -28,13 +29,22 @@ def launch(playwright):
     return playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
 
 
+def sign_in(client, user):
+    """As who has just typed their password again, which allauth asks for where something weighs more."""
+    client.force_login(user, backend=settings.AUTHENTICATION_BACKENDS[0])
+    session = client.session
+    session["account_authentication_methods"] = [{"method": "password", "at": time.time(), "reauthenticated": True}]
+    session["account_authentication_methods_user"] = str(user.pk)
+    session.save()
+
+
 def cookies(base, email, language):
     """Of somebody who has signed in, or of nobody."""
     found = [{"name": settings.LANGUAGE_COOKIE_NAME, "value": language, "url": base}]
     if email:
         User.objects.filter(email=email).update(language=language)
         client = Client()
-        client.force_login(User.objects.get(email=email), backend=settings.AUTHENTICATION_BACKENDS[0])
+        sign_in(client, User.objects.get(email=email))
         value = client.cookies[settings.SESSION_COOKIE_NAME].value
         found.append({"name": settings.SESSION_COOKIE_NAME, "value": value, "url": base})
     return found

@@ -15,6 +15,7 @@ from ondol.accounts.models import Approval, Role, User
 from ondol.instances import vault
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance, SshKey, StatusChange
+from tests.web.browser import sign_in
 
 ROOT = Path(__file__).parents[2]
 ALICE, BOB, CAROL, DAN, ERIN = (f"{name}@example.org" for name in ("alice", "bob", "carol", "dan", "erin"))
@@ -87,13 +88,13 @@ def erin(db):
 def browser_of():
     """A browser in which somebody has signed in, speaking English unless told otherwise."""
 
-    def sign_in(user, language="en", **options):
+    def browser(user, language="en", **options):
         User.objects.filter(pk=user.pk).update(language=language)
         client = Client(**options)
-        client.force_login(user, backend=settings.AUTHENTICATION_BACKENDS[0])
+        sign_in(client, user)
         return client
 
-    return sign_in
+    return browser
 
 
 @pytest.fixture
@@ -133,7 +134,7 @@ def machine(owner, status=Status.RUNNING, reason=Reason.DONE, minutes_ago=3.0, k
         Status.PENDING: at_first,
         Status.FAILED: {"is_clean": True, "error_ref": "K7F3M2QP"},
         Status.STOPPED: running | {"public_ip": None, "armed_at": None, "ready_at": None, "seen_view": "stopped"},
-        Status.STARTING: running | {"armed_at": None, "ready_at": None, "seen_view": "pending", "public_ip": None},
+        Status.STARTING: running | {"ready_at": None, "seen_view": "pending", "public_ip": None},
     }.get(status, running)
     row = Instance.objects.create(
         owner=owner,

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP
+
 from ondol import clock
 from ondol.accounts.models import Approval, Role, User
 from ondol.accounts.tokens import create_token
@@ -35,7 +38,7 @@ def furnish() -> list[Screen]:
     machine(erin)
     person("none@example.org")
     states = {
-        "pending": (Status.PENDING, Reason.PERSON, {"security_group_id": "sg-1"}),
+        "pending": (Status.PENDING, Reason.PERSON, {"minutes_ago": 0.2, "security_group_id": "sg-1"}),
         "slow": (
             Status.PENDING,
             Reason.PERSON,
@@ -51,11 +54,21 @@ def furnish() -> list[Screen]:
     }
     for name, (status, reason, fields) in states.items():
         machine(person(f"{name}@example.org"), status, reason, **fields)
+    idle = User.objects.get(email="idle@example.org")
+    TOTP.activate(idle, "JBSWY3DPEHPK3PXP")
+    RecoveryCodes.activate(idle)
     bobs, erins = (User.objects.get(email=f"{name}@example.org").pk for name in ("bob", "erin"))
     return [
         Screen("sign-in", "/accounts/login/"),
         Screen("sign-up", "/accounts/signup/"),
         Screen("forgotten password", "/accounts/password/reset/"),
+        Screen("reset is under way", "/accounts/password/reset/done/"),
+        Screen("old reset link", "/accounts/password/reset/key/1-abc/"),
+        Screen("new password is set", "/accounts/password/reset/key/done/"),
+        Screen("letter is under way", "/accounts/confirm-email/"),
+        Screen("old confirmation link", "/accounts/confirm-email/abc/"),
+        Screen("closed account", "/accounts/inactive/"),
+        Screen("sign-out", "/accounts/logout/", "carol@example.org"),
         Screen("waiting", "/", "carol@example.org"),
         Screen("rejected", "/", "dan@example.org"),
         Screen("suspended", "/", "erin@example.org"),
@@ -67,6 +80,15 @@ def furnish() -> list[Screen]:
         Screen("e-mail address", "/accounts/email/", "bob@example.org"),
         Screen("password", "/accounts/password/change/", "bob@example.org"),
         Screen("second factor", "/accounts/2fa/", "bob@example.org"),
+        Screen("second factor on", "/accounts/2fa/", "idle@example.org"),
+        Screen("authenticator app", "/accounts/2fa/totp/activate/", "bob@example.org"),
+        Screen("authenticator app off", "/accounts/2fa/totp/deactivate/", "idle@example.org"),
+        Screen("recovery codes", "/accounts/2fa/recovery-codes/", "idle@example.org"),
+        Screen("new recovery codes", "/accounts/2fa/recovery-codes/generate/", "idle@example.org"),
+        Screen("security keys", "/accounts/2fa/webauthn/", "bob@example.org"),
+        Screen("new security key", "/accounts/2fa/webauthn/add/", "bob@example.org"),
+        Screen("password again", "/accounts/reauthenticate/", "bob@example.org"),
+        Screen("connected accounts", "/accounts/3rdparty/", "bob@example.org"),
         Screen("sessions", "/accounts/sessions/", "bob@example.org"),
         Screen("people", "/admin/people/", "alice@example.org"),
         Screen("person", f"/admin/people/{erins}/", "alice@example.org"),
@@ -74,4 +96,5 @@ def furnish() -> list[Screen]:
         Screen("activity", "/admin/activity/", "alice@example.org"),
         Screen("forbidden", "/admin/people/", "bob@example.org", 403),
         Screen("not found", "/nowhere", "bob@example.org", 404),
+        Screen("for a button", "/machine/create/", "bob@example.org", 405),
     ]

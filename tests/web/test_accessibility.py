@@ -22,6 +22,22 @@ SMALL_TARGETS = """() =>
     .map(element => [element.outerHTML.slice(0, 80), element.getBoundingClientRect()])
     .filter(([, box]) => box.width > 0 && (box.width < 24 || box.height < 24)).map(([html]) => html)"""
 
+CUT = """() =>
+    [...document.querySelectorAll("a, button, summary, input, select, time, .badge, .approval")]
+    .filter(element => element.getBoundingClientRect().right > document.documentElement.clientWidth)
+    .map(element => element.outerHTML.slice(0, 80))"""
+
+OFF_CENTRE = """() => [...document.querySelectorAll("button, .button, summary")].flatMap(element => {
+    const box = element.getBoundingClientRect(), words = document.createRange();
+    const shown = [...element.childNodes].filter(node => !node.classList?.contains("visually-hidden"));
+    if (!box.width || !shown.length) return [];
+    words.setStartBefore(shown[0]);
+    words.setEndAfter(shown[shown.length - 1]);
+    const boxes = [...words.getClientRects()].filter(part => part.width > 1);
+    const left = Math.min(...boxes.map(part => part.left)), right = Math.max(...boxes.map(part => part.right));
+    return Math.abs((left - box.left) - (box.right - right)) > 2 ? [element.outerHTML.slice(0, 120)] : [];
+})"""
+
 
 @pytest.fixture(scope="module")
 def browser():
@@ -51,14 +67,15 @@ def test_every_screen_is_accessible_in_light_and_dark(site, browser, language):
     assert not wrong, "\n".join(wrong)
 
 
-def test_every_screen_fits_320_pixels_and_its_targets_are_large_enough(site, browser):
-    wide, small = [], []
-    with page_of(browser, site, width=320) as page:
+@pytest.mark.parametrize("width", [320, 1280])
+def test_every_screen_fits_its_window_and_its_buttons_are_large_and_even(site, browser, width):
+    wrong = []
+    with page_of(browser, site, width=width) as page:
         for screen in furnish():
             become(page, site, screen.who, "ko")
             page.goto(screen.path)
             if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
-                wide.append(screen.name)
-            small += [f"{screen.name}: {element}" for element in page.evaluate(SMALL_TARGETS)]
-    assert not wide
-    assert not small
+                wrong.append(f"{screen.name}: scrolls sideways")
+            for what, found in {"cut": CUT, "small": SMALL_TARGETS, "off-centre": OFF_CENTRE}.items():
+                wrong += [f"{screen.name}: {what}: {element}" for element in page.evaluate(found)]
+    assert not wrong, "\n".join(wrong)
