@@ -8,6 +8,8 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
+from ondol import clock
+
 
 def validate_shown(text: str) -> None:
     """A name stands in letters and lists: one line, with something to see in it."""
@@ -56,7 +58,8 @@ class User(AbstractBaseUser):
     decision_reason = models.TextField(max_length=1000, blank=True)
     language = models.CharField(max_length=5, choices=[("ko", "한국어"), ("en", "English")], default="ko")
     is_active = models.BooleanField(default=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=clock.now)
+    """Like decisions, on the machines' clock: pages tell both in one list."""
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -94,7 +97,7 @@ class Decision(models.Model):
     by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     what = models.CharField(max_length=20)
     reason = models.TextField(max_length=1000, blank=True)
-    at = models.DateTimeField(auto_now_add=True)
+    at = models.DateTimeField(default=clock.now)
 
     class Meta:
         ordering = ["-at", "-id"]

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -10,6 +9,7 @@ from django.core.validators import validate_email
 from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
 
+from ondol import clock
 from ondol.accounts import mail
 from ondol.accounts.models import Approval, Decision, Role, User, validate_shown
 
@@ -113,7 +113,7 @@ def _decision(user_id: int, by: User) -> Iterator[User]:
 
 
 def _decide(user: User, by: User, approval: Approval, reason: str) -> None:
-    user.approval, user.decision_reason, user.decided_by, user.decided_at = approval, reason, by, datetime.now(UTC)
+    user.approval, user.decision_reason, user.decided_by, user.decided_at = approval, reason, by, clock.now()
     user.save(update_fields=["approval", "decision_reason", "decided_by", "decided_at"])
     Decision.objects.create(user=user, by=by, what=approval.value, reason=reason)
     mail.send_later("decision", user.pk)

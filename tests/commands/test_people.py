@@ -1,6 +1,7 @@
 """`ondol user add` and `ondol token create`."""
 
 import io
+import os
 from types import SimpleNamespace
 
 import pytest
@@ -8,6 +9,7 @@ from django.utils import translation
 
 from ondol.accounts.models import User
 from ondol.commands import main
+from ondol.config import config
 from ondol.host.tree import Tree
 
 pytestmark = [pytest.mark.django_db, pytest.mark.enable_socket]
@@ -80,3 +82,18 @@ def test_a_first_password_is_told_until_it_was_changed(told):
     line, kept = told()
     assert line.strip() == "Sign in as admin@example.com with the password that was chosen there."
     assert kept == "admin@example.com\n"
+
+
+def test_a_trials_people_are_added_on_its_clock(tmp_path, monkeypatch):
+    (tmp_path / "clock").write_text("0,4000000000,1\n")
+    (tmp_path / "database.url").write_text(os.environ["DATABASE_URL"])
+    monkeypatch.setenv("ONDOL_HOME", str(tmp_path))
+    monkeypatch.delenv("DATABASE_URL")
+    monkeypatch.setenv("ONDOL_CLOCK", "")
+    config.cache_clear()
+    try:
+        main(["user", "add", "erin@example.org"])
+    finally:
+        monkeypatch.undo()
+        config.cache_clear()
+    assert User.objects.get().created_at.year > 2150

@@ -1,8 +1,11 @@
 """Administration: alice decides about people and their machines."""
 
+import re
+
 import pytest
 from django.urls import reverse
 
+from ondol import clock
 from ondol.accounts.models import Approval, Role, User
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance
@@ -154,3 +157,17 @@ def test_activity_tells_who_did_what(alice, bob, carol, browser_of):
     assert "approved" in page
     assert "machine: Stopped" in page
     assert "(idle)" in page
+
+
+def test_a_history_has_one_clock_and_says_which(alice, carol, browser_of, monkeypatch):
+    browser = browser_of(alice)
+    assert "trial’s clock" not in browser.get(reverse("admin_activity")).text
+    monkeypatch.setattr("ondol.clock.clock", lambda: clock.Clock(0, 0, 3))  # far beyond the year 2100
+    browser.post(reverse("admin_approve", args=[carol.pk]))
+    machine(User.objects.get(pk=carol.pk))
+    page = browser.get(reverse("admin_person", args=[carol.pk])).text
+    history = page[page.index("history-title") :]
+    years = re.findall(r'datetime="(\d{4})', history)
+    assert set(years) == {str(clock.now().year)}
+    assert len(years) == 3
+    assert "Times are on this trial’s clock." in history
