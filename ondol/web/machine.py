@@ -124,7 +124,7 @@ def present(instance: Instance, now: datetime | None = None) -> Machine:
         steps=steps_of(instance, has_key=is_key_made, now=now),
         since=instance.status_since,
         now=now,
-        button=_BUTTONS.get(badge.status, ""),
+        button="" if badge.status is Status.FAILED and instance.unknown else _BUTTONS.get(badge.status, ""),
         has_key=is_key_made and badge.status not in _WITHOUT_KEY,
     )
 

@@ -149,6 +149,8 @@ def notice_of(instance: Instance) -> Notice | None:
     if texts is None:
         return None
     cause, next_step = texts
+    if status is Status.FAILED and instance.unknown:
+        next_step = _("An administrator has to look at it first: `ondol sweep` shows it.")
     words = {
         "cpu": f"{config().idle_cpu_percent:g}",
         "minutes": config().idle_minutes,
@@ -169,6 +171,8 @@ def _kept(instance: Instance, status: Status) -> str:
             return _("The disk and everything on it is kept. The address will be another one after the next start.")
         case Status.STOPPING:
             return _("The disk and everything on it is kept.")
+        case Status.FAILED if instance.unknown:
+            return _("There is a machine of yours in AWS that this database does not know.")
         case Status.FAILED if instance.is_clean:
             return _("Everything that had been made was removed again; nothing is left that costs money.")
         case Status.FAILED:

@@ -59,6 +59,14 @@ def test_only_the_buttons_that_the_state_allows(bob, browser_of, status):
     assert wishes_on(browser_of(bob).get("/").text) == BUTTONS[status]
 
 
+def test_no_new_attempt_beside_a_machine_that_the_database_does_not_know(bob, browser_of):
+    machine(bob, Status.FAILED, unknown=["i-0123456789abcdef0"], is_clean=False)
+    page = browser_of(bob).get("/").text
+    assert wishes_on(page) == set()
+    assert "that this database does not know. " in " ".join(page.split())
+    assert "An administrator has to look at it first" in page
+
+
 @pytest.mark.parametrize("status", LIVING)
 def test_it_polls_only_while_something_changes(bob, browser_of, status):
     machine(bob, status)
