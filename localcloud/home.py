@@ -9,12 +9,19 @@ boxes/i-…/        one folder for each machine
 
 import fcntl
 import json
+import logging
 import os
 import secrets
 import string
+import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 10.0
+"""Seconds that the cloud before us has to leave: whoever started it was killed, and it still puts its things away."""
 
 
 class HomeInUse(Exception):
@@ -68,12 +75,18 @@ class Home:
         # The folder holds private host keys and people's files; on a shared computer nobody else looks in.
         self.path.chmod(0o700)
         handle = (self.path / "lock").open("w")
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            handle.close()
-            raise HomeInUse(f"another localcloud is using {self.path}; stop it first, or give --home another") from None
+        if not _taken(handle):
+            log.info("waiting for another localcloud to leave %s", self.path)
+            self._wait(handle)
         self._lock = handle
+
+    def _wait(self, handle: IO[str]) -> None:
+        end = time.monotonic() + PATIENCE
+        while not _taken(handle):
+            if time.monotonic() > end:
+                handle.close()
+                raise HomeInUse(f"another localcloud is using {self.path}; stop it first, or give --home another")
+            time.sleep(0.05)  # noqa: TID251 - another process at the edge
 
     def identity(self) -> Identity:
         file = self.path / "identity.json"
@@ -106,6 +119,15 @@ class Home:
     @property
     def environment_file(self) -> Path:
         return self.path / "environment.json"
+
+
+def _taken(handle: IO[str]) -> bool:
+    """Every process of the cloud closes it at its end; those of the boxes never have it."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def write_privately(file: Path, text: str) -> None:
