@@ -91,10 +91,18 @@ TEMPLATES = [
 ]
 
 
+_FROZEN = "-c idle_in_transaction_session_timeout=10s"
+"""A worker that is frozen in a transaction holds its locks, and with them whoever would take its jobs over. Nothing of
+ours waits for anybody but PostgreSQL in a transaction, so ten seconds are ample."""
+
+
 def _database(url: str) -> dict[str, Any]:
     parts = urlsplit(url)
-    options = dict(pair.split("=", 1) for pair in parts.query.split("&") if "=" in pair)
-    host = unquote(options.pop("host", "") or parts.hostname or "")
+    options = {
+        name: unquote(value) for name, _, value in (pair.partition("=") for pair in parts.query.split("&")) if value
+    }
+    options["options"] = f"{_FROZEN} {options.get('options', '')}".strip()
+    host = options.pop("host", "") or unquote(parts.hostname or "")
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.lstrip("/")),
@@ -104,7 +112,7 @@ def _database(url: str) -> dict[str, Any]:
         "PORT": parts.port or "",
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"connect_timeout": 5, **{name: unquote(value) for name, value in options.items()}},
+        "OPTIONS": {"connect_timeout": 5, **options},
     }
 
 
