@@ -59,6 +59,14 @@ def test_only_the_buttons_that_the_state_allows(bob, browser_of, status):
     assert wishes_on(browser_of(bob).get("/").text) == BUTTONS[status]
 
 
+@pytest.mark.parametrize("status", LIVING)
+def test_the_key_is_offered_where_it_is_given(bob, browser_of, status):
+    machine(bob, status)
+    browser = browser_of(bob)
+    given = browser.post(reverse("machine_key")).status_code == 200
+    assert ("machine_key" in wishes_on(browser.get("/").text)) == given
+
+
 def test_no_new_attempt_beside_a_machine_that_the_database_does_not_know(bob, browser_of):
     machine(bob, Status.FAILED, unknown=["i-0123456789abcdef0"], is_clean=False)
     page = browser_of(bob).get("/").text
