@@ -82,4 +82,5 @@ async def _message(reader: asyncio.StreamReader) -> bytes:
 def _operation(request: bytes) -> str:
     head, _, body = request.partition(b"\r\n\r\n")
     found = _ACTION.search(body) or _TARGET.search(head) or _PATH.search(head)
-    return found[1].decode() if found else "?"
+    name = found[1].decode() if found else "?"
+    return f"{name} (dry run)" if b"DryRun=true" in body else name

@@ -19,6 +19,8 @@ from tests.crashes.postgres_wire import PostgresWire
 
 SETTLED_WITHIN = 60.0
 """Seconds from the last crash until everything is as wished. Promised."""
+THAWED_FOR = 3.0
+"""Seconds that a frozen worker has for finishing what it was about to do."""
 LATE = 5.0
 """Seconds that a point may still be reached in after all is done: a look comes every two."""
 
@@ -41,12 +43,11 @@ Facts = dict[str, Any]
 class Worker:
     """One `ondol worker`, whatever it says to AWS and PostgreSQL under watch."""
 
-    def __init__(self, ground: Ground, database: str, folder: Path) -> None:
-        self.ground, self.database, self.folder = ground, database, folder
+    def __init__(self, ground: Ground, database: str, folder: Path, how: str) -> None:
+        self.ground, self.database, self.folder, self.how = ground, database, folder, how
         self.watch = Watch(self._strike)
         self.aws = HttpWire(ground.aws["AWS_ENDPOINT_URL"], self.watch)
         self.postgres = PostgresWire(folder / "sql", ground.postgres_socket, self.watch)
-        self.how = "kill"
         self.thawed = asyncio.Event()
         self._process = -1
 
@@ -90,8 +91,9 @@ class Worker:
 class Life:
     """One deployment with one person, alice; `async with`."""
 
-    def __init__(self, ground: Ground) -> None:
-        self.ground = ground
+    def __init__(self, ground: Ground, how: str = "kill") -> None:
+        """`how` a worker is struck: kill or freeze."""
+        self.ground, self.how = ground, how
         self.workers: list[Worker] = []
 
     async def __aenter__(self) -> "Life":
@@ -117,13 +119,26 @@ class Life:
         """Every machine that was ever made for it."""
         return {machine for worker in self.workers for machine in worker.aws.launched}
 
-    async def hire(self, target: Point | None = None, how: str = "kill") -> None:
+    async def hire(self, target: Point | None = None) -> None:
         """Start the next worker, which is to meet its end at `target`."""
-        worker = Worker(self.ground, self.database, self.folder / f"worker{len(self.workers)}")
-        worker.how = how
+        worker = Worker(self.ground, self.database, self.folder / f"worker{len(self.workers)}", self.how)
         worker.watch.begin(target)
         self.workers.append(worker)
         await worker.start()
+
+    async def thaw(self) -> bool:
+        """Let frozen workers go on and do what they were about to; whether there are any."""
+        frozen = [worker for worker in self.workers[:-1] if self.how == "freeze" and not worker.thawed.is_set()]
+        for worker in frozen:
+            worker.thaw()
+        if frozen:
+            await asyncio.sleep(THAWED_FOR)
+        return bool(frozen)
+
+    def dismiss(self) -> None:
+        """All but the newest worker."""
+        for worker in self.workers[:-1]:
+            worker.end()
 
     async def ask(self, what: str) -> None:
         """Alice asks for something."""

@@ -108,9 +108,15 @@ def _settle(wanted: dict) -> None:
 
 
 def _command(words: list[str]) -> int:
+    from ondol.commands import _django
     from ondol.commands import main as ondol
+    from ondol.worker import work
 
-    return ondol(words)
+    if words != ["worker"]:
+        return ondol(words)
+    # As `ondol worker`, but without the check-up at its start: dozens of calls that change nothing.
+    _django.set_up()
+    return work(20)
 
 
 def _ask(connection: socket.socket, wanted: dict) -> int:

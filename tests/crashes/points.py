@@ -32,21 +32,17 @@ class Point:
         return cls(where, what, int(nth), when)
 
     @property
-    def is_counted(self) -> bool:
-        """Looks and housekeeping come again and again; the first ones stand for all."""
-        return self.nth <= REPEATS or not _is_repeated(self)
+    def is_repeated(self) -> bool:
+        """Of a look or of the engine's housekeeping, which come again and again."""
+        if self.where == "aws":
+            return self.what.startswith(("Describe", "Get"))
+        # A reconcile's transactions begin with its fence.
+        return "lock procrastinate_jobs" not in self.what
 
 
-def _is_repeated(point: Point) -> bool:
-    if point.where == "aws":
-        return point.what.startswith(("Describe", "Get"))
-    # A reconcile's transactions begin with its fence; all others are of looks, or of the engine.
-    return "lock procrastinate_jobs" not in point.what
-
-
-def counted(passed: Iterable[Point]) -> list[Point]:
+def counted(passed: Iterable[Point], repeats: int = REPEATS) -> list[Point]:
     """The points of a recording, each once, in their order."""
-    return [point for point in dict.fromkeys(passed) if point.is_counted]
+    return [point for point in dict.fromkeys(passed) if point.nth <= repeats or not point.is_repeated]
 
 
 class Struck(Exception):

@@ -8,7 +8,6 @@ transaction is open.
 import asyncio
 import struct
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from pathlib import Path
 
 from tests.crashes import sql
@@ -60,35 +59,31 @@ class _Session:
         self.effects: list[str] = []
         self.prepared: dict[bytes, str] = {}
         self.boundary: Boundary | None = None
-        self.told = b""
-        """The answer so far, held back where it may have to be lost."""
         self.ready = asyncio.Event()
 
     async def run(self) -> None:
-        ways = [asyncio.create_task(self._down()), asyncio.create_task(self._up())]
+        ways = [asyncio.create_task(self._up()), asyncio.create_task(self._down())]
         try:
-            done, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for way in ways:
                 way.cancel()
             for end in (self.below, self.above):
                 end.transport.abort()
-        for way in done:
-            with suppress(OSError, asyncio.IncompleteReadError, Struck):
-                way.result()
+        for outcome in await asyncio.gather(*ways, return_exceptions=True):
+            if isinstance(outcome, Exception) and not isinstance(outcome, OSError | EOFError | Struck):
+                raise outcome
 
     async def _up(self) -> None:
         """From the worker: one question after another."""
         self.above.write(await self._greeting())
-        async for unit, statement in self._units():
-            self.boundary = self._met(statement)
-            if self.boundary:
-                await self.boundary.reach("before")
-            self.ready.clear()
-            self.above.write(unit)
-            await self.above.drain()
-            if statement:
-                await self.ready.wait()
+        unit, statement = b"", ""
+        async for kind, message in _messages(self.asks):
+            unit += message
+            statement = self._statement(kind, message[5:]) or statement
+            if kind in b"QSXHpdcf":  # what is answered together has ended
+                await self._pass(unit, statement)
+                unit, statement = b"", ""
 
     async def _greeting(self) -> bytes:
         while True:
@@ -98,24 +93,26 @@ class _Session:
                 return head + await self.asks.readexactly(length - 8)
             self.below.write(b"N")
 
-    async def _units(self) -> AsyncIterator[tuple[bytes, str]]:
-        """What is answered together, and its statement."""
-        unit, statement = b"", ""
-        while True:
-            kind, length = struct.unpack("!cI", head := await self.asks.readexactly(5))
-            body = await self.asks.readexactly(length - 4)
-            unit += head + body
-            match kind:
-                case b"Q":
-                    statement = _text(body)
-                case b"P":
-                    name, query = body.split(b"\0", 2)[:2]
-                    self.prepared[name] = statement = query.decode(errors="replace")
-                case b"B":
-                    statement = self.prepared.get(body.split(b"\0", 2)[1], "?")
-            if kind in b"QSXHpdcf":
-                yield unit, statement
-                unit, statement = b"", ""
+    def _statement(self, kind: bytes, body: bytes) -> str:
+        match kind:
+            case b"Q":
+                return body.rstrip(b"\0").decode(errors="replace")
+            case b"P":
+                name, query = body.split(b"\0", 2)[:2]
+                self.prepared[name] = query.decode(errors="replace")
+                return self.prepared[name]
+            case b"B":
+                return self.prepared.get(body.split(b"\0", 2)[1], "")
+        return ""
+
+    async def _pass(self, unit: bytes, statement: str) -> None:
+        self.boundary = self._met(statement)
+        if self.boundary:
+            await self.boundary.reach("before")
+        self.ready.clear()
+        self.above.write(unit)
+        if statement:
+            await self.ready.wait()
 
     def _met(self, statement: str) -> Boundary | None:
         """The boundary that this statement is, if it is one."""
@@ -135,25 +132,29 @@ class _Session:
         return self.watch.meet("sql", what)
 
     async def _down(self) -> None:
-        """From PostgreSQL."""
-        while True:
-            kind, length = struct.unpack("!cI", head := await self.answers.readexactly(5))
-            message = head + await self.answers.readexactly(length - 4)
+        """From PostgreSQL. The answer to a commit is held back until it is whole: it may have to be lost."""
+        held = b""
+        async for kind, message in _messages(self.answers):
+            held += message
             if kind == b"Z":
-                await self._answered(message)
-            elif self.boundary:
-                self.told += message
-            else:
-                self.below.write(message)
-
-    async def _answered(self, message: bytes) -> None:
-        self.is_open_transaction = message[-1:] != b"I"
-        told, boundary, self.told, self.boundary = self.told + message, self.boundary, b"", None
-        if boundary:
-            await boundary.reach("after")
-        self.below.write(told)
-        self.ready.set()
+                self.is_open_transaction = message[-1:] != b"I"
+                if self.boundary:
+                    await self.boundary.reach("after")
+                self.boundary = None
+            if not self.boundary:
+                self.below.write(held)
+                held = b""
+            if kind == b"Z":
+                self.ready.set()
 
 
-def _text(body: bytes) -> str:
-    return body.rstrip(b"\0").decode(errors="replace")
+async def _messages(reader: asyncio.StreamReader) -> AsyncIterator[tuple[bytes, bytes]]:
+    """Each as its letter and as a whole. Raises EOFError at the end."""
+    buffer = b""
+    while chunk := await reader.read(2**16):
+        buffer, at = buffer + chunk, 0
+        while len(buffer) >= at + 5 and len(buffer) >= (end := at + 1 + int.from_bytes(buffer[at + 1 : at + 5])):
+            yield buffer[at : at + 1], buffer[at:end]
+            at = end
+        buffer = buffer[at:]
+    raise EOFError

@@ -57,5 +57,6 @@ IDLE = Scenario("idle", idle, "STOPPED", "IDLE")
 REARM = Scenario("re-arm", disarm, "RUNNING")
 TERMINATE = Scenario("terminate", asked("terminate"), "TERMINATED")
 
-LIFE = (PROVISION, STOP, START, IDLE, START, REARM, TERMINATE)
-"""The order in which a life goes through them."""
+TRACKS = ((PROVISION, STOP, START, TERMINATE), (PROVISION, IDLE, START, TERMINATE), (PROVISION, REARM, TERMINATE))
+"""Lives that together go through everything."""
+SHORTEST = (PROVISION, TERMINATE)

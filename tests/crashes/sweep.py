@@ -11,13 +11,24 @@ from itertools import chain
 from tests.crashes.ground import Ground
 from tests.crashes.life import SETTLED_WITHIN, Facts, Life
 from tests.crashes.points import Point, counted
-from tests.crashes.scenarios import LIFE, Scenario
-from tests.crashes.verdict import LATE, WRONG, Wrong, everything, wrongs
+from tests.crashes.scenarios import PROVISION, SHORTEST, TERMINATE, TRACKS, Scenario
+from tests.crashes.verdict import KINDS, LATE, WRONG, Wrong, everything, wrongs
 
 Schedule = tuple[Point, ...]
 """Where the first worker dies, where its successor does, and so on. Empty: nobody dies."""
-Plan = Sequence[Schedule]
-"""A schedule for each scenario of a life."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a life goes through, and who is struck meanwhile."""
+
+    steps: tuple[tuple[Scenario, Schedule], ...]
+    how: str = "kill"
+    """Or `freeze`, until another worker has done the work."""
+
+    @classmethod
+    def calm(cls, scenarios: Iterable[Scenario]) -> "Plan":
+        return cls(tuple((scenario, ()) for scenario in scenarios))
 
 
 @dataclass
@@ -40,11 +51,11 @@ class Outcome:
         return f"{self.scenario} [{' | '.join(map(str, self.schedule)) or 'no crash'}]"
 
 
-async def live(ground: Ground, plan: Plan, scenarios: Sequence[Scenario] = LIFE) -> list[Outcome]:
+async def live(ground: Ground, plan: Plan) -> list[Outcome]:
     """One life; it ends early where something is wrong."""
     outcomes = []
-    async with Life(ground) as life:
-        for scenario, schedule in zip(scenarios, plan, strict=False):
+    async with Life(ground, plan.how) as life:
+        for scenario, schedule in plan.steps:
             outcomes.append(await _go_through(life, scenario, schedule))
             if outcomes[-1].wrongs:
                 break
@@ -81,6 +92,8 @@ async def _crash_and_settle(life: Life, scenario: Scenario, outcome: Outcome) ->
         began = time.monotonic()
         await life.hire(targets.pop(0))
     outcome.passed.append(life.worker.watch.passed)
+    if await life.thaw():
+        facts = await life.until(_is_over(scenario, before), SETTLED_WITHIN)
     while found := await wrongs(life, scenario, facts):
         if time.monotonic() - began > SETTLED_WITHIN:
             outcome.wrongs += found
@@ -88,6 +101,7 @@ async def _crash_and_settle(life: Life, scenario: Scenario, outcome: Outcome) ->
         await asyncio.sleep(1)
         facts = await life.until(_is_over(scenario, before), SETTLED_WITHIN)
     outcome.seconds = time.monotonic() - began
+    life.dismiss()
 
 
 def _is_over(scenario: Scenario, before: Facts):
@@ -95,9 +109,9 @@ def _is_over(scenario: Scenario, before: Facts):
 
 
 # --- which -----------------------------------------------------------------------------------------------------------
-async def record(ground: Ground, scenarios: Sequence[Scenario] = LIFE, times: int = 2) -> dict[str, list[Point]]:
+async def record(ground: Ground, times: int = 2) -> dict[str, list[Point]]:
     """Every point of each scenario, by watching lives in which nobody dies."""
-    lives = await asyncio.gather(*(live(ground, [()] * len(scenarios), scenarios) for _ in range(times)))
+    lives = await asyncio.gather(*(live(ground, Plan.calm(track)) for track in TRACKS * times))
     found: dict[str, dict[Point, None]] = defaultdict(dict)
     for outcome in chain.from_iterable(lives):
         assert not outcome.wrongs, f"without any crash, {outcome}: {outcome.wrongs}"
@@ -106,15 +120,39 @@ async def record(ground: Ground, scenarios: Sequence[Scenario] = LIFE, times: in
     return {name: list(points) for name, points in found.items()}
 
 
-def singles(points: Mapping[str, Iterable[Point]], chance: random.Random) -> list[list[Schedule]]:
-    """Lives in which each point is struck once; each scenario of a life has one."""
+def singles(points: Mapping[str, Iterable[Point]], chance: random.Random) -> list[Plan]:
+    """Lives in which each point is struck once; each scenario of a life has one. Of every track in turn."""
     waiting = {name: [(point,) for point in some] for name, some in points.items()}
     for schedules in waiting.values():
         chance.shuffle(schedules)
     plans = []
     while any(waiting.values()):
-        plans.append([waiting[scenario.name].pop() if waiting[scenario.name] else () for scenario in LIFE])
+        # The track's own scenario is its second; where nothing waits for any, the shortest life will do.
+        tracks = [track for track in TRACKS if waiting[track[1].name]] or [SHORTEST]
+        for track in tracks:
+            plans.append(Plan(tuple((each, waiting[each.name].pop() if waiting[each.name] else ()) for each in track)))
     return plans
+
+
+def frozen(points: Mapping[str, Iterable[Point]], chance: random.Random) -> list[Plan]:
+    """Lives in which a worker is frozen while it makes the machine, and goes on when another has made it."""
+    schedules: list[Schedule] = [(point,) for point in points[PROVISION.name]]
+    chance.shuffle(schedules)
+    return [Plan(((PROVISION, schedule), (TERMINATE, ())), "freeze") for schedule in schedules]
+
+
+def pairs(report: "Report", scenario: Scenario) -> list[Plan]:
+    """A second crash at each point that the successor came by. What is repeated counts once here."""
+    singly = {
+        o.schedule[0]: o.passed[1]
+        for o in report.outcomes
+        if o.scenario == scenario.name and len(o.schedule) == o.struck == 1 and not o.wrongs
+    }
+    return [
+        Plan(((scenario, (first, then)), (TERMINATE, ())))
+        for first in counted(singly, repeats=1)
+        for then in counted(singly[first], repeats=1)
+    ]
 
 
 # --- all of them -----------------------------------------------------------------------------------------------------
@@ -136,33 +174,36 @@ class Report:
         """Whose points were not all come by this time."""
         return [o for o in self.outcomes if not o.wrongs and o.struck < len(o.schedule)]
 
+    @property
+    def is_well(self) -> bool:
+        return not self.bad and not self.left
+
     def __str__(self) -> str:
         struck = [o for o in self.outcomes if o.struck]
         points = {(o.scenario, point) for o in struck for point in o.schedule[: o.struck]}
         kinds = Counter(kind for outcome in self.outcomes for kind in {kind for kind, _ in outcome.wrongs})
         slow = max((outcome.seconds for outcome in struck), default=0.0)
+        asked = sum(o.calls for o in self.outcomes), sum(o.commits for o in self.outcomes)
         return "\n".join([
-            f"{len(points)} crash points, {len(struck)} schedules, {sum(o.struck for o in struck)} workers killed "
-            f"in {self.seconds:.0f} s; {len(self.missed)} schedules not come by",
-            f"ended with an orphan: {kinds['orphan']}, a double: {kinds['double']}, a lost key: {kinds['lost key']}, "
-            f"not settled within {SETTLED_WITHIN:.0f} s: {kinds['not settled']}, otherwise wrong: {kinds['wrong']}",
-            f"settled after at most {slow:.0f} s; left in AWS at the end: {dict(self.left) or 'nothing'}",
+            f"{len(points)} crash points, {len(struck)} schedules, {sum(o.struck for o in struck)} faults "
+            f"among {asked[0]} calls to AWS and {asked[1]} commits, in {self.seconds:.0f} s; "
+            f"{len(self.missed)} schedules not come by",
+            "ended with " + ", ".join(f"{kind}: {kinds[kind]}" for kind in KINDS)
+            + f"; settled after at most {slow:.0f} s; left in AWS: {dict(self.left) or 'nothing'}",
         ])  # fmt: skip
 
 
-async def run(
-    ground: Ground, plans: Sequence[Plan], lanes: int, scenarios: Sequence[Scenario] = LIFE, tell=print
-) -> Report:
+async def run(ground: Ground, plans: Sequence[Plan], lanes: int) -> Report:
     """Lead these lives, `lanes` of them at the same time."""
     report, began, free = Report(), time.monotonic(), asyncio.Semaphore(lanes)
 
     async def lead(plan: Plan) -> None:
         async with free:
-            outcomes = await live(ground, plan, scenarios)
+            outcomes = await live(ground, plan)
         report.outcomes += outcomes
         for outcome in outcomes:
             for kind, text in outcome.wrongs:
-                tell(f"{kind.upper()} {outcome}: {text}")
+                print(f"{kind.upper()} {outcome}: {text}", flush=True)
 
     await asyncio.gather(*(lead(plan) for plan in plans))
     if not report.bad:

@@ -6,24 +6,26 @@ import random
 import pytest
 
 from tests.crashes.ground import Ground
-from tests.crashes.scenarios import LIFE
-from tests.crashes.sweep import record, run, singles
+from tests.crashes.scenarios import TRACKS
+from tests.crashes.sweep import frozen, record, run, singles
 
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket, pytest.mark.timeout(300)]
-LIVES = 6
+LIVES, FREEZES, SEED = 9, 2, 20260101
 
 
-def test_a_worker_that_is_killed_anywhere_leaves_one_machine_and_its_key(capsys):
-    async def sample():
-        async with Ground() as ground:
-            points = await record(ground, times=1)
-            plans = singles(points, random.Random(20260101))
-            return points, await run(ground, plans[:LIVES], lanes=LIVES)
+async def sample():
+    chance = random.Random(SEED)
+    async with Ground() as ground:
+        points = await record(ground, times=1)
+        plans = [*singles(points, chance)[:LIVES], *frozen(points, chance)[:FREEZES]]
+        return points, await run(ground, plans, lanes=len(plans))
 
+
+def test_a_worker_that_is_killed_or_frozen_anywhere_leaves_one_machine_and_its_key(capsys):
     points, report = asyncio.run(sample())
     with capsys.disabled():
-        print(f"\ncrash sweep, a sample: {report}")
-    assert set(points) == {scenario.name for scenario in LIFE}
+        print(f"\ncrash sweep, a sample of {sum(map(len, points.values()))} points: {report}")
+    assert set(points) == {scenario.name for track in TRACKS for scenario in track}
     assert not report.bad, "\n".join(f"{outcome}: {outcome.wrongs}" for outcome in report.bad)
     assert not report.left
-    assert sum(outcome.struck for outcome in report.outcomes) > LIVES * len(LIFE) * 0.8
+    assert sum(outcome.struck for outcome in report.outcomes) > 3 * LIVES

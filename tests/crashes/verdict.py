@@ -1,6 +1,7 @@
 """What is wrong after a scenario: in AWS, as boto3 shows it; in the database; and at the machine's own door."""
 
 import asyncio
+import logging
 from collections import Counter
 from itertools import pairwise
 from typing import Any
@@ -11,7 +12,8 @@ from tests.crashes.ground import Ground
 from tests.crashes.life import Facts, Life
 from tests.crashes.scenarios import Scenario
 
-ORPHAN, DOUBLE, LOST_KEY, WRONG, LATE = "orphan", "double", "lost key", "wrong", "not settled"
+logging.getLogger("asyncssh").setLevel(logging.WARNING)
+KINDS = ORPHAN, DOUBLE, LOST_KEY, LATE, WRONG = "an orphan", "a double", "a lost key", "not settled in 60 s", "wrong"
 """Something of nobody's, or more of it than there should be; two machines; a key that opens nothing; …"""
 Wrong = tuple[str, str]
 
