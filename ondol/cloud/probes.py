@@ -138,8 +138,8 @@ class Probes(AwsCloud):
 
     def quota(self) -> float:
         """How many vCPUs of standard types may run at once."""
-        client = self._client("service-quotas")
-        answer = ask(client.get_service_quota, ServiceCode="ec2", QuotaCode=STANDARD_VCPUS)
+        wanted = {"ServiceCode": "ec2", "QuotaCode": STANDARD_VCPUS}
+        answer = ask(self._client("service-quotas").get_service_quota, **wanted)
         return float(answer["Quota"]["Value"])
 
     def has_events_role(self) -> bool:
@@ -151,6 +151,10 @@ class Probes(AwsCloud):
                 return False
             raise
         return True
+
+    def has_alarms(self) -> bool:
+        """Whether there is an alarm of any Ondol."""
+        return bool(ask(self._cloudwatch.describe_alarms, AlarmNamePrefix="ondol-", MaxRecords=1)["MetricAlarms"])
 
     # --- permissions -------------------------------------------------------------------------------------------
     def permissions(self, account_id: str) -> Iterator[tuple[str, Verdict]]:

@@ -40,12 +40,17 @@ def amazons_side(config: Config, deployment: str, account_id: str) -> list[Findi
     if unset := [variable(name) for name in ("vpc_id", "subnet_id") if not getattr(config, name)]:
         return [failed("settings", "unset", names=", ".join(unset))]
     try:
-        case = theirs.Case(Probes.from_config(config, deployment), config, account_id)
+        probes = Probes.from_config(config, deployment)
     except CloudError as error:
         return [settings, failed("credentials", "missing", code=error.code)]
+    return [settings, *examine(theirs.Case(probes, config, account_id))]
+
+
+def examine(case: theirs.Case) -> list[Finding]:
+    """All that AWS is asked, side by side."""
     with ThreadPoolExecutor(max_workers=6) as pool:
         found = pool.map(lambda item: _isolated(item[0], partial(item[1], case)), theirs.CHECKS.items())
-        return [settings, *(finding for some in found for finding in some)]
+        return [finding for some in found for finding in some]
 
 
 def place() -> tuple[str, str]:

@@ -52,7 +52,7 @@ def keys() -> Iterator[Finding]:
     if shut:
         yield failed("keys", "shut", shut=shut, count=count)
     else:
-        yield ok("keys", "old" if old else "open", count=count, old=old)
+        yield ok("keys", "old" if old else "open" if count else "none", count=count, old=old)
 
 
 def worker() -> Iterator[Finding]:

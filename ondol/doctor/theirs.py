@@ -167,7 +167,12 @@ def role_of_alarms(case: Case) -> Iterator[Finding]:
             raise
         yield unknown("role", "denied", role=EVENTS_ROLE)
         return
-    yield ok("role", "sound", role=EVENTS_ROLE) if there else warning("role", "missing", role=EVENTS_ROLE)
+    if there:
+        yield ok("role", "sound", role=EVENTS_ROLE)
+    elif case.probes.has_alarms():
+        yield failed("role", "lost", role=EVENTS_ROLE)
+    else:
+        yield ok("role", "to_come", role=EVENTS_ROLE)
 
 
 def permissions(case: Case) -> Iterator[Finding]:

@@ -49,6 +49,7 @@ SAYS = {
     ("clock", "amazon"): _(
         "This host's is %(seconds)s s off Amazon's, which refuses every call at 900 s. Set it by NTP."
     ),
+    ("keys", "none"): _("There are none yet."),
     ("keys", "open"): _("All %(count)s open."),
     ("keys", "old"): _(
         "All %(count)s open. %(old)s of them with an older key: keep that in ONDOL_VAULT_KEYS until their machines end."
@@ -125,8 +126,9 @@ SAYS = {
         "%(type)s has a quota of its own, which is not read. See Service Quotas in the AWS console."
     ),
     ("role", "sound"): _("CloudWatch has %(role)s to stop idle machines."),
-    ("role", "missing"): _(
-        "%(role)s is not there yet; AWS makes it with the first machine. To make it now: "
+    ("role", "to_come"): _("%(role)s is not there yet. AWS makes it with the first machine."),
+    ("role", "lost"): _(
+        "%(role)s is not there, so nothing stops idle machines. Make it again: "
         "aws iam create-service-linked-role --aws-service-name events.amazonaws.com"
     ),
     ("role", "denied"): _("Whether %(role)s is there cannot be seen: iam:GetRole is not allowed."),

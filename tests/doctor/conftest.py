@@ -1,48 +1,83 @@
 """A trial cloud that judges every request by the policy that `ondol doctor --print-policy` prints."""
 
 import json
+import uuid
 from contextlib import contextmanager
 from urllib.request import urlopen
 
 import pytest
+from boto3.session import Session
 
+from ondol.cloud.aws import AwsCloud
+from ondol.cloud.aws_calls import PATIENT, Clients
+from ondol.cloud.probes import Probes
 from ondol.config import Config
 from ondol.doctor.policy import policy
 from tests.cloud.grounds import InTheTrial, Person, Trial
 
 
-class Guarded(InTheTrial):
-    """The production adapter in the trial, as far as the policy lets it."""
+class Account:
+    """Of all tests here: its clients take longer to make than most calls."""
 
     def __init__(self, trial):
-        self.file = trial.home / "policy.json"
         self.environment = trial.environment()
-        super().__init__(self.environment)
-        self.read = 0
+        self.policy = trial.home / "policy.json"
+        keys = (self.environment["AWS_ACCESS_KEY_ID"], self.environment["AWS_SECRET_ACCESS_KEY"])
+        self.session = Session(*keys, region_name="ap-northeast-2")
         self.config = Config(_env_file=None, **self.environment)
-        self.deployment = self.cloud._deployment
-        self.account_id = self.cloud.place().account_id
-        self.ec2 = self.session.client("ec2", endpoint_url=self.url)
+        self.clients = Clients(self.session, self.environment["AWS_ENDPOINT_URL"], PATIENT)
+        self.ec2, self.cloudwatch = self.clients("ec2"), self.clients("cloudwatch")
 
-    def document(self, deployment=None):
-        return json.loads(policy(self.config, self.account_id, self.deployment if deployment is None else deployment))
+    def cloud(self, deployment, kind=AwsCloud):
+        made = kind(self.session, self.config, deployment)
+        made._client = self.clients
+        return made
+
+
+class Guarded(InTheTrial):
+    """One deployment of the production adapter, as far as its policy lets it."""
+
+    def __init__(self, account):
+        self.account, self.session, self.config = account, account.session, account.config
+        self.ec2, self.cloudwatch = account.ec2, account.cloudwatch
+        self.url = self.config.endpoint_url
+        self.deployment = str(uuid.uuid4())
+        self.cloud, self.neighbour = account.cloud(self.deployment), account.cloud(str(uuid.uuid4()))
+        self.probes = account.cloud(self.deployment, Probes)
+        self.account_id = self.cloud.place().account_id
+        self.read = 0
+        self.guard(self.document())
+        self.denied()
+
+    def document(self, deployment=""):
+        return json.loads(policy(self.config, self.account_id, deployment or self.deployment))
 
     def guard(self, document):
-        self.file.write_text(json.dumps(document))
+        self.account.policy.write_text(json.dumps(document))
 
     @contextmanager
     def nobody_looking(self):
         """As somebody with the account's full power, such as in the console."""
-        text = self.file.read_text()
-        self.file.unlink()
+        text = self.account.policy.read_text()
+        self.account.policy.unlink()
         yield
-        self.file.write_text(text)
+        self.account.policy.write_text(text)
 
     def fire(self, alarm, instance_id):
         with self.nobody_looking():
-            super().fire(alarm, instance_id)
+            reason = {"StateValue": "ALARM", "StateReason": "as if it were idle"}
+            self.cloudwatch.set_alarm_state(AlarmName=alarm, **reason)
 
-    def refusals(self):
+    def left_over(self, person):
+        """A disk of this person's that nobody uses."""
+        tags = [{"Key": key, "Value": value} for key, value in self.cloud._tags(person.tags).items()]
+        made = [{"ResourceType": "volume", "Tags": tags}]
+        with self.nobody_looking():
+            return self.ec2.create_volume(Size=1, AvailabilityZone="ap-northeast-2a", TagSpecifications=made)[
+                "VolumeId"
+            ]
+
+    def denied(self):
         """Operations that have been denied since the last time, also where the adapter knew another way."""
         with urlopen(f"{self.url}/_localcloud/calls?since={self.read}", timeout=5) as answer:
             calls = json.load(answer)
@@ -51,20 +86,17 @@ class Guarded(InTheTrial):
 
 
 @pytest.fixture(scope="session")
-def trial(tmp_path_factory):
+def account(tmp_path_factory):
     trial = Trial(tmp_path_factory.mktemp("guarded") / "home")
-    yield trial
+    yield Account(trial)
     trial.end()
 
 
 @pytest.fixture
-def ground(trial):
+def ground(account):
     """Under the policy from the first call on."""
-    ground = Guarded(trial)
-    ground.guard(ground.document())
-    ground.refusals()
-    yield ground
-    ground.file.unlink(missing_ok=True)
+    yield Guarded(account)
+    account.policy.unlink(missing_ok=True)
 
 
 @pytest.fixture

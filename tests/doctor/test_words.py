@@ -25,11 +25,14 @@ def told():
 
 def _codes(call):
     check, code = call.args
-    codes = [code.body, code.orelse] if isinstance(code, ast.IfExp) else [code]
     names = {keyword.arg for keyword in call.keywords}
-    for one in codes:
+    for one in _either(code):
         if isinstance(check, ast.Constant) and isinstance(one, ast.Constant):
             yield check.value, one.value, names
+
+
+def _either(code):
+    return [*_either(code.body), *_either(code.orelse)] if isinstance(code, ast.IfExp) else [code]
 
 
 def test_every_finding_has_its_sentence():

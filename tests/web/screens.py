@@ -1,7 +1,7 @@
 """Every screen in every state: how to come there, and who looks."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP
@@ -9,6 +9,8 @@ from allauth.mfa.totp.internal.auth import TOTP
 from ondol import clock
 from ondol.accounts.models import Approval, Role, User
 from ondol.accounts.tokens import create_token
+from ondol.doctor import records
+from ondol.doctor.findings import failed, ok, unknown, warning
 from ondol.instances.lifecycle import Reason, Status
 from tests.web.conftest import machine, person
 
@@ -37,6 +39,7 @@ def furnish() -> list[Screen]:
     erin = person("erin@example.org", Approval.SUSPENDED, decision_reason="Left.", decided_at=clock.now())
     machine(erin)
     person("none@example.org")
+    _check_up()
     states = {
         "pending": (Status.PENDING, Reason.PERSON, {"minutes_ago": 0.2, "security_group_id": "sg-1"}),
         "slow": (
@@ -94,7 +97,20 @@ def furnish() -> list[Screen]:
         Screen("person", f"/admin/people/{erins}/", "alice@example.org"),
         Screen("terminate", f"/admin/people/{bobs}/terminate/", "alice@example.org"),
         Screen("activity", "/admin/activity/", "alice@example.org"),
+        Screen("check-up", "/admin/doctor/", "alice@example.org"),
         Screen("forbidden", "/admin/people/", "bob@example.org", 403),
         Screen("not found", "/nowhere", "bob@example.org", 404),
         Screen("for a button", "/machine/create/", "bob@example.org", 405),
     ]
+
+
+def _check_up():
+    """One finding of each kind."""
+    untried = "ec2:AuthorizeSecurityGroupIngress, ec2:TerminateInstances, cloudwatch:PutMetricAlarm"
+    found = [
+        ok("database", "sound", version="18.4"),
+        failed("route", "missing", subnet="subnet-0123456789abcdef0"),
+        warning("quota", "low", vcpus=5, machines=2, type="t3.small", quota="L-1216C47A"),
+        unknown("permissions", "untried", actions=untried),
+    ]
+    records.keep(found, datetime.now(UTC))

@@ -15,7 +15,7 @@ PAGE, AGAIN = "/admin/doctor/", "/admin/doctor/again/"
 FOUND = [
     ok("database", "sound", version="18.4"),
     failed("subnet", "missing", subnet="subnet-1", region="ap-northeast-2"),
-    warning("role", "missing", role="AWSServiceRoleForCloudWatchEvents"),
+    warning("quota", "low", vcpus=5, machines=2, type="t3.small", quota="L-1216C47A"),
 ]
 
 
@@ -38,7 +38,7 @@ def test_alice_reads_what_is_wrong_first_and_in_her_language(alice, browser_of, 
     page = browser_of(alice, language).get(PAGE).content.decode()
     assert mend in page
     assert title in page
-    assert page.index("subnet-1") < page.index("AWSServiceRoleForCloudWatchEvents") < page.index("PostgreSQL 18.4")
+    assert page.index("subnet-1") < page.index("L-1216C47A") < page.index("PostgreSQL 18.4")
     assert "hx-trigger" not in page.partition('id="check-up"')[2]
 
 

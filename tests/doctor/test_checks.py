@@ -1,0 +1,193 @@
+"""What each check makes of what AWS and the database say."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import connection
+from django.db.utils import OperationalError
+
+from ondol.accounts.models import User
+from ondol.cloud.errors import Refused, Throttled, Unreachable
+from ondol.cloud.port import Image
+from ondol.cloud.probes import Caller, InstanceType, Subnet, Verdict
+from ondol.config import Config
+from ondol.doctor import check_up, ours, theirs
+from ondol.doctor.findings import Level
+from ondol.instances import vault
+from ondol.instances.models import Instance, SshKey
+
+CONFIG = Config(_env_file=None, AWS_VPC_ID="vpc-0123456789abcdef0", AWS_SUBNET_ID="subnet-0123456789abcdef0")
+DENIED = Refused("UnauthorizedOperation")
+
+
+class Amazon:
+    """An account in which all is well, but for what a test says; an error is raised."""
+
+    def __init__(self, **answers):
+        network = {"has_vpc": True, "subnet": Subnet(CONFIG.vpc_id, "ap-northeast-2a", 4091)}
+        way = {"DestinationCidrBlock": "0.0.0.0/0", "GatewayId": "igw-1", "State": "active"}
+        entry = {"RuleNumber": 100, "Protocol": "-1", "RuleAction": "allow", "CidrBlock": "0.0.0.0/0"}
+        machine = {"newest_image": Image("ami-1", "/dev/sda1"), "architecture": "x86_64", "is_offered": True}
+        self.answers = {
+            "caller": Caller("123456789012", "arn:aws:iam::123456789012:role/ondol", datetime.now(UTC)),
+            **network, "routes": [way], "acl_entries": [entry | {"Egress": egress} for egress in (False, True)],
+            **machine, "instance_type": InstanceType(2, ("x86_64",)), "quota": 64.0,
+            "has_events_role": True, "has_alarms": True, "permissions": [("ec2:RunInstances", Verdict.ALLOWED)],
+            **answers,
+        }  # fmt: skip
+
+    def __getattr__(self, name):
+        def answer(*asked):
+            found = self.answers[name]
+            if isinstance(found, Exception):
+                raise found
+            return found
+
+        return answer
+
+
+def found(check, config=CONFIG, account_id="", **answers):
+    """Level and code of what one check says."""
+    case = theirs.Case(Amazon(**answers), config, account_id)
+    said = [finding for finding in check_up.examine(case) if finding.check == check]
+    return [(finding.level.value, finding.code) for finding in said]
+
+
+def test_in_an_account_that_is_set_up_all_is_well():
+    findings = check_up.examine(theirs.Case(Amazon(), CONFIG))
+    assert {finding.level for finding in findings} == {Level.OK}
+    assert {finding.check for finding in findings} == {*theirs.CHECKS, "clock"}
+
+
+SUBNET = Subnet(CONFIG.vpc_id, "ap-northeast-2a", 4091)
+
+
+@pytest.mark.parametrize(
+    ("check", "answers", "said"),
+    [
+        ("credentials", {"caller": Unreachable("NoCredentialsError")}, ("failed", "missing")),
+        ("credentials", {"caller": Unreachable("ExpiredToken")}, ("failed", "stale")),
+        ("credentials", {"caller": Unreachable("InvalidClientTokenId")}, ("failed", "refused")),
+        ("credentials", {"caller": Caller("1", "arn:aws:iam::1:root", datetime.now(UTC))}, ("warning", "root")),
+        ("region", {"has_vpc": Unreachable("ConnectTimeoutError")}, ("failed", "silent")),
+        ("region", {"has_vpc": Refused("OptInRequired")}, ("failed", "not_enabled")),
+        ("region", {"has_vpc": DENIED}, ("ok", "sound")),
+        ("vpc", {"has_vpc": False}, ("failed", "missing")),
+        ("subnet", {"subnet": None}, ("failed", "missing")),
+        ("subnet", {"subnet": Subnet("vpc-2", "ap-northeast-2a", 9)}, ("failed", "elsewhere")),
+        ("subnet", {"subnet": Subnet(CONFIG.vpc_id, "ap-northeast-2a", 0)}, ("failed", "full")),
+        ("subnet", {"subnet": Subnet(CONFIG.vpc_id, "ap-northeast-2a", 9)}, ("warning", "nearly_full")),
+        ("route", {"routes": []}, ("failed", "missing")),
+        (
+            "route",
+            {"routes": [{"DestinationCidrBlock": "0.0.0.0/0", "NatGatewayId": "nat-1"}]},
+            ("failed", "not_public"),
+        ),
+        (
+            "route",
+            {"routes": [{"DestinationCidrBlock": "0.0.0.0/0", "GatewayId": "igw-1", "State": "blackhole"}]},
+            ("failed", "broken"),
+        ),
+        ("acl", {"acl_entries": []}, ("warning", "shut")),
+        ("image", {"newest_image": Refused("InvalidAMIID.NotFound")}, ("failed", "missing")),
+        ("type", {"instance_type": None}, ("failed", "missing")),
+        ("type", {"instance_type": InstanceType(2, ("arm64",))}, ("failed", "wrong_image")),
+        ("type", {"is_offered": False}, ("failed", "not_offered")),
+        ("quota", {"quota": 5.0}, ("warning", "low")),
+        ("quota", {"quota": Refused("AccessDeniedException")}, ("unknown", "denied")),
+        ("role", {"has_events_role": False}, ("failed", "lost")),
+        ("role", {"has_events_role": False, "has_alarms": False}, ("ok", "to_come")),
+        ("role", {"has_events_role": Refused("AccessDenied")}, ("unknown", "denied")),
+        ("permissions", {"permissions": [("ec2:RunInstances", Verdict.DENIED)]}, ("failed", "denied")),
+    ],
+)
+def test_what_a_check_says(check, answers, said):
+    assert found(check, **answers) == [said]
+
+
+def test_what_cannot_be_tried_is_said_beside_what_is_allowed():
+    tried = [("ec2:RunInstances", Verdict.ALLOWED), ("cloudwatch:PutMetricAlarm", Verdict.UNTRIED)]
+    assert found("permissions", permissions=tried) == [("ok", "allowed"), ("unknown", "untried")]
+
+
+def test_a_type_with_another_quota_is_not_measured_by_this_one():
+    assert found("quota", CONFIG.model_copy(update={"instance_type": "g5.xlarge"})) == [("unknown", "other_family")]
+    assert found("quota", CONFIG.model_copy(update={"instance_type": "trn1.2xlarge"})) == [("unknown", "other_family")]
+
+
+def test_machines_in_another_account_are_not_to_be_lost():
+    assert found("credentials", account_id="210987654321") == [("failed", "elsewhere")]
+    assert found("credentials", account_id="123456789012") == [("ok", "sound")]
+
+
+def test_a_clock_that_amazon_will_not_believe_much_longer():
+    late = Caller("1", "arn:aws:iam::1:role/ondol", datetime.now(UTC) - timedelta(minutes=10))
+    assert found("clock", caller=late) == [("warning", "amazon")]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "said"),
+    [
+        (Unreachable("ReadTimeoutError"), ("unknown", "unanswered")),
+        (Throttled("RequestLimitExceeded"), ("unknown", "unanswered")),
+        (DENIED, ("unknown", "refused")),
+        (Refused("InvalidVpcID.Malformed"), ("failed", "refused")),
+        (KeyError("a mistake of ours"), ("failed", "unforeseen")),
+    ],
+)
+def test_one_check_that_breaks_hides_no_other(trouble, said):
+    findings = check_up.examine(theirs.Case(Amazon(routes=trouble), CONFIG))
+    assert {(f.level.value, f.code) for f in findings if f.check == "route"} == {said}
+    assert {f.level for f in findings if f.check != "route"} == {Level.OK}
+
+
+# --- our side --------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def alices_key(db):
+    alice = User.objects.create(email="alice@example.org", name="Alice")
+    row = Instance.objects.create(owner=alice, instance_type="t3.small", volume_gb=30)
+    return SshKey.objects.create(instance=row, sealed_private_key=vault.seal(str(row.pk), "secret"))
+
+
+def told(check):
+    return [(finding.level.value, finding.code) for finding in check()]
+
+
+@pytest.mark.django_db
+def test_a_database_of_this_version_is_sound():
+    assert told(ours.database) == [("ok", "sound")]
+    assert told(ours.clock) == [("ok", "database_sound")]
+    assert told(ours.keys) == [("ok", "none")]
+
+
+@pytest.mark.django_db
+def test_a_database_of_an_older_version_is_told_apart():
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'doctor'")
+    assert told(ours.database) == [("failed", "behind")]
+
+
+def test_a_private_key_that_nobody_can_open_any_more_is_told(alices_key):
+    assert told(ours.keys) == [("ok", "open")]
+    SshKey.objects.update(sealed_private_key=vault.seal("another row", "secret"))
+    assert told(ours.keys) == [("failed", "shut")]
+
+
+@pytest.mark.django_db
+def test_a_worker_that_beats_is_alive():
+    assert told(ours.worker) == [("failed", "silent")]
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - interval '11 s')")
+    assert told(ours.worker) == [("failed", "silent")]
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO procrastinate_workers DEFAULT VALUES")
+    assert told(ours.worker) == [("ok", "alive")]
+
+
+def test_without_its_database_the_rest_of_our_side_is_unknown():
+    def away():
+        raise OperationalError("connection refused\nIs the server running?")
+
+    assert [f.level.value for f in check_up._isolated("keys", away)] == ["unknown"]
+    (finding,) = check_up._isolated("database", away)
+    assert (finding.level.value, finding.params) == ("failed", {"reason": "connection refused"})

@@ -1,0 +1,160 @@
+"""Under the policy nothing foreign can be touched, and nothing be made but what Ondol makes."""
+
+import json
+
+import pytest
+from botocore.exceptions import ClientError
+
+from ondol.cloud import aws_shapes
+from ondol.cloud.aws import AwsCloud
+from ondol.cloud.errors import Refused
+from ondol.cloud.port import IdleRule
+from tests.cloud.grounds import token
+
+pytestmark = pytest.mark.slow
+
+
+# --- what is not ours ------------------------------------------------------------------------------------------------
+@pytest.fixture(params=["of somebody else", "of another Ondol"])
+def foreign(request, ground, bob):
+    """A machine in the same account, with its group, key, disk and alarm; started and stopped by its owner alone."""
+    with ground.nobody_looking():
+        theirs = ground.neighbour
+        order = ground.order(bob, theirs)
+        instance_id = theirs.launch(order, token(bob)).instance_id
+        (volume,) = ground.ec2.describe_volumes(Filters=[{"Name": "attachment.instance-id", "Values": [instance_id]}])[
+            "Volumes"
+        ]
+        things = {"instance": instance_id, "group": order.group_id, "key": order.key_name, "volume": volume["VolumeId"]}
+        key_id = ground.ec2.describe_key_pairs(KeyNames=[order.key_name])["KeyPairs"][0]["KeyPairId"]
+        if request.param == "of somebody else":
+            every = [instance_id, order.group_id, volume["VolumeId"], key_id]
+            ground.ec2.delete_tags(Resources=every, Tags=[{"Key": "ManagedBy"}, {"Key": "OndolDeployment"}])
+        ground.cloudwatch.put_metric_alarm(**alarm("of-somebody-else", instance_id))
+    return things | {"key_id": key_id}
+
+
+def alarm(name, instance_id, action="stop"):
+    return {
+        "AlarmName": name, "Namespace": "AWS/EC2", "MetricName": "CPUUtilization", "Statistic": "Average",
+        "Dimensions": [{"Name": "InstanceId", "Value": instance_id}], "Period": 300, "EvaluationPeriods": 6,
+        "Threshold": 5.0, "ComparisonOperator": "LessThanThreshold",
+        "AlarmActions": [f"arn:aws:automate:ap-northeast-2:ec2:{action}"],
+    }  # fmt: skip
+
+
+def refused(call, **request):
+    with pytest.raises(ClientError) as caught:
+        call(**request)
+    return caught.value.response["Error"]["Code"] in {"UnauthorizedOperation", "AccessDenied"}
+
+
+def test_nothing_foreign_is_started_stopped_or_ended(ground, foreign):
+    ids = {"InstanceIds": [foreign["instance"]]}
+    assert refused(ground.ec2.start_instances, **ids)
+    assert refused(ground.ec2.stop_instances, **ids)
+    assert refused(ground.ec2.reboot_instances, **ids)
+    assert refused(ground.ec2.terminate_instances, **ids)
+
+
+def test_nothing_foreign_is_opened_deleted_or_used(ground, foreign, alice):
+    ssh = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+    group = {"GroupId": foreign["group"]}
+    assert refused(ground.ec2.authorize_security_group_ingress, **group, IpPermissions=[ssh])
+    assert refused(ground.ec2.delete_security_group, **group)
+    assert refused(ground.ec2.delete_key_pair, KeyName=foreign["key"])
+    assert refused(ground.ec2.delete_key_pair, KeyPairId=foreign["key_id"])
+    assert refused(ground.ec2.delete_volume, VolumeId=foreign["volume"])
+    assert refused(ground.cloudwatch.delete_alarms, AlarmNames=["of-somebody-else"])
+    order = ground.order(alice)
+    for change in ({"KeyName": foreign["key"]}, {"Groups": [foreign["group"]]}):
+        assert refused(ground.ec2.run_instances, **launch(ground, order, **change))
+
+
+def test_nothing_is_taken_over_or_given_away_by_its_tags(ground, foreign, alice):
+    ours = [{"Key": "ManagedBy", "Value": "ondol"}, {"Key": "OndolDeployment", "Value": ground.deployment}]
+    for thing in (foreign["instance"], foreign["group"], foreign["key_id"], foreign["volume"]):
+        assert refused(ground.ec2.create_tags, Resources=[thing], Tags=ours)
+    mine = ground.cloud.create_group(alice.resource, alice.tags)
+    assert refused(ground.ec2.create_tags, Resources=[mine], Tags=ours)
+    assert refused(ground.ec2.delete_tags, Resources=[mine], Tags=ours)
+
+
+# --- only what we make -----------------------------------------------------------------------------------------------
+def launch(ground, order, **changes):
+    """As the adapter asks for it, but for one thing."""
+    request = aws_shapes.run_instances(order, ground.config.subnet_id, ground.cloud._tags(order.tags))
+    interface, (mapping,) = request["NetworkInterfaces"][0], request["BlockDeviceMappings"]
+    for name, value in changes.items():
+        for part in (interface, mapping["Ebs"], request["MetadataOptions"]):
+            if name in part:
+                part[name] = value
+                break
+        else:
+            request[name] = value
+    return request
+
+
+def other_subnet(ground):
+    with ground.nobody_looking():
+        cidr = f"10.20.{128 + len(ground.ec2.describe_subnets()['Subnets'])}.0/24"
+        return ground.ec2.create_subnet(VpcId=ground.config.vpc_id, CidrBlock=cidr)["Subnet"]["SubnetId"]
+
+
+MADE = ("instance", "volume", "network-interface")
+CHANGES = {
+    "another type": lambda ground: {"InstanceType": "t3.medium"},
+    "another subnet": lambda ground: {"SubnetId": other_subnet(ground)},
+    "a disk that is not encrypted": lambda ground: {"Encrypted": False},
+    "a dear disk": lambda ground: {"VolumeType": "io2"},
+    "metadata without a token": lambda ground: {"HttpTokens": "optional"},
+    "no tags": lambda ground: {"TagSpecifications": []},
+    "another deployment's tags": lambda ground: {
+        "TagSpecifications": aws_shapes.tagged({"ManagedBy": "ondol", "OndolDeployment": "x"}, *MADE)
+    },
+    "the VPC's own group": lambda ground: {"Groups": []},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_launch_is_refused_with(ground, alice, change):
+    order = ground.order(alice)
+    assert refused(ground.ec2.run_instances, **launch(ground, order, **CHANGES[change](ground)))
+    assert ground.ec2.run_instances(**launch(ground, order))["Instances"]
+
+
+def test_an_image_of_nobody_we_know_is_refused(ground, alice):
+    document = ground.document()
+    for statement in document["Statement"]:
+        if statement["Sid"] == "LaunchFromImage":
+            statement["Condition"]["StringEquals"]["ec2:Owner"] = ["111122223333"]
+    ground.guard(document)
+    assert refused(ground.ec2.run_instances, **launch(ground, ground.order(alice)))
+
+
+def test_groups_and_keys_are_made_with_our_tags_and_in_our_vpc_only(ground, alice):
+    with ground.nobody_looking():
+        other = ground.ec2.create_vpc(CidrBlock="10.99.0.0/16")["Vpc"]["VpcId"]
+    elsewhere = AwsCloud(ground.session, ground.config.model_copy(update={"vpc_id": other}), ground.deployment)
+    with pytest.raises(Refused):
+        elsewhere.create_group(alice.resource, alice.tags)
+    assert refused(ground.ec2.create_security_group, GroupName="x", Description="x", VpcId=ground.config.vpc_id)
+    assert refused(ground.ec2.create_key_pair, KeyName="x")
+
+
+def test_an_alarm_has_our_name_and_stops_but_does_not_end_machines(ground, alice):
+    ground.cloud.arm(alice.resource, "i-0123456789abcdef0", IdleRule(), 40, alice.tags)
+    put = ground.cloudwatch.put_metric_alarm
+    assert refused(put, **alarm("of-somebody-else", "i-0123456789abcdef0"))
+    assert refused(put, **alarm(alice.resource, "i-0123456789abcdef0", "terminate"))
+    ground.cloud.delete_alarm(alice.resource)
+
+
+def test_nothing_is_allowed_in_another_region(ground):
+    document = ground.document()
+    for statement in document["Statement"]:
+        text = json.dumps(statement).replace("ap-northeast-2", "eu-central-1")
+        statement.update(json.loads(text))
+    ground.guard(document)
+    assert refused(ground.ec2.describe_instances)
+    assert refused(ground.cloudwatch.describe_alarms)

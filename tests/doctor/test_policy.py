@@ -1,0 +1,119 @@
+"""The policy that `ondol doctor --print-policy` prints: enough, not more, and not for what is not ours."""
+
+import copy
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from ondol.cloud import aws
+from ondol.config import Config
+from ondol.doctor.findings import Level
+from ondol.doctor.policy import policy
+from tests.cloud.grounds import Trial
+from tests.doctor.conftest import Account, Guarded
+from tests.doctor.journey import journey
+
+SAMPLE = Config(_env_file=None, AWS_VPC_ID="vpc-0123456789abcdef0", AWS_SUBNET_ID="subnet-0123456789abcdef0")
+ACCOUNT, DEPLOYMENT = "123456789012", "8c0f2a52-6f6b-4a3e-9a53-0d5f6a0f3a11"
+DOCUMENT = json.loads(policy(SAMPLE, ACCOUNT, DEPLOYMENT))
+
+
+# --- what is written -------------------------------------------------------------------------------------------------
+def test_it_is_whole_and_iam_takes_it():
+    text = policy(SAMPLE, ACCOUNT, DEPLOYMENT)
+    assert "$" not in text
+    assert len(re.sub(r"\s", "", text)) <= 6144
+    assert len({statement["Sid"] for statement in DOCUMENT["Statement"]}) == len(DOCUMENT["Statement"])
+
+
+def test_only_looks_are_allowed_on_everything():
+    for statement in DOCUMENT["Statement"]:
+        if statement["Resource"] == "*":
+            assert all(
+                re.match(r"ec2:Describe|cloudwatch:Describe|servicequotas:Get", one) for one in statement["Action"]
+            )
+
+
+_CALLS = (
+    r"self\._(ec2|cloudwatch|ssm)\.([a-z_]+)",
+    r'every\(\s*self\._(ec2|cloudwatch|ssm), "([a-z_]+)"',
+    r'_client\("([a-z-]+)"\)\.([a-z_]+)',
+)
+
+
+def test_every_call_in_the_code_is_allowed():
+    """Whoever adds a call adds its permission."""
+    files = [file.read_text() for file in Path(aws.__file__).parent.glob("*.py")]
+    calls = {found for text in files for pattern in _CALLS for found in re.findall(pattern, text)}
+    prefixes = {"service-quotas": "servicequotas"}
+    made = {f"{prefixes.get(service, service)}:{name.title().replace('_', '')}" for service, name in calls}
+    allowed = {action for statement in DOCUMENT["Statement"] for action in listed(statement["Action"])}
+    assert len(made) > 20
+    assert made - allowed == {"sts:GetCallerIdentity"}  # needs no permission
+    comes_with_another = {"ec2:CreateTags", "cloudwatch:TagResource", "iam:CreateServiceLinkedRole"}
+    assert allowed - made == comes_with_another
+
+
+def listed(given):
+    return given if isinstance(given, list) else [given]
+
+
+# --- enough ----------------------------------------------------------------------------------------------------------
+@pytest.mark.slow
+def test_the_whole_journey_runs_without_one_refusal(ground):
+    assert journey(ground) == []
+    wrong = [finding for finding in ground.found if finding.level in {Level.WARNING, Level.FAILED}]
+    assert not wrong
+    untried = [finding.params["actions"] for finding in ground.found if finding.code == "untried"]
+    assert untried == ["cloudwatch:PutMetricAlarm"]  # everything else was tried on alice's machine
+
+
+# --- and not more ----------------------------------------------------------------------------------------------------
+def without():
+    """The policy without a statement, and without each entry of its lists."""
+    for number, statement in enumerate(DOCUMENT["Statement"]):
+        if statement["Sid"] == "MakeRoleOfAlarms":
+            continue  # needed as long as the role is not there: below
+        yield pytest.param(number, "", "", id=statement["Sid"])
+        lists = {name: statement[name] for name in ("Action", "Resource") if isinstance(statement[name], list)}
+        lists["Condition"] = statement.get("Condition", {}).get("StringEquals", {}).get("ec2:CreateAction", [])
+        for name, entries in lists.items():
+            for entry in entries:
+                yield pytest.param(number, name, entry, id=f"{statement['Sid']}-{entry.replace(ACCOUNT, '')}")
+
+
+def lessened(document, number, name, entry):
+    document = copy.deepcopy(document)
+    statement = document["Statement"][number]
+    if not name:
+        del document["Statement"][number]
+    elif name == "Condition":
+        statement["Condition"]["StringEquals"]["ec2:CreateAction"].remove(entry)
+    else:
+        kind = entry.rpartition(":")[2]  # of an action or of an ARN
+        statement[name] = [one for one in statement[name] if one.rpartition(":")[2] != kind]
+    return document
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "name", "entry"), list(without()))
+def test_without_this_the_journey_ends_in_a_refusal(ground, number, name, entry):
+    ground.guard(lessened(ground.document(), number, name, entry))
+    denied = journey(ground)
+    assert entry.rpartition(":")[2] in denied if name == "Action" else denied
+
+
+@pytest.mark.slow
+def test_the_first_machine_of_an_account_needs_the_role_of_alarms(tmp_path):
+    trial = Trial(tmp_path / "home")
+    try:
+        ground = Guarded(Account(trial))
+        number = next(n for n, one in enumerate(DOCUMENT["Statement"]) if one["Sid"] == "MakeRoleOfAlarms")
+        ground.guard(lessened(ground.document(), number, "", ""))
+        assert journey(ground) == ["PutMetricAlarm"]
+        ground.guard(ground.document())
+        assert journey(ground) == []
+    finally:
+        trial.end()
