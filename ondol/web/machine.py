@@ -93,7 +93,8 @@ class Machine:
     @property
     def poll_seconds(self) -> int | None:
         """After how long to look again; None while nothing changes."""
-        if not self.is_changing:
+        is_cleaned_up = self.status is not Status.FAILED or self.row.is_clean
+        if not self.is_changing and is_cleaned_up:
             return None
         return next((pace for until, pace in _PACES if self.elapsed < clock.real_seconds(until)), _SLOWEST)
 
@@ -124,9 +125,15 @@ def present(instance: Instance, now: datetime | None = None) -> Machine:
         steps=steps_of(instance, has_key=is_key_made, now=now),
         since=instance.status_since,
         now=now,
-        button="" if badge.status is Status.FAILED and instance.unknown else _BUTTONS.get(badge.status, ""),
+        button=_button(instance, badge.status),
         has_key=is_key_made and badge.status not in _WITHOUT_KEY,
     )
+
+
+def _button(instance: Instance, status: Status) -> str:
+    if status is Status.FAILED and (instance.unknown or not instance.is_clean):
+        return ""  # `actions.create` would refuse it
+    return _BUTTONS.get(status, "")
 
 
 def machine_of(user: User) -> Machine | None:

@@ -144,3 +144,10 @@ def test_every_refusal_of_aws_has_a_cause_a_next_step_and_a_reference(status, co
 )
 def test_what_only_an_administrator_can_mend_is_named(code, reason, words):
     assert words in notice_of(row(Status.FAILED, reason, error_code=code)).cause
+
+
+def test_while_a_failed_one_is_cleaned_up_the_page_waits_and_offers_nothing(db):
+    cleaning = present(row(Status.FAILED, Reason.QUOTA, is_clean=False, status_since=clock.now()))
+    assert (cleaning.button, cleaning.poll_seconds) == ("", 1)
+    clean = present(row(Status.FAILED, Reason.QUOTA, is_clean=True))
+    assert (clean.button, clean.poll_seconds) == ("create", None)
