@@ -48,6 +48,9 @@ class Clients:
     def __call__(self, service: Any) -> Any:
         with _MAKING:
             if service not in self._made:
+                # A client that is made without credentials never gets any: a role given later would not count.
+                if ask(self._session.get_credentials) is None:
+                    raise Unreachable("NoCredentialsError")
                 make = self._session.client
                 self._made[service] = ask(make, service, config=self._manners, endpoint_url=self._endpoint)
             return self._made[service]

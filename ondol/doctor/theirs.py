@@ -58,6 +58,8 @@ def region(case: Case) -> Iterator[Finding]:
     try:
         case.probes.has_vpc()
     except Unreachable as error:
+        if error.code in _MISSING:
+            raise
         yield failed("region", "silent", region=case.config.region, code=error.code)
         return
     except CloudError as error:
