@@ -9,6 +9,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from ondol.doctor import records
 from ondol.doctor.findings import failed, ok, warning
 from ondol.doctor.models import CheckUp
+from ondol.instances.models import here
 
 pytestmark = pytest.mark.django_db
 PAGE, AGAIN = "/admin/doctor/", "/admin/doctor/again/"
@@ -88,3 +89,14 @@ def test_nobody_waits_for_ever_for_a_worker_that_is_not_there(alice, browser_of)
     page = browser_of(alice).get(PAGE).content.decode()
     assert "hx-trigger" not in page.partition('id="check-up"')[2]
     assert "None has shown itself for 10 s." in page
+
+
+def test_what_a_sweep_has_found_is_told_in_words(alice, browser_of, worker):
+    page = browser_of(alice, "en").get(PAGE).content.decode()
+    assert "They have not been compared yet" in page
+    finding = {"kind": "key-pair", "id": "ondol-late", "why": "SURPLUS", "row": "", "detail": "", "since": ""}
+    here().update(swept_at=datetime.now(UTC), findings=[finding])
+    page = browser_of(alice, "ko").get(PAGE).content.decode()
+    assert "키 페어" in page
+    assert "ondol-late" in page
+    assert "저절로 지워집니다" in page

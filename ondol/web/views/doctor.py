@@ -5,13 +5,25 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from ondol.doctor import ours, records, words
 from ondol.doctor.findings import Finding, Level
+from ondol.instances.findings import remembered
+from ondol.instances.models import Deployment
 from ondol.web.guards import PersonRequest, administrator
 
 _ORDER = [Level.FAILED, Level.WARNING, Level.UNKNOWN, Level.OK]
+
+_KINDS = {
+    "instance": gettext_lazy("Instance"),
+    "volume": gettext_lazy("Volume"),
+    "security-group": gettext_lazy("Security group"),
+    "key-pair": gettext_lazy("Key pair"),
+    "alarm": gettext_lazy("Alarm"),
+}
+"""`cloud.port.Kind`"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +40,9 @@ class Line:
 @administrator
 def doctor(request: PersonRequest) -> HttpResponse:
     """The page; what polls gets its changing part."""
-    return render(request, "doctor/fragment.html" if request.htmx else "doctor/page.html", _shown(bool(request.htmx)))
+    if request.htmx:
+        return render(request, "doctor/fragment.html", _shown(is_poll=True))
+    return render(request, "doctor/page.html", _shown(is_poll=False) | _swept())
 
 
 @require_POST
@@ -50,6 +64,15 @@ def _shown(is_poll: bool) -> dict[str, Any]:
         "to_mend": sum(finding.level in {Level.FAILED, Level.WARNING} for finding in findings),
         "silent": silent,
         "is_news": is_poll and not record.is_asked_for,
+    }
+
+
+def _swept() -> dict[str, Any]:
+    return {
+        "swept_at": Deployment.objects.values_list("swept_at", flat=True).first(),
+        "left_over": [
+            (_KINDS.get(finding.kind, finding.kind), finding.id, finding.sentence) for finding in remembered()
+        ],
     }
 
 
