@@ -1,20 +1,18 @@
 """The processes of `ondol up`: their output, their restarts, their end."""
 
-import contextlib
 import logging
 import os
 import stat
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from ondol.host import children
 from ondol.host.children import Child
 from ondol.host.terminal import Terminal
-from tests.journey.site import until
+from tests.journey.site import alive, until
 
 SHELL = ["/bin/sh", "-c"]
 
@@ -100,7 +98,7 @@ def test_what_a_killed_part_has_left_behind_goes_before_it_starts_again(child, t
     until(lambda: not part.is_running, 5, "it ends")
     part.keep_running()
     part.keep_running()
-    until(lambda: not lives(sleeper), 5, "the sleeper has gone")
+    until(lambda: not alive([sleeper]), 5, "the sleeper has gone")
     assert part.is_running
 
 
@@ -111,7 +109,7 @@ def test_what_does_not_end_in_time_is_killed_with_all_it_started(child):
     part.stop()
     part.join(0.2)
     assert not part.is_running
-    until(lambda: not lives(int(part.told[0].split()[-1])), 5, "the sleeper has gone")
+    until(lambda: not alive([int(part.told[0].split()[-1])]), 5, "the sleeper has gone")
     assert "is killed; nothing is lost" in part.told[-1]
 
 
@@ -132,9 +130,9 @@ def test_a_killed_supervisor_takes_its_parts_along(tmp_path):
     words = [sys.executable, "-c", code, str(tmp_path)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as supervisor:
         part = int(supervisor.stdout.readline())
-        assert lives(part)
+        assert alive([part])
         supervisor.kill()
-    until(lambda: not lives(part), 5, "the part has gone")
+    until(lambda: not alive([part]), 5, "the part has gone")
 
 
 def test_a_terminal_that_takes_nothing_is_not_waited_for():
@@ -149,9 +147,3 @@ def test_a_terminal_that_takes_nothing_is_not_waited_for():
     os.close(read)  # the writer is let go by EPIPE
     terminal.flush(5)
     os.close(write)
-
-
-def lives(pid):
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    return False

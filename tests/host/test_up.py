@@ -12,7 +12,7 @@ import requests
 
 from ondol.host.home import new_secret_key, new_vault_key
 from ondol.host.postgres import EmbeddedPostgres
-from tests.journey.site import ONDOL, Site, environment, free_port, until
+from tests.journey.site import ONDOL, Site, alive, environment, free_port, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
 
@@ -24,20 +24,6 @@ HOSTILE = {
 PARTS = {"PostgreSQL": "postgres", "trial cloud": "-m localcloud", "worker": "-m ondol worker", "web": "granian"}
 MEMORY_MB = 500
 """Promised in docs/operations.md."""
-
-
-def tree_of(site):
-    return [site.process.pid, *site.children("")]
-
-
-def left(pids):
-    """Those that still run; init may not have reaped the others."""
-    running = []
-    for pid in pids:
-        with contextlib.suppress(OSError):
-            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
-                running.append(pid)
-    return running
 
 
 def memory_of(pid):
@@ -63,7 +49,7 @@ def test_settings_of_somebodys_shell_do_not_reach_the_trial(site):
 
 def test_it_takes_less_memory_than_promised(site):
     by_part = {part: sum(map(memory_of, site.children(words))) for part, words in PARTS.items()}
-    total = sum(map(memory_of, tree_of(site)))
+    total = sum(map(memory_of, site.processes()))
     print("\n", {part: round(megabytes) for part, megabytes in (by_part | {"all": total}).items()})
     assert total < MEMORY_MB
 
@@ -76,11 +62,10 @@ def test_its_logs_are_quiet_and_private(site):
         assert file.stat().st_mode & 0o077 == 0, file
 
 
-def test_nobody_reads_what_it_says_any_more(tmp_path):
+def test_nobody_reads_what_it_says_any_more(site):
+    site.stop()
     words = [*ONDOL, "up", "--port", str(port := free_port())]
-    with subprocess.Popen(
-        words, env=environment(tmp_path / "home"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as up:
+    with subprocess.Popen(words, env=environment(site.home), stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as up:
         up.stdout.readline()
         up.stdout.close()
         until(lambda: requests.get(f"http://127.0.0.1:{port}/healthz", timeout=5).ok, 60, "a page answers")
@@ -97,10 +82,10 @@ def test_stopped_while_it_starts(tmp_path, moment):
         )
         until(lambda: (site.home / "lock").exists(), 20, "it has begun")
         time.sleep(moment)
-        pids = tree_of(site)
+        pids = site.processes()
         site.process.send_signal(signal.SIGTERM)
         assert site.process.wait(14) == 0
-    until(lambda: not left(pids), 3, "all have gone")
+    until(lambda: not alive(pids), 3, "all have gone")
     assert "Traceback" not in (tmp_path / "output").read_text()
 
 

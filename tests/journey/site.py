@@ -1,6 +1,7 @@
 """`ondol up` as a process, and people who use it over HTTP and SSH."""
 
 import contextlib
+import json
 import os
 import queue
 import signal
@@ -9,11 +10,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import boto3
+import psycopg
 import requests
 
 ONDOL = [sys.executable, "-m", "ondol"]
@@ -33,15 +37,34 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
+def until(condition: Callable[[], Any], seconds: float, what: str, every: float = 0.1) -> Any:
     """Wait for something that is bound to happen; its value."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         with contextlib.suppress(requests.ConnectionError):
             if value := condition():
                 return value
-        time.sleep(0.2)
+        time.sleep(every)
     raise AssertionError(f"not within {seconds:.0f} s: {what}")
+
+
+@cache
+def _client(service: str, environment: str) -> Any:
+    told = json.loads(environment)
+    return boto3.client(
+        service, endpoint_url=told["AWS_ENDPOINT_URL"], region_name=told["AWS_REGION"],
+        aws_access_key_id=told["AWS_ACCESS_KEY_ID"], aws_secret_access_key=told["AWS_SECRET_ACCESS_KEY"],
+    )  # fmt: skip
+
+
+def alive(pids: Iterable[int]) -> list[int]:
+    """Those that still run; init may not have reaped the others."""
+    running = []
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+                running.append(pid)
+    return running
 
 
 class Site:
@@ -51,42 +74,58 @@ class Site:
         self, home: Path, *options: str, python: str = sys.executable, cwd: Path | None = None, **env: str
     ) -> None:
         self.home, self.options, self.port = home, options, free_port()
+        self.cloud = home / "cloud"
+        """The home of the trial cloud that its machines are in."""
         self.ondol, self.cwd = [python, "-m", "ondol"], cwd
         self.env = environment(home, **env)
         self.url = f"http://127.0.0.1:{self.port}"
         self.lines: list[str] = []
         self.process: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread | None = None
+        self.starts: list[float] = []
+        """Seconds that each start has taken."""
 
     def start(self, seconds: float = 60) -> "Site":
         """Start it, and wait until it says that it is ready."""
+        began = time.monotonic()
         self.process = subprocess.Popen(
             [*self.ondol, "up", "--port", str(self.port), *self.options],
             env=self.env, cwd=self.cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         ready: queue.Queue[bool] = queue.Queue()
-        threading.Thread(target=self._read, args=(self.process, ready), daemon=True).start()
+        self._reader = threading.Thread(target=self._read, args=(self.process, ready), daemon=True)
+        self._reader.start()
         try:
             assert ready.get(timeout=seconds), "ondol up ended:\n" + "".join(self.lines[-60:])
         except queue.Empty:
             raise AssertionError("ondol up is not ready:\n" + "".join(self.lines[-60:])) from None
+        self.starts.append(time.monotonic() - began)
         return self
 
     def _read(self, process: "subprocess.Popen[str]", ready: "queue.Queue[bool]") -> None:
         assert process.stdout
-        for line in process.stdout:
-            self.lines.append(line)
-            if "Ondol is ready" in line:
-                ready.put(True)
+        with process.stdout as output:
+            for line in output:
+                self.lines.append(line)
+                if "Ondol is ready" in line:
+                    ready.put(True)
         ready.put(False)
 
     def stop(self, how: signal.Signals = signal.SIGTERM, seconds: float = 20) -> int:
         """End it, and wait until it has ended."""
         assert self.process
+        assert self._reader
         self.process.send_signal(how)
         code = self.process.wait(seconds)
-        assert self.process.stdout
-        self.process.stdout.close()
+        self._reader.join(seconds)
         return code
+
+    def kill(self) -> None:
+        """End it and every process of it as a power cut would."""
+        for pid in self.processes():  # itself first: it would start the others again
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.stop(signal.SIGKILL)
 
     def is_healthy(self) -> bool:
         """Whether it answers, and its database."""
@@ -99,6 +138,20 @@ class Site:
         )
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
+
+    def ask(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        """What its database says."""
+        with psycopg.connect((self.home / "database.url").read_text().strip()) as connection:
+            return connection.execute(query, values).fetchall()
+
+    def aws(self, service: str) -> Any:
+        """boto3's client of its cloud: what is true there, whatever we say of it."""
+        return _client(service, (self.cloud / "environment.json").read_text())
+
+    def processes(self) -> list[int]:
+        """Process ids of the whole tree."""
+        assert self.process
+        return [self.process.pid, *self.children("")]
 
     def children(self, part: str) -> list[int]:
         """Process ids below `ondol up` whose command line has `part`."""
@@ -117,6 +170,19 @@ class Site:
         self.command("user", "add", email, "--name", name.title(), "--admin" if admin else "--approved")
         return Person(self, name, self.command("token", "create", email).splitlines()[-1].strip())
 
+    def people(self, *names: str) -> "list[Person]":
+        """The same of many, by one process: each takes a second to begin."""
+        tokens = self.command("manage", "shell", "-v", "0", "-c", _MANY.format(names=names)).split()
+        return [Person(self, name, token) for name, token in zip(names, tokens, strict=True)]
+
+
+_MANY = """
+from ondol.accounts.people import add_user
+from ondol.accounts.tokens import create_token
+for name in {names}:
+    print(create_token(add_user(f"{{name}}@example.org", name.title(), approved=True), "journey"))
+"""
+
 
 def _below(pid: int) -> Iterator[int]:
     with contextlib.suppress(OSError):
@@ -133,6 +199,10 @@ class Person:
     site: Site
     name: str
     token: str
+
+    @property
+    def email(self) -> str:
+        return f"{self.name}@example.org"
 
     def call(self, method: str, path: str, **more: Any) -> requests.Response:
         """One API call."""
@@ -154,7 +224,7 @@ class Person:
         machine: dict[str, Any] | None = answer.json()["instance"]
         return machine
 
-    def wait_for(self, *status: str, seconds: float = 60) -> dict[str, Any]:
+    def wait_for(self, *status: str, seconds: float = 60, every: float = 0.2) -> dict[str, Any]:
         """Until my machine is in one of these states."""
         last: list[Any] = []
 
@@ -164,7 +234,7 @@ class Person:
             return machine if machine and machine["status"] in status else None
 
         try:
-            machine: dict[str, Any] = until(there, seconds, f"{self.name}'s machine is {' or '.join(status)}")
+            machine: dict[str, Any] = until(there, seconds, f"{self.name}'s machine is {' or '.join(status)}", every)
         except AssertionError as error:
             raise AssertionError(f"{error}; last seen: {last}\n" + "".join(self.site.lines[-40:])) from None
         return machine

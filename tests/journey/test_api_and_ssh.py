@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.journey.aws import KINDS, NOTHING, ONE_OF_EACH, count, sealed_keys, tags_of, things_of, wanted_tags
 from tests.journey.site import free_port, ssh_options, until
 
 pytestmark = [pytest.mark.slow]
@@ -18,8 +19,14 @@ def admin(site):
     return site.person("ada", admin=True)
 
 
-def test_alice_works_on_her_machine_and_keeps_her_files(site, tmp_path):
-    alice = site.person("alice")
+@pytest.fixture(scope="module")
+def people(site):
+    names = ("alice", "bob", "carol", "dan", "erin", "frank")
+    return dict(zip(names, site.people(*names), strict=True))
+
+
+def test_alice_works_on_her_machine_and_keeps_her_files(people, tmp_path):
+    alice = people["alice"]
     assert alice.machine() is None
     first = alice.create()
     key = alice.key(tmp_path)
@@ -38,8 +45,8 @@ def test_alice_works_on_her_machine_and_keeps_her_files(site, tmp_path):
     assert alice.ssh(key, "cat note.txt") == "kept\n"
 
 
-def test_bob_copies_files_and_forwards_a_port(site, tmp_path):
-    bob = site.person("bob")
+def test_bob_copies_files_and_forwards_a_port(people, tmp_path):
+    bob = people["bob"]
     machine = bob.create()
     key = bob.key(tmp_path)
     up, down = tmp_path / "up.bin", tmp_path / "down.bin"
@@ -82,8 +89,8 @@ def _read(port: int) -> bytes:
         return b""
 
 
-def test_carol_cannot_enter_dans_machine(site, tmp_path):
-    carol, dan = site.person("carol"), site.person("dan")
+def test_carol_cannot_enter_dans_machine(people, tmp_path):
+    carol, dan = people["carol"], people["dan"]
     for who in (carol, dan):
         assert who.call("POST", "/instances").status_code == 202
     for who in (carol, dan):
@@ -93,29 +100,45 @@ def test_carol_cannot_enter_dans_machine(site, tmp_path):
     assert "Permission denied" in refused.stderr
 
 
-def test_the_administrator_ends_erins_machine_and_nothing_is_left(site, admin, tmp_path):
-    erin = site.person("erin")
+def test_the_administrator_ends_erins_machine_and_nothing_is_left(site, people, admin, tmp_path):
+    erin = people["erin"]
     first = erin.create()
     old_key = erin.key(tmp_path).read_text()
-    people = admin.call("GET", "/admin/users").json()
-    users = people if isinstance(people, list) else people["users"]
-    erins_id = next(user["id"] for user in users if user["email"] == "erin@example.org")
+    things = things_of(erin)
+    assert count(things) == ONE_OF_EACH
+    tags = {kind: tags_of(thing) for kind, [thing] in things.items()}
+    assert tags == dict.fromkeys(KINDS, wanted_tags(erin, first["id"]))
+    assert sealed_keys(erin) == [things["key pair"][0]["KeyName"]]
+
+    users = admin.call("GET", "/admin/users").json()["users"]
+    erins_id = next(user["id"] for user in users if user["email"] == erin.email)
     assert erin.call("DELETE", f"/admin/users/{erins_id}/instance").status_code == 403
+    assert count(things_of(erin)) == ONE_OF_EACH
     assert admin.call("DELETE", f"/admin/users/{erins_id}/instance").status_code == 202
     until(lambda: erin.machine() is None, 60, "erin's machine is gone")
+    assert things_of(erin) == NOTHING
+    [ended] = site.aws("ec2").describe_instances(InstanceIds=[first["instance_id"]])["Reservations"]
+    assert ended["Instances"][0]["State"]["Name"] == "terminated"
+    assert sealed_keys(erin) == []
     assert erin.call("POST", "/instances/ssh-key").status_code == 404
+
     second = erin.create()
     assert second["instance_id"] != first["instance_id"]
     assert erin.key(tmp_path).read_text() != old_key
+    assert count(things_of(erin)) == ONE_OF_EACH
 
 
-def test_twenty_clicks_make_one_machine(site):
-    frank = site.person("frank")
+def test_twenty_clicks_make_one_machine(people):
+    frank = people["frank"]
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(lambda _: frank.call("POST", "/instances").status_code, range(20)))
     assert set(answers) <= {202, 409}
     assert 202 in answers
-    frank.wait_for("RUNNING")
+    machine = frank.wait_for("RUNNING")
+    things = things_of(frank)
+    assert count(things) == ONE_OF_EACH
+    assert things["instance"][0]["InstanceId"] == machine["instance_id"]
+    assert sealed_keys(frank) == [things["key pair"][0]["KeyName"]] == [things["instance"][0]["KeyName"]]
 
 
 def test_secrets_do_not_reach_the_log(site):
