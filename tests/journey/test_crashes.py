@@ -1,44 +1,112 @@
-"""Kill any process at any moment: it carries on, with one machine and a key that logs in."""
+"""Kill the worker, or everything, while AWS is asked: it carries on, with one of each thing and a key that logs in.
 
+AWS is a trial cloud of its own here, which lives on as Amazon does, with a ledger of what it was asked; `ondol up` asks
+it through a gate that holds a call back before or after it took effect. Every call at once: one kill meets them all.
+"""
+
+import json
 import os
-import random
 import signal
-import time
+import subprocess
+from collections.abc import Callable
 
 import pytest
+import requests
 
-from tests.journey.site import Site
+from tests.journey.aws import ONE_OF_EACH, count, sealed_keys, things_of
+from tests.journey.gate import Gate
+from tests.journey.site import ONDOL, Person, Site, environment, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
+MOMENTS = [
+    (operation, when)
+    for operation in ("CreateSecurityGroup", "CreateKeyPair", "RunInstances", "PutMetricAlarm")
+    for when in ("before", "after")
+]
 
-@pytest.fixture
-def fresh(tmp_path):
-    site = Site(tmp_path / "home").start()
-    yield site
+
+@pytest.fixture(scope="module")
+def amazon(tmp_path_factory):
+    """The home of a trial cloud that nobody kills."""
+    folder = tmp_path_factory.mktemp("amazon")
+    words = [*ONDOL, "localcloud", "--", "--home", str(folder / "cloud"), "--faults", "--die-with-parent"]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(words, env=environment(folder), stdout=log, stderr=log)
+    until((folder / "cloud/environment.json").exists, 30, "the cloud is ready")
+    yield folder / "cloud"
+    process.terminate()
+    process.wait(10)
+
+
+@pytest.fixture(scope="module")
+def told(amazon):
+    return json.loads((amazon / "environment.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def gate(told):
+    gate = Gate(told["AWS_ENDPOINT_URL"])
+    yield gate
+    gate.close()
+
+
+@pytest.fixture(scope="module")
+def site(amazon, told, gate, tmp_path_factory):
+    env = told | {"ONDOL_CLOUD": "aws", "AWS_ENDPOINT_URL": gate.url}
+    site = Site(tmp_path_factory.mktemp("crashes") / "home", **env)
+    site.cloud = amazon
+    yield site.start()
     site.stop()
 
 
-def test_the_worker_is_killed_while_it_makes_machines(fresh, tmp_path):
-    chance = random.Random(7)
-    people = [fresh.person(name) for name in ("ivan", "judy", "kim")]
-    for person in people:
-        assert person.call("POST", "/instances").status_code == 202
-        time.sleep(chance.uniform(0.02, 0.5))
-        for pid in fresh.children("ondol worker"):
-            os.kill(pid, signal.SIGKILL)
-    ids = set()
-    for person in people:
-        ids.add(person.wait_for("RUNNING", seconds=90)["instance_id"])
-        assert person.ssh(person.key(tmp_path), "echo in") == "in\n"
-    assert len(ids) == 3
+def kill_the_worker(site: Site) -> None:
+    [worker] = site.children("ondol worker")
+    os.kill(worker, signal.SIGKILL)
 
 
-def test_everything_is_killed_while_it_makes_a_machine(fresh, tmp_path):
-    mallory = fresh.person("mallory")
-    assert mallory.call("POST", "/instances").status_code == 202
-    time.sleep(0.3)
-    fresh.stop(signal.SIGKILL)
-    fresh.start()
-    mallory.wait_for("RUNNING", seconds=90)
-    assert mallory.ssh(mallory.key(tmp_path), "echo in") == "in\n"
+def kill_everything(site: Site) -> None:
+    """The next one starts at once."""
+    site.kill()
+    site.start()
+
+
+@pytest.fixture(scope="module", params=[kill_the_worker, kill_everything], ids=["the worker", "everything"])
+def survivors(request, site, gate, told):
+    """By moment: somebody who asked for a machine, and whose worker was killed just then."""
+    kill: Callable[[Site], None] = request.param
+    names = [f"{'ivan' if kill is kill_the_worker else 'judy'}{number}" for number in range(len(MOMENTS))]
+    people = dict(zip(MOMENTS, site.people(*names), strict=True))
+    held = [gate.hold(*moment, text=f"ondol-{person.name}") for moment, person in people.items()]
+    rows = {moment: ask_for_a_machine(person) for moment, person in people.items()}
+    for hold in held:
+        hold.wait()
+    for (operation, when), row in rows.items():
+        assert statuses(told, operation, row) == ([] if when == "before" else [200]), f"{when} {operation}"
+    kill(site)
+    gate.drop()
+    return people
+
+
+def ask_for_a_machine(person: Person) -> str:
+    """Its row's id."""
+    answer = person.call("POST", "/instances")
+    assert answer.status_code == 202
+    return str(answer.json()["instance"]["id"])
+
+
+def statuses(told: dict[str, str], operation: str, row: str) -> list[int]:
+    """Of the calls about this row, as AWS's ledger has them."""
+    calls = requests.get(f"{told['AWS_ENDPOINT_URL']}/_localcloud/calls", timeout=10).json()
+    return [call["status"] for call in calls if call["operation"] == operation and row in call["request"]]
+
+
+@pytest.mark.parametrize("moment", MOMENTS, ids=lambda moment: f"{moment[1]} {moment[0]}")
+def test_killed_while_it_makes_a_machine_it_carries_on(survivors, moment, tmp_path):
+    person: Person = survivors[moment]
+    machine = person.wait_for("RUNNING", seconds=60)
+    things = things_of(person)
+    assert count(things) == ONE_OF_EACH
+    assert things["instance"][0]["InstanceId"] == machine["instance_id"]
+    assert things["instance"][0]["KeyName"] == things["key pair"][0]["KeyName"] == sealed_keys(person)[0]
+    assert person.ssh(person.key(tmp_path), "echo in") == "in\n"
