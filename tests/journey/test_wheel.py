@@ -22,7 +22,7 @@ def installed(tmp_path_factory):
         [*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", str(folder), str(ROOT)], check=True, timeout=120
     )
     wheel = next(folder.glob("ondol-*.whl"))
-    subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder / "venv")], check=True)
     python = folder / "venv/bin/python"
     # The locked versions, without the hash mode, which would want one of the wheel itself.
     pins = "".join(
@@ -30,9 +30,8 @@ def installed(tmp_path_factory):
         if not line.lstrip().startswith("--hash")
     )  # fmt: skip
     (folder / "pins.txt").write_text(pins)
-    subprocess.run(
-        [str(python), "-m", "pip", "-q", "install", str(wheel), "-c", str(folder / "pins.txt")], check=True, timeout=240
-    )
+    install = ["--python", str(python), "install", str(wheel), "-c", str(folder / "pins.txt")]
+    subprocess.run([*pip, *install], check=True, timeout=240)
     return python
 
 
