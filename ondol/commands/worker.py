@@ -25,5 +25,6 @@ def run(options: argparse.Namespace) -> int:
     from ondol.worker import work  # noqa: PLC0415
 
     config().require("vpc_id", "subnet_id")
-    ask()  # whoever has started it may have changed what it goes by
+    # Whoever has started it may have changed what it goes by. First the rest of `ondol up` gets the processor.
+    ask(after_seconds=5)
     return work(max(1, options.concurrency))

@@ -27,13 +27,14 @@ class Record:
     findings: list[Finding]
 
 
-def ask() -> None:
+def ask(after_seconds: int = 0) -> None:
     """Enqueue one; one that waits already will do."""
     with transaction.atomic():
         CheckUp.objects.update_or_create(only=True, defaults={"asked_at": datetime.now(UTC)})
         try:
             with transaction.atomic():
-                app.configure_task(TASK, queueing_lock=TASK, queue="look").defer()
+                wait = {"seconds": after_seconds} if after_seconds else None
+                app.configure_task(TASK, queueing_lock=TASK, queue="look", schedule_in=wait).defer()
         except exceptions.AlreadyEnqueued:
             pass
 
