@@ -184,6 +184,18 @@ def test_an_alarm_that_would_not_stop_the_machine_is_put_anew(rig, alice, change
     assert shown.is_sound
 
 
+def test_a_stop_and_a_start_between_two_looks_are_armed_for_anew(rig, alice):
+    instance = rig.running(alice)
+    rig.cloud.world.now = lambda: clock.now() + LATER
+    for happens in (rig.cloud.world.stop_outside, rig.cloud.world.start_outside):
+        happens(instance.instance_id)
+        rig.cloud.world.settle()
+    rig.cloud.calls.clear()
+    rig.tick()
+    assert rig.mine(alice).status == "RUNNING"
+    assert rig.cloud.asked("arm") >= 1
+
+
 def test_where_the_history_cannot_be_read_a_stop_is_noticed_all_the_same(rig, alice):
     instance = rig.running(alice)
     rig.cloud.world.stop_by_alarm(instance.instance_id)
