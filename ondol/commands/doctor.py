@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
     reason = _load_django()
     translation.activate(options.language or _aws.language())
     if options.print_policy:
-        return _print_policy(options.account, bool(reason))
+        return _print_policy(options.account, reason)
     return _print_findings(has_trial, reason)
 
 
@@ -54,7 +54,7 @@ def _print_findings(has_trial: bool, reason: str) -> int:
 
     found = [failed("database", "absent", reason=reason)] if reason else check_up.our_side()
     if has_trial:
-        found += check_up.amazons_side(config(), *(("", "") if reason else check_up.place()))
+        found += check_up.amazons_side(config(), *check_up.place(found))
     else:
         found.append(failed("settings", "no_trial", home=config().home))
     for finding in found:
@@ -62,15 +62,15 @@ def _print_findings(has_trial: bool, reason: str) -> int:
     return 1 if any(finding.level is Level.FAILED for finding in found) else 0
 
 
-def _print_policy(account_id: str, is_without_database: bool) -> int:
+def _print_policy(account_id: str, reason: str) -> int:
     from ondol.cloud.errors import CloudError  # noqa: PLC0415  after Django's set-up
     from ondol.cloud.probes import Probes  # noqa: PLC0415
-    from ondol.doctor.check_up import place  # noqa: PLC0415
+    from ondol.doctor import check_up  # noqa: PLC0415
     from ondol.doctor.policy import policy  # noqa: PLC0415
 
     if account_id and not (account_id.isascii() and account_id.isdigit() and len(account_id) == 12):
         raise CommandError(f"--account {account_id}: use the 12 digits of an AWS account.")
-    deployment = "" if is_without_database else place()[0]
+    deployment = "" if reason else check_up.place([])[0]
     try:
         account_id = account_id or Probes.from_config(config(), deployment).caller().account_id
     except CloudError as error:

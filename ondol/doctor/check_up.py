@@ -25,17 +25,21 @@ OURS: dict[str, Callable[[], Iterator[Finding]]] = {
 
 
 def check_up(config: Config) -> list[Finding]:
-    """Everything; a minute at most, where nobody answers."""
-    return [*our_side(), *amazons_side(config, *place())]
+    """Everything; half a minute at most, where nobody answers."""
+    found = our_side()
+    return [*found, *amazons_side(config, *place(found))]
 
 
 def our_side() -> list[Finding]:
     """What needs no AWS."""
-    return [finding for name, check in OURS.items() for finding in _isolated(name, check)]
+    found: list[Finding] = []
+    for name, check in OURS.items():
+        found += _isolated(name, check) if _has_database(found) else [unknown(name, "no_database")]
+    return found
 
 
 def amazons_side(config: Config, deployment: str, account_id: str) -> list[Finding]:
-    """What needs no database: `place()` has been asked before."""
+    """What needs no database: `place` has been asked before."""
     settings = ok("settings", "amazon" if config.cloud == "aws" else "trial", region=config.region)
     if unset := [variable(name) for name in ("vpc_id", "subnet_id") if not getattr(config, name)]:
         return [failed("settings", "unset", names=", ".join(unset))]
@@ -48,17 +52,26 @@ def amazons_side(config: Config, deployment: str, account_id: str) -> list[Findi
 
 def examine(case: theirs.Case) -> list[Finding]:
     """All that AWS is asked, side by side."""
-    with ThreadPoolExecutor(max_workers=6) as pool:
+    with ThreadPoolExecutor(max_workers=len(theirs.CHECKS)) as pool:  # else one's silence adds to the next one's
         found = pool.map(lambda item: _isolated(item[0], partial(item[1], case)), theirs.CHECKS.items())
         return [finding for some in found for finding in some]
 
 
-def place() -> tuple[str, str]:
-    """Id of this deployment and the account that its machines are in; empty where the database does not tell."""
+def place(found: list[Finding]) -> tuple[str, str]:
+    """Id of this deployment and the account that its machines are in; empty where the database does not tell.
+
+    `found` is what `our_side` has said.
+    """
+    if not _has_database(found):
+        return "", ""
     try:
         return deployment_id(), Deployment.objects.values_list("account_id", flat=True).get()
     except DatabaseError:
         return "", ""
+
+
+def _has_database(found: list[Finding]) -> bool:
+    return all(finding.code not in {"no_database", "absent"} for finding in found)
 
 
 def _isolated(name: str, check: Callable[[], Iterable[Finding]]) -> list[Finding]:
