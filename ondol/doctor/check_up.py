@@ -47,7 +47,7 @@ def amazons_side(config: Config, deployment: str, account_id: str) -> list[Findi
         probes = Probes.from_config(config, deployment)
     except CloudError as error:
         return [settings, failed("credentials", "missing", code=error.code)]
-    return [settings, *examine(theirs.Case(probes, config, account_id))]
+    return [settings, *examine(theirs.Case(probes, config, account_id, bool(deployment)))]
 
 
 def examine(case: theirs.Case) -> list[Finding]:

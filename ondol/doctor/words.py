@@ -28,7 +28,7 @@ CHECKS = {
     "role": _("Role of the alarms"),
     "permissions": _("Permissions"),
 }
-_ANY = {
+ANY = {
     "no_database": _("It cannot be looked at without the database."),
     "unanswered": _("AWS has not answered (%(code)s). Mend what is said about credentials and region first."),
     "refused": _("AWS says %(code)s. Compare the setting with the AWS console."),
@@ -149,5 +149,5 @@ def name(finding: Finding) -> str:
 
 def sentence(finding: Finding) -> str:
     """What is so and, if it is not as it should be, the mend."""
-    text = SAYS.get((finding.check, finding.code)) or _ANY.get(finding.code)
+    text = SAYS.get((finding.check, finding.code)) or ANY.get(finding.code)
     return str(text) % finding.params if text else finding.code

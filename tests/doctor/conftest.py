@@ -77,6 +77,11 @@ class Guarded(InTheTrial):
                 "VolumeId"
             ]
 
+    def there(self):
+        """Everything in the account, with the states of machines and alarms."""
+        with urlopen(f"{self.url}/_localcloud/resources", timeout=5) as answer:
+            return json.load(answer)["now"]
+
     def denied(self):
         """Operations that have been denied since the last time, also where the adapter knew another way."""
         with urlopen(f"{self.url}/_localcloud/calls?since={self.read}", timeout=5) as answer:

@@ -110,6 +110,11 @@ def test_what_cannot_be_tried_is_said_beside_what_is_allowed():
     assert found("permissions", permissions=tried) == [("ok", "allowed"), ("unknown", "untried")]
 
 
+def test_without_the_database_nobody_knows_our_tags_and_nothing_is_tried():
+    (said,) = theirs.permissions(theirs.Case(Amazon(permissions=KeyError()), CONFIG, has_tags=False))
+    assert (said.level.value, said.code) == ("unknown", "no_database")
+
+
 def test_a_type_with_another_quota_is_not_measured_by_this_one():
     assert found("quota", CONFIG.model_copy(update={"instance_type": "g5.xlarge"})) == [("unknown", "other_family")]
     assert found("quota", CONFIG.model_copy(update={"instance_type": "trn1.2xlarge"})) == [("unknown", "other_family")]

@@ -9,6 +9,7 @@ import pytest
 
 from ondol.cloud import aws
 from ondol.config import Config
+from ondol.doctor import check_up, theirs
 from ondol.doctor.findings import Level
 from ondol.doctor.policy import policy
 from tests.cloud.grounds import Trial
@@ -68,6 +69,14 @@ def test_the_whole_journey_runs_without_one_refusal(ground):
     assert not wrong
     untried = [finding.params["actions"] for finding in ground.found if finding.code == "untried"]
     assert untried == ["cloudwatch:PutMetricAlarm"]  # everything else was tried on alice's machine
+
+
+@pytest.mark.slow
+def test_a_check_up_changes_nothing(ground, alice):
+    ground.running(alice)
+    before = ground.there()
+    assert check_up.examine(theirs.Case(ground.probes, ground.config))
+    assert ground.there() == before
 
 
 # --- and not more ----------------------------------------------------------------------------------------------------

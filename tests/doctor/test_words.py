@@ -39,7 +39,7 @@ def test_every_finding_has_its_sentence():
     found = list(told())
     assert len(found) > 40
     assert {check for check, _, _ in found} <= set(words.CHECKS)
-    assert {(check, code) for check, code, _ in found} - set(words.SAYS) == set()
+    assert {(check, code) for check, code, _ in found if code not in words.ANY} - set(words.SAYS) == set()
 
 
 def test_every_sentence_belongs_to_a_finding():
@@ -56,7 +56,7 @@ def test_every_sentence_belongs_to_a_finding():
 def test_no_sentence_asks_for_what_its_finding_does_not_tell(language):
     with translation.override(language):
         for check, code, names in told():
-            wanted = set(re.findall(r"%\((\w+)\)", str(words.SAYS[check, code])))
+            wanted = set(re.findall(r"%\((\w+)\)", str(words.SAYS.get((check, code)) or words.ANY[code])))
             assert None in names or wanted <= names, (check, code)
 
 
