@@ -35,8 +35,8 @@ TEMPLATE = "template_of_lives"
 class Ground:
     """Shared by all lives; `async with`."""
 
-    def __init__(self, speed: float = SPEED) -> None:
-        self.speed = speed
+    def __init__(self, *people: str) -> None:
+        self.people = people or ("alice",)
         self._numbers = itertools.count(1)
         self._stack = AsyncExitStack()
 
@@ -47,7 +47,7 @@ class Ground:
         self.postgres_log = os.open(self.folder / "postgres.log", os.O_WRONLY | os.O_CREAT)
         self.postgres.start(self.postgres_log)
         self._stack.callback(self.postgres.stop)
-        self.clock = f"{time.time()},{time.time()},{self.speed}"
+        self.clock = f"{time.time()},{time.time()},{SPEED}"
         self.aws = self._start_cloud()
         self.environment = self._environment()
         self._start_nursery()
@@ -143,10 +143,10 @@ class Ground:
         url = self.url(TEMPLATE)
         _, reader = await self.fork(self.folder / "migrate.log", words=["migrate"], env={"DATABASE_URL": url})
         await reader.read()
-        await self.ask(url, "people", "alice")
+        await self.ask(url, "people", *self.people)
 
     async def make_database(self) -> str:
-        """With alice, ada, and nothing else in it."""
+        """With its people, ada, and nothing else in it."""
         name = f"life{next(self._numbers)}"
         async with self._one_at_a_time:
             await self._admin.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")

@@ -144,9 +144,9 @@ class Life:
         """Alice asks for something."""
         await self.ground.ask(self.url, what, "alice")
 
-    async def facts(self) -> Facts:
-        """The row of her newest machine, and how much is still to be done for it."""
-        answer = await self.sql.execute(_FACTS, ["alice@example.org"])
+    async def facts(self, name: str = "alice") -> Facts:
+        """The row of this person's newest machine, and how much is still to be done."""
+        answer = await self.sql.execute(_FACTS, [f"{name}@example.org"])
         return await answer.fetchone() or {}
 
     async def until(self, is_so: Callable[[Facts], bool], seconds: float) -> Facts:

@@ -37,7 +37,7 @@ async def wrongs(life: Life, scenario: Scenario, facts: Facts) -> list[Wrong]:
         found.append((WRONG, "the sealed key is still there"))
     if live and facts["sealed"] != facts["key_pair"]:
         found.append((LOST_KEY, f"sealed: {facts['sealed']}, launched with {facts['key_pair']}"))
-    if facts["status"] == "RUNNING" and (no := await _locked_out(life, facts)):
+    if facts["status"] == "RUNNING" and (no := await locked_out(life, facts)):
         found.append((LOST_KEY, no))
     return found
 
@@ -86,10 +86,10 @@ def everything(ground: Ground) -> Counter[str]:
     )
 
 
-async def _locked_out(life: Life, facts: Facts) -> str:
-    """Why the stored key does not log in; empty if it does."""
+async def locked_out(life: Life, facts: Facts, name: str = "alice") -> str:
+    """Why this person's stored key does not log in; empty if it does."""
     try:
-        pem = await life.ground.ask(life.url, "key", "alice")
+        pem = await life.ground.ask(life.url, "key", name)
         async with asyncssh.connect(
             facts["address"], int(life.ground.aws["ONDOL_SSH_PORT"]), username="ubuntu",
             client_keys=[asyncssh.import_private_key(pem)], known_hosts=None, config=None, agent_path=None,

@@ -1,0 +1,25 @@
+"""AWS throttles, fails and loses answers while many people want machines."""
+
+import asyncio
+
+import pytest
+
+from tests.crashes.ground import Ground
+from tests.crashes.storm import people, rage
+
+pytestmark = [pytest.mark.slow, pytest.mark.enable_socket, pytest.mark.timeout(400)]
+PEOPLE = 50
+
+
+async def storm():
+    names = people(PEOPLE)
+    async with Ground(*names) as ground:
+        return await rage(ground, names, to_the_end=False)
+
+
+def test_fifty_people_get_one_machine_each_from_an_aws_that_stumbles(capsys):
+    told = asyncio.run(storm())
+    with capsys.disabled():
+        print(f"\nstorm: {told}")
+    assert not told.wrongs, "\n".join(told.wrongs)
+    assert told.faults > told.calls * 0.3
