@@ -44,6 +44,7 @@ INSTALLED_APPS = [
     "procrastinate.contrib.django",
     "ondol.accounts",
     "ondol.instances",
+    "ondol.costs",
     "ondol.doctor",
     "ondol.web",
     "ondol.api",
@@ -123,7 +124,12 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "ondol_cache"}}
 
 # Imported by the worker alone: the web part never loads boto3.
-PROCRASTINATE_IMPORT_PATHS = ["ondol.accounts.jobs", "ondol.instances.jobs", "ondol.doctor.jobs"]
+PROCRASTINATE_IMPORT_PATHS = [
+    "ondol.accounts.jobs",
+    "ondol.instances.jobs",
+    "ondol.costs.jobs",
+    "ondol.doctor.jobs",
+]
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = ""
 
 # People

@@ -8,6 +8,7 @@ after the call has taken effect. Everything created carries the caller's tags, a
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
@@ -235,3 +236,22 @@ class Cloud(Protocol):
 
     def stopped_by_alarm(self, name: str, since: datetime) -> datetime | None:
         """When this alarm last carried out its stop action, if that was after `since`; from DescribeAlarmHistory."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListPrice:
+    """A price of AWS's Price List, in US dollars before tax."""
+
+    what: str
+    """An instance type (an hour, on-demand Linux), `public-ipv4` (an hour in use), `gp3` (a GiB for a month), `alarm`
+    (a month)."""
+    usd: Decimal
+    since: datetime
+    """When this list came into force; the price may be as old as the hills."""
+
+
+class PriceList(Protocol):
+    """What AWS asks of everybody in one region."""
+
+    def prices(self, instance_types: Collection[str]) -> list[ListPrice]:
+        """Of these types, and of all else that a machine needs; what is not on the list is left out."""

@@ -1,6 +1,7 @@
 """What people may ask of their machine. Each writes a wish and enqueues a job in one transaction; none reaches AWS."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
@@ -18,6 +19,8 @@ from ondol.instances.models import Instance, SshKey, StatusChange, move
 _WITHOUT_KEY = {Status.PENDING, Status.FAILED, Status.TERMINATING, Status.TERMINATED}
 """While it is made, its key may still be replaced."""
 RECONCILE = "ondol.instances.reconcile"
+MAY_RUN: list[Callable[[User], None]] = []
+"""What parts that stand on this one have to say before a machine runs, such as a budget: each may raise ActionError."""
 
 
 class ActionError(Exception):
@@ -47,6 +50,7 @@ def create(user: User) -> Instance:
     with transaction.atomic():
         instance = _mine_for_update(user)
         if instance is None:
+            _require_leave(user)
             instance = _insert(user)
         elif instance.status == Status.FAILED.value:
             if instance.unknown:
@@ -61,6 +65,7 @@ def create(user: User) -> Instance:
                     _("What was left of the last try is just being cleaned up."),
                     _("Try again in a minute or two."),
                 )
+            _require_leave(user)
             move(instance, Status.PENDING, Reason.PERSON, by=user)
         elif instance.status != Status.PENDING.value:
             raise ActionError(
@@ -77,6 +82,7 @@ def start(user: User) -> Instance:
         instance = _existing(user)
         match Status(instance.status):
             case Status.STOPPED:
+                _require_leave(user)
                 move(instance, Status.STARTING, Reason.PERSON, by=user)
             case Status.RUNNING | Status.STARTING | Status.PENDING:
                 pass
@@ -119,6 +125,17 @@ def stop(user: User, *, by: User | None = None) -> Instance:
                 raise _ending()
         _now(instance)
     return instance
+
+
+def stop_by_rule(user: User, reason: Reason) -> bool:
+    """Stop what runs because a rule says so; False: nothing runs."""
+    with transaction.atomic():
+        instance = _mine_for_update(user)
+        if instance is None or instance.status != Status.RUNNING.value:
+            return False
+        move(instance, Status.STOPPING, reason)
+        _now(instance)
+    return True
 
 
 def terminate(user: User, *, by: User) -> Instance:
@@ -213,6 +230,11 @@ def _existing(user: User) -> Instance:
 def _require_approved(user: User) -> None:
     if not User.objects.get(pk=user.pk).is_approved:
         raise ActionError("not_approved", _("An administrator has to approve you first."), "", 403)
+
+
+def _require_leave(user: User) -> None:
+    for rule in MAY_RUN:
+        rule(user)
 
 
 def _require_admin(user: User) -> None:

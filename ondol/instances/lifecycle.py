@@ -45,6 +45,7 @@ class Reason(StrEnum):
     PERSON = "PERSON"  # its owner asked
     ADMIN = "ADMIN"  # an administrator asked
     IDLE = "IDLE"  # the alarm stopped it
+    BUDGET = "BUDGET"  # its owner's budget of the month is used up
     INSIDE = "INSIDE"  # shut down from inside (sudo poweroff)
     OUTSIDE = "OUTSIDE"  # somebody else, such as in the AWS console
     DONE = "DONE"  # what was wished has happened
@@ -232,7 +233,7 @@ def _stopping(reason: Reason, seen: Seen, since: datetime, now: datetime, patien
     match seen.view:
         case View.STOPPED:
             return Decision(to=Status.STOPPED, reason=reason)
-        case View.RUNNING if reason not in {Reason.PERSON, Reason.ADMIN}:
+        case View.RUNNING if reason not in {Reason.PERSON, Reason.ADMIN, Reason.BUDGET}:
             # We did not ask for this stop, and somebody has started it again: not ours to stop once more.
             return Decision(to=Status.RUNNING, reason=Reason.OUTSIDE)
         case View.RUNNING:

@@ -225,6 +225,8 @@ class StatusChange(models.Model):
     new = models.CharField(max_length=12)
     reason = models.CharField(max_length=16)
     detail = models.JSONField(default=dict)
+    """`instance_type` and `volume_gb` of then; `since`: when it was so in AWS, if that is known and was before `at`;
+    `seen`: EC2's StateReason.Code; `code` of the error that made us give up."""
     by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     at = models.DateTimeField()
 
@@ -251,13 +253,15 @@ def move(
         raise ValueError(f"{old} does not become {new}")
     at = clock.now()
     changes = {"status": new.value, "status_reason": reason.value, "status_since": at, **_follow(new, at), **fields}
+    size = {name: changes.get(name, getattr(instance, name)) for name in ("instance_type", "volume_gb")}
     with transaction.atomic():
         current = Instance.objects.filter(pk=instance.pk, status=old.value, status_since=instance.status_since)
         if not current.update(**changes):
             return False
         StatusChange.objects.create(
-            instance=instance, old=old.value, new=new.value, reason=reason.value, detail=detail or {}, by=by, at=at
-        )
+            instance=instance, old=old.value, new=new.value, reason=reason.value,
+            detail=size | (detail or {}), by=by, at=at,
+        )  # fmt: skip
         if new is Status.TERMINATED:
             SshKey.objects.filter(instance=instance).delete()
     for name, value in changes.items():

@@ -107,27 +107,30 @@ def _move(plan: Plan, world: World) -> None:
     instance, to, reason = plan.instance, plan.decision.to, plan.decision.reason
     if to is None:
         return
+    since = instance.seen_since if to is Status.RUNNING else None
     if reason is Reason.UNKNOWN or (to is Status.STOPPED and reason is Reason.OUTSIDE):
-        reason = _why_stopped(instance, world.cloud)
+        reason, since = _why_stopped(instance, world.cloud)
     with transaction.atomic():
         world.hold()
         fields: dict[str, Any] = {"error_ref": new_reference()} if to is Status.FAILED else {}
         if to is Status.FAILED and not instance.error_code:
             fields["error_code"] = instance.seen_reason or reason.value
-        move(instance, to, reason, detail={"seen": instance.seen_reason} if instance.seen_reason else {}, **fields)
+        told = {"seen": instance.seen_reason, "since": since.isoformat() if since else ""}
+        move(instance, to, reason, detail={name: value for name, value in told.items() if value}, **fields)
 
 
-def _why_stopped(instance: Instance, cloud: Cloud) -> Reason:
-    """The alarm's own history tells an idle stop from one in the console: EC2's reason looks the same for both."""
+def _why_stopped(instance: Instance, cloud: Cloud) -> tuple[Reason, datetime | None]:
+    """The alarm's own history tells an idle stop, and when, from one in the console: EC2's reason looks the same."""
     if instance.seen_reason == "Client.InstanceInitiatedShutdown":
-        return Reason.INSIDE
+        return Reason.INSIDE, None
     if not (instance.alarm_name and instance.launched_at):
-        return Reason.OUTSIDE
+        return Reason.OUTSIDE, None
     try:
-        return Reason.IDLE if cloud.stopped_by_alarm(instance.alarm_name, instance.launched_at) else Reason.OUTSIDE
+        at = cloud.stopped_by_alarm(instance.alarm_name, instance.launched_at)
     except CloudError as error:  # that it stopped matters more than why
         log.warning("the alarm's history cannot be read", extra={"row": str(instance.pk), "code": error.code})
-        return Reason.OUTSIDE
+        at = None
+    return (Reason.IDLE if at else Reason.OUTSIDE), at
 
 
 # --- trouble ---------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from ondol.accounts.models import ApiToken, Role, User
+from ondol.costs.models import Budget, ExchangeRate
 
 
 class AccountForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
@@ -85,3 +86,32 @@ class TerminateForm(forms.Form):
         if typed.casefold() != self.owner.email.casefold():
             raise forms.ValidationError(_("This is not the owner’s address. Nothing was ended."))
         return typed
+
+
+class RateForm(forms.ModelForm):  # type: ignore[type-arg]
+    """How many won a dollar is, and of which day that rate is."""
+
+    class Meta:
+        model = ExchangeRate
+        fields = ["krw", "as_of"]
+        widgets = {"as_of": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")}
+
+
+class BudgetForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A budget; an empty amount takes it away."""
+
+    class Meta:
+        model = Budget
+        fields = ["usd", "stops"]
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        self.fields["usd"].required = False
+
+    def save(self, commit: bool = True) -> Budget | None:
+        """Keep it, or remove it."""
+        if self.cleaned_data["usd"] is None:
+            Budget.objects.filter(pk=self.instance.pk).delete()
+            return None
+        budget: Budget = super().save(commit)
+        return budget

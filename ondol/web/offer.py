@@ -6,7 +6,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from ondol.config import config
-from ondol.instances.prices import AS_OF, TYPICAL_HOURS, Price, price_of
+from ondol.costs.prices import Price, price_of
+from ondol.costs.reckoning import TYPICAL_HOURS
 
 _REGIONS = {
     "ap-northeast-2": _("Seoul"),
@@ -29,7 +30,6 @@ class Offer:
     region_name: str | Promise
     price: Price | None
     typical_hours: int = TYPICAL_HOURS
-    as_of: str = AS_OF
 
 
 def offer() -> Offer:
@@ -43,5 +43,5 @@ def offer() -> Offer:
         volume_gb=settings.volume_gb,
         region=settings.region,
         region_name=_REGIONS.get(settings.region, ""),
-        price=price_of(settings.region, settings.instance_type, settings.volume_gb),
+        price=price_of(settings.instance_type, settings.volume_gb),
     )

@@ -42,6 +42,11 @@ _CAUSES: dict[tuple[Status, Reason], tuple[_Text, _Text]] = {
     ),
     (Status.STOPPING, Reason.PERSON): (gettext_lazy("You asked for it."), ""),
     (Status.STOPPING, Reason.ADMIN): (gettext_lazy("An administrator asked for it."), ""),
+    (Status.STOPPING, Reason.BUDGET): (gettext_lazy("This month’s budget is used up."), ""),
+    (Status.STOPPED, Reason.BUDGET): (
+        gettext_lazy("This month’s budget is used up."),
+        gettext_lazy("It can run again next month, or when an administrator raises the budget."),
+    ),
     (Status.STOPPED, Reason.IDLE): (
         gettext_lazy("It was idle: its CPU stayed below %(cpu)s%% for %(minutes)s minutes."),
         "",

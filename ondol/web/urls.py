@@ -3,7 +3,7 @@
 from django.urls import include, path
 
 from ondol.api.routes import api
-from ondol.web.views import account, activity, doctor, machine, people, person
+from ondol.web.views import account, activity, costs, doctor, machine, people, person
 from ondol.web.views.help import help_page
 
 urlpatterns = [
@@ -18,6 +18,7 @@ urlpatterns = [
     path("settings/tokens/", account.create_api_token, name="token_create"),
     path("settings/tokens/<int:pk>/revoke/", account.revoke_api_token, name="token_revoke"),
     path("language/", account.language, name="language"),
+    path("costs/", costs.mine, name="costs"),
     path("help/", help_page, name="help"),
     path("admin/people/", people.people_list, name="admin_people"),
     path("admin/people/decide/", people.decide, name="admin_decide"),
@@ -31,6 +32,12 @@ urlpatterns = [
     path("admin/activity/", activity.activity, name="admin_activity"),
     path("admin/doctor/", doctor.doctor, name="admin_doctor"),
     path("admin/doctor/again/", doctor.look_again, name="admin_doctor_again"),
+    path("admin/costs/", costs.everybody, name="admin_costs"),
+    path("admin/costs/csv/", costs.spreadsheet, name="admin_costs_csv"),
+    path("admin/costs/rate/", costs.set_rate, name="admin_costs_rate"),
+    path("admin/costs/budget/", costs.set_budget, name="admin_costs_budget"),
+    path("admin/costs/<int:pk>/", costs.person, name="admin_costs_person"),
+    path("admin/costs/<int:pk>/budget/", costs.set_persons_budget, name="admin_costs_person_budget"),
     path("accounts/", include("allauth.urls")),
     path("api/", api.urls),
 ]

@@ -24,6 +24,7 @@ OPERATIONS = {
     ("post", "/api/instances/start"),
     ("post", "/api/instances/stop"),
     ("post", "/api/instances/ssh-key"),
+    ("get", "/api/costs"),
     ("get", "/api/admin/users"),
     ("post", "/api/admin/users/{user_id}/approve"),
     ("post", "/api/admin/users/{user_id}/reject"),

@@ -10,6 +10,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.loaders import create_loader
 
 from ondol.cloud.aws import AwsCloud
+from ondol.cloud.price_list import AwsPriceList
 from ondol.config import Config
 
 SETTINGS = {
@@ -51,6 +52,7 @@ class Script:
         session.events.register("provide-client-params.*", self._note)
         session.events.register("before-call.*", self._answer)
         self.cloud = AwsCloud(session, settings(**changed), DEPLOYMENT)
+        self.price_list = AwsPriceList(session, settings(**changed))
 
     def begin(self) -> "Script":
         """With nothing asked and nothing to answer; the clients stay, since they take long to make."""

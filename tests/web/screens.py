@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP
@@ -9,6 +10,7 @@ from allauth.mfa.totp.internal.auth import TOTP
 from ondol import clock
 from ondol.accounts.models import Approval, Role, User
 from ondol.accounts.tokens import create_token
+from ondol.costs.models import Budget, ExchangeRate
 from ondol.doctor import records
 from ondol.doctor.findings import failed, ok, unknown, warning
 from ondol.instances.lifecycle import Reason, Status
@@ -33,6 +35,8 @@ def furnish() -> list[Screen]:
     bob.save()
     machine(bob, address_changed=True)
     create_token(bob, "script")
+    ExchangeRate.objects.create(krw=Decimal("1387.50"), as_of=clock.now().date(), set_by=alice)
+    Budget.objects.create(usd=Decimal("0.01"), stops=True)
     for name in ("carol", "한소희"):
         person(f"{name.encode().hex()[:8] if name != 'carol' else name}@example.org", Approval.PENDING, name=name)
     person("dan@example.org", Approval.REJECTED, decision_reason="Unknown.", decided_at=clock.now(), decided_by=alice)
@@ -96,6 +100,9 @@ def furnish() -> list[Screen]:
         Screen("people", "/admin/people/", "alice@example.org"),
         Screen("person", f"/admin/people/{erins}/", "alice@example.org"),
         Screen("terminate", f"/admin/people/{bobs}/terminate/", "alice@example.org"),
+        Screen("costs", "/costs/", "bob@example.org"),
+        Screen("everybody's costs", "/admin/costs/", "alice@example.org"),
+        Screen("somebody's costs", f"/admin/costs/{bobs}/", "alice@example.org"),
         Screen("activity", "/admin/activity/", "alice@example.org"),
         Screen("check-up", "/admin/doctor/", "alice@example.org"),
         Screen("forbidden", "/admin/people/", "bob@example.org", 403),

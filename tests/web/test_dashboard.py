@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from ondol import clock
 from ondol.accounts.models import Role
+from ondol.config import config
 from ondol.instances import actions
 from ondol.instances.lifecycle import CHANGING, Reason, Status
 from ondol.instances.models import Instance, SshKey
@@ -46,11 +47,11 @@ def test_without_a_machine_bob_sees_what_the_button_makes_and_costs(bob, browser
         assert words in page
 
 
-def test_where_the_price_is_not_known_none_is_shown(bob, browser_of):
-    from ondol.instances.prices import price_of
-
-    assert price_of("eu-west-1", "t3.small", 30) is None
-    assert price_of("ap-northeast-2", "p5.48xlarge", 30) is None
+def test_where_the_price_is_not_known_none_is_shown(bob, browser_of, monkeypatch):
+    monkeypatch.setattr(config(), "instance_type", "p5.48xlarge")
+    page = browser_of(bob).get("/").text
+    assert "p5.48xlarge" in page
+    assert "per running hour" not in page
 
 
 @pytest.mark.parametrize("status", LIVING)

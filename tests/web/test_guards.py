@@ -8,9 +8,9 @@ from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
 from tests.web.conftest import machine, person
 
-OWN = ["dashboard", "machine", "account", "help"]
+OWN = ["dashboard", "machine", "account", "help", "costs"]
 WISHES = ["machine_create", "machine_start", "machine_stop", "machine_key", "machine_address_told"]
-ADMINISTRATION = ["admin_people", "admin_activity"]
+ADMINISTRATION = ["admin_people", "admin_activity", "admin_costs"]
 ALLAUTH = ["account_email", "account_change_password", "mfa_index", "usersessions_list", "mfa_add_webauthn"]
 
 

@@ -1,6 +1,6 @@
 """Times with their zone, durations, prices, kinds of widgets."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from django import template
@@ -10,6 +10,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
+
+from ondol.costs.months import Month
 
 register = template.Library()
 
@@ -54,8 +56,20 @@ def seconds(value: timedelta) -> int:
 
 @register.filter
 def dollars(value: Decimal, places: int = 2) -> str:
-    """`$8.29`."""
-    return f"${value:.{places}f}"
+    """`$1,208.29`."""
+    return f"${value:,.{places}f}"
+
+
+@register.filter
+def won(value: Decimal) -> str:
+    """`₩12,040`."""
+    return f"₩{value:,.0f}"
+
+
+@register.filter
+def month_name(value: Month) -> str:
+    """`June 2026`."""
+    return formats.date_format(date(value.year, value.number, 1), "YEAR_MONTH_FORMAT")
 
 
 @register.filter

@@ -6,15 +6,19 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
 from ondol.accounts.models import User
+from ondol.costs.bills import this_month
+from ondol.costs.prices import price_of
 from ondol.instances import actions
 from ondol.instances.actions import ActionError
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
 from ondol.web.connect import connect_to, way_for
+from ondol.web.costs import account_of
 from ondol.web.guards import PersonRequest, approved
 from ondol.web.machine import last_ended, machine_of
 from ondol.web.offer import offer
@@ -106,12 +110,15 @@ def _shown(request: PersonRequest) -> dict[str, Any]:
         "unconfirmed": stale,
         # Of a page in another language, or from before this trouble, all is replaced.
         "version": f"{machine.version if machine else 'none'}-{request.LANGUAGE_CODE}{'-stale' if stale else ''}",
-        "offer": offer(),
+        # Most polls find nothing new, and need neither.
+        "offer": SimpleLazyObject(offer),
+        "account": SimpleLazyObject(lambda: account_of(request.user, this_month())),
     }
     if machine is None:
         return shown | {"ended": last_ended(request.user)}
-    running = machine.status is Status.RUNNING
-    return shown | {"connect": connect_to(machine.row) if running else None, "way": way_for(request)}
+    row, running = machine.row, machine.status is Status.RUNNING
+    price = SimpleLazyObject(lambda: price_of(row.instance_type, row.volume_gb))
+    return shown | {"connect": connect_to(row) if running else None, "way": way_for(request), "price": price}
 
 
 def _swap(request: PersonRequest, shown: dict[str, Any]) -> HttpResponse:

@@ -1,0 +1,1 @@
+"""What machines cost, per person and month."""

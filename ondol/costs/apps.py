@@ -1,0 +1,16 @@
+"""Django's entry for this part."""
+
+from django.apps import AppConfig
+
+
+class CostsConfig(AppConfig):
+    """Costs."""
+
+    name = "ondol.costs"
+
+    def ready(self) -> None:
+        """No machine starts beyond a budget that stops machines."""
+        from ondol.costs.budget import require_room  # noqa: PLC0415  models come first
+        from ondol.instances.actions import MAY_RUN  # noqa: PLC0415
+
+        MAY_RUN.append(require_room)

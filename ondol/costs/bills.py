@@ -1,0 +1,146 @@
+"""Bills as people see them: a month of a person, rounded so that everything adds up, in dollars and in won."""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import reduce
+from operator import add
+from zoneinfo import ZoneInfo
+
+from ondol import clock
+from ondol.accounts.models import User
+from ondol.config import config
+from ondol.costs.limits import Standing, budgets
+from ondol.costs.models import Budget, ExchangeRate
+from ondol.costs.months import Month, Span
+from ondol.costs.prices import prices
+from ondol.costs.reckoning import CENT, PACE, WON, Item, Line, Reckoning, reckon, rounded
+from ondol.costs.record import machines_of
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount as it is shown: in cents, and in whole won where a rate is set."""
+
+    usd: Decimal = Decimal("0.00")
+    krw: Decimal | None = None
+
+    def __add__(self, other: "Money") -> "Money":
+        krw = None if self.krw is None or other.krw is None else self.krw + other.krw
+        return Money(self.usd + other.usd, krw)
+
+
+@dataclass(frozen=True, slots=True)
+class BillLine:
+    """One thing at one price."""
+
+    line: Line
+    money: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """A person's month. The lines add up to the total, in both currencies."""
+
+    month: Month
+    lines: tuple[BillLine, ...]
+    total: Money
+    forecast: Money
+    saved: Money
+    saved_by_idle: Money
+    standing: Standing | None
+    """None: no budget."""
+
+    @property
+    def hours(self) -> Decimal:
+        """Running, as billed."""
+        return sum((shown.line.quantity for shown in self.lines if shown.line.item is Item.COMPUTE), Decimal(0))
+
+    @property
+    def unpriced(self) -> list[str]:
+        """What has no known price, and is not in the total."""
+        return [shown.line.what for shown in self.lines if shown.line.usd is None]
+
+
+def zone() -> ZoneInfo:
+    """The zone whose months these are."""
+    return ZoneInfo(config().time_zone)
+
+
+def this_month(now: datetime | None = None) -> Month:
+    """On the machines' clock."""
+    return Month.of(now or clock.now(), zone())
+
+
+def exchange_rate() -> ExchangeRate | None:
+    """The rate in force."""
+    return ExchangeRate.objects.order_by("-pk").first()
+
+
+def bills(month: Month, people: Collection[int] | None = None) -> dict[int, Bill]:
+    """By person; of everybody for None. Without those who had no machine then."""
+    krw, found = _krw(), dict(reckonings(month, people))
+    limits = budgets(found)
+    return {owner: _bill(month, reckoning, limits.get(owner), krw) for owner, reckoning in found.items()}
+
+
+def bill_of(user: User, month: Month) -> Bill:
+    """One person's; without lines if there was no machine then."""
+    found = dict(reckonings(month, [user.pk])).get(user.pk, Reckoning())
+    return _bill(month, found, budgets([user.pk]).get(user.pk), _krw())
+
+
+def reckonings(month: Month, people: Collection[int] | None = None) -> Iterator[tuple[int, Reckoning]]:
+    """By person, not rounded."""
+    now, span = clock.now(), month.span(zone())
+    until = min(now, span.end)
+    record = machines_of(people, Span(min(span.start, until - PACE), span.end))
+    table = prices()
+    for owner, machines in record.items():
+        reckoning = reckon(machines, table, span, now)
+        if reckoning.lines:
+            yield owner, reckoning
+
+
+def total(some: Iterable[Money]) -> Money:
+    """Together."""
+    amounts = list(some)
+    return reduce(add, amounts) if amounts else Money()
+
+
+def by_item(some: Iterable[Bill]) -> dict[Item, Money]:
+    """What was paid for each kind of thing."""
+    lines = [line for bill in some for line in bill.lines]
+    return {item: total(shown.money for shown in lines if shown.line.item is item) for item in Item}
+
+
+def _krw() -> Decimal | None:
+    rate = exchange_rate()
+    return rate.krw if rate else None
+
+
+def _bill(month: Month, reckoning: Reckoning, budget: Budget | None, krw: Decimal | None) -> Bill:
+    standing = Standing(budget, reckoning.total) if budget else None
+    shown = _monies([line.amount for line in reckoning.lines], krw)
+    return Bill(
+        month=month,
+        lines=tuple(BillLine(line, money) for line, money in zip(reckoning.lines, shown, strict=True)),
+        total=_money(reckoning.total, krw),
+        forecast=_money(reckoning.forecast(standing.room if standing else None), krw),
+        saved=_money(reckoning.saved, krw),
+        saved_by_idle=_money(reckoning.saved_by_idle, krw),
+        standing=standing,
+    )
+
+
+def _money(amount: Decimal, krw: Decimal | None) -> Money:
+    return _monies([amount], krw)[0]
+
+
+def _monies(amounts: Sequence[Decimal], krw: Decimal | None) -> list[Money]:
+    dollars = rounded(amounts, CENT)
+    if krw is None:
+        return [Money(usd) for usd in dollars]
+    won = rounded([amount * krw for amount in amounts], WON)
+    return [Money(*pair) for pair in zip(dollars, won, strict=True)]

@@ -1,0 +1,85 @@
+"""What a person may spend in a month: who is told when it runs out, and what stops then."""
+
+from django.db import transaction
+from django.urls import reverse
+from django.utils import formats
+from django.utils.translation import gettext as _
+from procrastinate.contrib.django import app
+
+from ondol.accounts.mail import write
+from ondol.accounts.models import Approval, Role, User
+from ondol.config import config
+from ondol.costs.bills import bill_of, reckonings, this_month, zone
+from ondol.costs.limits import Standing, budgets
+from ondol.costs.models import Budget, BudgetNotice
+from ondol.costs.months import Month
+from ondol.instances import actions
+from ondol.instances.actions import ActionError
+from ondol.instances.lifecycle import Reason
+
+LEVELS = (80, 100)
+"""Per cent of a budget at which people are told."""
+TASK = "ondol.costs.letter"
+
+
+def require_room(user: User) -> None:
+    """Raise ActionError for somebody whose budget is used up, where it stops machines."""
+    month = this_month()
+    now = bill_of(user, month).standing
+    if now and now.budget.stops and now.is_used_up:
+        first = month.span(zone()).end.astimezone(zone()).date()
+        raise ActionError(
+            "budget",
+            _("This month’s budget for your machine is used up."),
+            _("It can run again from %(day)s, or when an administrator raises the budget.")
+            % {"day": formats.date_format(first, "DATE_FORMAT")},
+        )
+
+
+def check() -> None:
+    """Tell, and stop, whoever has come to a level since the last look; twice is once."""
+    if not Budget.objects.exists():
+        return
+    month = this_month()
+    spent = {owner: reckoning.total for owner, reckoning in reckonings(month)}
+    people = User.objects.in_bulk(spent)
+    for owner, budget in budgets(spent.keys()).items():
+        now = Standing(budget, spent[owner])
+        _tell(people[owner], month, now)
+        if now.is_used_up and budget.stops:
+            actions.stop_by_rule(people[owner], Reason.BUDGET)
+
+
+def _tell(owner: User, month: Month, now: Standing) -> None:
+    """A letter about the highest level that nobody has been told of."""
+    with transaction.atomic():
+        news = None
+        for percent in [level for level in LEVELS if now.percent >= level]:
+            notice, is_new = BudgetNotice.objects.get_or_create(
+                owner=owner, month=str(month), usd=now.budget.usd, percent=percent
+            )
+            news = notice if is_new else None
+        if news is None:
+            return
+        readers = {owner.pk} if owner.is_approved else set()
+        if news.percent == max(LEVELS):
+            admins = User.objects.filter(role=Role.ADMIN, approval=Approval.APPROVED, is_active=True)
+            readers |= set(admins.values_list("pk", flat=True))
+        for reader in readers:
+            app.configure_task(TASK, queue="mail").defer(notice=news.pk, to=reader)
+
+
+def send(notice: BudgetNotice, to: User) -> None:
+    """Write one letter."""
+    budget = budgets([notice.owner_id]).get(notice.owner_id)
+    page = "costs" if to == notice.owner else "admin_costs"
+    write(
+        to,
+        "budget",
+        {
+            "notice": notice,
+            "is_owner": to == notice.owner,
+            "stops": budget is not None and budget.stops,
+            "link": config().url + reverse(page),
+        },
+    )

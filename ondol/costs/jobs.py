@@ -1,0 +1,56 @@
+"""Jobs about money; loaded by the worker alone, which holds AWS's credentials."""
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from procrastinate import RetryStrategy
+from procrastinate.contrib.django import app
+
+from ondol.accounts.models import User
+from ondol.cloud.errors import CloudError
+from ondol.cloud.port import PriceList
+from ondol.cloud.price_list import AwsPriceList
+from ondol.config import config
+from ondol.costs import budget, prices
+from ondol.costs.models import BudgetNotice, PriceCheck
+from ondol.costs.price_table import Dated
+
+log = logging.getLogger(__name__)
+FRESH = timedelta(hours=20)
+"""Prices change a few times a year."""
+
+
+@app.periodic(cron="* * * * * */30")
+@app.task(name="ondol.costs.budgets", queue="look", lock="budgets", queueing_lock="budgets")
+def budgets(timestamp: int) -> None:
+    """Twice a minute: a trial's month may last hours. Nothing is reckoned where there are no budgets."""
+    budget.check()
+
+
+@app.periodic(cron="41 * * * *")
+@app.task(name="ondol.costs.prices", queue="look", lock="prices", queueing_lock="prices")
+def refresh_prices(timestamp: int) -> None:
+    """Every hour until AWS has told them, then once a day."""
+    if not PriceCheck.objects.filter(told_at__gt=datetime.now(UTC) - FRESH).exists():
+        refresh(lambda: AwsPriceList.from_config(config()))
+
+
+def refresh(price_list: Callable[[], PriceList]) -> None:
+    """Take over what the Price List says; where it may not be asked, the prices that are known stay in force."""
+    try:
+        told = price_list().prices(prices.wanted())
+    except CloudError as error:
+        log.info("the Price List cannot be asked", extra={"code": error.code, "kind": type(error).__name__})
+        prices.note_trouble(error.code)
+        return
+    prices.keep((price.what, Dated(price.since, price.usd)) for price in told)
+
+
+@app.task(name=budget.TASK, queue="mail", retry=RetryStrategy(max_attempts=8, exponential_wait=3))
+def letter(notice: int, to: int) -> None:
+    """Write one letter about a budget."""
+    about = BudgetNotice.objects.select_related("owner").filter(pk=notice).first()
+    reader = User.objects.filter(pk=to).first()
+    if about and reader:
+        budget.send(about, reader)

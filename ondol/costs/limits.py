@@ -1,0 +1,41 @@
+"""Who has which budget, and how far they are with it."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from decimal import Decimal
+
+from ondol.costs.models import Budget
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far somebody is with their budget."""
+
+    budget: Budget
+    spent: Decimal
+
+    @property
+    def room(self) -> Decimal | None:
+        """What may be spent before the machine is stopped; None: it is not."""
+        return self.budget.usd - self.spent if self.budget.stops else None
+
+    @property
+    def percent(self) -> int:
+        """Rounded down: 100 means that nothing is left."""
+        return int(self.spent * 100 / self.budget.usd)
+
+    @property
+    def is_used_up(self) -> bool:
+        return self.percent >= 100
+
+
+def budgets(people: Collection[int]) -> dict[int, Budget]:
+    """Each person's own, or that of everybody."""
+    own = {budget.owner_id: budget for budget in Budget.objects.filter(owner__in=people)}
+    default = for_everybody()
+    return {person: budget for person in people if (budget := own.get(person, default))}
+
+
+def for_everybody() -> Budget | None:
+    """What holds for those who have none of their own."""
+    return Budget.objects.filter(owner=None).first()

@@ -1,0 +1,82 @@
+"""The prices in force: the table of the package, and what AWS's Price List has told since."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from django.db import transaction
+
+from ondol import clock
+from ondol.config import config
+from ondol.costs.models import ListPrice, PriceCheck
+from ondol.costs.price_table import Dated, PriceTable, shipped
+from ondol.costs.reckoning import TYPICAL_HOURS, Item
+from ondol.instances.models import Instance
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Of one machine. `running_hour` is with its public address; `resting_month` is disk and alarm, always paid."""
+
+    running_hour: Decimal
+    resting_month: Decimal
+    since: datetime
+    """Since when the youngest of them is in force."""
+
+    @property
+    def typical_month(self) -> Decimal:
+        """At TYPICAL_HOURS of running."""
+        return self.resting_month + self.running_hour * TYPICAL_HOURS
+
+
+def prices() -> PriceTable:
+    """Of our region."""
+    region = config().region
+    dated = {what: {price.since: price.usd for price in known} for what, known in shipped(region).items()}
+    for what, since, usd in ListPrice.objects.filter(region=region).values_list("what", "since", "usd"):
+        dated.setdefault(what, {})[since] = usd
+    return PriceTable({what: [Dated(*price) for price in known.items()] for what, known in dated.items()})
+
+
+def price_of(instance_type: str, volume_gb: int) -> Price | None:
+    """What such a machine costs now, where we know it."""
+    table, now = prices(), clock.now()
+    compute, address = table.at(instance_type, now), table.at(Item.ADDRESS, now)
+    disk, alarm = table.at(Item.DISK, now), table.at(Item.ALARM, now)
+    if compute is None or address is None or disk is None or alarm is None:
+        return None
+    return Price(
+        running_hour=compute.usd + address.usd,
+        resting_month=disk.usd * volume_gb + alarm.usd,
+        since=max(price.since for price in (compute, address, disk, alarm)),
+    )
+
+
+def wanted() -> set[str]:
+    """The instance types whose prices somebody may need."""
+    used = Instance.objects.values_list("instance_type", flat=True).distinct()
+    known = {what for what in shipped(config().region) if "." in what}
+    return known | {config().instance_type, *used}
+
+
+def keep(told: Iterable[tuple[str, Dated]]) -> None:
+    """Take over what the Price List says. It dates every price anew each month: only another price is news."""
+    table, now = prices(), datetime.now(UTC)
+    with transaction.atomic():
+        for what, price in told:
+            known = table.at(what, now)
+            if known is None or known.usd != price.usd:
+                ListPrice.objects.update_or_create(
+                    region=config().region,
+                    what=what,
+                    since=price.since if known is None else max(price.since, known.since),
+                    defaults={"usd": price.usd},
+                )
+        PriceCheck.objects.update_or_create(only=True, defaults={"tried_at": now, "told_at": now, "trouble_code": ""})
+
+
+def note_trouble(code: str) -> None:
+    """The Price List could not be asked."""
+    now = datetime.now(UTC)
+    PriceCheck.objects.update_or_create(only=True, defaults={"tried_at": now, "trouble_code": code[:80]})

@@ -1,0 +1,233 @@
+"""From a machine's record to money: how long it ran and rested × dated prices. Pure, exact; rounding is for display.
+
+EC2's rules: compute and the public address are paid by the second while the machine is `running` (not while it is
+pending, stopping or stopped), at least 60 seconds for each start; disk and alarm by the second of the month from its
+first run to its end.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from enum import StrEnum
+from itertools import accumulate, groupby
+
+from ondol.costs.months import Span
+from ondol.costs.price_table import PriceTable
+from ondol.instances.lifecycle import Reason, Status
+
+MINIMUM = timedelta(seconds=60)
+"""Of each start."""
+TYPICAL_HOURS = 176
+"""A month of 22 days with 8 hours each."""
+_TYPICAL_SHARE = Decimal(TYPICAL_HOURS) / 730
+PACE = timedelta(days=28)
+"""A forecast goes on at the pace of so many days: whole weeks, since nights and weekends are quiet."""
+_PRESENT = {Status.RUNNING, Status.STOPPING, Status.STOPPED, Status.STARTING}
+CENT, WON = Decimal("0.01"), Decimal(1)
+
+
+class Item(StrEnum):
+    """What is paid for. All but compute, whose prices go by the instance type, are keys of the price table."""
+
+    COMPUTE = "compute"
+    ADDRESS = "public-ipv4"
+    DISK = "gp3"
+    ALARM = "alarm"
+
+
+_HOURLY = {Item.COMPUTE, Item.ADDRESS}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A line of a machine's record: what it became, and how big it is from then on."""
+
+    at: datetime
+    status: Status
+    reason: Reason
+    instance_type: str
+    volume_gb: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Time in which a machine ran or rested; together they are its life, from its first run to its end."""
+
+    span: Span
+    runs: bool
+    change: Change
+    """It began with this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Something that is paid for over some time: `count` of `what`."""
+
+    item: Item
+    what: str
+    count: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a bill: one thing at one price."""
+
+    item: Item
+    what: str
+    count: int
+    usd: Decimal | None
+    """For each hour (compute, address) or month (disk: and GiB); None: no price is known."""
+    seconds: int
+    unit: int
+    """So many seconds are an hour, or the month."""
+
+    @property
+    def quantity(self) -> Decimal:
+        """Hours, GiB-months or months."""
+        return Decimal(self.count * self.seconds) / self.unit
+
+    @property
+    def amount(self) -> Decimal:
+        """US dollars; nothing where no price is known."""
+        return (self.usd or Decimal(0)) * self.count * self.seconds / self.unit
+
+
+@dataclass(frozen=True, slots=True)
+class Reckoning:
+    """A person's month, in US dollars."""
+
+    lines: tuple[Line, ...] = ()
+    to_run: Decimal = Decimal(0)
+    """For running in the rest of the month, at the pace of the last weeks."""
+    to_rest: Decimal = Decimal(0)
+    """For disk and alarm in the rest of the month: that comes in any case."""
+    saved: Decimal = Decimal(0)
+    """Against running all the time."""
+    saved_by_idle: Decimal = Decimal(0)
+    """The part of it that auto-stop has stopped."""
+
+    @property
+    def total(self) -> Decimal:
+        return _sum(self.lines)
+
+    def forecast(self, room: Decimal | None = None) -> Decimal:
+        """The whole month, if it goes on like this; `room` is what may be spent before the machine is stopped."""
+        return self.total + self.to_rest + (self.to_run if room is None else min(self.to_run, max(room, Decimal(0))))
+
+
+def reckon(machines: Iterable[Sequence[Change]], prices: PriceTable, month: Span, now: datetime) -> Reckoning:
+    """A month of all machines of one person, as known at `now`."""
+    lives = [life_of(changes, now) for changes in machines]
+    to_come = [_rest_of_month(life, prices, month, now) for life in lives]
+    rests = [(stretch, _running(stretch, stretch.span)) for life in lives for stretch in life if not stretch.runs]
+    lines = charge([use for life in lives for use in uses(life)], prices, month)
+    return Reckoning(
+        lines=tuple(lines),
+        to_run=sum((running for running, _ in to_come), Decimal(0)),
+        to_rest=sum((resting for _, resting in to_come), Decimal(0)),
+        saved=_sum(charge((use for _, would in rests for use in would), prices, month)),
+        saved_by_idle=_sum(
+            charge(
+                (use for stretch, would in rests if stretch.change.reason is Reason.IDLE for use in would),
+                prices,
+                month,
+            )
+        ),
+    )
+
+
+def life_of(changes: Sequence[Change], now: datetime) -> list[Stretch]:
+    """What a machine did, without gaps, up to `now`."""
+    # In whole seconds; and never backwards, wherever the moments come from.
+    moments = list(accumulate([_whole(change.at) for change in changes], max))
+    moments.append(max([*moments, _whole(now)]))
+    found = []
+    for index, change in enumerate(changes):
+        after = changes[index + 1] if index + 1 < len(changes) else None
+        runs = change.status is Status.RUNNING or _has_not_stopped(change, after)
+        if change.status in _PRESENT:
+            found.append(Stretch(Span(moments[index], moments[index + 1]), runs, change))
+    return found
+
+
+def uses(life: Sequence[Stretch]) -> Iterator[Use]:
+    """What all of this is paid for with."""
+    for runs, stretches in groupby(life, key=lambda stretch: stretch.runs):
+        if runs:
+            run = list(stretches)
+            start, end = run[0].span.start, run[-1].span.end
+            yield from _running(run[0], Span(start, max(end, start + MINIMUM)))
+    for stretch in life:
+        yield from _present(stretch, stretch.span)
+
+
+def charge(uses: Iterable[Use], prices: PriceTable, month: Span) -> list[Line]:
+    """The lines of a month: for each thing and price, all of its time together."""
+    seconds: defaultdict[tuple[Item, str, int, Decimal | None], int] = defaultdict(int)
+    for use in uses:
+        for span, usd in prices.over(use.what, use.span):
+            seconds[use.item, use.what, use.count, usd] += span.within(month).seconds
+    lines = [
+        Line(item, what, count, usd, billed, 3600 if item in _HOURLY else month.seconds)
+        for (item, what, count, usd), billed in seconds.items()
+        if billed
+    ]
+    order = list(Item)
+    return sorted(lines, key=lambda line: (order.index(line.item), line.what, line.count, line.usd or 0))
+
+
+def rounded(amounts: Sequence[Decimal], unit: Decimal = CENT) -> list[Decimal]:
+    """For display: each within a unit of the truth, and together their rounded sum (largest remainder)."""
+    down = [amount.quantize(unit, ROUND_FLOOR) for amount in amounts]
+    missing = int((sum(amounts, Decimal(0)).quantize(unit, ROUND_HALF_UP) - sum(down, Decimal(0))) / unit)
+    for index in sorted(range(len(down)), key=lambda i: down[i] - amounts[i])[:missing]:
+        down[index] += unit
+    return down
+
+
+def _rest_of_month(life: Sequence[Stretch], prices: PriceTable, month: Span, now: datetime) -> tuple[Decimal, Decimal]:
+    """What is still to come: for running, at the pace of the last weeks, and for being there."""
+    if not life or life[-1].span.end < _whole(now):
+        return Decimal(0), Decimal(0)
+    rest = Span(max(_whole(now), month.start), month.end)
+    running, present = (_sum(charge(part(life[-1], rest), prices, month)) for part in (_running, _present))
+    return running * _pace(life, now), present
+
+
+def _pace(life: Sequence[Stretch], now: datetime) -> Decimal:
+    """The share of time in which it runs. The days before a young machine are taken to be typical ones."""
+    lately = Span(_whole(now) - PACE, _whole(now))
+    ran = sum(stretch.span.within(lately).seconds for stretch in life if stretch.runs)
+    lived = sum(stretch.span.within(lately).seconds for stretch in life)
+    return (ran + _TYPICAL_SHARE * (lately.seconds - lived)) / lately.seconds
+
+
+def _running(stretch: Stretch, span: Span) -> list[Use]:
+    return [
+        Use(Item.COMPUTE, stretch.change.instance_type, 1, span),
+        Use(Item.ADDRESS, Item.ADDRESS.value, 1, span),
+    ]
+
+
+def _present(stretch: Stretch, span: Span) -> list[Use]:
+    return [
+        Use(Item.DISK, Item.DISK.value, stretch.change.volume_gb, span),
+        Use(Item.ALARM, Item.ALARM.value, 1, span),
+    ]
+
+
+def _has_not_stopped(change: Change, after: Change | None) -> bool:
+    """It was asked to stop, and ran on all the while."""
+    failed = after is not None and after.reason is Reason.STOP_FAILED
+    return change.status is Status.STOPPING and failed
+
+
+def _whole(moment: datetime) -> datetime:
+    return moment.replace(microsecond=0)
+
+
+def _sum(lines: Iterable[Line]) -> Decimal:
+    return sum((line.amount for line in lines), Decimal(0))

@@ -1,0 +1,57 @@
+"""What the database knows of machines' lives, as `reckoning` wants it."""
+
+from collections import defaultdict
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import QuerySet
+
+from ondol.costs.months import Span
+from ondol.costs.reckoning import Change
+from ondol.instances.lifecycle import Reason, Status
+from ondol.instances.models import Instance, StatusChange
+
+_BEFORE = timedelta(days=1)
+"""A start or a stop that has not come to its end is not older: then one line before the span tells the rest."""
+_FIELDS = ("instance_id", "at", "new", "reason", "detail")
+
+
+def machines_of(people: Collection[int] | None, span: Span) -> dict[int, list[list[Change]]]:
+    """The record of that time, by owner and machine; of all people for None. Three queries, however many."""
+    machines = Instance.objects.filter(created_at__lt=span.end)
+    machines = machines.exclude(status=Status.TERMINATED.value, status_since__lt=span.start)
+    if people is not None:
+        machines = machines.filter(owner__in=people)
+    rows = {row.pk: row for row in machines.only("owner_id", "instance_type", "volume_gb")}
+    found: defaultdict[int, list[list[Change]]] = defaultdict(list)
+    for pk, lines in _lines(rows, span).items():
+        found[rows[pk].owner_id].append([_change(line, rows[pk]) for line in lines])
+    return dict(found)
+
+
+def _lines(machines: Collection[Any], span: Span) -> dict[Any, list[tuple[Any, ...]]]:
+    since = span.start - _BEFORE
+    record = StatusChange.objects.filter(instance__in=machines)
+    earlier: QuerySet[StatusChange] = record.filter(at__lt=since).order_by("instance", "-at", "-id")
+    lines: defaultdict[Any, list[tuple[Any, ...]]] = defaultdict(list)
+    for some in (
+        earlier.distinct("instance").values_list(*_FIELDS),
+        record.filter(at__gte=since, at__lt=span.end + _BEFORE).order_by("at", "id").values_list(*_FIELDS),
+    ):
+        for line in some:
+            lines[line[0]].append(line)
+    return lines
+
+
+def _change(line: tuple[Any, ...], row: Instance) -> Change:
+    _, at, new, reason, detail = line
+    if in_aws := detail.get("since"):
+        at = min(at, datetime.fromisoformat(in_aws))
+    return Change(
+        at,
+        Status(new),
+        Reason(reason),
+        detail.get("instance_type", row.instance_type),
+        detail.get("volume_gb", row.volume_gb),
+    )

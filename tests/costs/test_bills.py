@@ -1,0 +1,153 @@
+"""From what the worker has recorded to a bill that adds up."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from ondol.costs import bills
+from ondol.costs.models import ExchangeRate
+from ondol.costs.months import Month
+from ondol.costs.reckoning import Item
+from ondol.instances import actions
+from ondol.instances.models import Instance
+from tests.instances.rig import person
+
+JUNE, JULY = Month(2026, 6), Month(2026, 7)
+
+
+def won(krw="1387.50"):
+    ExchangeRate.objects.create(krw=Decimal(krw), as_of=date(2026, 6, 1))
+
+
+def hours(user, month=JUNE):
+    return bills.bill_of(user, month).hours
+
+
+def stop(rig, user):
+    actions.stop(user)
+    rig.work()
+    rig.tick(2)
+
+
+def start(rig, user):
+    actions.start(user)
+    rig.work()
+    rig.tick(2)
+
+
+def test_three_hours_are_three_hours(rig, at, alice):
+    at("06-01 09:00")
+    rig.running(alice)
+    at("06-01 12:00")
+    stop(rig, alice)
+    at("06-01 18:00")
+    assert hours(alice) == 3
+
+
+def test_a_stop_by_the_alarm_counts_from_the_alarm_though_nobody_looked_for_a_night(rig, at, alice):
+    at("06-01 09:00")
+    instance = rig.running(alice)
+    at("06-01 12:00")
+    rig.cloud.world.stop_by_alarm(instance.instance_id)
+    rig.cloud.world.settle()
+    at("06-02 09:00")
+    rig.tick(2)
+    assert hours(alice) == 3
+    assert bills.bill_of(alice, JUNE).saved_by_idle.usd == Decimal("0.65")  # 21 h × $0.031
+
+
+def test_a_run_counts_from_its_boot_though_ssh_was_slow(rig, at, alice):
+    rig.ssh = False
+    at("06-01 09:00")
+    actions.create(alice)
+    rig.work()
+    rig.tick(2)
+    at("06-01 09:03")
+    rig.ssh = True
+    rig.tick()
+    at("06-01 10:00")
+    assert hours(alice) == 1
+
+
+def test_each_run_is_of_the_type_that_it_had_then(rig, at, alice):
+    at("06-01 09:00")
+    rig.running(alice)
+    at("06-01 11:00")
+    stop(rig, alice)
+    Instance.objects.update(instance_type="t3.medium", volume_gb=100)
+    at("06-02 09:00")
+    start(rig, alice)
+    at("06-02 10:00")
+    lines = {(shown.line.what, shown.line.count): shown.line.seconds for shown in bills.bill_of(alice, JUNE).lines}
+    assert (lines["t3.small", 1], lines["t3.medium", 1]) == (7200, 3600)
+    assert (lines["gp3", 30], lines["gp3", 100]) == (24 * 3600, 3600)
+
+
+def test_a_run_of_months_ago_is_still_paid_for(rig, at, alice):
+    at("01-15 09:00")
+    rig.running(alice)
+    at("06-11 00:00")
+    assert hours(alice) == 240
+    assert hours(alice, Month(2026, 5)) == 31 * 24
+
+
+def test_what_ended_before_costs_nothing_any_more(rig, at, alice, ada):
+    at("06-01 09:00")
+    rig.running(alice)
+    at("06-01 12:00")
+    actions.terminate(alice, by=ada)
+    rig.work()
+    rig.tick(3)
+    at("07-20 12:00")
+    assert hours(alice) == 3
+    assert bills.bill_of(alice, JULY).lines == ()
+    assert bills.bills(JULY) == {}
+
+
+def test_the_lines_add_up_to_the_total_in_dollars_and_won(rig, at, alice):
+    won()
+    at("06-01 09:00:17")
+    rig.running(alice)
+    at("06-09 23:11:05")
+    stop(rig, alice)
+    at("06-20 00:00")
+    bill = bills.bill_of(alice, JUNE)
+    assert bills.total(shown.money for shown in bill.lines) == bill.total
+    exact = sum(shown.line.amount for shown in bill.lines)
+    assert bill.total.usd == exact.quantize(Decimal("0.01"))
+    assert bill.total.krw == (exact * Decimal("1387.50")).quantize(Decimal(1))
+
+
+def test_everybody_together_is_the_sum_of_what_each_one_sees(rig, at):
+    won()
+    people = [person(f"p{number}") for number in range(5)]
+    for number, one in enumerate(people):
+        at(f"06-0{number + 1} 09:00:0{number}")
+        rig.running(one)
+    at("06-20 13:37")
+    found = bills.bills(JUNE)
+    assert set(found) == {one.pk for one in people}
+    by_item = bills.by_item(found.values())
+    assert bills.total(by_item.values()) == bills.total(bill.total for bill in found.values())
+    assert all(bills.bill_of(one, JUNE) == found[one.pk] for one in people)
+    assert by_item[Item.COMPUTE].krw > 0
+
+
+def test_without_a_rate_there_are_no_won_and_the_last_one_counts(rig, at, alice):
+    rig.running(alice)
+    at("06-01 10:00")
+    assert bills.bill_of(alice, JUNE).total.krw is None
+    won("1000")
+    won("2000")
+    bill = bills.bill_of(alice, JUNE)
+    assert bill.total.krw == round(sum(shown.line.amount for shown in bill.lines) * 2000)
+
+
+@pytest.mark.parametrize("people", [1, 8])
+def test_many_people_cost_as_many_questions_as_one(rig, at, django_assert_num_queries, people):
+    for number in range(people):
+        rig.running(person(f"p{number}"))
+    at("06-03 00:00")
+    with django_assert_num_queries(7):  # the rate, the machines, their record twice, the prices, budgets twice
+        assert len(bills.bills(JUNE)) == people

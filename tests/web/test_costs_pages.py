@@ -1,0 +1,229 @@
+"""What machines cost: one's own page, and everybody's for administrators."""
+
+import csv
+import io
+import re
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+from django.urls import reverse
+
+from ondol import clock
+from ondol.accounts.models import User
+from ondol.config import config
+from ondol.costs.bills import this_month
+from ondol.costs.models import Budget, ExchangeRate, ListPrice, PriceCheck
+from ondol.instances.lifecycle import Reason, Status
+from ondol.instances.models import StatusChange
+from tests.web.conftest import machine, person
+
+NOON = "1781924400"
+"""20 June 2026, 12:00 in Seoul, where every machine here began to run ten hours before."""
+
+
+@pytest.fixture(autouse=True)
+def _june(monkeypatch):
+    monkeypatch.setattr(config(), "clock", f"0,{NOON},0")
+
+
+def ran(owner, hours=10):
+    """A machine that has been running for so long."""
+    return machine(owner, minutes_ago=hours * 60)
+
+
+def words(answer):
+    """The text of a page, as one line."""
+    return " ".join(re.sub(r"<[^>]+>", " ", answer.text).split())
+
+
+@pytest.mark.parametrize("name", ["admin_costs", "admin_costs_csv"])
+def test_everybodys_costs_are_for_administrators(bob, browser_of, name):
+    assert browser_of(bob).get(reverse(name)).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["rate/", "budget/", "1/budget/", "1/"])
+def test_bob_sets_nothing_and_sees_nobody_else(bob, browser_of, path):
+    browser = browser_of(bob)
+    for ask in (browser.get, browser.post):
+        assert ask(f"/admin/costs/{path}", {"usd": "1", "krw": "1300"}).status_code in {403, 405}
+    assert not Budget.objects.exists()
+    assert not ExchangeRate.objects.exists()
+
+
+def test_bob_sees_each_line_and_the_lines_make_the_total(bob, browser_of):
+    ran(bob)
+    page = words(browser_of(bob).get("/costs/"))
+    for line in (
+        "Compute · t3.small 10.000 hours × $0.026 $0.26",
+        "Public address (IPv4) 10.000 hours × $0.005 $0.05",
+        "Disk · gp3, 30 GiB 0.417 GiB-months × $0.0912 $0.04",
+        "Auto-stop alarm 0.014 months × $0.10 $0.00",
+        "Total $0.35",
+    ):
+        assert line in page
+
+
+def test_bob_sees_them_on_his_dashboard_too(bob, browser_of):
+    ran(bob)
+    page = words(browser_of(bob).get("/"))
+    assert "Costs in June 2026" in page
+    assert "So far $0.35" in page
+
+
+def test_a_resting_machine_costs_what_its_own_disk_costs(bob, browser_of):
+    row = machine(bob, Status.STOPPED)
+    row.volume_gb = 200
+    row.save()
+    assert "$18.34 a month, for the disk" in words(browser_of(bob).get("/"))
+
+
+def test_without_a_machine_there_is_no_card(bob, browser_of):
+    assert "Costs in" not in words(browser_of(bob).get("/"))
+    assert "There was no machine in this month." in words(browser_of(bob).get("/costs/"))
+
+
+def test_a_month_can_be_chosen_while_there_were_machines(bob, browser_of):
+    row = ran(bob)
+    row.created_at = clock.now() - timedelta(days=50)
+    row.save()
+    StatusChange.objects.update(at=row.created_at)
+    browser = browser_of(bob)
+    assert re.findall(r'<option value="([\d-]+)"', browser.get("/costs/").text) == ["2026-06", "2026-05"]
+    may = words(browser.get("/costs/?month=2026-05"))
+    assert "The whole month $" in may
+    assert "Forecast" not in may
+
+
+@pytest.mark.parametrize("month", ["2026-07", "2026-13", "June", "1999-01", "٢٠٢٦-06"])
+def test_a_month_that_is_none_is_not_found(bob, browser_of, month):
+    assert browser_of(bob).get("/costs/", {"month": month}).status_code == 404
+
+
+def test_won_are_shown_once_a_rate_is_set_with_its_day(alice, bob, browser_of):
+    ran(bob)
+    browser = browser_of(alice)
+    assert "₩" not in words(browser.get("/admin/costs/"))
+    browser.post("/admin/costs/rate/", {"krw": "1400", "as_of": "2026-06-19"})
+    page = words(browser.get("/admin/costs/"))
+    assert "One dollar is taken to be 1,400 won, the rate of 2026-06-19." in page
+    assert "₩489" in words(browser_of(bob).get("/costs/"))  # 10 h × $0.031 + 10/720 × $2.836, × 1,400
+    rate = ExchangeRate.objects.get()
+    assert (rate.set_by, rate.as_of) == (alice, date(2026, 6, 19))
+
+
+@pytest.mark.parametrize("krw", ["", "0", "-5", "1e9", "abc"])
+def test_a_rate_that_is_none_is_refused_with_the_reason(alice, browser_of, krw):
+    answer = browser_of(alice).post("/admin/costs/rate/", {"krw": krw, "as_of": "2026-06-19"})
+    assert answer.status_code == 200
+    assert 'class="errorlist"' in answer.text
+    assert not ExchangeRate.objects.exists()
+
+
+def test_an_administrator_sees_everybody_and_the_sum(alice, bob, browser_of):
+    ran(bob)
+    ran(person("frank@example.org"), hours=20)
+    page = words(browser_of(alice).get("/admin/costs/"))
+    assert "Frank frank@example.org 20.0 $0.70" in page
+    assert "Bob bob@example.org 10.0 $0.35" in page
+    assert "So far $1.05" in page
+
+
+def test_an_administrator_sees_one_persons_lines(alice, bob, browser_of):
+    ran(bob)
+    page = words(browser_of(alice).get(f"/admin/costs/{bob.pk}/?month=2026-06"))
+    assert "Costs of Bob" in page
+    assert "Total $0.35" in page
+    assert browser_of(alice).get("/admin/costs/999999/").status_code == 404
+
+
+def test_the_file_opens_in_a_korean_excel_and_holds_no_formula(alice, browser_of):
+    ran(person("minji@example.org", name="김민지", affiliation='=HYPERLINK("http://evil.example")'))
+    answer = browser_of(alice, "ko").get("/admin/costs/csv/?month=2026-06")
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert "ondol-costs-2026-06.csv" in answer.headers["Content-Disposition"]
+    assert answer.content.startswith(b"\xef\xbb\xbf")
+    head, row = csv.reader(io.StringIO(answer.content.decode("utf-8-sig")))
+    assert head[:5] == ["월", "이름", "이메일", "소속", "시간"]
+    assert row[:5] == ["2026-06", "김민지", "minji@example.org", '\'=HYPERLINK("http://evil.example")', "10.000"]
+    assert sum(Decimal(part) for part in row[5:9]) == Decimal(row[9]) == Decimal("0.35")
+
+
+def test_the_budget_of_everybody_is_set_changed_and_taken_away(alice, browser_of):
+    browser = browser_of(alice)
+    browser.post("/admin/costs/budget/", {"usd": "20", "stops": "on"})
+    browser.post("/admin/costs/budget/", {"usd": "25.50"})
+    budget = Budget.objects.get()
+    assert (budget.owner, budget.usd, budget.stops) == (None, Decimal("25.50"), False)
+    browser.post("/admin/costs/budget/", {"usd": ""})
+    assert not Budget.objects.exists()
+
+
+def test_bobs_own_budget_is_his_alone(alice, bob, browser_of):
+    browser = browser_of(alice)
+    browser.post("/admin/costs/budget/", {"usd": "20"})
+    browser.post(f"/admin/costs/{bob.pk}/budget/", {"usd": "0.40", "stops": "on"})
+    assert {budget.owner: budget.usd for budget in Budget.objects.all()} == {None: 20, bob: Decimal("0.40")}
+    ran(bob)
+    page = words(browser_of(bob).get("/costs/"))
+    assert "87% of this month’s budget of $0.40 is used" in page
+    assert "When it is used up, the machine is stopped." in page
+
+
+@pytest.mark.parametrize("usd", ["0", "-1", "a lot", "1e12"])
+def test_a_budget_that_is_none_is_refused_with_the_reason(alice, bob, browser_of, usd):
+    for path in ("budget/", f"{bob.pk}/budget/"):
+        answer = browser_of(alice).post(f"/admin/costs/{path}", {"usd": usd})
+        assert answer.status_code == 200
+        assert 'class="errorlist"' in answer.text
+    assert not Budget.objects.exists()
+
+
+def test_bob_reads_why_his_machine_does_not_start(bob, browser_of):
+    Budget.objects.create(usd=Decimal("0.01"), stops=True)
+    row = ran(bob)
+    row.status, row.status_reason = Status.STOPPED.value, Reason.BUDGET.value
+    row.save()
+    browser = browser_of(bob)
+    page = words(browser.get("/"))
+    assert "This month’s budget is used up. The disk and everything on it is kept." in page
+    assert "It is used up, so the machine stays stopped until the month is over" in page
+    answer = browser.post(reverse("machine_start"), follow=True)
+    assert "This month’s budget for your machine is used up. It can run again from July 1, 2026" in words(answer)
+
+
+def test_prices_are_shown_with_their_dates_and_where_they_are_from(alice, browser_of):
+    browser = browser_of(alice)
+    assert "From the table that comes with Ondol" in words(browser.get("/admin/costs/"))
+    ListPrice.objects.create(region="ap-northeast-2", what="t3.small", since=clock.now(), usd=Decimal("0.0255"))
+    PriceCheck.objects.create(tried_at=clock.now(), told_at=clock.now(), trouble_code="AccessDeniedException")
+    page = words(browser.get("/admin/costs/"))
+    assert "t3.small since 2026-06-20 $0.0255 an hour" in page
+    assert "AWS’s Price List was last read at 20 Jun 2026, 12:00 KST" in page
+    assert "The last try failed (AccessDeniedException)" in page
+
+
+def test_what_has_no_price_is_named(bob, browser_of):
+    row = ran(bob)
+    row.instance_type = "p5.48xlarge"
+    row.save()
+    page = words(browser_of(bob).get("/costs/"))
+    assert "Compute · p5.48xlarge 10.000 hours, no price known –" in page
+    assert "What has no known price is not in the total." in page
+
+
+def test_polls_that_find_nothing_new_reckon_nothing(bob, browser_of, monkeypatch):
+    ran(bob)
+    browser = browser_of(bob)
+    poll = re.search(r'hx-get="([^"]+)"', browser.get("/").text)[1].replace("&amp;", "&")
+    monkeypatch.setattr("ondol.web.views.machine.account_of", None)
+    assert browser.get(poll, headers={"HX-Request": "true"}).status_code == 204
+
+
+def test_this_month_is_that_of_the_machines_clock():
+    assert str(this_month()) == "2026-06"
+
+
+def test_everybody_may_be_nobody(alice, browser_of):
+    assert "There was no machine in this month." in words(browser_of(alice).get("/admin/costs/"))
+    assert User.objects.count() == 1
