@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ondol.cloud import aws_shapes as shapes
 from ondol.cloud.aws_calls import PATIENT, Clients, Session, ask, ask_of, every, session, where
-from ondol.cloud.errors import AlreadyThere, Gone, NotYet, Refused
+from ondol.cloud.errors import AlreadyThere, Gone, NotYet, Refused, Unreachable
 from ondol.cloud.port import (
     MANAGED_BY,
     Alarm,
@@ -165,7 +165,7 @@ class AwsCloud:
         if not image_id:
             try:
                 image_id = ask(self._ssm.get_parameter, Name=NOBLE_PARAMETER)["Parameter"]["Value"]
-            except (Gone, Refused):
+            except (Gone, Refused, Unreachable):  # SSM has an endpoint of its own
                 return self._newest_listed()
         if image_id not in self._root_devices:  # an image never changes its own
             self._describe_image(image_id)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
@@ -66,7 +67,8 @@ def create(user: User) -> Instance:
                     _("Try again in a minute or two."),
                 )
             _require_leave(user)
-            move(instance, Status.PENDING, Reason.PERSON, by=user)
+            size: dict[str, Any] = {"instance_type": config().instance_type, "volume_gb": config().volume_gb}
+            move(instance, Status.PENDING, Reason.PERSON, by=user, **size)
         elif instance.status != Status.PENDING.value:
             raise ActionError(
                 "already_there", _("You have a machine already."), _("Each person has one. Start it instead.")

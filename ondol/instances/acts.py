@@ -42,6 +42,11 @@ class World:
     hold: Hold
     answers: Answers
 
+    def still_ours(self) -> None:
+        """Raise LeaseLost unless this job is, in a transaction of its own."""
+        with transaction.atomic():
+            self.hold()
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -163,7 +168,7 @@ def _terminate(plan: Plan, world: World) -> None:
 
 def _clean(plan: Plan, world: World) -> None:
     instance = plan.instance
-    provision.remove(instance, world.cloud)
+    provision.remove(instance, world.cloud, world.still_ours)
     unsure = instance.group_unsure_at
     shown_after = clock.real_seconds(PATIENCE.absent.total_seconds())
     if unsure and not instance.security_group_id and clock.now() - unsure <= shown_after:

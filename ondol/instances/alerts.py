@@ -37,4 +37,4 @@ def send(kind: str, to: User) -> None:
     if kind == "trouble" and state.trouble:
         write(to, "trouble", {"state": state, "link": config().url + reverse("dashboard")})
     elif kind == "findings" and (findings := remembered()):
-        write(to, "findings", {"findings": findings, "link": config().url + reverse("admin_people")})
+        write(to, "findings", {"findings": findings, "link": config().url + reverse("admin_doctor")})

@@ -19,6 +19,8 @@ class Why(StrEnum):
     CLOSED = "CLOSED"
     UNTAGGED = "UNTAGGED"
     MISSING = "MISSING"
+    UNARMED = "UNARMED"
+    STUCK = "STUCK"
 
 
 LEAKS = {Why.ENDED, Why.SURPLUS}
@@ -26,8 +28,8 @@ LEAKS = {Why.ENDED, Why.SURPLUS}
 MENDED = LEAKS | {Why.CLOSED}
 """And this is opened again."""
 WORDS = {
-    Why.ENDED: _("Its machine has ended. It is removed by itself."),
-    Why.SURPLUS: _("Its machine uses another one. It is removed by itself."),
+    Why.ENDED: _("Its machine has ended. It goes by itself, unless too much would go at once."),
+    Why.SURPLUS: _("Its machine uses another one. It goes by itself, unless too much would go at once."),
     Why.UNKNOWN: _(
         "This database does not know it: an older copy was restored, or somebody has copied the tags in AWS."
         " It is left alone, and nothing else is removed by itself meanwhile."
@@ -36,6 +38,8 @@ WORDS = {
     Why.OPENED: _("It lets in more than the settings say:"),
     Why.CLOSED: _("It keeps somebody out whom the settings let in. It is opened again by itself:"),
     Why.UNTAGGED: _("The machine has lost its tags in AWS. Give it its tag OndolId back:"),
+    Why.UNARMED: _("It runs without auto-stop, which cannot be put for it:"),
+    Why.STUCK: _("Its end was asked for, and AWS does not carry it out:"),
     Why.MISSING: _("AWS does not show this machine any more. After an hour it counts as ended."),
 }
 

@@ -13,7 +13,12 @@ STALE_AFTER = timedelta(seconds=90)
 
 def confirm(at: datetime) -> None:
     """All machines were seen at this moment of their clock."""
-    here().update(confirmed_at=at, trouble="", trouble_code="", trouble_since=None, trouble_told_at=None)
+    here().update(confirmed_at=at)
+
+
+def trouble_is_over() -> None:
+    """A whole look went well, alarms and all."""
+    here().exclude(trouble="").update(trouble="", trouble_code="", trouble_since=None, trouble_told_at=None)
 
 
 def note_trouble(kind: str, code: str) -> None:

@@ -16,7 +16,7 @@ from ondol.instances import alerts
 from ondol.instances.actions import RECONCILE
 from ondol.instances.acts import LeaseLost
 from ondol.instances.alerts import tell_of_lasting_trouble
-from ondol.instances.health import note_trouble
+from ondol.instances.health import note_trouble, trouble_is_over
 from ondol.instances.look import look as look_at
 from ondol.instances.models import deployment_id
 from ondol.instances.place import settle_in
@@ -50,7 +50,8 @@ def reconcile(context: JobContext, row: str) -> None:
 def look(timestamp: int) -> None:
     """Every two seconds; without a call to AWS while nothing changes, but for one in half a minute."""
     try:
-        look_at(cloud())
+        if look_at(cloud()):
+            trouble_is_over()
     except CloudError as error:
         log.warning("AWS could not be looked at", extra={"code": error.code, "kind": type(error).__name__})
         note_trouble(type(error).__name__, error.code)

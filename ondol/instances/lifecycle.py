@@ -50,6 +50,7 @@ class Reason(StrEnum):
     OUTSIDE = "OUTSIDE"  # somebody else, such as in the AWS console
     DONE = "DONE"  # what was wished has happened
     UNREACHABLE = "UNREACHABLE"  # running, but SSH does not answer yet
+    UNARMED = "UNARMED"  # running, but its alarm cannot be put
     TOO_LATE = "TOO_LATE"  # AWS did not get there in time
     LAUNCH_FAILED = "LAUNCH_FAILED"  # AWS ended the machine while it was made
     STOP_FAILED = "STOP_FAILED"
@@ -177,8 +178,9 @@ def _pending(seen: Seen, since: datetime, now: datetime, patience: Patience) -> 
             return Decision(to=Status.FAILED, reason=Reason.LAUNCH_FAILED)
         case View.STOPPED:
             return Decision(to=Status.STOPPED, reason=Reason.UNKNOWN)
-        case View.PENDING if late:
-            return Decision(to=Status.FAILED, reason=Reason.TOO_LATE)
+    # A machine that cannot be armed would bill for ever; nobody has worked on this one yet.
+    if late and (seen.view is View.PENDING or (seen.view is View.RUNNING and not seen.armed)):
+        return Decision(to=Status.FAILED, reason=Reason.TOO_LATE)
     return _towards_running(seen, now, patience)
 
 
@@ -196,6 +198,9 @@ def _starting(seen: Seen, since: datetime, now: datetime, patience: Patience) ->
                 return Decision(to=Status.STOPPED, reason=Reason.TOO_LATE)
             # Armed first: should we die after StartInstances, the machine still stops by itself.
             return Decision(Act.START) if seen.armed else Decision(Act.ARM)
+        case View.RUNNING if late and not seen.armed:
+            # Its owner may use it, and stop it; arming is tried for as long as it runs, and administrators are told.
+            return Decision(to=Status.RUNNING, reason=Reason.UNARMED)
     return _towards_running(seen, now, patience)
 
 
@@ -278,6 +283,6 @@ def _nothing_left(seen: Seen, now: datetime, patience: Patience) -> Decision | N
             # A launch whose answer was lost may not show up yet; to clean now would leave it behind.
             if seen.since is None or now - seen.since <= patience.absent:
                 return WAIT
-    if seen.clean:
-        return None
-    return WAIT if seen.unknown else Decision(Act.CLEAN)
+    if seen.unknown:
+        return WAIT
+    return None if seen.clean else Decision(Act.CLEAN)

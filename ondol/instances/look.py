@@ -5,13 +5,15 @@ What is seen is written to the row; where the state machine then wants something
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from ondol import clock
+from ondol.cloud.errors import CloudError
 from ondol.cloud.port import Cloud, Server
 from ondol.instances.actions import kick
 from ondol.instances.health import confirm
@@ -36,15 +38,16 @@ def changing() -> QuerySet[Instance]:
     return Instance.objects.filter(Q(status__in=[status.value for status in CHANGING]) | over)
 
 
-def look(cloud: Cloud) -> None:
-    """Every two seconds: at all machines if it is time for that, else at those that are changing."""
+def look(cloud: Cloud) -> bool:
+    """Every two seconds: at all machines if it is time for that (True), else at those that are changing."""
     now = clock.now()
     due = here().filter(looked_at__lte=now - ALL_EVERY)
     # Of several workers, one wins; should it die now, the next look comes half a minute later.
     if due.update(looked_at=now):
         look_at_all(cloud)
-    else:
-        look_at_changing(cloud)
+        return True
+    look_at_changing(cloud)
+    return False
 
 
 def look_at_changing(cloud: Cloud) -> None:
@@ -55,6 +58,8 @@ def look_at_changing(cloud: Cloud) -> None:
         at = clock.now()  # before the call: an act answered meanwhile knows better
         _take_in(asked, cloud.servers([str(row.pk) for row in asked]), at, cloud)
     _kick(rows)
+    if asked:
+        _checks(asked, cloud)
 
 
 def look_at_all(cloud: Cloud) -> None:
@@ -66,9 +71,24 @@ def look_at_all(cloud: Cloud) -> None:
         alive = {server.row for server in servers if server.state.is_live} - {str(row.pk) for row in rows}
         rows += Instance.objects.filter(pk__in=[row for row in alive if is_id(row)])
         _take_in(rows, servers, at, cloud)
+        # AWS answers, so time counts also for those of which there is nothing to be seen yet.
+        Instance.objects.filter(status=Status.PENDING.value, client_token=None).update(seen_at=at)
     confirm(at)
     _kick(rows)
-    _alarms([row for row in rows if row.status == Status.RUNNING.value and row.is_armed], cloud)
+    armed = [row for row in rows if row.status == Status.RUNNING.value and row.is_armed]
+    _each(partial(_checks, rows, cloud), partial(_alarms, armed, cloud))
+
+
+def _each(*steps: Callable[[], None]) -> None:
+    """Do all of them, whichever fails; then raise the first error."""
+    errors = []
+    for step in steps:
+        try:
+            step()
+        except CloudError as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
 
 
 def _take_in(rows: list[Instance], servers: list[Server], at: datetime, cloud: Cloud) -> None:
@@ -80,7 +100,6 @@ def _take_in(rows: list[Instance], servers: list[Server], at: datetime, cloud: C
         by_row[owners.get(server.instance_id, server.row)].append(server)
     same = [row.pk for row in rows if not _note(row, by_row.get(str(row.pk), []), at)]
     _newer(at).filter(pk__in=same).exclude(seen_view=View.UNSEEN.value).update(seen_at=at)
-    _checks(rows, cloud)
 
 
 def _untagged(known: Iterable[str], servers: list[Server], cloud: Cloud) -> list[Server]:
@@ -92,7 +111,7 @@ def _untagged(known: Iterable[str], servers: list[Server], cloud: Cloud) -> list
 def _note(row: Instance, servers: list[Server], at: datetime) -> bool:
     """Write what was seen of one machine, unless an act has brought newer news; False: nothing new."""
     mine = next((server for server in servers if _is_current(row, server)), None)
-    if mine is None and row.client_token is None and not servers:
+    if mine is None and row.client_token is None and not (servers or row.unknown or row.strays):
         return False  # its launch is not asked for yet
     if mine is None and row.instance_id is None and row.status == Status.PENDING.value:
         return False  # its launch is being asked for at this moment

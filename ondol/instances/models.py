@@ -50,7 +50,7 @@ class Deployment(models.Model):
     # The last sweep
     swept_at = models.DateTimeField(null=True)
     findings = models.JSONField(default=list)
-    """What is in AWS and ours, but nobody's; and the reverse. See `sweep.Finding`."""
+    """What is in AWS and ours, but nobody's; and the reverse. See `findings.Finding`."""
     findings_told = models.JSONField(default=list)
     """Those that administrators have had a letter about."""
     sweep_count = models.PositiveIntegerField(default=0)
@@ -276,7 +276,8 @@ def _follow(new: Status, at: datetime) -> dict[str, Any]:
             return {
                 "client_token": None, "instance_id": None, "launched_at": None, "ami_id": "", "root_device": "",
                 "security_group_id": "", "group_unsure_at": None, "key_pair_name": "",
-                "public_ip": None, "private_ip": None, "armed_at": None, "ready_at": None,
+                "public_ip": None, "private_ip": None, "last_public_ip": None, "address_changed": False,
+                "alarm_name": "", "stopped_at": None, "strays": [], "armed_at": None, "ready_at": None,
                 "seen_view": View.UNSEEN.value, "seen_since": None, "seen_at": None, "seen_reason": "",
                 "tries": 0, "next_at": None, "error_code": "", "error_ref": "",
             }  # fmt: skip

@@ -96,15 +96,23 @@ def arm(instance: Instance, cloud: Cloud) -> dict[str, Any]:
     return {"alarm_name": instance.resource_name, "armed_at": armed_at, "warm_up_minutes": warm_up}
 
 
-def remove(instance: Instance, cloud: Cloud) -> None:
+def remove(instance: Instance, cloud: Cloud, hold: Callable[[], None]) -> None:
     """Group, key pairs and alarm, also those whose creation's answer was lost: found by name or tag.
 
-    The group first: AWS refuses that while a machine still uses it (NotYet), and the machine then keeps its alarm.
+    All are looked up first, then `hold` says that they are still ours to remove: a worker that was frozen and overtaken
+    would else remove the things of the next attempt. Raises NotYet while the group is still in use; the rest is removed
+    all the same.
     """
-    known, shown = instance.security_group_id, cloud.group(instance.resource_name)
-    for group_id in {group_id for group_id in (known, shown) if group_id}:
-        cloud.delete_group(group_id)
-    errors = _side_by_side([partial(_remove_keys, instance, cloud), partial(_remove_alarm, instance, cloud)])
+    groups = {group_id for group_id in (instance.security_group_id, cloud.group(instance.resource_name)) if group_id}
+    keys = {name for name in (instance.key_pair_name, *cloud.keys(str(instance.pk))) if name}
+    hold()
+    errors = _side_by_side(
+        [
+            *(partial(cloud.delete_group, group_id) for group_id in groups),
+            *(partial(cloud.delete_key, name) for name in keys),
+            partial(cloud.delete_alarm, instance.resource_name),
+        ]
+    )
     if errors:
         raise errors[0]
 
@@ -139,16 +147,6 @@ def _find_image(cloud: Cloud, made: Prepared) -> None:
 
 def _make_key(instance: Instance, cloud: Cloud, made: Prepared) -> None:
     made.key = cloud.create_key(instance.key_pair_name, tags(instance))
-
-
-def _remove_keys(instance: Instance, cloud: Cloud) -> None:
-    known = instance.key_pair_name
-    for name in {*cloud.keys(str(instance.pk)), *([known] if known else [])}:
-        cloud.delete_key(name)
-
-
-def _remove_alarm(instance: Instance, cloud: Cloud) -> None:
-    cloud.delete_alarm(instance.resource_name)
 
 
 def _side_by_side(steps: list[Callable[[], None]]) -> list[CloudError]:

@@ -14,7 +14,7 @@ from ondol.cloud.errors import CloudError, NoCapacity, Quota, Refused, Unreachab
 from ondol.cloud.port import Cloud
 from ondol.instances import provision
 from ondol.instances.acts import ACTS, Answers, Hold, LeaseLost, Plan, World, end_strays, record, ssh_answers
-from ondol.instances.lifecycle import Act, Decision, Patience, Reason, Status, decide
+from ondol.instances.lifecycle import Act, Decision, Patience, Reason, Status, View, decide
 from ondol.instances.models import Instance, Launch, move
 
 log = logging.getLogger(__name__)
@@ -35,11 +35,16 @@ def patience() -> Patience:
 def reconcile(row: str, cloud: Cloud, hold: Hold, answers: Answers = ssh_answers) -> None:
     """Bring one machine as far as it goes without waiting; `answers` tells whether SSH does."""
     world = World(cloud, hold, answers)
+    is_armed = False
     for _ in range(STEPS):
         plan = _plan(row, hold)
         if plan is None:
             return
         try:
+            if plan.decision.act is Act.ARM and is_armed:
+                _clocks_differ(plan, hold)
+                return
+            is_armed = is_armed or plan.decision.act is Act.ARM
             if plan.strays:
                 end_strays(plan, world)
             elif plan.decision.to is not None:
@@ -63,7 +68,8 @@ def _plan(row: str, hold: Hold) -> Plan | None:
         if instance is None or (instance.next_at is not None and instance.next_at > datetime.now(UTC)):
             return None
         decision = decision_for(instance)
-        if instance.strays:
+        # Before a launch, since nobody is to have two; otherwise after what its owner waits for.
+        if instance.strays and (decision.is_wait or decision.act in {Act.PREPARE, Act.LAUNCH}):
             return Plan(instance, decision, tuple(instance.strays))
         if decision.is_wait:
             return None
@@ -112,8 +118,9 @@ def _move(plan: Plan, world: World) -> None:
         reason, since = _why_stopped(instance, world.cloud)
     with transaction.atomic():
         world.hold()
-        fields: dict[str, Any] = {"error_ref": new_reference()} if to is Status.FAILED else {}
-        if to is Status.FAILED and not instance.error_code:
+        is_trouble = to is Status.FAILED or reason in {Reason.TOO_LATE, Reason.STOP_FAILED, Reason.UNARMED}
+        fields: dict[str, Any] = {"error_ref": new_reference()} if is_trouble else {}
+        if is_trouble and not instance.error_code:
             fields["error_code"] = instance.seen_reason or reason.value
         told = {"seen": instance.seen_reason, "since": since.isoformat() if since else ""}
         move(instance, to, reason, detail={name: value for name, value in told.items() if value}, **fields)
@@ -141,12 +148,10 @@ def _trouble(plan: Plan, error: CloudError, hold: Hold) -> None:
         extra={"row": str(instance.pk), "act": act.value, "code": error.code, "kind": type(error).__name__},
     )
     reason = _reason_to_give_up(error)
-    if (
-        reason
-        and act is not Act.WAIT
-        and not plan.strays
-        and Status(instance.status) in {Status.PENDING, Status.STARTING}
-    ):
+    # A machine that runs already is not called stopped because its alarm cannot be put.
+    rests = instance.status == Status.STARTING.value and instance.seen_view == View.STOPPED.value
+    is_asked = act is not Act.WAIT and not plan.strays
+    if reason and is_asked and (instance.status == Status.PENDING.value or rests):
         _give_up(plan, reason, error, hold)
     else:
         # AWS has answered, so time counts: a launch that is put off for ever fails at last.
@@ -183,6 +188,12 @@ def _give_up(plan: Plan, reason: Reason, error: CloudError, hold: Hold) -> None:
         )  # fmt: skip
     if moved:
         log.error("gave up: %s", error, extra={"row": str(instance.pk), "reference": instance.error_ref})
+
+
+def _clocks_differ(plan: Plan, hold: Hold) -> None:
+    """The alarm was put and still counts as one of an earlier run: by our clock, LaunchTime is to come."""
+    log.error("this host's clock and AWS's differ by minutes", extra={"row": str(plan.instance.pk)})
+    record(plan.instance, hold, **_backoff(plan.instance, "ClockSkew"))
 
 
 def _backoff(instance: Instance, code: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from ondol import clock
+from ondol.cloud.errors import CloudError
 from ondol.cloud.port import Cloud, Found, Kind
 from ondol.config import config
 from ondol.instances.actions import kick
@@ -17,6 +18,8 @@ from ondol.instances.findings import LEAKS, Finding, Why, remembered
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance, here, is_id
 
+LASTS_AFTER = timedelta(minutes=15)
+"""Real time. An end takes a minute or two, to arm a second."""
 GRACE = timedelta(minutes=5)
 """Real time; besides, a thing must have been seen by two sweeps."""
 AT_MOST = 5
@@ -95,6 +98,19 @@ def _the_reverse(found: Iterable[Found], rows: Mapping[str, Instance], cloud: Cl
     ]
 
 
+def _what_lasts(row: Instance, now: datetime) -> Why | None:
+    """What should have been over for long; the reconciler goes on trying."""
+    if now - row.status_since <= clock.real_seconds(LASTS_AFTER.total_seconds()):
+        return None
+    if row.status == Status.TERMINATING.value:
+        return Why.STUCK
+    return Why.UNARMED if row.status == Status.RUNNING.value and not row.is_armed else None
+
+
+def _lasting(row: Instance, why: Why) -> Finding:
+    return Finding(Kind.INSTANCE.value, str(row.instance_id), why, str(row.pk), detail=row.error_code)
+
+
 def survey(cloud: Cloud) -> list[Finding]:
     """Compare AWS and database now, and remember what was found, with since when it has been so."""
     began = clock.now()
@@ -103,7 +119,11 @@ def survey(cloud: Cloud) -> list[Finding]:
     named = [row for row in {_row_of(thing) for thing in found} if is_id(row)]
     wanted = Instance.objects.filter(Q(pk__in=named) | ~Q(status=Status.TERMINATED.value))
     rows = {str(row.pk): row for row in wanted.prefetch_related("launches")}
-    findings = [*compare(found, rows, config().ssh_cidrs), *_the_reverse(found, rows, cloud)]
+    findings = [
+        *compare(found, rows, config().ssh_cidrs),
+        *_the_reverse(found, rows, cloud),
+        *(_lasting(row, why) for row in rows.values() if (why := _what_lasts(row, began))),
+    ]
     before = {finding.key: finding for finding in remembered()}
     findings = [_dated(finding, before.get(finding.key), began) for finding in findings]
     here().update(swept_at=began, sweep_count=len(found), findings=[asdict(finding) for finding in findings])
@@ -127,14 +147,23 @@ def sweep(cloud: Cloud) -> None:
     if is_behind or are_too_many(len(leaks), here().get().sweep_count):
         _tell(lasting)
         return
-    for finding in lasting:
-        mend(finding, cloud)
+    errors = [error for finding in lasting if (error := _tried(finding, cloud))]
     _tell([finding for finding in lasting if finding.why not in LEAKS])
+    if errors:
+        raise errors[0]
 
 
 def are_too_many(leaks: int, there: int) -> bool:
     """Whether a person has to agree first."""
     return leaks > AT_MOST or (leaks > 1 and leaks > SHARE * there)
+
+
+def _tried(finding: Finding, cloud: Cloud) -> CloudError | None:
+    try:
+        mend(finding, cloud)
+    except CloudError as error:
+        return error
+    return None
 
 
 def mend(finding: Finding, cloud: Cloud) -> None:

@@ -36,6 +36,10 @@ _CAUSES: dict[tuple[Status, Reason], tuple[_Text, _Text]] = {
         gettext_lazy("It was started outside Ondol, for example in the AWS console."),
         gettext_lazy("You can use it as always; auto-stop is on."),
     ),
+    (Status.RUNNING, Reason.UNARMED): (
+        gettext_lazy("AWS did not accept auto-stop for it, so it runs without."),
+        gettext_lazy("You can use it as always. Stop it yourself when you are done; Ondol keeps trying meanwhile."),
+    ),
     (Status.RUNNING, Reason.STOP_FAILED): (
         gettext_lazy("AWS did not stop it in time, so it is still running."),
         gettext_lazy("Stop it once more. If it happens twice, tell an administrator."),
@@ -108,6 +112,10 @@ _BY_CODE: dict[str, tuple[_Text, _Text]] = {
         gettext_lazy("The AWS account has reached its limit of running servers."),
         gettext_lazy("Try again when others have stopped theirs, or tell an administrator the reference number."),
     ),
+    "InsufficientInstanceCapacity": (
+        gettext_lazy("AWS has no free server of the type %(type)s in this zone at the moment."),
+        _RETRY_LATER,
+    ),
     "InsufficientFreeAddressesInSubnet": (gettext_lazy("The network in AWS has no free address left."), _ASK),
     "SecurityGroupLimitExceeded": (gettext_lazy("The AWS account has reached its limit of security groups."), _RAISE),
     "KeyPairLimitExceeded": (gettext_lazy("The AWS account has reached its limit of key pairs."), _RAISE),
@@ -126,6 +134,7 @@ _BY_CODE: dict[str, tuple[_Text, _Text]] = {
 }
 _LIKE = {
     "InstanceLimitExceeded": "VcpuLimitExceeded",
+    "Server.InsufficientInstanceCapacity": "InsufficientInstanceCapacity",
     "MaxIOPSLimitExceeded": "VolumeLimitExceeded",
     "Client.VolumeLimitExceeded": "VolumeLimitExceeded",
     "InvalidAMIID.Unavailable": "InvalidAMIID.NotFound",
@@ -140,14 +149,17 @@ _FOR_AN_ADMINISTRATOR = {
     Reason.QUOTA,
     Reason.REFUSED,
     Reason.STOP_FAILED,
+    Reason.UNARMED,
 }
-_REFUSALS = {Reason.LAUNCH_FAILED, Reason.NO_CAPACITY, Reason.QUOTA, Reason.REFUSED}
+_REFUSALS = {Reason.TOO_LATE, Reason.LAUNCH_FAILED, Reason.NO_CAPACITY, Reason.QUOTA, Reason.REFUSED}
 
 
 def notice_of(instance: Instance) -> Notice | None:
     """What there is to say about why this machine is as it is; None where the status says it all."""
     status, reason = Status(instance.status), Reason(instance.status_reason)
     texts = _CAUSES.get((status, reason)) or _OTHERWISE.get(status)
+    if status is Status.RUNNING and reason is Reason.OUTSIDE and not instance.is_armed:
+        texts = texts[0] if texts else "", gettext_lazy("Auto-stop is being set for it.")
     if reason in _REFUSALS and status in {Status.STOPPED, Status.FAILED}:
         code = instance.error_code
         texts = _BY_CODE.get(_LIKE.get(code, code), texts)

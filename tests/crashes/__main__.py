@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from tests.crashes.ground import Ground
 from tests.crashes.scenarios import PROVISION
-from tests.crashes.sweep import Plan, Report, frozen, pairs, record, run, singles
+from tests.crashes.sweep import Plan, Report, otherwise, pairs, record, run, singles
 
 
 def main() -> int:
@@ -19,6 +19,7 @@ def main() -> int:
     parser.add_argument("--lanes", type=int, default=10, help="lives at the same time (10)")
     parser.add_argument("--singles", type=int, default=-1, help="so many lives, each with a crash or more (-1: all)")
     parser.add_argument("--freezes", type=int, default=60, help="so many lives with a freeze (60; -1: all)")
+    parser.add_argument("--terms", type=int, default=30, help="so many lives with a SIGTERM (30; -1: all)")
     parser.add_argument("--pairs", type=int, default=0, help="so many pairs while provisioning (0; -1: all, for hours)")
     parser.add_argument("--seed", type=int, default=1, help="chooses which (1)")
     parser.add_argument("--keep", help="copy the logs there if anything went wrong")
@@ -39,7 +40,8 @@ class _Sweep:
             told = ", ".join(f"{name} {len(some)}" for name, some in points.items())
             print(f"crash points: {told}; {sum(map(len, points.values()))} together", flush=True)
             singly = await self._part("one crash each", singles(points, self.chance), options.singles)
-            await self._part("frozen", frozen(points, self.chance), options.freezes)
+            for how, most in (("freeze", options.freezes), ("term", options.terms)):
+                await self._part(how, otherwise(how, points, self.chance), most)
             await self._part("two crashes", self._shuffled(pairs(singly, PROVISION)), options.pairs)
             if options.keep and not self.is_well:
                 shutil.copytree(self.ground.folder, options.keep, ignore=lambda *_: _LARGE, dirs_exist_ok=True)

@@ -25,16 +25,20 @@ class HttpWire:
         self.launched: set[str] = set()
         """Every machine that AWS has made for it, told or not."""
         self.calls = 0
+        self._server: asyncio.Server | None = None
+        self._port = 0
         self._open: set[asyncio.Task[None]] = set()
 
     async def open(self) -> str:
-        """Its address, for AWS_ENDPOINT_URL."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        host, port = self._server.sockets[0].getsockname()
-        return f"http://{host}:{port}"
+        """Its address, for AWS_ENDPOINT_URL; the same when it is opened again."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
+        host, self._port = self._server.sockets[0].getsockname()
+        return f"http://{host}:{self._port}"
 
     def close(self) -> None:
-        self._server.close()
+        """From now on connections are refused."""
+        if self._server:
+            self._server.close()
         for task in self._open:
             task.cancel()
 

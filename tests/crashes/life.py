@@ -1,24 +1,21 @@
 """One machine from the first click to its end, and the workers that come and go meanwhile."""
 
 import asyncio
-import os
-import signal
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
 
 from tests.crashes.ground import Ground
-from tests.crashes.http_wire import HttpWire
-from tests.crashes.points import Point, Struck, Watch
-from tests.crashes.postgres_wire import PostgresWire
+from tests.crashes.parts import Web, Worker
+from tests.crashes.points import Point
 
 SETTLED_WITHIN = 60.0
 """Seconds from the last crash until everything is as wished. Promised."""
+ENDED_WITHIN = 10.0
+"""Seconds from SIGTERM until a worker has ended. Promised."""
 THAWED_FOR = 3.0
 """Seconds that a frozen worker has for finishing what it was about to do."""
 LATE = 5.0
@@ -40,61 +37,14 @@ SELECT i.id::text AS row, status, status_reason AS reason, i.instance_id AS mach
 Facts = dict[str, Any]
 
 
-class Worker:
-    """One `ondol worker`, whatever it says to AWS and PostgreSQL under watch."""
-
-    def __init__(self, ground: Ground, database: str, folder: Path, how: str) -> None:
-        self.ground, self.database, self.folder, self.how = ground, database, folder, how
-        self.watch = Watch(self._strike)
-        self.aws = HttpWire(ground.aws["AWS_ENDPOINT_URL"], self.watch)
-        self.postgres = PostgresWire(folder / "sql", ground.postgres_socket, self.watch)
-        self.thawed = asyncio.Event()
-        self._process = -1
-
-    async def start(self) -> "Worker":
-        self.folder.mkdir(parents=True)
-        await self.postgres.open()
-        env = {
-            "AWS_ENDPOINT_URL": await self.aws.open(),
-            "DATABASE_URL": self.ground.url(self.database, self.postgres.folder),
-            "ONDOL_HOME": str(self.folder),
-        }
-        pid, _ = await self.ground.fork(self.folder / "log", words=["worker"], env=env)
-        self._process = os.pidfd_open(pid)  # an id may be given to another process, a descriptor is not
-        return self
-
-    async def _strike(self) -> None:
-        if self.how == "kill":
-            self.signal(signal.SIGKILL)
-            raise Struck
-        self.signal(signal.SIGSTOP)
-        await self.thawed.wait()
-
-    def signal(self, what: signal.Signals) -> None:
-        signal.pidfd_send_signal(self._process, what)
-
-    def thaw(self) -> None:
-        """Let a frozen one go on, and what it had asked for."""
-        self.signal(signal.SIGCONT)
-        self.thawed.set()
-
-    def end(self) -> None:
-        if self._process != -1:
-            with suppress(ProcessLookupError):
-                self.signal(signal.SIGKILL)
-            os.close(self._process)
-            self._process = -1
-        self.aws.close()
-        self.postgres.close()
-
-
 class Life:
     """One deployment with one person, alice; `async with`."""
 
     def __init__(self, ground: Ground, how: str = "kill") -> None:
-        """`how` a worker is struck: kill or freeze."""
+        """`how` a worker is struck: kill, term or freeze."""
         self.ground, self.how = ground, how
         self.workers: list[Worker] = []
+        self.webs: list[Web] = []
 
     async def __aenter__(self) -> "Life":
         self.database = await self.ground.make_database()
@@ -104,8 +54,8 @@ class Life:
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        for worker in self.workers:
-            worker.end()
+        for part in (*self.workers, *self.webs):
+            part.end()
         await self.sql.close()
         await self.ground.drop_database(self.database)
 
@@ -124,7 +74,14 @@ class Life:
         worker = Worker(self.ground, self.database, self.folder / f"worker{len(self.workers)}", self.how)
         worker.watch.begin(target)
         self.workers.append(worker)
-        await worker.start()
+        await worker.start("worker")
+
+    async def open_pages(self) -> Web:
+        """Start a web part."""
+        web = Web(self.ground, self.database, self.folder / "web", self.how)
+        self.webs.append(web)
+        await web.start("web", "--port", str(web.port))
+        return web
 
     async def thaw(self) -> bool:
         """Let frozen workers go on and do what they were about to; whether there are any."""
@@ -135,9 +92,11 @@ class Life:
             await asyncio.sleep(THAWED_FOR)
         return bool(frozen)
 
-    def dismiss(self) -> None:
-        """All but the newest worker."""
+    async def dismiss(self) -> None:
+        """All but the newest worker. Raises TimeoutError if one that was asked to end still runs."""
         for worker in self.workers[:-1]:
+            if self.how == "term":
+                await worker.ended(ENDED_WITHIN)
             worker.end()
 
     async def ask(self, what: str) -> None:

@@ -23,6 +23,7 @@ class PostgresWire:
     def __init__(self, folder: Path, upstream: Path, watch: Watch) -> None:
         self.folder, self._upstream, self._watch = folder, upstream, watch
         self.commits = 0
+        self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
@@ -30,7 +31,8 @@ class PostgresWire:
         self._server = await asyncio.start_unix_server(self._serve, self.folder / self._upstream.name)
 
     def close(self) -> None:
-        self._server.close()
+        if self._server:
+            self._server.close()
         for task in self._open:
             task.cancel()
 

@@ -24,7 +24,7 @@ class Plan:
 
     steps: tuple[tuple[Scenario, Schedule], ...]
     how: str = "kill"
-    """Or `freeze`, until another worker has done the work."""
+    """Or `term`, a worker is asked to end; or `freeze`, until another has done the work."""
 
     @classmethod
     def calm(cls, scenarios: Iterable[Scenario]) -> "Plan":
@@ -101,7 +101,7 @@ async def _crash_and_settle(life: Life, scenario: Scenario, outcome: Outcome) ->
         await asyncio.sleep(1)
         facts = await life.until(_is_over(scenario, before), SETTLED_WITHIN)
     outcome.seconds = time.monotonic() - began
-    life.dismiss()
+    await life.dismiss()
 
 
 def _is_over(scenario: Scenario, before: Facts):
@@ -134,11 +134,11 @@ def singles(points: Mapping[str, Iterable[Point]], chance: random.Random) -> lis
     return plans
 
 
-def frozen(points: Mapping[str, Iterable[Point]], chance: random.Random) -> list[Plan]:
-    """Lives in which a worker is frozen while it makes the machine, and goes on when another has made it."""
+def otherwise(how: str, points: Mapping[str, Iterable[Point]], chance: random.Random) -> list[Plan]:
+    """Lives in which the worker that makes the machine is struck in another way than by a kill."""
     schedules: list[Schedule] = [(point,) for point in points[PROVISION.name]]
     chance.shuffle(schedules)
-    return [Plan(((PROVISION, schedule), (TERMINATE, ())), "freeze") for schedule in schedules]
+    return [Plan(((PROVISION, schedule), (TERMINATE, ())), how) for schedule in schedules]
 
 
 def pairs(report: "Report", scenario: Scenario) -> list[Plan]:

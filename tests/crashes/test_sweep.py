@@ -7,17 +7,21 @@ import pytest
 
 from tests.crashes.ground import Ground
 from tests.crashes.scenarios import TRACKS
-from tests.crashes.sweep import frozen, record, run, singles
+from tests.crashes.sweep import otherwise, record, run, singles
 
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket, pytest.mark.timeout(300)]
-LIVES, FREEZES, SEED = 9, 2, 20260101
+LIVES, FREEZES, TERMS, SEED = 9, 2, 2, 20260101
 
 
 async def sample():
     chance = random.Random(SEED)
     async with Ground() as ground:
         points = await record(ground, times=1)
-        plans = [*singles(points, chance)[:LIVES], *frozen(points, chance)[:FREEZES]]
+        plans = [
+            *singles(points, chance)[:LIVES],
+            *otherwise("freeze", points, chance)[:FREEZES],
+            *otherwise("term", points, chance)[:TERMS],
+        ]
         return points, await run(ground, plans, lanes=len(plans))
 
 

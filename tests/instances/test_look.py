@@ -1,5 +1,6 @@
 """Looking: few calls for everybody, and what is done behind our back is noticed."""
 
+import contextlib
 from dataclasses import replace
 from datetime import timedelta
 
@@ -7,7 +8,7 @@ import pytest
 from django.db import connection
 
 from ondol import clock
-from ondol.cloud.errors import Unreachable, WrongPlace
+from ondol.cloud.errors import Refused, Unreachable, WrongPlace
 from ondol.cloud.fake import FakeCloud
 from ondol.cloud.port import IdleRule, Place, ServerState, Tag
 from ondol.instances import actions, health, look
@@ -196,6 +197,66 @@ def test_a_stop_and_a_start_between_two_looks_are_armed_for_anew(rig, alice):
     assert rig.cloud.asked("arm") >= 1
 
 
+@pytest.mark.parametrize("operation", ["checks_passed", "alarms"])
+def test_one_refused_look_holds_nobody_up(rig, alice, operation):
+    bob = person("bob")
+    rig.running(bob)
+    settled(rig)
+    rig.ssh = False
+    actions.create(alice)
+    rig.work()
+    rig.tick(2)
+    Instance.objects.filter(owner=alice).update(seen_since=clock.now() - timedelta(minutes=5))
+    actions.stop(bob)
+    rig.work()
+    rig.cloud.world.settle()
+    rig.cloud.next_error[operation] = [Refused("UnauthorizedOperation")] * 9
+    for _ in range(2):
+        Instance.objects.update(next_at=None)
+        with contextlib.suppress(Refused):
+            look.look_at_all(rig.cloud)
+        rig.work()
+    assert (rig.mine(bob).status, rig.mine(alice).status) == ("STOPPED", "RUNNING")
+
+
+def test_an_unknown_machine_that_has_gone_is_in_nobodys_way(rig, alice):
+    instance = rig.running(alice)
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM instances_launch")
+    Instance.objects.update(status="FAILED", client_token=None, instance_id=None, is_clean=True)
+    rig.tick()
+    rig.cloud.world.servers[instance.instance_id].tags = {}
+    rig.tick()
+    assert rig.mine(alice).unknown == []
+    actions.create(alice)
+
+
+def test_an_end_does_not_make_room_beside_an_unknown_machine(rig, alice, ada):
+    instance = rig.running(alice)
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM instances_launch")
+    Instance.objects.update(status="FAILED", client_token=None, instance_id=None, is_clean=True)
+    rig.tick()
+    actions.terminate(alice, by=ada)
+    rig.tick(3)
+    assert rig.mine(alice).status == "TERMINATING"
+    with pytest.raises(actions.ActionError):
+        actions.create(alice)
+    assert rig.live(alice) == [instance.instance_id]
+
+
+def test_a_stray_that_cannot_be_ended_is_in_nobodys_way(rig, alice):
+    instance = rig.running(alice)
+    Launch.objects.create(client_token="an-old-token", instance=instance)
+    rig.cloud.launch(rig.cloud.world.specs[instance.instance_id], "an-old-token")
+    rig.cloud.next_error["terminate"] = [Refused("OperationNotPermitted")] * 50
+    rig.tick()
+    actions.stop(alice)
+    rig.work()
+    rig.tick(2)
+    assert rig.mine(alice).status == "STOPPED"
+
+
 def test_where_the_history_cannot_be_read_a_stop_is_noticed_all_the_same(rig, alice):
     instance = rig.running(alice)
     rig.cloud.world.stop_by_alarm(instance.instance_id)
@@ -308,6 +369,8 @@ def test_what_is_shown_is_confirmed_while_aws_answers(rig, alice, monkeypatch):
     assert health.unconfirmed_since() == seen
     look.look_at_all(rig.cloud)
     assert health.unconfirmed_since() is None
+    assert Deployment.objects.get().trouble == "Unreachable", "its alarms may still be unanswered for"
+    health.trouble_is_over()
     assert Deployment.objects.get().trouble == ""
 
 

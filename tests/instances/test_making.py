@@ -261,3 +261,79 @@ def test_a_click_does_not_wait_for_a_back_off(rig, alice):
     actions.create(alice)
     rig.work()
     assert rig.mine(alice).instance_id is not None
+
+
+def test_group_key_and_image_are_asked_for_at_the_same_time(transactional_db, rig, alice):
+    together = threading.Barrier(3)
+    for operation in ("create_group", "create_key", "newest_image"):
+        rig.cloud.meanwhile[operation] = lambda: together.wait(timeout=5)
+    rig.running(alice)
+    assert not together.broken
+
+
+def test_a_machine_that_cannot_be_armed_is_not_left_running(rig, alice):
+    rig.cloud.next_error["arm"] = [Unreachable("RequestTimeout")] * 50
+    actions.create(alice)
+    rig.work()
+    rig.tick(2)
+    Instance.objects.update(status_since=clock.now() - timedelta(minutes=11), seen_at=clock.now())
+    rig.tick(4)
+    assert (rig.mine(alice).status, rig.mine(alice).status_reason) == ("FAILED", "TOO_LATE")
+    assert rig.live(alice) == []
+
+
+def test_a_new_try_is_made_as_the_settings_say_now(rig, alice):
+    rig.cloud.next_error["launch"] = [Refused("Unsupported")]
+    actions.create(alice)
+    rig.work()
+    rig.tick(2)
+    Instance.objects.update(instance_type="t9.huge", volume_gb=99)
+    instance = rig.running(alice)
+    assert (instance.instance_type, instance.volume_gb) == ("t3.small", 30)
+
+
+def test_an_image_service_without_an_answer_does_not_hold_a_machine_up_for_ever(rig, alice):
+    rig.cloud.next_error["newest_image"] = [Unreachable("EndpointConnectionError")] * 50
+    actions.create(alice)
+    rig.work()
+    Instance.objects.update(status_since=clock.now() - timedelta(minutes=11))
+    rig.tick(2)
+    assert rig.mine(alice).status == "FAILED"
+
+
+def test_a_late_answer_is_not_written_to_the_next_attempt(rig, alice):
+    actions.create(alice)
+
+    def the_next_attempt():
+        Instance.objects.update(client_token="of-the-next-one", private_ip=None)
+
+    rig.cloud.meanwhile["launch"] = the_next_attempt
+    rig.work()
+    instance = rig.mine(alice)
+    assert rig.cloud.world.servers[instance.instance_id].value.client_token == "of-the-next-one"
+
+
+def test_a_worker_frozen_in_a_clean_up_does_not_touch_the_next_attempt(rig, alice):
+    rig.cloud.next_error["launch"] = [NoCapacity("InsufficientInstanceCapacity")]
+    actions.create(alice)
+    overtaken = []
+
+    def another_worker_and_a_click():
+        overtaken.append(True)
+        row = str(rig.mine(alice).pk)
+        reconcile(row, rig.cloud, rig.hold, lambda address, port: True)
+        actions.create(alice)
+        rig.work()
+
+    def hold():
+        if overtaken:
+            raise LeaseLost
+
+    rig.cloud.meanwhile["group"] = another_worker_and_a_click
+    with pytest.raises(LeaseLost):
+        reconcile(str(rig.mine(alice).pk), rig.cloud, hold, lambda address, port: True)
+    rig.tick(3)
+    instance = rig.mine(alice)
+    assert instance.status == "RUNNING"
+    assert list(rig.cloud.world.keys) == [instance.ssh_key.key_pair_name]
+    assert rig.live(alice) == [instance.instance_id]

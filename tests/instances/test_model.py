@@ -372,7 +372,13 @@ def test_whatever_happens_nothing_is_lost_doubled_or_orphaned(monkeypatch):
     run_state_machine_as_test(
         House,
         settings=settings(
-            max_examples=EXAMPLES, phases=PHASES, stateful_step_count=STEPS, deadline=None, database=None,
-            suppress_health_check=list(HealthCheck), print_blob=False,
+            max_examples=EXAMPLES,
+            derandomize="MODEL_EXAMPLES" not in os.environ,
+            phases=PHASES,
+            stateful_step_count=STEPS,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+            print_blob=False,
         ),
     )  # fmt: skip

@@ -7,8 +7,8 @@ import pytest
 from django.db import connection, transaction
 
 from ondol import clock
-from ondol.cloud.errors import NoCapacity
-from ondol.instances import actions
+from ondol.cloud.errors import NoCapacity, Refused
+from ondol.instances import actions, look
 from ondol.instances.acts import LeaseLost
 from ondol.instances.models import Instance
 from ondol.instances.reconcile import reconcile
@@ -152,3 +152,47 @@ def test_where_nothing_answers_it_is_shown_running_with_a_warning(rig, alice):
     rig.tick()
     instance = rig.mine(alice)
     assert (instance.status, instance.status_reason) == ("RUNNING", "UNREACHABLE")
+
+
+def test_a_worker_without_a_lease_moves_nothing(rig, alice):
+    instance = rig.running(alice)
+    rig.cloud.world.stop_outside(instance.instance_id)
+    rig.cloud.world.settle()
+    look.look_at_all(rig.cloud)
+    held = iter([True])
+
+    def hold():
+        if not next(held, False):
+            raise LeaseLost
+
+    with pytest.raises(LeaseLost):
+        reconcile(str(instance.pk), rig.cloud, hold)
+    assert rig.mine(alice).status == "RUNNING"
+
+
+def test_a_running_machine_whose_alarm_is_refused_is_not_called_stopped(rig, alice):
+    rig.running(alice)
+    actions.stop(alice)
+    rig.work()
+    rig.tick()
+    actions.start(alice)
+    rig.work()
+    Instance.objects.update(armed_at=None)
+    rig.cloud.next_error["arm"] = [Refused("AccessDenied")] * 50
+    rig.tick(2)
+    assert rig.mine(alice).status == "STARTING"
+    Instance.objects.update(status_since=clock.now() - timedelta(minutes=11))
+    rig.tick(2)
+    instance = rig.mine(alice)
+    assert (instance.status, instance.status_reason) == ("RUNNING", "UNARMED")
+    assert instance.error_ref
+    assert [change.new for change in instance.changes.all()][-2:] == ["STARTING", "RUNNING"]
+
+
+def test_a_clock_that_is_minutes_behind_aws_does_not_arm_again_and_again(rig, alice):
+    instance = rig.running(alice)
+    Instance.objects.update(launched_at=clock.now() + timedelta(minutes=6))
+    rig.cloud.calls.clear()
+    reconcile(str(instance.pk), rig.cloud, rig.hold, lambda address, port: True)
+    assert rig.cloud.asked("arm") == 1
+    assert rig.mine(alice).next_at is not None

@@ -1,5 +1,6 @@
 """What is ours and nobody's goes by itself, slowly; anything doubtful waits for a person."""
 
+import contextlib
 from datetime import timedelta
 
 import pytest
@@ -211,7 +212,7 @@ def test_a_trouble_that_lasts_is_told_once(rig, ada, db):
     assert ProcrastinateJob.objects.filter(task_name=alerts.TASK).count() == 1
     alerts.send("trouble", ada)
     assert "UnauthorizedOperation" in mail.outbox[0].body
-    health.confirm(clock.now())
+    health.trouble_is_over()
     alerts.send("trouble", ada)
     assert len(mail.outbox) == 1
 
@@ -225,3 +226,27 @@ def test_a_row_marked_by_the_sweep_is_cleaned_even_if_aws_is_slow(rig, alice, ad
     rig.cloud.next_error["delete_key"] = [Throttled("RequestLimitExceeded")]
     rig.tick(2)
     assert things(rig) == [0, 0, 0, 0]
+
+
+def test_one_leak_that_aws_holds_on_to_does_not_keep_the_others(rig, alice, ada, later):
+    from ondol.cloud.errors import Refused
+
+    row = ended(rig, alice, ada)
+    leak(rig, row, ["volume", "key"])
+    for number in range(5):
+        rig.running(person(f"p{number}"))
+    rig.cloud.next_error["delete_volume"] = [Refused("OperationNotPermitted")] * 9
+    for _ in range(3):
+        with contextlib.suppress(Refused):
+            sweep.sweep(rig.cloud)
+        rig.work()
+        later()
+    assert things(rig) == [5, 5, 5, 6]
+
+
+@pytest.mark.parametrize(("state", "why"), [({"armed_at": None}, "UNARMED"), ({"status": "TERMINATING"}, "STUCK")])
+def test_what_lasts_too_long_is_told(rig, alice, later, state, why):
+    rig.running(alice)
+    Instance.objects.update(status_since=clock.now() - timedelta(minutes=16), **state)
+    sweep.survey(rig.cloud)
+    assert why in {finding.why.value for finding in remembered()}
