@@ -57,6 +57,11 @@ def _client(service: str, environment: str) -> Any:
     )  # fmt: skip
 
 
+def slowness() -> float:
+    """How much longer things take here, for promises in seconds: what wants to run, for each processor; at least 1."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 def alive(pids: Iterable[int]) -> list[int]:
     """Those that still run; init may not have reaped the others."""
     running = []
@@ -82,12 +87,9 @@ class Site:
         self.lines: list[str] = []
         self.process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
-        self.starts: list[float] = []
-        """Seconds that each start has taken."""
 
     def start(self, seconds: float = 60) -> "Site":
         """Start it, and wait until it says that it is ready."""
-        began = time.monotonic()
         self.process = subprocess.Popen(
             [*self.ondol, "up", "--port", str(self.port), *self.options],
             env=self.env, cwd=self.cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -99,7 +101,6 @@ class Site:
             assert ready.get(timeout=seconds), "ondol up ended:\n" + "".join(self.lines[-60:])
         except queue.Empty:
             raise AssertionError("ondol up is not ready:\n" + "".join(self.lines[-60:])) from None
-        self.starts.append(time.monotonic() - began)
         return self
 
     def _read(self, process: "subprocess.Popen[str]", ready: "queue.Queue[bool]") -> None:

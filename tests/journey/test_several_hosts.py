@@ -48,7 +48,7 @@ def test_two_webs_and_two_workers_do_one_job(hosts, tmp_path):
     run("cloud", "localcloud")
     cloud = tmp_path / "cloud/cloud/environment.json"
     assert run("migrate", "migrate").wait(60) == 0
-    until(cloud.exists, 20, "the trial cloud is ready")
+    until(cloud.exists, 60, "the trial cloud is ready")
     aws = json.loads(cloud.read_text())
     for name in ("worker1", "worker2"):
         run(name, "worker", **aws)
@@ -58,7 +58,7 @@ def test_two_webs_and_two_workers_do_one_job(hosts, tmp_path):
         run(name, "web", "--port", str(site.port), ONDOL_SSH_PORT=aws["ONDOL_SSH_PORT"])
         sites.append(site)
     for site in sites:
-        until(lambda site=site: site.is_healthy(), 30, "both webs answer")
+        until(lambda site=site: site.is_healthy(), 60, "both webs answer")
     alice = sites[0].person("alice")
     at_the_other = Person(sites[1], "alice", alice.token)
     assert alice.call("POST", "/instances").status_code == 202
