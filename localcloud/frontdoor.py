@@ -11,6 +11,7 @@ from typing import Any
 
 from moto.core.request import Request
 
+from localcloud import pricing
 from localcloud.cloud import Cloud
 from localcloud.errors import AwsError
 from localcloud.iam.gate import Denied, Gate
@@ -100,8 +101,9 @@ class FrontDoor:
     def _refusal(self, environ: Environ, body: bytes, credential: Credential) -> AwsError | None:
         identity = self.cloud.identity
         keys = (identity.access_key_id, identity.secret_access_key)
+        is_elsewhere = credential.service == "pricing" and credential.region in pricing.REGIONS
         try:
-            check(_message(environ, body), credential, *keys, identity.region)
+            check(_message(environ, body), credential, *keys, credential.region if is_elsewhere else identity.region)
         except BadSignature as bad:
             if credential.service == "ec2":
                 code, text = _IN_EC2_WORDS.get(bad.code, (bad.code, ""))

@@ -19,6 +19,7 @@ from localcloud.ec2.operations import Instances
 from localcloud.ec2.volumes import Volumes
 from localcloud.errors import AwsError
 from localcloud.iam.resources import EVENTS_ROLE
+from localcloud.pricing import PriceList
 from localcloud.service import Service
 
 EVENTS_SERVICE = "events.amazonaws.com"
@@ -138,4 +139,12 @@ def services_of(cloud: Cloud, metrics: Metrics, alarms: Alarms) -> dict[str, typ
     """By the name that a request's signature carries."""
     Service.cloud = cloud
     CloudWatch.metrics, CloudWatch.alarms = metrics, alarms
-    return {"ec2": Ec2, "monitoring": CloudWatch, "ssm": Ssm, "sts": Sts, "iam": Iam, "servicequotas": Quotas}
+    return {
+        "ec2": Ec2,
+        "monitoring": CloudWatch,
+        "ssm": Ssm,
+        "sts": Sts,
+        "iam": Iam,
+        "servicequotas": Quotas,
+        "pricing": PriceList,
+    }

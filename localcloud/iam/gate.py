@@ -12,7 +12,7 @@ from localcloud.service import Service
 log = logging.getLogger(__name__)
 
 #: by the name in the signature: the others answer AccessDenied
-_CODES = {"ec2": "UnauthorizedOperation", "ssm": "AccessDeniedException", "servicequotas": "AccessDeniedException"}
+_CODES = {"ec2": "UnauthorizedOperation"} | dict.fromkeys(("ssm", "servicequotas", "pricing"), "AccessDeniedException")
 #: of these in the signature, IAM knows another name
 PREFIXES = {"monitoring": "cloudwatch"}
 

@@ -10,6 +10,7 @@ from boto3.session import Session
 
 from ondol.cloud.aws import AwsCloud
 from ondol.cloud.aws_calls import PATIENT, Clients
+from ondol.cloud.price_list import AwsPriceList
 from ondol.cloud.probes import Probes
 from ondol.config import Config
 from ondol.doctor.policy import policy
@@ -25,6 +26,8 @@ class Account:
         keys = (self.environment["AWS_ACCESS_KEY_ID"], self.environment["AWS_SECRET_ACCESS_KEY"])
         self.session = Session(*keys, region_name="ap-northeast-2")
         self.config = Config(_env_file=None, **self.environment)
+        prices = Session(*keys, region_name="us-east-1")  # the only region of three whose endpoint is asked
+        self.price_list = AwsPriceList(prices, self.config)
         self.clients = Clients(self.session, self.environment["AWS_ENDPOINT_URL"], PATIENT)
         self.ec2, self.cloudwatch = self.clients("ec2"), self.clients("cloudwatch")
 
@@ -43,7 +46,7 @@ class Guarded(InTheTrial):
         self.url = self.config.endpoint_url
         self.deployment = str(uuid.uuid4())
         self.cloud, self.neighbour = account.cloud(self.deployment), account.cloud(str(uuid.uuid4()))
-        self.probes = account.cloud(self.deployment, Probes)
+        self.probes, self.price_list = account.cloud(self.deployment, Probes), account.price_list
         self.account_id = self.cloud.place().account_id
         self.read = 0
         self.guard(self.document())

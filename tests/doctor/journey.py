@@ -12,7 +12,7 @@ from tests.cloud.grounds import Person, spec, token
 def journey(ground):
     """One step after the other. A refusal that the adapter does not know a way around ends it."""
     alice = Person("alice")
-    for step in (_prepare, _check_up, _run, _rest_and_start, _check_up, _count, _end):
+    for step in (_prepare, _check_up, _run, _rest_and_start, _check_up, _price, _count, _end):
         trouble = None
         try:
             step(ground, alice)
@@ -53,6 +53,12 @@ def _rest_and_start(ground, alice):
     ground.cloud.stopped_by_alarm(alice.resource, ground.now() - timedelta(hours=1))
     ground.cloud.start(ground.instance_id)
     ground.settle(alice.row)
+
+
+def _price(ground, alice):
+    prices = {price.what: price.usd for price in ground.price_list.prices({"t3.small"})}
+    assert {"t3.small", "public-ipv4", "gp3", "alarm"} == set(prices)
+    assert all(prices.values())
 
 
 def _count(ground, alice):

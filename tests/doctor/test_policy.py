@@ -33,7 +33,8 @@ def test_only_looks_are_allowed_on_everything():
     for statement in DOCUMENT["Statement"]:
         if statement["Resource"] == "*":
             assert all(
-                re.match(r"ec2:Describe|cloudwatch:Describe|servicequotas:Get", one) for one in statement["Action"]
+                re.match(r"ec2:Describe|cloudwatch:Describe|servicequotas:Get|pricing:Get", one)
+                for one in listed(statement["Action"])
             )
 
 
@@ -41,6 +42,7 @@ _CALLS = (
     r"self\._(ec2|cloudwatch|ssm)\.([a-z_]+)",
     r'every\(\s*self\._(ec2|cloudwatch|ssm), "([a-z_]+)"',
     r'_client\("([a-z-]+)"\)\.([a-z_]+)',
+    r'every\(\s*self\._client\("([a-z-]+)"\), "([a-z_]+)"',
 )
 
 
