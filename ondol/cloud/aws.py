@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ondol.cloud import aws_shapes as shapes
 from ondol.cloud.aws_calls import PATIENT, Clients, Session, ask, ask_of, every, session, where
-from ondol.cloud.errors import AlreadyThere, Gone, NotYet, Refused, Unreachable
+from ondol.cloud.errors import AlreadyThere, Gone, NotYet, Refused
 from ondol.cloud.port import (
     MANAGED_BY,
     Alarm,
@@ -64,6 +64,10 @@ class AwsCloud:
             for some in _chunks(rows, _FILTER_VALUES)
             for server in self._servers([*self._ours(), where(f"tag:{Tag.ROW}", *some)])
         ]
+
+    def alive_of(self, user_id: str) -> list[Server]:
+        servers = self._servers([*self._ours(), where(f"tag:{Tag.USER_ID}", user_id)])
+        return [server for server in servers if server.state.is_live]
 
     def known(self, instance_ids: Collection[str]) -> list[Server]:
         # By a filter: a single unknown id in `InstanceIds` would fail the whole call.
@@ -165,7 +169,7 @@ class AwsCloud:
         if not image_id:
             try:
                 image_id = ask(self._ssm.get_parameter, Name=NOBLE_PARAMETER)["Parameter"]["Value"]
-            except (Gone, Refused, Unreachable):  # SSM has an endpoint of its own
+            except (Gone, Refused):
                 return self._newest_listed()
         if image_id not in self._root_devices:  # an image never changes its own
             self._describe_image(image_id)

@@ -11,6 +11,8 @@ PERIOD = 300
 """Seconds. Basic monitoring has a datapoint every five minutes; a shorter period would cost money and see nothing."""
 _DEFAULTS = {"TreatMissingData": "missing"}
 """What DescribeAlarms may leave out."""
+_MUST_BE_EMPTY = ("Unit", "Metrics", "ExtendedStatistic", "ThresholdMetricId", "OKActions", "InsufficientDataActions")
+"""With a unit it never has data; another metric or action is somebody else's idea of it."""
 _BURSTABLE = frozenset({"t2", "t3", "t3a", "t4g"})
 
 
@@ -72,10 +74,9 @@ def group(shown: Mapping[str, Any]) -> Found:
 
 
 def _opened(rule: Mapping[str, Any]) -> list[str]:
-    ports = {rule.get("FromPort"), rule.get("ToPort")}
-    what = (
-        "" if rule.get("IpProtocol") == "tcp" and ports == {22} else f"{rule.get('IpProtocol')}/{rule.get('FromPort')} "
-    )
+    protocol, first, last = (rule.get(name) for name in ("IpProtocol", "FromPort", "ToPort"))
+    ports = "" if first is None or protocol == "-1" else f"/{first}" if first == last else f"/{first}-{last}"
+    what = "" if (protocol, first, last) == ("tcp", 22, 22) else f"{'all' if protocol == '-1' else protocol}{ports} "
     ranges = [
         *(r["CidrIp"] for r in rule.get("IpRanges", [])),
         *(r["CidrIpv6"] for r in rule.get("Ipv6Ranges", [])),
@@ -152,7 +153,8 @@ def alarm(shown: Mapping[str, Any], action: str) -> Alarm:
         warm_up_minutes=warm_up,
         is_sound=bool(instance_id)
         and all(shown.get(name, _DEFAULTS.get(name)) == value for name, value in wanted.items())
-        and shown.get("DatapointsToAlarm", periods) == periods,
+        and shown.get("DatapointsToAlarm", periods) == periods
+        and not any(shown.get(name) for name in _MUST_BE_EMPTY),
         configured_at=utc(shown.get("AlarmConfigurationUpdatedTimestamp")),
     )
 

@@ -107,6 +107,11 @@ class FakeCloud:
         return [server for server in shown if rows is None or server.row in rows]
 
     @_operation
+    def alive_of(self, user_id: str) -> list[Server]:
+        live = {id: thing for id, thing in self.world.servers.items() if thing.value.state.is_live}
+        return [thing.value for _, thing in self._shown(live) if thing.tags.get(Tag.USER_ID) == user_id]
+
+    @_operation
     def known(self, instance_ids: Collection[str]) -> list[Server]:
         return [thing.value for id, thing in self.world.servers.items() if id in instance_ids and thing.is_shown()]
 

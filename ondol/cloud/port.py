@@ -162,6 +162,9 @@ class Cloud(Protocol):
         Terminated ones stay visible for about an hour. One just launched may be missing for some seconds.
         """
 
+    def alive_of(self, user_id: str) -> list[Server]:
+        """Our servers with this tag `UserId` that exist, whatever their row is; none that has ended or is ending."""
+
     def known(self, instance_ids: Collection[str]) -> list[Server]:
         """Those of `instance_ids` that exist, whatever their tags are: somebody may have taken them away."""
 

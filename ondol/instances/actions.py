@@ -69,6 +69,8 @@ def create(user: User) -> Instance:
             _require_leave(user)
             size: dict[str, Any] = {"instance_type": config().instance_type, "volume_gb": config().volume_gb}
             move(instance, Status.PENDING, Reason.PERSON, by=user, **size)
+        elif instance.status == Status.TERMINATING.value:
+            raise _ending()
         elif instance.status != Status.PENDING.value:
             raise ActionError(
                 "already_there", _("You have a machine already."), _("Each person has one. Start it instead.")

@@ -16,7 +16,7 @@ from ondol.cloud.port import Cloud, KeyPair, ServerState
 from ondol.config import config
 from ondol.instances import provision, vault
 from ondol.instances.lifecycle import PATIENCE, Act, Decision, Status, View
-from ondol.instances.models import Instance, SshKey
+from ondol.instances.models import Instance, Launch, SshKey
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +96,9 @@ def _prepare(plan: Plan, world: World) -> None:
     fields: dict[str, Any] = {"security_group_id": made.group_id}
     if made.group_id or (made.group_is_sure and not plan.again):
         fields["group_unsure_at"] = None
-    if made.image and not made.errors:  # last of all: now it is prepared
+    known = set(Launch.objects.filter(instance__owner=instance.owner_id).values_list("pk", flat=True))
+    fields["unknown"] = sorted(server.instance_id for server in made.alive if server.client_token not in known)
+    if made.image and not made.errors and not fields["unknown"]:  # last of all: now it is prepared
         fields |= {"ami_id": made.image.image_id, "root_device": made.image.root_device, **_calm(instance)}
     try:
         _keep(instance, made.key, world.hold, fields)

@@ -50,6 +50,7 @@ class Reason(StrEnum):
     OUTSIDE = "OUTSIDE"  # somebody else, such as in the AWS console
     DONE = "DONE"  # what was wished has happened
     UNREACHABLE = "UNREACHABLE"  # running, but SSH does not answer yet
+    UNKNOWN_MACHINE = "UNKNOWN_MACHINE"  # its owner has one that this database does not know
     UNARMED = "UNARMED"  # running, but its alarm cannot be put
     TOO_LATE = "TOO_LATE"  # AWS did not get there in time
     LAUNCH_FAILED = "LAUNCH_FAILED"  # AWS ended the machine while it was made
@@ -172,6 +173,8 @@ def _pending(seen: Seen, since: datetime, now: datetime, patience: Patience) -> 
         case View.UNSEEN | View.ABSENT:
             if late:
                 return Decision(to=Status.FAILED, reason=Reason.TOO_LATE)
+            if seen.unknown and not seen.asked:
+                return Decision(to=Status.FAILED, reason=Reason.UNKNOWN_MACHINE)
             # The same token again gives the same machine, so asking again is safe.
             return Decision(Act.LAUNCH if seen.prepared else Act.PREPARE)
         case View.SHUTTING_DOWN | View.TERMINATED:

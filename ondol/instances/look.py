@@ -28,6 +28,8 @@ ALL_EVERY = timedelta(seconds=30)
 """On the machines' clock: a trial at speed looks as often as its minutes pass, though not twice within a tick."""
 ALARM_SHOWN_AFTER = timedelta(minutes=1)
 """DescribeAlarms may lag behind PutMetricAlarm (real time)."""
+AHEAD = timedelta(minutes=10)
+"""Real time. Longer than any call takes."""
 KEPT_OUT_AFTER = timedelta(seconds=45)
 """SSH has not answered for this long (real time): perhaps the group keeps us out. AWS's status checks then decide."""
 
@@ -41,7 +43,8 @@ def changing() -> QuerySet[Instance]:
 def look(cloud: Cloud) -> bool:
     """Every two seconds: at all machines if it is time for that (True), else at those that are changing."""
     now = clock.now()
-    due = here().filter(looked_at__lte=now - ALL_EVERY)
+    # Also where a clock that ran ahead has left a time to come.
+    due = here().exclude(looked_at__gt=now - ALL_EVERY, looked_at__lte=now + ALL_EVERY)
     # Of several workers, one wins; should it die now, the next look comes half a minute later.
     if due.update(looked_at=now):
         look_at_all(cloud)
@@ -114,7 +117,7 @@ def _note(row: Instance, servers: list[Server], at: datetime) -> bool:
     if mine is None and row.client_token is None and not (servers or row.unknown or row.strays):
         return False  # its launch is not asked for yet
     if mine is None and row.instance_id is None and row.status == Status.PENDING.value:
-        return False  # its launch is being asked for at this moment
+        return False  # its launch is being asked for at this moment; `PREPARE` has looked for others
     before = (row.seen_view, row.seen_since)
     row.saw(View(mine.state.value) if mine else View.ABSENT, at)
     others = [server for server in servers if server is not mine and server.state.is_live]
@@ -140,8 +143,9 @@ def _note(row: Instance, servers: list[Server], at: datetime) -> bool:
 
 
 def _newer(at: datetime) -> QuerySet[Instance]:
-    """Rows of which nothing later than `at` is known."""
-    return Instance.objects.filter(Q(seen_at__isnull=True) | Q(seen_at__lt=at))
+    """Rows of which nothing later than `at` is known; a time to come is of a clock that ran ahead."""
+    ahead = at + clock.real_seconds(AHEAD.total_seconds())
+    return Instance.objects.filter(Q(seen_at__isnull=True) | Q(seen_at__lt=at) | Q(seen_at__gt=ahead))
 
 
 def _is_current(row: Instance, server: Server) -> bool:
@@ -189,6 +193,7 @@ def _alarms(rows: list[Instance], cloud: Cloud) -> None:
     for row in rows:
         alarm = sound.get(row.alarm_name)
         is_right = alarm is not None and alarm.instance_id == row.instance_id and alarm.rule == idle_rule()
+        is_right = is_right and alarm is not None and alarm.warm_up_minutes in {0, row.warm_up_minutes}
         # It acts on a transition only: one that is in ALARM while its machine runs has tried, and will not again.
         if not is_right or (alarm is not None and alarm.state == "ALARM" and row.seen_view == View.RUNNING.value):
             log.warning("auto-stop is not as it should be; arming it anew", extra={"row": str(row.pk)})

@@ -28,6 +28,8 @@ class Prepared:
     """Its id is known, or AWS has said that there is none."""
     key: KeyPair | None = None
     image: Image | None = None
+    alive: list[Server] = field(default_factory=list)
+    """What its owner has already, by AWS's account."""
     errors: list[CloudError] = field(default_factory=list)
 
 
@@ -60,11 +62,12 @@ def idle_rule() -> IdleRule:
 
 
 def prepare(instance: Instance, cloud: Cloud, *, with_key: bool) -> Prepared:
-    """Group, key pair and image, in parallel. `with_key`: none is sealed yet."""
+    """Group, key pair and image, and what its owner has already, in parallel. `with_key`: none is sealed yet."""
     made = Prepared()
     steps: list[Callable[[], None]] = [
         partial(_ensure_group, instance, cloud, made),
         partial(_find_image, cloud, made),
+        partial(_find_alive, instance, cloud, made),
     ]
     if with_key:
         steps.append(partial(_make_key, instance, cloud, made))
@@ -143,6 +146,10 @@ def _make_group(instance: Instance, cloud: Cloud, made: Prepared) -> str:
 
 def _find_image(cloud: Cloud, made: Prepared) -> None:
     made.image = cloud.newest_image()
+
+
+def _find_alive(instance: Instance, cloud: Cloud, made: Prepared) -> None:
+    made.alive = cloud.alive_of(str(instance.owner_id))
 
 
 def _make_key(instance: Instance, cloud: Cloud, made: Prepared) -> None:

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from ondol import clock
-from ondol.cloud.errors import CloudError
+from ondol.cloud.errors import CloudError, NotYet
 from ondol.cloud.port import Cloud, Found, Kind
 from ondol.config import config
 from ondol.instances.actions import kick
@@ -37,11 +37,14 @@ def _judge(thing: Found, rows: Mapping[str, Instance], cidrs: set[str]) -> list[
     row = _row_of(thing)
     instance = rows.get(row)
     if instance is None:
-        return [_finding(thing, row, Why.UNKNOWN)]
+        return [] if _is_somebodys(thing, rows) else [_finding(thing, row, Why.UNKNOWN)]
     has_ended = instance.is_clean and instance.status in {Status.TERMINATED.value, Status.FAILED.value}
+    why: Why | None
     match thing.kind:
+        case _ if _is_somebodys(thing, rows) and not has_ended:
+            return _rules(thing, row, cidrs) if thing.kind is Kind.GROUP and instance.seen.prepared else []
         case Kind.INSTANCE if thing.client_token not in {launch.pk for launch in instance.launches.all()}:
-            why = None if thing.id == instance.instance_id else Why.UNKNOWN
+            why = Why.UNKNOWN
         case Kind.INSTANCE:
             is_current = thing.client_token == instance.client_token
             why = Why.ENDED if has_ended else None if is_current else Why.SURPLUS
@@ -50,12 +53,25 @@ def _judge(thing: Found, rows: Mapping[str, Instance], cidrs: set[str]) -> list[
         case Kind.VOLUME:
             why = Why.ENDED if has_ended else Why.DETACHED
         case Kind.KEY:
-            why = Why.ENDED if has_ended else None if thing.id == instance.key_pair_name else Why.SURPLUS
+            why = Why.ENDED if has_ended else Why.SURPLUS
         case Kind.GROUP if not has_ended:
             return _rules(thing, row, cidrs) if instance.seen.prepared else []
         case _:
             why = Why.ENDED if has_ended else None
     return [_finding(thing, row, why)] if why else []
+
+
+def _is_somebodys(thing: Found, rows: Mapping[str, Instance]) -> bool:
+    """Whether a row that goes on knows it by its id, whatever its tags say: anybody may write others in the console."""
+    if thing.kind is Kind.VOLUME and thing.in_use:
+        return True  # it goes with its machine
+    known = {
+        id
+        for row in rows.values()
+        if row.status != Status.TERMINATED.value
+        for id in (row.instance_id, row.security_group_id, row.key_pair_name)
+    }
+    return thing.id in known
 
 
 def _row_of(thing: Found) -> str:
@@ -189,6 +205,9 @@ def mend(finding: Finding, cloud: Cloud) -> None:
 
 def remove_unknown(finding: Finding, cloud: Cloud) -> None:
     """Because an administrator has said so: remove what no row knows. NotYet while something else uses it."""
+    known = Q(instance_id=finding.id) | Q(security_group_id=finding.id) | Q(key_pair_name=finding.id)
+    if Instance.objects.exclude(status=Status.TERMINATED.value).filter(known).exists():
+        raise NotYet("InUse", "a row knows it by now")
     {
         Kind.INSTANCE: cloud.terminate,
         Kind.VOLUME: cloud.delete_volume,

@@ -81,6 +81,10 @@ _CAUSES: dict[tuple[Status, Reason], tuple[_Text, _Text]] = {
         gettext_lazy("AWS refused the start: a permission or a setting is missing on our side."),
         _ASK,
     ),
+    (Status.FAILED, Reason.UNKNOWN_MACHINE): (
+        gettext_lazy("There is a machine of yours in AWS that this database does not know."),
+        gettext_lazy("An administrator has to look at it first: `ondol sweep` shows it."),
+    ),
     (Status.FAILED, Reason.TOO_LATE): (gettext_lazy("AWS did not make the server in time."), _TRY_THEN_ASK),
     (Status.FAILED, Reason.LAUNCH_FAILED): (
         gettext_lazy("AWS ended the server while it was being made."),

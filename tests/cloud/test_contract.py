@@ -198,6 +198,14 @@ def test_a_machine_is_known_by_its_id_whoever_has_tagged_it(ground, cloud, alice
     assert cloud.known([NOBODY]) == []
 
 
+def test_what_a_person_has_is_found_by_her_tag(ground, cloud, alice):
+    instance_id = ground.running(alice).instance_id
+    assert instance_id in {server.instance_id for server in cloud.alive_of("7")}
+    assert cloud.alive_of("70") == []
+    cloud.terminate(instance_id)
+    assert instance_id not in {server.instance_id for server in cloud.alive_of("7")}
+
+
 def test_the_place_is_the_same_for_all_of_an_account(ground, cloud):
     assert cloud.place() == ground.neighbour.place()
     assert (len(cloud.place().account_id), cloud.place().region) == (12, "ap-northeast-2")

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 # Status → what comes of it, or why it cannot be.
 CREATE = {
     Status.PENDING: "PENDING", Status.RUNNING: "already_there", Status.STOPPING: "already_there",
-    Status.STOPPED: "already_there", Status.STARTING: "already_there", Status.TERMINATING: "already_there",
+    Status.STOPPED: "already_there", Status.STARTING: "already_there", Status.TERMINATING: "terminating",
     Status.FAILED: "PENDING",
 }  # fmt: skip
 START = {

@@ -359,6 +359,46 @@ def test_where_there_is_an_unknown_machine_of_hers_alice_gets_no_second_one(rig,
     assert refusal.value.code == "unknown_machine"
 
 
+def forget_launches():
+    """As after restoring a dump of before."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM instances_launch")
+
+
+@pytest.mark.parametrize("has_row", [True, False], ids=["her row is in the dump", "it is not"])
+def test_after_a_restore_nobody_is_given_a_second_machine(rig, alice, has_row):
+    instance = rig.running(alice)
+    forget_launches()
+    if has_row:
+        Instance.objects.update(
+            status="PENDING", client_token=None, instance_id=None, ami_id="", seen_view="unseen", seen_at=None
+        )
+    else:
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM instances_sshkey")
+            cursor.execute("DELETE FROM instances_statuschange")
+            cursor.execute("DELETE FROM instances_instance")
+    actions.create(alice)
+    rig.work()
+    rig.tick(3)
+    assert rig.mine(alice).status_reason == "UNKNOWN_MACHINE"
+    live = [id for id, thing in rig.cloud.world.servers.items() if thing.value.state.is_live]
+    assert live == [instance.instance_id]
+    assert instance.alarm_name in rig.cloud.world.alarms
+
+
+def test_a_clock_that_ran_ahead_blinds_nobody(rig, alice):
+    instance = rig.running(alice)
+    ahead = clock.now() + timedelta(days=30)
+    Deployment.objects.update(looked_at=ahead)
+    Instance.objects.update(seen_at=ahead)
+    rig.cloud.world.stop_outside(instance.instance_id)
+    rig.cloud.world.settle()
+    assert look.look(rig.cloud)
+    rig.work()
+    assert rig.mine(alice).status == "STOPPED"
+
+
 # --- is it confirmed, and where? -------------------------------------------------------------------------------------
 def test_what_is_shown_is_confirmed_while_aws_answers(rig, alice, monkeypatch):
     rig.running(alice)

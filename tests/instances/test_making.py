@@ -15,7 +15,7 @@ from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance, Launch, SshKey, StatusChange
 from ondol.instances.reconcile import reconcile
 
-MAKING = ["create_group", "open_ssh", "create_key", "newest_image", "launch", "arm"]
+MAKING = ["create_group", "open_ssh", "create_key", "newest_image", "alive_of", "launch", "arm"]
 
 
 def close_in_thread():
@@ -43,7 +43,7 @@ def test_the_launch_follows_after_two_round_trips_and_no_look_ups(rig, alice):
     rig.running(alice)
     operations = [call.operation for call in rig.cloud.calls]
     before = operations[: operations.index("launch")]
-    assert sorted(before) == ["create_group", "create_key", "newest_image", "open_ssh"]
+    assert sorted(before) == ["alive_of", "create_group", "create_key", "newest_image", "open_ssh"]
 
 
 def test_the_key_is_sealed_and_the_token_stored_before_the_launch(transactional_db, rig, alice):

@@ -39,8 +39,8 @@ class Killed(BaseException):
 PEOPLE = ["alice", "bob", "carol"]
 CALLS = [
     "servers", "known", "create_group", "open_ssh", "delete_group", "group", "create_key", "keys", "delete_key",
-    "newest_image", "launch", "start", "stop", "terminate", "arm", "alarms", "delete_alarm", "stopped_by_alarm",
-    "inventory",
+    "newest_image", "alive_of", "launch", "start", "stop", "terminate", "arm", "alarms", "delete_alarm",
+    "stopped_by_alarm", "inventory",
 ]  # fmt: skip
 IN_OUR_THREAD = ["launch", "arm", "start", "stop", "terminate", "delete_group"]
 """A frozen worker is overtaken in these; the others are called in threads, which do not see the test's transaction."""

@@ -1,6 +1,7 @@
 """What is ours and nobody's goes by itself, slowly; anything doubtful waits for a person."""
 
 import contextlib
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -250,3 +251,25 @@ def test_what_lasts_too_long_is_told(rig, alice, later, state, why):
     Instance.objects.update(status_since=clock.now() - timedelta(minutes=16), **state)
     sweep.survey(rig.cloud)
     assert why in {finding.why.value for finding in remembered()}
+
+
+def test_tags_swapped_between_two_people_make_nobodys_things_unknown(rig, alice):
+    mine, theirs = rig.running(alice), rig.running(person("bob"))
+    swap = {str(mine.pk): str(theirs.pk), str(theirs.pk): str(mine.pk)}
+    world = rig.cloud.world
+    for things_there in (world.servers, world.groups, world.keys, world.volumes):
+        for thing in things_there.values():
+            thing.tags = {**thing.tags, Tag.ROW: swap[thing.tags[Tag.ROW]]}
+    for thing in world.servers.values():
+        thing.value = replace(thing.value, row=thing.tags[Tag.ROW])
+    sweep.survey(rig.cloud)
+    assert {finding.why for finding in remembered()} == {Why.UNTAGGED}
+
+
+def test_what_a_row_knows_by_now_is_not_removed_as_unknown(rig, alice):
+    from ondol.cloud.errors import NotYet
+    from ondol.instances.findings import Finding
+
+    instance = rig.running(alice)
+    with pytest.raises(NotYet):
+        sweep.remove_unknown(Finding("instance", instance.instance_id, Why.UNKNOWN), rig.cloud)
