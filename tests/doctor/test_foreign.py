@@ -168,8 +168,9 @@ def allows(ground, action, resource="*", **context):
 
 
 def test_nothing_is_seen_in_another_region(ground):
-    looks = [one for one in ground.document()["Statement"] if one["Resource"] == "*"]
-    for action in (action for statement in looks for action in statement["Action"]):
+    looks = [one["Action"] for one in ground.document()["Statement"] if one["Resource"] == "*"]
+    public = "pricing:GetProducts"  # answered in three regions, the same in each
+    for action in (action for actions in looks if actions != public for action in actions):
         assert allows(ground, action, aws_requestedregion="ap-northeast-2")
         assert not allows(ground, action, aws_requestedregion="eu-central-1")
 
