@@ -38,16 +38,16 @@ RECONCILE, ACTS, PROVISION, LOOK, LIFECYCLE, MODELS, SWEEP, ACTIONS, JOBS, AWS =
 BUGS = [
     Bug("a new token at each try", RECONCILE, "case Act.LAUNCH if instance.client_token is None:", "case Act.LAUNCH:"),
     Bug("the token is not stored before the call", RECONCILE, 'update_fields=["client_token", ', "update_fields=["),
-    Bug("launched without waiting for the key", ACTS, "if made.image and not made.errors:", "if made.image:"),
+    Bug("launched without waiting for the key", ACTS, "and not made.errors and", "and"),
     Bug("the name of the key is not stored", RECONCILE, '"key_pair_name", "group_unsure_at", ', '"group_unsure_at", '),
     Bug("no fence", JOBS, "            raise LeaseLost", "            return"),
     Bug("no lock for a machine", ACTIONS, "app.configure_task(RECONCILE, lock=lock, ", "app.configure_task(RECONCILE, "),
     Bug("RUNNING without an alarm", LIFECYCLE, "    if not seen.armed:\n        return Decision(Act.ARM)\n    if seen.view is", "    if seen.view is"),
     Bug("started before the alarm is put", LIFECYCLE, "Decision(Act.START) if seen.armed else Decision(Act.ARM)", "Decision(Act.START)"),
     Bug("the alarm of the last run counts", MODELS, "return self.launched_at is None or self.launched_at - self.armed_at <= _ARMED_AHEAD", "return True"),
-    Bug("the alarm is left behind", PROVISION, "    cloud.delete_alarm(instance.resource_name)", "    return"),
-    Bug("key pairs whose answer was lost are left behind", PROVISION, "{*cloud.keys(str(instance.pk)), *([known] if known else [])}", "{known} - {''}"),
-    Bug("a group whose answer was lost is left behind", PROVISION, "cloud.group(instance.resource_name)\n    for", "None\n    for"),
+    Bug("the alarm is left behind", PROVISION, "            partial(cloud.delete_alarm, instance.resource_name),\n", ""),
+    Bug("key pairs whose answer was lost are left behind", PROVISION, "(instance.key_pair_name, *cloud.keys(str(instance.pk)))", "(instance.key_pair_name,)"),
+    Bug("a group whose answer was lost is left behind", PROVISION, "(instance.security_group_id, cloud.group(instance.resource_name))", "(instance.security_group_id,)"),
     Bug("the sealed key outlives its machine", ACTS, "        SshKey.objects.filter(instance=instance).delete()\n", ""),
     Bug("unknown machines are ended", LOOK, "if server.client_token in ours)", ")"),
     Bug("strays are left running", RECONCILE, "            if plan.strays:\n                end_strays(plan, world)\n            elif", "            if"),
@@ -64,6 +64,11 @@ BUGS = [
     Bug("another deployment's machines count", AWS, 'where(f"tag:{Tag.DEPLOYMENT}", self._deployment), ', ""),
     Bug("the key is replaced after a launch was asked for", LIFECYCLE, "Decision(Act.LAUNCH if seen.prepared else Act.PREPARE)", "Decision(Act.PREPARE)"),
     Bug("what AWS has stopped is started again", LIFECYCLE, "        case View.STOPPED:\n            return Decision(to=Status.STOPPED, reason=Reason.UNKNOWN)\n        case View.SHUTTING_DOWN", "        case View.STOPPED:\n            return Decision(Act.START)\n        case View.SHUTTING_DOWN"),
+    Bug("what could be done at once is done one after another", PROVISION, "max_workers=len(steps)", "max_workers=1"),
+    Bug("a late answer is written to the next attempt", ACTS, "filter(pk=instance.pk, client_token=instance.client_token)", "filter(pk=instance.pk)"),
+    Bug("a thawed worker cleans up after the next attempt", PROVISION, "    hold()\n", ""),
+    Bug("a thawed worker moves a status", RECONCILE, "        world.hold()\n        is_trouble", "        is_trouble"),
+    Bug("a second machine after a restore", ACTS, "and not fields[\"unknown\"]", ""),
 ]  # fmt: skip
 
 

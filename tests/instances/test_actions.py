@@ -10,7 +10,7 @@ from ondol.accounts.models import Approval
 from ondol.instances import actions, vault
 from ondol.instances.actions import ActionError
 from ondol.instances.lifecycle import Reason, Status
-from ondol.instances.models import Instance, SshKey, StatusChange
+from ondol.instances.models import Instance, SshKey, StatusChange, move
 from tests.committed import committed, together  # noqa: F401  a fixture
 from tests.instances.keys import PEM
 from tests.instances.rig import person
@@ -281,3 +281,11 @@ def test_ten_new_attempts_at_once_are_one():
     row = machine(alice, Status.FAILED)
     assert together(*[answer_to(lambda: actions.create(alice))] * 10) == ["PENDING"] * 10
     assert StatusChange.objects.filter(instance=row, old="FAILED", new="PENDING").count() == 1
+
+
+def test_who_has_read_an_older_status_changes_nothing(alice):
+    row = machine(alice)
+    older = Instance.objects.get(pk=row.pk)
+    assert move(row, Status.STOPPING, Reason.PERSON)
+    assert not move(older, Status.TERMINATING, Reason.ADMIN)
+    assert Instance.objects.get(pk=row.pk).status == "STOPPING"

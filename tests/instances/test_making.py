@@ -337,3 +337,19 @@ def test_a_worker_frozen_in_a_clean_up_does_not_touch_the_next_attempt(rig, alic
     assert instance.status == "RUNNING"
     assert list(rig.cloud.world.keys) == [instance.ssh_key.key_pair_name]
     assert rig.live(alice) == [instance.instance_id]
+
+
+def test_a_refusal_after_a_lost_answer_does_not_forget_the_machine_that_may_come(rig, alice):
+    rig.cloud.next_error["launch"] = [
+        Lost(Unreachable("RequestTimeout")), NoCapacity("InsufficientInstanceCapacity"),
+    ]  # fmt: skip
+    rig.cloud.lag = 3
+    actions.create(alice)
+    rig.work()
+    Instance.objects.update(next_at=None)
+    actions.create(alice)
+    rig.work()
+    instance = rig.mine(alice)
+    assert (instance.status, instance.client_token is None) == ("FAILED", False)
+    rig.tick(6)
+    assert rig.live(alice) == []
