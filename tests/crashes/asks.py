@@ -1,7 +1,11 @@
 """What people and administrators ask, each in a fork of the nursery. By the product's own actions."""
 
+from django.conf import settings
+from django.test import Client
+
 from ondol.accounts.models import User
 from ondol.accounts.people import add_user
+from ondol.accounts.tokens import create_token
 from ondol.instances import actions
 
 
@@ -32,6 +36,18 @@ def terminate(name: str) -> None:
 def key(name: str) -> str:
     """The private key as its owner gets it."""
     return actions.take_key(_user(name)).text
+
+
+def token(name: str) -> str:
+    """For the API."""
+    return create_token(_user(name), "crashes")
+
+
+def session(name: str) -> str:
+    """The cookie of somebody who has signed in."""
+    client = Client()
+    client.force_login(_user(name), settings.AUTHENTICATION_BACKENDS[0])
+    return client.session.session_key
 
 
 def _user(name: str) -> User:

@@ -27,7 +27,7 @@ SELECT i.id::text AS row, status, status_reason AS reason, i.instance_id AS mach
        k.key_pair_name AS sealed,
        (SELECT count(*) FROM procrastinate_jobs
          WHERE queue_name = 'instances' AND status IN ('todo', 'doing')) AS jobs,
-       (SELECT id::text FROM instances_deployment) AS deployment,
+       (SELECT id::text FROM instances_deployment) AS deployment, (SELECT trouble FROM instances_deployment),
        (SELECT array_agg(old || '>' || new ORDER BY id) FROM instances_statuschange c WHERE c.instance_id = i.id)
          AS changes
   FROM instances_instance i JOIN accounts_user u ON u.id = i.owner_id
@@ -80,7 +80,8 @@ class Life:
         """Start a web part."""
         web = Web(self.ground, self.database, self.folder / "web", self.how)
         self.webs.append(web)
-        await web.start("web", "--port", str(web.port))
+        # Styles and scripts are collected once for all.
+        await web.start("web", "--port", str(web.port), ONDOL_HOME=str(self.ground.folder / "web"))
         return web
 
     async def thaw(self) -> bool:

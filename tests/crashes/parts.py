@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 from tests.crashes.ground import Ground
@@ -24,22 +25,31 @@ class Part:
         self.aws = HttpWire(ground.aws["AWS_ENDPOINT_URL"], self.watch)
         self.postgres = PostgresWire(folder / "sql", ground.postgres_socket, self.watch)
         self.thawed = asyncio.Event()
+        self.struck_at = 0.0
         self._process = self._pid = -1
 
     async def start(self, *words: str, **more: str) -> None:
         """Start `ondol WORDS`; returns while it still starts."""
         self.folder.mkdir(parents=True)
         await self.postgres.open()
-        env = {
-            "AWS_ENDPOINT_URL": await self.aws.open(),
-            "DATABASE_URL": self.ground.url(self.database, self.postgres.folder),
-            "ONDOL_HOME": str(self.folder),
-            **more,
-        }
-        self._pid, _ = await self.ground.fork(self.folder / "log", words=words, env=env)
+        self._words, self._env = (
+            words,
+            {
+                "AWS_ENDPOINT_URL": await self.aws.open(),
+                "DATABASE_URL": self.ground.url(self.database, self.postgres.folder),
+                "ONDOL_HOME": str(self.folder),
+                **more,
+            },
+        )
+        await self.again()
+
+    async def again(self) -> None:
+        """Start it, as a supervisor does."""
+        self._pid, _ = await self.ground.fork(self.folder / "log", words=self._words, env=self._env)
         self._process = os.pidfd_open(self._pid)  # an id may be given to another process, a descriptor is not
 
     async def _strike(self) -> None:
+        self.struck_at = time.monotonic()
         match self.how:
             case "kill":
                 self.kill()
@@ -52,8 +62,10 @@ class Part:
 
     def kill(self) -> None:
         self.signal(signal.SIGKILL)
+        os.close(self._process)
+        self._process = -1
 
-    def signal(self, what: signal.Signals) -> None:
+    def signal(self, what: int) -> None:
         signal.pidfd_send_signal(self._process, what)
 
     def thaw(self) -> None:
@@ -62,24 +74,24 @@ class Part:
         self.thawed.set()
 
     async def ended(self, seconds: float) -> None:
-        """Wait for its end; raises TimeoutError."""
-        end = time.monotonic() + seconds
-        while self._process != -1:
-            try:
-                self.signal(signal.Signals(0))
-            except (ProcessLookupError, ValueError):
-                return
-            if time.monotonic() > end:
-                raise TimeoutError(f"it still runs {seconds:.0f} s after SIGTERM")
-            await asyncio.sleep(0.1)
+        """Wait until so many seconds after it was struck; raises TimeoutError if it has not ended by then."""
+        with suppress(ProcessLookupError):
+            while self.is_started:
+                self.signal(0)
+                if time.monotonic() > self.struck_at + seconds:
+                    raise TimeoutError(f"it still runs {seconds:.0f} s after SIGTERM")
+                await asyncio.sleep(0.1)
+
+    @property
+    def is_started(self) -> bool:
+        """And nobody has killed it since."""
+        return self._process != -1
 
     def end(self) -> None:
         """Once is enough."""
-        if self._process != -1:
+        if self.is_started:
             with suppress(ProcessLookupError):
-                self.signal(signal.SIGKILL)
-            os.close(self._process)
-            self._process = -1
+                self.kill()
         self.aws.close()
         self.postgres.close()
 
@@ -89,7 +101,7 @@ class Worker(Part):
 
 
 class Web(Part):
-    """`ondol web`: a process that serves, and one that watches it and starts it again."""
+    """`ondol web`: a process that serves, and one that watches it."""
 
     def __init__(self, ground: Ground, database: str, folder: Path, how: str) -> None:
         super().__init__(ground, database, folder, how)
@@ -97,7 +109,9 @@ class Web(Part):
         self.url = f"http://127.0.0.1:{self.port}"
 
     def kill(self) -> None:
-        """Only what serves."""
-        for task in Path(f"/proc/{self._pid}/task").iterdir():
-            for child in (task / "children").read_text().split():
-                os.kill(int(child), signal.SIGKILL)
+        """Both of them."""
+        serving = [(task / "children").read_text().split() for task in Path(f"/proc/{self._pid}/task").iterdir()]
+        super().kill()
+        for pid in map(int, chain.from_iterable(serving)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)

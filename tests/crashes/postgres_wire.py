@@ -143,6 +143,8 @@ class _Session:
                 if self.boundary:
                     await self.boundary.reach("after")
                 self.boundary = None
+            if self.below.is_closing():  # nobody listens any more
+                return
             if not self.boundary:
                 self.below.write(held)
                 held = b""

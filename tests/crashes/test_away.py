@@ -1,0 +1,24 @@
+"""AWS is away for a while."""
+
+import asyncio
+
+import pytest
+
+from tests.crashes.away import go_away
+from tests.crashes.ground import Ground
+
+pytestmark = [pytest.mark.slow, pytest.mark.enable_socket, pytest.mark.timeout(200)]
+SECONDS = 12
+
+
+async def away():
+    async with Ground() as ground:
+        return await go_away(ground, SECONDS)
+
+
+def test_while_aws_is_away_pages_and_keys_are_there_and_a_click_is_done_afterwards(capsys):
+    told = asyncio.run(away())
+    with capsys.disabled():
+        print(f"\n{told}")
+    assert not told.wrongs, "\n".join(told.wrongs)
+    assert told.pages > SECONDS

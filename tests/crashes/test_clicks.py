@@ -1,0 +1,23 @@
+"""A click that was acknowledged has happened, and once, whenever the web part is killed."""
+
+import asyncio
+
+import pytest
+
+from tests.crashes.clicks import PEOPLE, click_everywhere
+from tests.crashes.ground import Ground
+
+pytestmark = [pytest.mark.slow, pytest.mark.enable_socket, pytest.mark.timeout(300)]
+
+
+async def clicks():
+    async with Ground(*PEOPLE) as ground:
+        return await click_everywhere(ground, "create")
+
+
+def test_the_web_part_is_killed_at_every_commit_of_a_click(capsys):
+    told = asyncio.run(clicks())
+    with capsys.disabled():
+        print(f"\n{told}")
+    assert not told.wrongs, "\n".join(told.wrongs)
+    assert told.points - len(told.missed) >= 4
