@@ -40,8 +40,8 @@ class Clicks:
 
     def __str__(self) -> str:
         return (
-            f"the web part killed at {self.points} commits of clicks, {self.acknowledged} acknowledged; "
-            f"wrong: {len(self.wrongs)}"
+            f"the web part killed at {self.points} boundaries of clicks, {self.acknowledged} of them acknowledged; "
+            f"{len(self.missed)} not come by; wrong: {len(self.wrongs)}"
         )
 
 
