@@ -12,7 +12,7 @@ from ondol.cloud.probes import Probes, is_denial
 from ondol.config import Config, variable
 from ondol.doctor import ours, theirs
 from ondol.doctor.findings import Finding, failed, ok, unknown
-from ondol.instances.models import Deployment, deployment_id
+from ondol.instances.models import deployment_id, here
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ def place(found: list[Finding]) -> tuple[str, str]:
     if not _has_database(found):
         return "", ""
     try:
-        return deployment_id(), Deployment.objects.values_list("account_id", flat=True).get()
+        return deployment_id(), here().values_list("account_id", flat=True).get()
     except DatabaseError:
         return "", ""
 

@@ -7,7 +7,13 @@ import pytest
 from tests.crashes.away import go_away
 from tests.crashes.ground import Ground
 
-pytestmark = [pytest.mark.slow, pytest.mark.enable_socket, pytest.mark.timeout(200)]
+# A killed worker leaves connections of our proxies half open.
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.enable_socket,
+    pytest.mark.timeout(200),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 SECONDS = 12
 
 

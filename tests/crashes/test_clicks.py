@@ -7,7 +7,13 @@ import pytest
 from tests.crashes.clicks import PEOPLE, click_everywhere
 from tests.crashes.ground import Ground
 
-pytestmark = [pytest.mark.slow, pytest.mark.enable_socket, pytest.mark.timeout(300)]
+# A killed worker leaves connections of our proxies half open.
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.enable_socket,
+    pytest.mark.timeout(300),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 async def clicks():

@@ -7,7 +7,13 @@ import pytest
 from tests.crashes.ground import Ground
 from tests.crashes.storm import people, rage
 
-pytestmark = [pytest.mark.slow, pytest.mark.enable_socket, pytest.mark.timeout(400)]
+# A killed worker leaves connections of our proxies half open.
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.enable_socket,
+    pytest.mark.timeout(400),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 PEOPLE = 50
 
 

@@ -72,6 +72,11 @@ def alive(pids: Iterable[int]) -> list[int]:
     return running
 
 
+def _hear_ctrl_c() -> None:
+    """As at a terminal; what a script starts with `&` ignores it, and so would its children."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class Site:
     """One `ondol up`."""
 
@@ -93,6 +98,7 @@ class Site:
         self.process = subprocess.Popen(
             [*self.ondol, "up", "--port", str(self.port), *self.options],
             env=self.env, cwd=self.cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            preexec_fn=_hear_ctrl_c,
         )  # fmt: skip
         ready: queue.Queue[bool] = queue.Queue()
         self._reader = threading.Thread(target=self._read, args=(self.process, ready), daemon=True)
