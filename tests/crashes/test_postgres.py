@@ -15,7 +15,13 @@ import requests
 from tests.journey.aws import ONE_OF_EACH, count, things_of
 from tests.journey.site import Person, Site
 
-pytestmark = [pytest.mark.slow, pytest.mark.enable_socket, pytest.mark.timeout(300)]
+# A killed worker leaves connections of our proxies half open.
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.enable_socket,
+    pytest.mark.timeout(300),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 NAMES = [f"person{n}" for n in range(8)]
 BACK_WITHIN = 15.0
 HOWS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT, "kill -9": signal.SIGKILL}
