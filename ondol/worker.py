@@ -2,8 +2,8 @@
 
 Heartbeats every 2 s until the last job has ended (the stock one stops when draining starts, and the job is then run
 twice), and a sweep of dead workers' jobs as a coroutine in every worker (a sweeping *job* may itself be on the dead
-one). A private name of Procrastinate is used, `_new_job_event`, and its `stop` is overridden: its version is pinned
-exactly, and `tests/test_worker.py` kills workers and PostgreSQL.
+one). A private name of Procrastinate is used, `_new_job_event`, and `stop` and `get_sync_connector` are overridden: its
+version is pinned exactly, and `tests/test_worker.py` kills workers and PostgreSQL.
 """
 
 import asyncio
@@ -14,10 +14,12 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
+from typing import cast
 
 from procrastinate import exceptions
 from procrastinate.app import App
 from procrastinate.contrib.django import app as django_app
+from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.jobs import Job, Status
 from procrastinate.worker import Worker
 
@@ -33,7 +35,11 @@ DRAIN = 8.0
 
 def work(concurrency: int) -> int:
     """Run until SIGTERM or SIGINT, or until PostgreSQL is gone for some seconds. The exit code says nothing."""
-    with django_app.replace_connector(django_app.connector.get_worker_connector()) as app:  # type: ignore[attr-defined]
+    ours = cast(DjangoConnector, django_app.connector)
+    connector = ours.get_worker_connector()
+    # Else what a job enqueues would be seen, and done, before the job has committed what it is about.
+    connector.get_sync_connector = lambda: ours  # type: ignore[method-assign]
+    with django_app.replace_connector(connector) as app:
         asyncio.run(_run(app, concurrency))
     return 0
 

@@ -36,6 +36,10 @@ class Hosts:
         """Each as NAME:SECONDS:LOCK."""
         assert self._run("defer", *jobs).wait(20) == 0
 
+    def falter(self, name):
+        """A job that enqueues another, and fails before it commits."""
+        assert self._run("falter", name).wait(20) == 0
+
     def ask(self, query, *values):
         with psycopg.connect(self.url) as connection:
             row = connection.execute(query, values).fetchone()
@@ -76,6 +80,14 @@ def hosts(database, tmp_path):
         hosts = Hosts(database, log)
         yield hosts
         hosts.end()
+
+
+def test_what_a_job_enqueues_goes_with_its_transaction(hosts):
+    hosts.worker()
+    hosts.falter("erin")
+    hosts.until("SELECT count(*) = 1 FROM procrastinate_jobs WHERE task_name = 'falter' AND status = 'failed'", 20)
+    assert hosts.ask("SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'nap'") == 0
+    assert hosts.ask("SELECT count(*) FROM ran") == 0
 
 
 def test_the_jobs_of_a_killed_worker_run_on_another_within_seconds(hosts):

@@ -55,6 +55,9 @@ def main() -> int:
             locks = {"lock": lock, "queueing_lock": lock} if lock else {}
             app.configure_task("nap", **locks).defer(name=name, seconds=float(seconds))
         return 0
+    if sys.argv[1:2] == ["falter"]:
+        app.configure_task("falter").defer(name=sys.argv[2])
+        return 0
     from ondol.worker import work
 
     return work(20)

@@ -1,5 +1,6 @@
 """Tasks of `tests.worker_host`; imported by its workers alone."""
 
+from django.db import transaction
 from procrastinate.contrib.django import app
 
 from tests.worker_host import record
@@ -9,6 +10,14 @@ from tests.worker_host import record
 def nap(name: str, seconds: float) -> None:
     """Takes as long as told, in a thread, as the jobs about machines do."""
     record(name, seconds)
+
+
+@app.task(name="falter")
+def falter(name: str) -> None:
+    """Enqueues a nap, and fails before it commits."""
+    with transaction.atomic():
+        app.configure_task("nap").defer(name=name, seconds=0)
+        raise RuntimeError(name)
 
 
 @app.periodic(cron="* * * * * */2")
