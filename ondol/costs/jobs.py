@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from django.db.models import Q
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
@@ -17,8 +18,8 @@ from ondol.costs.models import BudgetNotice, PriceCheck
 from ondol.costs.price_table import Dated
 
 log = logging.getLogger(__name__)
-FRESH = timedelta(hours=20)
-"""Prices change a few times a year."""
+FRESH, AGAIN = timedelta(hours=20), timedelta(hours=1)
+"""Prices change a few times a year: once a day is often; after a failure, an hour is soon enough."""
 
 
 @app.periodic(cron="* * * * * */30")
@@ -28,11 +29,13 @@ def budgets(timestamp: int) -> None:
     budget.check()
 
 
-@app.periodic(cron="41 * * * *")
+@app.periodic(cron="*/5 * * * *")
 @app.task(name="ondol.costs.prices", queue="look", lock="prices", queueing_lock="prices")
 def refresh_prices(timestamp: int) -> None:
-    """Every hour until AWS has told them, then once a day."""
-    if not PriceCheck.objects.filter(told_at__gt=datetime.now(UTC) - FRESH).exists():
+    """A few minutes after the first start, then once a day."""
+    now = datetime.now(UTC)
+    went_well = Q(tried_at__gt=now - FRESH, trouble_code="")
+    if not PriceCheck.objects.filter(went_well | Q(tried_at__gt=now - AGAIN)).exists():
         refresh(lambda: AwsPriceList.from_config(config()))
 
 

@@ -28,9 +28,9 @@ class PriceCheck(models.Model):
 
     only = models.BooleanField(default=True, unique=True, editable=False)
     tried_at = models.DateTimeField()
-    """Real time, like `told_at`."""
+    """Real time."""
     told_at = models.DateTimeField(null=True)
-    """When AWS last answered."""
+    """When AWS last answered, on the machines' clock: as pages show all times."""
     trouble_code = models.CharField(max_length=80, blank=True)
     """Of the last try; empty where it went well."""
 

@@ -73,7 +73,9 @@ def keep(told: Iterable[tuple[str, Dated]]) -> None:
                     since=price.since if known is None else max(price.since, known.since),
                     defaults={"usd": price.usd},
                 )
-        PriceCheck.objects.update_or_create(only=True, defaults={"tried_at": now, "told_at": now, "trouble_code": ""})
+        PriceCheck.objects.update_or_create(
+            only=True, defaults={"tried_at": now, "told_at": clock.now(), "trouble_code": ""}
+        )
 
 
 def note_trouble(code: str) -> None:

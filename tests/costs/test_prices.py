@@ -1,6 +1,6 @@
 """Which price is in force when, and what the Price List's news changes."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -8,7 +8,7 @@ import pytest
 from ondol.cloud.errors import Refused
 from ondol.cloud.port import ListPrice
 from ondol.config import config
-from ondol.costs import prices
+from ondol.costs import jobs, prices
 from ondol.costs.jobs import refresh
 from ondol.costs.models import ListPrice as Kept
 from ondol.costs.models import PriceCheck
@@ -88,3 +88,18 @@ def test_where_it_may_not_be_asked_the_known_prices_stay_and_the_trouble_is_told
     check = PriceCheck.objects.get()
     assert (check.trouble_code, check.told_at is None) == ("AccessDeniedException", False)
     assert prices.prices().at("t3.small", NOW).usd == Decimal("0.025")
+
+
+@pytest.mark.parametrize(
+    ("hours", "code", "is_due"),
+    [(19, "", False), (21, "", True), (0.5, "AccessDenied", False), (1.5, "AccessDenied", True)],
+)
+def test_the_list_is_read_once_a_day_and_an_hour_after_a_failure(monkeypatch, hours, code, is_due):
+    reads = []
+    monkeypatch.setattr(jobs, "refresh", reads.append)
+    PriceCheck.objects.create(tried_at=datetime.now(UTC) - timedelta(hours=hours), trouble_code=code)
+    jobs.refresh_prices(timestamp=0)
+    assert bool(reads) == is_due
+    PriceCheck.objects.all().delete()
+    jobs.refresh_prices(timestamp=0)
+    assert reads
