@@ -8,6 +8,7 @@ import base64
 import ipaddress
 import math
 import os
+import re
 from email.utils import parseaddr
 from functools import cache
 from pathlib import Path
@@ -98,6 +99,11 @@ class Config(BaseSettings):
     instance_type: str = _env(
         "ONDOL_INSTANCE_TYPE", "t3.small", pattern=r"^[a-z0-9-]+\.[a-z0-9]+$", description="Type of a new machine."
     )
+    instance_types: Annotated[tuple[str, ...], NoDecode] = _env(
+        "ONDOL_INSTANCE_TYPES",
+        ("t3.small", "t3.medium", "t3.large"),
+        description="Types that policies may allow people, comma-separated; ONDOL_INSTANCE_TYPE is always among them.",
+    )
     volume_gb: int = _env("ONDOL_VOLUME_GB", 30, ge=8, le=16384, description="Root volume of a new machine, GiB.")
     image_id: str = _env(
         "ONDOL_IMAGE_ID",
@@ -118,7 +124,7 @@ class Config(BaseSettings):
     )
     clock: str = _env("ONDOL_CLOCK", "", description="REAL,VIRTUAL,SPEED: the trial's clock. Never set it for Amazon.")
 
-    @field_validator("vault_keys", "ssh_cidrs", "social_providers", mode="before")
+    @field_validator("vault_keys", "ssh_cidrs", "social_providers", "instance_types", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -145,6 +151,11 @@ class Config(BaseSettings):
         if "@" not in parseaddr(value)[1] or not value.isprintable():
             raise ValueError("use NAME <ADDRESS> or an address, on one line")
         return value
+
+    @property
+    def permitted_types(self) -> tuple[str, ...]:
+        """All that machines may ever be of; that of a new machine is among them."""
+        return tuple(dict.fromkeys((self.instance_type, *self.instance_types)))
 
     @field_validator("home")
     @classmethod
@@ -185,6 +196,14 @@ class Config(BaseSettings):
     def _are_providers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if unknown := set(value) - {"google", "kakao", "naver", "oidc"}:
             raise ValueError(f"unknown: {', '.join(sorted(unknown))}; use google, kakao, naver, oidc")
+        return value
+
+    @field_validator("instance_types")
+    @classmethod
+    def _are_types(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if not re.fullmatch(r"[a-z0-9-]+\.[a-z0-9]+", name):
+                raise ValueError("use EC2's names such as t3.small,t3.large")
         return value
 
     @field_validator("database_url")

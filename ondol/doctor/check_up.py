@@ -12,7 +12,7 @@ from ondol.cloud.probes import Probes, is_denial
 from ondol.config import Config, variable
 from ondol.doctor import ours, theirs
 from ondol.doctor.findings import Finding, failed, ok, unknown
-from ondol.instances.models import deployment_id, here
+from ondol.instances.deployment import deployment_id, here
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from procrastinate.contrib.django import app
 from ondol.accounts.mail import write
 from ondol.accounts.models import Approval, Role, User
 from ondol.config import config
+from ondol.instances.deployment import here
 from ondol.instances.findings import remembered
-from ondol.instances.models import here
 
 TASK = "ondol.instances.alert"
 TROUBLE_FOR = timedelta(minutes=10)

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from django.utils.translation import gettext_lazy as _
 
-from ondol.instances.models import Deployment
+from ondol.instances.deployment import Deployment
 
 
 class Why(StrEnum):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from django.db.models import Q
 
 from ondol import clock
-from ondol.instances.models import Deployment, here
+from ondol.instances.deployment import Deployment, here
 
 STALE_AFTER = timedelta(seconds=90)
 """Real time. Looks at all machines come every half minute."""

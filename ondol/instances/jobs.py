@@ -16,9 +16,9 @@ from ondol.instances import alerts
 from ondol.instances.actions import RECONCILE
 from ondol.instances.acts import LeaseLost
 from ondol.instances.alerts import tell_of_lasting_trouble
+from ondol.instances.deployment import deployment_id
 from ondol.instances.health import note_trouble, trouble_is_over
 from ondol.instances.look import look as look_at
-from ondol.instances.models import deployment_id
 from ondol.instances.place import settle_in
 from ondol.instances.reconcile import reconcile as reconcile_row
 from ondol.instances.sweep import sweep as sweep_away

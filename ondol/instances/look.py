@@ -16,9 +16,10 @@ from ondol import clock
 from ondol.cloud.errors import CloudError
 from ondol.cloud.port import Cloud, Server
 from ondol.instances.actions import kick
+from ondol.instances.deployment import here, is_id
 from ondol.instances.health import confirm
 from ondol.instances.lifecycle import CHANGING, Status, View
-from ondol.instances.models import Instance, Launch, here, is_id
+from ondol.instances.models import Instance, Launch
 from ondol.instances.provision import idle_rule
 from ondol.instances.reconcile import decision_for
 

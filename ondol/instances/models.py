@@ -1,8 +1,7 @@
 """A machine's row, its sealed key, and every change of its status. `move` alone writes a status."""
 
 import uuid
-from datetime import UTC, datetime, timedelta
-from functools import cache
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import models, transaction
@@ -10,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ondol import clock
 from ondol.accounts.models import User
+from ondol.instances.deployment import Deployment as Deployment
 from ondol.instances.lifecycle import CHANGING, MOVES, Reason, Seen, Status, View
 
 
@@ -24,58 +24,6 @@ class StatusChoices(models.TextChoices):
     TERMINATING = Status.TERMINATING.value, _("Ending")
     TERMINATED = Status.TERMINATED.value, _("Ended")
     FAILED = Status.FAILED.value, _("Failed")
-
-
-class Deployment(models.Model):
-    """This installation of Ondol, once: its id is on everything we make, so that two never touch each other's."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    only = models.BooleanField(default=True, unique=True, editable=False)
-    account_id = models.CharField(max_length=12, blank=True)
-    region = models.CharField(max_length=32, blank=True)
-    """Where its machines are: of the first credentials that it was started with. Others would find none of them."""
-    looked_at = models.DateTimeField(default=datetime.min.replace(tzinfo=UTC))
-    """When a look at all machines was last begun, on their clock."""
-
-    # The answers of AWS
-    confirmed_at = models.DateTimeField(null=True)
-    """When all machines were last seen, on their clock."""
-    trouble = models.CharField(max_length=16, blank=True)
-    """The class of `cloud.errors` that the last look met with; empty where it went well."""
-    trouble_code = models.CharField(max_length=80, blank=True)
-    trouble_since = models.DateTimeField(null=True)
-    """Real time."""
-    trouble_told_at = models.DateTimeField(null=True)
-
-    # The last sweep
-    swept_at = models.DateTimeField(null=True)
-    findings = models.JSONField(default=list)
-    """What is in AWS and ours, but nobody's; and the reverse. See `findings.Finding`."""
-    findings_told = models.JSONField(default=list)
-    """Those that administrators have had a letter about."""
-    sweep_count = models.PositiveIntegerField(default=0)
-    """How many things there were."""
-
-
-def here() -> models.QuerySet[Deployment]:
-    """The one row of this installation."""
-    if not Deployment.objects.exists():
-        Deployment.objects.get_or_create(only=True)
-    return Deployment.objects.filter(only=True)
-
-
-@cache
-def deployment_id() -> str:
-    """The id in the tag `OndolDeployment`; made at the first use, kept in every dump."""
-    return str(here().get().id)
-
-
-def is_id(row: str) -> bool:
-    """Whether this may be a row's id: anybody may write anything into a tag."""
-    try:
-        return bool(uuid.UUID(row))
-    except ValueError:
-        return False
 
 
 _ARMED_AHEAD = timedelta(minutes=3)
@@ -94,6 +42,10 @@ class Instance(models.Model):
     # What was asked for
     instance_type = models.CharField(max_length=32)
     volume_gb = models.PositiveIntegerField()
+    awake_until = models.DateTimeField(null=True)
+    """Not stopped for idling before then: its owner's wish, armed in AWS as a longer warm-up. Of this run only."""
+    waived_close = models.DateTimeField(null=True)
+    """The closing time ("not tonight") at which its owner wants it to run on."""
     client_token = models.CharField(max_length=64, unique=True, null=True)  # noqa: DJ001  unique, and none yet
     """Of this launch attempt; stored before RunInstances is asked for, and for ever in `Launch`."""
 
@@ -120,6 +72,11 @@ class Instance(models.Model):
     # How far we have got in this run
     armed_at = models.DateTimeField(null=True)
     warm_up_minutes = models.PositiveIntegerField(default=0)
+    armed_idle_minutes = models.PositiveIntegerField(default=0)
+    armed_cpu_percent = models.FloatField(default=0)
+    """The rule that the alarm was put with; 0: none yet."""
+    armed_shown_at = models.DateTimeField(null=True)
+    """When DescribeAlarms last showed the alarm of this run as it should be."""
     ready_at = models.DateTimeField(null=True)
     is_clean = models.BooleanField(default=True)
     """Group, key pair and alarm of this row are removed, or none was ever asked for."""
@@ -130,6 +87,10 @@ class Instance(models.Model):
     seen_at = models.DateTimeField(null=True)
     seen_reason = models.CharField(max_length=80, blank=True)
     """EC2's StateReason.Code, such as `Client.UserInitiatedShutdown`."""
+    seen_type = models.CharField(max_length=32, blank=True)
+    seen_volume_gb = models.PositiveIntegerField(null=True)
+    """What EC2 shows; others than what was asked for are being changed, or AWS has refused."""
+    volume_id = models.CharField(max_length=32, blank=True)
     strays = models.JSONField(default=list)
     """Other machines that carry this row's tag: of an attempt that was given up. They are ended."""
     unknown = models.JSONField(default=list)

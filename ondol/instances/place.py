@@ -2,7 +2,7 @@
 
 from ondol.cloud.errors import WrongPlace
 from ondol.cloud.port import Place
-from ondol.instances.models import here
+from ondol.instances.deployment import here
 
 
 def settle_in(place: Place) -> None:

@@ -14,9 +14,10 @@ from ondol.cloud.port import Cloud, Found, Kind
 from ondol.config import config
 from ondol.instances.actions import kick
 from ondol.instances.alerts import tell_administrators
+from ondol.instances.deployment import here, is_id
 from ondol.instances.findings import LEAKS, Finding, Why, remembered
 from ondol.instances.lifecycle import Status
-from ondol.instances.models import Instance, here, is_id
+from ondol.instances.models import Instance
 
 LASTS_AFTER = timedelta(minutes=15)
 """Real time. An end takes a minute or two, to arm a second."""

@@ -7,8 +7,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from ondol.accounts.models import User
+from ondol.instances.deployment import here
 from ondol.instances.health import unconfirmed_since
-from ondol.instances.models import here
 
 _MENDS: dict[str, tuple[str | Promise, str | Promise]] = {
     "": (_("No worker has looked at the machines."), _("See whether `ondol worker` runs, and what its log says.")),

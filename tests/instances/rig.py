@@ -8,8 +8,9 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from ondol.accounts.models import Approval, Role, User
 from ondol.cloud.fake import FakeCloud
 from ondol.instances import actions, look
+from ondol.instances.deployment import deployment_id
 from ondol.instances.lifecycle import Status
-from ondol.instances.models import Instance, deployment_id
+from ondol.instances.models import Instance
 from ondol.instances.reconcile import reconcile
 
 

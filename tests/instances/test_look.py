@@ -12,8 +12,9 @@ from ondol.cloud.errors import Refused, Unreachable, WrongPlace
 from ondol.cloud.fake import FakeCloud
 from ondol.cloud.port import IdleRule, Place, ServerState, Tag
 from ondol.instances import actions, health, look
+from ondol.instances.deployment import Deployment
 from ondol.instances.lifecycle import Status
-from ondol.instances.models import Deployment, Instance, Launch, SshKey
+from ondol.instances.models import Instance, Launch, SshKey
 from ondol.instances.place import settle_in
 from tests.instances.rig import person
 

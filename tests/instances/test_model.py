@@ -22,8 +22,9 @@ from ondol.cloud.port import IdleRule, ServerState, Tag
 from ondol.config import config
 from ondol.instances import actions, look, sweep, vault
 from ondol.instances.acts import LeaseLost
+from ondol.instances.deployment import deployment_id
 from ondol.instances.lifecycle import CHANGING, Status
-from ondol.instances.models import Instance, Launch, StatusChange, deployment_id
+from ondol.instances.models import Instance, Launch, StatusChange
 from ondol.instances.reconcile import reconcile
 from tests.instances.rig import Rig, person
 

@@ -13,8 +13,9 @@ from ondol import clock
 from ondol.cloud.fake import FakeCloud
 from ondol.cloud.port import Tag
 from ondol.instances import actions, alerts, health, sweep
+from ondol.instances.deployment import here
 from ondol.instances.findings import Why, remembered
-from ondol.instances.models import Instance, here
+from ondol.instances.models import Instance
 from tests.instances.rig import person
 from tests.instances.test_making import MAKING, close_in_thread
 

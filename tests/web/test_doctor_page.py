@@ -9,7 +9,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from ondol.doctor import records
 from ondol.doctor.findings import failed, ok, warning
 from ondol.doctor.models import CheckUp
-from ondol.instances.models import here
+from ondol.instances.deployment import here
 
 pytestmark = pytest.mark.django_db
 PAGE, AGAIN = "/admin/doctor/", "/admin/doctor/again/"

@@ -10,8 +10,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from ondol.doctor import ours, records, words
 from ondol.doctor.findings import Finding, Level
+from ondol.instances.deployment import Deployment
 from ondol.instances.findings import remembered
-from ondol.instances.models import Deployment
 from ondol.web.guards import PersonRequest, administrator
 
 _ORDER = [Level.FAILED, Level.WARNING, Level.UNKNOWN, Level.OK]

@@ -1,0 +1,1 @@
+"""What administrators allow: for everybody, and for single people."""
