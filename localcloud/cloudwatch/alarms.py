@@ -143,7 +143,9 @@ class Alarms:
         alarm.reason, alarm.reason_data, alarm.updated = reason, data, now
         if changed:
             alarm.state, alarm.transitioned = str(state), now
-            after = {"stateValue": alarm.state, "stateReason": reason}
+            after: dict[str, Any] = {"stateValue": alarm.state, "stateReason": reason}
+            if data:
+                after["stateReasonData"] = json.loads(data)
             summary = f"Alarm updated from {before['stateValue']} to {alarm.state}"
             self.note(alarm, "StateUpdate", summary, {"oldState": before, "newState": after}, now)
             log.info("alarm %s: %s", alarm.name, summary)

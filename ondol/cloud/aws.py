@@ -12,6 +12,7 @@ from ondol.cloud.errors import AlreadyThere, Gone, NotYet, Refused
 from ondol.cloud.port import (
     MANAGED_BY,
     Alarm,
+    AlarmStop,
     Found,
     IdleRule,
     Image,
@@ -242,13 +243,11 @@ class AwsCloud:
         with suppress(Gone):
             ask(self._cloudwatch.delete_alarms, AlarmNames=[name])
 
-    def stopped_by_alarm(self, name: str, since: datetime) -> datetime | None:
-        items = every(
-            self._cloudwatch, "describe_alarm_history", "AlarmHistoryItems",
-            AlarmName=name, HistoryItemType="Action", StartDate=since,
-        )  # fmt: skip
-        acted = [shapes.utc(item["Timestamp"]) for item in items if shapes.has_acted(item, self._stop_action)]
-        return max((at for at in acted if at and at > since), default=None)
+    def stopped_by_alarm(self, name: str, since: datetime) -> AlarmStop | None:
+        history = every(
+            self._cloudwatch, "describe_alarm_history", "AlarmHistoryItems", AlarmName=name, StartDate=since
+        )
+        return shapes.last_stop(history, self._stop_action, since)
 
     # --- parts -------------------------------------------------------------------------------------------------
     def _tags(self, tags: Mapping[str, str]) -> dict[str, str]:

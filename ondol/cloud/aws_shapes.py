@@ -1,11 +1,11 @@
 """What we ask of AWS and what it answers, in its words and in the port's. Pure; `aws.py` sends it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ondol.cloud.port import Alarm, Found, IdleRule, Kind, LaunchSpec, Server, ServerState, Tag
+from ondol.cloud.port import Alarm, AlarmStop, Found, IdleRule, Kind, LaunchSpec, Server, ServerState, Tag
 
 PERIOD = 300
 """Seconds. Basic monitoring has a datapoint every five minutes; a shorter period would cost money and see nothing."""
@@ -159,13 +159,37 @@ def alarm(shown: Mapping[str, Any], action: str) -> Alarm:
     )
 
 
-def has_acted(item: Mapping[str, Any], action: str) -> bool:
-    """Whether this Action item of an alarm's history tells that `action` was carried out."""
-    summary = item.get("HistorySummary", "")
+def last_stop(items: Collection[Mapping[str, Any]], action: str, since: datetime) -> AlarmStop | None:
+    """From DescribeAlarmHistory: the last time that `action` was carried out, and the verdict that led to it."""
+    acted = [at for item in items if has_acted(item, action) and (at := utc(item["Timestamp"])) and at > since]
+    if not acted:
+        return None
+    at = max(acted)
+    verdicts = [(told, data) for item in items if (told := utc(item["Timestamp"])) and (data := _verdict(item))]
+    _, data = max((verdict for verdict in verdicts if verdict[0] <= at), default=(at, {}), key=lambda told: told[0])
+    cpu = [value for value in data.get("recentDatapoints", []) if isinstance(value, int | float)]
+    return AlarmStop(at, tuple(map(float, cpu)), data.get("threshold"))
+
+
+def _verdict(item: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What led to ALARM; None for any other item."""
+    if item.get("HistoryItemType") != "StateUpdate":
+        return None
+    state = _json(item).get("newState", {})
+    return state.get("stateReasonData", {}) if state.get("stateValue") == "ALARM" else None
+
+
+def _json(item: Mapping[str, Any]) -> dict[str, Any]:
     try:
         data = json.loads(item.get("HistoryData") or "{}")
     except ValueError:
-        data = {}
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def has_acted(item: Mapping[str, Any], action: str) -> bool:
+    """Whether this Action item of an alarm's history tells that `action` was carried out."""
+    summary, data = item.get("HistorySummary", ""), _json(item)
     state = data.get("actionState") or ("Succeeded" if summary.startswith("Successfully executed") else "")
     return state == "Succeeded" and action in {data.get("notificationResource"), summary.rpartition(" ")[2]}
 

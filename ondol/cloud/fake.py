@@ -17,6 +17,7 @@ from ondol.cloud.fake_world import BY_USER, Group, Thing, World
 from ondol.cloud.port import (
     MANAGED_BY,
     Alarm,
+    AlarmStop,
     Found,
     IdleRule,
     Image,
@@ -259,8 +260,9 @@ class FakeCloud:
         self.world.alarms.pop(name, None)
 
     @_operation
-    def stopped_by_alarm(self, name: str, since: datetime) -> datetime | None:
-        return max((at for at in self.world.stops.get(name, []) if at > since), default=None)
+    def stopped_by_alarm(self, name: str, since: datetime) -> AlarmStop | None:
+        stops = [stop for stop in self.world.stops.get(name, []) if stop.at > since]
+        return max(stops, default=None, key=lambda stop: stop.at)
 
     # --- parts -------------------------------------------------------------------------------------------------
     def _made(self, value: T, tags: Mapping[str, str]) -> Thing[T]:

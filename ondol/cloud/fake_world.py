@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from threading import RLock
 from typing import Generic, TypeVar
 
-from ondol.cloud.port import Alarm, LaunchSpec, Place, Server, ServerState
+from ondol.cloud.port import Alarm, AlarmStop, LaunchSpec, Place, Server, ServerState
 
 T = TypeVar("T")
 
@@ -56,8 +56,8 @@ class World:
     groups: dict[str, Thing[Group]] = field(default_factory=dict)
     keys: dict[str, Thing[str]] = field(default_factory=dict)
     alarms: dict[str, Thing[Alarm]] = field(default_factory=dict)
-    stops: dict[str, list[datetime]] = field(default_factory=dict)
-    """By alarm: when it stopped its machine. Survives the alarm, as DescribeAlarmHistory does."""
+    stops: dict[str, list[AlarmStop]] = field(default_factory=dict)
+    """By alarm: how it stopped its machine. Survives the alarm, as DescribeAlarmHistory does."""
     place: Place = field(default_factory=lambda: Place("123456789012", "ap-northeast-2"))
     failing: set[str] = field(default_factory=set)
     """Instances whose status checks do not pass."""
@@ -80,7 +80,9 @@ class World:
         with self.lock:
             name = next(name for name, alarm in self.alarms.items() if alarm.value.instance_id == instance_id)
             self.alarms[name].value = replace(self.alarms[name].value, state="ALARM")
-            self.stops.setdefault(name, []).append(self.now())
+            rule = self.alarms[name].value.rule
+            idle = AlarmStop(self.now(), (0.5,) * (rule.minutes // 5), rule.cpu_percent)
+            self.stops.setdefault(name, []).append(idle)
             self.change(instance_id, ServerState.STOPPING, BY_USER)
 
     def stop_outside(self, instance_id: str) -> None:

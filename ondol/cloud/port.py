@@ -117,6 +117,17 @@ class Alarm:
     configured_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class AlarmStop:
+    """That an idle alarm stopped its machine, and what it judged by."""
+
+    at: datetime
+    cpu: tuple[float, ...] = ()
+    """Averages of the 5-minute periods, oldest first; empty where AWS does not tell."""
+    cpu_percent: float | None = None
+    """The threshold of then."""
+
+
 class Kind(StrEnum):
     """What there can be of ours, in EC2's and CloudWatch's words."""
 
@@ -237,8 +248,8 @@ class Cloud(Protocol):
     def delete_alarm(self, name: str) -> None:
         """Remove it; absent is fine."""
 
-    def stopped_by_alarm(self, name: str, since: datetime) -> datetime | None:
-        """When this alarm last carried out its stop action, if that was after `since`; from DescribeAlarmHistory."""
+    def stopped_by_alarm(self, name: str, since: datetime) -> AlarmStop | None:
+        """How this alarm last carried out its stop action, if that was after `since`; from DescribeAlarmHistory."""
 
 
 @dataclass(frozen=True, slots=True)

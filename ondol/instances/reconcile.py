@@ -11,7 +11,7 @@ from django.db import transaction
 
 from ondol import clock
 from ondol.cloud.errors import CloudError, NoCapacity, Quota, Refused, Unreachable
-from ondol.cloud.port import Cloud
+from ondol.cloud.port import AlarmStop, Cloud
 from ondol.instances import provision
 from ondol.instances.acts import ACTS, Answers, Hold, LeaseLost, Plan, World, end_strays, record, ssh_answers
 from ondol.instances.lifecycle import Act, Decision, Patience, Reason, Status, View, decide
@@ -114,8 +114,11 @@ def _move(plan: Plan, world: World) -> None:
     if to is None:
         return
     since = instance.seen_since if to is Status.RUNNING else None
+    verdict: dict[str, Any] = {}
     if reason is Reason.UNKNOWN or (to is Status.STOPPED and reason is Reason.OUTSIDE):
-        reason, since = _why_stopped(instance, world.cloud)
+        reason, stop = _why_stopped(instance, world.cloud)
+        if stop:
+            since, verdict = stop.at, _receipt(instance, stop)
     with transaction.atomic():
         world.hold()
         is_trouble = to is Status.FAILED or reason in {Reason.TOO_LATE, Reason.STOP_FAILED, Reason.UNARMED}
@@ -123,21 +126,28 @@ def _move(plan: Plan, world: World) -> None:
         if is_trouble and not instance.error_code:
             fields["error_code"] = instance.seen_reason or reason.value
         told = {"seen": instance.seen_reason, "since": since.isoformat() if since else ""}
-        move(instance, to, reason, detail={name: value for name, value in told.items() if value}, **fields)
+        move(instance, to, reason, detail={name: value for name, value in told.items() if value} | verdict, **fields)
 
 
-def _why_stopped(instance: Instance, cloud: Cloud) -> tuple[Reason, datetime | None]:
+def _receipt(instance: Instance, stop: AlarmStop) -> dict[str, Any]:
+    """What a person is told of an idle stop: the values, and the rule of then."""
+    percent = instance.armed_cpu_percent if stop.cpu_percent is None else stop.cpu_percent
+    rule = {"minutes": instance.armed_idle_minutes, "percent": percent}
+    return {"cpu": [round(value, 2) for value in stop.cpu], "rule": rule}
+
+
+def _why_stopped(instance: Instance, cloud: Cloud) -> tuple[Reason, AlarmStop | None]:
     """The alarm's own history tells an idle stop, and when, from one in the console: EC2's reason looks the same."""
     if instance.seen_reason == "Client.InstanceInitiatedShutdown":
         return Reason.INSIDE, None
     if not (instance.alarm_name and instance.launched_at):
         return Reason.OUTSIDE, None
     try:
-        at = cloud.stopped_by_alarm(instance.alarm_name, instance.launched_at)
+        stop = cloud.stopped_by_alarm(instance.alarm_name, instance.launched_at)
     except CloudError as error:  # that it stopped matters more than why
         log.warning("the alarm's history cannot be read", extra={"row": str(instance.pk), "code": error.code})
-        at = None
-    return (Reason.IDLE if at else Reason.OUTSIDE), at
+        stop = None
+    return (Reason.IDLE if stop else Reason.OUTSIDE), stop
 
 
 # --- trouble ---------------------------------------------------------------------------------------------------------

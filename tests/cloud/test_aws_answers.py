@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ondol.cloud.port import IdleRule, ServerState
+from ondol.cloud.port import AlarmStop, IdleRule, ServerState
 from tests.cloud.script import DEPLOYMENT, Script
 
 SEOUL = timezone(timedelta(hours=9))
@@ -109,16 +109,41 @@ DONE = {"actionState": "Succeeded", "notificationResource": STOP}
 
 def stopped_at(script: Script, *items: dict[str, Any], since: datetime = NOON) -> datetime | None:
     script.answers["DescribeAlarmHistory"] = [{"AlarmHistoryItems": list(items)}]
-    return script.cloud.stopped_by_alarm("ondol-row-1", since)
+    stop = script.cloud.stopped_by_alarm("ondol-row-1", since)
+    return stop.at if stop else None
 
 
 def test_the_last_stop_counts(script):
     assert stopped_at(script, item(9, DONE), item(5, DONE)) == NOON + timedelta(minutes=9)
     assert script.parameters("DescribeAlarmHistory") == {
         "AlarmName": "ondol-row-1",
-        "HistoryItemType": "Action",
         "StartDate": NOON,
     }
+
+
+def state_update(minutes: int, state: str, **data: Any) -> dict[str, Any]:
+    """As AWS shows it: the values are in the new state's data."""
+    new = {"stateValue": state, "stateReason": "Threshold Crossed: …", "stateReasonData": {"period": 300, **data}}
+    update = item(minutes, {"version": "1.0", "oldState": {"stateValue": "OK"}, "newState": new})
+    return update | {"HistoryItemType": "StateUpdate", "HistorySummary": f"Alarm updated from OK to {state}"}
+
+
+def test_what_the_alarm_judged_by_is_told_with_its_stop(script):
+    items = [
+        item(9, DONE),
+        state_update(9, "ALARM", recentDatapoints=[1, 0.5, 2.25], threshold=5.0),
+        state_update(7, "OK", recentDatapoints=[80.0], threshold=5.0),
+        state_update(5, "ALARM", recentDatapoints=[3.0], threshold=7.0),
+    ]
+    script.answers["DescribeAlarmHistory"] = [{"AlarmHistoryItems": items}]
+    stop = script.cloud.stopped_by_alarm("ondol-row-1", NOON)
+    assert stop == AlarmStop(NOON + timedelta(minutes=9), (1.0, 0.5, 2.25), 5.0)
+
+
+@pytest.mark.parametrize("verdict", [[], [state_update(9, "OK", recentDatapoints=[80.0])], [item(9, "[]", "")]])
+def test_a_stop_is_told_without_values_where_aws_has_none(script, verdict):
+    script.answers["DescribeAlarmHistory"] = [{"AlarmHistoryItems": [item(9, DONE), *verdict]}]
+    assert script.cloud.stopped_by_alarm("ondol-row-1", NOON) == AlarmStop(NOON + timedelta(minutes=9))
 
 
 def test_the_summary_counts_where_the_data_say_nothing(script):

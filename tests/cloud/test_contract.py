@@ -271,11 +271,11 @@ def test_the_alarm_tells_that_it_has_stopped_alices_machine(ground, cloud, alice
     assert cloud.stopped_by_alarm(alice.resource, before) is None
     ground.fire(alice.resource, server.instance_id)
     assert ground.settle(alice.row).state is ServerState.STOPPED
-    stopped_at = cloud.stopped_by_alarm(alice.resource, before)
-    assert stopped_at is not None
-    assert cloud.stopped_by_alarm(alice.resource, stopped_at) is None
+    stop = cloud.stopped_by_alarm(alice.resource, before)
+    assert stop is not None
+    assert cloud.stopped_by_alarm(alice.resource, stop.at) is None
     cloud.delete_alarm(alice.resource)
-    assert cloud.stopped_by_alarm(alice.resource, before) == stopped_at
+    assert cloud.stopped_by_alarm(alice.resource, before) == stop
 
 
 def test_a_stop_in_the_console_is_not_the_alarms(ground, cloud, alice):

@@ -91,6 +91,16 @@ def test_a_stop_behind_our_back_is_noticed_with_its_reason(rig, alice, event, re
     assert rig.cloud.asked("start") == 0
 
 
+def test_an_idle_stop_has_its_receipt_the_values_and_the_rule_of_then(rig, alice):
+    instance = rig.running(alice)
+    Instance.objects.update(armed_idle_minutes=30, armed_cpu_percent=5.0)
+    rig.cloud.world.stop_by_alarm(instance.instance_id)
+    rig.tick(2)
+    (idle,) = instance.changes.filter(detail__has_key="cpu")
+    assert (idle.reason, idle.detail["cpu"]) == ("IDLE", [0.5] * 6)
+    assert idle.detail["rule"] == {"minutes": 30, "percent": 5.0}
+
+
 def test_a_machine_started_in_the_console_is_adopted_and_armed(rig, alice):
     instance = rig.running(alice)
     actions.stop(alice)
