@@ -14,6 +14,7 @@ from ondol.instances.lifecycle import CHANGING, Reason, Status
 from ondol.instances.models import Instance, SshKey, StatusChange, StatusChoices
 from ondol.web.reasons import Notice, notice_of, trouble_of
 from ondol.web.steps import Step, steps_of
+from ondol.web.timeline import last_receipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ def present(instance: Instance, now: datetime | None = None) -> Machine:
         row=instance,
         badge=badge,
         title=str(LOOKS[badge.status].title),
-        notice=notice_of(instance),
+        notice=notice_of(instance, last_receipt(instance)),
         trouble=trouble_of(instance),
         steps=steps_of(instance, has_key=is_key_made, now=now),
         since=instance.status_since,

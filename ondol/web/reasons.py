@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 from ondol.config import config
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance
+from ondol.web.timeline import Receipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,8 @@ class Notice:
     next_step: str = ""
     reference: str = ""
     """To tell an administrator; the log has it too. Empty where nobody needs to be asked."""
+    receipt: Receipt | None = None
+    """Of an idle stop."""
 
 
 _RETRY_LATER = gettext_lazy("Try again in 10 to 30 minutes: AWS frees capacity all the time.")
@@ -158,7 +161,7 @@ _FOR_AN_ADMINISTRATOR = {
 _REFUSALS = {Reason.TOO_LATE, Reason.LAUNCH_FAILED, Reason.NO_CAPACITY, Reason.QUOTA, Reason.REFUSED}
 
 
-def notice_of(instance: Instance) -> Notice | None:
+def notice_of(instance: Instance, receipt: Receipt | None = None) -> Notice | None:
     """What there is to say about why this machine is as it is; None where the status says it all."""
     status, reason = Status(instance.status), Reason(instance.status_reason)
     texts = _CAUSES.get((status, reason)) or _OTHERWISE.get(status)
@@ -173,8 +176,8 @@ def notice_of(instance: Instance) -> Notice | None:
     if status is Status.FAILED and instance.unknown:
         next_step = _("An administrator has to look at it first: `ondol sweep` shows it.")
     words = {
-        "cpu": f"{config().idle_cpu_percent:g}",
-        "minutes": config().idle_minutes,
+        "cpu": f"{receipt.percent if receipt else config().idle_cpu_percent:g}",
+        "minutes": receipt.minutes if receipt else config().idle_minutes,
         "type": instance.instance_type,
     }
     needs_reference = status is Status.FAILED or reason in _FOR_AN_ADMINISTRATOR
@@ -183,6 +186,7 @@ def notice_of(instance: Instance) -> Notice | None:
         kept=_kept(instance, status),
         next_step=str(next_step),
         reference=instance.error_ref if needs_reference else "",
+        receipt=receipt,
     )
 
 

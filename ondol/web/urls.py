@@ -3,7 +3,7 @@
 from django.urls import include, path
 
 from ondol.api.routes import api
-from ondol.web.views import account, activity, costs, doctor, machine, people, person
+from ondol.web.views import account, activity, costs, doctor, fleet, history, machine, people, person
 from ondol.web.views.help import help_page
 
 urlpatterns = [
@@ -14,6 +14,7 @@ urlpatterns = [
     path("machine/stop/", machine.stop, name="machine_stop"),
     path("machine/address-told/", machine.address_told, name="machine_address_told"),
     path("machine/key/", machine.key, name="machine_key"),
+    path("history/", history.mine, name="history"),
     path("settings/", account.account, name="account"),
     path("settings/tokens/", account.create_api_token, name="token_create"),
     path("settings/tokens/<int:pk>/revoke/", account.revoke_api_token, name="token_revoke"),
@@ -29,6 +30,8 @@ urlpatterns = [
     path("admin/people/<int:pk>/role/", person.role, name="admin_role"),
     path("admin/people/<int:pk>/stop/", person.stop, name="admin_stop"),
     path("admin/people/<int:pk>/terminate/", person.terminate, name="admin_terminate"),
+    path("admin/people/<int:pk>/history/", history.person, name="admin_history"),
+    path("admin/fleet/", fleet.fleet, name="admin_fleet"),
     path("admin/activity/", activity.activity, name="admin_activity"),
     path("admin/doctor/", doctor.doctor, name="admin_doctor"),
     path("admin/doctor/again/", doctor.look_again, name="admin_doctor_again"),

@@ -127,6 +127,9 @@ def machine(owner, status=Status.RUNNING, reason=Reason.DONE, minutes_ago=3.0, k
         "seen_view": "running",
         "seen_since": since,
         "armed_at": since,
+        "armed_idle_minutes": 30,
+        "armed_cpu_percent": 5.0,
+        "armed_shown_at": since,
         "ready_at": since,
     }
     at_first = {"client_token": f"token-{owner.pk}"}

@@ -14,6 +14,7 @@ from ondol.costs.models import Budget, ExchangeRate
 from ondol.doctor import records
 from ondol.doctor.findings import failed, ok, unknown, warning
 from ondol.instances.lifecycle import Reason, Status
+from ondol.instances.models import StatusChange
 from tests.web.conftest import machine, person
 
 
@@ -62,6 +63,8 @@ def furnish() -> list[Screen]:
     for name, (status, reason, fields) in states.items():
         machine(person(f"{name}@example.org"), status, reason, **fields)
     idle = User.objects.get(email="idle@example.org")
+    receipt = {"cpu": [0.42, 0.4, 1.3, 0.38, 0.4, 4.71], "rule": {"minutes": 30, "percent": 5.0}}
+    StatusChange.objects.filter(instance__owner=idle).update(detail=receipt)
     TOTP.activate(idle, "JBSWY3DPEHPK3PXP")
     RecoveryCodes.activate(idle)
     bobs, erins = (User.objects.get(email=f"{name}@example.org").pk for name in ("bob", "erin"))
@@ -103,6 +106,9 @@ def furnish() -> list[Screen]:
         Screen("costs", "/costs/", "bob@example.org"),
         Screen("everybody's costs", "/admin/costs/", "alice@example.org"),
         Screen("somebody's costs", f"/admin/costs/{bobs}/", "alice@example.org"),
+        Screen("history", "/history/", "idle@example.org"),
+        Screen("somebody's history", f"/admin/people/{bobs}/history/", "alice@example.org"),
+        Screen("machines", "/admin/fleet/", "alice@example.org"),
         Screen("activity", "/admin/activity/", "alice@example.org"),
         Screen("check-up", "/admin/doctor/", "alice@example.org"),
         Screen("forbidden", "/admin/people/", "bob@example.org", 403),

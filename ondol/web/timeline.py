@@ -1,0 +1,156 @@
+"""The story of somebody's machines: made, started, stopped, by whom, why, and how long each run was."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from ondol.accounts.models import User
+from ondol.instances.lifecycle import CHANGING, Reason, Status
+from ondol.instances.models import Instance, StatusChange
+
+_NEWEST = 500
+"""Changes that a page is made from."""
+_Text = str | Promise
+
+_WHY: dict[Reason, _Text] = {
+    Reason.IDLE: _("it was idle"),
+    Reason.BUDGET: _("the month’s budget was used up"),
+    Reason.INSIDE: _("shut down from inside, for example with “sudo poweroff”"),
+    Reason.OUTSIDE: _("outside Ondol, for example in the AWS console"),
+    Reason.UNREACHABLE: _("its SSH did not answer yet"),
+    Reason.UNARMED: _("without auto-stop: AWS did not accept it"),
+    Reason.TOO_LATE: _("AWS did not get there in time"),
+    Reason.LAUNCH_FAILED: _("AWS ended it while it was made"),
+    Reason.STOP_FAILED: _("AWS did not stop it"),
+    Reason.NO_CAPACITY: _("AWS had no free server of this type"),
+    Reason.QUOTA: _("the limit of the AWS account was reached"),
+    Reason.REFUSED: _("AWS refused it"),
+    Reason.UNKNOWN_MACHINE: _("there is a machine that this database does not know"),
+}
+_UNDERWAY: dict[Status, _Text] = {
+    Status.PENDING: _("Being made"),
+    Status.STARTING: _("Starting"),
+    Status.STOPPING: _("Stopping"),
+    Status.TERMINATING: _("Being ended"),
+}
+_DONE: dict[Status, _Text] = {
+    Status.RUNNING: _("Started"),
+    Status.STOPPED: _("Stopped"),
+    Status.FAILED: _("Could not be made"),
+    Status.TERMINATED: _("Ended"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What an idle stop was judged by."""
+
+    cpu: tuple[float, ...]
+    """Per cent, averages of 5 minutes, oldest first; empty where AWS did not tell."""
+    minutes: int
+    percent: float
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened to a machine."""
+
+    at: datetime
+    what: _Text
+    why: _Text = ""
+    by: User | None = None
+    """Who asked for it."""
+    ran: timedelta | None = None
+    """How long it had run, for what ends a run."""
+    receipt: Receipt | None = None
+    size: str = ""
+    """`t3.small, 30 GiB`, where it is news."""
+
+
+def timeline(owner: User) -> list[Event]:
+    """Of all machines that somebody has had, newest first."""
+    newest = StatusChange.objects.filter(instance__owner=owner).select_related("by").order_by("-at", "-id")[:_NEWEST]
+    stories: defaultdict[uuid.UUID, list[StatusChange]] = defaultdict(list)
+    for change in reversed(newest):
+        stories[change.instance_id].append(change)
+    events = [event for story in stories.values() for event in _told(story)]
+    return sorted(events, key=lambda event: event.at, reverse=True)
+
+
+def last_receipt(instance: Instance) -> Receipt | None:
+    """Of a machine that was stopped for idling."""
+    if (instance.status, instance.status_reason) != (Status.STOPPED.value, Reason.IDLE.value):
+        return None
+    idle = instance.changes.filter(reason=Reason.IDLE.value, at__lte=instance.status_since).order_by("-at", "-id")
+    return next((receipt for change in idle[:2] if (receipt := receipt_of(change.detail))), None)
+
+
+def receipt_of(detail: dict[str, object]) -> Receipt | None:
+    """From a change's detail; None where it was no idle stop."""
+    rule, cpu = detail.get("rule"), detail.get("cpu")
+    if not isinstance(rule, dict) or not isinstance(cpu, list):
+        return None
+    return Receipt(tuple(cpu), int(rule["minutes"] or 5 * len(cpu)), float(rule["percent"]))
+
+
+def _told(story: list[StatusChange]) -> Iterator[Event]:
+    """One machine's events. A wish is told with what came of it, or as under way."""
+    wish: StatusChange | None = None
+    is_told = False
+    runs_since: datetime | None = None
+    receipt: Receipt | None = None
+    for change in story:
+        status, before = Status(change.new), Status(change.old) if change.old else None
+        receipt = receipt_of(change.detail) or receipt
+        at = _in_aws(change)
+        if status is before:
+            yield Event(at, _("Size changed"), by=change.by, size=_size(change))
+            continue
+        ran = at - runs_since if runs_since and status not in {Status.RUNNING, Status.STOPPING} else None
+        if status is Status.RUNNING:
+            runs_since = runs_since or at
+        elif status is not Status.STOPPING:
+            runs_since = None
+        if status in CHANGING:
+            if ran is not None:  # ended while it ran
+                yield Event(at, _UNDERWAY[status], _why(change), change.by, ran)
+            wish, is_told = change, ran is not None
+            continue
+        yield replace(_done(change, before, wish), ran=ran, receipt=receipt if status is Status.STOPPED else None)
+        wish = receipt = None
+    if wish is not None and not is_told:
+        yield Event(wish.at, _UNDERWAY[Status(wish.new)], _why(wish), wish.by)
+
+
+def _done(change: StatusChange, before: Status | None, wish: StatusChange | None) -> Event:
+    """What a wish has come to, or what happened without one."""
+    status, size = Status(change.new), ""
+    what = _DONE.get(status, "")
+    match status, before:
+        case Status.RUNNING, Status.PENDING:
+            what, size = _("Made"), _size(change)
+        case Status.RUNNING, Status.STOPPING:
+            what = _("Runs on")
+        case Status.STOPPED, Status.STARTING:
+            what = _("Could not be started")
+    return Event(_in_aws(change), what, _why(change), (wish and wish.by) or change.by, size=size)
+
+
+def _in_aws(change: StatusChange) -> datetime:
+    """When it was so in AWS, if that was earlier than we noticed."""
+    since = change.detail.get("since")
+    return min(change.at, datetime.fromisoformat(since)) if since else change.at
+
+
+def _why(change: StatusChange) -> _Text:
+    return _WHY.get(Reason(change.reason), "")
+
+
+def _size(change: StatusChange) -> str:
+    kind, size = change.detail.get("instance_type"), change.detail.get("volume_gb")
+    return f"{kind}, {size} GiB" if kind and size else ""

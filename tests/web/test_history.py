@@ -1,0 +1,100 @@
+"""What has happened to a machine: made, started, stopped, by whom, why, and how long it ran."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import translation
+
+from ondol import clock
+from ondol.instances.lifecycle import Status
+from ondol.instances.models import StatusChange
+from ondol.web.timeline import timeline
+from tests.web.conftest import machine
+
+
+@pytest.fixture(autouse=True)
+def _in_english():
+    with translation.override("en"):
+        yield
+
+
+@pytest.fixture
+def story(bob, alice):
+    """Bob's machine: made, stopped for idling after two hours, started, stopped by alice, resized."""
+    row = machine(bob, Status.STOPPED)
+    StatusChange.objects.all().delete()
+    start = clock.now() - timedelta(days=1)
+    receipt = {"cpu": [0.4, 1.25, 0.5, 0.4, 0.6, 4.9], "rule": {"minutes": 30, "percent": 5.0}}
+
+    def tell(minutes, old, new, reason, by=None, **detail):
+        at = start + timedelta(minutes=minutes)
+        size = {"instance_type": "t3.small", "volume_gb": 30}
+        StatusChange.objects.create(instance=row, old=old, new=new, reason=reason, by=by, at=at, detail=size | detail)
+
+    tell(0, "", "PENDING", "PERSON", bob)
+    tell(1, "PENDING", "RUNNING", "DONE")
+    tell(123, "RUNNING", "STOPPING", "IDLE", since=(start + timedelta(minutes=121)).isoformat(), **receipt)
+    tell(124, "STOPPING", "STOPPED", "IDLE")
+    tell(200, "STOPPED", "STARTING", "PERSON", bob)
+    tell(201, "STARTING", "RUNNING", "DONE")
+    tell(231, "RUNNING", "STOPPING", "ADMIN", alice)
+    tell(232, "STOPPING", "STOPPED", "ADMIN")
+    return row
+
+
+def test_each_run_is_told_with_its_length_its_end_and_whose_wish_it_was(story, bob, alice):
+    told = [(str(event.what), event.by, event.ran) for event in timeline(bob)]
+    assert told == [
+        ("Stopped", alice, timedelta(minutes=31)),
+        ("Started", bob, None),
+        ("Stopped", None, timedelta(minutes=123)),
+        ("Made", bob, None),
+    ]
+
+
+def test_an_idle_stop_has_its_receipt(story, bob, browser_of):
+    idle = timeline(bob)[2]
+    assert idle.receipt.cpu == (0.4, 1.25, 0.5, 0.4, 0.6, 4.9)
+    page = browser_of(bob).get(reverse("history")).text
+    assert "Rule: CPU below 5% for 30 minutes." in page
+    assert "it was idle" in page
+    assert "4.9%" in page
+
+
+def test_what_is_under_way_is_told_too(story, bob):
+    StatusChange.objects.create(
+        instance=story, old="STOPPED", new="STARTING", reason="PERSON", by=bob, at=clock.now(), detail={}
+    )
+    assert (str(timeline(bob)[0].what), timeline(bob)[0].by) == ("Starting", bob)
+
+
+def test_a_start_that_failed_says_why(story, bob):
+    for old, new, reason in (("STOPPED", "STARTING", "PERSON"), ("STARTING", "STOPPED", "NO_CAPACITY")):
+        StatusChange.objects.create(instance=story, old=old, new=new, reason=reason, at=clock.now(), detail={})
+    event = timeline(bob)[0]
+    assert (str(event.what), str(event.why)) == ("Could not be started", "AWS had no free server of this type")
+
+
+def test_one_ended_while_it_ran_tells_how_long(story, bob, alice):
+    at = clock.now()
+    for minutes, old, new, reason in (
+        (0, "STOPPED", "STARTING", "PERSON"),
+        (1, "STARTING", "RUNNING", "DONE"),
+        (11, "RUNNING", "TERMINATING", "ADMIN"),
+        (12, "TERMINATING", "TERMINATED", "DONE"),
+    ):
+        by = alice if reason == "ADMIN" else bob
+        StatusChange.objects.create(
+            instance=story, old=old, new=new, reason=reason, by=by, at=at + timedelta(minutes=minutes), detail={}
+        )
+    ended, ending = timeline(bob)[:2]
+    assert (str(ended.what), ended.by, ended.ran) == ("Ended", alice, None)
+    assert (str(ending.what), ending.ran) == ("Being ended", timedelta(minutes=10))
+
+
+def test_everybody_sees_their_own_only(story, bob, alice, browser_of):
+    assert "by you" in browser_of(alice).get(reverse("admin_history", args=[bob.pk])).text
+    assert "Nothing has happened yet." in browser_of(alice).get(reverse("history")).text
+    assert browser_of(bob).get(reverse("admin_history", args=[alice.pk])).status_code == 403
+    assert browser_of(alice).get(reverse("admin_history", args=[987654])).status_code == 404
