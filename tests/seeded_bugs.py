@@ -1,6 +1,6 @@
 """Do the tests see what they are for? Each bug is put into a copy of the checkout, and the tests must fail there.
 
-`python -m tests.seeded_bugs [NAME …]` prints one line for each and how many were caught.
+`python -m tests.seeded_bugs [NAME …]` prints one line for each, with the test that caught it, and how many were caught.
 """
 
 # ruff: noqa: E501  a table
@@ -85,20 +85,23 @@ def main() -> int:
             sound = file.read_text()
             assert sound.count(bug.right) >= 1, f"{bug.name}: the code has changed"
             file.write_text(sound.replace(bug.right, bug.wrong, 1))
-            seen = _fails(copy)
+            by = _first_failure(copy)
             file.write_text(sound)
-            missed += not seen
-            print(f"{'caught' if seen else 'MISSED'}  {time.monotonic() - began:4.0f} s  {bug.name}", flush=True)
+            missed += not by
+            took = f"{time.monotonic() - began:4.0f} s"
+            print(f"{'caught' if by else 'MISSED'}  {took}  {bug.name}{f'  by {by}' if by else ''}", flush=True)
     print(f"{len(wanted) - missed} of {len(wanted)} caught")
     return int(missed * 20 > len(wanted))
 
 
-def _fails(copy: Path) -> bool:
+def _first_failure(copy: Path) -> str:
+    """The test that failed first; empty if none did."""
     words = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "2", "-p", "no:cacheprovider", *TESTS]
     env = {**os.environ, "PYTHONPATH": str(copy)}
     done = subprocess.run(words, cwd=copy, env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 0 or "FAILED" in done.stdout, done.stdout[-2000:]
-    return done.returncode != 0
+    assert done.returncode == 0 or "FAILED" in done.stdout or "ERROR " in done.stdout, done.stdout[-2000:]
+    failed = (line.split()[1] for line in done.stdout.splitlines() if line.startswith(("FAILED ", "ERROR ")))
+    return next(failed, "")
 
 
 if __name__ == "__main__":
