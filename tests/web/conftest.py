@@ -8,7 +8,7 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 from django.test import Client
-from django.test.testcases import LiveServerThread, _StaticFilesHandler
+from django.test.testcases import LiveServerThread
 
 from ondol import clock
 from ondol.accounts.models import Approval, Role, User
@@ -39,8 +39,8 @@ def _static_files_and_words():
 
 @pytest.fixture(scope="session")
 def site():
-    """The address of a server in this process. pytest-django's own does not serve files by their content's name."""
-    server = LiveServerThread("127.0.0.1", _StaticFilesHandler, connections_override={})
+    """The address of a server in this process, whose WhiteNoise lets browsers keep files. pytest-django's does not."""
+    server = LiveServerThread("127.0.0.1", lambda handler: handler, connections_override={})
     server.daemon = True
     server.start()
     server.is_ready.wait()
