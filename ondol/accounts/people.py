@@ -13,6 +13,9 @@ from ondol import clock
 from ondol.accounts import mail
 from ondol.accounts.models import Approval, Decision, Role, User, validate_shown
 
+EMAIL_MAX = 254
+"""Of RFC 5321, and what allauth keeps."""
+
 
 class AccountError(Exception):
     """A decision that cannot be made; the text is a sentence for a person in their language, `code` is for programs."""
@@ -35,6 +38,8 @@ def add_user(
             validate_password(password, User(email=email, name=name))
     except ValidationError as error:
         raise AccountError(" ".join(error.messages), "invalid", 422) from None
+    if len(email) > EMAIL_MAX:
+        raise AccountError(_("The address is longer than 254 characters."), "address_too_long", 422)
     if len(name) > 100:
         raise AccountError(_("The name is longer than 100 characters."), "name_too_long", 422)
     try:

@@ -4,14 +4,20 @@ import hashlib
 import secrets
 from datetime import UTC, datetime, timedelta
 
-from ondol.accounts.models import ApiToken, User
+from django.utils.translation import gettext as _
 
-PREFIX = "ondol_"
+from ondol.accounts.models import ApiToken, User
+from ondol.accounts.people import AccountError
+
+PREFIX, AT_MOST = "ondol_", 20
 _NOTE_USE_EVERY = timedelta(minutes=1)
 
 
 def create_token(user: User, name: str) -> str:
-    """A new token of `user`; its text is returned here and never again."""
+    """A new token of `user`; its text is returned here and never again. Raises AccountError beyond `AT_MOST`."""
+    if ApiToken.objects.filter(user=user).count() >= AT_MOST:
+        text = _("There are %(n)s tokens already. Revoke one that is not used any more.") % {"n": AT_MOST}
+        raise AccountError(text, "too_many_tokens")
     token = PREFIX + secrets.token_urlsafe(32)
     ApiToken.objects.create(user=user, name=name, digest=_digest(token), hint=token[: len(PREFIX) + 4])
     return token

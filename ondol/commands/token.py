@@ -2,6 +2,8 @@
 
 import argparse
 
+from django.utils import translation
+
 from ondol.commands import CommandError, _django
 
 
@@ -17,9 +19,14 @@ def run(options: argparse.Namespace) -> None:
     """Print the token, alone on its line."""
     _django.set_up()
     from ondol.accounts.models import User  # noqa: PLC0415  after Django's set-up
+    from ondol.accounts.people import AccountError  # noqa: PLC0415
     from ondol.accounts.tokens import create_token  # noqa: PLC0415
 
     user = User.objects.filter(email__iexact=options.email.strip()).first()
     if user is None:
         raise CommandError(f"There is nobody with the address {options.email}.")
-    print(create_token(user, options.name[:60]))
+    translation.activate("en")  # as everything the command says
+    try:
+        print(create_token(user, options.name[:60]))
+    except AccountError as error:
+        raise CommandError(str(error)) from None

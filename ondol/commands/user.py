@@ -33,3 +33,8 @@ def run(options: argparse.Namespace) -> None:
     except AccountError as error:
         raise CommandError(str(error)) from None
     print(f"Added {user.email} ({user.get_approval_display()}, {user.get_role_display()}).")
+    if password is None:
+        print(
+            "Nobody knows a password for it: choose one by “Forgot your password?” on the sign-in page, which writes an"
+        )
+        print("e-mail, or sign in by a provider. --password-stdin sets one here.")

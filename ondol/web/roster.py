@@ -6,6 +6,7 @@ from django.core.paginator import Page, Paginator
 from django.db.models import Q, QuerySet
 
 from ondol.accounts.models import Approval, User
+from ondol.costs.bills import Bill, bills, this_month
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
 from ondol.web.machine import Badge, badge_of
@@ -20,6 +21,8 @@ class Entry:
     person: User
     machine: Instance | None
     badge: Badge | None
+    bill: Bill | None
+    """Of this month so far; None where nothing ran or rested."""
 
     @property
     def can_stop(self) -> bool:
@@ -52,13 +55,14 @@ def page_of(people: QuerySet[User], number: str) -> tuple[Page[User], list[Entry
 
 
 def entries_of(people: list[User]) -> list[Entry]:
-    """The machines of all of these people in one query."""
+    """With their machines and what those cost this month; the same few queries for any number."""
     machines = {
         machine.owner_id: machine
         for machine in Instance.objects.filter(owner__in=people).exclude(status=Status.TERMINATED.value)
     }
-    return [_entry(person, machines.get(person.pk)) for person in people]
+    costs = bills(this_month(), [person.pk for person in people])
+    return [_entry(person, machines.get(person.pk), costs.get(person.pk)) for person in people]
 
 
-def _entry(person: User, machine: Instance | None) -> Entry:
-    return Entry(person, machine, badge_of(machine) if machine else None)
+def _entry(person: User, machine: Instance | None, bill: Bill | None) -> Entry:
+    return Entry(person, machine, badge_of(machine) if machine else None, bill)

@@ -1,5 +1,6 @@
 """One's own account: name, language, tokens."""
 
+import pytest
 from django.conf import settings
 from django.urls import reverse
 
@@ -80,3 +81,20 @@ def test_the_switch_never_leads_elsewhere(client, db):
     for target in ("https://evil.example/", "//evil.example", "\x00", "x" * 5000):
         assert client.post(reverse("language"), {"language": "en", "next": target}).url == "/"
     assert client.post(reverse("language"), {"language": "xx"}).url == "/"
+
+
+def test_twenty_tokens_are_enough(bob, browser_of):
+    for _ in range(20):
+        create_token(bob, "script")
+    answer = browser_of(bob).post(reverse("token_create"), {"name": "one more"})
+    assert "There are 20 tokens already." in answer.text
+    assert ApiToken.objects.filter(user=bob).count() == 20
+
+
+@pytest.mark.parametrize(
+    ("host", "is_told"), [("127.0.0.1:8000", True), ("[::1]:8000", True), ("localhost:8000", False)]
+)
+def test_passkeys_need_a_name_and_not_a_number(bob, browser_of, settings, host, is_told):
+    settings.ALLOWED_HOSTS = ["*"]
+    page = browser_of(bob).get(reverse("mfa_list_webauthn"), headers={"host": host}).text
+    assert ("Open this page by a name" in page) == is_told

@@ -46,6 +46,14 @@ def test_a_whole_class_is_approved_at_once(alice, db, browser_of):
     assert [approval_of(student) for student in students] == [Approval.APPROVED] * 4 + [Approval.PENDING]
 
 
+def test_the_list_tells_hours_and_money_of_this_month_and_why_somebody_is_out(alice, bob, dan, browser_of):
+    row = machine(bob, minutes_ago=60)
+    row.changes.update(detail={"instance_type": "t3.small", "volume_gb": 30})
+    page = browser_of(alice).get(reverse("admin_people")).text
+    assert "1.0 h this month, $0.0" in page
+    assert "Not one of us." in page
+
+
 @pytest.mark.parametrize("data", [{}, {"decision": "approve"}, {"decision": "x", "people": "1"}, {"people": "abc"}])
 def test_nonsense_decides_nothing(alice, carol, browser_of, data):
     assert browser_of(alice).post(reverse("admin_decide"), data).status_code == 200
@@ -85,7 +93,7 @@ def test_the_list_asks_as_often_for_many_as_for_few(alice, browser_of, django_as
     for n in range(20):
         machine(person(f"p{n}@example.org"))
     browser = browser_of(alice)
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(15):
         browser.get(reverse("admin_people"))
 
 

@@ -1,5 +1,6 @@
 """Times with their zone, durations, prices, kinds of widgets."""
 
+import ipaddress
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -70,6 +71,16 @@ def won(value: Decimal) -> str:
 def month_name(value: Month) -> str:
     """`June 2026`."""
     return formats.date_format(date(value.year, value.number, 1), "YEAR_MONTH_FORMAT")
+
+
+@register.filter
+def is_number(host: str) -> bool:
+    """Whether a page is open at an IP address, with or without a port: browsers allow no passkeys there."""
+    try:
+        ipaddress.ip_address(host.rpartition("]")[0].strip("[") or host.partition(":")[0])
+    except ValueError:
+        return False
+    return True
 
 
 @register.filter

@@ -10,6 +10,7 @@ from django.utils.translation import override
 from django.views.decorators.http import require_http_methods, require_POST
 
 from ondol.accounts.models import ApiToken, User
+from ondol.accounts.people import AccountError
 from ondol.accounts.tokens import create_token
 from ondol.config import config
 from ondol.web.forms import AccountForm, LanguageForm, TokenForm
@@ -39,7 +40,11 @@ def create_api_token(request: PersonRequest) -> HttpResponse:
     form = TokenForm(request.POST)
     if not form.is_valid():
         return _page(request, AccountForm(instance=request.user), form)
-    token = create_token(request.user, form.cleaned_data["name"])
+    try:
+        token = create_token(request.user, form.cleaned_data["name"])
+    except AccountError as error:
+        form.add_error("name", str(error))
+        return _page(request, AccountForm(instance=request.user), form)
     return render(request, "account/token.html", {"token": token, "name": form.cleaned_data["name"]})
 
 
