@@ -58,7 +58,7 @@ BUGS = [
     Bug("missing from one look is gone", ACTS, "view = View.ABSENT  #", "view = View.TERMINATED  #"),
     Bug("a new try does not wait for the clean-up", ACTIONS, "            if not instance.is_clean:", "            if False:"),
     Bug("AWS is asked in a transaction", RECONCILE, "                ACTS[plan.decision.act](plan, world)", "                with transaction.atomic():\n                    ACTS[plan.decision.act](plan, world)"),
-    Bug("leaks go at first sight", SWEEP, "if f.key in before and datetime", "if datetime"),
+    Bug("leaks go at first sight", SWEEP, "before.since if before else now.isoformat()", '"2000-01-01T00:00:00+00:00"'),
     Bug("a restored dump is not noticed", SWEEP, "if is_behind or are_too_many", "if are_too_many"),
     Bug("any number of leaks goes", SWEEP, "return leaks > AT_MOST or", "return"),
     Bug("another deployment's machines count", AWS, 'where(f"tag:{Tag.DEPLOYMENT}", self._deployment), ', ""),
@@ -100,7 +100,7 @@ def _first_failure(copy: Path) -> str:
     env = {**os.environ, "PYTHONPATH": str(copy)}
     done = subprocess.run(words, cwd=copy, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0 or "FAILED" in done.stdout or "ERROR " in done.stdout, done.stdout[-2000:]
-    failed = (line.split()[1] for line in done.stdout.splitlines() if line.startswith(("FAILED ", "ERROR ")))
+    failed = (line.split()[1] for line in done.stdout.splitlines() if line.startswith(("FAILED tests", "ERROR tests")))
     return next(failed, "")
 
 

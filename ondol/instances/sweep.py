@@ -154,10 +154,9 @@ def _dated(finding: Finding, before: Finding | None, now: datetime) -> Finding:
 
 def sweep(cloud: Cloud) -> None:
     """As the worker does it on a schedule: leaks that two sweeps have seen go, unless there are suspiciously many."""
-    before = {finding.key for finding in remembered()}
     findings = survey(cloud)
     limit = clock.now() - clock.real_seconds(GRACE.total_seconds())
-    lasting = [f for f in findings if f.key in before and datetime.fromisoformat(f.since) <= limit]
+    lasting = [finding for finding in findings if datetime.fromisoformat(finding.since) <= limit]
     leaks = [finding for finding in lasting if finding.why in LEAKS]
     # A database that AWS is ahead of may take the machines of today for the leaks of yesterday.
     is_behind = any(finding.why is Why.UNKNOWN for finding in findings)
