@@ -8,6 +8,7 @@ from ondol.config import config
 from ondol.instances.actions import ascii_name
 from ondol.instances.health import unconfirmed_since
 from ondol.instances.models import Instance
+from ondol.policy.rules import rules_of
 
 SSH_USER = "ubuntu"
 
@@ -44,10 +45,11 @@ def _ssh_command(row: Instance, owner: User) -> str | None:
 
 def _auto_stop(row: Instance) -> AutoStop:
     armed_at = row.armed_at if row.is_armed else None
+    rules = rules_of(row.owner_id)
     return AutoStop(
         armed=row.is_armed,
         armed_at=armed_at,
-        idle_minutes=config().idle_minutes,
-        cpu_percent=config().idle_cpu_percent,
+        idle_minutes=rules.idle_minutes,
+        cpu_percent=rules.idle_cpu_percent,
         earliest_at=armed_at + timedelta(minutes=row.warm_up_minutes) if armed_at else None,
     )

@@ -14,14 +14,14 @@ from django.db.models import Q, QuerySet
 
 from ondol import clock
 from ondol.cloud.errors import CloudError
-from ondol.cloud.port import Cloud, Server
+from ondol.cloud.port import Alarm, Cloud, IdleRule, Server
 from ondol.instances.actions import kick
 from ondol.instances.deployment import here, is_id
 from ondol.instances.health import confirm
 from ondol.instances.lifecycle import CHANGING, Status, View
 from ondol.instances.models import Instance, Launch
-from ondol.instances.provision import idle_rule
 from ondol.instances.reconcile import decision_for
+from ondol.policy.rules import Rules, rules_for
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +29,8 @@ ALL_EVERY = timedelta(seconds=30)
 """On the machines' clock: a trial at speed looks as often as its minutes pass, though not twice within a tick."""
 ALARM_SHOWN_AFTER = timedelta(minutes=1)
 """DescribeAlarms may lag behind PutMetricAlarm (real time)."""
+SHOWN_AGAIN = timedelta(minutes=1)
+"""Real time: that an alarm is sound still is not written at each look."""
 AHEAD = timedelta(minutes=10)
 """Real time. Longer than any call takes."""
 KEPT_OUT_AFTER = timedelta(seconds=45)
@@ -184,22 +186,36 @@ def _checks(rows: Iterable[Instance], cloud: Cloud) -> None:
 
 
 def _alarms(rows: list[Instance], cloud: Cloud) -> None:
-    """Prove that what runs is armed: an alarm that somebody deleted or changed is put anew."""
+    """Prove that what runs is armed by its owner's rules: an alarm that somebody deleted or changed is put anew."""
     # One that was put a moment ago may not be shown yet.
     settled = clock.now() - clock.real_seconds(ALARM_SHOWN_AFTER.total_seconds())
     rows = [row for row in rows if row.armed_at and row.armed_at < settled]
     if not rows:
         return
     sound = {alarm.name: alarm for alarm in cloud.alarms([row.alarm_name for row in rows]) if alarm.is_sound}
+    rules = rules_for({row.owner_id for row in rows})
+    right = {row.pk for row in rows if _is_right(row, sound.get(row.alarm_name), rules[row.owner_id])}
+    now = clock.now()
+    shown = Q(armed_shown_at=None) | Q(armed_shown_at__lt=now - clock.real_seconds(SHOWN_AGAIN.total_seconds()))
+    # Not of one that was armed anew meanwhile.
+    Instance.objects.filter(shown, pk__in=right, armed_at__lt=settled).update(armed_shown_at=now)
     for row in rows:
-        alarm = sound.get(row.alarm_name)
-        is_right = alarm is not None and alarm.instance_id == row.instance_id and alarm.rule == idle_rule()
-        is_right = is_right and alarm is not None and alarm.warm_up_minutes in {0, row.warm_up_minutes}
-        # It acts on a transition only: one that is in ALARM while its machine runs has tried, and will not again.
-        if not is_right or (alarm is not None and alarm.state == "ALARM" and row.seen_view == View.RUNNING.value):
+        if row.pk not in right:
             log.warning("auto-stop is not as it should be; arming it anew", extra={"row": str(row.pk)})
-            if Instance.objects.filter(pk=row.pk, armed_at=row.armed_at).update(armed_at=None):
+            if Instance.objects.filter(pk=row.pk, armed_at=row.armed_at).update(armed_at=None, armed_shown_at=None):
                 _kick_if_due(Instance.objects.get(pk=row.pk))
+
+
+def _is_right(row: Instance, alarm: Alarm | None, rules: Rules) -> bool:
+    if alarm is None or alarm.instance_id != row.instance_id:
+        return False
+    recorded = IdleRule(row.armed_idle_minutes, row.armed_cpu_percent)
+    if not alarm.rule == recorded == IdleRule(rules.idle_minutes, rules.idle_cpu_percent):
+        return False
+    if alarm.warm_up_minutes not in {0, row.warm_up_minutes}:
+        return False
+    # It acts on a transition only: one that is in ALARM while its machine runs has tried, and will not again.
+    return not (alarm.state == "ALARM" and row.seen_view == View.RUNNING.value)
 
 
 def _kick(rows: list[Instance]) -> None:

@@ -75,6 +75,8 @@ class Instance(models.Model):
     armed_idle_minutes = models.PositiveIntegerField(default=0)
     armed_cpu_percent = models.FloatField(default=0)
     """The rule that the alarm was put with; 0: none yet."""
+    armed_awake_until = models.DateTimeField(null=True)
+    """The wish that it was put with."""
     armed_shown_at = models.DateTimeField(null=True)
     """When DescribeAlarms last showed the alarm of this run as it should be."""
     ready_at = models.DateTimeField(null=True)
@@ -130,12 +132,17 @@ class Instance(models.Model):
         return f"ondol-{self.pk}"
 
     @property
+    def is_asked_anew(self) -> bool:
+        """Its owner has wished otherwise since the alarm was put, or it is to be put anew whatever it is like."""
+        return self.armed_at is None or self.armed_awake_until != self.awake_until
+
+    @property
     def is_armed(self) -> bool:
-        """The alarm was put for this run: at most a little before it, so that its first judgement sees this run only.
+        """The alarm was put for this wish and this run: at most a little before it, to judge by this run only.
 
         The warm-up has 10 minutes over the idle window, of which the metric's delay takes up to 6.
         """
-        if self.armed_at is None:
+        if self.armed_at is None or self.is_asked_anew:
             return False
         return self.launched_at is None or self.launched_at - self.armed_at <= _ARMED_AHEAD
 
@@ -230,6 +237,9 @@ def move(
     return True
 
 
+_RUN_OVER: dict[str, Any] = {"armed_at": None, "armed_shown_at": None, "awake_until": None, "waived_close": None}
+
+
 def _follow(new: Status, at: datetime) -> dict[str, Any]:
     """What a status brings along."""
     match new:
@@ -238,18 +248,18 @@ def _follow(new: Status, at: datetime) -> dict[str, Any]:
                 "client_token": None, "instance_id": None, "launched_at": None, "ami_id": "", "root_device": "",
                 "security_group_id": "", "group_unsure_at": None, "key_pair_name": "",
                 "public_ip": None, "private_ip": None, "last_public_ip": None, "address_changed": False,
-                "alarm_name": "", "stopped_at": None, "strays": [], "armed_at": None, "ready_at": None,
+                "alarm_name": "", "stopped_at": None, "strays": [], "ready_at": None,
                 "seen_view": View.UNSEEN.value, "seen_since": None, "seen_at": None, "seen_reason": "",
                 "tries": 0, "next_at": None, "error_code": "", "error_ref": "",
-            }  # fmt: skip
+            } | _RUN_OVER  # fmt: skip
         case Status.STARTING:
-            return {"armed_at": None, "ready_at": None, "tries": 0, "next_at": None, "error_code": "", "error_ref": ""}
+            return {"ready_at": None, "tries": 0, "next_at": None, "error_code": "", "error_ref": ""} | _RUN_OVER
         case Status.STOPPED:
-            return {"stopped_at": at, "public_ip": None, "armed_at": None, "ready_at": None}
+            return {"stopped_at": at, "public_ip": None, "ready_at": None} | _RUN_OVER
         case Status.STOPPING | Status.TERMINATING:
             return {"tries": 0, "next_at": None}
         case Status.TERMINATED:
-            return {"public_ip": None, "private_ip": None, "armed_at": None, "ready_at": None}
+            return {"public_ip": None, "private_ip": None, "ready_at": None} | _RUN_OVER
         case Status.RUNNING:
             return {"tries": 0, "next_at": None, "error_code": "", "error_ref": ""}
     return {}

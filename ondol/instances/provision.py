@@ -12,11 +12,10 @@ from ondol.cloud.errors import AlreadyThere, CloudError, Gone, NotYet
 from ondol.cloud.port import Cloud, IdleRule, Image, KeyPair, LaunchSpec, Server, Tag
 from ondol.config import config
 from ondol.instances.actions import ascii_name
+from ondol.instances.idle import warm_up
+from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
-
-METRIC_DELAY_MINUTES = 10
-"""Warm-up beyond the idle window. The first judgement is then on datapoints of this run only: 6 to 10 are right for a
-30-minute rule by simulation over 4,320 cases (`docs/decisions/`)."""
+from ondol.policy.rules import rules_of
 
 
 @dataclass(slots=True)
@@ -56,11 +55,6 @@ def tags(instance: Instance) -> dict[str, str]:
     }
 
 
-def idle_rule() -> IdleRule:
-    """When a machine counts as idle."""
-    return IdleRule(config().idle_minutes, config().idle_cpu_percent)
-
-
 def prepare(instance: Instance, cloud: Cloud, *, with_key: bool) -> Prepared:
     """Group, key pair and image, and what its owner has already, in parallel. `with_key`: none is sealed yet."""
     made = Prepared()
@@ -90,13 +84,23 @@ def launch(instance: Instance, cloud: Cloud) -> Server:
 
 
 def arm(instance: Instance, cloud: Cloud) -> dict[str, Any]:
-    """Put the idle alarm anew for this run; returns what to record."""
-    rule = idle_rule()
-    warm_up = rule.minutes + METRIC_DELAY_MINUTES
+    """Put the idle alarm anew for this run, by its owner's rule and wish; returns what to record."""
+    rules = rules_of(instance.owner_id)
     # Taken before the call: the warm-up then ends no earlier than we say.
     armed_at = clock.now()
-    cloud.arm(instance.resource_name, str(instance.instance_id), rule, warm_up, tags(instance))
-    return {"alarm_name": instance.resource_name, "armed_at": armed_at, "warm_up_minutes": warm_up}
+    run_since = instance.launched_at if instance.status == Status.RUNNING.value else None
+    minutes = warm_up(armed_at, run_since or armed_at, rules.idle_minutes, instance.awake_until)
+    rule = IdleRule(rules.idle_minutes, rules.idle_cpu_percent)
+    cloud.arm(instance.resource_name, str(instance.instance_id), rule, minutes, tags(instance))
+    return {
+        "alarm_name": instance.resource_name,
+        "armed_at": armed_at,
+        "warm_up_minutes": minutes,
+        "armed_idle_minutes": rule.minutes,
+        "armed_cpu_percent": rule.cpu_percent,
+        "armed_awake_until": instance.awake_until,
+        "armed_shown_at": None,
+    }
 
 
 def remove(instance: Instance, cloud: Cloud, hold: Callable[[], None]) -> None:

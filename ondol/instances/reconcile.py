@@ -41,7 +41,7 @@ def reconcile(row: str, cloud: Cloud, hold: Hold, answers: Answers = ssh_answers
         if plan is None:
             return
         try:
-            if plan.decision.act is Act.ARM and is_armed:
+            if plan.decision.act is Act.ARM and is_armed and not plan.instance.is_asked_anew:
                 _clocks_differ(plan, hold)
                 return
             is_armed = is_armed or plan.decision.act is Act.ARM

@@ -3,10 +3,12 @@
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
 
 from ondol import clock
 from ondol.accounts.models import Approval, User
 from ondol.config import config
+from ondol.policy.rules import rules_of
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
@@ -16,7 +18,7 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "trial_clock": None if machines_clock.is_real else machines_clock,
         "clock_now": clock.now,
         "clock_speed": machines_clock.speed,
-        "rule": {"minutes": config().idle_minutes, "cpu": f"{config().idle_cpu_percent:g}"},
+        "rules": SimpleLazyObject(lambda: rules_of(request.user.pk)),
         "site_url": config().url,
         "people_waiting": lambda: User.objects.filter(approval=Approval.PENDING, is_active=True).count(),
     }

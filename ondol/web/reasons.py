@@ -176,8 +176,8 @@ def notice_of(instance: Instance, receipt: Receipt | None = None) -> Notice | No
     if status is Status.FAILED and instance.unknown:
         next_step = _("An administrator has to look at it first: `ondol sweep` shows it.")
     words = {
-        "cpu": f"{receipt.percent if receipt else config().idle_cpu_percent:g}",
-        "minutes": receipt.minutes if receipt else config().idle_minutes,
+        "cpu": f"{receipt.percent if receipt else instance.armed_cpu_percent or config().idle_cpu_percent:g}",
+        "minutes": receipt.minutes if receipt else instance.armed_idle_minutes or config().idle_minutes,
         "type": instance.instance_type,
     }
     needs_reference = status is Status.FAILED or reason in _FOR_AN_ADMINISTRATOR

@@ -4,8 +4,8 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from ondol.config import config
 from ondol.instances import actions
+from ondol.policy.rules import rules_of
 from ondol.web.connect import connect_to, example_for
 from ondol.web.guards import PersonRequest, approved
 from ondol.web.offer import offer
@@ -18,8 +18,7 @@ def help_page(request: PersonRequest) -> HttpResponse:
     instance = actions.current(request.user)
     context = {
         "connect": (connect_to(instance) if instance else None) or example_for(request.user),
-        "idle_minutes": config().idle_minutes,
-        "idle_cpu_percent": config().idle_cpu_percent,
+        "rules": rules_of(request.user.pk),
         "offer": offer(),
         "text": "help/en.html" if request.LANGUAGE_CODE == "en" else "help/ko.html",
     }
