@@ -4,6 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from django.db.models import Q
+
 from ondol.config import config
 from ondol.policy.hours import Hours
 from ondol.policy.models import Policy
@@ -43,9 +45,9 @@ def rules_of(person: int | None) -> Rules:
 
 def rules_for(people: Collection[int]) -> dict[int | None, Rules]:
     """Of many, and of everybody else (None), in one query."""
-    kept = {policy.owner_id: policy for policy in Policy.objects.filter(owner__in=people)}
-    everybody = Policy.objects.filter(owner=None).first()
-    return {person: _merge(kept.get(person) if person is not None else None, everybody) for person in (*people, None)}
+    kept = {policy.owner_id: policy for policy in Policy.objects.filter(Q(owner__in=people) | Q(owner=None))}
+    everybody = kept.pop(None, None)
+    return {person: _merge(kept.get(person), everybody) for person in (*people, None)}
 
 
 def _merge(own: Policy | None, everybody: Policy | None) -> Rules:

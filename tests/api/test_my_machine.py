@@ -121,7 +121,7 @@ def test_a_look_is_a_handful_of_queries(alice, machine):
     ) as queries:
         alice.get("/instances/status")
     asked = [query["sql"] for query in queries if "ondol_cache" not in query["sql"] and "SAVEPOINT" not in query["sql"]]
-    assert len(asked) == 3, asked
+    assert len(asked) == 4, asked
 
 
 # --- wishes ----------------------------------------------------------------------------------------------------------
