@@ -1,13 +1,20 @@
-"""The hours at which machines may run, and when they close. Standard library only."""
+"""The hours at which machines may run, and when they close. Standard library only, no I/O."""
 
 from dataclasses import dataclass
-from datetime import time
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
+
+_AROUND_DAYS = 9
+"""Each week has a closing time, if there is any."""
+_SATURDAY = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """From `opens` until `closes` on the same day; equal: all day long. `weekends`: on Saturdays and Sundays too."""
+    """From `opens` until `closes`, on the next day if that is not later; equal: all day long, from midnight.
+
+    `weekends`: on Saturdays and Sundays too.
+    """
 
     opens: time
     closes: time
@@ -18,3 +25,43 @@ class Hours:
     def of(cls, opens: time | None, closes: time | None, weekends: bool, zone: str) -> "Hours":
         """From what is stored."""
         return cls(opens or time(), closes or time(), weekends, ZoneInfo(zone or "Asia/Seoul"))
+
+    @property
+    def is_all_day(self) -> bool:
+        return self.opens == self.closes
+
+    def is_open(self, at: datetime) -> bool:
+        """Whether machines may run at that time."""
+        return any(opens <= at < closes for opens, closes in self._around(at))
+
+    def next_close(self, at: datetime) -> datetime | None:
+        """The first closing time after `at`, in UTC; None: it never closes."""
+        if self.is_all_day and self.weekends:
+            return None
+        return min((closes for _opens, closes in self._around(at) if closes > at), default=None)
+
+    def last_close(self, at: datetime) -> datetime | None:
+        """The last closing time until `at`."""
+        return max((closes for _opens, closes in self._around(at) if closes <= at), default=None)
+
+    def _around(self, at: datetime) -> list[tuple[datetime, datetime]]:
+        """When it is open, in UTC; what follows without a gap is one."""
+        here = at.astimezone(self.zone).date()
+        days = [here + timedelta(days=number) for number in range(-_AROUND_DAYS, _AROUND_DAYS + 1)]
+        spans = [self._on(day) for day in days if self.weekends or day.weekday() < _SATURDAY]
+        merged: list[tuple[datetime, datetime]] = []
+        for opens, closes in spans:
+            if merged and opens <= merged[-1][1]:
+                merged[-1] = merged[-1][0], max(merged[-1][1], closes)
+            elif opens < closes:  # else in the hour that summer time leaves out
+                merged.append((opens, closes))
+        return merged
+
+    def _on(self, day: date) -> tuple[datetime, datetime]:
+        opens, closes = (time(), time()) if self.is_all_day else (self.opens, self.closes)
+        last = day if closes > opens else day + timedelta(days=1)
+        # By the wall clock: a day may have 23 or 25 hours.
+        return self._utc(day, opens), self._utc(last, closes)
+
+    def _utc(self, day: date, wall: time) -> datetime:
+        return datetime.combine(day, wall, self.zone).astimezone(UTC)
