@@ -2,19 +2,16 @@
 
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from ondol.cloud import aws_shapes as shapes
-from ondol.cloud.aws_calls import PATIENT, Clients, Session, ask, ask_of, every, session, where
+from ondol.cloud.aws_autostop import AutoStop
+from ondol.cloud.aws_calls import PATIENT, Clients, Session, ask, ask_of, chunks, every, session, where
 from ondol.cloud.errors import AlreadyThere, Gone, NotYet, Refused
 from ondol.cloud.port import (
     MANAGED_BY,
-    Alarm,
-    AlarmStop,
     Found,
-    IdleRule,
     Image,
     KeyPair,
     Kind,
@@ -27,7 +24,6 @@ from ondol.cloud.port import (
 from ondol.config import Config
 
 if TYPE_CHECKING:
-    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_ssm import SSMClient
 
@@ -36,10 +32,9 @@ NOBLE = "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-*"
 NOBLE_PARAMETER = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"
 
 _FILTER_VALUES = 200
-_ALARM_NAMES = 100
 
 
-class AwsCloud:
+class AwsCloud(AutoStop):
     """`ondol.cloud.port.Cloud` by boto3. One for all threads; a client is made when it is first needed."""
 
     MANNERS = PATIENT
@@ -48,7 +43,6 @@ class AwsCloud:
         self._config, self._deployment = config, deployment_id
         self._client = Clients(session, config.endpoint_url, self.MANNERS)
         self._root_devices: dict[str, str] = {}
-        self._stop_action = shapes.stop_action(config.region)
 
     @classmethod
     def from_config(cls, config: Config, deployment_id: str) -> "AwsCloud":
@@ -62,7 +56,7 @@ class AwsCloud:
             return self._servers(self._ours())
         return [
             server
-            for some in _chunks(rows, _FILTER_VALUES)
+            for some in chunks(rows, _FILTER_VALUES)
             for server in self._servers([*self._ours(), where(f"tag:{Tag.ROW}", *some)])
         ]
 
@@ -74,7 +68,7 @@ class AwsCloud:
         # By a filter: a single unknown id in `InstanceIds` would fail the whole call.
         return [
             server
-            for some in _chunks(instance_ids, _FILTER_VALUES)
+            for some in chunks(instance_ids, _FILTER_VALUES)
             for server in self._servers([where("instance-id", *some)])
         ]
 
@@ -218,46 +212,7 @@ class AwsCloud:
         with suppress(Gone):
             ask_of(partial(self._has_volume, volume_id), self._ec2.delete_volume, VolumeId=volume_id)
 
-    # --- auto-stop ---------------------------------------------------------------------------------------------
-    def arm(self, name: str, instance_id: str, rule: IdleRule, warm_up_minutes: int, tags: Mapping[str, str]) -> None:
-        self.delete_alarm(name)
-        ask(
-            self._cloudwatch.put_metric_alarm,
-            AlarmDescription=f"{shapes.signature(self._deployment)} stops {instance_id} when it is idle",
-            Tags=shapes.tag_list(self._tags(tags)),
-            **shapes.put_alarm(name, instance_id, rule, warm_up_minutes, self._stop_action),
-        )
-
-    def alarms(self, names: Collection[str] | None = None) -> list[Alarm]:
-        wanted: list[dict[str, Any]] = [{}]
-        if names is not None:
-            wanted = [{"AlarmNames": some} for some in _chunks(names, _ALARM_NAMES)]
-        return [
-            shapes.alarm(shown, self._stop_action)
-            for which in wanted
-            for shown in every(self._cloudwatch, "describe_alarms", "MetricAlarms", AlarmTypes=["MetricAlarm"], **which)
-            if shown.get("AlarmDescription", "").startswith(shapes.signature(self._deployment))
-        ]
-
-    def delete_alarm(self, name: str) -> None:
-        with suppress(Gone):
-            ask(self._cloudwatch.delete_alarms, AlarmNames=[name])
-
-    def stopped_by_alarm(self, name: str, since: datetime) -> AlarmStop | None:
-        history = every(
-            self._cloudwatch, "describe_alarm_history", "AlarmHistoryItems", AlarmName=name, StartDate=since
-        )
-        return shapes.last_stop(history, self._stop_action, since)
-
     # --- parts -------------------------------------------------------------------------------------------------
-    def _tags(self, tags: Mapping[str, str]) -> dict[str, str]:
-        ours: dict[str, str] = {
-            Tag.MANAGED_BY: MANAGED_BY,
-            Tag.PROJECT: self._config.project,
-            Tag.DEPLOYMENT: self._deployment,
-        }
-        return {**tags, **ours}
-
     def _ours(self, row: str = "") -> list[Any]:
         filters = [where(f"tag:{Tag.DEPLOYMENT}", self._deployment), where(f"tag:{Tag.MANAGED_BY}", MANAGED_BY)]
         return [*filters, where(f"tag:{Tag.ROW}", row)] if row else filters
@@ -279,17 +234,8 @@ class AwsCloud:
         return cast("EC2Client", self._client("ec2"))
 
     @property
-    def _cloudwatch(self) -> "CloudWatchClient":
-        return cast("CloudWatchClient", self._client("cloudwatch"))
-
-    @property
     def _ssm(self) -> "SSMClient":
         return cast("SSMClient", self._client("ssm"))
-
-
-def _chunks(values: Collection[str], size: int) -> list[list[str]]:
-    ordered = sorted(set(values))
-    return [ordered[start : start + size] for start in range(0, len(ordered), size)]
 
 
 def _state(changes: Any) -> ServerState:

@@ -1,6 +1,6 @@
 """How Amazon is asked: the only boto3 in the package."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cache
 from threading import Lock
 from typing import Any, ParamSpec, TypeVar, cast
@@ -90,3 +90,9 @@ def every(client: Any, operation: str, key: str, page_size: int | None = None, *
 def where(name: str, *values: str) -> Any:
     """One of EC2's filters."""
     return {"Name": name, "Values": list(values)}
+
+
+def chunks(values: Collection[str], size: int) -> list[list[str]]:
+    """Each of them once, sorted, at most `size` together."""
+    ordered = sorted(set(values))
+    return [ordered[start : start + size] for start in range(0, len(ordered), size)]

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ondol.cloud.port import Alarm, AlarmStop, Found, IdleRule, Kind, LaunchSpec, Server, ServerState, Tag
+from ondol.cloud.port import Alarm, AlarmStop, Found, IdleRule, Kind, LaunchSpec, Reading, Server, ServerState, Tag
 
 PERIOD = 300
 """Seconds. Basic monitoring has a datapoint every five minutes; a shorter period would cost money and see nothing."""
@@ -157,6 +157,19 @@ def alarm(shown: Mapping[str, Any], action: str) -> Alarm:
         and not any(shown.get(name) for name in _MUST_BE_EMPTY),
         configured_at=utc(shown.get("AlarmConfigurationUpdatedTimestamp")),
     )
+
+
+def cpu_query(name: str, instance_id: str) -> Any:
+    """Of GetMetricData: what `put_alarm` has judged. A query's name begins with a small letter."""
+    dimensions = [{"Name": "InstanceId", "Value": instance_id}]
+    metric = {"Namespace": "AWS/EC2", "MetricName": "CPUUtilization", "Dimensions": dimensions}
+    return {"Id": name, "MetricStat": {"Metric": metric, "Period": PERIOD, "Stat": "Average"}}
+
+
+def readings(shown: Mapping[str, Any]) -> list[Reading]:
+    """From one of GetMetricData's results."""
+    pairs = zip(shown.get("Timestamps", []), shown.get("Values", []), strict=True)
+    return [Reading(at.astimezone(UTC), float(value)) for at, value in pairs]
 
 
 def last_stop(items: Collection[Mapping[str, Any]], action: str, since: datetime) -> AlarmStop | None:

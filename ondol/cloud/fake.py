@@ -25,6 +25,7 @@ from ondol.cloud.port import (
     Kind,
     LaunchSpec,
     Place,
+    Reading,
     Server,
     ServerState,
     Tag,
@@ -263,6 +264,14 @@ class FakeCloud:
     def stopped_by_alarm(self, name: str, since: datetime) -> AlarmStop | None:
         stops = [stop for stop in self.world.stops.get(name, []) if stop.at > since]
         return max(stops, default=None, key=lambda stop: stop.at)
+
+    @_operation
+    def readings(self, instance_ids: Collection[str], since: datetime, until: datetime) -> dict[str, list[Reading]]:
+        return {
+            instance_id: shown
+            for instance_id in instance_ids
+            if (shown := [r for r in self.world.cpu.get(instance_id, []) if since <= r.at < until])
+        }
 
     # --- parts -------------------------------------------------------------------------------------------------
     def _made(self, value: T, tags: Mapping[str, str]) -> Thing[T]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from threading import RLock
 from typing import Generic, TypeVar
 
-from ondol.cloud.port import Alarm, AlarmStop, LaunchSpec, Place, Server, ServerState
+from ondol.cloud.port import Alarm, AlarmStop, LaunchSpec, Place, Reading, Server, ServerState
 
 T = TypeVar("T")
 
@@ -58,6 +58,8 @@ class World:
     alarms: dict[str, Thing[Alarm]] = field(default_factory=dict)
     stops: dict[str, list[AlarmStop]] = field(default_factory=dict)
     """By alarm: how it stopped its machine. Survives the alarm, as DescribeAlarmHistory does."""
+    cpu: dict[str, list[Reading]] = field(default_factory=dict)
+    """By instance, oldest first: put here what its processor is to have done."""
     place: Place = field(default_factory=lambda: Place("123456789012", "ap-northeast-2"))
     failing: set[str] = field(default_factory=set)
     """Instances whose status checks do not pass."""

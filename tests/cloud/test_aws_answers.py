@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ondol.cloud.port import AlarmStop, IdleRule, ServerState
+from ondol.cloud.port import AlarmStop, IdleRule, Reading, ServerState
 from tests.cloud.script import DEPLOYMENT, Script
 
 SEOUL = timezone(timedelta(hours=9))
@@ -89,6 +89,29 @@ def test_an_alarm_that_somebody_has_changed_is_not_sound(script, changed):
 def test_another_deployments_alarm_is_not_ours(script, description):
     script.answers["DescribeAlarms"] = [{"MetricAlarms": [an_alarm(AlarmDescription=description)]}]
     assert script.cloud.alarms() == []
+
+
+# --- what its processor did ------------------------------------------------------------------------------------------
+def test_readings_come_by_machine_and_in_order_however_many_pages(script):
+    def page(token, *values):
+        first = {"Id": "m0", "Label": "CPUUtilization", "StatusCode": "Complete"}
+        times = [NOON + timedelta(minutes=5 * minutes) for minutes, _ in values]
+        result = first | {"Timestamps": times, "Values": [value for _, value in values]}
+        return {"MetricDataResults": [result]} | ({"NextToken": token} if token else {})
+
+    script.answers["GetMetricData"] = [page("more", (2, 3.5), (3, 0.25)), page("", (1, 90.0))]
+    told = script.cloud.readings(["i-2", "i-1"], NOON, NOON + timedelta(hours=1))
+    in_order = ((1, 90.0), (2, 3.5), (3, 0.25))
+    assert told == {"i-1": [Reading(NOON + timedelta(minutes=5 * n), value) for n, value in in_order]}
+    asked = script.asked[0][1]["MetricDataQueries"]
+    assert [query["MetricStat"]["Metric"]["Dimensions"][0]["Value"] for query in asked] == ["i-1", "i-2"]
+    assert {(query["MetricStat"]["Period"], query["MetricStat"]["Stat"]) for query in asked} == {(300, "Average")}
+
+
+def test_500_machines_are_one_call_and_one_more_are_two(script):
+    script.answers["GetMetricData"] = [{"MetricDataResults": []}, {"MetricDataResults": []}]
+    script.cloud.readings([f"i-{n}" for n in range(501)], NOON, NOON + timedelta(hours=1))
+    assert script.answers["GetMetricData"] == []
 
 
 # --- who stopped it --------------------------------------------------------------------------------------------------

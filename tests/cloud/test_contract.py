@@ -257,6 +257,12 @@ def test_an_alarm_put_anew_has_not_judged_yet(ground, cloud, alice):
     assert cloud.alarms() == [alarm]
 
 
+def test_a_machine_that_has_just_begun_has_no_reading_yet(ground, cloud, alice):
+    server = ground.running(alice)
+    told = cloud.readings([server.instance_id, NOBODY], ground.now() - timedelta(hours=1), ground.now())
+    assert told == {}
+
+
 def test_an_alarm_is_removed_twice(cloud, alice):
     cloud.arm(alice.resource, NOBODY, IdleRule(), 40, alice.tags)
     for _ in range(2):

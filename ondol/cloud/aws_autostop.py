@@ -1,0 +1,82 @@
+"""Amazon's auto-stop behind the port: alarms, what they have done, and the CPU that they judge by."""
+
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, cast
+
+from ondol.cloud import aws_shapes as shapes
+from ondol.cloud.aws_calls import Clients, ask, chunks, every
+from ondol.cloud.errors import Gone
+from ondol.cloud.port import MANAGED_BY, Alarm, AlarmStop, IdleRule, Reading, Tag
+from ondol.config import Config
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+
+_ALARM_NAMES, _METRICS = 100, 500
+
+
+class AutoStop:
+    """The part of `ondol.cloud.port.Cloud` that is CloudWatch's."""
+
+    _config: Config
+    _deployment: str
+    _client: Clients
+
+    def arm(self, name: str, instance_id: str, rule: IdleRule, warm_up_minutes: int, tags: Mapping[str, str]) -> None:
+        self.delete_alarm(name)
+        ask(
+            self._cloudwatch.put_metric_alarm,
+            AlarmDescription=f"{shapes.signature(self._deployment)} stops {instance_id} when it is idle",
+            Tags=shapes.tag_list(self._tags(tags)),
+            **shapes.put_alarm(name, instance_id, rule, warm_up_minutes, shapes.stop_action(self._config.region)),
+        )
+
+    def alarms(self, names: Collection[str] | None = None) -> list[Alarm]:
+        wanted: list[dict[str, Any]] = [{}]
+        if names is not None:
+            wanted = [{"AlarmNames": some} for some in chunks(names, _ALARM_NAMES)]
+        return [
+            shapes.alarm(shown, shapes.stop_action(self._config.region))
+            for which in wanted
+            for shown in every(self._cloudwatch, "describe_alarms", "MetricAlarms", AlarmTypes=["MetricAlarm"], **which)
+            if shown.get("AlarmDescription", "").startswith(shapes.signature(self._deployment))
+        ]
+
+    def delete_alarm(self, name: str) -> None:
+        with suppress(Gone):
+            ask(self._cloudwatch.delete_alarms, AlarmNames=[name])
+
+    def stopped_by_alarm(self, name: str, since: datetime) -> AlarmStop | None:
+        history = every(
+            self._cloudwatch, "describe_alarm_history", "AlarmHistoryItems", AlarmName=name, StartDate=since
+        )
+        return shapes.last_stop(history, shapes.stop_action(self._config.region), since)
+
+    def readings(self, instance_ids: Collection[str], since: datetime, until: datetime) -> dict[str, list[Reading]]:
+        found: dict[str, list[Reading]] = {}
+        for some in chunks(instance_ids, _METRICS):
+            asked = {f"m{number}": instance_id for number, instance_id in enumerate(some)}
+            queries = [shapes.cpu_query(name, instance_id) for name, instance_id in asked.items()]
+            answers = every(
+                self._cloudwatch, "get_metric_data", "MetricDataResults",
+                MetricDataQueries=queries, StartTime=since, EndTime=until, ScanBy="TimestampAscending",
+            )  # fmt: skip
+            for answer in answers:
+                found.setdefault(asked[answer["Id"]], []).extend(shapes.readings(answer))
+        return {
+            instance_id: sorted(told, key=lambda reading: reading.at) for instance_id, told in found.items() if told
+        }
+
+    def _tags(self, tags: Mapping[str, str]) -> dict[str, str]:
+        ours: dict[str, str] = {
+            Tag.MANAGED_BY: MANAGED_BY,
+            Tag.PROJECT: self._config.project,
+            Tag.DEPLOYMENT: self._deployment,
+        }
+        return {**tags, **ours}
+
+    @property
+    def _cloudwatch(self) -> "CloudWatchClient":
+        return cast("CloudWatchClient", self._client("cloudwatch"))
