@@ -130,6 +130,7 @@ PROCRASTINATE_IMPORT_PATHS = [
     "ondol.accounts.jobs",
     "ondol.instances.jobs",
     "ondol.costs.jobs",
+    "ondol.autostop.jobs",
     "ondol.doctor.jobs",
 ]
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = ""

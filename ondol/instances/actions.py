@@ -1,7 +1,8 @@
 """What people may ask of their machine. Each writes a wish and enqueues a job in one transaction; none reaches AWS."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,11 +132,11 @@ def stop(user: User, *, by: User | None = None) -> Instance:
     return instance
 
 
-def stop_by_rule(user: User, reason: Reason) -> bool:
-    """Stop what runs because a rule says so; False: nothing runs."""
+def stop_by_rule(user: User, reason: Reason, still: Callable[[Instance], bool] = lambda instance: True) -> bool:
+    """Stop what runs because a rule says so, if it says so `still`; False: it does not, or nothing runs."""
     with transaction.atomic():
         instance = _mine_for_update(user)
-        if instance is None or instance.status != Status.RUNNING.value:
+        if instance is None or instance.status != Status.RUNNING.value or not still(instance):
             return False
         move(instance, Status.STOPPING, reason)
         _now(instance)
@@ -151,6 +152,16 @@ def terminate(user: User, *, by: User) -> Instance:
             move(instance, Status.TERMINATING, Reason.ADMIN, by=by)
         _now(instance)
     return instance
+
+
+@contextmanager
+def wish_of(user: User) -> Iterator[Instance]:
+    """One's own machine, locked to write a wish to it. It is seen to once that is committed."""
+    _require_approved(user)
+    with transaction.atomic():
+        instance = _existing(user)
+        yield instance
+        _now(instance)
 
 
 def take_key(user: User, form: str = "pem") -> KeyFile:

@@ -46,6 +46,7 @@ class Reason(StrEnum):
     ADMIN = "ADMIN"  # an administrator asked
     IDLE = "IDLE"  # the alarm stopped it
     BUDGET = "BUDGET"  # its owner's budget of the month is used up
+    SCHEDULE = "SCHEDULE"  # the hours at which it may run are over
     INSIDE = "INSIDE"  # shut down from inside (sudo poweroff)
     OUTSIDE = "OUTSIDE"  # somebody else, such as in the AWS console
     DONE = "DONE"  # what was wished has happened
@@ -59,6 +60,10 @@ class Reason(StrEnum):
     QUOTA = "QUOTA"
     REFUSED = "REFUSED"
     UNKNOWN = "UNKNOWN"  # stopped; AWS's history must say why: ask before moving
+
+
+_OURS = frozenset({Reason.PERSON, Reason.ADMIN, Reason.BUDGET, Reason.SCHEDULE})
+"""Of a stop: we asked for it, and go on asking."""
 
 
 class Act(StrEnum):
@@ -241,7 +246,7 @@ def _stopping(reason: Reason, seen: Seen, since: datetime, now: datetime, patien
     match seen.view:
         case View.STOPPED:
             return Decision(to=Status.STOPPED, reason=reason)
-        case View.RUNNING if reason not in {Reason.PERSON, Reason.ADMIN, Reason.BUDGET}:
+        case View.RUNNING if reason not in _OURS:
             # We did not ask for this stop, and somebody has started it again: not ours to stop once more.
             return Decision(to=Status.RUNNING, reason=Reason.OUTSIDE)
         case View.RUNNING:

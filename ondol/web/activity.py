@@ -21,6 +21,7 @@ _DECISIONS = {
 _REASONS = {
     Reason.IDLE: gettext_lazy("idle"),
     Reason.BUDGET: gettext_lazy("budget used up"),
+    Reason.SCHEDULE: gettext_lazy("hours over"),
     Reason.INSIDE: gettext_lazy("from inside"),
     Reason.OUTSIDE: gettext_lazy("outside Ondol"),
     Reason.UNREACHABLE: gettext_lazy("SSH not answering yet"),

@@ -54,6 +54,11 @@ _CAUSES: dict[tuple[Status, Reason], tuple[_Text, _Text]] = {
         gettext_lazy("This month’s budget is used up."),
         gettext_lazy("It can run again next month, or when an administrator raises the budget."),
     ),
+    (Status.STOPPING, Reason.SCHEDULE): (gettext_lazy("The hours at which machines may run are over."), ""),
+    (Status.STOPPED, Reason.SCHEDULE): (
+        gettext_lazy("The hours at which machines may run are over."),
+        gettext_lazy("You can start it all the same: then it runs until it is idle, or until the next closing time."),
+    ),
     (Status.STOPPED, Reason.IDLE): (
         gettext_lazy("It was idle: its CPU stayed below %(cpu)s%% for %(minutes)s minutes."),
         "",

@@ -20,6 +20,7 @@ _Text = str | Promise
 _WHY: dict[Reason, _Text] = {
     Reason.IDLE: _("it was idle"),
     Reason.BUDGET: _("the month’s budget was used up"),
+    Reason.SCHEDULE: _("the hours were over"),
     Reason.INSIDE: _("shut down from inside, for example with “sudo poweroff”"),
     Reason.OUTSIDE: _("outside Ondol, for example in the AWS console"),
     Reason.UNREACHABLE: _("its SSH did not answer yet"),

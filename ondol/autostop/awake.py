@@ -1,0 +1,102 @@
+"""Putting a stop off: keep awake, and "not tonight". A wish on the row; the worker arms it in AWS."""
+
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from ondol import clock
+from ondol.accounts.models import User
+from ondol.autostop import schedule
+from ondol.instances import actions
+from ondol.instances.actions import ActionError
+from ondol.instances.lifecycle import Status
+from ondol.instances.models import Instance
+from ondol.policy.rules import Rules, rules_of
+
+RUNS_OR_WILL = frozenset({Status.PENDING, Status.STARTING, Status.RUNNING})
+_EVENING, _MORNING = time(18), time(9)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of the times that a page offers."""
+
+    name: str
+    """`1h`, `4h`, `18`, `9`."""
+    until: datetime
+
+
+def choices(rules: Rules, now: datetime) -> list[Choice]:
+    """What somebody may choose from: what is over, or beyond the cap, is left out."""
+    today = timezone.localdate(now)
+    wall = [(today, _EVENING, "18"), (today + timedelta(days=1), _MORNING, "9")]
+    offered = [
+        Choice("1h", now + timedelta(hours=1)),
+        Choice("4h", now + timedelta(hours=4)),
+        *(Choice(name, timezone.make_aware(datetime.combine(day, at))) for day, at, name in wall),
+    ]
+    return [choice for choice in offered if now < choice.until <= now + timedelta(hours=rules.awake_hours)]
+
+
+def choose(user: User, name: str) -> Instance:
+    """Keep awake until one of the times that the page offered."""
+    offered = {choice.name: choice.until for choice in choices(rules_of(user.pk), clock.now())}
+    if name not in offered:
+        raise ActionError("not_offered", _("This time cannot be chosen any more."), _("Choose another one."), 422)
+    return keep_awake(user, offered[name])
+
+
+def keep_awake(user: User, until: datetime) -> Instance:
+    """Do not stop my machine for idling before `until`, which has a zone; replaces an earlier wish."""
+    with actions.wish_of(user) as instance:
+        _require_run(instance)
+        now, hours = clock.now(), rules_of(user.pk).awake_hours
+        if not hours:
+            raise ActionError("not_allowed", _("An administrator does not let machines be kept awake."), "", 403)
+        if until <= now:
+            raise ActionError("in_the_past", _("This time is over already."), _("Choose a later one."), 422)
+        if until > now + timedelta(hours=hours):
+            raise ActionError(
+                "too_long",
+                _("A machine can be kept awake for at most %(hours)d hours at a time.") % {"hours": hours},
+                _("Choose an earlier time. You can ask again later."),
+                422,
+            )
+        instance.awake_until = until
+        instance.save(update_fields=["awake_until", "updated_at"])
+    return instance
+
+
+def end_awake(user: User) -> Instance:
+    """Stop it for idling again, though not within the next 15 minutes. Twice is once."""
+    with actions.wish_of(user) as instance:
+        instance.awake_until = None
+        instance.save(update_fields=["awake_until", "updated_at"])
+    return instance
+
+
+def not_tonight(user: User) -> Instance:
+    """Let it run on at the next closing time."""
+    with actions.wish_of(user) as instance:
+        _require_run(instance)
+        close = schedule.closing(instance, rules_of(user.pk).hours, clock.now())
+        if close is None:
+            raise ActionError("no_hours", _("Your machine is not stopped at a fixed time."))
+        instance.waived_close = close.at
+        instance.save(update_fields=["waived_close", "updated_at"])
+    return instance
+
+
+def tonight_after_all(user: User) -> Instance:
+    """Stop it at the closing time, as usual. Twice is once."""
+    with actions.wish_of(user) as instance:
+        instance.waived_close = None
+        instance.save(update_fields=["waived_close", "updated_at"])
+    return instance
+
+
+def _require_run(instance: Instance) -> None:
+    if Status(instance.status) not in RUNS_OR_WILL:
+        raise ActionError("not_running", _("Your machine does not run."), _("Start it first."))
