@@ -19,6 +19,15 @@ class CpuReading(models.Model):
         constraints = [models.UniqueConstraint(fields=["instance", "at"], name="one_reading_at_a_time")]
 
 
+class ReadingRound(models.Model):
+    """When CloudWatch was last asked for readings; one row."""
+
+    only = models.BooleanField(default=True, unique=True, editable=False)
+    at = models.DateTimeField()
+    trouble_code = models.CharField(max_length=80, blank=True)
+    """What it answered; empty where it went well."""
+
+
 class StopWarning(models.Model):
     """A letter that a stop is near; its link can be used once."""
 

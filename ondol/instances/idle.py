@@ -1,5 +1,7 @@
-"""What auto-stop reckons with: until when a machine is let be. Standard library only, no I/O."""
+"""When a machine may sleep: until when it is let be, and when its alarm will stop it. Standard library only, no I/O."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 METRIC_DELAY = timedelta(minutes=10)
@@ -16,3 +18,48 @@ def warm_up(now: datetime, run_since: datetime, idle_minutes: int, awake_until: 
     judged_at = run_since + timedelta(minutes=idle_minutes) + METRIC_DELAY
     ends = max(judged_at, now + LET_BE, awake_until or now)
     return min(-((now - ends) // timedelta(minutes=1)), WARM_UP_MAX_MINUTES)
+
+
+PERIOD = timedelta(minutes=5)
+_SHOWN_AFTER = (timedelta(minutes=1), timedelta(minutes=6))
+"""How long after its period a datapoint is judged: at best, and late as CloudWatch often is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """When the alarm will stop a machine, if it idles from now on."""
+
+    earliest: datetime
+    latest: datetime
+    is_active: bool
+    """By its last reading, its processor works: the times are those of a machine that idles from now on."""
+
+
+def forecast(
+    now: datetime,
+    readings: Sequence[tuple[datetime, float]],
+    run_since: datetime,
+    warm_up_ends: datetime,
+    idle_minutes: int,
+    cpu_percent: float,
+) -> Forecast:
+    """From the readings of this run (start of 5 minutes, per cent; oldest first) and the alarm that is put.
+
+    The alarm fires with the first judgement that sees `idle_minutes` of idle periods in a row, and not before its
+    warm-up is over. Periods of which there is no reading yet count as idle for `earliest`; if the last reading was
+    active, as active for `latest`.
+    """
+    window = timedelta(minutes=idle_minutes)
+    active = [at for at, percent in readings if percent >= cpu_percent]
+    is_active = bool(active) and active[-1] == readings[-1][0]
+    idle_since = active[-1] + PERIOD if active else floor(run_since)
+    earliest = max(idle_since + window + _SHOWN_AFTER[0], warm_up_ends, now)
+    if is_active:
+        idle_since = max(idle_since, floor(now))
+    latest = max(idle_since + window + _SHOWN_AFTER[1], warm_up_ends + PERIOD, earliest + PERIOD)
+    return Forecast(earliest, latest, is_active)
+
+
+def floor(moment: datetime) -> datetime:
+    """The start of its 5 minutes: CloudWatch's periods go by the clock."""
+    return moment - timedelta(seconds=moment.timestamp() % PERIOD.total_seconds())

@@ -1,0 +1,83 @@
+"""When somebody's machine will stop: for idling, or because the hours are over."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from ondol import clock
+from ondol.autostop.models import CpuReading
+from ondol.autostop.schedule import Closing, closing
+from ondol.instances.idle import Forecast, floor, forecast
+from ondol.instances.lifecycle import Status
+from ondol.instances.models import Instance
+from ondol.policy.rules import Rules
+
+SOON = timedelta(minutes=10)
+"""People are warned when less than this is left."""
+_BACK = timedelta(hours=13)
+"""Older readings decide nothing: the longest rule is 12 hours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """Of a machine that runs and is armed."""
+
+    instance: Instance
+    idle: Forecast | None
+    """None: its alarm is just being put."""
+    closing: Closing | None
+    now: datetime
+
+    @property
+    def stops_at(self) -> datetime | None:
+        """The earliest time at which it stops, if nobody does anything; None: not in sight."""
+        times = [self.idle.earliest] if self.idle and not self.idle.is_active else []
+        if self.is_closing_first:
+            assert self.closing is not None  # noqa: S101  for the type checker
+            times = [self.closing.stops_at]
+        return min(times, default=None)
+
+    @property
+    def is_closing_first(self) -> bool:
+        """It stops because the hours are over, before it would for idling."""
+        if self.closing is None or self.closing.is_waived:
+            return False
+        return self.idle is None or self.idle.is_active or self.closing.stops_at <= self.idle.earliest
+
+    @property
+    def left(self) -> timedelta | None:
+        """Until then, at least; on the machines' clock."""
+        return max(self.stops_at - self.now, timedelta()) if self.stops_at else None
+
+    @property
+    def is_soon(self) -> bool:
+        return self.left is not None and self.left <= SOON
+
+
+def outlook(instance: Instance, rules: Rules, now: datetime | None = None) -> Outlook | None:
+    """Of one machine; None while it does not run."""
+    return outlooks([instance], {instance.owner_id: rules}, now).get(instance.owner_id)
+
+
+def outlooks(
+    rows: Iterable[Instance], rules: Mapping[int | None, Rules], now: datetime | None = None
+) -> dict[int, Outlook]:
+    """By owner, for those that run; one query for all."""
+    now = now or clock.now()
+    running = {row.pk: row for row in rows if row.status == Status.RUNNING.value and row.launched_at}
+    kept = CpuReading.objects.filter(instance__in=running, at__gte=now - _BACK).order_by("at")
+    told: defaultdict[UUID, list[tuple[datetime, float]]] = defaultdict(list)
+    for pk, at, percent in kept.values_list("instance", "at", "percent"):
+        if at >= floor(running[pk].launched_at or now):
+            told[pk].append((at, percent))
+    return {row.owner_id: _of(row, rules[row.owner_id], told[pk], now) for pk, row in running.items()}
+
+
+def _of(row: Instance, rules: Rules, readings: list[tuple[datetime, float]], now: datetime) -> Outlook:
+    idle = None
+    if row.is_armed and row.armed_at and row.launched_at and row.armed_idle_minutes:
+        warm_up_ends = row.armed_at + timedelta(minutes=row.warm_up_minutes)
+        idle = forecast(now, readings, row.launched_at, warm_up_ends, row.armed_idle_minutes, row.armed_cpu_percent)
+    return Outlook(row, idle, closing(row, rules.hours, now), now)

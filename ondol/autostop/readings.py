@@ -1,0 +1,84 @@
+"""What machines' processors did: asked of CloudWatch for all of them at once, and kept for two weeks."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Max, Q, QuerySet
+
+from ondol import clock
+from ondol.autostop.models import CpuReading, ReadingRound
+from ondol.cloud.errors import CloudError
+from ondol.cloud.port import Cloud
+from ondol.instances.idle import PERIOD, floor
+from ondol.instances.lifecycle import Status
+from ondol.instances.models import Instance
+
+SHOWN_AFTER = timedelta(minutes=1)
+"""After its period, a datapoint may be there; it often takes some minutes more."""
+ASK_AGAIN = timedelta(minutes=1)
+"""For one that is late, on the machines' clock."""
+BACK, LATE = timedelta(hours=6), timedelta(minutes=20)
+"""How far back a gap is filled; how long after a stop the last datapoints may come."""
+KEPT = timedelta(days=14)
+
+
+def collect(cloud: Cloud) -> None:
+    """Ask for what is new. No call while nothing runs, nor before a new datapoint may be there."""
+    now = clock.now()
+    wanted = [row for row in _of_interest(now) if _misses_one(row, now)]
+    if not wanted or not _is_my_turn(now):
+        return
+    since = max(min(_known_until(row, now) for row in wanted), now - BACK)
+    by_id = {str(row.instance_id): row for row in wanted}
+    try:
+        told = cloud.readings(by_id, since, now)
+    except CloudError as error:
+        ReadingRound.objects.update(trouble_code=error.code[:80])
+        raise
+    found = [CpuReading(instance=by_id[of], at=r.at, percent=r.percent) for of, some in told.items() for r in some]
+    with transaction.atomic():
+        # Again, since CloudWatch may correct a datapoint that it has shown too early.
+        CpuReading.objects.bulk_create(
+            found, update_conflicts=True, unique_fields=["instance", "at"], update_fields=["percent"], batch_size=1000
+        )
+        ReadingRound.objects.update(trouble_code="")
+
+
+def prune() -> None:
+    """Forget what is older than two weeks."""
+    CpuReading.objects.filter(at__lt=clock.now() - KEPT).delete()
+
+
+def readings_of(instance: Instance, since: datetime) -> list[tuple[datetime, float]]:
+    """When each 5 minutes began, and their average in per cent; oldest first."""
+    return list(CpuReading.objects.filter(instance=instance, at__gte=since).order_by("at").values_list("at", "percent"))
+
+
+def _of_interest(now: datetime) -> Iterable[Instance]:
+    runs = Q(status__in=[Status.RUNNING.value, Status.STOPPING.value])
+    has_just_run = Q(status=Status.STOPPED.value, stopped_at__gt=now - LATE)
+    rows: QuerySet[Instance] = Instance.objects.filter(runs | has_just_run, instance_id__isnull=False)
+    return rows.filter(launched_at__isnull=False).annotate(last_reading=Max("readings__at"))
+
+
+def _misses_one(row: Instance, now: datetime) -> bool:
+    """Whether the newest datapoint that may be there by now is not known yet."""
+    over = min(now, row.stopped_at) if row.status == Status.STOPPED.value and row.stopped_at else now
+    newest = floor(min(now - SHOWN_AFTER, over)) - PERIOD
+    first = floor(row.launched_at or now)
+    return newest >= first and _known_until(row, now) <= newest
+
+
+def _known_until(row: Instance, now: datetime) -> datetime:
+    """From where on this run's datapoints are not known."""
+    last: datetime | None = getattr(row, "last_reading", None)
+    first = floor(row.launched_at or now)
+    return max(first, last + PERIOD) if last else first
+
+
+def _is_my_turn(now: datetime) -> bool:
+    """Of several workers, one asks; should it die now, the next asks a minute later."""
+    ReadingRound.objects.get_or_create(only=True, defaults={"at": now - ASK_AGAIN})
+    ahead = Q(at__gt=now)  # of a clock that ran ahead
+    return bool(ReadingRound.objects.filter(Q(at__lte=now - ASK_AGAIN) | ahead).update(at=now))

@@ -1,0 +1,136 @@
+"""What machines' processors did is asked for all of them at once, and no more often than there is news."""
+
+from datetime import timedelta
+
+import pytest
+
+from ondol import clock
+from ondol.autostop import readings
+from ondol.autostop.models import CpuReading, ReadingRound
+from ondol.autostop.outlook import outlook
+from ondol.cloud.errors import Throttled
+from ondol.cloud.port import Reading
+from ondol.instances import actions
+from ondol.policy.rules import rules_of
+from tests.autostop.conftest import kst
+
+
+@pytest.fixture
+def machine(rig, alice):
+    """Alice's, which runs since noon."""
+    return rig.running(alice)
+
+
+def told(rig, machine, *values, since="Mon 12:00"):
+    """Let CloudWatch have these, 5 minutes each."""
+    at = kst(since)
+    found = [Reading(at + timedelta(minutes=5 * n), value) for n, value in enumerate(values)]
+    rig.cloud.world.cpu[machine.instance_id] = found
+
+
+def kept(machine):
+    return [percent for _, percent in readings.readings_of(machine, kst("Mon 00:00"))]
+
+
+def test_a_datapoint_is_asked_for_when_it_may_be_there(rig, machine, at):
+    told(rig, machine, 40.0)
+    for when, calls in (("Mon 12:05", 0), ("Mon 12:06", 1), ("Mon 12:07", 1), ("Mon 12:10", 1), ("Mon 12:11", 2)):
+        at(when)
+        readings.collect(rig.cloud)
+        assert rig.cloud.asked("readings") == calls
+    assert kept(machine) == [40.0]
+
+
+def test_one_that_is_late_is_asked_for_once_a_minute(rig, machine, at):
+    for when in ("Mon 12:06", "Mon 12:07", "Mon 12:08"):
+        at(when)
+        readings.collect(rig.cloud)
+        readings.collect(rig.cloud)
+    assert rig.cloud.asked("readings") == 3
+    told(rig, machine, 1.0)
+    at("Mon 12:09")
+    readings.collect(rig.cloud)
+    at("Mon 12:10")
+    readings.collect(rig.cloud)
+    assert (rig.cloud.asked("readings"), kept(machine)) == (4, [1.0])
+
+
+def test_many_machines_are_one_call(rig, machine, bob, at):
+    others = rig.running(bob)
+    told(rig, machine, 1.0)
+    told(rig, others, 2.0)
+    at("Mon 12:06")
+    readings.collect(rig.cloud)
+    assert (rig.cloud.asked("readings"), kept(machine), kept(others)) == (1, [1.0], [2.0])
+
+
+def test_a_gap_is_filled_and_a_correction_taken_over(rig, machine, at):
+    told(rig, machine, 1.0)
+    at("Mon 12:06")
+    readings.collect(rig.cloud)
+    told(rig, machine, *range(1, 13))
+    at("Mon 13:01")
+    readings.collect(rig.cloud)
+    assert kept(machine) == list(range(1, 13))
+
+
+def test_while_nothing_runs_nothing_is_asked(rig, machine, alice, at):
+    actions.stop(alice)
+    rig.work()
+    rig.tick(2)
+    at("Mon 18:00")
+    readings.collect(rig.cloud)
+    assert rig.cloud.asked("readings") == 0
+
+
+def test_aws_away_loses_nothing(rig, machine, at):
+    told(rig, machine, 1.0)
+    rig.cloud.next_error["readings"] = [Throttled("Throttling")]
+    at("Mon 12:06")
+    with pytest.raises(Throttled):
+        readings.collect(rig.cloud)
+    assert ReadingRound.objects.get().trouble_code == "Throttling"
+    at("Mon 12:07")
+    readings.collect(rig.cloud)
+    assert (kept(machine), ReadingRound.objects.get().trouble_code) == ([1.0], "")
+
+
+def test_what_is_older_than_two_weeks_is_forgotten(rig, machine, at):
+    for days in (13, 15):
+        CpuReading.objects.create(instance=machine, at=clock.now() - timedelta(days=days), percent=1.0)
+    readings.prune()
+    assert CpuReading.objects.count() == 1
+
+
+# --- what is in sight ------------------------------------------------------------------------------------------------
+def test_an_idle_machine_is_forecast_its_stop(rig, machine, alice, at):
+    told(rig, machine, 50.0, *[0.4] * 6)
+    at("Mon 12:36")
+    readings.collect(rig.cloud)
+    seen = outlook(machine, rules_of(alice.pk))
+    # Armed at noon for 40 minutes, idle since 12:05.
+    assert (seen.stops_at - kst("Mon 12:40")) < timedelta(minutes=1)
+    assert seen.is_soon
+
+
+def test_a_busy_machine_has_no_stop_in_sight(rig, machine, alice, at):
+    told(rig, machine, *[50.0] * 24)
+    at("Mon 14:01")
+    readings.collect(rig.cloud)
+    seen = outlook(machine, rules_of(alice.pk))
+    assert (seen.stops_at, seen.is_soon, seen.idle.is_active) == (None, False, True)
+
+
+def test_the_last_run_does_not_count(rig, machine, alice, at):
+    CpuReading.objects.create(instance=machine, at=kst("Mon 11:00"), percent=90.0)
+    at("Mon 12:20")
+    seen = outlook(machine, rules_of(alice.pk))
+    assert not seen.idle.is_active
+    assert seen.idle.earliest >= kst("Mon 12:40")
+
+
+def test_a_machine_that_rests_has_no_outlook(rig, machine, alice):
+    actions.stop(alice)
+    rig.work()
+    rig.tick(2)
+    assert outlook(rig.mine(alice), rules_of(alice.pk)) is None
