@@ -120,9 +120,9 @@ class Instances(Service, EC2Response):
             self._must_be_stopped(machine, "instanceType")
         if self._get_param("UserData.Value") is not None:
             self._must_be_stopped(machine, "userData")
+        self.error_on_dryrun()
         groups = self._get_param("Groups", [])
         if groups:
-            self.error_on_dryrun()
             machine.primary._group_set = [self._group(group_id) for group_id in groups]  # type: ignore[union-attr]
             return EmptyResult()
         return super().modify_instance_attribute()
@@ -149,6 +149,25 @@ class Instances(Service, EC2Response):
                 "InstanceId": machine.id,
                 "Timestamp": machine.launch_time,
                 "Output": base64.b64encode(text.encode()).decode(),
+            }
+        )
+
+    def modify_instance_credit_specification(self) -> ActionResult:
+        wanted = {one["InstanceId"]: one["CpuCredits"] for one in self._get_param("InstanceCreditSpecifications", [])}
+        machines = self.cloud.region.machines_named(list(wanted))
+        self.error_on_dryrun()
+        done, refused = [], []
+        for machine in machines:
+            if _credits(machine):
+                machine.cpu_credits = wanted[machine.id]
+                done.append({"InstanceId": machine.id})
+            else:
+                error = {"Code": "InstanceCreditSpecification.NotSupported", "Message": "It is not burstable."}
+                refused.append({"InstanceId": machine.id, "Error": error})
+        return ActionResult(
+            {
+                "SuccessfulInstanceCreditSpecifications": done,
+                "UnsuccessfulInstanceCreditSpecifications": refused,
             }
         )
 

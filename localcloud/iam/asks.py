@@ -59,13 +59,22 @@ def _ec2(name: str, action: str, params: Params, there: Resources) -> list[Ask]:
         return [Ask(name, *there.by_id(one, request)) for one in params.get("Resources") or []]
     if action in _MAKERS:
         return _making(name, action, params, there)
+    if action == "ModifyInstanceCreditSpecification":
+        ids = [one.get("InstanceId") for one in params.get("InstanceCreditSpecifications") or []]
+        return [Ask(name, *there.known("instance", str(one))) for one in ids]
     found = [
         Ask(name, *there.known(kind, one))
         for parameter, kind in _NAMED.items()
         for one in _listed(params.get(parameter))
     ]
+    if action == "ModifyInstanceAttribute":
+        changed = tuple(key for key in params if key in _ATTRIBUTES) or (str(params.get("Attribute", "")),)
+        found = [Ask(name, ask.resource, {**ask.context, "ec2:attribute": changed}) for ask in found]
     return found or [Ask(name, "*", there.context())]
 
+
+#: of ModifyInstanceAttribute, by which it may be narrowed
+_ATTRIBUTES = {"InstanceType", "UserData", "Groups", "DisableApiTermination", "DisableApiStop", "SourceDestCheck"}
 
 #: what each makes, and the parameter that names it, if its ARN has a name at that time
 _MAKERS = {

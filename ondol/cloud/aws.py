@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ondol.cloud import aws_shapes as shapes
 from ondol.cloud.aws_autostop import AutoStop
 from ondol.cloud.aws_calls import PATIENT, Clients, Session, ask, ask_of, chunks, every, session, where
+from ondol.cloud.aws_errors import DENIED
 from ondol.cloud.errors import AlreadyThere, Gone, NotYet, Refused
 from ondol.cloud.port import (
     MANAGED_BY,
@@ -208,6 +209,29 @@ class AwsCloud(AutoStop):
         lives = partial(self._lives, instance_id)
         return _state(ask_of(lives, self._ec2.terminate_instances, InstanceIds=[instance_id])["TerminatingInstances"])
 
+    def resize(self, instance_id: str, instance_type: str) -> None:
+        lives = partial(self._lives, instance_id)
+        change = self._ec2.modify_instance_attribute
+        ask_of(lives, change, InstanceId=instance_id, InstanceType={"Value": instance_type})
+        if shapes.is_burstable(instance_type):  # one of another family becomes `unlimited` by that
+            credits: Any = {"InstanceId": instance_id, "CpuCredits": "standard"}
+            ask(self._ec2.modify_instance_credit_specification, InstanceCreditSpecifications=[credits])
+
+    def sizes(self, volume_ids: Collection[str]) -> dict[str, int]:
+        return {
+            shown["VolumeId"]: int(shown["Size"])
+            for some in chunks(volume_ids, _FILTER_VALUES)
+            for shown in every(self._ec2, "describe_volumes", "Volumes", Filters=[where("volume-id", *some)])
+        }
+
+    def grow(self, volume_id: str, gb: int) -> None:
+        try:
+            ask_of(partial(self._has_volume, volume_id), self._ec2.modify_volume, VolumeId=volume_id, Size=gb)
+        except Refused as error:
+            # Asked again, EC2 refuses, though it has done it or is at it.
+            if error.code in DENIED or not self._is_or_becomes(volume_id, gb):
+                raise
+
     def delete_volume(self, volume_id: str) -> None:
         with suppress(Gone):
             ask_of(partial(self._has_volume, volume_id), self._ec2.delete_volume, VolumeId=volume_id)
@@ -228,6 +252,12 @@ class AwsCloud(AutoStop):
 
     def _has_volume(self, volume_id: str) -> bool:
         return bool(ask(self._ec2.describe_volumes, Filters=[where("volume-id", volume_id)])["Volumes"])
+
+    def _is_or_becomes(self, volume_id: str, gb: int) -> bool:
+        filters = [where("volume-id", volume_id)]
+        changes = every(self._ec2, "describe_volumes_modifications", "VolumesModifications", Filters=filters)
+        under_way = [change for change in changes if change["ModificationState"] != "failed"]
+        return gb in {*self.sizes([volume_id]).values(), *(change["TargetSize"] for change in under_way)}
 
     @property
     def _ec2(self) -> "EC2Client":

@@ -38,10 +38,11 @@ _CODES: dict[type[CloudError], str] = {
     # Besides every code that ends in LimitExceeded
     Quota: "InsufficientFreeAddressesInSubnet LimitExceededException LimitExceededFault ResourceCountExceeded",
     Refused: """
-        AccessDenied AccessDeniedException Blocked FilterLimitExceeded InvalidAMIID.Malformed InvalidAMIID.NotFound
-        InvalidAMIID.Unavailable InvalidParameterCombination InvalidParameterValue InvalidSubnetID.NotFound
-        InvalidVpcID.NotFound OperationNotPermitted OptInRequired PendingVerification UnauthorizedOperation
-        Unsupported
+        AccessDenied AccessDeniedException Blocked FilterLimitExceeded IncorrectModificationState
+        InvalidAMIID.Malformed InvalidAMIID.NotFound InvalidAMIID.Unavailable InvalidInstanceAttributeValue
+        InvalidParameterCombination InvalidParameterValue InvalidSubnetID.NotFound InvalidVpcID.NotFound
+        OperationNotPermitted OptInRequired PendingVerification UnauthorizedOperation Unsupported
+        VolumeModificationRateExceeded
         """,
 }
 TABLE: dict[str, type[CloudError]] = {code: kind for kind, codes in _CODES.items() for code in codes.split()}

@@ -51,10 +51,15 @@ def run_instances(spec: LaunchSpec, subnet_id: str, tags: Mapping[str, str]) -> 
         "InstanceInitiatedShutdownBehavior": "stop",
         "TagSpecifications": tagged({**tags, Tag.NAME: spec.name}, "instance", "volume", "network-interface"),
     }
-    if spec.instance_type.partition(".")[0] in _BURSTABLE:
+    if is_burstable(spec.instance_type):
         # T3 is `unlimited` otherwise: surplus credits may cost three times the list price.
         request["CreditSpecification"] = {"CpuCredits": "standard"}
     return request
+
+
+def is_burstable(instance_type: str) -> bool:
+    """Its processor lives on credits."""
+    return instance_type.partition(".")[0] in _BURSTABLE
 
 
 def tags(shown: Mapping[str, Any]) -> dict[str, str]:
@@ -99,8 +104,14 @@ def server(shown: Mapping[str, Any]) -> Server:
         public_ip=shown.get("PublicIpAddress") or None,
         private_ip=shown.get("PrivateIpAddress") or None,
         launched_at=utc(shown.get("LaunchTime")),
+        volume_id=_root_volume(shown),
         reason_code=shown.get("StateReason", {}).get("Code", ""),
     )
+
+
+def _root_volume(shown: Mapping[str, Any]) -> str:
+    disks = {disk["DeviceName"]: disk.get("Ebs", {}) for disk in shown.get("BlockDeviceMappings", [])}
+    return str(disks.get(shown.get("RootDeviceName", ""), {}).get("VolumeId", ""))
 
 
 def stop_action(region: str) -> str:

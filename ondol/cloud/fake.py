@@ -2,17 +2,17 @@
 
 import hashlib
 import secrets
-from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from ondol.cloud.errors import AlreadyThere, Gone, NotYet, Refused, Spent
+from ondol.cloud.fake_calls import Ledger, operation
+from ondol.cloud.fake_calls import Lost as Lost
 from ondol.cloud.fake_world import BY_USER, Group, Thing, World
 from ondol.cloud.port import (
     MANAGED_BY,
@@ -31,93 +31,47 @@ from ondol.cloud.port import (
     Tag,
 )
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 _RESTING = {ServerState.STOPPING, ServerState.STOPPED}
 _AWAKE = {ServerState.PENDING, ServerState.RUNNING}
+_BETWEEN_CHANGES = timedelta(hours=6)
 _ENDED = {ServerState.SHUTTING_DOWN, ServerState.TERMINATED}
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """The call takes effect, its answer does not arrive."""
-
-    error: BaseException
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One line of the ledger."""
-
-    operation: str
-    args: tuple[Any, ...] = ()
-    kwargs: Mapping[str, Any] = field(default_factory=dict)
-
-
-def _operation(
-    method: Callable[Concatenate["FakeCloud", P], T],
-) -> Callable[Concatenate["FakeCloud", P], T]:
-    name = method.__name__
-
-    @wraps(method)
-    def called(self: "FakeCloud", /, *args: P.args, **kwargs: P.kwargs) -> T:
-        if meanwhile := self.meanwhile.pop(name, None):
-            meanwhile()
-        with self.world.lock:
-            self.calls.append(Call(name, args, kwargs))
-            trouble = self.next_error[name].pop(0) if self.next_error[name] else None
-            if isinstance(trouble, BaseException):
-                raise trouble
-            answer = method(self, *args, **kwargs)
-            if isinstance(trouble, Lost):
-                raise trouble.error
-            return answer
-
-    return called
 
 
 def _row(thing: Thing[Any]) -> str:
     return thing.tags.get(Tag.ROW, "")
 
 
-class FakeCloud:
+class FakeCloud(Ledger):
     """`ondol.cloud.port.Cloud` in memory.
 
-    `next_error["launch"] = [NoCapacity("…"), Lost(Unreachable("…")), None]`: the first launch fails, the second takes
-    effect without an answer, the third goes well. `meanwhile["launch"]` runs once, just before the next launch and
-    without the lock. `lag`: how many looks do not show yet what is made from now on. `calls`: what was asked.
+    `lag`: how many looks do not show yet what is made from now on.
     """
 
     def __init__(self, world: World | None = None, deployment: str = "here") -> None:
+        super().__init__()
         self.world = world or World()
         self.deployment = deployment
-        self.calls: list[Call] = []
-        self.next_error: defaultdict[str, list[BaseException | Lost | None]] = defaultdict(list)
-        self.meanwhile: dict[str, Callable[[], None]] = {}
         self.lag = 0
         self.image = Image("ami-00000000000000001", "/dev/sda1")
 
-    def asked(self, operation: str) -> int:
-        """How often."""
-        return sum(call.operation == operation for call in self.calls)
-
     # --- looking -----------------------------------------------------------------------------------------------
-    @_operation
+    @operation
     def servers(self, rows: Collection[str] | None = None) -> list[Server]:
         shown = [thing.value for thing in self.world.servers.values() if self._is_ours(thing) and thing.is_shown()]
         return [server for server in shown if rows is None or server.row in rows]
 
-    @_operation
+    @operation
     def alive_of(self, user_id: str) -> list[Server]:
         live = {id: thing for id, thing in self.world.servers.items() if thing.value.state.is_live}
         return [thing.value for _, thing in self._shown(live) if thing.tags.get(Tag.USER_ID) == user_id]
 
-    @_operation
+    @operation
     def known(self, instance_ids: Collection[str]) -> list[Server]:
         return [thing.value for id, thing in self.world.servers.items() if id in instance_ids and thing.is_shown()]
 
-    @_operation
+    @operation
     def inventory(self) -> list[Found]:
         world = self.world
         live = {id: thing for id, thing in world.servers.items() if thing.value.state.is_live}
@@ -129,17 +83,17 @@ class FakeCloud:
             *(Found(Kind.ALARM, name) for name, _ in self._shown(world.alarms)),
         ]
 
-    @_operation
+    @operation
     def place(self) -> Place:
         return self.world.place
 
-    @_operation
+    @operation
     def checks_passed(self, instance_ids: Collection[str]) -> set[str]:
         running = {id for id, thing in self.world.servers.items() if thing.value.state is ServerState.RUNNING}
         return running & set(instance_ids) - self.world.failing
 
     # --- network -----------------------------------------------------------------------------------------------
-    @_operation
+    @operation
     def create_group(self, name: str, tags: Mapping[str, str]) -> str:
         if any(thing.value.name.lower() == name.lower() for thing in self.world.groups.values()):
             raise AlreadyThere("InvalidGroup.Duplicate")
@@ -147,17 +101,17 @@ class FakeCloud:
         self.world.groups[group_id] = self._made(Group(name), tags)
         return group_id
 
-    @_operation
+    @operation
     def group(self, name: str) -> str | None:
         return next((id for id, thing in self._shown(self.world.groups) if thing.value.name == name), None)
 
-    @_operation
+    @operation
     def open_ssh(self, group_id: str, cidrs: Collection[str]) -> None:
         if group_id not in self.world.groups:
             raise Gone("InvalidGroup.NotFound")
         self.world.groups[group_id].value.cidrs.update(cidrs)
 
-    @_operation
+    @operation
     def delete_group(self, group_id: str) -> None:
         for instance_id, spec in self.world.specs.items():
             server = self.world.servers.get(instance_id)
@@ -166,7 +120,7 @@ class FakeCloud:
         self.world.groups.pop(group_id, None)
 
     # --- key ---------------------------------------------------------------------------------------------------
-    @_operation
+    @operation
     def create_key(self, name: str, tags: Mapping[str, str]) -> KeyPair:
         if name in self.world.keys:
             raise AlreadyThere("InvalidKeyPair.Duplicate")
@@ -176,20 +130,20 @@ class FakeCloud:
         der = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
         return KeyPair(name, hashlib.sha1(der, usedforsecurity=False).digest().hex(":"), pem)
 
-    @_operation
+    @operation
     def keys(self, row: str) -> list[str]:
         return [name for name, thing in self._shown(self.world.keys) if _row(thing) == row]
 
-    @_operation
+    @operation
     def delete_key(self, name: str) -> None:
         self.world.keys.pop(name, None)
 
     # --- server ------------------------------------------------------------------------------------------------
-    @_operation
+    @operation
     def newest_image(self) -> Image:
         return self.image
 
-    @_operation
+    @operation
     def launch(self, spec: LaunchSpec, client_token: str) -> Server:
         for instance_id, thing in self.world.servers.items():
             if thing.value.client_token == client_token:
@@ -215,28 +169,54 @@ class FakeCloud:
             key_name=spec.key_name,
             private_ip=f"10.20.{secrets.randbelow(16)}.{secrets.randbelow(250) + 4}",
             launched_at=self.world.now(),
+            volume_id=self.world.new_id("vol"),
         )
         self.world.servers[server.instance_id] = self._made(server, spec.tags)
         self.world.specs[server.instance_id] = spec
-        self.world.volumes[self.world.new_id("vol")] = self._made(server.instance_id, spec.tags)
+        self.world.volumes[server.volume_id] = self._made(server.instance_id, spec.tags)
+        self.world.sizes[server.volume_id] = spec.volume_gb
         return server
 
-    @_operation
+    @operation
     def start(self, instance_id: str) -> ServerState:
         return self._change(instance_id, ServerState.STOPPED, ServerState.PENDING, "", _AWAKE)
 
-    @_operation
+    @operation
     def stop(self, instance_id: str) -> ServerState:
         return self._change(instance_id, ServerState.RUNNING, ServerState.STOPPING, BY_USER, _RESTING)
 
-    @_operation
+    @operation
     def terminate(self, instance_id: str) -> ServerState:
         server = self._server(instance_id)
         if server.state not in _ENDED:
             self.world.change(instance_id, ServerState.SHUTTING_DOWN, BY_USER)
         return self._server(instance_id).state
 
-    @_operation
+    @operation
+    def resize(self, instance_id: str, instance_type: str) -> None:
+        if self._server(instance_id).state is not ServerState.STOPPED:
+            raise NotYet("IncorrectInstanceState")
+        thing = self.world.servers[instance_id]
+        thing.value = replace(thing.value, instance_type=instance_type)
+
+    @operation
+    def sizes(self, volume_ids: Collection[str]) -> dict[str, int]:
+        return {id: self.world.sizes[id] for id in volume_ids if id in self.world.volumes}
+
+    @operation
+    def grow(self, volume_id: str, gb: int) -> None:
+        if volume_id not in self.world.volumes:
+            raise Gone("InvalidVolume.NotFound")
+        size, grown_at = self.world.sizes[volume_id], self.world.grown_at.get(volume_id)
+        if gb == size:
+            return
+        if gb < size:
+            raise Refused("InvalidParameterValue")
+        if grown_at and self.world.now() - grown_at < _BETWEEN_CHANGES:
+            raise Refused("VolumeModificationRateExceeded")
+        self.world.sizes[volume_id], self.world.grown_at[volume_id] = gb, self.world.now()
+
+    @operation
     def delete_volume(self, volume_id: str) -> None:
         thing = self.world.volumes.get(volume_id)
         if thing and thing.value in self.world.servers and self._server(thing.value).state not in _ENDED:
@@ -244,28 +224,28 @@ class FakeCloud:
         self.world.volumes.pop(volume_id, None)
 
     # --- auto-stop ---------------------------------------------------------------------------------------------
-    @_operation
+    @operation
     def arm(self, name: str, instance_id: str, rule: IdleRule, warm_up_minutes: int, tags: Mapping[str, str]) -> None:
         if not 1 <= warm_up_minutes <= 2880 or rule.minutes % 5:
             raise Refused("InvalidParameterValue")
         alarm = Alarm(name, instance_id, "INSUFFICIENT_DATA", rule, warm_up_minutes, True, self.world.now())
         self.world.alarms[name] = self._made(alarm, tags)
 
-    @_operation
+    @operation
     def alarms(self, names: Collection[str] | None = None) -> list[Alarm]:
         ours = [thing.value for thing in self.world.alarms.values() if self._is_ours(thing)]
         return [alarm for alarm in ours if names is None or alarm.name in names]
 
-    @_operation
+    @operation
     def delete_alarm(self, name: str) -> None:
         self.world.alarms.pop(name, None)
 
-    @_operation
+    @operation
     def stopped_by_alarm(self, name: str, since: datetime) -> AlarmStop | None:
         stops = [stop for stop in self.world.stops.get(name, []) if stop.at > since]
         return max(stops, default=None, key=lambda stop: stop.at)
 
-    @_operation
+    @operation
     def readings(self, instance_ids: Collection[str], since: datetime, until: datetime) -> dict[str, list[Reading]]:
         return {
             instance_id: shown

@@ -53,6 +53,9 @@ class World:
     specs: dict[str, LaunchSpec] = field(default_factory=dict)
     volumes: dict[str, Thing[str]] = field(default_factory=dict)
     """With the instance that each is attached to; it goes with it."""
+    sizes: dict[str, int] = field(default_factory=dict)
+    """Of each volume, in GiB."""
+    grown_at: dict[str, datetime] = field(default_factory=dict)
     groups: dict[str, Thing[Group]] = field(default_factory=dict)
     keys: dict[str, Thing[str]] = field(default_factory=dict)
     alarms: dict[str, Thing[Alarm]] = field(default_factory=dict)

@@ -59,6 +59,8 @@ class Server:
     private_ip: str | None = None
     launched_at: datetime | None = None
     """EC2's LaunchTime: the *last* start, not the creation."""
+    volume_id: str = ""
+    """Of its root disk, once that is attached."""
     reason_code: str = ""
     """StateReason.Code, such as `Client.UserInitiatedShutdown` or `Server.InsufficientInstanceCapacity`."""
 
@@ -240,6 +242,22 @@ class Cloud(Protocol):
 
     def terminate(self, instance_id: str) -> ServerState:
         """Ask for its end, with volume and interface; terminated already is fine. Gone: nothing is left."""
+
+    def resize(self, instance_id: str, instance_type: str) -> None:
+        """Give a stopped server another type; its own is fine. NotYet unless it is stopped.
+
+        Whether there is capacity for that type, and whether it runs the image, only the next start tells.
+        """
+
+    def sizes(self, volume_ids: Collection[str]) -> Mapping[str, int]:
+        """GiB of those of these volumes that exist. One that is just growing may still show what it was."""
+
+    def grow(self, volume_id: str, gb: int) -> None:
+        """Ask for a disk of `gb` GiB, also while its server runs; that big, or on its way to it, is fine.
+
+        Refused: it would shrink, or it has been changed within the last 6 hours (`VolumeModificationRateExceeded`).
+        It is paid for from now on. The file system grows at the next start.
+        """
 
     def delete_volume(self, volume_id: str) -> None:
         """Remove it with its data; absent is fine. NotYet while it is attached."""

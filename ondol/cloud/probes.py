@@ -25,7 +25,7 @@ _NAME = "ondol-doctor"
 _PASSED = {
     "DryRunOperation", "IncorrectInstanceState", "IncorrectState", "DependencyViolation", "InvalidGroup.InUse",
     "InvalidPermission.Duplicate", "InvalidKeyPair.Duplicate", "InvalidGroup.Duplicate", "VolumeInUse",
-    "OperationNotPermitted",
+    "OperationNotPermitted", "IncorrectModificationState", "VolumeModificationRateExceeded",
 }  # fmt: skip
 """EC2 has looked at the thing itself: the caller was let in."""
 _DENIED_KIND = re.compile(r"on resource: arn:[^:]*:ec2:[^:]*:\d*:([a-z-]+)/")
@@ -179,6 +179,16 @@ class Probes(AwsCloud):
         yield "ec2:DeleteSecurityGroup", _on(group, ec2.delete_security_group, GroupId=group)
         yield "ec2:DeleteKeyPair", _on(key, ec2.delete_key_pair, KeyName=key)
         yield "ec2:DeleteVolume", _on(volume, ec2.delete_volume, VolumeId=volume)
+        yield "ec2:ModifyVolume", _on(volume, ec2.modify_volume, VolumeId=volume, Size=16384)
+        kind, credits = {"Value": self._config.instance_type}, {"InstanceId": instance, "CpuCredits": "standard"}
+        yield (
+            "ec2:ModifyInstanceAttribute",
+            _on(instance, ec2.modify_instance_attribute, InstanceId=instance, InstanceType=kind),
+        )
+        yield (
+            "ec2:ModifyInstanceCreditSpecification",
+            _on(instance, ec2.modify_instance_credit_specification, InstanceCreditSpecifications=[credits]),
+        )
         for name in ("Start", "Stop", "Terminate"):
             act = getattr(ec2, f"{name.lower()}_instances")
             yield f"ec2:{name}Instances", _on(instance, act, InstanceIds=[instance])
@@ -187,7 +197,8 @@ class Probes(AwsCloud):
     def _looks(self) -> Iterator[tuple[str, Verdict]]:
         for what in (
             "Images", "InstanceStatus", "InstanceTypeOfferings", "InstanceTypes", "Instances", "KeyPairs",
-            "NetworkAcls", "RouteTables", "SecurityGroups", "Subnets", "Volumes", "Vpcs",
+            "NetworkAcls", "RouteTables", "SecurityGroups", "Subnets", "Volumes", "VolumesModifications",
+            "Vpcs",
         ):  # fmt: skip
             action = f"Describe{what}"
             yield f"ec2:{action}", _dry(getattr(self._ec2, _snake(action)))

@@ -17,7 +17,7 @@ def policy(config: Config, account_id: str, deployment: str = "") -> str:
         region=config.region,
         vpc=config.vpc_id,
         subnet=config.subnet_id,
-        type=config.instance_type,
+        types='", "'.join(config.permitted_types),
         image=config.image_id or ANY,
         deployment=deployment or ANY,
     )

@@ -69,6 +69,26 @@ def test_only_burstable_types_are_told_about_credits(script, kind, has_credits):
     assert ("CreditSpecification" in script.parameters("RunInstances")) is has_credits
 
 
+def test_a_machine_that_becomes_burstable_does_not_run_up_credits(script):
+    script.answers |= {"ModifyInstanceAttribute": [{}, {}], "ModifyInstanceCreditSpecification": [{}]}
+    script.cloud.resize("i-1", "m7i.large")
+    assert [operation for operation, _ in script.asked] == ["ModifyInstanceAttribute"]
+    script.cloud.resize("i-1", "t3.large")
+    wanted = [{"InstanceId": "i-1", "CpuCredits": "standard"}]
+    assert script.parameters("ModifyInstanceCreditSpecification") == {"InstanceCreditSpecifications": wanted}
+
+
+@pytest.mark.parametrize("code", ["IncorrectModificationState", "VolumeModificationRateExceeded"])
+def test_a_disk_that_is_just_growing_to_that_size_is_not_a_refusal(script, code):
+    script.answers["ModifyVolume"] = [Refusal(code), Refusal(code)]
+    change = {"VolumeId": "vol-1", "TargetSize": 40, "ModificationState": "modifying"}
+    script.answers["DescribeVolumesModifications"] = [{"VolumesModifications": [change]}] * 2
+    script.answers["DescribeVolumes"] = [{"Volumes": [{"VolumeId": "vol-1", "Size": 30}]}] * 2
+    script.cloud.grow("vol-1", 40)
+    with pytest.raises(Refused):
+        script.cloud.grow("vol-1", 50)
+
+
 def test_a_retried_launch_says_the_same_in_the_same_order(script):
     script.answers["RunInstances"] = [LAUNCHED, LAUNCHED]
     script.cloud.launch(SPEC, "token-1")

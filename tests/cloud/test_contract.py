@@ -7,11 +7,12 @@ from datetime import timedelta
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
-from ondol.cloud.errors import AlreadyThere, Gone, NotYet, Spent
+from ondol.cloud.errors import AlreadyThere, Gone, NotYet, Refused, Spent
 from ondol.cloud.port import Found, IdleRule, Kind, ServerState
 from tests.cloud.grounds import token
 
 NOBODY = "i-0123456789abcdef0"
+NO_DISK = "vol-0123456789abcdef0"
 NO_GROUP = "sg-0123456789abcdef0"
 
 
@@ -123,6 +124,48 @@ def test_what_is_on_its_way_has_to_arrive_first(ground, cloud, alice):
     cloud.stop(instance_id)
     with pytest.raises(NotYet):
         cloud.start(instance_id)
+
+
+# --- another size ----------------------------------------------------------------------------------------------------
+def test_a_machine_gets_another_type_while_it_is_stopped_and_only_then(ground, cloud, alice):
+    instance_id = ground.running(alice).instance_id
+    with pytest.raises(NotYet):
+        cloud.resize(instance_id, "t3.large")
+    cloud.stop(instance_id)
+    ground.settle(alice.row)
+    cloud.resize(instance_id, "t3.large")
+    cloud.resize(instance_id, "t3.large")
+    (shown,) = cloud.servers([alice.row])
+    assert (shown.instance_id, shown.instance_type, shown.state) == (instance_id, "t3.large", ServerState.STOPPED)
+    cloud.start(instance_id)
+    assert ground.settle(alice.row).state is ServerState.RUNNING
+
+
+def test_a_disk_grows_while_its_machine_runs_and_asking_twice_is_once(ground, cloud, alice):
+    disk = ground.running(alice).volume_id
+    assert cloud.sizes([disk]) == {disk: 30}
+    cloud.grow(disk, 40)
+    cloud.grow(disk, 40)
+    assert cloud.sizes([disk, NO_DISK]) == {disk: 40}
+
+
+def test_a_disk_never_shrinks_and_is_changed_once_in_six_hours(ground, cloud, alice):
+    disk = ground.running(alice).volume_id
+    with pytest.raises(Refused):
+        cloud.grow(disk, 20)
+    cloud.grow(disk, 40)
+    with pytest.raises(Refused) as refusal:
+        cloud.grow(disk, 50)
+    assert refusal.value.code == "VolumeModificationRateExceeded"
+    assert cloud.sizes([disk]) == {disk: 40}
+
+
+def test_nothing_that_is_gone_changes_its_size(cloud):
+    assert cloud.sizes([NO_DISK]) == cloud.sizes([]) == {}
+    with pytest.raises(Gone):
+        cloud.resize(NOBODY, "t3.large")
+    with pytest.raises(Gone):
+        cloud.grow(NO_DISK, 40)
 
 
 def test_an_end_may_be_asked_for_twice(ground, cloud, alice):

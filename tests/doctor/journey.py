@@ -52,6 +52,11 @@ def _rest_and_start(ground, alice):
     ground.cloud.stop(ground.instance_id)
     ground.settle(alice.row)
     ground.cloud.stopped_by_alarm(alice.resource, ground.now() - timedelta(hours=1))
+    ground.cloud.resize(ground.instance_id, "t3.small")
+    disk = ground.cloud.known([ground.instance_id])[0].volume_id
+    ground.cloud.grow(disk, 40)
+    ground.cloud.grow(disk, 40)
+    assert ground.cloud.sizes([disk]) == {disk: 40}
     ground.cloud.start(ground.instance_id)
     ground.settle(alice.row)
 

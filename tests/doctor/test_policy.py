@@ -33,7 +33,7 @@ def test_only_looks_are_allowed_on_everything():
     for statement in DOCUMENT["Statement"]:
         if statement["Resource"] == "*":
             assert all(
-                re.match(r"ec2:Describe|cloudwatch:Describe|servicequotas:Get|pricing:Get", one)
+                re.match(r"ec2:Describe|cloudwatch:(Describe|GetMetric)|servicequotas:Get|pricing:Get", one)
                 for one in listed(statement["Action"])
             )
 
