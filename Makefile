@@ -18,7 +18,7 @@ check:  ## format, lint, types, imports, templates, migrations, translations: un
 
 test:  ## every test, browser and SSH included; pass options by ARGS="-k alice"
 	@scripts/setup test
-	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 sweep-test:  ## kill workers everywhere, for minutes; ARGS="--pairs 500" for hours, see docs/reliability.md
 	@scripts/setup test

@@ -15,8 +15,14 @@ _SETTINGS = {
 }
 
 
-_HASTE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+HASTE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 """Nothing of this server outlives the run."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """What waits most of its time begins first, and others work meanwhile. All else as pytest-django has put it."""
+    items.sort(key=lambda item: item.get_closest_marker("waits") is None)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -25,15 +31,15 @@ def pytest_load_initial_conftests(early_config):
     if worker := os.environ.get("PYTEST_XDIST_WORKER"):
         os.environ["ONDOL_HOME"] += f"-{worker}"  # one collects styles while another would read them
         return
-    for name in [name for name in os.environ if name.startswith(("ONDOL_", "AWS_"))]:
-        del os.environ[name]
+    for name in [name for name in os.environ if name.startswith(("ONDOL_", "AWS_", "PYTHONDONTWRITEBYTECODE"))]:
+        del os.environ[name]  # the last: hundreds of processes would compile the same files
     folder = tempfile.TemporaryDirectory(prefix="ondol-tests-", ignore_cleanup_errors=True)
     os.environ |= _SETTINGS | {"ONDOL_HOME": f"{folder.name}/home"}
     early_config.add_cleanup(folder.cleanup)
     if not os.environ.get("DATABASE_URL"):
         from ondol.host.postgres import EmbeddedPostgres
 
-        server = EmbeddedPostgres(Path(folder.name) / "postgres", lambda text: None, settings=_HASTE)
+        server = EmbeddedPostgres(Path(folder.name) / "postgres", lambda text: None, settings=HASTE)
         server.start(os.open(f"{folder.name}/postgres.log", os.O_WRONLY | os.O_CREAT))
         early_config.add_cleanup(server.stop)
         os.environ["DATABASE_URL"] = server.url

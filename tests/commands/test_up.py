@@ -85,7 +85,7 @@ def looked_at(site):
 
 def test_its_supervisor_is_killed_while_it_makes_a_machine_and_the_next_carries_on(site, tmp_path):
     """The next one starts at once, while parts of the last one still put their things away."""
-    yuna, key = site.person("yuna"), (site.home / "secret.key").read_text()
+    [yuna], key = site.people("yuna"), (site.home / "secret.key").read_text()
     assert yuna.call("POST", "/instances").status_code == 202
     until(lambda: yuna.machine()["instance_id"], 20, "it is launched, and boots for two seconds")
     assert yuna.machine()["status"] == "PENDING"

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from tests.journey.aws import ONE_OF_EACH, count, things_of
-from tests.journey.site import Person, Site
+from tests.journey.site import Person, Site, furnished
 
 # A killed worker leaves connections of our proxies half open.
 pytestmark = [
@@ -22,7 +22,7 @@ pytestmark = [
     pytest.mark.timeout(300),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-NAMES = [f"person{n}" for n in range(8)]
+NAMES = [f"person{n}" for n in range(5)]
 BACK_WITHIN = 15.0
 HOWS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT, "kill -9": signal.SIGKILL}
 DONE = ["", "PENDING", "RUNNING", "STOPPING", "STOPPED"]
@@ -34,7 +34,7 @@ CHANGES = (
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    site = Site(tmp_path_factory.mktemp("postgres") / "home").start()
+    site = Site(furnished(tmp_path_factory.mktemp("postgres") / "home")).start()
     yield site
     site.stop()
 
@@ -107,12 +107,12 @@ def strike(site: Site, how: str, pages: list[requests.Response]) -> float:
             if time.time() > struck + 1 and is_back(site, struck + 1):
                 return time.monotonic() - began
         assert time.monotonic() < began + 60, f"not back after {how}"
-        time.sleep(0.1)
+        time.sleep(0.2)
 
 
 def test_no_acknowledged_click_is_lost_when_postgresql_is_restarted(site, capsys):
     people = site.people(*NAMES)
-    clickers = [Clicker(person, begins=2.0 * n) for n, person in enumerate(people)]
+    clickers = [Clicker(person, begins=3.0 * n) for n, person in enumerate(people)]
     for clicker in clickers:
         clicker.start()
     pages, took = [], {}

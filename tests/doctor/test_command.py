@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.journey.site import ONDOL, Site, environment, free_port, until
+from tests.journey.site import ONDOL, Site, environment, free_port, furnished, until
 
 pytestmark = pytest.mark.slow
 AMAZON = {
@@ -26,7 +26,7 @@ def doctor(home, *options, **env):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    site = Site(tmp_path_factory.mktemp("doctor") / "home").start()
+    site = Site(furnished(tmp_path_factory.mktemp("doctor") / "home")).start()
     yield site
     site.stop()
 

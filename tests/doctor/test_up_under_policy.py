@@ -2,14 +2,14 @@
 
 import pytest
 
-from tests.journey.site import Site, until
+from tests.journey.site import Site, furnished, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 @pytest.fixture
 def site(tmp_path):
-    site = Site(tmp_path / "home", "--speed", "10").start()
+    site = Site(furnished(tmp_path / "home"), "--speed", "10").start()
     yield site
     site.stop()
 
@@ -17,7 +17,7 @@ def site(tmp_path):
 def test_alices_machine_lives_and_ends_under_the_policy(site):
     policy = site.command("doctor", "--print-policy", "--language", "en")
     (site.home / "cloud" / "policy.json").write_text(policy)
-    ada, alice = site.person("ada", admin=True), site.person("alice")
+    [ada], [alice] = site.people("ada", admin=True), site.people("alice")
 
     alice.create()
     assert "FAILED" not in site.command("doctor", "--language", "en")

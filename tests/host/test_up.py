@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -12,7 +13,7 @@ import requests
 
 from ondol.host.home import new_secret_key, new_vault_key
 from ondol.host.postgres import EmbeddedPostgres
-from tests.journey.site import ONDOL, Site, alive, environment, free_port, until
+from tests.journey.site import ONDOL, Site, alive, environment, free_port, furnished, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
 
@@ -37,13 +38,13 @@ def memory_of(pid):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    site = Site(tmp_path_factory.mktemp("hostile") / "home", **HOSTILE).start()
+    site = Site(furnished(tmp_path_factory.mktemp("hostile") / "home"), **HOSTILE).start()
     yield site
     site.stop()
 
 
 def test_settings_of_somebodys_shell_do_not_reach_the_trial(site):
-    machine = site.person("hana").create()
+    machine = site.people("hana")[0].create()
     assert machine["public_ip"]
 
 
@@ -90,8 +91,8 @@ def test_stopped_while_it_starts(tmp_path, moment):
 
 
 def test_a_part_that_fails_at_start_is_told_in_a_sentence_and_nothing_stays(tmp_path):
-    home = tmp_path / "home"
-    home.mkdir()
+    home = furnished(tmp_path / "home")
+    shutil.rmtree(home / "static")
     (home / "static").touch()  # where the web part wants a folder
     words = [*ONDOL, "up", "--port", str(free_port())]
     done = subprocess.run(words, env=environment(home), text=True, capture_output=True, timeout=60)

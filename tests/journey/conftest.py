@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.journey.site import Site
+from tests.journey.site import Site, furnished
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    site = Site(tmp_path_factory.mktemp("ondol") / "집 home").start()
+    site = Site(furnished(tmp_path_factory.mktemp("ondol") / "집 home")).start()
     yield site
     site.stop()

@@ -1,6 +1,7 @@
 """`ondol up` as a process, and people who use it over HTTP and SSH."""
 
 import contextlib
+import fcntl
 import json
 import os
 import queue
@@ -19,6 +20,9 @@ from typing import Any
 import boto3
 import psycopg
 import requests
+
+from ondol.host.postgres import EmbeddedPostgres
+from tests.plugin import HASTE
 
 ONDOL = [sys.executable, "-m", "ondol"]
 _OURS = ("ONDOL_", "AWS_", "DATABASE_URL", "DJANGO_", "PYTHONPATH")
@@ -70,6 +74,34 @@ def alive(pids: Iterable[int]) -> list[int]:
             if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
                 running.append(pid)
     return running
+
+
+def furnished(home: Path) -> Path:
+    """A home with a migrated database and collected styles: a site begins in half of the processor time it else takes.
+
+    Made once in a run, for all of its processes.
+    """
+    ready = Path(os.environ["ONDOL_HOME"]).parent / "ready"
+    ready.mkdir(exist_ok=True)
+    with (ready / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (ready / "home").exists():
+            _furnish(ready / "draft")
+            (ready / "draft").rename(ready / "home")
+    subprocess.run(["cp", "-a", str(ready / "home"), str(home)], check=True)
+    return home
+
+
+def _furnish(home: Path) -> None:
+    server = EmbeddedPostgres(home / "postgres", lambda text: None, settings=HASTE)
+    with home.with_suffix(".log").open("wb") as log:
+        server.start(log.fileno())
+        secrets = {name: os.environ[name] for name in ("ONDOL_SECRET_KEY", "ONDOL_VAULT_KEYS")}
+        env = environment(home, **secrets, DATABASE_URL=server.url)
+        collect = "from ondol.commands.web import collect_static; collect_static()"
+        for words in ([*ONDOL, "migrate"], [sys.executable, "-c", collect]):
+            subprocess.run(words, env=env, stdout=log, stderr=log, check=True, timeout=60)
+        server.stop()
 
 
 def _hear_ctrl_c() -> None:
@@ -177,9 +209,9 @@ class Site:
         self.command("user", "add", email, "--name", name.title(), "--admin" if admin else "--approved")
         return Person(self, name, self.command("token", "create", email).splitlines()[-1].strip())
 
-    def people(self, *names: str) -> "list[Person]":
+    def people(self, *names: str, admin: bool = False) -> "list[Person]":
         """The same of many, by one process: each takes a second to begin."""
-        tokens = self.command("manage", "shell", "-v", "0", "-c", _MANY.format(names=names)).split()
+        tokens = self.command("manage", "shell", "-v", "0", "-c", _MANY.format(names=names, admin=admin)).split()
         return [Person(self, name, token) for name, token in zip(names, tokens, strict=True)]
 
 
@@ -187,7 +219,7 @@ _MANY = """
 from ondol.accounts.people import add_user
 from ondol.accounts.tokens import create_token
 for name in {names}:
-    print(create_token(add_user(f"{{name}}@example.org", name.title(), approved=True), "journey"))
+    print(create_token(add_user(f"{{name}}@example.org", name.title(), approved=True, admin={admin}), "journey"))
 """
 
 

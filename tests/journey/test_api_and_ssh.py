@@ -16,7 +16,8 @@ pytestmark = [pytest.mark.slow]
 
 @pytest.fixture(scope="module")
 def admin(site):
-    return site.person("ada", admin=True)
+    [ada] = site.people("ada", admin=True)
+    return ada
 
 
 @pytest.fixture(scope="module")

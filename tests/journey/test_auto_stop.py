@@ -13,25 +13,25 @@ import pytest
 
 from ondol.clock import Clock
 from tests.journey.aws import stops_of, things_of
-from tests.journey.site import Person, Site
+from tests.journey.site import Person, Site, furnished
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.waits, pytest.mark.timeout(300)]
 
 SPEED = 120
 GAPS = [1, 3, 5, 10, 20, 40, 60, 120]
 BUSY = 80
 """Minutes: twice as long as an idle machine lives."""
 _LOOP = """
-busy() {{ while [ $(date +%s%3N) -lt {milliseconds} ]; do i=0; while [ $i -lt 9999 ]; do i=$((i+1)); done; done; }}
-busy & busy; wait
+while [ $(date +%s%3N) -lt {milliseconds} ]; do i=0; while [ $i -lt 9999 ]; do i=$((i+1)); done; sleep 0.03; done
 """
-"""On both processors until that moment, the end of one of CloudWatch's periods: if only a part of its last period were
-busy, it would depend on how busy this computer is whether that counts."""
+"""A third of a processor or more, three times what counts as idle, until that moment, the end of one of CloudWatch's
+periods: if only a part of its last period were busy, it would depend on how busy this computer is whether that counts.
+"""
 
 
 @pytest.fixture(scope="module")
 def fast_site(tmp_path_factory):
-    site = Site(tmp_path_factory.mktemp("ondol-fast"), "--speed", str(SPEED)).start()
+    site = Site(furnished(tmp_path_factory.mktemp("ondol") / "fast"), "--speed", str(SPEED)).start()
     yield site
     site.stop()
 

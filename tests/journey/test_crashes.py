@@ -15,7 +15,7 @@ import requests
 
 from tests.journey.aws import ONE_OF_EACH, count, sealed_keys, things_of
 from tests.journey.gate import Gate
-from tests.journey.site import ONDOL, Person, Site, environment, until
+from tests.journey.site import ONDOL, Person, Site, environment, furnished, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -54,7 +54,7 @@ def gate(told):
 @pytest.fixture(scope="module")
 def site(amazon, told, gate, tmp_path_factory):
     env = told | {"ONDOL_CLOUD": "aws", "AWS_ENDPOINT_URL": gate.url}
-    site = Site(tmp_path_factory.mktemp("crashes") / "home", **env)
+    site = Site(furnished(tmp_path_factory.mktemp("crashes") / "home"), **env)
     site.cloud = amazon
     yield site.start()
     site.stop()
