@@ -9,12 +9,14 @@ import uuid
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from urllib.request import Request, urlopen
 
 from boto3.session import Session
 
 from ondol.cloud.aws import AwsCloud
+from ondol.cloud.aws_calls import PATIENT, Clients
 from ondol.cloud.fake import FakeCloud
 from ondol.cloud.fake_world import World
 from ondol.cloud.port import Cloud, Image, LaunchSpec, Server, ServerState, Tag
@@ -98,16 +100,23 @@ class InMemory(Ground):
         self.world.stop_by_alarm(instance_id)
 
 
+@cache
+def _session_and_clients(url: str, *keys: str) -> tuple[Session, Clients]:
+    """Of all tests in a trial: its clients take longer to make than most calls."""
+    session = Session(*keys, region_name="ap-northeast-2")
+    return session, Clients(session, url, PATIENT)
+
+
 class InTheTrial(Ground):
     """`AwsCloud` and the trial cloud as a process."""
 
     def __init__(self, environment: dict[str, str]) -> None:
-        self.session = Session(
-            environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"], region_name="ap-northeast-2"
-        )
         self.url = environment["AWS_ENDPOINT_URL"]
+        keys = environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"]
+        self.session, self.clients = _session_and_clients(self.url, *keys)
         config = Config(_env_file=None, **environment)  # type: ignore[call-arg]
         self.cloud, self.neighbour = (AwsCloud(self.session, config, str(uuid.uuid4())) for _ in range(2))
+        self.cloud._client = self.neighbour._client = self.clients
 
     def settle(self, row: str) -> Server:
         end = time.monotonic() + 30
@@ -119,8 +128,8 @@ class InTheTrial(Ground):
             time.sleep(0.1)
 
     def fire(self, alarm: str, instance_id: str) -> None:
-        cloudwatch = self.session.client("cloudwatch", endpoint_url=self.url)
-        cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="as if it were idle")
+        idle = {"StateValue": "ALARM", "StateReason": "as if it were idle"}
+        self.clients("cloudwatch").set_alarm_state(AlarmName=alarm, **idle)
 
     def break_next(self, operation: str, when: str, code: str = "", status: int = 503) -> None:
         """Let one call go wrong: `before` or `after` its effect with a code, or `drop` its answer."""
