@@ -1,12 +1,13 @@
 """/api/instances: one's own machine."""
 
 from django.http import HttpResponse
-from ninja import Query, Router, Status
+from ninja import Body, Query, Router, Status
 
 from ondol.api import shown
 from ondol.api.auth import PERSON, ApiRequest
-from ondol.api.schemas import MachineAnswer, WhichForm, refusals
+from ondol.api.schemas import Awake, MachineAnswer, WhichForm, refusals
 from ondol.api.throttle import PER_PERSON
+from ondol.autostop import awake
 from ondol.instances import actions
 from ondol.instances.models import Instance
 
@@ -56,6 +57,19 @@ def start(request: ApiRequest) -> Status[MachineAnswer]:
 def stop(request: ApiRequest) -> Status[MachineAnswer]:
     """Stopped already is fine. The disk is kept."""
     return _accepted(request, actions.stop(request.auth))
+
+
+@router.post(
+    "/keep-awake",
+    response={202: MachineAnswer, **refusals(400, 404, 409, 422)},
+    operation_id="keep_awake",
+    summary="Keep my machine awake",
+)
+def keep_awake(request: ApiRequest, wish: Body[Awake]) -> Status[MachineAnswer]:
+    """It is not stopped for idling before then, even while Ondol is away; capped by an administrator. A later wish
+    replaces an earlier one."""
+    user = request.auth
+    return _accepted(request, awake.keep_awake(user, wish.until) if wish.until else awake.end_awake(user))
 
 
 @router.post(

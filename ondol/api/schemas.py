@@ -1,11 +1,11 @@
 """What goes over the wire, with examples; `/api/openapi.json` is made of this."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from ninja import Field, Schema
-from pydantic import ConfigDict
+from pydantic import BeforeValidator, ConfigDict
 
 from ondol.accounts.models import Approval, Role
 from ondol.instances.lifecycle import Reason, Status
@@ -37,7 +37,8 @@ class AutoStop(Schema):
     armed_at: datetime | None = Field(description="When it was put for this run.")
     idle_minutes: int = Field(description="It stops a machine that has been idle for so long.", examples=[30])
     cpu_percent: float = Field(description="Idle: average CPU below this.", examples=[5.0])
-    earliest_at: datetime | None = Field(description="It does not judge before this moment.")
+    earliest_at: datetime | None = Field(description="Its warm-up ends; it does not judge before this moment.")
+    checked_at: datetime | None = Field(description="When AWS last showed it as it should be.")
 
 
 class MachineSummary(Schema):
@@ -70,6 +71,10 @@ class Machine(MachineSummary):
         description="In EC2.", examples=["ondol-5f0c9a52-0000-4000-8000-000000000001-a1b2c3"]
     )
     auto_stop: AutoStop
+    awake_until: datetime | None = Field(description="It is not stopped for idling before then; null: no such wish.")
+    closes_at: datetime | None = Field(
+        description="The hours at which it may run end, and it is stopped; null: they do not, or not for this run."
+    )
     unconfirmed_since: datetime | None = Field(
         description="AWS could not be asked since then, and all of this is of then; null while all is well.",
         examples=[None],
@@ -136,6 +141,28 @@ class WhichForm(Schema):
     """OpenSSH's form of a key, or PuTTY's."""
 
     format: Literal["pem", "ppk"] = "pem"
+
+
+def _with_zone(value: object) -> datetime | None:
+    """ISO 8601 with a zone; pydantic alone would take numbers, too."""
+    if value is None:
+        return None
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    if moment is None or moment.tzinfo is None:
+        raise ValueError
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError from error
+
+
+class Awake(Schema):
+    """Until when a machine is kept awake."""
+
+    model_config = ConfigDict(extra="forbid")
+    until: Annotated[datetime | None, BeforeValidator(_with_zone)] = Field(
+        description="ISO 8601 with a zone; null ends it.", examples=["2026-06-01T09:00:00+09:00"]
+    )
 
 
 class Why(Schema):

@@ -2,19 +2,24 @@
 
 from datetime import timedelta
 
+from ondol import clock
 from ondol.accounts.models import User
 from ondol.api.schemas import AutoStop, Machine, MachineSummary
+from ondol.autostop.awake import RUNS_OR_WILL
+from ondol.autostop.schedule import closing
 from ondol.config import config
 from ondol.instances.actions import ascii_name
 from ondol.instances.health import unconfirmed_since
 from ondol.instances.models import Instance
-from ondol.policy.rules import rules_of
+from ondol.policy.rules import Rules, rules_of
 
 SSH_USER = "ubuntu"
 
 
 def machine(row: Instance, owner: User) -> Machine:
     """To its owner."""
+    now, rules = clock.now(), rules_of(row.owner_id)
+    close = closing(row, rules.hours, now) if row.status in RUNS_OR_WILL else None
     return Machine(
         **summary(row).model_dump(),
         private_ip=row.private_ip,
@@ -24,7 +29,9 @@ def machine(row: Instance, owner: User) -> Machine:
         ssh_port=config().ssh_port,
         ssh_command=_ssh_command(row, owner),
         key_pair_name=row.key_pair_name or None,
-        auto_stop=_auto_stop(row),
+        auto_stop=_auto_stop(row, rules),
+        awake_until=row.awake_until if row.awake_until and row.awake_until > now else None,
+        closes_at=close.stops_at if close and not close.is_waived else None,
         unconfirmed_since=unconfirmed_since(),
         reference=row.error_ref or None,
     )
@@ -43,13 +50,13 @@ def _ssh_command(row: Instance, owner: User) -> str | None:
     return f"ssh {option}-i ~/.ssh/ondol-{ascii_name(owner)}.pem {SSH_USER}@{row.public_ip}"
 
 
-def _auto_stop(row: Instance) -> AutoStop:
+def _auto_stop(row: Instance, rules: Rules) -> AutoStop:
     armed_at = row.armed_at if row.is_armed else None
-    rules = rules_of(row.owner_id)
     return AutoStop(
         armed=row.is_armed,
         armed_at=armed_at,
         idle_minutes=rules.idle_minutes,
         cpu_percent=rules.idle_cpu_percent,
         earliest_at=armed_at + timedelta(minutes=row.warm_up_minutes) if armed_at else None,
+        checked_at=row.armed_shown_at if armed_at else None,
     )

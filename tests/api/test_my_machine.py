@@ -40,6 +40,7 @@ def test_alice_sees_everything_about_her_machine(alice, machine):
         launched_at=NOON,
         armed_at=NOON,
         warm_up_minutes=40,
+        armed_shown_at=NOON + timedelta(minutes=41),
         created_at=NOON,
     )
     shown = alice.get("/instances/status").json()["instance"]
@@ -67,7 +68,10 @@ def test_alice_sees_everything_about_her_machine(alice, machine):
             "idle_minutes": 30,
             "cpu_percent": 5.0,
             "earliest_at": "2026-01-05T12:40:00Z",
+            "checked_at": "2026-01-05T12:41:00Z",
         },
+        "awake_until": None,
+        "closes_at": None,
         "unconfirmed_since": None,
         "reference": None,
     }

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
 from hypothesis.strategies import sampled_from
 from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from ondol.accounts.models import Approval
 from ondol.api.throttle import PER_PERSON
@@ -23,6 +24,7 @@ OPERATIONS = {
     ("post", "/api/instances"),
     ("post", "/api/instances/start"),
     ("post", "/api/instances/stop"),
+    ("post", "/api/instances/keep-awake"),
     ("post", "/api/instances/ssh-key"),
     ("get", "/api/costs"),
     ("get", "/api/admin/users"),
@@ -121,6 +123,8 @@ def test_every_answer_is_as_described(schema, everybody, ada, method, path, mode
     def check(case, whom):
         if whom and case.path_parameters:
             case.path_parameters["user_id"] = whom
-        case.call_and_validate(headers=ada.headers)
+        # A time of the right form may be over.
+        excluded = [positive_data_acceptance] if path.endswith("/keep-awake") else []
+        case.call_and_validate(headers=ada.headers, excluded_checks=excluded)
 
     check()

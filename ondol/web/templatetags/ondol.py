@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
+from ondol import clock
 from ondol.costs.months import Month
 
 register = template.Library()
@@ -25,6 +26,19 @@ def moment(value: datetime | None) -> SafeString | str:
     local = timezone.localtime(value)
     pattern = "Y년 n월 j일 H:i T" if get_language() == "ko" else "j M Y, H:i T"
     return format_html('<time datetime="{}">{}</time>', local.isoformat(), formats.date_format(local, pattern))
+
+
+@register.filter
+def wall(value: datetime, zone: str = "") -> SafeString:
+    """A time of these days, as on a clock on the wall: `18:00`, `tomorrow 09:00`; with `"T"`, `18:00 KST`."""
+    local, today = timezone.localtime(value), timezone.localdate(clock.now())
+    told = formats.date_format(local, f"H:i {zone}".strip())
+    if local.date() == today + timedelta(days=1):
+        told = _("tomorrow %(time)s") % {"time": told}
+    elif local.date() != today:
+        day = formats.date_format(local, "n월 j일" if get_language() == "ko" else "j M")
+        told = f"{day}, {told}" if get_language() != "ko" else f"{day} {told}"
+    return format_html('<time datetime="{}">{}</time>', local.isoformat(), told)
 
 
 @register.filter

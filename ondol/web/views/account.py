@@ -13,8 +13,10 @@ from ondol.accounts.models import ApiToken, User
 from ondol.accounts.people import AccountError
 from ondol.accounts.tokens import create_token
 from ondol.config import config
+from ondol.policy.rules import rules_of
 from ondol.web.forms import AccountForm, LanguageForm, TokenForm
 from ondol.web.guards import PersonRequest, approved
+from ondol.web.policy import facts_of
 
 _YEAR = 365 * 24 * 3600
 
@@ -78,6 +80,7 @@ def _page(request: PersonRequest, form: AccountForm, token_form: TokenForm) -> H
         "form": form,
         "token_form": token_form,
         "tokens": tokens,
+        "rule_facts": facts_of(rules_of(request.user.pk)),
         "has_providers": bool(config().social_providers),
     }
     return render(request, "account/account.html", context)

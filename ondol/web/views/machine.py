@@ -11,12 +11,15 @@ from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
 from ondol.accounts.models import User
+from ondol.autostop import awake
 from ondol.costs.bills import this_month
 from ondol.costs.prices import price_of
 from ondol.instances import actions
 from ondol.instances.actions import ActionError
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
+from ondol.policy.rules import rules_of
+from ondol.web.awake import awake_of
 from ondol.web.connect import connect_to, way_for
 from ondol.web.costs import account_of
 from ondol.web.guards import PersonRequest, approved
@@ -67,6 +70,34 @@ def stop(request: PersonRequest) -> HttpResponse:
 
 @require_POST
 @approved
+def keep_awake(request: PersonRequest) -> HttpResponse:
+    """Do not stop it for idling until one of the times that the page offers."""
+    return _wish(request, lambda user: awake.choose(user, request.POST.get("until", "")))
+
+
+@require_POST
+@approved
+def end_awake(request: PersonRequest) -> HttpResponse:
+    """Let it be stopped for idling again."""
+    return _wish(request, awake.end_awake)
+
+
+@require_POST
+@approved
+def not_tonight(request: PersonRequest) -> HttpResponse:
+    """Let it run on at the next closing time."""
+    return _wish(request, awake.not_tonight)
+
+
+@require_POST
+@approved
+def tonight_after_all(request: PersonRequest) -> HttpResponse:
+    """Stop it at the closing time, as usual."""
+    return _wish(request, awake.tonight_after_all)
+
+
+@require_POST
+@approved
 def key(request: PersonRequest) -> HttpResponse:
     """The private key as a file, `pem` or `ppk`."""
     try:
@@ -105,7 +136,7 @@ def _tell(request: PersonRequest, error: ActionError) -> None:
 
 def _shown(request: PersonRequest) -> dict[str, Any]:
     machine, stale = machine_of(request.user), unconfirmed(request.user)
-    shown = {
+    shown: dict[str, Any] = {
         "machine": machine,
         "unconfirmed": stale,
         # Of a page in another language, or from before this trouble, all is replaced.
@@ -117,7 +148,10 @@ def _shown(request: PersonRequest) -> dict[str, Any]:
     if machine is None:
         return shown | {"ended": last_ended(request.user)}
     row, running = machine.row, machine.status is Status.RUNNING
+    rules: Any = SimpleLazyObject(lambda: rules_of(request.user.pk))
     price = SimpleLazyObject(lambda: price_of(row.instance_type, row.volume_gb))
+    put_off = SimpleLazyObject(lambda: awake_of(row, rules, machine.now))
+    shown |= {"rules": rules, "awake": put_off}
     return shown | {"connect": connect_to(row) if running else None, "way": way_for(request), "price": price}
 
 

@@ -1,0 +1,73 @@
+"""Rules in people's words: what holds, and who has set it."""
+
+from dataclasses import dataclass
+from datetime import time
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from ondol.policy.hours import Hours
+from ondol.policy.rules import Rules, Source
+
+_SOURCES: dict[Source, str | Promise] = {
+    Source.OWN: gettext_lazy("set for this person"),
+    Source.EVERYBODY: gettext_lazy("set for everybody"),
+    Source.SETTINGS: gettext_lazy("as installed"),
+}
+NAMES: dict[str, str | Promise] = {
+    "idle_minutes": gettext_lazy("Stopped after"),
+    "idle_cpu_percent": gettext_lazy("Idle means"),
+    "awake_hours": gettext_lazy("Keep awake"),
+    "hours": gettext_lazy("Allowed hours"),
+    "instance_types": gettext_lazy("Types to choose from"),
+    "volume_gb_max": gettext_lazy("Disk"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One rule."""
+
+    name: str | Promise
+    value: str
+    source: str | Promise
+
+
+def facts_of(rules: Rules) -> list[Fact]:
+    """All rules that hold for somebody."""
+    return [Fact(NAMES[name], told(rules, name), _SOURCES[rules.sources[name]]) for name in NAMES]
+
+
+def told(rules: Rules, name: str) -> str:
+    """The value of one rule."""
+    match name:
+        case "idle_minutes":
+            return _("%(n)d idle minutes") % {"n": rules.idle_minutes}
+        case "idle_cpu_percent":
+            return _("CPU below %(percent)s%%") % {"percent": f"{rules.idle_cpu_percent:g}"}
+        case "awake_hours" if not rules.awake_hours:
+            return _("not possible")
+        case "awake_hours":
+            hours = rules.awake_hours
+            return ngettext("at most %(n)d hour at a time", "at most %(n)d hours at a time", hours) % {"n": hours}
+        case "instance_types":
+            return ", ".join(rules.instance_types)
+        case "volume_gb_max":
+            return _("at most %(n)d GiB") % {"n": rules.volume_gb_max}
+    return _hours(rules.hours)
+
+
+def _hours(hours: Hours | None) -> str:
+    if hours is None or (hours.is_all_day and hours.weekends):
+        return _("at any time")
+    words = {"opens": _clock(hours.opens), "closes": _clock(hours.closes), "zone": hours.zone.key}
+    if hours.is_all_day:
+        return _("Monday to Friday (%(zone)s)") % words
+    if hours.weekends:
+        return _("every day %(opens)s–%(closes)s (%(zone)s)") % words
+    return _("Monday to Friday %(opens)s–%(closes)s (%(zone)s)") % words
+
+
+def _clock(wall: time) -> str:
+    return f"{wall:%H:%M}"
