@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from ondol import clock
 from ondol.autostop.models import CpuReading
@@ -66,12 +65,13 @@ def outlooks(
 ) -> dict[int, Outlook]:
     """By owner, for those that run; one query for all."""
     now = now or clock.now()
-    running = {row.pk: row for row in rows if row.status == Status.RUNNING.value and row.launched_at}
+    running = {str(row.pk): row for row in rows if row.status == Status.RUNNING.value and row.launched_at}
     kept = CpuReading.objects.filter(instance__in=running, at__gte=now - _BACK).order_by("at")
-    told: defaultdict[UUID, list[tuple[datetime, float]]] = defaultdict(list)
-    for pk, at, percent in kept.values_list("instance", "at", "percent"):
-        if at >= floor(running[pk].launched_at or now):
-            told[pk].append((at, percent))
+    told: defaultdict[str, list[tuple[datetime, float]]] = defaultdict(list)
+    for reading in kept:
+        pk = str(reading.instance_id)
+        if reading.at >= floor(running[pk].launched_at or now):
+            told[pk].append((reading.at, reading.percent))
     return {row.owner_id: _of(row, rules[row.owner_id], told[pk], now) for pk, row in running.items()}
 
 

@@ -9,6 +9,7 @@ from ondol import clock
 from ondol.accounts.models import Approval, User
 from ondol.config import config
 from ondol.policy.rules import rules_of
+from ondol.web.outlook import sight_of
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
@@ -19,6 +20,7 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "clock_now": clock.now,
         "clock_speed": machines_clock.speed,
         "rules": SimpleLazyObject(lambda: rules_of(request.user.pk)),
+        "sight": SimpleLazyObject(lambda: sight_of(request)),
         "site_url": config().url,
         "people_waiting": lambda: User.objects.filter(approval=Approval.PENDING, is_active=True).count(),
     }

@@ -3,7 +3,7 @@
 from django.urls import include, path
 
 from ondol.api.routes import api
-from ondol.web.views import account, activity, costs, doctor, fleet, history, machine, people, person
+from ondol.web.views import account, activity, costs, cpu, doctor, fleet, history, machine, people, person
 from ondol.web.views.help import help_page
 
 urlpatterns = [
@@ -16,6 +16,7 @@ urlpatterns = [
     path("machine/awake/end/", machine.end_awake, name="machine_sleepy"),
     path("machine/not-tonight/", machine.not_tonight, name="machine_not_tonight"),
     path("machine/tonight/", machine.tonight_after_all, name="machine_tonight"),
+    path("machine/cpu/", cpu.cpu, name="machine_cpu"),
     path("machine/address-told/", machine.address_told, name="machine_address_told"),
     path("machine/key/", machine.key, name="machine_key"),
     path("history/", history.mine, name="history"),

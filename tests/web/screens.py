@@ -10,11 +10,13 @@ from allauth.mfa.totp.internal.auth import TOTP
 from ondol import clock
 from ondol.accounts.models import Approval, Role, User
 from ondol.accounts.tokens import create_token
+from ondol.autostop.models import CpuReading
 from ondol.costs.models import Budget, ExchangeRate
 from ondol.doctor import records
 from ondol.doctor.findings import failed, ok, unknown, warning
+from ondol.instances.idle import PERIOD, floor
 from ondol.instances.lifecycle import Reason, Status
-from ondol.instances.models import StatusChange
+from ondol.instances.models import Instance, StatusChange
 from tests.web.conftest import machine, person
 
 
@@ -27,6 +29,13 @@ class Screen:
     status: int = 200
 
 
+def loads(row: Instance, percents: list[float]) -> None:
+    """Readings up to now, 5 minutes each."""
+    last = floor(clock.now() - timedelta(minutes=1)) - PERIOD
+    readings = [CpuReading(instance=row, at=last - n * PERIOD, percent=p) for n, p in enumerate(reversed(percents))]
+    CpuReading.objects.bulk_create(readings)
+
+
 def furnish() -> list[Screen]:
     """Fill the database, and list what there is to see."""
     soon = clock.now() + timedelta(minutes=5)
@@ -34,7 +43,8 @@ def furnish() -> list[Screen]:
     bob = person("bob@example.org")
     bob.set_password("a warm floor")
     bob.save()
-    machine(bob, address_changed=True)
+    loads(machine(bob, address_changed=True, minutes_ago=300), [40, 95, 99, 62, 3, 1, 0.4, 0.5, 12, 71, 70, 4, 0.3])
+    loads(machine(person("soon@example.org"), minutes_ago=100), [80, 22, *[0.4] * 7])
     create_token(bob, "script")
     ExchangeRate.objects.create(krw=Decimal("1387.50"), as_of=clock.now().date(), set_by=alice)
     Budget.objects.create(usd=Decimal("0.01"), stops=True)
@@ -84,6 +94,8 @@ def furnish() -> list[Screen]:
         Screen("suspended", "/", "erin@example.org"),
         Screen("no machine", "/", "none@example.org"),
         Screen("running", "/", "bob@example.org"),
+        Screen("about to stop", "/", "soon@example.org"),
+        Screen("about to stop, elsewhere", "/settings/", "soon@example.org"),
         *(Screen(name, "/", f"{name}@example.org") for name in states),
         Screen("help", "/help/", "bob@example.org"),
         Screen("account", "/settings/", "bob@example.org"),

@@ -27,7 +27,7 @@ BUTTONS = {
 }
 
 
-PACE = re.compile(r"every (\d+)s")
+PACE = re.compile(r'id="machine"[^>]* hx-trigger="every (\d+)s')
 
 
 def poll_of(page):

@@ -22,6 +22,7 @@ from ondol.policy.rules import rules_of
 from ondol.web.awake import awake_of
 from ondol.web.connect import connect_to, way_for
 from ondol.web.costs import account_of
+from ondol.web.cpu import cpu_of
 from ondol.web.guards import PersonRequest, approved
 from ondol.web.machine import last_ended, machine_of
 from ondol.web.offer import offer
@@ -151,7 +152,7 @@ def _shown(request: PersonRequest) -> dict[str, Any]:
     rules: Any = SimpleLazyObject(lambda: rules_of(request.user.pk))
     price = SimpleLazyObject(lambda: price_of(row.instance_type, row.volume_gb))
     put_off = SimpleLazyObject(lambda: awake_of(row, rules, machine.now))
-    shown |= {"rules": rules, "awake": put_off}
+    shown |= {"rules": rules, "awake": put_off, "cpu": SimpleLazyObject(lambda: cpu_of(request, row))}
     return shown | {"connect": connect_to(row) if running else None, "way": way_for(request), "price": price}
 
 

@@ -1,0 +1,66 @@
+"""When the stop will come, in words, for any page of its owner."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import ceil, floor
+
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from ondol.autostop.outlook import Outlook, outlook
+from ondol.instances import actions
+from ondol.policy.rules import rules_of
+from ondol.web.templatetags.ondol import duration
+
+_IN_MINUTES = timedelta(minutes=100)
+_MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What somebody is told about the stop of their machine."""
+
+    outlook: Outlook
+    when: str
+    """`in about 25–35 minutes (14:20–14:30 KST)`."""
+    may_keep_awake: bool
+
+    @property
+    def minutes(self) -> int:
+        """Until then, at least."""
+        return floor((self.outlook.left or timedelta()) / _MINUTE)
+
+
+def sight_of(request: HttpRequest) -> Sight | None:
+    """Of the machine of whoever asks, once for each request; None while nothing runs."""
+    if not hasattr(request, "_sight"):
+        request._sight = _find(request)  # type: ignore[attr-defined]
+    found: Sight | None = request._sight  # type: ignore[attr-defined]
+    return found
+
+
+def _find(request: HttpRequest) -> Sight | None:
+    user = request.user
+    if not user.is_authenticated or not user.is_approved:
+        return None
+    row = actions.current(user)
+    rules = rules_of(user.pk)
+    seen = outlook(row, rules) if row else None
+    return Sight(seen, _when(seen), rules.awake_hours > 0) if seen else None
+
+
+def _when(seen: Outlook) -> str:
+    if seen.is_closing_first and seen.closing:
+        return about(seen.closing.stops_at, seen.closing.stops_at + 2 * _MINUTE, seen.now)
+    return about(seen.idle.earliest, seen.idle.latest, seen.now) if seen.idle else ""
+
+
+def about(earliest: datetime, latest: datetime, now: datetime) -> str:
+    """A range of time to come, in minutes and on the clock."""
+    first, last = (timezone.localtime(moment) for moment in (earliest, latest))
+    clock = f"{first:%H:%M}–{last:%H:%M %Z}"
+    if earliest - now < _IN_MINUTES:
+        low, high = max(floor((earliest - now) / _MINUTE), 0), ceil((latest - now) / _MINUTE)
+        return _("in about %(low)s–%(high)s minutes (%(clock)s)") % {"low": low, "high": high, "clock": clock}
+    return _("in about %(time)s (%(clock)s)") % {"time": duration(earliest - now), "clock": clock}

@@ -1,0 +1,99 @@
+"""The CPU of bob's machine: the chart, the forecast, and the warning before a stop."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+
+from ondol import clock
+from ondol.instances.lifecycle import Status
+from ondol.instances.models import Instance
+from ondol.web.chart import BACK, chart
+from tests.web.conftest import machine
+from tests.web.screens import loads
+
+IDLE = [90, *[0.4] * 7]
+
+
+@pytest.fixture
+def idles(bob):
+    """Bob's machine, about to be stopped for idling."""
+    row = machine(bob, minutes_ago=100)
+    loads(row, IDLE)
+    return row
+
+
+def test_the_chart_has_a_bar_for_each_five_minutes_and_the_same_as_a_table(bob, idles, browser_of):
+    page = browser_of(bob).get("/").text
+    assert (page.count("chart-bar"), page.count("chart-active")) == (8, 1)
+    assert "90.0%" in page
+    assert page.count("<td>idle</td>") == 7
+
+
+def test_the_forecast_is_a_range_in_minutes_and_on_the_clock(bob, idles, browser_of):
+    page = browser_of(bob).get("/").text
+    assert re.search(r"If it goes on idling, it stops\s+in about \d+–\d+ minutes \(\d\d:\d\d–\d\d:\d\d KST\)", page)
+
+
+def test_a_busy_machine_is_told_that_it_does_not_stop(bob, browser_of):
+    loads(machine(bob, minutes_ago=100), [90] * 12)
+    page = browser_of(bob).get("/").text
+    assert "It is working, so it does not stop." in page
+    assert "minutes left)" not in page
+
+
+@pytest.mark.parametrize("path", ["/", "/settings/", "/help/", "/costs/"])
+def test_ten_minutes_before_the_stop_every_page_warns_and_its_title_too(bob, idles, browser_of, path):
+    page = browser_of(bob).get(path).text
+    title = re.search(r"(?s)<title>(.*?)</title>", page)[1]
+    assert re.search(r"\(\d+ minutes? left\)", title)
+    assert "Your machine stops" in page
+    assert "Keep it awake for 1 hour" in page
+
+
+def test_the_warning_keeps_it_awake_with_one_click(bob, idles, browser_of):
+    browser_of(bob).post(reverse("machine_awake"), {"until": "1h"})
+    until = Instance.objects.get(pk=idles.pk).awake_until
+    assert timedelta(minutes=59) < until - clock.now() <= timedelta(minutes=60)
+
+
+def test_others_are_not_warned(alice, idles, browser_of):
+    assert "Your machine stops" not in browser_of(alice).get("/").text
+
+
+def test_the_chart_looks_for_news_and_brings_warning_and_title_along(bob, idles, browser_of):
+    page = browser_of(bob).get("/").text
+    path = re.search(r'hx-get="(/machine/cpu/[^"]+)"', page)[1]
+    answer = browser_of(bob).get(path, headers={"hx-request": "true"})
+    assert 'id="cpu"' in answer.text
+    assert 'hx-swap-oob="outerHTML"' in answer.text
+    assert "minutes left)" in answer.text
+
+
+def test_once_the_machine_has_stopped_the_page_looks_at_it(bob, browser_of):
+    machine(bob, Status.STOPPED)
+    answer = browser_of(bob).get(reverse("machine_cpu"), {"s": "RUNNING"}, headers={"hx-request": "true"})
+    assert (answer.status_code, "ondol:moved" in answer.headers["HX-Trigger"]) == (204, True)
+
+
+def test_a_machine_that_has_just_begun_says_when_values_come(bob, browser_of):
+    machine(bob)
+    assert "The first values come some minutes after the start." in browser_of(bob).get("/").text
+
+
+def test_a_resting_machine_shows_its_last_hours_and_asks_no_more(bob, browser_of):
+    loads(machine(bob, Status.STOPPED), IDLE)
+    page = browser_of(bob).get("/").text
+    assert "chart-bar" in page
+    assert not re.search(r'id="cpu"[^>]*hx-trigger="every', page)
+
+
+def test_where_all_is_drawn_stays_within_the_drawing():
+    now = clock.now()
+    drawn = chart([(now - BACK, 100.0), (now - timedelta(minutes=5), 250.0)], 5.0, now, (now, now + timedelta(hours=3)))
+    for bar in (*drawn.bars, drawn.stop):
+        left, width = float(bar.x.rstrip("%")), float(bar.width.rstrip("%"))
+        assert left >= 0
+        assert left + width <= 100.01
+        assert 0 <= float(bar.y) < drawn.foot
