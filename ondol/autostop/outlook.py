@@ -66,13 +66,18 @@ def outlooks(
     """By owner, for those that run; one query for all."""
     now = now or clock.now()
     running = {str(row.pk): row for row in rows if row.status == Status.RUNNING.value and row.launched_at}
-    kept = CpuReading.objects.filter(instance__in=running, at__gte=now - _BACK).order_by("at")
+    kept = CpuReading.objects.filter(instance__in=list(running.values()), at__gte=now - _BACK).order_by("at")
     told: defaultdict[str, list[tuple[datetime, float]]] = defaultdict(list)
     for reading in kept:
         pk = str(reading.instance_id)
         if reading.at >= floor(running[pk].launched_at or now):
             told[pk].append((reading.at, reading.percent))
     return {row.owner_id: _of(row, rules[row.owner_id], told[pk], now) for pk, row in running.items()}
+
+
+def readings_of(instance: Instance, since: datetime) -> list[tuple[datetime, float]]:
+    """When each 5 minutes began, and their average in per cent; oldest first."""
+    return list(CpuReading.objects.filter(instance=instance, at__gte=since).order_by("at").values_list("at", "percent"))
 
 
 def _of(row: Instance, rules: Rules, readings: list[tuple[datetime, float]], now: datetime) -> Outlook:

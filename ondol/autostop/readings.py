@@ -50,11 +50,6 @@ def prune() -> None:
     CpuReading.objects.filter(at__lt=clock.now() - KEPT).delete()
 
 
-def readings_of(instance: Instance, since: datetime) -> list[tuple[datetime, float]]:
-    """When each 5 minutes began, and their average in per cent; oldest first."""
-    return list(CpuReading.objects.filter(instance=instance, at__gte=since).order_by("at").values_list("at", "percent"))
-
-
 def _of_interest(now: datetime) -> Iterable[Instance]:
     runs = Q(status__in=[Status.RUNNING.value, Status.STOPPING.value])
     has_just_run = Q(status=Status.STOPPED.value, stopped_at__gt=now - LATE)

@@ -1,8 +1,9 @@
-"""The CPU chart: where its bars and lines are; widths in per cent of the drawing, so that it fits, heights in pixels."""
+"""The CPU chart: where its bars and lines are; across in per cent of the drawing, so that it fits, down in pixels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import sqrt
 
 from django.utils import timezone
 
@@ -84,7 +85,7 @@ def chart(
 
 def _y(percent: float) -> float:
     """By the square root: 5 % is the line that matters, and would else lie on the ground."""
-    return TOP + PLOT * (1 - (min(max(percent, 0.0), 100.0) / 100) ** 0.5)
+    return TOP + PLOT * (1 - sqrt(min(max(percent, 0.0), 100.0) / 100))
 
 
 def _percent(value: float) -> str:

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from ondol import clock
 from ondol.autostop.models import ReadingRound
-from ondol.autostop.readings import readings_of
+from ondol.autostop.outlook import readings_of
 from ondol.instances.idle import PERIOD
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance

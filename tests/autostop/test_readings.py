@@ -7,7 +7,7 @@ import pytest
 from ondol import clock
 from ondol.autostop import readings
 from ondol.autostop.models import CpuReading, ReadingRound
-from ondol.autostop.outlook import outlook
+from ondol.autostop.outlook import outlook, readings_of
 from ondol.cloud.errors import Throttled
 from ondol.cloud.port import Reading
 from ondol.instances import actions
@@ -29,7 +29,7 @@ def told(rig, machine, *values, since="Mon 12:00"):
 
 
 def kept(machine):
-    return [percent for _, percent in readings.readings_of(machine, kst("Mon 00:00"))]
+    return [percent for _, percent in readings_of(machine, kst("Mon 00:00"))]
 
 
 def test_a_datapoint_is_asked_for_when_it_may_be_there(rig, machine, at):
