@@ -51,7 +51,7 @@ def _change(line: tuple[Any, ...], row: Instance) -> Change:
     return Change(
         at,
         Status(new),
-        Reason(reason),
+        Reason(detail.get("status_reason", reason)),  # why it rests is still why, when its size has changed
         detail.get("instance_type", row.instance_type),
         detail.get("volume_gb", row.volume_gb),
     )

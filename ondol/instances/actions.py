@@ -3,8 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
@@ -13,24 +12,17 @@ from procrastinate.contrib.django import app
 
 from ondol import clock
 from ondol.accounts.models import User
-from ondol.config import config
 from ondol.instances import ppk, vault
+from ondol.instances.choice import Size, chosen
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance, SshKey, StatusChange, move
+from ondol.instances.refusal import ActionError as ActionError
 
 _WITHOUT_KEY = {Status.PENDING, Status.FAILED, Status.TERMINATING, Status.TERMINATED}
 """While it is made, its key may still be replaced."""
 RECONCILE = "ondol.instances.reconcile"
 MAY_RUN: list[Callable[[User], None]] = []
 """What parts that stand on this one have to say before a machine runs, such as a budget: each may raise ActionError."""
-
-
-class ActionError(Exception):
-    """A wish that cannot be met now: `code` for programs, message and hint as sentences in the person's language."""
-
-    def __init__(self, code: str, message: str, hint: str = "", status: int = 409) -> None:
-        super().__init__(message)
-        self.code, self.message, self.hint, self.status = code, message, hint, status
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +38,18 @@ def current(user: User) -> Instance | None:
     return Instance.objects.filter(owner=user).exclude(status=Status.TERMINATED.value).first()
 
 
-def create(user: User) -> Instance:
-    """Ask for a machine. Asking again while it is made returns the same one; after a failure it is a new attempt."""
+def create(user: User, instance_type: str | None = None, volume_gb: int | None = None) -> Instance:
+    """Ask for a machine, of the usual size or another that is permitted.
+
+    Asking again while it is made returns the same one; after a failure it is a new attempt.
+    """
     _require_approved(user)
+    size = chosen(user, instance_type, volume_gb)
     with transaction.atomic():
         instance = _mine_for_update(user)
         if instance is None:
             _require_leave(user)
-            instance = _insert(user)
+            instance = _insert(user, size)
         elif instance.status == Status.FAILED.value:
             if instance.unknown:
                 raise ActionError(
@@ -68,8 +64,7 @@ def create(user: User) -> Instance:
                     _("Try again in a minute or two."),
                 )
             _require_leave(user)
-            size: dict[str, Any] = {"instance_type": config().instance_type, "volume_gb": config().volume_gb}
-            move(instance, Status.PENDING, Reason.PERSON, by=user, **size)
+            move(instance, Status.PENDING, Reason.PERSON, by=user, **asdict(size))
         elif instance.status == Status.TERMINATING.value:
             raise _ending()
         elif instance.status != Status.PENDING.value:
@@ -216,17 +211,19 @@ def kick(instance: Instance) -> None:
         pass
 
 
-def _insert(user: User) -> Instance:
-    settings = config()
+def _insert(user: User, size: Size) -> Instance:
     try:
         with transaction.atomic():
-            instance = Instance.objects.create(
-                owner=user, instance_type=settings.instance_type, volume_gb=settings.volume_gb
-            )
+            instance = Instance.objects.create(owner=user, **asdict(size))
     except IntegrityError:  # another click was first
         return _existing(user)
     StatusChange.objects.create(
-        instance=instance, new=Status.PENDING.value, reason=Reason.PERSON.value, by=user, at=clock.now()
+        instance=instance,
+        new=Status.PENDING.value,
+        reason=Reason.PERSON.value,
+        detail=asdict(size),
+        by=user,
+        at=clock.now(),
     )
     return instance
 

@@ -14,7 +14,7 @@ from ondol import clock
 from ondol.cloud.errors import CloudError, Gone
 from ondol.cloud.port import Cloud, KeyPair, ServerState
 from ondol.config import config
-from ondol.instances import provision, vault
+from ondol.instances import provision, size, vault
 from ondol.instances.lifecycle import PATIENCE, Act, Decision, Status, View
 from ondol.instances.models import Instance, Launch, SshKey
 
@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 Hold = Callable[[], None]
 """Raises LeaseLost, inside a transaction, unless this job is still ours."""
 PROBE_AGAIN = timedelta(seconds=1)
+_NO_WAIT: dict[str, Any] = {"tries": 0, "next_at": None}
 CLEAN_AGAIN = timedelta(seconds=10)
 
 
@@ -80,8 +81,7 @@ def _record_view(instance: Instance, view: View, hold: Hold, **fields: Any) -> N
 
 def _calm(instance: Instance) -> dict[str, Any]:
     """The last trouble is over; what made a machine fail stays to be read."""
-    over: dict[str, Any] = {"tries": 0, "next_at": None}
-    return over if instance.status == Status.FAILED.value else over | {"error_code": "", "error_ref": ""}
+    return _NO_WAIT if instance.status == Status.FAILED.value else _NO_WAIT | {"error_code": "", "error_ref": ""}
 
 
 def _prepare(plan: Plan, world: World) -> None:
@@ -131,6 +131,7 @@ def _launch(plan: Plan, world: World) -> None:
     _record_view(
         instance, View(server.state.value), world.hold,
         instance_id=server.instance_id, private_ip=server.private_ip, launched_at=server.launched_at,
+        volume_id=server.volume_id, seen_type=instance.instance_type, seen_volume_gb=instance.volume_gb,
     )  # fmt: skip
 
 
@@ -157,6 +158,22 @@ def _start(plan: Plan, world: World) -> None:
 def _stop(plan: Plan, world: World) -> None:
     instance = plan.instance
     _record_view(instance, _view(world.cloud.stop(str(instance.instance_id))), world.hold)
+
+
+def _resize(plan: Plan, world: World) -> None:
+    instance = plan.instance
+    wish = instance.instance_type
+    world.cloud.resize(str(instance.instance_id), wish)
+    size.note(instance, world.hold, instance_type=wish)
+    record(instance, world.hold, seen_at=clock.now(), **_NO_WAIT)
+
+
+def _grow(plan: Plan, world: World) -> None:
+    instance = plan.instance
+    wish = instance.volume_gb
+    world.cloud.grow(instance.volume_id, wish)
+    size.note(instance, world.hold, volume_gb=wish)
+    record(instance, world.hold, **_NO_WAIT)
 
 
 def _terminate(plan: Plan, world: World) -> None:
@@ -197,6 +214,8 @@ ACTS: dict[Act, Callable[[Plan, World], None]] = {
     Act.PROBE: _probe,
     Act.START: _start,
     Act.STOP: _stop,
+    Act.RESIZE: _resize,
+    Act.GROW: _grow,
     Act.TERMINATE: _terminate,
     Act.CLEAN: _clean,
 }

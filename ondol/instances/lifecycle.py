@@ -9,58 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-
-class Status(StrEnum):
-    """Where a machine's row stands."""
-
-    PENDING = "PENDING"
-    RUNNING = "RUNNING"
-    STOPPING = "STOPPING"
-    STOPPED = "STOPPED"
-    STARTING = "STARTING"
-    TERMINATING = "TERMINATING"
-    TERMINATED = "TERMINATED"
-    FAILED = "FAILED"
-
-
-CHANGING = frozenset({Status.PENDING, Status.STARTING, Status.STOPPING, Status.TERMINATING})
-"""Looked at every few seconds; pages poll."""
-
-MOVES: dict[Status, frozenset[Status]] = {
-    Status.PENDING: frozenset({Status.RUNNING, Status.STOPPED, Status.FAILED, Status.TERMINATING}),
-    Status.STARTING: frozenset({Status.RUNNING, Status.STOPPED, Status.TERMINATING}),
-    Status.RUNNING: frozenset({Status.STOPPING, Status.STOPPED, Status.TERMINATING}),
-    Status.STOPPING: frozenset({Status.STOPPED, Status.RUNNING, Status.TERMINATING}),
-    Status.STOPPED: frozenset({Status.STARTING, Status.RUNNING, Status.TERMINATING}),
-    Status.FAILED: frozenset({Status.PENDING, Status.TERMINATING}),
-    Status.TERMINATING: frozenset({Status.TERMINATED}),
-    Status.TERMINATED: frozenset(),
-}
-"""Every move there is; `models.move` refuses any other."""
-
-
-class Reason(StrEnum):
-    """Why a status was entered."""
-
-    PERSON = "PERSON"  # its owner asked
-    ADMIN = "ADMIN"  # an administrator asked
-    IDLE = "IDLE"  # the alarm stopped it
-    BUDGET = "BUDGET"  # its owner's budget of the month is used up
-    SCHEDULE = "SCHEDULE"  # the hours at which it may run are over
-    INSIDE = "INSIDE"  # shut down from inside (sudo poweroff)
-    OUTSIDE = "OUTSIDE"  # somebody else, such as in the AWS console
-    DONE = "DONE"  # what was wished has happened
-    UNREACHABLE = "UNREACHABLE"  # running, but SSH does not answer yet
-    UNKNOWN_MACHINE = "UNKNOWN_MACHINE"  # its owner has one that this database does not know
-    UNARMED = "UNARMED"  # running, but its alarm cannot be put
-    TOO_LATE = "TOO_LATE"  # AWS did not get there in time
-    LAUNCH_FAILED = "LAUNCH_FAILED"  # AWS ended the machine while it was made
-    STOP_FAILED = "STOP_FAILED"
-    NO_CAPACITY = "NO_CAPACITY"
-    QUOTA = "QUOTA"
-    REFUSED = "REFUSED"
-    UNKNOWN = "UNKNOWN"  # stopped; AWS's history must say why: ask before moving
-
+from ondol.instances.states import CHANGING as CHANGING
+from ondol.instances.states import MOVES as MOVES
+from ondol.instances.states import Reason as Reason
+from ondol.instances.states import Status as Status
 
 _OURS = frozenset({Reason.PERSON, Reason.ADMIN, Reason.BUDGET, Reason.SCHEDULE})
 """Of a stop: we asked for it, and go on asking."""
@@ -76,6 +28,8 @@ class Act(StrEnum):
     PROBE = "PROBE"  # does SSH answer?
     START = "START"
     STOP = "STOP"
+    RESIZE = "RESIZE"  # another type
+    GROW = "GROW"  # a bigger disk
     TERMINATE = "TERMINATE"
     CLEAN = "CLEAN"  # group, key pair, alarm
 
@@ -108,6 +62,10 @@ class Seen:
     """The alarm was put for this run."""
     ready: bool = False
     """SSH has answered in this run."""
+    type_differs: bool = False
+    """It has another type than was wished for."""
+    disk_differs: bool = False
+    """Its disk is smaller than was wished for."""
     clean: bool = False
     """Group, key pair and alarm are gone."""
     unknown: bool = False
@@ -204,6 +162,8 @@ def _starting(seen: Seen, since: datetime, now: datetime, patience: Patience) ->
         case View.STOPPED:
             if late:
                 return Decision(to=Status.STOPPED, reason=Reason.TOO_LATE)
+            if not (resizing := _at_rest(seen)).is_wait:
+                return resizing
             # Armed first: should we die after StartInstances, the machine still stops by itself.
             return Decision(Act.START) if seen.armed else Decision(Act.ARM)
         case View.RUNNING if late and not seen.armed:
@@ -229,6 +189,8 @@ def _towards_running(seen: Seen, now: datetime, patience: Patience) -> Decision:
 def _running(seen: Seen, now: datetime, patience: Patience) -> Decision:
     match seen.view:
         case View.PENDING | View.RUNNING:
+            if seen.armed and seen.disk_differs and seen.view is View.RUNNING:
+                return Decision(Act.GROW)
             return WAIT if seen.armed else Decision(Act.ARM)
         case View.STOPPING:
             return Decision(to=Status.STOPPING, reason=Reason.UNKNOWN)
@@ -268,8 +230,17 @@ def _stopped(seen: Seen, now: datetime, patience: Patience) -> Decision:
             return Decision(to=Status.TERMINATING, reason=Reason.OUTSIDE)
         case View.ABSENT:
             return _gone_if_long(seen, now, patience)
-        case View.STOPPED | View.STOPPING | View.PENDING | View.UNSEEN:
+        case View.STOPPED:
+            return _at_rest(seen)
+        case View.STOPPING | View.PENDING | View.UNSEEN:
             return WAIT
+
+
+def _at_rest(seen: Seen) -> Decision:
+    """Only what is stopped changes its type; a disk that grows before a start has its file system grow at it."""
+    if seen.type_differs:
+        return Decision(Act.RESIZE)
+    return Decision(Act.GROW) if seen.disk_differs else WAIT
 
 
 def _gone_if_long(seen: Seen, now: datetime, patience: Patience) -> Decision:

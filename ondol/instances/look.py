@@ -14,7 +14,8 @@ from django.db.models import Q, QuerySet
 
 from ondol import clock
 from ondol.cloud.errors import CloudError
-from ondol.cloud.port import Alarm, Cloud, IdleRule, Server
+from ondol.cloud.port import Alarm, Cloud, IdleRule, Server, ServerState
+from ondol.instances import size
 from ondol.instances.actions import kick
 from ondol.instances.deployment import here, is_id
 from ondol.instances.health import confirm
@@ -82,7 +83,7 @@ def look_at_all(cloud: Cloud) -> None:
     confirm(at)
     _kick(rows)
     armed = [row for row in rows if row.status == Status.RUNNING.value and row.is_armed]
-    _each(partial(_checks, rows, cloud), partial(_alarms, armed, cloud))
+    _each(partial(_checks, rows, cloud), partial(_alarms, armed, cloud), partial(_disks, rows, cloud))
 
 
 def _each(*steps: Callable[[], None]) -> None:
@@ -121,6 +122,8 @@ def _note(row: Instance, servers: list[Server], at: datetime) -> bool:
         return False  # its launch is not asked for yet
     if mine is None and row.instance_id is None and row.status == Status.PENDING.value:
         return False  # its launch is being asked for at this moment; `PREPARE` has looked for others
+    if mine:
+        _note_type(row, mine, at)
     before = (row.seen_view, row.seen_since)
     row.saw(View(mine.state.value) if mine else View.ABSENT, at)
     others = [server for server in servers if server is not mine and server.state.is_live]
@@ -136,6 +139,7 @@ def _note(row: Instance, servers: list[Server], at: datetime) -> bool:
     if mine:
         fields |= {"instance_id": mine.instance_id, "launched_at": mine.launched_at, "private_ip": mine.private_ip}
         fields |= _address(row, mine)
+        fields["volume_id"] = mine.volume_id or row.volume_id
     unchanged = all(getattr(row, name) == value for name, value in fields.items())
     if unchanged and before == (row.seen_view, row.seen_since):
         return False
@@ -143,6 +147,22 @@ def _note(row: Instance, servers: list[Server], at: datetime) -> bool:
         **fields, seen_at=at, updated_at=datetime.now(UTC)
     )
     return True
+
+
+def _note_type(row: Instance, server: Server, at: datetime) -> None:
+    """While it rests, AWS may show for a moment what was before our own change: only what runs tells news."""
+    runs = server.state is ServerState.RUNNING
+    is_told = runs or not row.seen_type or server.instance_type == row.instance_type
+    if is_told and server.instance_type not in {"", row.seen_type}:
+        size.note(row, at=at, instance_type=server.instance_type, is_news=runs)
+
+
+def _disks(rows: Iterable[Instance], cloud: Cloud) -> None:
+    """How big they are, where that is not known yet; our own changes are known by their answers."""
+    unknown = {row.volume_id: row for row in rows if row.volume_id and row.seen_volume_gb is None}
+    if unknown:
+        for volume_id, gb in cloud.sizes(unknown).items():
+            size.note(unknown[volume_id], volume_gb=gb)
 
 
 def _newer(at: datetime) -> QuerySet[Instance]:

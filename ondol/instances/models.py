@@ -156,6 +156,8 @@ class Instance(models.Model):
             asked=self.client_token is not None,
             armed=self.is_armed,
             ready=self.ready_at is not None,
+            type_differs=self.instance_type != (self.seen_type or self.instance_type),
+            disk_differs=bool(self.volume_id) and self.volume_gb > (self.seen_volume_gb or self.volume_gb),
             clean=self.is_clean,
             unknown=bool(self.unknown),
         )
@@ -202,6 +204,17 @@ class StatusChange(models.Model):
         ordering = ["at", "id"]
 
 
+SIZE = ("instance_type", "volume_gb", "seen_type", "seen_volume_gb")
+
+
+def size_of(instance: Instance) -> dict[str, Any]:
+    """What is there, and costs; of a machine that nobody has seen yet: what was asked for."""
+    return {
+        "instance_type": instance.seen_type or instance.instance_type,
+        "volume_gb": instance.seen_volume_gb or instance.volume_gb,
+    }
+
+
 def move(
     instance: Instance,
     new: Status,
@@ -221,14 +234,14 @@ def move(
         raise ValueError(f"{old} does not become {new}")
     at = clock.now()
     changes = {"status": new.value, "status_reason": reason.value, "status_since": at, **_follow(new, at), **fields}
-    size = {name: changes.get(name, getattr(instance, name)) for name in ("instance_type", "volume_gb")}
     with transaction.atomic():
         current = Instance.objects.filter(pk=instance.pk, status=old.value, status_since=instance.status_since)
         if not current.update(**changes):
             return False
+        there = size_of(Instance.objects.only(*SIZE).get(pk=instance.pk))  # as others may have noted meanwhile
         StatusChange.objects.create(
             instance=instance, old=old.value, new=new.value, reason=reason.value,
-            detail=size | (detail or {}), by=by, at=at,
+            detail=there | (detail or {}), by=by, at=at,
         )  # fmt: skip
         if new is Status.TERMINATED:
             SshKey.objects.filter(instance=instance).delete()
@@ -250,6 +263,7 @@ def _follow(new: Status, at: datetime) -> dict[str, Any]:
                 "public_ip": None, "private_ip": None, "last_public_ip": None, "address_changed": False,
                 "alarm_name": "", "stopped_at": None, "strays": [], "ready_at": None,
                 "seen_view": View.UNSEEN.value, "seen_since": None, "seen_at": None, "seen_reason": "",
+                "seen_type": "", "seen_volume_gb": None, "volume_id": "",
                 "tries": 0, "next_at": None, "error_code": "", "error_ref": "",
             } | _RUN_OVER  # fmt: skip
         case Status.STARTING:

@@ -12,7 +12,7 @@ from django.db import transaction
 from ondol import clock
 from ondol.cloud.errors import CloudError, NoCapacity, Quota, Refused, Unreachable
 from ondol.cloud.port import AlarmStop, Cloud
-from ondol.instances import provision
+from ondol.instances import provision, size
 from ondol.instances.acts import ACTS, Answers, Hold, LeaseLost, Plan, World, end_strays, record, ssh_answers
 from ondol.instances.lifecycle import Act, Decision, Patience, Reason, Status, View, decide
 from ondol.instances.models import Instance, Launch, move
@@ -158,6 +158,9 @@ def _trouble(plan: Plan, error: CloudError, hold: Hold) -> None:
         extra={"row": str(instance.pk), "act": act.value, "code": error.code, "kind": type(error).__name__},
     )
     reason = _reason_to_give_up(error)
+    if reason and act in {Act.RESIZE, Act.GROW}:
+        _keep_size(plan, error, hold)
+        return
     # A machine that runs already is not called stopped because its alarm cannot be put.
     rests = instance.status == Status.STARTING.value and instance.seen_view == View.STOPPED.value
     is_asked = act is not Act.WAIT and not plan.strays
@@ -178,6 +181,14 @@ def _reason_to_give_up(error: CloudError) -> Reason | None:
         case Refused():
             return Reason.REFUSED
     return None
+
+
+def _keep_size(plan: Plan, error: CloudError, hold: Hold) -> None:
+    """AWS has said no to another size. The machine stays as it is, and goes on with what it was at."""
+    instance, reference = plan.instance, new_reference()
+    name = "instance_type" if plan.decision.act is Act.RESIZE else "volume_gb"
+    if size.refused(instance, hold, error.code[:80], reference, {name: getattr(instance, name)}):
+        log.error("kept its size: %s", error, extra={"row": str(instance.pk), "reference": reference})
 
 
 def _give_up(plan: Plan, reason: Reason, error: CloudError, hold: Hold) -> None:

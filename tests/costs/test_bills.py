@@ -5,12 +5,15 @@ from decimal import Decimal
 
 import pytest
 
+from ondol.cloud.errors import Throttled
+from ondol.config import config
 from ondol.costs import bills
 from ondol.costs.models import ExchangeRate
 from ondol.costs.months import Month
 from ondol.costs.reckoning import Item
 from ondol.instances import actions
 from ondol.instances.models import Instance
+from ondol.instances.resizing import change_size
 from tests.instances.rig import person
 
 JUNE, JULY = Month(2026, 6), Month(2026, 7)
@@ -43,6 +46,29 @@ def test_three_hours_are_three_hours(rig, at, alice):
     stop(rig, alice)
     at("06-01 18:00")
     assert hours(alice) == 3
+
+
+def test_another_type_and_a_bigger_disk_cost_from_the_moment_that_aws_has_them(rig, at, alice, monkeypatch):
+    monkeypatch.setattr(config(), "instance_types", ("t3.large",))
+    rig.running(alice)
+    at("06-01 12:00")
+    rig.cloud.world.stop_by_alarm(rig.mine(alice).instance_id)
+    rig.tick(2)
+    at("06-10 00:00")
+    rig.cloud.next_error["resize"] = [Throttled("RequestLimitExceeded")]
+    change_size(alice, "t3.large", 40)
+    rig.work()
+    at("06-11 00:00")
+    rig.tick(2)
+    start(rig, alice)
+    at("06-11 10:00")
+    stop(rig, alice)
+    at("07-01 00:00")
+    bill = bills.bill_of(alice, JUNE)
+    # 12 h × $0.026 + 10 h × $0.104, 22 h × $0.005, $0.0912 × (30 GiB × 10 days + 40 GiB × 20 days) / 30, $0.10
+    assert bill.total.usd == Decimal("4.91")
+    # 9.5 days of t3.small with its address, asleep since the alarm: the change of size does not hide why
+    assert bill.saved_by_idle.usd == Decimal("7.07")
 
 
 def test_a_stop_by_the_alarm_counts_from_the_alarm_though_nobody_looked_for_a_night(rig, at, alice):

@@ -20,7 +20,7 @@ from ondol.cloud.errors import CloudError, NoCapacity, Quota, Refused, Throttled
 from ondol.cloud.fake import FakeCloud, Lost
 from ondol.cloud.port import IdleRule, ServerState, Tag
 from ondol.config import config
-from ondol.instances import actions, look, sweep, vault
+from ondol.instances import actions, look, resizing, sweep, vault
 from ondol.instances.acts import LeaseLost
 from ondol.instances.deployment import deployment_id
 from ondol.instances.lifecycle import CHANGING, Status
@@ -41,9 +41,9 @@ PEOPLE = ["alice", "bob", "carol"]
 CALLS = [
     "servers", "known", "create_group", "open_ssh", "delete_group", "group", "create_key", "keys", "delete_key",
     "newest_image", "alive_of", "launch", "start", "stop", "terminate", "arm", "alarms", "delete_alarm",
-    "stopped_by_alarm", "inventory",
+    "stopped_by_alarm", "inventory", "resize", "sizes", "grow",
 ]  # fmt: skip
-IN_OUR_THREAD = ["launch", "arm", "start", "stop", "terminate", "delete_group"]
+IN_OUR_THREAD = ["launch", "arm", "start", "stop", "terminate", "resize", "grow"]
 """A frozen worker is overtaken in these; the others are called in threads, which do not see the test's transaction."""
 who = st.sampled_from(PEOPLE)
 troubles = st.sampled_from(
@@ -136,6 +136,13 @@ class House(RuleBasedStateMachine):
     @rule(name=who, what=st.sampled_from(["create", "start", "stop"]), rounds=st.integers(0, 3))
     def clicks_and_waits(self, name, what, rounds):
         self.clicks(name, what)
+        self.life_goes_on(rounds)
+
+    @rule(name=who, kind=st.sampled_from(["t3.small", "t3.medium"]), gb=st.integers(30, 33), rounds=st.integers(0, 3))
+    def wants_another_size(self, name, kind, gb, rounds):
+        for wish in ({"instance_type": kind}, {"volume_gb": gb}):
+            with contextlib.suppress(actions.ActionError):
+                resizing.change_size(self.people[name], **wish)
         self.life_goes_on(rounds)
 
     @rule(name=who, what=st.sampled_from(["terminate", "stop"]), rounds=st.integers(0, 3))
@@ -361,6 +368,13 @@ class House(RuleBasedStateMachine):
         server = self.world.servers[row.instance_id].value
         assert server.state.value.upper() == status.value
         assert self.world.groups[row.security_group_id].value.cidrs == set(config().ssh_cidrs)
+        there = server.instance_type, self.world.sizes[row.volume_id]
+        assert there == (row.seen_type, row.seen_volume_gb)
+        last = StatusChange.objects.filter(instance=row).latest("at", "id").detail
+        assert there == (last["instance_type"], last["volume_gb"])  # what it costs is what it is
+        assert row.volume_gb == row.seen_volume_gb
+        # Started in the console before it had its new type: that comes at its next rest.
+        assert row.instance_type == row.seen_type or status is Status.RUNNING
         if status is Status.RUNNING:
             alarm = self.world.alarms[row.resource_name].value
             assert (alarm.instance_id, alarm.rule, alarm.state) == (row.instance_id, IdleRule(), "INSUFFICIENT_DATA")
@@ -370,6 +384,7 @@ class House(RuleBasedStateMachine):
 @pytest.mark.timeout(0)
 def test_whatever_happens_nothing_is_lost_doubled_or_orphaned(monkeypatch):
     monkeypatch.setattr(config(), "clock", config().clock)
+    monkeypatch.setattr(config(), "instance_types", ("t3.medium",))
     run_state_machine_as_test(
         House,
         settings=settings(

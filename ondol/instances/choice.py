@@ -1,0 +1,85 @@
+"""Which machine a person may choose: a type and a disk, within the rules that hold for them."""
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from ondol.accounts.models import User
+from ondol.config import config
+from ondol.instances.refusal import ActionError
+from ondol.policy.rules import Rules, rules_of
+
+_SIZES = ("nano", "micro", "small", "medium", "large", "xlarge")
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What a machine is made of."""
+
+    instance_type: str
+    volume_gb: int
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """What somebody may choose from."""
+
+    types: tuple[str, ...]
+    """Smallest first."""
+    volume_gb_min: int
+    volume_gb_max: int
+    usual: Size
+    """Of whoever does not choose."""
+
+
+def range_of(user: User) -> Range:
+    """What this person may choose from."""
+    return _range(rules_of(user.pk))
+
+
+def chosen(user: User, instance_type: str | None, volume_gb: int | None) -> Size:
+    """A new machine as wished for, the rest as usual. Raises ActionError (422) for what is not permitted."""
+    within = range_of(user)
+    return Size(
+        require_type(within, instance_type or within.usual.instance_type),
+        require_disk(within, within.usual.volume_gb if volume_gb is None else volume_gb),
+    )
+
+
+def require_type(within: Range, instance_type: str) -> str:
+    """Raises ActionError (422) unless it is permitted."""
+    if instance_type not in within.types:
+        raise ActionError(
+            "type_not_permitted",
+            _("You may not use the type %(type)s.") % {"type": instance_type},
+            _("Permitted: %(types)s.") % {"types": ", ".join(within.types)},
+            422,
+        )
+    return instance_type
+
+
+def require_disk(within: Range, gb: int) -> int:
+    """Raises ActionError (422) unless a new machine may have it."""
+    if not within.volume_gb_min <= gb <= within.volume_gb_max:
+        raise ActionError(
+            "disk_not_permitted",
+            _("You may not have a disk of %(gb)s GiB.") % {"gb": gb},
+            _("Permitted: %(least)s to %(most)s GiB.") % {"least": within.volume_gb_min, "most": within.volume_gb_max},
+            422,
+        )
+    return gb
+
+
+def _range(rules: Rules) -> Range:
+    types = tuple(sorted(rules.instance_types, key=_rank))
+    usual = config().instance_type if config().instance_type in types else types[0]
+    gb = min(config().volume_gb, rules.volume_gb_max)
+    return Range(types, gb, rules.volume_gb_max, Size(usual, gb))
+
+
+def _rank(instance_type: str) -> tuple[int, int, str]:
+    """By EC2's words for sizes: `2xlarge` after `xlarge`, and of one size those that cost least first."""
+    family, _dot, size = instance_type.partition(".")
+    times = size.removesuffix("xlarge")
+    rank = _SIZES.index(size) if size in _SIZES else len(_SIZES) + int(times) if times.isdigit() else 999
+    return rank, 0 if family.startswith("t") else 1, instance_type

@@ -1,0 +1,69 @@
+"""What a person may ask of a machine that is there: another type while it rests, a bigger disk."""
+
+from django.utils.translation import gettext as _
+
+from ondol.accounts.models import User
+from ondol.instances.actions import wish_of
+from ondol.instances.choice import range_of, require_type
+from ondol.instances.lifecycle import Status
+from ondol.instances.models import Instance
+from ondol.instances.refusal import ActionError
+
+
+def change_size(user: User, instance_type: str | None = None, volume_gb: int | None = None) -> Instance:
+    """Both, or one of them; what is so already is fine. All of it, or nothing and ActionError."""
+    within = range_of(user)
+    with wish_of(user) as instance:
+        if instance_type and instance_type != instance.instance_type:
+            _require_stopped(instance)
+            instance.instance_type = require_type(within, instance_type)
+        if volume_gb is not None and volume_gb != instance.volume_gb:
+            _require_there(instance)
+            instance.volume_gb = _require_bigger(instance, volume_gb, max(within.volume_gb_max, instance.volume_gb))
+        Instance.objects.filter(pk=instance.pk).update(
+            instance_type=instance.instance_type, volume_gb=instance.volume_gb
+        )
+    return instance
+
+
+def change_type(user: User, instance_type: str) -> Instance:
+    """Ask for another type; the next start is with it."""
+    return change_size(user, instance_type=instance_type)
+
+
+def grow_disk(user: User, gb: int) -> Instance:
+    """Ask for a bigger disk, also while the machine runs."""
+    return change_size(user, volume_gb=gb)
+
+
+def _require_stopped(instance: Instance) -> None:
+    if instance.status != Status.STOPPED.value:
+        raise ActionError(
+            "not_stopped", _("Its type can be changed only while the machine is stopped."), _("Stop it first.")
+        )
+
+
+def _require_there(instance: Instance) -> None:
+    if instance.status not in {Status.STOPPED.value, Status.RUNNING.value}:
+        raise ActionError(
+            "not_settled", _("The disk can grow while the machine runs or rests."), _("Try again in a moment.")
+        )
+
+
+def _require_bigger(instance: Instance, gb: int, most: int) -> int:
+    least = max(instance.volume_gb, instance.seen_volume_gb or 0)
+    if gb < least:
+        raise ActionError(
+            "disk_shrinks",
+            _("A disk can grow, but not shrink."),
+            _("It has %(gb)s GiB.") % {"gb": least},
+            422,
+        )
+    if gb > most:
+        raise ActionError(
+            "disk_not_permitted",
+            _("You may not have a disk of %(gb)s GiB.") % {"gb": gb},
+            _("Permitted: up to %(most)s GiB.") % {"most": most},
+            422,
+        )
+    return gb

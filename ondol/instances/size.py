@@ -1,0 +1,80 @@
+"""How big a machine is: what was wished for, what AWS has, and the record that costs go by."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from ondol import clock
+from ondol.instances.lifecycle import Reason
+from ondol.instances.models import Instance, StatusChange, size_of
+
+
+def note(
+    instance: Instance,
+    hold: Callable[[], None] = lambda: None,
+    *,
+    at: datetime | None = None,
+    instance_type: str = "",
+    volume_gb: int | None = None,
+    is_news: bool = False,
+) -> None:
+    """AWS has it so: known from now on, and from now on it costs that. Told twice, it is recorded once.
+
+    `at`: of a look; an act may know better meanwhile. What AWS has otherwise than anybody here has wished (`is_news`)
+    becomes the wish.
+    """
+    with transaction.atomic():
+        hold()
+        row = _locked(instance)
+        if row is None or (at and row.seen_at and row.seen_at > at):
+            return
+        there = {"seen_type": instance_type or row.seen_type, "seen_volume_gb": volume_gb or row.seen_volume_gb}
+        before = size_of(row)
+        if is_news and instance_type and row.instance_type == (row.seen_type or row.instance_type):
+            there["instance_type"] = instance_type
+        if volume_gb and volume_gb > row.volume_gb:
+            there["volume_gb"] = volume_gb
+        _write(row, there)
+        if before != size_of(row):
+            _record(row, Reason.RESIZED, {})
+    _bring_up_to_date(instance, there)
+
+
+def refused(instance: Instance, hold: Callable[[], None], code: str, reference: str, wish: dict[str, Any]) -> bool:
+    """AWS has said no to `wish`: it becomes what is there. False: its owner has wished otherwise meanwhile."""
+    with transaction.atomic():
+        hold()
+        row = _locked(instance)
+        if row is None or any(getattr(row, name) != value for name, value in wish.items()):
+            return False
+        there = {name: value for name, value in size_of(row).items() if name in wish}
+        _write(row, there | {"tries": 0, "next_at": None})
+        _record(row, Reason.SIZE_REFUSED, {"code": code, "reference": reference, "wish": wish})
+    _bring_up_to_date(instance, there)
+    return True
+
+
+def _locked(instance: Instance) -> Instance | None:
+    """None: a new attempt has begun meanwhile."""
+    same = Instance.objects.filter(pk=instance.pk, client_token=instance.client_token)
+    return same.select_for_update().first()
+
+
+def _write(row: Instance, fields: dict[str, Any]) -> None:
+    Instance.objects.filter(pk=row.pk).update(**fields)
+    _bring_up_to_date(row, fields)
+
+
+def _bring_up_to_date(row: Instance, fields: dict[str, Any]) -> None:
+    for name, value in fields.items():
+        setattr(row, name, value)
+
+
+def _record(row: Instance, reason: Reason, told: dict[str, Any]) -> None:
+    """Its status is the same, and so is why."""
+    detail = size_of(row) | {"status_reason": row.status_reason} | told
+    StatusChange.objects.create(
+        instance=row, old=row.status, new=row.status, reason=reason.value, detail=detail, at=clock.now()
+    )

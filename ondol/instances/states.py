@@ -1,0 +1,57 @@
+"""Where a machine's row may stand, how it may move, and why. Standard library only."""
+
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """Where a machine's row stands."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    STOPPING = "STOPPING"
+    STOPPED = "STOPPED"
+    STARTING = "STARTING"
+    TERMINATING = "TERMINATING"
+    TERMINATED = "TERMINATED"
+    FAILED = "FAILED"
+
+
+CHANGING = frozenset({Status.PENDING, Status.STARTING, Status.STOPPING, Status.TERMINATING})
+"""Looked at every few seconds; pages poll."""
+
+MOVES: dict[Status, frozenset[Status]] = {
+    Status.PENDING: frozenset({Status.RUNNING, Status.STOPPED, Status.FAILED, Status.TERMINATING}),
+    Status.STARTING: frozenset({Status.RUNNING, Status.STOPPED, Status.TERMINATING}),
+    Status.RUNNING: frozenset({Status.STOPPING, Status.STOPPED, Status.TERMINATING}),
+    Status.STOPPING: frozenset({Status.STOPPED, Status.RUNNING, Status.TERMINATING}),
+    Status.STOPPED: frozenset({Status.STARTING, Status.RUNNING, Status.TERMINATING}),
+    Status.FAILED: frozenset({Status.PENDING, Status.TERMINATING}),
+    Status.TERMINATING: frozenset({Status.TERMINATED}),
+    Status.TERMINATED: frozenset(),
+}
+"""Every move there is; `models.move` refuses any other."""
+
+
+class Reason(StrEnum):
+    """Why a status was entered."""
+
+    PERSON = "PERSON"  # its owner asked
+    ADMIN = "ADMIN"  # an administrator asked
+    IDLE = "IDLE"  # the alarm stopped it
+    BUDGET = "BUDGET"  # its owner's budget of the month is used up
+    SCHEDULE = "SCHEDULE"  # the hours at which it may run are over
+    INSIDE = "INSIDE"  # shut down from inside (sudo poweroff)
+    OUTSIDE = "OUTSIDE"  # somebody else, such as in the AWS console
+    DONE = "DONE"  # what was wished has happened
+    RESIZED = "RESIZED"  # the same status; it has another type or disk
+    SIZE_REFUSED = "SIZE_REFUSED"  # the same status; AWS has refused another type or disk
+    UNREACHABLE = "UNREACHABLE"  # running, but SSH does not answer yet
+    UNKNOWN_MACHINE = "UNKNOWN_MACHINE"  # its owner has one that this database does not know
+    UNARMED = "UNARMED"  # running, but its alarm cannot be put
+    TOO_LATE = "TOO_LATE"  # AWS did not get there in time
+    LAUNCH_FAILED = "LAUNCH_FAILED"  # AWS ended the machine while it was made
+    STOP_FAILED = "STOP_FAILED"
+    NO_CAPACITY = "NO_CAPACITY"
+    QUOTA = "QUOTA"
+    REFUSED = "REFUSED"
+    UNKNOWN = "UNKNOWN"  # stopped; AWS's history must say why: ask before moving

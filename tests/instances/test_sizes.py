@@ -1,0 +1,250 @@
+"""Types and disks: whoever may choose, what AWS has, and what becomes of a refusal."""
+
+from dataclasses import replace
+
+import pytest
+
+from ondol.cloud.errors import NoCapacity, Quota, Refused, Throttled, Unreachable
+from ondol.cloud.fake import Lost
+from ondol.config import config
+from ondol.instances import actions
+from ondol.instances.actions import ActionError
+from ondol.instances.choice import range_of
+from ondol.instances.lifecycle import Act, Decision, Reason, Seen, Status, View, decide
+from ondol.instances.models import Instance
+from ondol.instances.resizing import change_size, change_type, grow_disk
+from ondol.policy.models import Policy
+from tests.instances.rig import person
+from tests.instances.test_lifecycle import JUST_NOW, NOW
+
+
+@pytest.fixture(autouse=True)
+def three_types(monkeypatch):
+    monkeypatch.setattr(config(), "instance_types", ("t3.large", "t3.medium"))
+
+
+def size(row):
+    row.refresh_from_db()
+    return row.instance_type, row.volume_gb
+
+
+def in_aws(rig, row):
+    row.refresh_from_db()
+    return rig.cloud.world.servers[row.instance_id].value.instance_type, rig.cloud.world.sizes[row.volume_id]
+
+
+def told(row, reason=Reason.RESIZED):
+    """Of each change of size: what it was then, and the status that it did not change."""
+    changes = row.changes.filter(reason=reason.value)
+    assert all(change.old == change.new for change in changes)
+    return [(change.new, change.detail["instance_type"], change.detail["volume_gb"]) for change in changes]
+
+
+@pytest.fixture
+def rested(rig, alice):
+    """Alice's machine, stopped."""
+    row = rig.running(alice)
+    actions.stop(alice)
+    rig.work()
+    rig.tick(2)
+    assert rig.mine(alice).status == Status.STOPPED.value
+    return row
+
+
+# --- choosing --------------------------------------------------------------------------------------------------------
+def test_alice_chooses_type_and_disk_of_a_new_machine(rig, alice):
+    actions.create(alice, "t3.medium", 50)
+    rig.work()
+    rig.tick(2)
+    row = rig.mine(alice)
+    assert size(row) == in_aws(rig, row) == ("t3.medium", 50)
+
+
+def test_types_come_smallest_first_and_the_usual_one_is_that_of_the_settings(db, alice, monkeypatch):
+    monkeypatch.setattr(config(), "instance_types", ("m5.large", "t3.2xlarge", "t3.large", "t3.nano", "c5.xlarge"))
+    within = range_of(alice)
+    assert within.types == ("t3.nano", "t3.small", "t3.large", "m5.large", "c5.xlarge", "t3.2xlarge")
+    assert within.usual.instance_type == "t3.small"
+
+
+def test_bob_who_may_not_have_the_usual_one_gets_the_smallest_of_his(db):
+    bob = person("bob")
+    Policy.objects.create(owner=bob, instance_types=["t3.large", "t3.medium"], volume_gb_max=20)
+    row = actions.create(bob)
+    assert size(row) == ("t3.medium", 20)
+
+
+@pytest.mark.parametrize(
+    ("wish", "code"),
+    [
+        (("m5.large", None), "type_not_permitted"),
+        ((None, 101), "disk_not_permitted"),
+        ((None, 29), "disk_not_permitted"),
+    ],
+)
+def test_what_is_not_permitted_is_not_made(db, alice, wish, code):
+    with pytest.raises(ActionError) as error:
+        actions.create(alice, *wish)
+    assert (error.value.code, error.value.status) == (code, 422)
+    assert not Instance.objects.exists()
+
+
+def test_a_retry_after_a_failure_may_be_another_machine(rig, alice):
+    rig.cloud.next_error["launch"] = [NoCapacity("InsufficientInstanceCapacity")]
+    actions.create(alice, "t3.large")
+    rig.work()
+    rig.tick(2)
+    assert rig.mine(alice).status == Status.FAILED.value
+    actions.create(alice, "t3.medium")
+    rig.work()
+    rig.tick(2)
+    assert in_aws(rig, rig.mine(alice)) == ("t3.medium", 30)
+
+
+# --- another type ----------------------------------------------------------------------------------------------------
+def test_a_resting_machine_gets_another_type_at_once_and_starts_with_it(rig, alice, rested):
+    change_type(alice, "t3.large")
+    rig.work()
+    assert in_aws(rig, rested) == ("t3.large", 30)
+    assert told(rested) == [("STOPPED", "t3.large", 30)]
+    actions.start(alice)
+    rig.work()
+    rig.tick(2)
+    assert (rig.mine(alice).status, in_aws(rig, rested)[0]) == ("RUNNING", "t3.large")
+
+
+def test_a_start_right_after_the_wish_waits_for_the_new_type(rig, alice, rested):
+    change_type(alice, "t3.large")
+    actions.start(alice)
+    rig.work()
+    order = [call.operation for call in rig.cloud.calls if call.operation in {"resize", "start"}]
+    assert order == ["resize", "start"]
+
+
+def test_what_runs_does_not_change_its_type(rig, alice):
+    row = rig.running(alice)
+    with pytest.raises(ActionError) as error:
+        change_type(alice, "t3.large")
+    assert (error.value.code, error.value.status) == ("not_stopped", 409)
+    assert size(row) == ("t3.small", 30)
+
+
+def test_both_or_nothing(rig, alice, rested):
+    with pytest.raises(ActionError):
+        change_size(alice, "t3.large", 101)
+    assert size(rested) == ("t3.small", 30)
+
+
+def test_a_type_changed_in_the_console_is_taken_over_when_it_runs(rig, alice, rested):
+    thing = rig.cloud.world.servers[rested.instance_id]
+    thing.value = replace(thing.value, instance_type="m5.large")
+    actions.start(alice)
+    rig.work()
+    rig.tick(2)
+    assert size(rested) == in_aws(rig, rested) == ("m5.large", 30)
+    assert [line[1:] for line in told(rested)] == [("m5.large", 30)]
+
+
+def test_what_aws_still_shows_of_before_our_change_undoes_nothing(rig, alice, rested):
+    change_type(alice, "t3.large")
+    rig.work()
+    thing = rig.cloud.world.servers[rested.instance_id]
+    thing.value = replace(thing.value, instance_type="t3.small")
+    rig.tick()
+    thing.value = replace(thing.value, instance_type="t3.large")
+    rig.tick()
+    assert told(rested) == [("STOPPED", "t3.large", 30)]
+    assert rig.cloud.asked("resize") == 1
+
+
+# --- a bigger disk ---------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("runs", [True, False])
+def test_a_disk_grows_while_its_machine_runs_or_rests(rig, alice, runs):
+    row = rig.running(alice)
+    if not runs:
+        actions.stop(alice)
+        rig.work()
+        rig.tick(2)
+    grow_disk(alice, 40)
+    rig.work()
+    assert in_aws(rig, row)[1] == 40
+    assert told(row) == [("RUNNING" if runs else "STOPPED", "t3.small", 40)]
+
+
+@pytest.mark.parametrize(("gb", "code"), [(20, "disk_shrinks"), (101, "disk_not_permitted")])
+def test_a_disk_never_shrinks_and_grows_up_to_the_policys_limit(rig, alice, rested, gb, code):
+    with pytest.raises(ActionError) as error:
+        grow_disk(alice, gb)
+    assert (error.value.code, error.value.status) == (code, 422)
+    assert size(rested) == ("t3.small", 30)
+
+
+def test_the_disk_of_a_machine_from_before_is_measured_once(rig, alice):
+    row = rig.running(alice)
+    Instance.objects.update(seen_type="", seen_volume_gb=None)
+    rig.tick(3)
+    row.refresh_from_db()
+    assert (row.seen_type, row.seen_volume_gb) == ("t3.small", 30)
+    assert rig.cloud.asked("sizes") == 1
+    assert told(row) == []
+
+
+# --- a no ------------------------------------------------------------------------------------------------------------
+REFUSALS = [Refused("Unsupported"), Quota("VolumeSizeLimitExceeded"), Refused("VolumeModificationRateExceeded")]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.code)
+def test_a_refused_change_leaves_all_as_it_is_and_is_told(rig, alice, rested, refusal):
+    rig.cloud.next_error["resize"] = [refusal]
+    rig.cloud.next_error["grow"] = [refusal]
+    change_size(alice, "t3.large", 40)
+    rig.work()
+    rig.tick()
+    assert size(rested) == in_aws(rig, rested) == ("t3.small", 30)
+    assert rig.mine(alice).status == Status.STOPPED.value
+    assert told(rested) == []
+    assert told(rested, Reason.SIZE_REFUSED) == [("STOPPED", "t3.small", 30)] * 2
+    for change in rested.changes.filter(reason=Reason.SIZE_REFUSED.value):
+        assert (change.detail["code"], len(change.detail["reference"])) == (refusal.code, 8)
+    assert (rig.cloud.asked("resize"), rig.cloud.asked("grow")) == (1, 1)
+
+
+def test_a_refused_type_does_not_keep_a_machine_from_starting(rig, alice, rested):
+    rig.cloud.next_error["resize"] = [Refused("Unsupported")]
+    change_type(alice, "t3.large")
+    actions.start(alice)
+    rig.work()
+    rig.tick(2)
+    assert (rig.mine(alice).status, in_aws(rig, rested)[0]) == ("RUNNING", "t3.small")
+
+
+@pytest.mark.parametrize("trouble", [Throttled("RequestLimitExceeded"), Lost(Unreachable("RequestTimeout"))])
+def test_a_stumble_is_tried_again_and_recorded_once(rig, alice, rested, trouble):
+    rig.cloud.next_error["resize"] = [trouble]
+    rig.cloud.next_error["grow"] = [trouble]
+    change_size(alice, "t3.large", 40)
+    rig.work()
+    rig.tick(3)
+    assert size(rested) == in_aws(rig, rested) == ("t3.large", 40)
+    assert {line[1:] for line in told(rested)} == {("t3.large", 30), ("t3.large", 40)}
+
+
+# --- the state machine -----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("status", list(Status))
+@pytest.mark.parametrize("view", list(View))
+def test_a_type_changes_only_at_rest_and_a_disk_where_somebody_can_use_it(status, view):
+    def act(**differs):
+        seen = Seen(view=view, since=JUST_NOW, prepared=True, asked=True, armed=True, ready=True, **differs)
+        return decide(status, Reason.PERSON, seen, JUST_NOW, NOW)
+
+    rests = view is View.STOPPED and status in {Status.STOPPED, Status.STARTING}
+    runs = view is View.RUNNING and status is Status.RUNNING
+    assert (act(type_differs=True) == Decision(Act.RESIZE)) is rests
+    assert (act(disk_differs=True) == Decision(Act.GROW)) is (rests or runs)
+    if not (rests or runs):
+        assert act(type_differs=True, disk_differs=True) == act()
+
+
+def test_what_runs_is_armed_before_its_disk_grows():
+    seen = Seen(view=View.RUNNING, since=JUST_NOW, prepared=True, asked=True, disk_differs=True)
+    assert decide(Status.RUNNING, Reason.DONE, seen, JUST_NOW, NOW) == Decision(Act.ARM)
