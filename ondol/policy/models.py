@@ -49,3 +49,17 @@ class Policy(models.Model):
         constraints = [
             models.UniqueConstraint(models.Value(1), condition=models.Q(owner=None), name="one_policy_for_everybody")
         ]
+
+
+class PolicyChange(models.Model):
+    """Who has changed which policy, and how. Never changed, never deleted but with its person."""
+
+    owner = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="policy_changes")
+    """None: that of everybody."""
+    what = models.JSONField()
+    """By the names of `Policy`: before and after; null: not set."""
+    by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        ordering = ["-at", "-id"]

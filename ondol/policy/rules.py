@@ -43,6 +43,11 @@ def rules_of(person: int | None) -> Rules:
     return rules_for([person] if person is not None else [])[person]
 
 
+def beneath(owner: int | None) -> Rules:
+    """What holds where a policy says nothing: for a person everybody's, for everybody the settings'."""
+    return rules_of(None) if owner is not None else _merge(None, None)
+
+
 def rules_for(people: Collection[int]) -> dict[int | None, Rules]:
     """Of many, and of everybody else (None), in one query."""
     kept = {policy.owner_id: policy for policy in Policy.objects.filter(Q(owner__in=people) | Q(owner=None))}

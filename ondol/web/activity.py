@@ -1,5 +1,6 @@
 """Who did what: changes of machines and decisions about people, told in one line each."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +11,8 @@ from django.utils.translation import gettext_lazy
 from ondol.accounts.models import Decision, User
 from ondol.instances.lifecycle import Reason
 from ondol.instances.models import StatusChange, StatusChoices
+from ondol.policy.models import PolicyChange
+from ondol.web.policy import changed
 
 _DECISIONS = {
     "APPROVED": gettext_lazy("approved"),
@@ -36,24 +39,35 @@ _REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One thing that happened. Without `by`, nobody's hand was in it."""
+    """One thing that happened. Without `by`, nobody's hand was in it; without `whom`, it is about everybody."""
 
     at: datetime
-    whom: User
+    whom: User | None
     what: str
     why: str
     by: User | None
 
 
-def told(decisions: QuerySet[Decision], changes: QuerySet[StatusChange], most: int = 100) -> list[Line]:
-    """The newest of both, newest first."""
+def told(
+    decisions: QuerySet[Decision],
+    changes: QuerySet[StatusChange],
+    policies: QuerySet[PolicyChange],
+    most: int = 100,
+) -> list[Line]:
+    """The newest of all, newest first."""
     lines = [_decision(decision) for decision in decisions[:most]] + [_change(change) for change in changes[:most]]
+    lines += policy_lines(policies[:most])
     return sorted(lines, key=lambda line: line.at, reverse=True)[:most]
 
 
 def _decision(decision: Decision) -> Line:
     what = str(_DECISIONS.get(decision.what, decision.what))
     return Line(decision.at, decision.user, what, decision.reason, decision.by)
+
+
+def policy_lines(policies: Iterable[PolicyChange]) -> list[Line]:
+    """Changes of rules."""
+    return [Line(one.at, one.owner, _("rules changed"), changed(one.what), one.by) for one in policies]
 
 
 def _change(change: StatusChange) -> Line:

@@ -1,5 +1,6 @@
 """Rules in people's words: what holds, and who has set it."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import time
 
@@ -31,12 +32,17 @@ class Fact:
 
     name: str | Promise
     value: str
-    source: str | Promise
+    source: str
 
 
 def facts_of(rules: Rules) -> list[Fact]:
     """All rules that hold for somebody."""
-    return [Fact(NAMES[name], told(rules, name), _SOURCES[rules.sources[name]]) for name in NAMES]
+    return [Fact(NAMES[name], told(rules, name), origin(rules, name)) for name in NAMES]
+
+
+def origin(rules: Rules, name: str) -> str:
+    """Who has set one rule."""
+    return str(_SOURCES[rules.sources[name]])
 
 
 def told(rules: Rules, name: str) -> str:
@@ -71,3 +77,35 @@ def _hours(hours: Hours | None) -> str:
 
 def _clock(wall: time) -> str:
     return f"{wall:%H:%M}"
+
+
+_FIELDS: dict[str, str | Promise] = {
+    "idle_minutes": gettext_lazy("idle minutes"),
+    "idle_cpu_percent": gettext_lazy("idle CPU"),
+    "awake_hours": gettext_lazy("hours awake"),
+    "instance_types": gettext_lazy("types"),
+    "volume_gb_max": gettext_lazy("disk"),
+    "has_hours": gettext_lazy("allowed hours"),
+    "opens_at": gettext_lazy("from"),
+    "closes_at": gettext_lazy("until"),
+    "weekends": gettext_lazy("weekends"),
+    "zone": gettext_lazy("time zone"),
+    "why": gettext_lazy("why"),
+}
+
+
+def changed(what: Mapping[str, Sequence[object]]) -> str:
+    """A change of a policy in one line: `idle minutes 30 → 60`."""
+    told = [f"{_FIELDS.get(name, name)} {_value(old)} → {_value(new)}" for name, (old, new) in what.items()]
+    return ", ".join(told)
+
+
+def _value(value: object) -> str:
+    match value:
+        case None:
+            return "–"
+        case bool():
+            return _("yes") if value else _("no")
+        case list():
+            return " ".join(map(str, value))
+    return str(value)

@@ -3,7 +3,19 @@
 from django.urls import include, path
 
 from ondol.api.routes import api
-from ondol.web.views import account, activity, costs, cpu, doctor, fleet, history, machine, people, person
+from ondol.web.views import (
+    account,
+    activity,
+    costs,
+    cpu,
+    doctor,
+    fleet,
+    history,
+    machine,
+    people,
+    person,
+    policy,
+)
 from ondol.web.views.help import help_page
 
 urlpatterns = [
@@ -12,6 +24,7 @@ urlpatterns = [
     path("machine/create/", machine.create, name="machine_create"),
     path("machine/start/", machine.start, name="machine_start"),
     path("machine/stop/", machine.stop, name="machine_stop"),
+    path("machine/size/", machine.resize, name="machine_size"),
     path("machine/awake/", machine.keep_awake, name="machine_awake"),
     path("machine/awake/end/", machine.end_awake, name="machine_sleepy"),
     path("machine/not-tonight/", machine.not_tonight, name="machine_not_tonight"),
@@ -37,6 +50,8 @@ urlpatterns = [
     path("admin/people/<int:pk>/terminate/", person.terminate, name="admin_terminate"),
     path("admin/people/<int:pk>/history/", history.person, name="admin_history"),
     path("admin/fleet/", fleet.fleet, name="admin_fleet"),
+    path("admin/policy/", policy.everybody, name="admin_policy"),
+    path("admin/policy/<int:pk>/", policy.person, name="admin_policy_person"),
     path("admin/activity/", activity.activity, name="admin_activity"),
     path("admin/doctor/", doctor.doctor, name="admin_doctor"),
     path("admin/doctor/again/", doctor.look_again, name="admin_doctor_again"),

@@ -1,7 +1,7 @@
 """Every screen in every state: how to come there, and who looks."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
@@ -17,6 +17,7 @@ from ondol.doctor.findings import failed, ok, unknown, warning
 from ondol.instances.idle import PERIOD, floor
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance, StatusChange
+from ondol.policy.models import Policy, PolicyChange
 from tests.web.conftest import machine, person
 
 
@@ -72,6 +73,11 @@ def furnish() -> list[Screen]:
     }
     for name, (status, reason, fields) in states.items():
         machine(person(f"{name}@example.org"), status, reason, **fields)
+    awake = person("awake@example.org")
+    at_night = {"has_hours": True, "opens_at": time(7), "closes_at": time(23), "weekends": False, "zone": "Asia/Seoul"}
+    Policy.objects.create(owner=awake, idle_minutes=90, why="Nobody is there at night.", **at_night)
+    PolicyChange.objects.create(owner=awake, what={"idle_minutes": [None, 90]}, by=alice)
+    machine(awake, awake_until=soon, armed_awake_until=soon)
     idle = User.objects.get(email="idle@example.org")
     receipt = {"cpu": [0.42, 0.4, 1.3, 0.38, 0.4, 4.71], "rule": {"minutes": 30, "percent": 5.0}}
     StatusChange.objects.filter(instance__owner=idle).update(detail=receipt)
@@ -98,6 +104,7 @@ def furnish() -> list[Screen]:
         Screen("about to stop, elsewhere", "/settings/", "soon@example.org"),
         *(Screen(name, "/", f"{name}@example.org") for name in states),
         Screen("help", "/help/", "bob@example.org"),
+        Screen("kept awake", "/", "awake@example.org"),
         Screen("account", "/settings/", "bob@example.org"),
         Screen("e-mail address", "/accounts/email/", "bob@example.org"),
         Screen("password", "/accounts/password/change/", "bob@example.org"),
@@ -121,6 +128,8 @@ def furnish() -> list[Screen]:
         Screen("history", "/history/", "idle@example.org"),
         Screen("somebody's history", f"/admin/people/{bobs}/history/", "alice@example.org"),
         Screen("machines", "/admin/fleet/", "alice@example.org"),
+        Screen("rules", "/admin/policy/", "alice@example.org"),
+        Screen("somebody's rules", f"/admin/policy/{awake.pk}/", "alice@example.org"),
         Screen("activity", "/admin/activity/", "alice@example.org"),
         Screen("check-up", "/admin/doctor/", "alice@example.org"),
         Screen("forbidden", "/admin/people/", "bob@example.org", 403),

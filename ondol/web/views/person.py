@@ -14,6 +14,7 @@ from ondol.accounts.people import AccountError
 from ondol.instances import actions
 from ondol.instances.actions import ActionError
 from ondol.instances.models import StatusChange
+from ondol.policy.models import PolicyChange
 from ondol.web import roster
 from ondol.web.activity import told
 from ondol.web.forms import ReasonForm, RoleForm, TerminateForm
@@ -125,11 +126,12 @@ def _decide_for_a_reason(
 
 def _page(request: PersonRequest, found: User, form: ReasonForm) -> HttpResponse:
     changes = StatusChange.objects.filter(instance__owner=found).select_related("by", "instance").order_by("-at", "-id")
+    policies = PolicyChange.objects.filter(owner=found).select_related("owner", "by")
     context = {
         "entry": roster.entries_of([found])[0],
         "form": form,
         "unconfirmed": unconfirmed(request.user),
-        "history": told(Decision.objects.filter(user=found).select_related("by"), changes)[:30],
+        "history": told(Decision.objects.filter(user=found).select_related("by"), changes, policies)[:30],
     }
     return render(request, "people/person.html", context)
 

@@ -1,0 +1,64 @@
+"""Setting a policy: it is kept with who changed what, and machines that run are armed anew at once."""
+
+from collections.abc import Mapping
+from datetime import time
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+
+from ondol import clock
+from ondol.accounts.models import User
+from ondol.autostop.awake import RUNS_OR_WILL
+from ondol.instances import actions
+from ondol.instances.models import Instance
+from ondol.policy.models import Policy, PolicyChange
+from ondol.policy.rules import rules_for
+
+NAMES = (
+    "idle_minutes", "idle_cpu_percent", "awake_hours", "instance_types", "volume_gb_max",
+    "has_hours", "opens_at", "closes_at", "weekends", "zone", "why",
+)  # fmt: skip
+
+
+def set_policy(owner: User | None, by: User, values: Mapping[str, Any]) -> bool:
+    """Let these `values` hold, by the names of `Policy`; None: what is beneath holds. False: they did already."""
+    with transaction.atomic():
+        policy, _made = Policy.objects.select_for_update().get_or_create(owner=owner)
+        before = {name: _plain(getattr(policy, name)) for name in NAMES}
+        for name in NAMES:
+            setattr(policy, name, values[name])
+        after = {name: _plain(getattr(policy, name)) for name in NAMES}
+        changed = {name: [before[name], after[name]] for name in NAMES if before[name] != after[name]}
+        if not changed:
+            return False
+        policy.set_by, policy.set_at = by, clock.now()
+        policy.save()
+        PolicyChange.objects.create(owner=owner, what=changed, by=by)
+        _arm_anew(owner)
+    return True
+
+
+def _arm_anew(owner: User | None) -> None:
+    """Machines whose alarm was put by another rule than now holds. Others are left alone."""
+    rows = Instance.objects.select_for_update().filter(status__in=[status.value for status in RUNS_OR_WILL])
+    rows = rows.filter(owner=owner) if owner else rows
+    found = list(rows.order_by("pk"))
+    rules = rules_for({row.owner_id for row in found})
+    for row in found:
+        rule = rules[row.owner_id]
+        if (row.armed_idle_minutes, row.armed_cpu_percent) != (rule.idle_minutes, rule.idle_cpu_percent):
+            Instance.objects.filter(pk=row.pk).update(armed_at=None, armed_shown_at=None, next_at=None)
+            actions.kick(row)
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it."""
+    match value:
+        case time():
+            return f"{value:%H:%M}"
+        case Decimal():
+            return float(value)
+        case "" | []:
+            return None
+    return value
