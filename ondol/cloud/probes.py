@@ -10,7 +10,7 @@ from typing import Any
 
 from ondol.cloud import aws_shapes as shapes
 from ondol.cloud.aws import NOBLE_PARAMETER, AwsCloud
-from ondol.cloud.aws_calls import IMPATIENT, ask, session, where
+from ondol.cloud.aws_calls import IMPATIENT, ask, every, session, where
 from ondol.cloud.aws_errors import DENIED
 from ondol.cloud.errors import CloudError, Gone, Refused, Throttled, Unreachable
 from ondol.cloud.port import Image, LaunchSpec, ServerState, Tag
@@ -122,19 +122,24 @@ class Probes(AwsCloud):
         shown = ask(self._ec2.describe_images, ImageIds=[image.image_id])["Images"]
         return str(shown[0]["Architecture"]) if shown else ""
 
-    def instance_type(self) -> InstanceType | None:
-        """The type of the settings; None if there is none of that name."""
-        wanted = [where("instance-type", self._config.instance_type)]
-        for shown in ask(self._ec2.describe_instance_types, Filters=wanted)["InstanceTypes"]:
-            architectures = shown["ProcessorInfo"]["SupportedArchitectures"]
-            return InstanceType(shown["VCpuInfo"]["DefaultVCpus"], tuple(architectures))
-        return None
+    def instance_types(self) -> dict[str, InstanceType]:
+        """Of the types that people may be given, those that there are in this region."""
+        wanted = [where("instance-type", *self._config.permitted_types)]
+        return {
+            shown["InstanceType"]: InstanceType(
+                shown["VCpuInfo"]["DefaultVCpus"], tuple(shown["ProcessorInfo"]["SupportedArchitectures"])
+            )
+            for shown in every(self._ec2, "describe_instance_types", "InstanceTypes", Filters=wanted)
+        }
 
-    def is_offered(self, zone: str) -> bool:
-        """Whether that type can be had there."""
-        wanted = [where("instance-type", self._config.instance_type), where("location", zone)]
-        answer = ask(self._ec2.describe_instance_type_offerings, LocationType="availability-zone", Filters=wanted)
-        return bool(answer["InstanceTypeOfferings"])
+    def offered(self, zone: str) -> set[str]:
+        """Those that can be had there."""
+        there = {
+            "LocationType": "availability-zone",
+            "Filters": [where("instance-type", *self._config.permitted_types), where("location", zone)],
+        }
+        shown = every(self._ec2, "describe_instance_type_offerings", "InstanceTypeOfferings", **there)
+        return {offer["InstanceType"] for offer in shown}
 
     def quota(self) -> float:
         """How many vCPUs of standard types may run at once."""

@@ -2,12 +2,12 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ondol.cloud.errors import CloudError, Unreachable
 from ondol.cloud.probes import EVENTS_ROLE, STANDARD_VCPUS, Probes, Verdict, is_denial
 from ondol.config import Config
-from ondol.doctor.findings import Finding, failed, ok, unknown, warning
+from ondol.doctor.findings import Finding, Level, failed, ok, unknown, warning
 from ondol.doctor.network import shut_out, way_out
 
 SKEW = 60.0
@@ -122,25 +122,25 @@ def image(case: Case) -> Iterator[Finding]:
             raise
 
 
-def instance_type(case: Case) -> Iterator[Finding]:
-    """It is offered in the subnet's zone, and runs the image."""
-    found, place = case.probes.instance_type(), case.probes.subnet()
-    if found is None:
-        yield failed("type", "missing", type=case.config.instance_type)
-        return
-    architecture = case.probes.architecture(case.probes.newest_image())
-    if architecture not in found.architectures:
-        yield failed(
-            "type",
-            "wrong_image",
-            type=case.config.instance_type,
-            has=", ".join(found.architectures),
-            image=architecture,
-        )
-    elif place and not case.probes.is_offered(place.zone):
-        yield failed("type", "not_offered", type=case.config.instance_type, zone=place.zone)
-    else:
-        yield ok("type", "sound", type=case.config.instance_type, vcpus=found.vcpus)
+def instance_types(case: Case) -> Iterator[Finding]:
+    """Each that people may be given is offered in the subnet's zone, and runs the image."""
+    found, place = case.probes.instance_types(), case.probes.subnet()
+    offered = case.probes.offered(place.zone) if place else set(found)
+    image = case.probes.architecture(case.probes.newest_image())
+    for name in case.config.permitted_types:
+        is_usual = name == case.config.instance_type
+        if name not in found:
+            wrong = failed("type", "missing", type=name)
+        elif image not in found[name].architectures:
+            wrong = failed("type", "wrong_image", type=name, has=", ".join(found[name].architectures), image=image)
+        elif place and name not in offered:
+            wrong = failed("type", "not_offered", type=name, zone=place.zone)
+        else:
+            if is_usual:
+                yield ok("type", "sound", type=name, vcpus=found[name].vcpus)
+            continue
+        # Without the usual one nobody is given a machine; another is refused to whoever chooses it.
+        yield wrong if is_usual else replace(wrong, level=Level.WARNING)
 
 
 def quota(case: Case) -> Iterator[Finding]:
@@ -156,7 +156,7 @@ def quota(case: Case) -> Iterator[Finding]:
             raise
         yield unknown("quota", "denied", quota=STANDARD_VCPUS)
         return
-    found = case.probes.instance_type()
+    found = case.probes.instance_types().get(case.config.instance_type)
     machines = limit // found.vcpus if found else 0
     facts = {"vcpus": limit, "machines": machines, "type": case.config.instance_type, "quota": STANDARD_VCPUS}
     yield ok("quota", "sound", **facts) if machines > FEW_MACHINES else warning("quota", "low", **facts)
@@ -203,7 +203,7 @@ CHECKS: dict[str, Check] = {
     "route": route,
     "acl": acl,
     "image": image,
-    "type": instance_type,
+    "type": instance_types,
     "quota": quota,
     "role": role_of_alarms,
     "permissions": permissions,

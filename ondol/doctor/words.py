@@ -111,11 +111,14 @@ SAYS = {
     ("image", "sound"): _("%(image)s is what new machines start from."),
     ("image", "missing"): _("%(image)s is not shown in this region. Correct ONDOL_IMAGE_ID, or leave it unset."),
     ("type", "sound"): _("%(type)s (%(vcpus)s vCPUs) is offered in the subnet's zone."),
-    ("type", "missing"): _("There is no %(type)s in this region. Correct ONDOL_INSTANCE_TYPE."),
+    ("type", "missing"): _("There is no %(type)s in this region. Correct ONDOL_INSTANCE_TYPE or ONDOL_INSTANCE_TYPES."),
     ("type", "wrong_image"): _(
         "%(type)s is %(has)s, the image %(image)s. Choose a type of the image's architecture, or set ONDOL_IMAGE_ID."
     ),
-    ("type", "not_offered"): _("%(type)s is not offered in %(zone)s. Choose another ONDOL_INSTANCE_TYPE or subnet."),
+    ("type", "not_offered"): _(
+        "%(type)s is not offered in %(zone)s. Correct ONDOL_INSTANCE_TYPE or ONDOL_INSTANCE_TYPES, or choose another "
+        "subnet."
+    ),
     ("quota", "sound"): _("%(vcpus)s vCPUs: %(machines)s machines of %(type)s at once."),
     ("quota", "low"): _(
         "%(vcpus)s vCPUs: only %(machines)s machines of %(type)s run at once; a further start fails. Ask for more in "

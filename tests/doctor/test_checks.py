@@ -18,6 +18,7 @@ from ondol.instances.models import Instance, SshKey
 
 CONFIG = Config(_env_file=None, AWS_VPC_ID="vpc-0123456789abcdef0", AWS_SUBNET_ID="subnet-0123456789abcdef0")
 DENIED = Refused("UnauthorizedOperation")
+TYPES = CONFIG.permitted_types
 
 
 class Amazon:
@@ -27,11 +28,12 @@ class Amazon:
         network = {"has_vpc": True, "subnet": Subnet(CONFIG.vpc_id, "ap-northeast-2a", 4091)}
         way = {"DestinationCidrBlock": "0.0.0.0/0", "GatewayId": "igw-1", "State": "active"}
         entry = {"RuleNumber": 100, "Protocol": "-1", "RuleAction": "allow", "CidrBlock": "0.0.0.0/0"}
-        machine = {"newest_image": Image("ami-1", "/dev/sda1"), "architecture": "x86_64", "is_offered": True}
+        machine = {"newest_image": Image("ami-1", "/dev/sda1"), "architecture": "x86_64"}
+        types = {"instance_types": dict.fromkeys(TYPES, InstanceType(2, ("x86_64",))), "offered": set(TYPES)}
         self.answers = {
             "caller": Caller("123456789012", "arn:aws:iam::123456789012:role/ondol", datetime.now(UTC)),
             **network, "routes": [way], "acl_entries": [entry | {"Egress": egress} for egress in (False, True)],
-            **machine, "instance_type": InstanceType(2, ("x86_64",)), "quota": 64.0,
+            **machine, **types, "quota": 64.0,
             "has_events_role": True, "has_alarms": True, "permissions": [("ec2:RunInstances", Verdict.ALLOWED)],
             **answers,
         }  # fmt: skip
@@ -90,9 +92,6 @@ SUBNET = Subnet(CONFIG.vpc_id, "ap-northeast-2a", 4091)
         ),
         ("acl", {"acl_entries": []}, ("warning", "shut")),
         ("image", {"newest_image": Refused("InvalidAMIID.NotFound")}, ("failed", "missing")),
-        ("type", {"instance_type": None}, ("failed", "missing")),
-        ("type", {"instance_type": InstanceType(2, ("arm64",))}, ("failed", "wrong_image")),
-        ("type", {"is_offered": False}, ("failed", "not_offered")),
         ("quota", {"quota": 5.0}, ("warning", "low")),
         ("quota", {"quota": Refused("AccessDeniedException")}, ("unknown", "denied")),
         ("role", {"has_events_role": False}, ("failed", "lost")),
@@ -103,6 +102,22 @@ SUBNET = Subnet(CONFIG.vpc_id, "ap-northeast-2a", 4091)
 )
 def test_what_a_check_says(check, answers, said):
     assert found(check, **answers) == [said]
+
+
+def test_the_usual_type_must_be_there_for_every_machine_to_be_made():
+    arm = dict.fromkeys(TYPES, InstanceType(2, ("x86_64",))) | {"t3.small": InstanceType(2, ("arm64",))}
+    others = {name: shown for name, shown in arm.items() if name != "t3.small"}
+    assert found("type", instance_types=others) == [("failed", "missing")]
+    assert found("type", instance_types=arm) == [("failed", "wrong_image")]
+    assert found("type", offered={"t3.medium", "t3.large"}) == [("failed", "not_offered")]
+
+
+def test_administrators_are_warned_of_each_type_that_people_would_choose_in_vain():
+    x86, arm = InstanceType(2, ("x86_64",)), InstanceType(2, ("arm64",))
+    assert found("type", offered={"t3.small"}) == [("ok", "sound"), *[("warning", "not_offered")] * 2]
+    assert found("type", instance_types={"t3.small": x86, "t3.large": arm}) == [
+        ("ok", "sound"), ("warning", "missing"), ("warning", "wrong_image"),
+    ]  # fmt: skip
 
 
 def test_what_cannot_be_tried_is_said_beside_what_is_allowed():

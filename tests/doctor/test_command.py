@@ -87,7 +87,7 @@ def test_a_launch_that_the_policy_does_not_allow_is_known_before_the_first_machi
     file.write_text(doctor(site.home, "--print-policy").stdout)
     try:
         assert "Not allowed" not in doctor(site.home).stdout
-        assert "Not allowed: ec2:RunInstances." in doctor(site.home, ONDOL_INSTANCE_TYPE="t3.medium").stdout
+        assert "Not allowed: ec2:RunInstances." in doctor(site.home, ONDOL_INSTANCE_TYPE="t3.xlarge").stdout
     finally:
         file.unlink()
 

@@ -117,7 +117,7 @@ def with_half(kind, half, ground):
 
 MADE = ("instance", "volume", "network-interface")
 CHANGES = {
-    "another type": lambda ground: {"InstanceType": "t3.medium"},
+    "another type": lambda ground: {"InstanceType": "t3.xlarge"},
     "another subnet": lambda ground: {"SubnetId": other_subnet(ground)},
     "a disk that is not encrypted": lambda ground: {"Encrypted": False},
     "a dear disk": lambda ground: {"VolumeType": "io2"},
