@@ -6,7 +6,7 @@ from django.test import Client
 from ondol.accounts.models import User
 from ondol.accounts.people import add_user
 from ondol.accounts.tokens import create_token
-from ondol.instances import actions
+from ondol.instances import actions, resizing
 
 
 def people(*names: str) -> None:
@@ -26,6 +26,11 @@ def start(name: str) -> None:
 
 def stop(name: str) -> None:
     actions.stop(_user(name))
+
+
+def resize(name: str) -> None:
+    """Both at once, as on the page."""
+    resizing.change_size(_user(name), "t3.medium", 40)
 
 
 def terminate(name: str) -> None:

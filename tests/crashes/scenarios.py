@@ -16,10 +16,11 @@ class Scenario:
     wish: str
     """The status that it leads to."""
     reason: str = ""
+    size: str = ""
 
     def is_over(self, facts: Facts, before: Facts) -> bool:
         """The row is where it should be, and nothing waits to be done."""
-        if facts.get("status") != self.wish or facts["jobs"]:
+        if facts.get("status") != self.wish or facts["jobs"] or self.size not in {"", facts["size"]}:
             return False
         if self.wish == "RUNNING":
             return facts["armed_at"] is not None and facts["armed_at"] != before.get("armed_at")
@@ -52,11 +53,16 @@ async def disarm(life: Life) -> None:
 
 PROVISION = Scenario("provision", asked("create"), "RUNNING")
 STOP = Scenario("stop", asked("stop"), "STOPPED", "PERSON")
+RESIZE = Scenario("resize", asked("resize"), "STOPPED", size="t3.medium, 40 GiB")
 START = Scenario("start", asked("start"), "RUNNING")
 IDLE = Scenario("idle", idle, "STOPPED", "IDLE")
 REARM = Scenario("re-arm", disarm, "RUNNING")
 TERMINATE = Scenario("terminate", asked("terminate"), "TERMINATED")
 
-TRACKS = ((PROVISION, STOP, START, TERMINATE), (PROVISION, IDLE, START, TERMINATE), (PROVISION, REARM, TERMINATE))
+TRACKS = (
+    (PROVISION, STOP, RESIZE, START, TERMINATE),
+    (PROVISION, IDLE, START, TERMINATE),
+    (PROVISION, REARM, TERMINATE),
+)
 """Lives that together go through everything."""
 SHORTEST = (PROVISION, TERMINATE)

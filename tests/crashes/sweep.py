@@ -127,8 +127,8 @@ def singles(points: Mapping[str, Iterable[Point]], chance: random.Random) -> lis
         chance.shuffle(schedules)
     plans = []
     while any(waiting.values()):
-        # The track's own scenario is its second; where nothing waits for any, the shortest life will do.
-        tracks = [track for track in TRACKS if waiting[track[1].name]] or [SHORTEST]
+        # Where nothing waits for what is between making and ending, the shortest life will do.
+        tracks = [track for track in TRACKS if any(waiting[each.name] for each in track[1:-1])] or [SHORTEST]
         for track in tracks:
             plans.append(Plan(tuple((each, waiting[each.name].pop() if waiting[each.name] else ()) for each in track)))
     return plans

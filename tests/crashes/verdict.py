@@ -33,6 +33,10 @@ async def wrongs(life: Life, scenario: Scenario, facts: Facts) -> list[Wrong]:
         found.append((WRONG, f"the reason is {facts['reason']}"))
     if changes := _broken(facts["changes"]):
         found.append((WRONG, changes))
+    if live and {facts["size"], facts["recorded_size"]} != {
+        size := await asyncio.to_thread(size_of, life.ground, facts)
+    }:
+        found.append((WRONG, f"AWS has {size}, the row {facts['size']}, costs go by {facts['recorded_size']}"))
     if not live and facts["sealed"]:
         found.append((WRONG, "the sealed key is still there"))
     if live and facts["sealed"] != facts["key_pair"]:
@@ -71,6 +75,14 @@ def inventory(ground: Ground, deployment: str) -> dict[str, list[str]]:
         "key": [each["KeyName"] for each in ground.ec2.describe_key_pairs(Filters=ours)["KeyPairs"]],
         "alarm": [each["AlarmName"] for each in alarms if deployment in each.get("AlarmDescription", "")],
     }
+
+
+def size_of(ground: Ground, facts: Facts) -> str:
+    """Type and disk of this machine."""
+    (reservation,) = ground.ec2.describe_instances(InstanceIds=[facts["machine"]])["Reservations"]
+    ours = [{"Name": "attachment.instance-id", "Values": [facts["machine"]]}]
+    (volume,) = ground.ec2.describe_volumes(Filters=ours)["Volumes"]
+    return f"{reservation['Instances'][0]['InstanceType']}, {volume['Size']} GiB"
 
 
 def everything(ground: Ground) -> Counter[str]:
