@@ -8,6 +8,7 @@ import contextlib
 import itertools
 import os
 from collections import Counter
+from datetime import timedelta
 
 import pytest
 from django.db import transaction
@@ -16,6 +17,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from ondol import clock
+from ondol.autostop import awake
+from ondol.autostop.policies import NAMES, set_policy
 from ondol.cloud.errors import CloudError, NoCapacity, Quota, Refused, Throttled, Unreachable
 from ondol.cloud.fake import FakeCloud, Lost
 from ondol.cloud.port import IdleRule, ServerState, Tag
@@ -26,6 +29,7 @@ from ondol.instances.deployment import deployment_id
 from ondol.instances.lifecycle import CHANGING, Status
 from ondol.instances.models import Instance, Launch, StatusChange
 from ondol.instances.reconcile import reconcile
+from ondol.policy.rules import rules_of
 from tests.instances.rig import Rig, person
 
 EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "25"))
@@ -37,6 +41,9 @@ class Killed(BaseException):
     """kill -9: nothing of ours runs after it."""
 
 
+UNSET = dict.fromkeys(NAMES) | {"weekends": True, "zone": "", "why": ""}
+SLACK = timedelta(minutes=3)
+"""An alarm of a run may be put a little before it."""
 PEOPLE = ["alice", "bob", "carol"]
 CALLS = [
     "servers", "known", "create_group", "open_ssh", "delete_group", "group", "create_key", "keys", "delete_key",
@@ -163,6 +170,32 @@ class House(RuleBasedStateMachine):
         with contextlib.suppress(actions.ActionError):
             getattr(actions, what)(self.people[name], **({"by": self.ada} if what == "terminate" else {}))
         self.life_goes_on(rounds)
+
+    @rule(name=who, minutes=st.sampled_from([1, 50, 240, 1440]), rounds=st.integers(0, 2))
+    def keeps_awake(self, name, minutes, rounds):
+        with contextlib.suppress(actions.ActionError):
+            awake.keep_awake(self.people[name], clock.now() + timedelta(minutes=minutes))
+        self.life_goes_on(rounds)
+
+    @rule(name=who, rounds=st.integers(0, 2))
+    def ends_it(self, name, rounds):
+        with contextlib.suppress(actions.ActionError):
+            awake.end_awake(self.people[name])
+        self.life_goes_on(rounds)
+
+    @rule(name=st.none() | who, minutes=st.sampled_from([None, 15, 45, 720]), percent=st.sampled_from([None, 2.5]))
+    def the_administrator_sets_a_rule(self, name, minutes, percent):
+        rule = UNSET | {"idle_minutes": minutes, "idle_cpu_percent": percent}
+        set_policy(self.people[name] if name else None, self.ada, rule)
+
+    @rule(name=who, minutes=st.sampled_from([None, 50, 240]))
+    def a_wish_comes_while_an_alarm_is_put(self, name, minutes):
+        def wish():
+            with contextlib.suppress(actions.ActionError):
+                until = minutes and clock.now() + timedelta(minutes=minutes)
+                awake.keep_awake(self.people[name], until) if until else awake.end_awake(self.people[name])
+
+        self.cloud.meanwhile["arm"] = wish
 
     @rule(rounds=st.integers(1, 3))
     def life_goes_on(self, rounds):
@@ -377,7 +410,14 @@ class House(RuleBasedStateMachine):
         assert row.instance_type == row.seen_type or status is Status.RUNNING
         if status is Status.RUNNING:
             alarm = self.world.alarms[row.resource_name].value
-            assert (alarm.instance_id, alarm.rule, alarm.state) == (row.instance_id, IdleRule(), "INSUFFICIENT_DATA")
+            rules = rules_of(row.owner_id)
+            rule = IdleRule(rules.idle_minutes, rules.idle_cpu_percent)
+            assert (alarm.instance_id, alarm.rule, alarm.state) == (row.instance_id, rule, "INSUFFICIENT_DATA")
+            let_be = timedelta(minutes=alarm.warm_up_minutes)
+            assert row.awake_until is None or alarm.configured_at + let_be >= row.awake_until
+            assert alarm.configured_at + let_be >= row.launched_at + timedelta(minutes=rule.minutes + 10) - SLACK
+            if row.awake_until is None:
+                assert let_be <= timedelta(minutes=rule.minutes + 10)
 
 
 @pytest.mark.django_db
