@@ -1,10 +1,27 @@
-"""One JSON object per log line, for collectors."""
+"""How lines of the log are written: as text, or one JSON object each, for collectors; without what opens anything."""
 
 import json
 import logging
+import re
 from datetime import UTC, datetime
 
 _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+# Django names the path of a request that failed; whoever reads the log must not use such a link first.
+_LINK = re.compile(r"(/(?:awake|accounts/password/reset/key|accounts/confirm-email)/)[^/\s\"'>]+")
+
+
+def without_links(line: str) -> str:
+    """Without the secrets of links in letters."""
+    return _LINK.sub(r"\1…", line)
+
+
+class TextFormatter(logging.Formatter):
+    """A line for people."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return without_links(super().format(record))
 
 
 class JsonFormatter(logging.Formatter):
@@ -20,4 +37,4 @@ class JsonFormatter(logging.Formatter):
         line |= {key: value for key, value in vars(record).items() if key not in _STANDARD}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return without_links(json.dumps(line, ensure_ascii=False, default=str))

@@ -2,9 +2,11 @@
 
 import logging
 
+from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
-from ondol.autostop import readings, schedule
+from ondol.autostop import readings, schedule, warnings
+from ondol.autostop.models import StopWarning
 from ondol.cloud.errors import CloudError
 from ondol.instances.jobs import cloud
 
@@ -26,6 +28,21 @@ def collect(timestamp: int) -> None:
         readings.collect(cloud())
     except CloudError as error:
         log.warning("the CPU could not be read", extra={"code": error.code, "kind": type(error).__name__})
+
+
+@app.periodic(cron="* * * * * */2")
+@app.task(name="ondol.autostop.warnings", queue="look", lock="warnings", queueing_lock="warnings")
+def warn(timestamp: int) -> None:
+    """Every two seconds: in a trial at speed, minutes."""
+    warnings.check()
+
+
+@app.task(name=warnings.TASK, queue="mail", retry=RetryStrategy(max_attempts=5, exponential_wait=3))
+def letter(warning: int) -> None:
+    """Write one letter about a stop. After some minutes it would come too late."""
+    about = StopWarning.objects.select_related("instance__owner").filter(pk=warning).first()
+    if about:
+        warnings.send(about)
 
 
 @app.periodic(cron="23 4 * * *")

@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 
 from ondol.autostop.outlook import Outlook, outlook
 from ondol.instances import actions
-from ondol.policy.rules import rules_of
+from ondol.instances.models import Instance
+from ondol.policy.rules import Rules, rules_of
 from ondol.web.templatetags.ondol import duration
 
 _IN_MINUTES = timedelta(minutes=100)
@@ -40,14 +41,19 @@ def sight_of(request: HttpRequest) -> Sight | None:
     return found
 
 
+def sight_on(row: Instance, rules: Rules) -> Sight | None:
+    """Of this machine; None while it does not run."""
+    seen = outlook(row, rules)
+    return Sight(seen, _when(seen), rules.awake_hours > 0) if seen else None
+
+
 def _find(request: HttpRequest) -> Sight | None:
     user = request.user
     if not user.is_authenticated or not user.is_approved:
         return None
     row = actions.current(user)
     rules = rules_of(user.pk)
-    seen = outlook(row, rules) if row else None
-    return Sight(seen, _when(seen), rules.awake_hours > 0) if seen else None
+    return sight_on(row, rules) if row else None
 
 
 def _when(seen: Outlook) -> str:

@@ -16,6 +16,7 @@ from ondol.web.views import (
     person,
     policy,
 )
+from ondol.web.views.awake_link import awake_link
 from ondol.web.views.help import help_page
 
 urlpatterns = [
@@ -24,10 +25,12 @@ urlpatterns = [
     path("machine/create/", machine.create, name="machine_create"),
     path("machine/start/", machine.start, name="machine_start"),
     path("machine/stop/", machine.stop, name="machine_stop"),
+    path("machine/size/", machine.resize, name="machine_size"),
     path("machine/awake/", machine.keep_awake, name="machine_awake"),
     path("machine/awake/end/", machine.end_awake, name="machine_sleepy"),
     path("machine/not-tonight/", machine.not_tonight, name="machine_not_tonight"),
     path("machine/tonight/", machine.tonight_after_all, name="machine_tonight"),
+    path("awake/<str:token>/", awake_link, name="awake_link"),
     path("machine/cpu/", cpu.cpu, name="machine_cpu"),
     path("machine/address-told/", machine.address_told, name="machine_address_told"),
     path("machine/key/", machine.key, name="machine_key"),

@@ -1,0 +1,156 @@
+"""A letter before a stop. Its link keeps the machine awake for an hour: once, for this run, and not for long."""
+
+from datetime import datetime, timedelta
+
+from django.core.signing import BadSignature, Signer
+from django.db import transaction
+from django.db.models import DateTimeField, DurationField, Exists, ExpressionWrapper, OuterRef, QuerySet, Value
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from procrastinate.contrib.django import app
+
+from ondol import clock
+from ondol.accounts.mail import write
+from ondol.accounts.models import Approval
+from ondol.autostop import awake
+from ondol.autostop.models import CpuReading, StopWarning
+from ondol.autostop.outlook import SOON, Outlook, outlook, outlooks
+from ondol.autostop.schedule import closing
+from ondol.config import config
+from ondol.instances.actions import ActionError
+from ondol.instances.lifecycle import Status
+from ondol.instances.models import Instance
+from ondol.policy.rules import Rules, rules_for, rules_of
+
+TASK = "ondol.autostop.letter"
+AHEAD = SOON + timedelta(minutes=2)
+"""Of the earliest stop: the letter is on its way before pages warn."""
+MOVED = timedelta(minutes=15)
+"""A stop put off by so much is another one, and worth another letter."""
+SPAN, VALID = timedelta(hours=1), timedelta(hours=1)
+"""For how long a link keeps a machine awake; until how long after the stop it may be used."""
+_MINUTE = timedelta(minutes=1)
+_signer = Signer(salt="ondol.autostop.awake", sep=".")
+
+
+def check() -> None:
+    """Write to whoever's machine stops soon; twice is once. One query while nothing runs, else three for all."""
+    now = clock.now()
+    rows = list(_runs_without_letter(now))
+    if not rows:
+        return
+    rules = rules_for({row.owner_id for row in rows})
+    near = [row for row in rows if _may_idle_out(row, now) or _may_close(row, rules[row.owner_id], now)]
+    for seen in outlooks(near, rules, now).values():
+        if _is_near(seen):
+            _warn(seen)
+
+
+def send(warning: StopWarning) -> None:
+    """Write the letter. Where it is out of date, forget the warning: nobody has been warned."""
+    row, owner = warning.instance, warning.instance.owner
+    rules = rules_of(owner.pk)
+    seen = outlook(row, rules)
+    if not seen or not _is_near(seen) or row.launched_at != warning.launched_at or not owner.is_approved:
+        warning.delete()
+        return
+    context = {
+        "seen": seen,
+        "link": config().url + reverse("awake_link", args=[token_of(warning)]) if rules.awake_hours else "",
+        "page": config().url + reverse("dashboard"),
+    }
+    write(owner, "stop", context)
+
+
+def token_of(warning: StopWarning) -> str:
+    """The secret of its link: its number, signed. Never stored."""
+    return _signer.sign(str(warning.pk))
+
+
+def warning_of(token: str) -> StopWarning:
+    """What a link is about, used or not; ActionError (404) for one that we have not made."""
+    try:
+        number = int(_signer.unsign(token))
+        return StopWarning.objects.select_related("instance__owner").get(pk=number)
+    except (BadSignature, StopWarning.DoesNotExist):
+        hint = _("Open it as it is in the letter, or go to your machine.")
+        raise ActionError("unknown_link", _("This link is not known"), hint, 404) from None
+
+
+def require_usable(warning: StopWarning) -> None:
+    """Raise ActionError with 403, 409 or 410 where a link does nothing any more."""
+    row = warning.instance
+    if not row.owner.is_approved:
+        raise ActionError("not_approved", _("Your account is suspended"), _("Talk to an administrator."), 403)
+    if warning.used_at:
+        raise _used()
+    if row.status != Status.RUNNING.value:
+        raise ActionError("not_running", _("Your machine does not run"), _("It has stopped meanwhile."))
+    if row.launched_at != warning.launched_at:
+        raise ActionError("other_run", _("This link is out of date"), _("Your machine has been started again since."))
+    if clock.now() > warning.stops_at + VALID:
+        raise ActionError("expired_link", _("This link has expired"), _("The stop that it was about is over."), 410)
+
+
+@transaction.atomic
+def use(warning: StopWarning) -> Instance:
+    """Keep the machine awake for an hour from now; a longer wish stays as it is. Works once."""
+    row = Instance.objects.select_for_update(of=["self"]).select_related("owner").get(pk=warning.instance_id)
+    warning.instance = row
+    require_usable(warning)
+    now = clock.now()
+    if not StopWarning.objects.filter(pk=warning.pk, used_at=None).update(used_at=now):
+        raise _used()  # by another click, a moment ago
+    if row.awake_until and row.awake_until >= now + SPAN:
+        return row
+    return awake.keep_awake(row.owner, now + SPAN)
+
+
+def _runs_without_letter(now: datetime) -> QuerySet[Instance]:
+    """Those whose next letter may be due, with `has_worked`: so lately that they do not stop soon for idling."""
+    runs = Instance.objects.filter(status=Status.RUNNING.value, launched_at__isnull=False, owner__is_active=True)
+    of_this_run = StopWarning.objects.filter(instance=OuterRef("pk"), launched_at=OuterRef("launched_at"))
+    window = ExpressionWrapper(OuterRef("armed_idle_minutes") * Value(_MINUTE), DurationField())
+    since = ExpressionWrapper(Value(now + AHEAD, DateTimeField()) - window, DateTimeField())
+    work = CpuReading.objects.filter(instance=OuterRef("pk"), at__gt=since, percent__gte=OuterRef("armed_cpu_percent"))
+    return (
+        runs.filter(owner__approval=Approval.APPROVED)
+        .exclude(Exists(of_this_run.filter(stops_at__gt=now + AHEAD - MOVED)))
+        .annotate(has_worked=Exists(work))
+    )
+
+
+def _may_idle_out(row: Instance, now: datetime) -> bool:
+    if row.armed_at is None or getattr(row, "has_worked", False):
+        return False
+    return row.armed_at + row.warm_up_minutes * _MINUTE <= now + AHEAD
+
+
+def _may_close(row: Instance, rules: Rules, now: datetime) -> bool:
+    close = closing(row, rules.hours, now)
+    return close is not None and close.stops_at <= now + AHEAD
+
+
+def _is_near(seen: Outlook) -> bool:
+    return seen.left is not None and seen.left <= AHEAD
+
+
+def _warn(seen: Outlook) -> None:
+    """Write it down, and enqueue the letter, unless that has been done."""
+    row, stops_at = seen.instance, seen.stops_at
+    if stops_at is None or row.launched_at is None:
+        return
+    with transaction.atomic():
+        Instance.objects.select_for_update().get(pk=row.pk)  # another worker may be here
+        last = StopWarning.objects.filter(instance=row, launched_at=row.launched_at).order_by("stops_at").last()
+        # A stop that is overdue is told as "now": it moves on, and is no other one.
+        if last and (stops_at < last.stops_at + MOVED or stops_at <= seen.now):
+            return
+        warning = StopWarning.objects.create(
+            instance=row, launched_at=row.launched_at, stops_at=stops_at, is_closing=seen.is_closing_first
+        )
+        app.configure_task(TASK, queue="mail").defer(warning=warning.pk)
+
+
+def _used() -> ActionError:
+    return ActionError("used_link", _("This link has been used"), _("It works once."), 410)

@@ -1,0 +1,167 @@
+"""The link in a letter: a look changes nothing, the button works once, and whoever has it need not sign in."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from ondol import clock
+from ondol.accounts.models import Approval, User
+from ondol.autostop import warnings
+from ondol.autostop.models import StopWarning
+from ondol.instances.lifecycle import Reason, Status
+from ondol.instances.models import Instance
+from tests.web.conftest import machine, person
+
+
+@pytest.fixture
+def row(bob):
+    """Bob's machine stops in 8 minutes or a little later."""
+    return machine(bob, minutes_ago=32)
+
+
+@pytest.fixture
+def link(row):
+    return link_of(row)
+
+
+def link_of(row, minutes=8):
+    warning = StopWarning.objects.create(
+        instance=row, launched_at=row.launched_at, stops_at=clock.now() + timedelta(minutes=minutes)
+    )
+    return f"/awake/{warnings.token_of(warning)}/"
+
+
+def wished():
+    return Instance.objects.get().awake_until
+
+
+def test_it_says_when_it_stops_and_offers_one_button(english, link):
+    page = english.get(link)
+    assert page.status_code == 200
+    assert re.search(
+        r"If it goes on idling, it stops in about [78]–1[34] minutes \(\d\d:\d\d–\d\d:\d\d KST\)", page.text
+    )
+    assert page.text.count(">Keep it awake for 1 hour<") == 1
+
+
+def test_looking_twice_or_as_a_scanner_does_uses_nothing_up(english, link):
+    for _ in range(2):
+        assert english.get(link).status_code == 200
+        assert english.head(link, headers={"Purpose": "prefetch"}).status_code == 200
+    assert (wished(), StopWarning.objects.get().used_at, ProcrastinateJob.objects.count()) == (None, None, 0)
+
+
+def test_the_button_keeps_it_awake_for_an_hour_and_says_until_when(english, link):
+    page = english.post(link)
+    assert page.status_code == 200
+    assert "The machine stays awake" in page.text
+    assert re.search(r"Kept awake until <time [^>]+>(tomorrow )?\d\d:\d\d KST", page.text)
+    assert abs(wished() - clock.now() - timedelta(hours=1)) < timedelta(seconds=20)
+    assert ProcrastinateJob.objects.get().args == {"row": str(Instance.objects.get().pk)}
+
+
+def test_afterwards_it_says_that_it_was_used_and_until_when(english, link):
+    english.post(link)
+    until = wished()
+    for answer in (english.get(link), english.post(link)):
+        assert answer.status_code == 410
+        assert "This link has been used" in answer.text
+        assert "Kept awake until" in answer.text
+        assert 'href="/"' in answer.text
+    assert wished() == until
+
+
+def test_a_post_without_the_pages_token_is_refused(link):
+    assert Client(enforce_csrf_checks=True).post(link).status_code == 403
+    assert (wished(), StopWarning.objects.get().used_at) == (None, None)
+
+
+def test_with_the_pages_token_it_works_without_signing_in(link):
+    stranger = Client(enforce_csrf_checks=True)
+    token = re.search(r'<section.*name="csrfmiddlewaretoken" value="([^"]+)"', stranger.get(link).text, re.S)[1]
+    assert stranger.post(link, {"csrfmiddlewaretoken": token}).status_code == 200
+    assert wished()
+
+
+def test_somebody_else_who_has_signed_in_keeps_bobs_awake_not_her_own(alice, row, link, browser_of):
+    hers = machine(alice)
+    assert "This is about the machine of Bob." in browser_of(alice).get(link).text
+    assert browser_of(alice).post(link).status_code == 200
+    hers.refresh_from_db()
+    row.refresh_from_db()
+    assert (hers.awake_until, bool(row.awake_until)) == (None, True)
+
+
+def test_to_bob_it_is_his_own_and_the_page_warns_him_once(bob, link, browser_of):
+    page = browser_of(bob).get(link).text
+    assert "This is about" not in page
+    assert page.count("Keep it awake for 1 hour") == 1
+
+
+def test_a_forged_one_is_not_known_and_tells_nothing(english, link):
+    answer = english.get(link[:-2] + "A/" if link[-2] != "A" else link[:-2] + "B/")
+    assert answer.status_code == 404
+    assert "This link is not known" in answer.text
+    assert "Bob" not in answer.text
+    assert english.post("/awake/1.x/").status_code == 404
+
+
+def test_long_after_the_stop_it_has_expired(english, row):
+    link = link_of(row, minutes=-61)
+    for answer in (english.get(link), english.post(link)):
+        assert answer.status_code == 410
+        assert "This link has expired" in answer.text
+    assert wished() is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"status": Status.STOPPED.value, "status_reason": Reason.IDLE.value}, "Your machine does not run"),
+        ({"launched_at": clock.now()}, "This link is out of date"),
+    ],
+)
+def test_once_the_machine_has_stopped_or_was_started_again_it_does_nothing(english, link, changed, told):
+    Instance.objects.update(**changed)
+    for answer in (english.get(link), english.post(link)):
+        assert answer.status_code == 409
+        assert told in answer.text
+    assert (wished(), StopWarning.objects.get().used_at) == (None, None)
+
+
+def test_for_somebody_suspended_it_does_nothing(english, link):
+    User.objects.update(approval=Approval.SUSPENDED)
+    for answer in (english.get(link), english.post(link)):
+        assert answer.status_code == 403
+        assert "Your account is suspended" in answer.text
+    assert wished() is None
+
+
+def test_to_nobody_known_it_speaks_as_its_owner_unless_this_browser_has_chosen(english, bob, link):
+    User.objects.filter(pk=bob.pk).update(language="en")
+    assert "Keep the machine awake" in Client().get(link).text
+    User.objects.filter(pk=bob.pk).update(language="ko")
+    assert '<html lang="ko">' in Client().get(link).text
+    assert '<html lang="en">' in english.get(link).text
+
+
+def test_the_address_is_not_kept_nor_told_to_other_sites(link):
+    answer = Client().get(link)
+    assert answer.headers["Referrer-Policy"] == "same-origin"
+    assert "no-store" in answer.headers["Cache-Control"]
+
+
+def test_a_letter_names_no_person(link, bob):
+    token = link.split("/")[2]
+    assert token.split(".")[0] == str(StopWarning.objects.get().pk)
+    assert bob.email not in token
+
+
+def test_it_is_for_one_machine(english, link):
+    carols = machine(person("carol@example.org"))
+    english.post(link)
+    carols.refresh_from_db()
+    assert carols.awake_until is None
