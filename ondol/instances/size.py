@@ -49,7 +49,9 @@ def refused(instance: Instance, hold: Callable[[], None], code: str, reference: 
         row = _locked(instance)
         if row is None or any(getattr(row, name) != value for name, value in wish.items()):
             return False
-        there = {name: value for name, value in size_of(row).items() if name in wish}
+        there: dict[str, Any] = {name: value for name, value in size_of(row).items() if name in wish}
+        if "volume_gb" in wish:  # somebody may have made it bigger in the console: measured anew
+            there["seen_volume_gb"] = None
         _write(row, there | {"tries": 0, "next_at": None})
         _record(row, Reason.SIZE_REFUSED, {"code": code, "reference": reference, "wish": wish})
     _bring_up_to_date(instance, there)
