@@ -5,11 +5,13 @@ from ninja import Body, Query, Router, Status
 
 from ondol.api import shown
 from ondol.api.auth import PERSON, ApiRequest
-from ondol.api.schemas import Awake, MachineAnswer, WhichForm, refusals
+from ondol.api.schemas import Awake, MachineAnswer, OffersAnswer, SizeWish, WhichForm, refusals
 from ondol.api.throttle import PER_PERSON
 from ondol.autostop import awake
+from ondol.costs.offers import offers_for
 from ondol.instances import actions
 from ondol.instances.models import Instance
+from ondol.instances.resizing import change_size
 
 router = Router(auth=PERSON, throttle=PER_PERSON, tags=["my machine"])
 
@@ -37,10 +39,30 @@ def status(request: ApiRequest) -> MachineAnswer:
     return MachineAnswer(instance=shown.machine(row, request.auth) if row else None)
 
 
-@router.post("", response={202: MachineAnswer, **refusals(409)}, operation_id="create", summary="Make a machine")
-def create(request: ApiRequest) -> Status[MachineAnswer]:
+@router.get("/offers", response={200: OffersAnswer, **refusals()}, operation_id="offers", summary="What I may choose")
+def offers(request: ApiRequest) -> OffersAnswer:
+    """Types, smallest first, with their prices, and disks: of a machine that is there, what it may become."""
+    return OffersAnswer.from_orm(offers_for(request.auth, actions.current(request.auth)))
+
+
+@router.post(
+    "", response={202: MachineAnswer, **refusals(400, 409, 422)}, operation_id="create", summary="Make a machine"
+)
+def create(request: ApiRequest, wish: Body[SizeWish | None] = None) -> Status[MachineAnswer]:
     """It is made in the background, in about a minute: ask for the status. Asking twice makes one machine."""
-    return _accepted(request, actions.create(request.auth))
+    return _accepted(request, actions.create(request.auth, **wish.model_dump() if wish else {}))
+
+
+@router.post(
+    "/size",
+    response={202: MachineAnswer, **refusals(400, 404, 409, 422)},
+    operation_id="size",
+    summary="Change the type or grow the disk",
+)
+def size(request: ApiRequest, wish: Body[SizeWish]) -> Status[MachineAnswer]:
+    """The type of a stopped machine; the disk of one that runs or rests, once in six hours. Ubuntu takes the new room
+    at the next start. If AWS refuses, the machine stays as it is."""
+    return _accepted(request, change_size(request.auth, wish.instance_type, wish.volume_gb))
 
 
 @router.post(

@@ -1,6 +1,7 @@
 """What goes over the wire, with examples; `/api/openapi.json` is made of this."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -88,6 +89,41 @@ class MachineAnswer(Schema):
     """One's machine, or none."""
 
     instance: Machine | None
+
+
+class SizeWish(Schema):
+    """Type and disk; what is left out is as usual, or as it is."""
+
+    model_config = ConfigDict(extra="forbid")
+    instance_type: str | None = Field(None, max_length=32, examples=["t3.medium"])
+    volume_gb: int | None = Field(None, ge=1, le=16384, description="It can grow, but not shrink.", examples=[40])
+
+
+class TypePrice(Schema):
+    """List prices in US dollars, before tax."""
+
+    running_hour: Decimal = Field(description="With the public address.", examples=["0.057"])
+    resting_month: Decimal = Field(description="Disk and alarm: always paid.", examples=["2.836"])
+    typical_month: Decimal = Field(description="At 176 hours.", examples=["12.868"])
+
+
+class TypeOffer(Schema):
+    """An instance type that one may choose."""
+
+    instance_type: str = Field(examples=["t3.medium"])
+    vcpus: int | None = Field(examples=[2])
+    memory_gb: float | None = Field(examples=[4.0])
+    price: TypePrice | None
+
+
+class OffersAnswer(Schema):
+    """What one may choose."""
+
+    types: list[TypeOffer] = Field(description="Smallest first.")
+    chosen: TypeOffer = Field(description="What there is; without a machine, what is made if nothing is said.")
+    volume_gb: int = Field(examples=[30])
+    volume_gb_min: int = Field(examples=[30])
+    volume_gb_max: int = Field(examples=[100])
 
 
 class SummaryAnswer(Schema):

@@ -41,7 +41,12 @@ def prices() -> PriceTable:
 
 def price_of(instance_type: str, volume_gb: int) -> Price | None:
     """What such a machine costs now, where we know it."""
-    table, now = prices(), clock.now()
+    return price_in(prices(), instance_type, volume_gb)
+
+
+def price_in(table: PriceTable, instance_type: str, volume_gb: int) -> Price | None:
+    """The same, by prices that have been read already."""
+    now = clock.now()
     compute, address = table.at(instance_type, now), table.at(Item.ADDRESS, now)
     disk, alarm = table.at(Item.DISK, now), table.at(Item.ALARM, now)
     if compute is None or address is None or disk is None or alarm is None:
@@ -57,7 +62,7 @@ def wanted() -> set[str]:
     """The instance types whose prices somebody may need."""
     used = Instance.objects.values_list("instance_type", flat=True).distinct()
     known = {what for what in shipped(config().region) if "." in what}
-    return known | {config().instance_type, *used}
+    return known | {*config().permitted_types, *used}
 
 
 def keep(told: Iterable[tuple[str, Dated]]) -> None:

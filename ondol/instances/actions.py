@@ -44,12 +44,11 @@ def create(user: User, instance_type: str | None = None, volume_gb: int | None =
     Asking again while it is made returns the same one; after a failure it is a new attempt.
     """
     _require_approved(user)
-    size = chosen(user, instance_type, volume_gb)
     with transaction.atomic():
         instance = _mine_for_update(user)
         if instance is None:
             _require_leave(user)
-            instance = _insert(user, size)
+            instance = _insert(user, chosen(user, instance_type, volume_gb))
         elif instance.status == Status.FAILED.value:
             if instance.unknown:
                 raise ActionError(
@@ -64,6 +63,8 @@ def create(user: User, instance_type: str | None = None, volume_gb: int | None =
                     _("Try again in a minute or two."),
                 )
             _require_leave(user)
+            last = Size(instance.instance_type, instance.volume_gb)
+            size = chosen(user, instance_type, volume_gb, last)
             move(instance, Status.PENDING, Reason.PERSON, by=user, **asdict(size))
         elif instance.status == Status.TERMINATING.value:
             raise _ending()

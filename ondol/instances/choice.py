@@ -31,18 +31,24 @@ class Range:
     usual: Size
     """Of whoever does not choose."""
 
+    def nearest(self, instance_type: str, volume_gb: int) -> Size:
+        """As close to an earlier choice as is permitted now."""
+        kind = instance_type if instance_type in self.types else self.usual.instance_type
+        return Size(kind, min(max(volume_gb, self.volume_gb_min), self.volume_gb_max))
+
 
 def range_of(user: User) -> Range:
     """What this person may choose from."""
     return _range(rules_of(user.pk))
 
 
-def chosen(user: User, instance_type: str | None, volume_gb: int | None) -> Size:
-    """A new machine as wished for, the rest as usual. Raises ActionError (422) for what is not permitted."""
+def chosen(user: User, instance_type: str | None, volume_gb: int | None, last: Size | None = None) -> Size:
+    """A new machine as wished for, the rest as `last` time or as usual. Raises ActionError (422): not permitted."""
     within = range_of(user)
+    usual = within.nearest(last.instance_type, last.volume_gb) if last else within.usual
     return Size(
-        require_type(within, instance_type or within.usual.instance_type),
-        require_disk(within, within.usual.volume_gb if volume_gb is None else volume_gb),
+        require_type(within, instance_type or usual.instance_type),
+        require_disk(within, usual.volume_gb if volume_gb is None else volume_gb),
     )
 
 

@@ -108,7 +108,8 @@ class Machine:
     def version(self) -> str:
         """Changes with anything a page shows, but not with the passing time."""
         steps = [(step.name, step.state, str(step.detail), step.slow) for step in self.steps]
-        row = (self.row.public_ip, self.row.is_clean, self.row.address_changed)
+        size = self.row.instance_type, self.row.volume_gb, self.row.seen_type, self.row.seen_volume_gb
+        row = (*size, self.row.public_ip, self.row.is_clean, self.row.address_changed)
         put_off = (wish_of(self.row, self.now), self.row.waived_close)
         shown = (self.badge, self.title, self.notice, self.trouble, steps, self.since, self.has_key, row, put_off)
         return hashlib.blake2s(repr((shown, self.poll_seconds)).encode()).hexdigest()[:16]

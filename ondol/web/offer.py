@@ -1,12 +1,13 @@
-"""What pressing the button creates, and what it costs."""
+"""What pressing the button creates, what else may be chosen, and what it costs."""
 
 from dataclasses import dataclass
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from ondol.accounts.models import User
 from ondol.config import config
-from ondol.costs.prices import Price, price_of
+from ondol.costs.offers import Offers, offers_for
 from ondol.costs.reckoning import TYPICAL_HOURS
 
 _REGIONS = {
@@ -15,33 +16,19 @@ _REGIONS = {
     "us-east-1": _("N. Virginia"),
     "us-west-2": _("Oregon"),
 }
-_SIZES = {"t3.micro": (2, 1), "t3.small": (2, 2), "t3.medium": (2, 4)}
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
     """A machine that is not there yet."""
 
-    instance_type: str
-    vcpus: int | None
-    memory_gb: int | None
-    volume_gb: int
+    sizes: Offers
     region: str
     region_name: str | Promise
-    price: Price | None
     typical_hours: int = TYPICAL_HOURS
 
 
-def offer() -> Offer:
-    """What this installation makes."""
-    settings = config()
-    vcpus, memory_gb = _SIZES.get(settings.instance_type, (None, None))
-    return Offer(
-        instance_type=settings.instance_type,
-        vcpus=vcpus,
-        memory_gb=memory_gb,
-        volume_gb=settings.volume_gb,
-        region=settings.region,
-        region_name=_REGIONS.get(settings.region, ""),
-        price=price_of(settings.instance_type, settings.volume_gb),
-    )
+def offer(user: User) -> Offer:
+    """What this installation makes for this person."""
+    region = config().region
+    return Offer(offers_for(user), region, _REGIONS.get(region, ""))

@@ -1,6 +1,7 @@
 """Why a machine is as it is, in words: the cause, what was kept or cleaned up, what to do next."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -192,6 +193,42 @@ def notice_of(instance: Instance, receipt: Receipt | None = None) -> Notice | No
         next_step=str(next_step),
         reference=instance.error_ref if needs_reference else "",
         receipt=receipt,
+    )
+
+
+_SIZE_BY_CODE: dict[str, tuple[_Text, _Text]] = {
+    "VolumeModificationRateExceeded": (
+        gettext_lazy("AWS lets a disk be changed once in six hours, so it has not grown."),
+        gettext_lazy("Ask for it again later."),
+    ),
+    "IncorrectModificationState": (
+        gettext_lazy("AWS is still busy with the last change of the disk, so it has not grown."),
+        gettext_lazy("Ask for it again later."),
+    ),
+    "Unsupported": (
+        gettext_lazy("AWS does not offer this machine the type %(type)s."),
+        gettext_lazy("Choose another."),
+    ),
+    "InsufficientVolumeCapacity": (gettext_lazy("AWS has no room for a bigger disk at the moment."), _RETRY_LATER),
+}
+_SIZE_LIKE = {"InvalidInstanceAttributeValue": "Unsupported"}
+
+
+def size_refusal(detail: dict[str, Any]) -> Notice:
+    """From the record: AWS did not give a machine another type or a bigger disk."""
+    wish, code = detail["wish"], detail["code"]
+    code = _SIZE_LIKE.get(code, code)
+    if code.endswith("LimitExceeded"):
+        texts: tuple[_Text, _Text] = gettext_lazy("The AWS account has reached its limit for this."), _RAISE
+    else:
+        refused = gettext_lazy("AWS refused the change: a permission or a setting is missing on our side."), _ASK
+        texts = _SIZE_BY_CODE.get(code, refused)
+    words = {"type": wish.get("instance_type", "")}
+    return Notice(
+        cause=str(texts[0]) % words,
+        kept=_("The machine is as it was."),
+        next_step=str(texts[1]),
+        reference=detail["reference"],
     )
 
 

@@ -110,7 +110,9 @@ def _told(story: list[StatusChange]) -> Iterator[Event]:
         receipt = receipt_of(change.detail) or receipt
         at = _in_aws(change)
         if status is before:
-            yield Event(at, _("Size changed"), by=change.by, size=_size(change))
+            refused = change.reason == Reason.SIZE_REFUSED.value
+            what = _("Size not changed") if refused else _("Size changed")
+            yield Event(at, what, _WHY[Reason.REFUSED] if refused else "", by=change.by, size=_size(change))
             continue
         ran = at - runs_since if runs_since and status not in {Status.RUNNING, Status.STOPPING} else None
         if status is Status.RUNNING:

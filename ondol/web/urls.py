@@ -25,6 +25,7 @@ urlpatterns = [
     path("machine/create/", machine.create, name="machine_create"),
     path("machine/start/", machine.start, name="machine_start"),
     path("machine/stop/", machine.stop, name="machine_stop"),
+    path("machine/size/", machine.resize, name="machine_size"),
     path("machine/awake/", machine.keep_awake, name="machine_awake"),
     path("machine/awake/end/", machine.end_awake, name="machine_sleepy"),
     path("machine/not-tonight/", machine.not_tonight, name="machine_not_tonight"),

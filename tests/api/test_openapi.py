@@ -21,7 +21,9 @@ from tests.instances.keys import PEM
 
 OPERATIONS = {
     ("get", "/api/instances/status"),
+    ("get", "/api/instances/offers"),
     ("post", "/api/instances"),
+    ("post", "/api/instances/size"),
     ("post", "/api/instances/start"),
     ("post", "/api/instances/stop"),
     ("post", "/api/instances/keep-awake"),
@@ -33,6 +35,10 @@ OPERATIONS = {
     ("post", "/api/admin/users/{user_id}/suspend"),
     ("delete", "/api/admin/users/{user_id}/instance"),
 }
+
+
+CAPPED = {"/api/instances", "/api/instances/size", "/api/instances/keep-awake"}
+"""An administrator's rules say more than the form."""
 
 
 @pytest.fixture
@@ -121,10 +127,11 @@ def test_every_answer_is_as_described(schema, everybody, ada, method, path, mode
     @given(case=cases, whom=sampled_from([*everybody, None]))
     @CAREFUL
     def check(case, whom):
-        if whom and case.path_parameters:
+        # Not where the number is what is wrong with it.
+        if whom and case.path_parameters and type(case.path_parameters.get("user_id")) is int:
             case.path_parameters["user_id"] = whom
-        # A time of the right form may be over.
-        excluded = [positive_data_acceptance] if path.endswith("/keep-awake") else []
+        # A time of the right form may be over, a type of the right form not be permitted.
+        excluded = [positive_data_acceptance] if path in CAPPED else []
         case.call_and_validate(headers=ada.headers, excluded_checks=excluded)
 
     check()

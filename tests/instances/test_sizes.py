@@ -95,10 +95,10 @@ def test_a_retry_after_a_failure_may_be_another_machine(rig, alice):
     rig.work()
     rig.tick(2)
     assert rig.mine(alice).status == Status.FAILED.value
-    actions.create(alice, "t3.medium")
+    actions.create(alice, volume_gb=40)
     rig.work()
     rig.tick(2)
-    assert in_aws(rig, rig.mine(alice)) == ("t3.medium", 30)
+    assert in_aws(rig, rig.mine(alice)) == ("t3.large", 40)
 
 
 # --- another type ----------------------------------------------------------------------------------------------------
@@ -207,6 +207,16 @@ def test_a_refused_change_leaves_all_as_it_is_and_is_told(rig, alice, rested, re
     for change in rested.changes.filter(reason=Reason.SIZE_REFUSED.value):
         assert (change.detail["code"], len(change.detail["reference"])) == (refusal.code, 8)
     assert (rig.cloud.asked("resize"), rig.cloud.asked("grow")) == (1, 1)
+
+
+def test_a_disk_that_grew_in_the_console_is_found_out_when_it_may_not_grow_again(rig, alice, rested):
+    world = rig.cloud.world
+    world.sizes[rested.volume_id], world.grown_at[rested.volume_id] = 50, world.now()
+    grow_disk(alice, 60)
+    rig.work()
+    rig.tick()
+    assert size(rested) == ("t3.small", 50)
+    assert told(rested) == [("STOPPED", "t3.small", 50)]
 
 
 def test_a_refused_type_does_not_keep_a_machine_from_starting(rig, alice, rested):

@@ -19,7 +19,7 @@ def help_page(request: PersonRequest) -> HttpResponse:
     context = {
         "connect": (connect_to(instance) if instance else None) or example_for(request.user),
         "rules": rules_of(request.user.pk),
-        "offer": offer(),
+        "offer": offer(request.user),
         "text": "help/en.html" if request.LANGUAGE_CODE == "en" else "help/ko.html",
     }
     return render(request, "help/page.html", context)

@@ -13,11 +13,13 @@ from django_htmx.http import HttpResponseClientRedirect
 from ondol.accounts.models import User
 from ondol.autostop import awake
 from ondol.costs.bills import this_month
+from ondol.costs.offers import offers_for
 from ondol.costs.prices import price_of
 from ondol.instances import actions
 from ondol.instances.actions import ActionError
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
+from ondol.instances.resizing import change_size
 from ondol.policy.rules import rules_of
 from ondol.web.awake import awake_of
 from ondol.web.connect import connect_to, way_for
@@ -26,6 +28,7 @@ from ondol.web.cpu import cpu_of
 from ondol.web.guards import PersonRequest, approved
 from ondol.web.machine import last_ended, machine_of
 from ondol.web.offer import offer
+from ondol.web.size import size_of
 from ondol.web.unconfirmed import unconfirmed
 
 
@@ -52,7 +55,7 @@ def fragment(request: PersonRequest) -> HttpResponse:
 @approved
 def create(request: PersonRequest) -> HttpResponse:
     """Ask for a machine, or for a new attempt."""
-    return _wish(request, actions.create)
+    return _wish(request, lambda user: actions.create(user, *_chosen(request)))
 
 
 @require_POST
@@ -67,6 +70,13 @@ def start(request: PersonRequest) -> HttpResponse:
 def stop(request: PersonRequest) -> HttpResponse:
     """Ask for a stop."""
     return _wish(request, actions.stop)
+
+
+@require_POST
+@approved
+def resize(request: PersonRequest) -> HttpResponse:
+    """Ask for another type, a bigger disk, or both."""
+    return _wish(request, lambda user: change_size(user, *_chosen(request)))
 
 
 @require_POST
@@ -123,6 +133,13 @@ def address_told(request: PersonRequest) -> HttpResponse:
     return _swap(request, _shown(request)) if request.htmx else redirect("dashboard")
 
 
+def _chosen(request: PersonRequest) -> tuple[str | None, int | None]:
+    """Type and GiB; a disk that is no number is one that nobody may have."""
+    gb = request.POST.get("volume_gb", "")
+    digits = gb.isascii() and gb.isdecimal() and len(gb) < 7
+    return request.POST.get("instance_type") or None, (int(gb) if digits else 0) if gb else None
+
+
 def _wish(request: PersonRequest, wish: Callable[[User], Instance]) -> HttpResponse:
     try:
         wish(request.user)
@@ -143,7 +160,7 @@ def _shown(request: PersonRequest) -> dict[str, Any]:
         # Of a page in another language, or from before this trouble, all is replaced.
         "version": f"{machine.version if machine else 'none'}-{request.LANGUAGE_CODE}{'-stale' if stale else ''}",
         # Most polls find nothing new, and need neither.
-        "offer": SimpleLazyObject(offer),
+        "offer": SimpleLazyObject(lambda: offer(request.user)),
         "account": SimpleLazyObject(lambda: account_of(request.user, this_month())),
     }
     if machine is None:
@@ -151,8 +168,15 @@ def _shown(request: PersonRequest) -> dict[str, Any]:
     row, running = machine.row, machine.status is Status.RUNNING
     rules: Any = SimpleLazyObject(lambda: rules_of(request.user.pk))
     price = SimpleLazyObject(lambda: price_of(row.instance_type, row.volume_gb))
+    sizes = SimpleLazyObject(lambda: size_of(request.user, row))
     put_off = SimpleLazyObject(lambda: awake_of(row, rules, machine.now))
-    shown |= {"rules": rules, "awake": put_off, "cpu": SimpleLazyObject(lambda: cpu_of(request, row))}
+    shown |= {
+        "sizes": sizes,
+        "retry": SimpleLazyObject(lambda: offers_for(request.user, row)),
+        "rules": rules,
+        "awake": put_off,
+        "cpu": SimpleLazyObject(lambda: cpu_of(request, row)),
+    }
     return shown | {"connect": connect_to(row) if running else None, "way": way_for(request), "price": price}
 
 
