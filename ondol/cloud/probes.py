@@ -134,7 +134,7 @@ class Probes(AwsCloud):
 
     def offered(self, zone: str) -> set[str]:
         """Those that can be had there."""
-        there = {
+        there: Any = {
             "LocationType": "availability-zone",
             "Filters": [where("instance-type", *self._config.permitted_types), where("location", zone)],
         }
