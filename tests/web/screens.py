@@ -10,7 +10,8 @@ from allauth.mfa.totp.internal.auth import TOTP
 from ondol import clock
 from ondol.accounts.models import Approval, Role, User
 from ondol.accounts.tokens import create_token
-from ondol.autostop.models import CpuReading
+from ondol.autostop.models import CpuReading, StopWarning
+from ondol.autostop.warnings import token_of
 from ondol.costs.models import Budget, ExchangeRate
 from ondol.doctor import records
 from ondol.doctor.findings import failed, ok, unknown, warning
@@ -37,6 +38,12 @@ def loads(row: Instance, percents: list[float]) -> None:
     CpuReading.objects.bulk_create(readings)
 
 
+def letter(row: Instance, **fields: datetime) -> str:
+    """Where the link in a letter about its stop leads."""
+    stops_at = clock.now() + timedelta(minutes=8)
+    return f"/awake/{token_of(StopWarning.objects.create(instance=row, stops_at=stops_at, **fields))}/"
+
+
 def furnish() -> list[Screen]:
     """Fill the database, and list what there is to see."""
     soon = clock.now() + timedelta(minutes=5)
@@ -45,7 +52,9 @@ def furnish() -> list[Screen]:
     bob.set_password("a warm floor")
     bob.save()
     loads(machine(bob, address_changed=True, minutes_ago=300), [40, 95, 99, 62, 3, 1, 0.4, 0.5, 12, 71, 70, 4, 0.3])
-    loads(machine(person("soon@example.org"), minutes_ago=100), [80, 22, *[0.4] * 7])
+    about_to_stop = machine(person("soon@example.org"), minutes_ago=100)
+    loads(about_to_stop, [80, 22, *[0.4] * 7])
+    run = about_to_stop.launched_at
     create_token(bob, "script")
     ExchangeRate.objects.create(krw=Decimal("1387.50"), as_of=clock.now().date(), set_by=alice)
     Budget.objects.create(usd=Decimal("0.01"), stops=True)
@@ -102,6 +111,11 @@ def furnish() -> list[Screen]:
         Screen("running", "/", "bob@example.org"),
         Screen("about to stop", "/", "soon@example.org"),
         Screen("about to stop, elsewhere", "/settings/", "soon@example.org"),
+        Screen("link in a letter", letter(about_to_stop, launched_at=run)),
+        Screen("link in a letter, to somebody else", letter(about_to_stop, launched_at=run), "bob@example.org"),
+        Screen("used link", letter(about_to_stop, launched_at=run, used_at=clock.now()), status=410),
+        Screen("link of another run", letter(about_to_stop, launched_at=clock.now()), status=409),
+        Screen("unknown link", "/awake/abc/", status=404),
         *(Screen(name, "/", f"{name}@example.org") for name in states),
         Screen("help", "/help/", "bob@example.org"),
         Screen("kept awake", "/", "awake@example.org"),
