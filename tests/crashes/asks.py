@@ -1,11 +1,15 @@
 """What people and administrators ask, each in a fork of the nursery. By the product's own actions."""
 
+from datetime import timedelta
+
 from django.conf import settings
 from django.test import Client
 
+from ondol import clock
 from ondol.accounts.models import User
 from ondol.accounts.people import add_user
 from ondol.accounts.tokens import create_token
+from ondol.autostop import awake
 from ondol.instances import actions, resizing
 
 
@@ -31,6 +35,10 @@ def stop(name: str) -> None:
 def resize(name: str) -> None:
     """Both at once, as on the page."""
     resizing.change_size(_user(name), "t3.medium", 40)
+
+
+def keep_awake(name: str) -> None:
+    awake.keep_awake(_user(name), clock.now() + timedelta(hours=4))
 
 
 def terminate(name: str) -> None:

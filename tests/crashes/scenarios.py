@@ -23,7 +23,8 @@ class Scenario:
         if facts.get("status") != self.wish or facts["jobs"] or self.size not in {"", facts["size"]}:
             return False
         if self.wish == "RUNNING":
-            return facts["armed_at"] is not None and facts["armed_at"] != before.get("armed_at")
+            is_armed = facts["armed_at"] is not None and facts["armed_until"] == facts["awake_until"]
+            return is_armed and facts["armed_at"] != before.get("armed_at")
         return self.wish != "TERMINATED" or facts["is_clean"]
 
 
@@ -57,12 +58,13 @@ RESIZE = Scenario("resize", asked("resize"), "STOPPED", size="t3.medium, 40 GiB"
 START = Scenario("start", asked("start"), "RUNNING")
 IDLE = Scenario("idle", idle, "STOPPED", "IDLE")
 REARM = Scenario("re-arm", disarm, "RUNNING")
+AWAKE = Scenario("keep awake", asked("keep_awake"), "RUNNING")
 TERMINATE = Scenario("terminate", asked("terminate"), "TERMINATED")
 
 TRACKS = (
     (PROVISION, STOP, RESIZE, START, TERMINATE),
     (PROVISION, IDLE, START, TERMINATE),
-    (PROVISION, REARM, TERMINATE),
+    (PROVISION, REARM, AWAKE, TERMINATE),
 )
 """Lives that together go through everything."""
 SHORTEST = (PROVISION, TERMINATE)
