@@ -43,6 +43,8 @@ _WITHOUT_KEY = {Status.PENDING, Status.FAILED, Status.TERMINATING}
 _PACES, _SLOWEST = ((30, 1), (180, 3)), 10
 """How a page polls while something changes: for 30 s every second, up to 3 minutes every 3 s, then every 10 s; real
 time. Why: docs/decisions/0004."""
+_RESIZING = 2
+"""Seconds: AWS changes a type or a disk at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +97,18 @@ class Machine:
     @property
     def poll_seconds(self) -> int | None:
         """After how long to look again; None while nothing changes."""
+        if self.is_resizing:
+            return _RESIZING
         is_cleaned_up = self.status is not Status.FAILED or self.row.is_clean
         if not self.is_changing and is_cleaned_up:
             return None
         return next((pace for until, pace in _PACES if self.elapsed < clock.real_seconds(until)), _SLOWEST)
+
+    @property
+    def is_resizing(self) -> bool:
+        """Asked of AWS now; a type that was wished for waits while it runs, such as when the console started it."""
+        seen = self.row.seen
+        return seen.disk_differs or (seen.type_differs and self.status is Status.STOPPED)
 
     @property
     def is_slow(self) -> bool:

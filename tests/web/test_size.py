@@ -86,10 +86,14 @@ def test_polls_bring_what_aws_has_done(bob, browser_of):
     row = machine(bob, Status.STOPPED, volume_id="vol-1", seen_type="t3.small", seen_volume_gb=30)
     Instance.objects.update(volume_gb=40)
     browser = browser_of(bob)
-    address = re.search(r'hx-get="([^"]+)"', browser.get("/").text)[1].replace("&amp;", "&")
+    page = browser.get("/").text
+    assert "every 2s" in page
+    address = re.search(r'hx-get="([^"]+)"', page)[1].replace("&amp;", "&")
     assert browser.get(address).status_code == 204
     Instance.objects.filter(pk=row.pk).update(seen_volume_gb=40)
-    assert "Being changed" not in browser.get(address).text
+    news = browser.get(address).text
+    assert "Being changed" not in news
+    assert "every " not in news
 
 
 @pytest.mark.parametrize(
