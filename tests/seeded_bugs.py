@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-TESTS = ["tests/instances", "tests/cloud", "tests/test_lease.py", "tests/crashes"]
+TESTS = ["tests/instances", "tests/autostop", "tests/cloud", "tests/test_lease.py", "tests/crashes"]
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,12 @@ class Bug:
     wrong: str
 
 
-RECONCILE, ACTS, PROVISION, LOOK, LIFECYCLE, MODELS, SWEEP, ACTIONS, JOBS, AWS = (
+RECONCILE, ACTS, PROVISION, LOOK, LIFECYCLE, MODELS, SWEEP, ACTIONS, JOBS, AWS, IDLE, SCHEDULE, POLICIES = (
     f"ondol/{name}.py"
     for name in (
         "instances/reconcile", "instances/acts", "instances/provision", "instances/look", "instances/lifecycle",
         "instances/models", "instances/sweep", "instances/actions", "instances/jobs", "cloud/aws",
+        "instances/idle", "autostop/schedule", "autostop/policies",
     )
 )  # fmt: skip
 
@@ -69,6 +70,14 @@ BUGS = [
     Bug("a thawed worker cleans up after the next attempt", PROVISION, "    hold()\n", ""),
     Bug("a thawed worker moves a status", RECONCILE, "        world.hold()\n        is_trouble", "        is_trouble"),
     Bug("a second machine after a restore", LIFECYCLE, "if seen.unknown and not seen.asked:", "if False:"),
+    Bug("the warm-up is too short for the window", IDLE, "ends = max(judged_at, ", "ends = max("),
+    Bug("stopped moments after a click", IDLE, "now + LET_BE, ", ""),
+    Bug("a wish is not armed", MODELS, "if self.armed_at is None or self.is_asked_anew:", "if self.armed_at is None:"),
+    Bug("a wish outlives its run", MODELS, '"awake_until": None, ', ""),
+    Bug("a changed rule is not armed", LOOK, "    if not alarm.rule == recorded == IdleRule(", "    if not alarm.rule == recorded and not IdleRule("),
+    Bug("a saved rule is armed only by and by", POLICIES, "            actions.kick(row)\n", ""),
+    Bug("the schedule stops what was started after it", SCHEDULE, " or began >= at", ""),
+    Bug("a click comes too late for the schedule", ACTIONS, " or not still(instance)", ""),
 ]  # fmt: skip
 
 

@@ -1,0 +1,63 @@
+"""A rule that is set holds at once for what runs, in AWS too."""
+
+import pytest
+
+from ondol.autostop import awake
+from ondol.autostop.policies import NAMES, set_policy
+from ondol.cloud.port import IdleRule
+from ondol.instances import actions
+from ondol.policy.models import PolicyChange
+from tests.autostop.conftest import kst
+
+NOTHING = dict.fromkeys(NAMES) | {"weekends": True, "zone": "", "why": ""}
+
+
+def alarm_of(rig, owner):
+    return rig.cloud.world.alarms[rig.mine(owner).resource_name].value
+
+
+def test_without_waiting_for_a_look_a_machine_that_runs_is_armed_by_the_new_rule(rig, at, alice, ada):
+    rig.running(alice)
+    at("Mon 15:00")
+    set_policy(None, ada, NOTHING | {"idle_minutes": 60, "idle_cpu_percent": 2.5})
+    rig.work()
+    assert (alarm_of(rig, alice).rule, alarm_of(rig, alice).warm_up_minutes) == (IdleRule(60, 2.5), 15)
+    assert rig.mine(alice).armed_idle_minutes == 60
+
+
+def test_a_wish_holds_through_a_change_of_rules(rig, alice, ada):
+    rig.running(alice)
+    awake.keep_awake(alice, kst("Mon 20:00"))
+    rig.work()
+    set_policy(alice, ada, NOTHING | {"idle_minutes": 15})
+    rig.work()
+    assert (alarm_of(rig, alice).rule.minutes, alarm_of(rig, alice).warm_up_minutes) == (15, 480)
+
+
+def test_back_to_nothing_is_back_to_what_is_installed(rig, alice, ada):
+    rig.running(alice)
+    for minutes in (60, None):
+        set_policy(None, ada, NOTHING | {"idle_minutes": minutes})
+        rig.work()
+    assert alarm_of(rig, alice).rule == IdleRule()
+
+
+@pytest.mark.parametrize("what", ["stopped", "own"])
+def test_whom_it_does_not_concern_is_left_alone(rig, alice, ada, what):
+    rig.running(alice)
+    if what == "stopped":
+        actions.stop(alice)
+        rig.work()
+        rig.tick(2)
+    else:
+        set_policy(alice, ada, NOTHING | {"idle_minutes": 30})
+    rig.cloud.calls.clear()
+    set_policy(None, ada, NOTHING | {"idle_minutes": 60})
+    rig.work()
+    assert rig.cloud.asked("arm") == 0
+
+
+def test_the_same_again_is_no_change(alice, ada):
+    assert set_policy(alice, ada, NOTHING | {"awake_hours": 8})
+    assert not set_policy(alice, ada, NOTHING | {"awake_hours": 8})
+    assert PolicyChange.objects.get().what == {"awake_hours": [None, 8]}
