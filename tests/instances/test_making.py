@@ -282,14 +282,14 @@ def test_a_machine_that_cannot_be_armed_is_not_left_running(rig, alice):
     assert rig.live(alice) == []
 
 
-def test_a_new_try_is_made_as_the_settings_say_now(rig, alice):
+def test_a_new_try_is_made_as_near_to_the_last_choice_as_is_permitted_now(rig, alice):
     rig.cloud.next_error["launch"] = [Refused("Unsupported")]
     actions.create(alice)
     rig.work()
     rig.tick(2)
-    Instance.objects.update(instance_type="t9.huge", volume_gb=99)
+    Instance.objects.update(instance_type="t9.huge", volume_gb=300)
     instance = rig.running(alice)
-    assert (instance.instance_type, instance.volume_gb) == ("t3.small", 30)
+    assert (instance.instance_type, instance.volume_gb) == ("t3.small", 100)
 
 
 def test_an_image_service_without_an_answer_does_not_hold_a_machine_up_for_ever(rig, alice):
