@@ -76,6 +76,8 @@ def furnish() -> list[Screen]:
         "unreachable": (Status.RUNNING, Reason.UNREACHABLE, {}),
         "stopping": (Status.STOPPING, Reason.PERSON, {}),
         "idle": (Status.STOPPED, Reason.IDLE, {"minutes_ago": 700}),
+        "resizing": (Status.STOPPED, Reason.PERSON, {"volume_id": "vol-1", "seen_type": "t3.large"}),
+        "size-refused": (Status.STOPPED, Reason.PERSON, {"minutes_ago": 90}),
         "no-capacity": (Status.STOPPED, Reason.NO_CAPACITY, {"error_ref": "K7F3M2QP"}),
         "failed": (Status.FAILED, Reason.QUOTA, {}),
         "terminating": (Status.TERMINATING, Reason.ADMIN, {}),
@@ -86,7 +88,12 @@ def furnish() -> list[Screen]:
     at_night = {"has_hours": True, "opens_at": time(7), "closes_at": time(23), "weekends": False, "zone": "Asia/Seoul"}
     Policy.objects.create(owner=awake, idle_minutes=90, why="Nobody is there at night.", **at_night)
     PolicyChange.objects.create(owner=awake, what={"idle_minutes": [None, 90]}, by=alice)
-    machine(awake, awake_until=soon, armed_awake_until=soon)
+    rule = {"armed_idle_minutes": 90, "warm_up_minutes": 100}
+    machine(awake, awake_until=soon, armed_awake_until=soon, **rule)
+    refused = Instance.objects.get(owner__email="size-refused@example.org")
+    why = {"code": "VolumeModificationRateExceeded", "wish": {"volume_gb": 50}, "reference": "7KQ4MX2P"}
+    same = {"instance": refused, "old": refused.status, "new": refused.status, "at": clock.now()}
+    StatusChange.objects.create(reason=Reason.SIZE_REFUSED.value, detail=why, **same)
     idle = User.objects.get(email="idle@example.org")
     receipt = {"cpu": [0.42, 0.4, 1.3, 0.38, 0.4, 4.71], "rule": {"minutes": 30, "percent": 5.0}}
     StatusChange.objects.filter(instance__owner=idle).update(detail=receipt)
