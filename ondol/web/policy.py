@@ -35,14 +35,15 @@ class Fact:
     source: str
 
 
-def facts_of(rules: Rules) -> list[Fact]:
-    """All rules that hold for somebody."""
-    return [Fact(NAMES[name], told(rules, name), origin(rules, name)) for name in NAMES]
+def facts_of(rules: Rules, *, is_mine: bool = False) -> list[Fact]:
+    """All rules that hold for somebody, or for the reader."""
+    return [Fact(NAMES[name], told(rules, name), origin(rules, name, is_mine=is_mine)) for name in NAMES]
 
 
-def origin(rules: Rules, name: str) -> str:
+def origin(rules: Rules, name: str, *, is_mine: bool = False) -> str:
     """Who has set one rule."""
-    return str(_SOURCES[rules.sources[name]])
+    source = rules.sources[name]
+    return _("set for you") if is_mine and source is Source.OWN else str(_SOURCES[source])
 
 
 def told(rules: Rules, name: str) -> str:

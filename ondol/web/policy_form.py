@@ -23,14 +23,21 @@ class PolicyForm(forms.Form):
     """For everybody, or for one person."""
 
     idle_minutes = forms.IntegerField(
-        label=gettext_lazy("Stop after so many idle minutes"), min_value=15, max_value=720, step_size=5, required=False
+        label=gettext_lazy("Stop after so many idle minutes (15 to 720, in steps of 5)"),
+        min_value=15,
+        max_value=720,
+        step_size=5,
+        required=False,
     )
     idle_cpu_percent = forms.DecimalField(
         label=gettext_lazy("CPU that counts as idle, below per cent"),
         min_value=Decimal("0.1"), max_value=99, decimal_places=1, required=False,
     )  # fmt: skip
     awake_hours = forms.IntegerField(
-        label=gettext_lazy("Keep awake for at most so many hours at a time"), min_value=0, max_value=47, required=False
+        label=gettext_lazy("Keep awake for at most so many hours at a time (0: not at all)"),
+        min_value=0,
+        max_value=47,
+        required=False,
     )
     instance_types = forms.MultipleChoiceField(
         label=gettext_lazy("Types to choose from"), required=False, widget=forms.CheckboxSelectMultiple

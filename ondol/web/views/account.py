@@ -80,7 +80,7 @@ def _page(request: PersonRequest, form: AccountForm, token_form: TokenForm) -> H
         "form": form,
         "token_form": token_form,
         "tokens": tokens,
-        "rule_facts": facts_of(rules_of(request.user.pk)),
+        "rule_facts": facts_of(rules_of(request.user.pk), is_mine=True),
         "has_providers": bool(config().social_providers),
     }
     return render(request, "account/account.html", context)
