@@ -8,7 +8,6 @@ after the call has taken effect. Everything created carries the caller's tags, a
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
@@ -287,22 +286,3 @@ class Cloud(Protocol):
         One call for 500 machines. A datapoint is shown some minutes after its period is over. Each machine costs
         0.00001 US dollars a call (GetMetricData has no free tier).
         """
-
-
-@dataclass(frozen=True, slots=True)
-class ListPrice:
-    """A price of AWS's Price List, in US dollars before tax."""
-
-    what: str
-    """An instance type (an hour, on-demand Linux), `public-ipv4` (an hour in use), `gp3` (a GiB for a month), `alarm`
-    (a month)."""
-    usd: Decimal
-    since: datetime
-    """When this list came into force; the price may be as old as the hills."""
-
-
-class PriceList(Protocol):
-    """What AWS asks of everybody in one region."""
-
-    def prices(self, instance_types: Collection[str]) -> list[ListPrice]:
-        """Of these types, and of all else that a machine needs; what is not on the list is left out."""

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from ondol.cloud.aws_calls import IMPATIENT, Clients, Session, ask, every, session
-from ondol.cloud.port import ListPrice
+from ondol.cloud.price_port import ListPrice
 from ondol.config import Config
 
 _ENDPOINT_REGION = "us-east-1"

@@ -10,8 +10,8 @@ from procrastinate.contrib.django import app
 
 from ondol.accounts.models import User
 from ondol.cloud.errors import CloudError
-from ondol.cloud.port import PriceList
 from ondol.cloud.price_list import AwsPriceList
+from ondol.cloud.price_port import PriceList
 from ondol.config import config
 from ondol.costs import budget, prices
 from ondol.costs.models import BudgetNotice, PriceCheck

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ondol.cloud.errors import Refused
-from ondol.cloud.port import ListPrice
+from ondol.cloud.price_port import ListPrice
 from tests.cloud.script import Refusal
 
 JUNE = datetime(2026, 6, 1, tzinfo=UTC)

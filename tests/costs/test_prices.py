@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from ondol.cloud.errors import Refused
-from ondol.cloud.port import ListPrice
+from ondol.cloud.price_port import ListPrice
 from ondol.config import config
 from ondol.costs import jobs, prices
 from ondol.costs.jobs import refresh
