@@ -5,6 +5,7 @@ from typing import Any, cast
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from django.conf import settings
 from django.contrib import messages
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
@@ -12,11 +13,24 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from ondol.accounts import letters, mail
-from ondol.accounts.models import User
+from ondol.accounts.models import User, validate_email_length
 
 
 class AccountAdapter(DefaultAccountAdapter):
     """Our user has one name, and no user name."""
+
+    def clean_email(self, email: str) -> str:
+        """At sign-up, by a provider too, and where the address is changed."""
+        validate_email_length(email)
+        return email
+
+    def login(self, request: HttpRequest, user: Any) -> None:
+        """At the first sign-in the language chosen in this browser becomes the person's; later their own holds."""
+        chosen = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME)
+        if user.last_login is None and chosen in dict(settings.LANGUAGES):
+            user.language = chosen
+            user.save(update_fields=["language"])
+        super().login(request, user)
 
     def save_user(self, request: HttpRequest, user: Any, form: Any, commit: bool = True) -> User:
         """What was asked at sign-up; in one transaction with the e-mail to the administrators."""

@@ -6,7 +6,7 @@ from django import forms
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from ondol.accounts.models import User, validate_shown
+from ondol.accounts.models import User, validate_prose, validate_shown
 
 
 class SignupForm(forms.Form):
@@ -25,7 +25,10 @@ class SignupForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "organization"}),
     )
     purpose = forms.CharField(
-        label=_("What will you use the machine for?"), max_length=2000, widget=forms.Textarea(attrs={"rows": 3})
+        label=_("What will you use the machine for?"),
+        max_length=2000,
+        validators=[validate_prose],
+        widget=forms.Textarea(attrs={"rows": 3}),
     )
     field_order = ["name", "email", "password1", "affiliation", "purpose"]
 

@@ -1,5 +1,6 @@
 """A person, where they stand with the administrators, and their API tokens."""
 
+import unicodedata
 from typing import ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -9,12 +10,33 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from ondol import clock
+from ondol.config import config
+
+EMAIL_MAX = 254
+"""Of RFC 5321, and what allauth keeps."""
+
+
+def validate_email_length(email: str) -> None:
+    """allauth does not look; PostgreSQL would."""
+    if len(email) > EMAIL_MAX:
+        raise ValidationError(_("The address is longer than 254 characters."), "address_too_long")
 
 
 def validate_shown(text: str) -> None:
     """A name stands in letters and lists: one line, with something to see in it."""
     if not text.isprintable() or not any(letter.isalnum() for letter in text):
         raise ValidationError(_("Use letters that can be seen, on one line."), "not_shown")
+
+
+def validate_prose(text: str) -> None:
+    """Several lines, but nothing that steers a terminal, and nothing that PostgreSQL cannot keep."""
+    if any(unicodedata.category(letter) in {"Cc", "Cs"} for letter in text if letter not in "\t\r\n"):
+        raise ValidationError(_("There are control characters in the text. Type it anew without them."), "control")
+
+
+def language_of_installation() -> str:
+    """Until somebody chooses."""
+    return config().language
 
 
 class Approval(models.TextChoices):
@@ -49,14 +71,16 @@ class User(AbstractBaseUser):
 
     email = models.EmailField(_("e-mail address"), max_length=320, unique=True)
     name = models.CharField(_("name"), max_length=100, validators=[validate_shown])
-    affiliation = models.CharField(_("affiliation"), max_length=200, blank=True)
-    purpose = models.TextField(_("purpose"), max_length=2000, blank=True)
+    affiliation = models.CharField(_("affiliation"), max_length=200, blank=True, validators=[validate_shown])
+    purpose = models.TextField(_("purpose"), max_length=2000, blank=True, validators=[validate_prose])
     approval = models.CharField(max_length=10, choices=Approval.choices, default=Approval.PENDING, db_index=True)
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.MEMBER)
     decided_by = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     decided_at = models.DateTimeField(null=True, blank=True)
     decision_reason = models.TextField(max_length=1000, blank=True)
-    language = models.CharField(max_length=5, choices=[("ko", "한국어"), ("en", "English")], default="ko")
+    language = models.CharField(
+        max_length=5, choices=[("ko", "한국어"), ("en", "English")], default=language_of_installation
+    )
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=clock.now)
     """Like decisions, on the machines' clock: pages tell both in one list."""
@@ -95,6 +119,7 @@ class Decision(models.Model):
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="decisions")
     by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    """None: on the command line."""
     what = models.CharField(max_length=20)
     reason = models.TextField(max_length=1000, blank=True)
     at = models.DateTimeField(default=clock.now)
@@ -107,7 +132,7 @@ class ApiToken(models.Model):
     """A personal API token. Only its SHA-256 is kept: the token is random, so a plain digest is enough."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
-    name = models.CharField(_("name"), max_length=60)
+    name = models.CharField(_("name"), max_length=60, validators=[validate_shown])
     digest = models.CharField(max_length=64, unique=True)
     hint = models.CharField(max_length=12)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -11,10 +11,15 @@ from django.utils.translation import gettext as _
 
 from ondol import clock
 from ondol.accounts import mail
-from ondol.accounts.models import Approval, Decision, Role, User, validate_shown
-
-EMAIL_MAX = 254
-"""Of RFC 5321, and what allauth keeps."""
+from ondol.accounts.models import (
+    Approval,
+    Decision,
+    Role,
+    User,
+    validate_email_length,
+    validate_prose,
+    validate_shown,
+)
 
 
 class AccountError(Exception):
@@ -33,27 +38,25 @@ def add_user(
     name = name.strip() or email.partition("@")[0][:100]
     try:
         validate_email(email)
+        validate_email_length(email)
         validate_shown(name)
         if password is not None:
             validate_password(password, User(email=email, name=name))
     except ValidationError as error:
         raise AccountError(" ".join(error.messages), "invalid", 422) from None
-    if len(email) > EMAIL_MAX:
-        raise AccountError(_("The address is longer than 254 characters."), "address_too_long", 422)
     if len(name) > 100:
         raise AccountError(_("The name is longer than 100 characters."), "name_too_long", 422)
+    approval = Approval.APPROVED if approved or admin else Approval.PENDING
+    role = Role.ADMIN if admin else Role.MEMBER
     try:
         with transaction.atomic():
-            return User.objects.create_user(
-                email,
-                password,
-                name=name,
-                approval=Approval.APPROVED if approved or admin else Approval.PENDING,
-                role=Role.ADMIN if admin else Role.MEMBER,
-            )
+            user = User.objects.create_user(email, password, name=name, approval=approval, role=role)
+            if user.is_approved:
+                Decision.objects.create(user=user, what=role.value if admin else approval.value)
     except IntegrityError:
         text = _("Somebody with the address %(email)s is there already.") % {"email": email}
         raise AccountError(text, "address_taken") from None
+    return user
 
 
 def approve(user_id: int, by: User) -> User:
@@ -83,7 +86,7 @@ def suspend(user_id: int, by: User, reason: str = "") -> User:
         if user.approval != Approval.APPROVED:
             raise AccountError(_("Only an approved person can be suspended."), "not_approved")
         _keep_an_administrator(user)
-        _decide(user, by, Approval.SUSPENDED, reason.strip()[:1000])
+        _decide(user, by, Approval.SUSPENDED, _checked(reason))
     return user
 
 
@@ -135,6 +138,14 @@ def _keep_an_administrator(user: User) -> None:
 def _required(reason: str) -> str:
     if not reason.strip():
         raise AccountError(_("Give a reason: the person will read it."), "no_reason", 422)
+    return _checked(reason)
+
+
+def _checked(reason: str) -> str:
     if len(reason) > 1000:
         raise AccountError(_("The reason is longer than 1,000 characters."), "reason_too_long", 422)
+    try:
+        validate_prose(reason)
+    except ValidationError as error:
+        raise AccountError(error.messages[0], "control_characters", 422) from None
     return reason.strip()

@@ -36,16 +36,20 @@ _REASONS = {
     Reason.REFUSED: gettext_lazy("refused"),
 }
 
+_BY_ITSELF = {Reason.IDLE, Reason.BUDGET, Reason.SCHEDULE}
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One thing that happened. Without `by`, nobody's hand was in it; without `whom`, it is about everybody."""
+    """One thing that happened. Without `whom`, it is about everybody."""
 
     at: datetime
     whom: User | None
     what: str
     why: str
     by: User | None
+    without: str = ""
+    """What stands in for a person where nobody in Ondol did it; empty where there is nothing to say."""
 
 
 def told(
@@ -62,7 +66,7 @@ def told(
 
 def _decision(decision: Decision) -> Line:
     what = str(_DECISIONS.get(decision.what, decision.what))
-    return Line(decision.at, decision.user, what, decision.reason, decision.by)
+    return Line(decision.at, decision.user, what, decision.reason, decision.by, _("on the command line"))
 
 
 def policy_lines(policies: Iterable[PolicyChange]) -> list[Line]:
@@ -73,6 +77,6 @@ def policy_lines(policies: Iterable[PolicyChange]) -> list[Line]:
 def _change(change: StatusChange) -> Line:
     word = str(StatusChoices(change.new).label)
     why = _REASONS.get(Reason(change.reason))
-    return Line(
-        change.at, change.instance.owner, _("machine: %(status)s") % {"status": word}, str(why or ""), change.by
-    )
+    what = _("machine: %(status)s") % {"status": word}
+    without = _("by itself") if change.reason in _BY_ITSELF else ""
+    return Line(change.at, change.instance.owner, what, str(why or ""), change.by, without)

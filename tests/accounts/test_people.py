@@ -70,12 +70,19 @@ def test_the_same_decision_twice_is_one(ada, decide, approval):
     assert not Decision.objects.exists()
 
 
-@pytest.mark.parametrize("reason", ["", "   ", "x" * 1001])
+@pytest.mark.parametrize("reason", ["", "   ", "x" * 1001, "not\x1b[2Jyou", "\x00"])
 def test_a_rejection_needs_a_reason_that_fits(ada, carol, reason):
     with pytest.raises(AccountError) as error:
         people.reject(carol.pk, ada, reason)
     assert error.value.status == 422
     assert now(carol).approval == "PENDING"
+
+
+def test_a_suspension_needs_none_but_one_that_fits(ada, alice):
+    for reason in ("x" * 1001, "on\x1bleave"):
+        with pytest.raises(AccountError):
+            people.suspend(alice.pk, ada, reason)
+    assert now(alice).is_approved
 
 
 @pytest.mark.parametrize("approval", [Approval.APPROVED, Approval.SUSPENDED])
@@ -199,6 +206,7 @@ def test_a_person_is_added_from_the_command_line():
 def test_an_administrator_is_approved_too():
     ada = people.add_user("ada@example.org", "Ada", admin=True)
     assert ada.is_admin
+    assert ada.decisions.get().what == "ADMIN"
     assert not ada.has_usable_password()
 
 

@@ -29,6 +29,20 @@ def test_a_bad_name_is_refused_and_the_page_still_knows_bob(bob, browser_of):
     assert User.objects.get(pk=bob.pk).name == "Bob"
 
 
+def test_control_characters_are_refused_beside_their_field(bob, browser_of):
+    browser = browser_of(bob)
+    answer = browser.post(reverse("account"), {"name": "Bob", "affiliation": "KI\x1bGAM", "language": "en"})
+    assert 'id="id_affiliation_error"' in answer.text
+    assert "Use letters that can be seen" in browser.post(reverse("token_create"), {"name": "my\x1bscript"}).text
+    assert not ApiToken.objects.exists()
+
+
+def test_an_address_may_have_254_characters(bob, browser_of):
+    long = f"{'b' * 60}@{'.'.join(['example'] * 26)}.org"
+    answer = browser_of(bob).post(reverse("account_email"), {"email": long, "action_add": ""})
+    assert "The address is longer than 254 characters." in answer.text
+
+
 def test_a_token_is_shown_once(bob, browser_of):
     browser = browser_of(bob)
     answer = browser.post(reverse("token_create"), {"name": "my script"})

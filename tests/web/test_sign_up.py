@@ -1,6 +1,7 @@
 """Coming in: sign-up, sign-in, passwords, and what is refused there."""
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.urls import reverse
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -57,6 +58,7 @@ BAD = {
     "control characters": "a\r\nBcc: x@example.org",
     "emoji": "🙂",
     "right to left": "\u202egro.elpmaxe@bob",
+    "longer than 254 characters": f"{'b' * 60}@{'.'.join(['example'] * 26)}.org",
 }
 
 
@@ -72,6 +74,12 @@ def test_bad_addresses_are_refused_with_a_sentence(english, db, email):
 @pytest.mark.parametrize("value", ["a\x00b", "x" * 10_000], ids=["null byte", "very long"])
 def test_bad_words_are_refused_or_kept_but_never_break(english, db, field, value):
     assert sign_up(english, **{field: value}).status_code == 200
+
+
+@pytest.mark.parametrize("field", ["name", "affiliation", "purpose"])
+def test_control_characters_are_refused_beside_their_field(english, db, field):
+    assert f'id="id_{field}_error"' in sign_up(english, **{field: "an \x1b[31m InSAR"}).text
+    assert not User.objects.exists()
 
 
 def test_emoji_and_other_scripts_are_names(english, db):
@@ -120,6 +128,35 @@ def sign_in(browser, email, password="a warm floor", **more):
 def test_bob_signs_in_with_his_address_in_any_case(english, bob):
     with_password(bob)
     assert sign_in(english, "BOB@example.org").url == "/"
+
+
+def test_the_language_chosen_before_the_first_sign_in_stays_and_ones_own_holds_after_it(client, bob):
+    with_password(bob)
+    for before, chosen, after in (("ko", "en", "en"), ("en", "ko", "en")):
+        User.objects.update(language=before)
+        client.post(reverse("language"), {"language": chosen})
+        sign_in(client, "bob@example.org")
+        assert User.objects.get().language == after
+        client.logout()
+
+
+def test_a_language_not_chosen_changes_nobody(client, bob):
+    with_password(bob)
+    for language in ("en", "ko"):
+        User.objects.update(language=language, last_login=None)
+        sign_in(client, "bob@example.org")
+        assert User.objects.get().language == language
+        client.logout()
+
+
+def test_nobody_gets_a_session_before_signing_in(english, bob):
+    for name in ("account_login", "account_signup", "account_reset_password", "dashboard", "help"):
+        english.get(reverse(name))
+    sign_in(english, with_password(bob).email, "wrong")
+    sign_up(english, name="")
+    assert not Session.objects.exists()
+    sign_in(english, bob.email)
+    assert Session.objects.exists()
 
 
 def test_a_stranger_and_a_wrong_password_look_the_same(english, bob):
