@@ -43,3 +43,12 @@ def pytest_load_initial_conftests(early_config):
         server.start(os.open(f"{folder.name}/postgres.log", os.O_WRONLY | os.O_CREAT))
         early_config.add_cleanup(server.stop)
         os.environ["DATABASE_URL"] = server.url
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests have to tell besides having passed: processes of their own would print it to nobody."""
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            for name, value in getattr(report, "user_properties", ()):
+                if name == "told" and report.when == "call":
+                    terminalreporter.write_line(str(value))

@@ -22,9 +22,8 @@ async def away():
         return await go_away(ground, SECONDS)
 
 
-def test_while_aws_is_away_pages_and_keys_are_there_and_a_click_is_done_afterwards(capsys):
+def test_while_aws_is_away_pages_and_keys_are_there_and_a_click_is_done_afterwards(record_property):
     told = asyncio.run(away())
-    with capsys.disabled():
-        print(f"\n{told}")
+    record_property("told", str(told))
     assert not told.wrongs, "\n".join(told.wrongs)
     assert told.pages > SECONDS

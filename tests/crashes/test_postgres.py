@@ -110,7 +110,7 @@ def strike(site: Site, how: str, pages: list[requests.Response]) -> float:
         time.sleep(0.2)
 
 
-def test_no_acknowledged_click_is_lost_when_postgresql_is_restarted(site, capsys):
+def test_no_acknowledged_click_is_lost_when_postgresql_is_restarted(site, record_property):
     people = site.people(*NAMES)
     clickers = [Clicker(person, begins=3.0 * n) for n, person in enumerate(people)]
     for clicker in clickers:
@@ -123,8 +123,7 @@ def test_no_acknowledged_click_is_lost_when_postgresql_is_restarted(site, capsys
         clicker.join(120)
         assert not clicker.is_alive(), clicker
     answers = sum((clicker.answers for clicker in clickers), Counter())
-    with capsys.disabled():
-        print(f"\nPostgreSQL restarted, all parts back after {took}; clicks answered: {dict(answers)}")
+    record_property("told", f"PostgreSQL restarted, all parts back after {took}; clicks answered: {dict(answers)}")
     assert max(took.values()) < BACK_WITHIN
     assert not [text for clicker in clickers for text in clicker.undesigned]
     assert {page.status_code for page in pages} == {200, 503}

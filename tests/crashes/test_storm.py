@@ -24,9 +24,8 @@ async def storm():
         return await rage(ground, names, to_the_end=False)
 
 
-def test_fifteen_people_get_one_machine_each_from_an_aws_that_stumbles(capsys):
+def test_fifteen_people_get_one_machine_each_from_an_aws_that_stumbles(record_property):
     told = asyncio.run(storm())
-    with capsys.disabled():
-        print(f"\nstorm: {told}")
+    record_property("told", f"storm: {told}")
     assert not told.wrongs, "\n".join(told.wrongs)
     assert told.faults > told.calls * 0.3

@@ -7,8 +7,8 @@ import pytest
 
 from tests.crashes.ground import Ground
 from tests.crashes.points import WHENS
-from tests.crashes.scenarios import TRACKS
-from tests.crashes.sweep import otherwise, record, run, singles
+from tests.crashes.scenarios import PROVISION, TRACKS
+from tests.crashes.sweep import otherwise, pairs, record, run, singles
 
 # A killed worker leaves connections of our proxies half open.
 pytestmark = [
@@ -17,7 +17,7 @@ pytestmark = [
     pytest.mark.timeout(300),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-FREEZES, TERMS, SEED = 1, 1, 20260101
+PAIRS, FREEZES, TERMS, SEED = 2, 1, 1, 20260101
 LANES = 4
 KINDS = {(where, when) for where, whens in WHENS.items() for when in whens}
 
@@ -45,14 +45,18 @@ async def sample():
             *otherwise("freeze", points, chance)[:FREEZES],
             *otherwise("term", points, chance)[:TERMS],
         ]
-        return points, await run(ground, plans, lanes=LANES)
+        report = await run(ground, plans, lanes=LANES)
+        twice = chance.sample(pairs(report, PROVISION), PAIRS)
+        return points, report, await run(ground, twice, lanes=LANES)
 
 
-def test_a_worker_that_is_killed_or_frozen_anywhere_leaves_one_machine_and_its_key(capsys):
-    points, report = asyncio.run(sample())
-    with capsys.disabled():
-        print(f"\ncrash sweep, a sample of {sum(map(len, points.values()))} points: {report}")
+def test_a_worker_that_is_killed_or_frozen_anywhere_leaves_one_machine_and_its_key(record_property):
+    points, report, twice = asyncio.run(sample())
+    record_property("told", f"crash sweep, a sample of {sum(map(len, points.values()))} points: {report}")
+    record_property("told", f"two crashes in a row: {twice}")
     assert set(points) == {scenario.name for track in TRACKS for scenario in track}
-    assert not report.bad, "\n".join(f"{outcome}: {outcome.wrongs}" for outcome in report.bad)
-    assert not report.left
+    bad = [*report.bad, *twice.bad]
+    assert not bad, "\n".join(f"{outcome}: {outcome.wrongs}" for outcome in bad)
+    assert not [*report.left, *twice.left]
+    assert len(twice.outcomes) >= PAIRS
     assert kinds(outcome.schedule for outcome in report.outcomes if outcome.struck) == KINDS

@@ -32,7 +32,7 @@ from ondol.instances.reconcile import reconcile
 from ondol.policy.rules import rules_of
 from tests.instances.rig import Rig, person
 
-EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "25"))
+EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "12"))
 STEPS = 50
 PHASES = (Phase.generate, Phase.shrink) if os.environ.get("MODEL_SHRINK") else (Phase.generate,)
 
