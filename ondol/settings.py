@@ -152,6 +152,7 @@ SOCIALACCOUNT_ADAPTER = "ondol.accounts.adapter.SocialAccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_SIGNUP_FORM_CLASS = "ondol.accounts.forms.SignupForm"
+ACCOUNT_FORMS = {"add_email": "ondol.accounts.change_email.ChangeEmailForm"}
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_USER_MODEL_EMAIL_FIELD = "email"
 ACCOUNT_USER_DISPLAY = attrgetter("name")

@@ -24,6 +24,21 @@ class AccountAdapter(DefaultAccountAdapter):
         validate_email_length(email)
         return email
 
+    def can_delete_email(self, email_address: Any) -> bool:
+        """Never the one that somebody signs in with."""
+        return email_address.email.lower() != email_address.user.email.lower() and super().can_delete_email(
+            email_address
+        )
+
+    def confirm_email(self, request: HttpRequest, email_address: Any) -> bool:
+        """Between letter and click somebody else may have signed up with this address."""
+        try:
+            with transaction.atomic():
+                return bool(super().confirm_email(request, email_address))
+        except IntegrityError:
+            messages.error(request, _("Somebody has just signed up with this address."))
+            return False
+
     def login(self, request: HttpRequest, user: Any) -> None:
         """At the first sign-in the language chosen in this browser becomes the person's; later their own holds."""
         chosen = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME)

@@ -60,7 +60,7 @@ class UserManager(BaseUserManager["User"]):
 
     def create_user(self, email: str, password: str | None = None, **fields: object) -> "User":
         """A new person; without a password they can only sign in by a provider or after a reset."""
-        user = self.model(email=self.normalize_email(email), **fields)
+        user = self.model(email=email.lower(), **fields)  # allauth looks for small letters only
         user.set_password(password)
         user.save()
         return user

@@ -199,7 +199,7 @@ def test_ten_approvals_at_once_are_one():
 # --- adding people ---------------------------------------------------------------------------------------------------
 def test_a_person_is_added_from_the_command_line():
     user = people.add_user(" Dan@Example.org ", password="a long sentence nobody knows")
-    assert (user.email, user.name, user.approval, user.role) == ("Dan@example.org", "Dan", "PENDING", "MEMBER")
+    assert (user.email, user.name, user.approval, user.role) == ("dan@example.org", "Dan", "PENDING", "MEMBER")
     assert user.check_password("a long sentence nobody knows")
 
 

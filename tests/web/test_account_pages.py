@@ -1,11 +1,13 @@
 """One's own account: name, language, tokens."""
 
 import pytest
+from allauth.account.models import EmailAddress, EmailConfirmationHMAC
 from django.conf import settings
 from django.urls import reverse
 
 from ondol.accounts.models import ApiToken, User
 from ondol.accounts.tokens import create_token, user_of
+from tests.web.conftest import person
 
 
 def test_bob_changes_his_name_and_language(bob, browser_of):
@@ -41,6 +43,53 @@ def test_an_address_may_have_254_characters(bob, browser_of):
     long = f"{'b' * 60}@{'.'.join(['example'] * 26)}.org"
     answer = browser_of(bob).post(reverse("account_email"), {"email": long, "action_add": ""})
     assert "The address is longer than 254 characters." in answer.text
+
+
+def change(browser, email, action="action_add"):
+    return browser.post(reverse("account_email"), {"email": email, action: ""}, follow=True).text
+
+
+def confirm(browser, email):
+    key = EmailConfirmationHMAC.create(EmailAddress.objects.get(email=email)).key
+    return browser.post(reverse("account_confirm_email", args=[key]), follow=True).text
+
+
+def email_of(person):
+    return User.objects.get(pk=person.pk).email
+
+
+@pytest.mark.parametrize("is_proven", [False, True])
+def test_an_address_holds_until_the_new_one_is_confirmed(bob, browser_of, is_proven):
+    EmailAddress.objects.create(user=bob, email=bob.email, primary=True, verified=is_proven)
+    browser = browser_of(bob)
+    for wish in ("bobby@example.org", "robert@example.org"):
+        assert wish in change(browser, wish)
+    assert email_of(bob) == "bob@example.org"
+    confirm(browser, "robert@example.org")
+    assert email_of(bob) == "robert@example.org"
+    assert EmailAddress.objects.get().email == "robert@example.org"
+
+
+def test_a_change_of_address_is_taken_back_and_the_own_one_never(bob, browser_of):
+    browser = browser_of(bob)
+    change(browser, "robert@example.org")
+    change(browser, "bob@example.org", "action_remove")
+    change(browser, "robert@example.org", "action_remove")
+    assert email_of(bob) == "bob@example.org"
+    assert EmailAddress.objects.get().email == "bob@example.org"
+
+
+def test_nobody_takes_somebodys_address(alice, bob, browser_of):
+    assert "already registered with this email address" in change(browser_of(bob), "ALICE@example.org")
+    assert not EmailAddress.objects.filter(email="alice@example.org").exists()
+
+
+def test_an_address_that_was_taken_meanwhile_stays_with_who_took_it(bob, browser_of):
+    browser = browser_of(bob)
+    change(browser, "robert@example.org")
+    person("robert@example.org")
+    assert "Somebody has just signed up with this address." in confirm(browser, "robert@example.org")
+    assert email_of(bob) == "bob@example.org"
 
 
 def test_a_token_is_shown_once(bob, browser_of):
@@ -106,9 +155,11 @@ def test_twenty_tokens_are_enough(bob, browser_of):
 
 
 @pytest.mark.parametrize(
-    ("host", "is_told"), [("127.0.0.1:8000", True), ("[::1]:8000", True), ("localhost:8000", False)]
+    ("host", "is_name"), [("127.0.0.1:8000", False), ("[::1]:8000", False), ("localhost:8000", True)]
 )
-def test_passkeys_need_a_name_and_not_a_number(bob, browser_of, settings, host, is_told):
+def test_passkeys_need_a_name_and_not_a_number(bob, client, browser_of, settings, host, is_name):
     settings.ALLOWED_HOSTS = ["*"]
-    page = browser_of(bob).get(reverse("mfa_list_webauthn"), headers={"host": host}).text
-    assert ("Open this page by a name" in page) == is_told
+    for name in ("mfa_index", "mfa_list_webauthn", "mfa_add_webauthn"):
+        page = browser_of(bob).get(reverse(name), headers={"host": host}).text
+        assert ("Browsers allow security keys and passkeys at names only" in page) != is_name
+    assert ("passkey_login" in client.get(reverse("account_login"), headers={"host": host}).text) == is_name

@@ -7,6 +7,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from ondol.accounts import jobs, letters
 from ondol.accounts.models import Approval, User
+from ondol.accounts.people import add_user
 from tests.web.conftest import person
 
 REQUEST = {
@@ -128,6 +129,13 @@ def sign_in(browser, email, password="a warm floor", **more):
 def test_bob_signs_in_with_his_address_in_any_case(english, bob):
     with_password(bob)
     assert sign_in(english, "BOB@example.org").url == "/"
+
+
+def test_who_was_added_with_capital_letters_signs_in_with_any(english, db):
+    add_user("Dan@Example.org", password="a warm floor")
+    for email in ("Dan@Example.org", "dan@example.org"):
+        assert sign_in(english, email).url == "/"
+        english.cookies.clear()
 
 
 def test_the_language_chosen_before_the_first_sign_in_stays_and_ones_own_holds_after_it(client, bob):

@@ -1,0 +1,32 @@
+"""Changing one's e-mail address: the old one stays until the new one has been confirmed."""
+
+from typing import cast
+
+from allauth.account.adapter import get_adapter
+from allauth.account.forms import AddEmailForm
+from allauth.account.internal.flows.email_verification import send_verification_email_to_address
+from allauth.account.models import EmailAddress
+from django.db import transaction
+from django.http import HttpRequest
+
+from ondol.accounts.models import User
+
+
+class ChangeEmailForm(AddEmailForm):
+    """allauth's, which takes an address that nobody had to confirm for a change under way, and removes it."""
+
+    def clean_email(self) -> str:
+        """Somebody else's would get a letter that could not change anything."""
+        email: str = super().clean_email()
+        if User.objects.filter(email__iexact=email).exists():
+            raise get_adapter().validation_error("email_taken")
+        return email
+
+    def save(self, request: HttpRequest) -> EmailAddress:
+        """One change at a time."""
+        person = cast(User, self.user)
+        with transaction.atomic():
+            EmailAddress.objects.filter(user=person, verified=False).exclude(email=person.email).delete()
+            address = EmailAddress.objects.create(user=person, email=self.cleaned_data["email"])
+            send_verification_email_to_address(request, address)
+        return address
