@@ -16,8 +16,8 @@ from ondol.instances.models import Instance
 
 SHOWN_AFTER = timedelta(minutes=1)
 """After its period, a datapoint may be there; it often takes some minutes more."""
-ASK_AGAIN = timedelta(minutes=1)
-"""For one that is late, on the machines' clock."""
+ASK_AGAIN = timedelta(seconds=55)
+"""For one that is late, on the machines' clock: about a minute."""
 BACK, LATE = timedelta(hours=6), timedelta(minutes=20)
 """How far back a gap is filled; how long after a stop the last datapoints may come."""
 KEPT = timedelta(days=14)
