@@ -1,14 +1,14 @@
-"""`python -m bench [jobs] [looks] [polls] [site]`: all of them where none is named."""
+"""`python -m bench [jobs] [looks] [polls] [site] [forecast]`: all of them where none is named."""
 
 import argparse
 import tempfile
 from importlib import import_module
 from pathlib import Path
 
-from bench import site
+from bench import forecast, site
 from bench.place import database
 
-NAMES = ("jobs", "looks", "polls", "site")
+NAMES = ("jobs", "looks", "polls", "site", "forecast")
 
 
 def main() -> None:
@@ -21,9 +21,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="ondol-bench-", ignore_cleanup_errors=True) as folder:
         if "site" in wanted:
             site.main(Path(folder))
-        if set(wanted) - {"site"}:
+        if "forecast" in wanted:
+            forecast.main(Path(folder) / "forecast")
+        if set(wanted) - {"site", "forecast"}:
             with database(Path(folder)):
-                for name in [name for name in wanted if name != "site"]:
+                for name in [name for name in wanted if name not in {"site", "forecast"}]:
                     import_module(f"bench.{name}").main()  # now that Django knows its database
 
 
