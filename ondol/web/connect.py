@@ -45,7 +45,7 @@ class Connect:
             [
                 f'$k="$env:USERPROFILE\\.ssh\\{self.key_file}"',
                 'mkdir -Force "$env:USERPROFILE\\.ssh" | Out-Null',
-                f'Move-Item "$env:USERPROFILE\\Downloads\\{self.key_file}" $k',
+                f'Move-Item -Force "$env:USERPROFILE\\Downloads\\{self.key_file}" $k',
                 'icacls $k /inheritance:r ; icacls $k /grant:r "$(whoami):R"',
                 f"ssh {self.ssh_port_option}-i $k {self.target}",
             ]
@@ -53,10 +53,11 @@ class Connect:
 
     @property
     def unix(self) -> str:
+        """Linux calls the folder of downloads by its language, macOS by one name whatever it shows."""
         return "\n".join(
             [
                 "mkdir -p ~/.ssh && chmod 700 ~/.ssh",
-                f"mv ~/Downloads/{self.key_file} ~/.ssh/",
+                f'mv "$(xdg-user-dir DOWNLOAD 2>/dev/null || echo ~/Downloads)/{self.key_file}" ~/.ssh/',
                 f"chmod 600 ~/.ssh/{self.key_file}",
                 f"ssh {self.ssh_port_option}-i ~/.ssh/{self.key_file} {self.target}",
             ]

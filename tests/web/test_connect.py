@@ -1,5 +1,8 @@
 """The exact words with which each tool connects, and the key."""
 
+import shutil
+import subprocess
+
 import pytest
 from django.test import RequestFactory
 from django.urls import reverse
@@ -15,10 +18,29 @@ def test_windows_powershell_word_for_word():
     assert BOBS.windows == (
         '$k="$env:USERPROFILE\\.ssh\\ondol-bob.pem"\n'
         'mkdir -Force "$env:USERPROFILE\\.ssh" | Out-Null\n'
-        'Move-Item "$env:USERPROFILE\\Downloads\\ondol-bob.pem" $k\n'
+        'Move-Item -Force "$env:USERPROFILE\\Downloads\\ondol-bob.pem" $k\n'
         'icacls $k /inheritance:r ; icacls $k /grant:r "$(whoami):R"\n'
         "ssh -i $k ubuntu@203.0.113.24"
     )
+
+
+@pytest.mark.parametrize("folder", ["다운로드", "Downloads"])
+def test_the_key_is_moved_from_where_the_browser_puts_it(tmp_path, folder):
+    """A Korean Linux names the folder in Korean; macOS has no xdg-user-dir."""
+    tools, downloads = tmp_path / "bin", tmp_path / folder
+    for made in (tools, downloads):
+        made.mkdir()
+    if folder == "다운로드":
+        (tools / "xdg-user-dir").write_text('#!/bin/sh\necho "$HOME/다운로드"\n')
+        (tools / "xdg-user-dir").chmod(0o755)
+    for name in ("mkdir", "chmod", "mv"):
+        (tools / name).symlink_to(shutil.which(name))
+    for text in ("old", "new"):
+        (downloads / "ondol-bob.pem").write_text(text)
+        words = BOBS.unix.rpartition("\n")[0]  # without ssh
+        subprocess.run(["/bin/sh", "-ec", words], env={"HOME": str(tmp_path), "PATH": str(tools)}, check=True)
+    key = tmp_path / ".ssh" / "ondol-bob.pem"
+    assert (key.read_text(), key.stat().st_mode & 0o777) == ("new", 0o600)
 
 
 def test_the_configuration_word_for_word():

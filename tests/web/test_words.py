@@ -36,6 +36,12 @@ def test_one_speech_level():
     assert not [message.string for _, message in messages() if casual.search(str(message.string))]
 
 
+def test_idle_and_stopped_have_words_of_their_own():
+    """Not one word for both: a machine is idle (유휴) or stopped (중지됨), as its badge says."""
+    resting = re.compile("쉬(는|고|다|었|면)")
+    assert not [message.string for _, message in messages() if resting.search(str(message.string))]
+
+
 ALLOWED = re.compile(
     r"Ondol|Ubuntu|Amazon|EC2|AWS|SSH|VS Code|Code|PuTTY|PowerShell|Windows|macOS|Linux|English|API|JSON|OpenAPI|"
     r"Remote|KST|KIGAM|InSAR|GiB|vCPU|CPU|Session|Host|Name|HostName|Port|Connection|Auth|Credentials|Private|Save|Open"
