@@ -118,12 +118,21 @@ def test_what_is_so_already_is_fine(ground, cloud, alice):
 
 def test_what_is_on_its_way_has_to_arrive_first(ground, cloud, alice):
     instance_id = cloud.launch(ground.order(alice), token(alice)).instance_id
-    with pytest.raises(NotYet):
-        cloud.stop(instance_id)
+
+    def is_refused(ask, turned_back) -> bool:
+        """Whether it was in time: a transition takes a fraction of a second here, less than a busy computer may need."""
+        try:
+            ask(instance_id)
+        except NotYet:
+            return True
+        ground.settle(alice.row)
+        turned_back(instance_id)
+        return False
+
+    assert any(is_refused(cloud.stop, cloud.start) for _ in range(10))
     ground.settle(alice.row)
     cloud.stop(instance_id)
-    with pytest.raises(NotYet):
-        cloud.start(instance_id)
+    assert any(is_refused(cloud.start, cloud.stop) for _ in range(10))
 
 
 # --- another size ----------------------------------------------------------------------------------------------------
