@@ -31,6 +31,14 @@ def refusals(*statuses: int) -> dict[Any, Any]:
     return dict.fromkeys((401, 403, 429, 503, *statuses), Refusal)
 
 
+class StopForecast(Schema):
+    """When a machine that idles from now on is stopped."""
+
+    earliest_at: datetime
+    latest_at: datetime
+    is_active: bool = Field(description="By the last reading of its CPU it is not idle now.")
+
+
 class AutoStop(Schema):
     """The idle alarm of this run. It acts even while Ondol is away."""
 
@@ -40,6 +48,7 @@ class AutoStop(Schema):
     cpu_percent: float = Field(description="Idle: average CPU below this.", examples=[5.0])
     earliest_at: datetime | None = Field(description="Its warm-up ends; it does not judge before this moment.")
     checked_at: datetime | None = Field(description="When AWS last showed it as it should be.")
+    forecast: StopForecast | None = Field(description="Null unless it runs and is armed.")
 
 
 class MachineSummary(Schema):

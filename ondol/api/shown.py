@@ -1,11 +1,12 @@
 """A row as the API shows it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from ondol import clock
 from ondol.accounts.models import User
-from ondol.api.schemas import AutoStop, Machine, MachineSummary
+from ondol.api.schemas import AutoStop, Machine, MachineSummary, StopForecast
 from ondol.autostop.awake import RUNS_OR_WILL
+from ondol.autostop.outlook import outlook
 from ondol.autostop.schedule import closing
 from ondol.config import config
 from ondol.instances.actions import ascii_name
@@ -29,7 +30,7 @@ def machine(row: Instance, owner: User) -> Machine:
         ssh_port=config().ssh_port,
         ssh_command=_ssh_command(row, owner),
         key_pair_name=row.key_pair_name or None,
-        auto_stop=_auto_stop(row, rules),
+        auto_stop=_auto_stop(row, rules, now),
         awake_until=row.awake_until if row.awake_until and row.awake_until > now else None,
         closes_at=close.stops_at if close and not close.is_waived else None,
         unconfirmed_since=unconfirmed_since(),
@@ -50,8 +51,9 @@ def _ssh_command(row: Instance, owner: User) -> str | None:
     return f"ssh {option}-i ~/.ssh/ondol-{ascii_name(owner)}.pem {SSH_USER}@{row.public_ip}"
 
 
-def _auto_stop(row: Instance, rules: Rules) -> AutoStop:
+def _auto_stop(row: Instance, rules: Rules, now: datetime) -> AutoStop:
     armed_at = row.armed_at if row.is_armed else None
+    seen = outlook(row, rules, now)
     return AutoStop(
         armed=row.is_armed,
         armed_at=armed_at,
@@ -59,4 +61,7 @@ def _auto_stop(row: Instance, rules: Rules) -> AutoStop:
         cpu_percent=rules.idle_cpu_percent,
         earliest_at=armed_at + timedelta(minutes=row.warm_up_minutes) if armed_at else None,
         checked_at=row.armed_shown_at if armed_at else None,
+        forecast=StopForecast(earliest_at=seen.idle.earliest, latest_at=seen.idle.latest, is_active=seen.idle.is_active)
+        if seen and seen.idle
+        else None,
     )

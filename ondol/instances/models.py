@@ -196,7 +196,7 @@ class StatusChange(models.Model):
     reason = models.CharField(max_length=16)
     detail = models.JSONField(default=dict)
     """`instance_type` and `volume_gb` of then; `since`: when it was so in AWS, if that is known and was before `at`;
-    `seen`: EC2's StateReason.Code; `code` of the error that made us give up."""
+    `seen`: EC2's StateReason.Code; `code` of the error that made us give up; `rule` and `cpu` of an idle stop."""
     by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     at = models.DateTimeField()
 

@@ -7,6 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from ondol import clock
+from ondol.autostop.models import CpuReading
 from ondol.instances import health, vault
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance, SshKey
@@ -69,12 +70,25 @@ def test_alice_sees_everything_about_her_machine(alice, machine):
             "cpu_percent": 5.0,
             "earliest_at": "2026-01-05T12:40:00Z",
             "checked_at": "2026-01-05T12:41:00Z",
+            "forecast": None,
         },
         "awake_until": None,
         "closes_at": None,
         "unconfirmed_since": None,
         "reference": None,
     }
+
+
+def test_alice_is_told_when_her_machine_would_stop(alice, machine):
+    row = machine(
+        alice, launched_at=NOON, armed_at=NOON, warm_up_minutes=40, armed_idle_minutes=30, armed_cpu_percent=5
+    )
+    forecast = alice.get("/instances/status").json()["instance"]["auto_stop"]["forecast"]
+    earliest, latest = (datetime.fromisoformat(forecast[key]) for key in ("earliest_at", "latest_at"))
+    assert latest - earliest >= timedelta(minutes=5)
+    assert forecast["is_active"] is False
+    CpuReading.objects.create(instance=row, at=clock.now() - timedelta(minutes=5), percent=60)
+    assert alice.get("/instances/status").json()["instance"]["auto_stop"]["forecast"]["is_active"] is True
 
 
 def test_alice_is_told_since_when_all_this_is_unconfirmed(alice, machine):

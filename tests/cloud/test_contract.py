@@ -120,7 +120,7 @@ def test_what_is_on_its_way_has_to_arrive_first(ground, cloud, alice):
     instance_id = cloud.launch(ground.order(alice), token(alice)).instance_id
 
     def is_refused(ask, turned_back) -> bool:
-        """Whether it was in time: a transition takes a fraction of a second here, less than a busy computer may need."""
+        """Whether we were in time: a transition takes a fraction of a second here, and a computer may be busy."""
         try:
             ask(instance_id)
         except NotYet:
