@@ -69,7 +69,9 @@ def tags(shown: Mapping[str, Any]) -> dict[str, str]:
 
 def volume(shown: Mapping[str, Any]) -> Found:
     """From DescribeVolumes."""
-    return Found(Kind.VOLUME, shown["VolumeId"], tags(shown).get(Tag.ROW, ""), in_use=shown.get("State") != "available")
+    is_attached = shown.get("State") != "available"
+    row = tags(shown).get(Tag.ROW, "")
+    return Found(Kind.VOLUME, shown["VolumeId"], row, in_use=is_attached, gb=int(shown["Size"]))
 
 
 def group(shown: Mapping[str, Any]) -> Found:

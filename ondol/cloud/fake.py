@@ -77,7 +77,10 @@ class FakeCloud(Ledger):
         live = {id: thing for id, thing in world.servers.items() if thing.value.state.is_live}
         return [
             *(Found(Kind.INSTANCE, id, thing.value.row, thing.value.client_token) for id, thing in self._shown(live)),
-            *(Found(Kind.VOLUME, id, _row(t), in_use=t.value in live) for id, t in self._shown(world.volumes)),
+            *(
+                Found(Kind.VOLUME, id, _row(thing), in_use=thing.value in live, gb=world.sizes[id])
+                for id, thing in self._shown(world.volumes)
+            ),
             *(Found(Kind.GROUP, id, _row(t), cidrs=frozenset(t.value.cidrs)) for id, t in self._shown(world.groups)),
             *(Found(Kind.KEY, name, _row(thing)) for name, thing in self._shown(world.keys)),
             *(Found(Kind.ALARM, name) for name, _ in self._shown(world.alarms)),

@@ -162,6 +162,8 @@ class Found:
     """Of an instance."""
     in_use: bool = False
     """A volume: it is attached."""
+    gb: int = 0
+    """Of a volume, in GiB."""
     cidrs: frozenset[str] = frozenset()
     """A group: who may reach port 22; anything else that it lets in, in the form `tcp/8080 0.0.0.0/0`."""
 

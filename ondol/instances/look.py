@@ -61,10 +61,12 @@ def look_at_changing(cloud: Cloud) -> None:
     """No call where nothing changes, nor for rows whose launch is not asked for yet."""
     rows = list(changing())
     asked = [row for row in rows if row.client_token is not None]
-    if asked:
-        at = clock.now()  # before the call: an act answered meanwhile knows better
-        _take_in(asked, cloud.servers([str(row.pk) for row in asked]), at, cloud)
-    _kick(rows)
+    try:
+        if asked:
+            at = clock.now()  # before the call: an act answered meanwhile knows better
+            _take_in(asked, cloud.servers([str(row.pk) for row in asked]), at, cloud)
+    finally:
+        _kick(rows)  # what is due does not wait until AWS can be looked at
     if asked:
         _checks(asked, cloud)
 
@@ -73,6 +75,17 @@ def look_at_all(cloud: Cloud) -> None:
     """What AWS, its alarms and its console did behind our back. Ended rows too, if something of theirs lives on."""
     rows = list(Instance.objects.exclude(status=Status.TERMINATED.value))
     at = clock.now()
+    try:
+        _take_in_all(rows, cloud, at)
+    finally:
+        _kick(rows)
+    confirm(at)
+    armed = [row for row in rows if row.status == Status.RUNNING.value and row.is_armed]
+    _each(partial(_checks, rows, cloud), partial(_alarms, armed, cloud), partial(_disks, rows, cloud))
+
+
+def _take_in_all(rows: list[Instance], cloud: Cloud, at: datetime) -> None:
+    """May add to `rows`."""
     if rows or Launch.objects.exists():
         servers = cloud.servers()
         alive = {server.row for server in servers if server.state.is_live} - {str(row.pk) for row in rows}
@@ -80,10 +93,6 @@ def look_at_all(cloud: Cloud) -> None:
         _take_in(rows, servers, at, cloud)
         # AWS answers, so time counts also for those of which there is nothing to be seen yet.
         Instance.objects.filter(status=Status.PENDING.value, client_token=None).update(seen_at=at)
-    confirm(at)
-    _kick(rows)
-    armed = [row for row in rows if row.status == Status.RUNNING.value and row.is_armed]
-    _each(partial(_checks, rows, cloud), partial(_alarms, armed, cloud), partial(_disks, rows, cloud))
 
 
 def _each(*steps: Callable[[], None]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import transaction
 
 from ondol import clock
-from ondol.cloud.errors import CloudError, NoCapacity, Quota, Refused, Unreachable
+from ondol.cloud.errors import CloudError, Gone, NoCapacity, Quota, Refused, Unreachable
 from ondol.cloud.port import AlarmStop, Cloud
 from ondol.instances import provision, size
 from ondol.instances.acts import ACTS, Answers, Hold, LeaseLost, Plan, World, end_strays, record, ssh_answers
@@ -158,7 +158,7 @@ def _trouble(plan: Plan, error: CloudError, hold: Hold) -> None:
         extra={"row": str(instance.pk), "act": act.value, "code": error.code, "kind": type(error).__name__},
     )
     reason = _reason_to_give_up(error)
-    if reason and act in {Act.RESIZE, Act.GROW}:
+    if act in {Act.RESIZE, Act.GROW} and (reason or isinstance(error, Gone)):
         _keep_size(plan, error, hold)
         return
     # A machine that runs already is not called stopped because its alarm cannot be put.

@@ -16,7 +16,7 @@ from ondol.instances.actions import kick
 from ondol.instances.alerts import tell_administrators
 from ondol.instances.deployment import here, is_id
 from ondol.instances.findings import LEAKS, Finding, Why, remembered
-from ondol.instances.lifecycle import Status
+from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance
 
 LASTS_AFTER = timedelta(minutes=15)
@@ -128,6 +128,18 @@ def _lasting(row: Instance, why: Why) -> Finding:
     return Finding(Kind.INSTANCE.value, str(row.instance_id), why, str(row.pk), detail=row.error_code)
 
 
+def _measure_anew(found: Iterable[Found], rows: Mapping[str, Instance], now: datetime) -> None:
+    """A disk that grew in the console, or has not grown in spite of AWS's promise: the next look at all measures it."""
+    for thing in found:
+        row = rows.get(thing.row)
+        if row and thing.id == row.volume_id and thing.gb != (row.seen_volume_gb or thing.gb):
+            grows = row.changes.filter(
+                reason=Reason.RESIZED.value, at__gt=now - clock.real_seconds(GRACE.total_seconds())
+            )
+            if not grows.exists():  # it takes AWS minutes until it shows them
+                Instance.objects.filter(pk=row.pk, volume_id=thing.id).update(seen_volume_gb=None)
+
+
 def survey(cloud: Cloud) -> list[Finding]:
     """Compare AWS and database now, and remember what was found, with since when it has been so."""
     began = clock.now()
@@ -136,6 +148,7 @@ def survey(cloud: Cloud) -> list[Finding]:
     named = [row for row in {_row_of(thing) for thing in found} if is_id(row)]
     wanted = Instance.objects.filter(Q(pk__in=named) | ~Q(status=Status.TERMINATED.value))
     rows = {str(row.pk): row for row in wanted.prefetch_related("launches")}
+    _measure_anew(found, rows, began)
     findings = [
         *compare(found, rows, config().ssh_cidrs),
         *_the_reverse(found, rows, cloud),

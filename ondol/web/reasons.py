@@ -209,6 +209,7 @@ _SIZE_BY_CODE: dict[str, tuple[_Text, _Text]] = {
         gettext_lazy("AWS does not offer this machine the type %(type)s."),
         gettext_lazy("Choose another."),
     ),
+    "InvalidVolume.NotFound": (gettext_lazy("AWS does not find the disk of this machine."), _ASK),
     "InsufficientVolumeCapacity": (gettext_lazy("AWS has no room for a bigger disk at the moment."), _RETRY_LATER),
 }
 _SIZE_LIKE = {"InvalidInstanceAttributeValue": "Unsupported"}

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from ondol import clock
-from ondol.cloud.errors import Refused, Unreachable, WrongPlace
+from ondol.cloud.errors import Refused, Throttled, Unreachable, WrongPlace
 from ondol.cloud.fake import FakeCloud
 from ondol.cloud.port import IdleRule, Place, ServerState, Tag
 from ondol.instances import actions, health, look
@@ -228,6 +228,19 @@ def test_one_refused_look_holds_nobody_up(rig, alice, operation):
             look.look_at_all(rig.cloud)
         rig.work()
     assert (rig.mine(bob).status, rig.mine(alice).status) == ("STOPPED", "RUNNING")
+
+
+@pytest.mark.parametrize("looks_at", [look.look_at_changing, look.look_at_all])
+def test_what_is_due_does_not_wait_for_a_look_that_fails(rig, alice, looks_at):
+    rig.cloud.next_error["launch"] = [Throttled("RequestLimitExceeded")]
+    actions.create(alice)
+    rig.work()
+    Instance.objects.update(next_at=None)
+    rig.cloud.next_error["servers"] = [Unreachable("Unavailable")]
+    with pytest.raises(Unreachable):
+        looks_at(rig.cloud)
+    rig.work()
+    assert len(rig.live(alice)) == 1
 
 
 def test_an_unknown_machine_that_has_gone_is_in_nobodys_way(rig, alice):

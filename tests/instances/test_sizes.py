@@ -1,17 +1,19 @@
 """Types and disks: whoever may choose, what AWS has, and what becomes of a refusal."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from ondol import clock
 from ondol.cloud.errors import NoCapacity, Quota, Refused, Throttled, Unreachable
 from ondol.cloud.fake import Lost
 from ondol.config import config
-from ondol.instances import actions
+from ondol.instances import actions, sweep
 from ondol.instances.actions import ActionError
 from ondol.instances.choice import range_of
 from ondol.instances.lifecycle import Act, Decision, Reason, Seen, Status, View, decide
-from ondol.instances.models import Instance
+from ondol.instances.models import Instance, StatusChange
 from ondol.instances.resizing import change_size, change_type, grow_disk
 from ondol.policy.models import Policy
 from tests.instances.rig import person
@@ -217,6 +219,40 @@ def test_a_disk_that_grew_in_the_console_is_found_out_when_it_may_not_grow_again
     rig.tick()
     assert size(rested) == ("t3.small", 50)
     assert told(rested) == [("STOPPED", "t3.small", 50)]
+
+
+def test_a_disk_that_grew_in_the_console_is_found_out_by_the_sweep(rig, alice, rested):
+    rig.cloud.world.sizes[rested.volume_id] = 50
+    sweep.survey(rig.cloud)
+    rig.tick()
+    assert size(rested) == ("t3.small", 50)
+    assert told(rested) == [("STOPPED", "t3.small", 50)]
+
+
+def test_a_disk_that_did_not_grow_after_all_is_grown_again(rig, alice, rested):
+    """AWS says yes at once, and takes minutes for it."""
+    grow_disk(alice, 40)
+    rig.work()
+    rig.cloud.world.sizes[rested.volume_id] = 30
+    rig.cloud.world.grown_at.clear()
+    sweep.survey(rig.cloud)
+    rig.tick()
+    assert rig.cloud.asked("grow") == 1
+    StatusChange.objects.update(at=clock.now() - timedelta(minutes=6))
+    sweep.survey(rig.cloud)
+    rig.tick(2)
+    assert rig.cloud.asked("grow") == 2
+    assert in_aws(rig, rested)[1] == 40
+    assert [gb for _, _, gb in told(rested)] == [40, 30, 40]
+
+
+def test_a_disk_that_is_gone_keeps_its_size_and_its_owner_is_told(rig, alice, rested):
+    del rig.cloud.world.volumes[rested.volume_id]
+    grow_disk(alice, 40)
+    rig.work()
+    rig.tick()
+    assert size(rested) == ("t3.small", 30)
+    assert len(told(rested, Reason.SIZE_REFUSED)) == 1
 
 
 def test_a_refused_type_does_not_keep_a_machine_from_starting(rig, alice, rested):

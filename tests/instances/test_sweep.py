@@ -65,7 +65,8 @@ def leak(rig, instance, kinds=("group", "key", "alarm", "volume")):
     if "alarm" in kinds:
         rig.cloud.arm(instance.resource_name, "i-gone", sweep_rule(), 40, tags_of(instance))
     if "volume" in kinds:
-        world.volumes[world.new_id("vol")] = rig.cloud._made("i-gone", tags_of(instance))
+        volume_id = world.new_id("vol")
+        world.volumes[volume_id], world.sizes[volume_id] = rig.cloud._made("i-gone", tags_of(instance)), 30
 
 
 def sweep_rule():
