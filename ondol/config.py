@@ -141,7 +141,7 @@ class Config(BaseSettings):
     @field_validator("time_zone")
     @classmethod
     def _is_zone(cls, value: str) -> str:
-        if value not in available_timezones():
+        if value not in zones():
             raise ValueError("use a name of the IANA time zones, such as Asia/Seoul")
         return value
 
@@ -263,6 +263,11 @@ class Config(BaseSettings):
         for name in names:
             if not getattr(self, name):
                 raise ConfigError(f"{variable(name)} is not set: {type(self).model_fields[name].description}")
+
+
+def zones() -> set[str]:
+    """The IANA time zones. tzdata also has two files that are none; `localtime` is another one on each host."""
+    return available_timezones() - {"localtime", "Factory"}
 
 
 def variable(field: str) -> str:

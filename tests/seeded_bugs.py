@@ -27,12 +27,12 @@ class Bug:
     wrong: str
 
 
-RECONCILE, ACTS, PROVISION, LOOK, LIFECYCLE, MODELS, SWEEP, ACTIONS, JOBS, AWS, IDLE, SCHEDULE, POLICIES = (
+RECONCILE, ACTS, PROVISION, LOOK, LIFECYCLE, MODELS, SWEEP, ACTIONS, JOBS, AWS, IDLE, SCHEDULE, POLICIES, SIZE, WARNINGS = (
     f"ondol/{name}.py"
     for name in (
         "instances/reconcile", "instances/acts", "instances/provision", "instances/look", "instances/lifecycle",
         "instances/models", "instances/sweep", "instances/actions", "instances/jobs", "cloud/aws",
-        "instances/idle", "autostop/schedule", "autostop/policies",
+        "instances/idle", "autostop/schedule", "autostop/policies", "instances/size", "autostop/warnings",
     )
 )  # fmt: skip
 
@@ -78,6 +78,13 @@ BUGS = [
     Bug("a saved rule is armed only by and by", POLICIES, "            actions.kick(row)\n", ""),
     Bug("the schedule stops what was started after it", SCHEDULE, " or began >= at", ""),
     Bug("a click comes too late for the schedule", ACTIONS, " or not still(instance)", ""),
+    Bug("of rules that change meanwhile the earlier stays", ACTS, "if not provision.is_by_rule(instance, armed):", "if False:"),
+    Bug("stopped at once by hours that were just set", SCHEDULE, ", hours.set_at + LET_BE if hours.set_at else at)", ")"),
+    Bug("what is due waits for a look that fails", LOOK, "    finally:\n        _kick(rows)  #", "    except ZeroDivisionError:\n        _kick(rows)  #"),
+    Bug("a disk that grew in the console stays unknown", SWEEP, "    _measure_anew(found, rows, began)\n", ""),
+    Bug("a refused size is asked for again and again", RECONCILE, "        _keep_size(plan, error, hold)\n        return\n", "        pass\n"),
+    Bug("a size is changed without a record", SIZE, "        if before != size_of(row):\n", "        if False:\n"),
+    Bug("a letter's link works twice", WARNINGS, "    if warning.used_at:\n        raise _used()\n", ""),
 ]  # fmt: skip
 
 

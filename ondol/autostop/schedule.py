@@ -6,6 +6,7 @@ from functools import partial
 
 from ondol import clock
 from ondol.instances import actions
+from ondol.instances.idle import LET_BE
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance
 from ondol.policy.hours import Hours
@@ -19,7 +20,7 @@ class Closing:
 
     at: datetime
     stops_at: datetime
-    """Later, where the machine is kept awake beyond it."""
+    """Later, where the machine is kept awake beyond it, or the hours were set only just."""
     is_waived: bool
 
 
@@ -37,8 +38,8 @@ def closing(instance: Instance, hours: Hours | None, now: datetime) -> Closing |
         at = hours.next_close(now)
     if at is None:
         return None
-    stops_at = max(at, instance.awake_until or at)
-    if hours.is_open(stops_at):  # it is kept awake over this one altogether
+    stops_at = max(at, instance.awake_until or at, hours.set_at + LET_BE if hours.set_at else at)
+    if hours.is_open(stops_at):  # it is let run over this one altogether
         at = stops_at = hours.next_close(stops_at) or stops_at
     return Closing(at, stops_at, _is_waived(instance, at))
 

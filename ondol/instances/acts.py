@@ -137,7 +137,13 @@ def _launch(plan: Plan, world: World) -> None:
 
 def _arm(plan: Plan, world: World) -> None:
     instance = plan.instance
-    record(instance, world.hold, **provision.arm(instance, world.cloud), **_calm(instance))
+    armed = provision.arm(instance, world.cloud)
+    with transaction.atomic():
+        # Whoever changes the rules waits for this row, and sees what is recorded here; or has been before: once more.
+        Instance.objects.select_for_update().get(pk=instance.pk)
+        if not provision.is_by_rule(instance, armed):
+            armed["armed_at"] = None
+        record(instance, world.hold, **armed, **_calm(instance))
 
 
 def _probe(plan: Plan, world: World) -> None:

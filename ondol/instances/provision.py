@@ -1,7 +1,7 @@
 """What is made in AWS for one machine, and how it is removed again. Each step may run twice."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -101,6 +101,12 @@ def arm(instance: Instance, cloud: Cloud) -> dict[str, Any]:
         "armed_awake_until": instance.awake_until,
         "armed_shown_at": None,
     }
+
+
+def is_by_rule(instance: Instance, armed: Mapping[str, Any]) -> bool:
+    """Whether an alarm was put by the rule that holds now."""
+    rules = rules_of(instance.owner_id)
+    return (rules.idle_minutes, rules.idle_cpu_percent) == (armed["armed_idle_minutes"], armed["armed_cpu_percent"])
 
 
 def remove(instance: Instance, cloud: Cloud, hold: Callable[[], None]) -> None:

@@ -20,11 +20,15 @@ class Hours:
     closes: time
     weekends: bool
     zone: ZoneInfo
+    set_at: datetime | None = None
+    """Since when they hold; what runs is not stopped at once."""
 
     @classmethod
-    def of(cls, opens: time | None, closes: time | None, weekends: bool, zone: str) -> "Hours":
+    def of(
+        cls, opens: time | None, closes: time | None, weekends: bool, zone: str, set_at: datetime | None = None
+    ) -> "Hours":
         """From what is stored."""
-        return cls(opens or time(), closes or time(), weekends, ZoneInfo(zone or "Asia/Seoul"))
+        return cls(opens or time(), closes or time(), weekends, ZoneInfo(zone or "Asia/Seoul"), set_at)
 
     @property
     def is_all_day(self) -> bool:

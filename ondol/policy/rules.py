@@ -86,5 +86,5 @@ def _set(policy: Policy) -> dict[str, object]:
     if policy.has_hours is not None:
         said["hours"] = None
     if policy.has_hours:
-        said["hours"] = Hours.of(policy.opens_at, policy.closes_at, policy.weekends, policy.zone)
+        said["hours"] = Hours.of(policy.opens_at, policy.closes_at, policy.weekends, policy.zone, policy.set_at)
     return said

@@ -110,8 +110,10 @@ class BudgetForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def save(self, commit: bool = True) -> Budget | None:
         """Keep it, or remove it."""
-        if self.cleaned_data["usd"] is None:
-            Budget.objects.filter(pk=self.instance.pk).delete()
+        owner, wanted = self.instance.owner, self.cleaned_data
+        if wanted["usd"] is None:
+            Budget.objects.filter(owner=owner).delete()
             return None
-        budget: Budget = super().save(commit)
+        # Not by its id: another administrator may have made or removed it since this one's page was drawn.
+        budget, _made = Budget.objects.update_or_create(owner=owner, defaults=wanted)
         return budget

@@ -3,14 +3,13 @@
 from datetime import time
 from decimal import Decimal
 from typing import Any
-from zoneinfo import available_timezones
 
 from django import forms
 from django.core.validators import MinValueValidator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from ondol.config import config
+from ondol.config import config, zones
 from ondol.policy.models import Policy
 from ondol.policy.rules import Rules
 from ondol.web.policy import origin, told
@@ -63,6 +62,7 @@ class PolicyForm(forms.Form):
         for name in ("idle_minutes", "idle_cpu_percent", "awake_hours", "instance_types", "volume_gb_max", "hours"):
             words = {"value": told(beneath, name), "source": origin(beneath, name)}
             fields[name].help_text = _("Left empty: %(value)s (%(source)s).") % words
+        fields["awake_hours"].help_text += " " + _("For wishes from now on; what somebody has been promised holds.")
         fields["instance_types"].choices = [(name, name) for name in config().permitted_types]
         least = config().volume_gb
         fields["volume_gb_max"].min_value = least
@@ -76,7 +76,7 @@ class PolicyForm(forms.Form):
     def clean_zone(self) -> str:
         """One that this computer knows; empty: that of the settings."""
         zone = str(self.cleaned_data["zone"]).strip() or config().time_zone
-        if zone not in available_timezones():
+        if zone not in zones():
             raise forms.ValidationError(_("There is no such time zone."))
         return zone
 

@@ -34,6 +34,30 @@ def test_a_wish_holds_through_a_change_of_rules(rig, alice, ada):
     assert (alarm_of(rig, alice).rule.minutes, alarm_of(rig, alice).warm_up_minutes) == (15, 480)
 
 
+def test_a_smaller_cap_breaks_no_promise(rig, alice, ada):
+    rig.running(alice)
+    awake.keep_awake(alice, kst("Mon 20:00"))
+    set_policy(None, ada, NOTHING | {"awake_hours": 1})
+    rig.work()
+    assert rig.mine(alice).awake_until == kst("Mon 20:00")
+    assert alarm_of(rig, alice).warm_up_minutes == 480
+
+
+def test_of_rules_that_change_while_an_alarm_is_put_the_last_holds(rig, alice, ada, monkeypatch):
+    rig.running(alice)
+    set_policy(None, ada, NOTHING | {"idle_minutes": 70})
+    put = rig.cloud.arm
+
+    def put_meanwhile(*alarm):
+        set_policy(None, ada, NOTHING)
+        put(*alarm)
+
+    monkeypatch.setattr(rig.cloud, "arm", put_meanwhile)
+    rig.work()
+    assert alarm_of(rig, alice).rule == IdleRule()
+    assert rig.mine(alice).armed_idle_minutes == 30
+
+
 def test_back_to_nothing_is_back_to_what_is_installed(rig, alice, ada):
     rig.running(alice)
     for minutes in (60, None):

@@ -6,6 +6,7 @@ import pytest
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from ondol.autostop import awake, schedule
+from ondol.autostop.policies import NAMES, set_policy
 from ondol.cloud.errors import Unreachable
 from ondol.instances import actions
 from ondol.instances.models import Instance, StatusChange
@@ -42,6 +43,20 @@ def test_what_runs_at_closing_time_is_stopped_and_says_why(rig, at, hours, alice
     assert status(rig, alice) == ("STOPPED", "SCHEDULE")
     change = StatusChange.objects.get(new="STOPPING")
     assert (change.reason, change.by) == ("SCHEDULE", None)
+
+
+def test_hours_that_are_over_already_when_they_are_set_leave_a_quarter_of_an_hour(rig, at, alice, ada):
+    rig.running(alice)
+    at("Mon 23:00")
+    closed = {"has_hours": True, "opens_at": time(9), "closes_at": time(22), "weekends": False}
+    set_policy(None, ada, dict.fromkeys(NAMES) | {"zone": "Asia/Seoul", "why": ""} | closed)
+    for minute in ("23:00", "23:14"):
+        at(f"Mon {minute}")
+        passes(rig)
+        assert status(rig, alice)[0] == "RUNNING"
+    at("Mon 23:16")
+    passes(rig)
+    assert status(rig, alice) == ("STOPPED", "SCHEDULE")
 
 
 def test_a_worker_that_was_down_at_closing_time_stops_it_later(rig, at, hours, alice):

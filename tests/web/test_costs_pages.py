@@ -16,6 +16,7 @@ from ondol.costs.bills import this_month
 from ondol.costs.models import Budget, ExchangeRate, ListPrice, PriceCheck
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import StatusChange
+from ondol.web.forms import BudgetForm
 from tests.web.conftest import machine, person
 
 NOON = "1781924400"
@@ -177,6 +178,16 @@ def test_a_budget_that_is_none_is_refused_with_the_reason(alice, bob, browser_of
         assert answer.status_code == 200
         assert 'class="errorlist"' in answer.text
     assert not Budget.objects.exists()
+
+
+@pytest.mark.parametrize("whose", ["everybody's", "bob's"])
+def test_of_two_first_budgets_at_the_same_time_the_later_holds(bob, whose):
+    owner = bob if whose == "bob's" else None
+    forms = [BudgetForm({"usd": usd}, instance=Budget(owner=owner)) for usd in ("20", "30")]
+    assert all(form.is_valid() for form in forms)
+    for form in forms:
+        form.save()
+    assert Budget.objects.get().usd == 30
 
 
 def test_bob_reads_why_his_machine_does_not_start(bob, browser_of):

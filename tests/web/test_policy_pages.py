@@ -78,6 +78,7 @@ def test_what_aws_or_the_settings_do_not_allow_is_refused_at_the_field(desk, fie
         ("closes_at", {"opens_at": "09:00", "zone": "Asia/Seoul"}),
         ("opens_at", {"opens_at": "25:00", "closes_at": "22:00"}),
         ("zone", {"opens_at": "09:00", "closes_at": "22:00", "zone": "Asia/Nowhere"}),
+        ("zone", {"opens_at": "09:00", "closes_at": "22:00", "zone": "localtime"}),
         ("zone", {"opens_at": "09:00", "closes_at": "22:00", "zone": "../../etc/passwd"}),
         ("hours", {"opens_at": "00:00", "closes_at": "00:00", "weekends": "on"}),
     ],
