@@ -1,9 +1,13 @@
 """Forms of our own pages: what is asked, how long it may be. They decide nothing."""
 
+from datetime import date
+
 from django import forms
 from django.conf import settings
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from ondol import clock
 from ondol.accounts.models import ApiToken, Role, User
 from ondol.costs.models import Budget, ExchangeRate
 
@@ -88,6 +92,9 @@ class TerminateForm(forms.Form):
         return typed
 
 
+_AWS_BEGAN = date(2006, 3, 14)
+
+
 class RateForm(forms.ModelForm):  # type: ignore[type-arg]
     """How many won a dollar is, and of which day that rate is."""
 
@@ -95,6 +102,13 @@ class RateForm(forms.ModelForm):  # type: ignore[type-arg]
         model = ExchangeRate
         fields = ["krw", "as_of"]
         widgets = {"as_of": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")}
+
+    def clean_as_of(self) -> date:
+        """A day on which it can have been read."""
+        day: date = self.cleaned_data["as_of"]
+        if not _AWS_BEGAN <= day <= timezone.localdate(clock.now()):
+            raise forms.ValidationError(_("Give the day that the rate is of: today, or before."))
+        return day
 
 
 class BudgetForm(forms.ModelForm):  # type: ignore[type-arg]

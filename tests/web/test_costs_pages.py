@@ -113,9 +113,15 @@ def test_won_are_shown_once_a_rate_is_set_with_its_day(alice, bob, browser_of):
     assert (rate.set_by, rate.as_of) == (alice, date(2026, 6, 19))
 
 
-@pytest.mark.parametrize("krw", ["", "0", "-5", "1e9", "abc"])
-def test_a_rate_that_is_none_is_refused_with_the_reason(alice, browser_of, krw):
-    answer = browser_of(alice).post("/admin/costs/rate/", {"krw": krw, "as_of": "2026-06-19"})
+@pytest.mark.parametrize(
+    ("krw", "as_of"),
+    [
+        *((krw, "2026-06-19") for krw in ("", "0", "-5", "1e9", "abc")),
+        *(("1400", as_of) for as_of in ("", "0001-01-01", "2999-01-01", "2026-02-30")),
+    ],
+)
+def test_a_rate_that_is_none_is_refused_with_the_reason(alice, browser_of, krw, as_of):
+    answer = browser_of(alice).post("/admin/costs/rate/", {"krw": krw, "as_of": as_of})
     assert answer.status_code == 200
     assert 'class="errorlist"' in answer.text
     assert not ExchangeRate.objects.exists()
