@@ -58,7 +58,7 @@ class MachineSummary(Schema):
     instance_id: str | None = Field(description="EC2's id, once there is one.", examples=["i-0123456789abcdef0"])
     status: Status
     status_reason: Reason = Field(description="Why this status was entered.")
-    status_since: datetime
+    status_since: datetime = Field(description="When Ondol noted it.")
     instance_type: str = Field(examples=["t3.small"])
     public_ip: str | None = Field(description="Another one after each start.", examples=["203.0.113.17"])
     launched_at: datetime | None = Field(description="The last start.")

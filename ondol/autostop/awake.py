@@ -11,6 +11,7 @@ from ondol.accounts.models import User
 from ondol.autostop import schedule
 from ondol.instances import actions
 from ondol.instances.actions import ActionError
+from ondol.instances.idle import LET_BE
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
 from ondol.policy.rules import Rules, rules_of
@@ -52,9 +53,7 @@ def keep_awake(user: User, until: datetime) -> Instance:
     """Do not stop my machine for idling before `until`, which has a zone; replaces an earlier wish."""
     with actions.wish_of(user) as instance:
         _require_run(instance)
-        now, hours = clock.now(), rules_of(user.pk).awake_hours
-        if not hours:
-            raise ActionError("not_allowed", _("An administrator does not let machines be kept awake."), "", 403)
+        now, hours = clock.now(), require_allowed(user)
         if until <= now:
             raise ActionError("in_the_past", _("This time is over already."), _("Choose a later one."), 422)
         if until > now + timedelta(hours=hours):
@@ -69,10 +68,19 @@ def keep_awake(user: User, until: datetime) -> Instance:
     return instance
 
 
+def require_allowed(user: User) -> int:
+    """The cap, in hours; ActionError (403) where there is to be no keeping awake."""
+    hours = rules_of(user.pk).awake_hours
+    if not hours:
+        raise ActionError("not_allowed", _("An administrator does not let machines be kept awake."), "", 403)
+    return hours
+
+
 def end_awake(user: User) -> Instance:
     """Stop it for idling again, though not within the next 15 minutes. Twice is once."""
     with actions.wish_of(user) as instance:
         instance.awake_until = None
+        _let_be(instance)
         instance.save(update_fields=["awake_until", "updated_at"])
     return instance
 
@@ -90,11 +98,19 @@ def not_tonight(user: User) -> Instance:
 
 
 def tonight_after_all(user: User) -> Instance:
-    """Stop it at the closing time, as usual. Twice is once."""
+    """Stop it at the closing time, as usual; if that is over, in 15 minutes. Twice is once."""
     with actions.wish_of(user) as instance:
         instance.waived_close = None
-        instance.save(update_fields=["waived_close", "updated_at"])
+        _let_be(instance)
+        instance.save(update_fields=["waived_close", "awake_until", "updated_at"])
     return instance
+
+
+def _let_be(instance: Instance) -> None:
+    """Where the hours are over already, a click does not stop at once what ran on until now."""
+    now, runs = clock.now(), Status(instance.status) in RUNS_OR_WILL
+    if runs and schedule.is_due(instance, rules_of(instance.owner_id).hours, now):
+        instance.awake_until = now + LET_BE
 
 
 def _require_run(instance: Instance) -> None:

@@ -52,7 +52,7 @@ def prune() -> None:
 
 def _of_interest(now: datetime) -> Iterable[Instance]:
     runs = Q(status__in=[Status.RUNNING.value, Status.STOPPING.value])
-    has_just_run = Q(status=Status.STOPPED.value, stopped_at__gt=now - LATE)
+    has_just_run = Q(status=Status.STOPPED.value, status_since__gt=now - LATE)
     rows: QuerySet[Instance] = Instance.objects.filter(runs | has_just_run, instance_id__isnull=False)
     return rows.filter(launched_at__isnull=False).annotate(last_reading=Max("readings__at"))
 

@@ -90,6 +90,7 @@ def require_usable(warning: StopWarning) -> None:
         raise ActionError("other_run", _("This link is out of date"), _("Your machine has been started again since."))
     if clock.now() > warning.stops_at + VALID:
         raise ActionError("expired_link", _("This link has expired"), _("The stop that it was about is over."), 410)
+    awake.require_allowed(row.owner)
 
 
 @transaction.atomic

@@ -147,6 +147,12 @@ class Instance(models.Model):
         return self.launched_at is None or self.launched_at - self.armed_at <= _ARMED_AHEAD
 
     @property
+    def since(self) -> datetime:
+        """Since when its status holds: of a stop by AWS, when that was, though we may have noticed later."""
+        is_stopped = self.status == Status.STOPPED.value
+        return self.stopped_at if is_stopped and self.stopped_at else self.status_since
+
+    @property
     def seen(self) -> Seen:
         """What `lifecycle.decide` needs to know."""
         return Seen(

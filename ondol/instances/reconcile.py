@@ -125,6 +125,8 @@ def _move(plan: Plan, world: World) -> None:
         fields: dict[str, Any] = {"error_ref": new_reference()} if is_trouble else {}
         if is_trouble and not instance.error_code:
             fields["error_code"] = instance.seen_reason or reason.value
+        if to is Status.STOPPED and since:
+            fields["stopped_at"] = since
         told = {"seen": instance.seen_reason, "since": since.isoformat() if since else ""}
         move(instance, to, reason, detail={name: value for name, value in told.items() if value} | verdict, **fields)
 

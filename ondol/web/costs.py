@@ -2,6 +2,7 @@
 
 import csv
 import io
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -127,8 +128,8 @@ def _rows(month: Month, accounts: Iterable[Account]) -> Iterator[list[str]]:
 
 
 def _text(value: str) -> str:
-    """What people have typed must not be a formula in somebody's spreadsheet."""
-    return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+    """What people have typed must not be a formula in a spreadsheet; East Asian ones read wide signs, too."""
+    return f"'{value}" if unicodedata.normalize("NFKC", value).startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 def _line(line: Line, money: Money) -> ShownLine:

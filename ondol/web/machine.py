@@ -137,7 +137,7 @@ def present(instance: Instance, now: datetime | None = None) -> Machine:
         notice=notice_of(instance, last_receipt(instance)),
         trouble=trouble_of(instance),
         steps=steps_of(instance, has_key=is_key_made, now=now),
-        since=instance.status_since,
+        since=instance.since,
         now=now,
         button=_button(instance, badge.status),
         has_key=is_key_made and badge.status not in _WITHOUT_KEY,

@@ -59,6 +59,22 @@ def test_hours_that_are_over_already_when_they_are_set_leave_a_quarter_of_an_hou
     assert status(rig, alice) == ("STOPPED", "SCHEDULE")
 
 
+def test_a_click_after_closing_time_leaves_a_quarter_of_an_hour(rig, at, hours, alice):
+    rig.running(alice)
+    awake.not_tonight(alice)
+    awake.keep_awake(alice, kst("Tue 01:00"))
+    at("Mon 23:00")
+    awake.tonight_after_all(alice)
+    awake.end_awake(alice)
+    passes(rig)
+    at("Mon 23:14")
+    passes(rig)
+    assert status(rig, alice)[0] == "RUNNING"
+    at("Mon 23:16")
+    passes(rig)
+    assert status(rig, alice) == ("STOPPED", "SCHEDULE")
+
+
 def test_a_worker_that_was_down_at_closing_time_stops_it_later(rig, at, hours, alice):
     rig.running(alice)
     at("Tue 03:00")

@@ -101,6 +101,19 @@ def test_an_idle_stop_has_its_receipt_the_values_and_the_rule_of_then(rig, alice
     assert idle.detail["rule"] == {"minutes": 30, "percent": 5.0}
 
 
+def test_a_stop_that_is_noticed_late_tells_when_it_was(rig, alice, monkeypatch):
+    instance = rig.running(alice)
+    rig.cloud.world.stop_by_alarm(instance.instance_id)
+    rig.cloud.world.settle()
+    real = clock.now
+    monkeypatch.setattr(clock, "now", lambda: real() + timedelta(minutes=10))
+    rig.tick(2)
+    row = rig.mine(alice)
+    assert row.status == "STOPPED"
+    assert row.status_since - row.since >= timedelta(minutes=9)
+    assert row.since == row.stopped_at
+
+
 def test_a_machine_started_in_the_console_is_adopted_and_armed(rig, alice):
     instance = rig.running(alice)
     actions.stop(alice)

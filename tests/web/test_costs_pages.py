@@ -156,6 +156,13 @@ def test_the_file_opens_in_a_korean_excel_and_holds_no_formula(alice, browser_of
     assert sum(Decimal(part) for part in row[5:9]) == Decimal(row[9]) == Decimal("0.35")
 
 
+@pytest.mark.parametrize("name", ["=1+1", "＝1+1", "@SUM(A1)", "-2", "\t=1"])
+def test_no_name_is_a_formula(alice, browser_of, name):
+    ran(person("mallory@example.org", name=name))
+    table = browser_of(alice).get("/admin/costs/csv/?month=2026-06").content.decode("utf-8-sig")
+    assert [row[1] for row in csv.reader(io.StringIO(table))][1] == f"'{name}"
+
+
 def test_the_budget_of_everybody_is_set_changed_and_taken_away(alice, browser_of):
     browser = browser_of(alice)
     browser.post("/admin/costs/budget/", {"usd": "20", "stops": "on"})
