@@ -84,7 +84,7 @@ BUGS = [
     Bug("a disk that grew in the console stays unknown", SWEEP, "    _measure_anew(found, rows, began)\n", ""),
     Bug("a refused size is asked for again and again", RECONCILE, "        _keep_size(plan, error, hold)\n        return\n", "        pass\n"),
     Bug("a size is changed without a record", SIZE, "        if before != size_of(row):\n", "        if False:\n"),
-    Bug("a letter's link works twice", WARNINGS, "    if warning.used_at:\n        raise _used()\n", ""),
+    Bug("a letter's link works twice", WARNINGS, "(pk=warning.pk, used_at=None).update", "(pk=warning.pk).update"),
 ]  # fmt: skip
 
 

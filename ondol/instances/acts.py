@@ -96,7 +96,9 @@ def _prepare(plan: Plan, world: World) -> None:
     fields: dict[str, Any] = {"security_group_id": made.group_id}
     if made.group_id or (made.group_is_sure and not plan.again):
         fields["group_unsure_at"] = None
-    known = set(Launch.objects.filter(instance__owner=instance.owner_id).values_list("pk", flat=True))
+    # Also if it is somebody else's, whose tags were swapped in the console.
+    tokens = [server.client_token for server in made.alive]
+    known = set(Launch.objects.filter(pk__in=tokens).values_list("pk", flat=True))
     fields["unknown"] = sorted(server.instance_id for server in made.alive if server.client_token not in known)
     if made.image and not made.errors and not fields["unknown"]:  # last of all: now it is prepared
         fields |= {"ami_id": made.image.image_id, "root_device": made.image.root_device, **_calm(instance)}

@@ -268,6 +268,13 @@ def test_tags_swapped_between_two_people_make_nobodys_things_unknown(rig, alice)
     assert {finding.why for finding in remembered()} == {Why.UNTAGGED}
 
 
+def test_a_machine_that_was_given_her_tags_is_not_in_alices_way(rig, alice):
+    rig.running(person("bob"))
+    for thing in rig.cloud.world.servers.values():
+        thing.tags = {**thing.tags, Tag.USER_ID: str(alice.pk)}
+    rig.running(alice)
+
+
 def test_what_a_row_knows_by_now_is_not_removed_as_unknown(rig, alice):
     from ondol.cloud.errors import NotYet
     from ondol.instances.findings import Finding
