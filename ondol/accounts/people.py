@@ -7,6 +7,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from ondol import clock
@@ -28,6 +29,16 @@ class AccountError(Exception):
     def __init__(self, text: str, code: str = "refused", status: int = 409) -> None:
         super().__init__(text)
         self.code, self.status = code, status
+
+
+def listed(search: str = "", approval: str | None = None) -> QuerySet[User]:
+    """Whose name, address or affiliation contains `search`, with this approval if it is one; in no order."""
+    found = User.objects.all()
+    if approval in Approval.values:
+        found = found.filter(approval=approval)
+    if words := search.replace("\x00", "").strip()[:200]:  # PostgreSQL knows no NUL
+        found = found.filter(Q(name__icontains=words) | Q(email__icontains=words) | Q(affiliation__icontains=words))
+    return found
 
 
 def add_user(

@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-from django.db.models import Q
 from django.utils.translation import gettext as _
 from ninja import Path, Query, Router, Status
 
@@ -13,7 +12,7 @@ from ondol.api import shown
 from ondol.api.auth import ADMINISTRATOR, ApiRequest
 from ondol.api.schemas import People, PerhapsWhy, Person, PersonWithMachine, SummaryAnswer, WhichPeople, Why, refusals
 from ondol.api.throttle import PER_PERSON
-from ondol.instances import actions, lifecycle
+from ondol.instances import actions
 from ondol.instances.models import Instance
 
 router = Router(auth=ADMINISTRATOR, throttle=PER_PERSON, tags=["administration"])
@@ -24,16 +23,9 @@ UserId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 @router.get("/users", response={200: People, **refusals(422)}, operation_id="users", summary="People")
 def users(request: ApiRequest, which: Query[WhichPeople]) -> People:
     """Everybody with their machine."""
-    found = User.objects.order_by("pk")
-    if which.approval is not None:
-        found = found.filter(approval=which.approval)
-    if words := which.search.strip():
-        found = found.filter(Q(name__icontains=words) | Q(email__icontains=words) | Q(affiliation__icontains=words))
+    found = people.listed(which.search, which.approval).order_by("pk")
     some = list(found[which.offset : which.offset + which.limit])
-    machines = {
-        row.owner_id: row
-        for row in Instance.objects.filter(owner__in=some).exclude(status=lifecycle.Status.TERMINATED.value)
-    }
+    machines = actions.machines_of(some)
     return People(users=[_with_machine(user, machines.get(user.pk)) for user in some], total=found.count())
 
 

@@ -21,11 +21,16 @@ def set_up() -> None:
 
 def take_credentials() -> None:
     """Those of the trial that runs on this home, or the SDK's own. Raises CommandError where that does not run."""
-    # The AWS SDK reads the environment alone. Credentials are a set: a profile in the file must not join another key.
-    if "AWS_ACCESS_KEY_ID" not in os.environ:
-        load_dotenv(ENV_FILE)
+    read_env_file()
     if config().cloud == "local" and "AWS_ENDPOINT_URL" not in os.environ:
         _borrow_trial()
+
+
+def read_env_file() -> None:
+    """For the AWS SDK, which reads the environment alone."""
+    # Credentials are a set: a profile in the file must not join another key.
+    if "AWS_ACCESS_KEY_ID" not in os.environ:
+        load_dotenv(ENV_FILE)
 
 
 def language() -> str:

@@ -3,10 +3,8 @@
 import argparse
 import os
 
-from dotenv import load_dotenv
-
-from ondol.commands import _django
-from ondol.config import ENV_FILE, config
+from ondol.commands import _aws, _django
+from ondol.config import config
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,9 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Work until SIGTERM, or until PostgreSQL is gone: then end, for a supervisor to start it anew."""
     os.umask(0o077)  # e-mails with links to sign in: nobody else's
-    # The AWS SDK reads the environment alone. Credentials are a set: a profile in the file must not join another key.
-    if "AWS_ACCESS_KEY_ID" not in os.environ:
-        load_dotenv(ENV_FILE)
+    _aws.read_env_file()
     _django.set_up()
     from ondol.doctor.records import ask  # noqa: PLC0415  after Django's set-up
     from ondol.worker import work  # noqa: PLC0415

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from ondol.accounts.models import Approval, User
 from ondol.costs.bills import Bill, bills, this_month
+from ondol.instances import actions
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
 from ondol.web.machine import Badge, badge_of
@@ -38,16 +39,6 @@ def waiting() -> QuerySet[User]:
     return User.objects.filter(approval=Approval.PENDING, is_active=True).order_by("created_at", "pk")
 
 
-def listed(search: str, approval: str) -> QuerySet[User]:
-    """Everybody whose name, address or affiliation contains `search`, with this approval if one is given."""
-    people = User.objects.order_by("name", "pk")
-    if approval in Approval.values:
-        people = people.filter(approval=approval)
-    if words := search.replace("\x00", "").strip()[:200]:
-        people = people.filter(Q(name__icontains=words) | Q(email__icontains=words) | Q(affiliation__icontains=words))
-    return people
-
-
 def page_of(people: QuerySet[User], number: str) -> tuple[Page[User], list[Entry]]:
     """One page of people, with their machines; a page number that does not exist gives the nearest."""
     page = Paginator(people, PER_PAGE).get_page(number)
@@ -56,10 +47,7 @@ def page_of(people: QuerySet[User], number: str) -> tuple[Page[User], list[Entry
 
 def entries_of(people: list[User]) -> list[Entry]:
     """With their machines and what those cost this month; the same few queries for any number."""
-    machines = {
-        machine.owner_id: machine
-        for machine in Instance.objects.filter(owner__in=people).exclude(status=Status.TERMINATED.value)
-    }
+    machines = actions.machines_of(people)
     costs = bills(this_month(), [person.pk for person in people])
     return [_entry(person, machines.get(person.pk), costs.get(person.pk)) for person in people]
 

@@ -62,7 +62,7 @@ def _decided(decision: str, count: int) -> str:
 
 def _page(request: PersonRequest, reason: str, chosen: list[str] | None = None) -> HttpResponse:
     search, approval = request.GET.get("q", "")[:200], request.GET.get("approval", "")
-    page, entries = roster.page_of(roster.listed(search, approval), request.GET.get("page", "1"))
+    page, entries = roster.page_of(people.listed(search, approval).order_by("name", "pk"), request.GET.get("page", "1"))
     context = {
         "waiting": list(roster.waiting()[:100]),
         "entries": entries,
