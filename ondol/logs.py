@@ -17,8 +17,16 @@ def without_links(line: str) -> str:
     return _LINK.sub(r"\1…", line)
 
 
+def _extra(record: logging.LogRecord) -> dict[str, object]:
+    return {key: value for key, value in vars(record).items() if key not in _STANDARD}
+
+
 class TextFormatter(logging.Formatter):
-    """A line for people."""
+    """A line for people, with the small things of what `extra=` added, such as a reference number."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  logging's name
+        words = [f"{key}={value}" for key, value in _extra(record).items() if isinstance(value, str | int | float)]
+        return " ".join([super().formatMessage(record), *words])
 
     def format(self, record: logging.LogRecord) -> str:
         return without_links(super().format(record))
@@ -34,7 +42,7 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        line |= {key: value for key, value in vars(record).items() if key not in _STANDARD}
+        line |= _extra(record)
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return without_links(json.dumps(line, ensure_ascii=False, default=str))

@@ -53,11 +53,12 @@ class Connect:
 
     @property
     def unix(self) -> str:
-        """Linux calls the folder of downloads by its language, macOS by one name whatever it shows."""
+        """A desktop of Linux calls the folder of downloads by its language; macOS, and bare systems, by one name."""
         return "\n".join(
             [
                 "mkdir -p ~/.ssh && chmod 700 ~/.ssh",
-                f'mv "$(xdg-user-dir DOWNLOAD 2>/dev/null || echo ~/Downloads)/{self.key_file}" ~/.ssh/',
+                'for d in ~/Downloads "$(xdg-user-dir DOWNLOAD 2>/dev/null)"; do',
+                f'  [ -f "$d/{self.key_file}" ] && mv "$d/{self.key_file}" ~/.ssh/; done',
                 f"chmod 600 ~/.ssh/{self.key_file}",
                 f"ssh {self.ssh_port_option}-i ~/.ssh/{self.key_file} {self.target}",
             ]

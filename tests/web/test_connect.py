@@ -24,14 +24,14 @@ def test_windows_powershell_word_for_word():
     )
 
 
-@pytest.mark.parametrize("folder", ["다운로드", "Downloads"])
-def test_the_key_is_moved_from_where_the_browser_puts_it(tmp_path, folder):
-    """A Korean Linux names the folder in Korean; macOS has no xdg-user-dir."""
+@pytest.mark.parametrize(("folder", "told"), [("다운로드", "다운로드"), ("Downloads", ""), ("Downloads", None)])
+def test_the_key_is_moved_from_where_the_browser_puts_it(tmp_path, folder, told):
+    """A Korean Linux names the folder in Korean, one without such folders names one's home; macOS has no xdg-user-dir."""
     tools, downloads = tmp_path / "bin", tmp_path / folder
     for made in (tools, downloads):
         made.mkdir()
-    if folder == "다운로드":
-        (tools / "xdg-user-dir").write_text('#!/bin/sh\necho "$HOME/다운로드"\n')
+    if told is not None:
+        (tools / "xdg-user-dir").write_text(f'#!/bin/sh\necho "$HOME/{told}"\n')
         (tools / "xdg-user-dir").chmod(0o755)
     for name in ("mkdir", "chmod", "mv"):
         (tools / name).symlink_to(shutil.which(name))

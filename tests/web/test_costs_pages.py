@@ -76,7 +76,7 @@ def test_a_resting_machine_costs_what_its_own_disk_costs(bob, browser_of):
     row = machine(bob, Status.STOPPED)
     row.volume_gb = 200
     row.save()
-    assert "$18.34 a month, for the disk" in words(browser_of(bob).get("/"))
+    assert "$18.34 a month, for disk and alarm" in words(browser_of(bob).get("/"))
 
 
 def test_without_a_machine_there_is_no_card(bob, browser_of):

@@ -69,6 +69,7 @@ def test_the_chart_looks_for_news_and_brings_warning_and_title_along(bob, idles,
     assert 'id="cpu"' in answer.text
     assert 'hx-swap-oob="outerHTML"' in answer.text
     assert "minutes left)" in answer.text
+    assert "ondol:moved" in answer.headers["HX-Trigger"]  # the rest may have changed, too, such as by the letter's link
 
 
 def test_once_the_machine_has_stopped_the_page_looks_at_it(bob, browser_of):

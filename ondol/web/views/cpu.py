@@ -13,8 +13,10 @@ from ondol.web.guards import PersonRequest, approved
 @require_GET
 @approved
 def cpu(request: PersonRequest) -> HttpResponse:
-    """Chart and forecast; nothing (204) once the machine is in another state: then the page looks at that instead."""
+    """Chart and forecast; nothing (204) once the machine is in another state. The page then looks at the rest, too."""
     row = actions.current(request.user)
     if row is None or row.status != request.GET.get("s"):
-        return trigger_client_event(HttpResponse(status=204), "ondol:moved")
-    return render(request, "machine/cpu_swap.html", {"cpu": cpu_of(request, row)})
+        answer = HttpResponse(status=204)
+    else:
+        answer = render(request, "machine/cpu_swap.html", {"cpu": cpu_of(request, row)})
+    return trigger_client_event(answer, "ondol:moved")
