@@ -24,7 +24,7 @@ def _extra(record: logging.LogRecord) -> dict[str, object]:
 class TextFormatter(logging.Formatter):
     """A line for people, with the small things of what `extra=` added, such as a reference number."""
 
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  logging's name
+    def formatMessage(self, record: logging.LogRecord) -> str:
         words = [f"{key}={value}" for key, value in _extra(record).items() if isinstance(value, str | int | float)]
         return " ".join([super().formatMessage(record), *words])
 

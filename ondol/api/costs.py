@@ -51,7 +51,7 @@ class Costs(Schema):
     time_zone: str = Field(description="Whose month it is.", examples=["Asia/Seoul"])
     total: Money = Field(description="So far, or of the whole month if it is over.")
     forecast: Money = Field(
-        description="Of the whole month, at the pace of the last four weeks; before the machine was made, at 176 hours a month."
+        description="Of the whole month, at the pace of the last four weeks, and of 176 hours a month before that."
     )
     saved: Money = Field(description="Against running all the time.")
     saved_by_auto_stop: Money = Field(description="The part of it that auto-stop has stopped.")

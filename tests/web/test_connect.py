@@ -26,7 +26,7 @@ def test_windows_powershell_word_for_word():
 
 @pytest.mark.parametrize(("folder", "told"), [("다운로드", "다운로드"), ("Downloads", ""), ("Downloads", None)])
 def test_the_key_is_moved_from_where_the_browser_puts_it(tmp_path, folder, told):
-    """A Korean Linux names the folder in Korean, one without such folders names one's home; macOS has no xdg-user-dir."""
+    """A Korean Linux names the folder in Korean, a bare one names one's home; macOS has no xdg-user-dir."""
     tools, downloads = tmp_path / "bin", tmp_path / folder
     for made in (tools, downloads):
         made.mkdir()
