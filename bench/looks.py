@@ -2,14 +2,14 @@
 
 import time
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from statistics import median
 
 from bench.place import table
 from ondol.accounts.models import User
 from ondol.cloud.fake import FakeCloud
 from ondol.cloud.fake_world import Group, Thing
-from ondol.cloud.port import Image, LaunchSpec, Tag
+from ondol.cloud.port import IdleRule, Image, LaunchSpec, Tag
 from ondol.instances.look import look_at_all
 from ondol.instances.models import Instance
 
@@ -50,11 +50,16 @@ def _make(size: int, cloud: FakeCloud) -> None:
     User.objects.all().delete()
     people = User.objects.bulk_create([User(email=f"person{n}@example.org", name=f"Person {n}") for n in range(size)])
     rows, now = [], datetime.now(UTC)
-    common = {"status": "RUNNING", "instance_type": "t3.small", "volume_gb": 30, "armed_at": now, "ready_at": now}
+    armed = now - timedelta(minutes=5)  # long enough ago that each look proves it
+    common = {"status": "RUNNING", "instance_type": "t3.small", "volume_gb": 30, "armed_at": armed, "ready_at": now}
+    rule = IdleRule()
+    put = {"armed_idle_minutes": rule.minutes, "armed_cpu_percent": rule.cpu_percent, "warm_up_minutes": 40}
     for owner in people:
         row, token = uuid.uuid4(), uuid.uuid4().hex
         spec = LaunchSpec(str(row), Image("ami-1", "/dev/sda1"), "t3.small", 30, "sg-1", "bench", {Tag.ROW: str(row)})
         server = cloud.launch(spec, token)
         shown = {"client_token": token, "instance_id": server.instance_id, "launched_at": server.launched_at}
-        rows.append(Instance(id=row, owner=owner, is_clean=False, **common, **shown))
+        alarm = f"ondol-{row}"
+        cloud.arm(alarm, server.instance_id, rule, 40, {Tag.ROW: str(row)})
+        rows.append(Instance(id=row, owner=owner, is_clean=False, alarm_name=alarm, **common, **shown, **put))
     Instance.objects.bulk_create(rows)

@@ -60,7 +60,9 @@ class Config(BaseSettings):
         "ONDOL_BEHIND_PROXY", False, description="`true` behind a proxy that sets X-Forwarded-For and -Proto itself."
     )
     language: Literal["ko", "en"] = _env("ONDOL_LANGUAGE", "ko", description="Language before a person has chosen one.")
-    time_zone: str = _env("ONDOL_TIME_ZONE", "Asia/Seoul", description="Zone in which times are shown.")
+    time_zone: str = _env(
+        "ONDOL_TIME_ZONE", "Asia/Seoul", description="Zone in which times are shown, months begin and budgets count."
+    )
     log_format: Literal["text", "json"] = _env("ONDOL_LOG_FORMAT", "text", description="Form of log lines.")
 
     email_url: str = _env(

@@ -1,6 +1,5 @@
 """Django's settings, all of them from `ondol.config`; nothing here depends on which cloud is behind."""
 
-from email.utils import parseaddr
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -208,7 +207,6 @@ else:
     EMAIL_FILE_PATH = str(Path(unquote(_mail.path)) if _mail.scheme == "file" else CONFIG.home / "mail")
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = CONFIG.email_from
 EMAIL_SUBJECT_PREFIX = "[Ondol] "
-EMAIL_DOMAIN = parseaddr(CONFIG.email_from)[1].partition("@")[2]
 
 # Words and times
 LANGUAGE_CODE = CONFIG.language

@@ -31,7 +31,7 @@ def machine(row: Instance, owner: User) -> Machine:
         ssh_command=_ssh_command(row, owner),
         key_pair_name=row.key_pair_name or None,
         auto_stop=_auto_stop(row, rules, now),
-        awake_until=row.awake_until if row.awake_until and row.awake_until > now else None,
+        awake_until=row.kept_awake_until(now),
         closes_at=close.stops_at if close and not close.is_waived else None,
         unconfirmed_since=unconfirmed_since(),
         reference=row.error_ref or None,

@@ -33,6 +33,9 @@ NOBLE = "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-*"
 NOBLE_PARAMETER = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"
 
 _FILTER_VALUES = 200
+_ID_FILTERS = {
+    Kind.INSTANCE: "instance-id", Kind.VOLUME: "volume-id", Kind.GROUP: "group-id", Kind.KEY: "key-name",
+}  # fmt: skip
 
 
 class AwsCloud(AutoStop):
@@ -75,16 +78,30 @@ class AwsCloud(AutoStop):
 
     def inventory(self) -> list[Found]:
         ours = self._ours()
-        volumes = every(self._ec2, "describe_volumes", "Volumes", Filters=ours, page_size=500)
-        groups = every(self._ec2, "describe_security_groups", "SecurityGroups", Filters=ours, page_size=500)
-        keys = ask(self._ec2.describe_key_pairs, Filters=ours)["KeyPairs"]
         return [
-            *(Found(Kind.INSTANCE, s.instance_id, s.row, s.client_token) for s in self.servers() if s.state.is_live),
-            *map(shapes.volume, volumes),
-            *map(shapes.group, groups),
-            *(Found(Kind.KEY, key["KeyName"], shapes.tags(key).get(Tag.ROW, "")) for key in keys),
+            *(thing for kind in _ID_FILTERS for thing in self._listed(kind, ours)),
             *(Found(Kind.ALARM, alarm.name) for alarm in self.alarms()),
         ]
+
+    def shown(self, kind: Kind, ids: Collection[str]) -> list[Found]:
+        return [
+            thing
+            for some in chunks(ids, _FILTER_VALUES)
+            for thing in self._listed(kind, [where(_ID_FILTERS[kind], *some)])
+        ]
+
+    def _listed(self, kind: Kind, filters: list[Any]) -> list[Found]:
+        match kind:
+            case Kind.INSTANCE:
+                return [server.as_found() for server in self._servers(filters) if server.state.is_live]
+            case Kind.VOLUME:
+                volumes = every(self._ec2, "describe_volumes", "Volumes", Filters=filters, page_size=500)
+                return [shapes.volume(volume) for volume in volumes]
+            case Kind.GROUP:
+                groups = every(self._ec2, "describe_security_groups", "SecurityGroups", Filters=filters, page_size=500)
+                return [shapes.group(group) for group in groups]
+            case _:
+                return [shapes.key(key) for key in ask(self._ec2.describe_key_pairs, Filters=filters)["KeyPairs"]]
 
     def place(self) -> Place:
         return Place(ask(self._client("sts").get_caller_identity)["Account"], self._config.region)
@@ -215,7 +232,9 @@ class AwsCloud(AutoStop):
         ask_of(lives, change, InstanceId=instance_id, InstanceType={"Value": instance_type})
         if shapes.is_burstable(instance_type):  # one of another family becomes `unlimited` by that
             credits: Any = {"InstanceId": instance_id, "CpuCredits": "standard"}
-            ask(self._ec2.modify_instance_credit_specification, InstanceCreditSpecifications=[credits])
+            answer = ask(self._ec2.modify_instance_credit_specification, InstanceCreditSpecifications=[credits])
+            for refused in answer.get("UnsuccessfulInstanceCreditSpecifications", []):
+                raise NotYet(refused.get("Error", {}).get("Code", "Credits"), "credits stay as they are")
 
     def sizes(self, volume_ids: Collection[str]) -> dict[str, int]:
         return {

@@ -74,6 +74,11 @@ def volume(shown: Mapping[str, Any]) -> Found:
     return Found(Kind.VOLUME, shown["VolumeId"], row, in_use=is_attached, gb=int(shown["Size"]))
 
 
+def key(shown: Mapping[str, Any]) -> Found:
+    """From DescribeKeyPairs."""
+    return Found(Kind.KEY, shown["KeyName"], tags(shown).get(Tag.ROW, ""))
+
+
 def group(shown: Mapping[str, Any]) -> Found:
     """From DescribeSecurityGroups."""
     cidrs = {opened for rule in shown.get("IpPermissions", []) for opened in _opened(rule)}
@@ -108,6 +113,7 @@ def server(shown: Mapping[str, Any]) -> Server:
         launched_at=utc(shown.get("LaunchTime")),
         volume_id=_root_volume(shown),
         reason_code=shown.get("StateReason", {}).get("Code", ""),
+        groups=frozenset(group["GroupId"] for group in shown.get("SecurityGroups", [])),
     )
 
 

@@ -73,18 +73,32 @@ class FakeCloud(Ledger):
 
     @operation
     def inventory(self) -> list[Found]:
+        found = [thing for kind in self._kinds() for thing in self._found(kind, self._shown(self._kinds()[kind]))]
+        return [*found, *(Found(Kind.ALARM, name) for name, _ in self._shown(self.world.alarms))]
+
+    @operation
+    def shown(self, kind: Kind, ids: Collection[str]) -> list[Found]:
+        there = self._kinds()[kind].items()
+        return self._found(kind, [(id, thing) for id, thing in there if id in ids and thing.is_shown()])
+
+    def _kinds(self) -> dict[Kind, dict[str, Thing[Any]]]:
         world = self.world
-        live = {id: thing for id, thing in world.servers.items() if thing.value.state.is_live}
-        return [
-            *(Found(Kind.INSTANCE, id, thing.value.row, thing.value.client_token) for id, thing in self._shown(live)),
-            *(
-                Found(Kind.VOLUME, id, _row(thing), in_use=thing.value in live, gb=world.sizes[id])
-                for id, thing in self._shown(world.volumes)
-            ),
-            *(Found(Kind.GROUP, id, _row(t), cidrs=frozenset(t.value.cidrs)) for id, t in self._shown(world.groups)),
-            *(Found(Kind.KEY, name, _row(thing)) for name, thing in self._shown(world.keys)),
-            *(Found(Kind.ALARM, name) for name, _ in self._shown(world.alarms)),
-        ]
+        live: dict[str, Thing[Any]] = {id: t for id, t in world.servers.items() if t.value.state.is_live}
+        return {Kind.INSTANCE: live, Kind.VOLUME: world.volumes, Kind.GROUP: world.groups, Kind.KEY: world.keys}
+
+    def _found(self, kind: Kind, things: list[tuple[str, Thing[Any]]]) -> list[Found]:
+        live = self._kinds()[Kind.INSTANCE]
+        match kind:
+            case Kind.INSTANCE:
+                return [thing.value.as_found() for _, thing in things]
+            case Kind.VOLUME:
+                return [
+                    Found(kind, id, _row(thing), in_use=thing.value in live, gb=self.world.sizes[id])
+                    for id, thing in things
+                ]
+            case Kind.GROUP:
+                return [Found(kind, id, _row(thing), cidrs=frozenset(thing.value.cidrs)) for id, thing in things]
+        return [Found(kind, name, _row(thing)) for name, thing in things]
 
     @operation
     def place(self) -> Place:
@@ -173,6 +187,7 @@ class FakeCloud(Ledger):
             private_ip=f"10.20.{secrets.randbelow(16)}.{secrets.randbelow(250) + 4}",
             launched_at=self.world.now(),
             volume_id=self.world.new_id("vol"),
+            groups=frozenset({spec.group_id}),
         )
         self.world.servers[server.instance_id] = self._made(server, spec.tags)
         self.world.specs[server.instance_id] = spec

@@ -2,7 +2,8 @@
 
 All of it is blocking and may raise any `ondol.cloud.errors.CloudError`; `Throttled` and `Unreachable` everywhere, also
 after the call has taken effect. Everything created carries the caller's tags, and `Tag.MANAGED_BY`, `Tag.PROJECT` and
-`Tag.DEPLOYMENT` besides; nothing without this deployment's tag is ever returned or changed.
+`Tag.DEPLOYMENT` besides; listings return nothing without this deployment's tag. What is asked for by its id is the
+caller's to know.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -62,6 +63,12 @@ class Server:
     """Of its root disk, once that is attached."""
     reason_code: str = ""
     """StateReason.Code, such as `Client.UserInitiatedShutdown` or `Server.InsufficientInstanceCapacity`."""
+    groups: frozenset[str] = frozenset()
+    """Ids of its security groups."""
+
+    def as_found(self) -> "Found":
+        """In a listing of everything."""
+        return Found(Kind.INSTANCE, self.instance_id, self.row, self.client_token, self.groups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +167,8 @@ class Found:
     """From the tag `OndolId`. Listings show no tags of alarms."""
     client_token: str = ""
     """Of an instance."""
+    groups: frozenset[str] = frozenset()
+    """An instance: ids of its security groups."""
     in_use: bool = False
     """A volume: it is attached."""
     gb: int = 0
@@ -194,6 +203,9 @@ class Cloud(Protocol):
 
     def inventory(self) -> list[Found]:
         """Everything of this deployment that exists; no instance that has ended or is ending. A handful of calls."""
+
+    def shown(self, kind: Kind, ids: Collection[str]) -> list[Found]:
+        """Those of these instances, volumes, groups or key pairs that exist and do not end, whatever their tags."""
 
     def place(self) -> Place:
         """The account and region that all of this is about; needs no permission."""
@@ -246,6 +258,9 @@ class Cloud(Protocol):
 
     def resize(self, instance_id: str, instance_type: str) -> None:
         """Give a stopped server another type; its own is fine. NotYet unless it is stopped.
+
+        Two calls at EC2: where only the first was made, a burstable type may spend without limit. So ask again before a
+        start.
 
         Whether there is capacity for that type, and whether it runs the image, only the next start tells.
         """

@@ -22,7 +22,7 @@ _LINUX = {
 
 
 class AwsPriceList:
-    """`ondol.cloud.port.PriceList` by boto3."""
+    """`ondol.cloud.price_port.PriceList` by boto3."""
 
     def __init__(self, session: Session, config: Config) -> None:
         self._region = config.region

@@ -1,5 +1,8 @@
 """What a person may spend in a month: who is told when it runs out, and what stops then."""
 
+from decimal import Decimal
+from functools import partial
+
 from django.db import transaction
 from django.urls import reverse
 from django.utils import formats
@@ -16,6 +19,7 @@ from ondol.costs.months import Month
 from ondol.instances import actions
 from ondol.instances.actions import ActionError
 from ondol.instances.lifecycle import Reason
+from ondol.instances.models import Instance
 
 LEVELS = (80, 100)
 """Per cent of a budget at which people are told."""
@@ -47,7 +51,13 @@ def check() -> None:
         now = Standing(budget, spent[owner])
         _tell(people[owner], month, now)
         if now.is_used_up and budget.stops:
-            actions.stop_by_rule(people[owner], Reason.BUDGET)
+            actions.stop_by_rule(people[owner], Reason.BUDGET, partial(_still_stops, spent=spent[owner]))
+
+
+def _still_stops(instance: Instance, spent: Decimal) -> bool:
+    """An administrator may have raised the budget meanwhile."""
+    budget = budgets([instance.owner_id]).get(instance.owner_id)
+    return budget is not None and budget.stops and Standing(budget, spent).is_used_up
 
 
 def _tell(owner: User, month: Month, now: Standing) -> None:

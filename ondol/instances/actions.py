@@ -134,7 +134,7 @@ def stop(user: User, *, by: User | None = None) -> Instance:
     return instance
 
 
-def stop_by_rule(user: User, reason: Reason, still: Callable[[Instance], bool] = lambda instance: True) -> bool:
+def stop_by_rule(user: User, reason: Reason, still: Callable[[Instance], bool]) -> bool:
     """Stop what runs because a rule says so, if it says so `still`; False: it does not, or nothing runs."""
     with transaction.atomic():
         instance = _mine_for_update(user)

@@ -19,6 +19,8 @@ class Why(StrEnum):
     CLOSED = "CLOSED"
     UNTAGGED = "UNTAGGED"
     MISSING = "MISSING"
+    LOST = "LOST"
+    REGROUPED = "REGROUPED"
     UNARMED = "UNARMED"
     STUCK = "STUCK"
 
@@ -37,7 +39,11 @@ WORDS = {
     Why.DETACHED: _("It belongs to a machine that goes on without it. It is left alone, and costs money."),
     Why.OPENED: _("It lets in more than the settings say:"),
     Why.CLOSED: _("It keeps somebody out whom the settings let in. It is opened again by itself:"),
-    Why.UNTAGGED: _("The machine has lost its tags in AWS. Give it its tag OndolId back:"),
+    Why.UNTAGGED: _("It has lost its tags in AWS, or has those of another. Give it its own back:"),
+    Why.LOST: _(
+        "A machine uses it, and AWS does not show it any more. If the machine still works, nothing has to be done."
+    ),
+    Why.REGROUPED: _("The machine is in other security groups than its own, so others may reach it:"),
     Why.UNARMED: _("It runs without auto-stop, which cannot be put for it:"),
     Why.STUCK: _("Its end was asked for, and AWS does not carry it out:"),
     Why.MISSING: _("AWS does not show this machine any more. After an hour it counts as ended."),

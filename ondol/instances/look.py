@@ -241,7 +241,9 @@ def _is_right(row: Instance, alarm: Alarm | None, rules: Rules) -> bool:
     recorded = IdleRule(row.armed_idle_minutes, row.armed_cpu_percent)
     if not alarm.rule == recorded == IdleRule(rules.idle_minutes, rules.idle_cpu_percent):
         return False
-    if alarm.warm_up_minutes not in {0, row.warm_up_minutes}:
+    # One that is over may not be shown any more; while the machine is kept awake, it is what keeps it.
+    is_kept = row.kept_awake_until(clock.now())
+    if alarm.warm_up_minutes != row.warm_up_minutes and (alarm.warm_up_minutes or is_kept):
         return False
     # It acts on a transition only: one that is in ALARM while its machine runs has tried, and will not again.
     return not (alarm.state == "ALARM" and row.seen_view == View.RUNNING.value)

@@ -131,6 +131,10 @@ class Instance(models.Model):
         """The name of group and alarm in AWS: the same at every try, so that each is found again."""
         return f"ondol-{self.pk}"
 
+    def kept_awake_until(self, now: datetime) -> datetime | None:
+        """None: it is not kept awake, or no more."""
+        return self.awake_until if self.awake_until and self.awake_until > now else None
+
     @property
     def is_asked_anew(self) -> bool:
         """Its owner has wished otherwise since the alarm was put, or it is to be put anew whatever it is like."""
@@ -249,8 +253,6 @@ def move(
             instance=instance, old=old.value, new=new.value, reason=reason.value,
             detail=there | (detail or {}), by=by, at=at,
         )  # fmt: skip
-        if new is Status.TERMINATED:
-            SshKey.objects.filter(instance=instance).delete()
     for name, value in changes.items():
         setattr(instance, name, value)
     return True

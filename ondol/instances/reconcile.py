@@ -10,7 +10,7 @@ from typing import Any
 from django.db import transaction
 
 from ondol import clock
-from ondol.cloud.errors import CloudError, Gone, NoCapacity, Quota, Refused, Unreachable
+from ondol.cloud.errors import CloudError, Gone, NoCapacity, Quota, Refused, Throttled, Unreachable
 from ondol.cloud.port import AlarmStop, Cloud
 from ondol.instances import provision, size
 from ondol.instances.acts import ACTS, Answers, Hold, LeaseLost, Plan, World, end_strays, record, ssh_answers
@@ -128,6 +128,7 @@ def _move(plan: Plan, world: World) -> None:
         if to is Status.STOPPED and since:
             fields["stopped_at"] = since
         told = {"seen": instance.seen_reason, "since": since.isoformat() if since else ""}
+        told["reference"] = fields.get("error_ref", "")
         move(instance, to, reason, detail={name: value for name, value in told.items() if value} | verdict, **fields)
 
 
@@ -138,6 +139,10 @@ def _receipt(instance: Instance, stop: AlarmStop) -> dict[str, Any]:
     return {"cpu": [round(value, 2) for value in stop.cpu], "rule": rule}
 
 
+_ASK_WHY = 5
+"""Tries, with back-off: half a minute in all."""
+
+
 def _why_stopped(instance: Instance, cloud: Cloud) -> tuple[Reason, AlarmStop | None]:
     """The alarm's own history tells an idle stop, and when, from one in the console: EC2's reason looks the same."""
     if instance.seen_reason == "Client.InstanceInitiatedShutdown":
@@ -146,7 +151,10 @@ def _why_stopped(instance: Instance, cloud: Cloud) -> tuple[Reason, AlarmStop | 
         return Reason.OUTSIDE, None
     try:
         stop = cloud.stopped_by_alarm(instance.alarm_name, instance.launched_at)
-    except CloudError as error:  # that it stopped matters more than why
+    except CloudError as error:
+        if isinstance(error, Throttled | Unreachable) and instance.tries < _ASK_WHY:
+            raise
+        # That it stopped matters more than why.
         log.warning("the alarm's history cannot be read", extra={"row": str(instance.pk), "code": error.code})
         stop = None
     return (Reason.IDLE if stop else Reason.OUTSIDE), stop
@@ -171,7 +179,10 @@ def _trouble(plan: Plan, error: CloudError, hold: Hold) -> None:
     else:
         # AWS has answered, so time counts: a launch that is put off for ever fails at last.
         told = {} if isinstance(error, Unreachable) else {"seen_at": clock.now()}
-        record(instance, hold, **_backoff(instance, error.code), **told)
+        put_off = _backoff(instance, error.code)
+        if instance.status == Status.FAILED.value:  # what made it fail stays to be read, not what delays the clean-up
+            del put_off["error_code"]
+        record(instance, hold, **put_off, **told)
 
 
 def _reason_to_give_up(error: CloudError) -> Reason | None:
@@ -195,7 +206,7 @@ def _keep_size(plan: Plan, error: CloudError, hold: Hold) -> None:
 
 def _give_up(plan: Plan, reason: Reason, error: CloudError, hold: Hold) -> None:
     """AWS has said no. A new machine failed, with nothing left behind; one that should start stays stopped."""
-    instance, to = plan.instance, Status.STOPPED
+    instance, to, reference = plan.instance, Status.STOPPED, new_reference()
     fields: dict[str, Any] = {}
     if instance.status == Status.PENDING.value:
         to = Status.FAILED
@@ -206,7 +217,7 @@ def _give_up(plan: Plan, reason: Reason, error: CloudError, hold: Hold) -> None:
         hold()
         moved = move(
             instance, to, reason,
-            detail={"code": error.code}, error_code=error.code[:80], error_ref=new_reference(),
+            detail={"code": error.code, "reference": reference}, error_code=error.code[:80], error_ref=reference,
             **fields, tries=0, next_at=None,
         )  # fmt: skip
     if moved:

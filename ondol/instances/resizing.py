@@ -26,16 +26,6 @@ def change_size(user: User, instance_type: str | None = None, volume_gb: int | N
     return instance
 
 
-def change_type(user: User, instance_type: str) -> Instance:
-    """Ask for another type; the next start is with it."""
-    return change_size(user, instance_type=instance_type)
-
-
-def grow_disk(user: User, gb: int) -> Instance:
-    """Ask for a bigger disk, also while the machine runs."""
-    return change_size(user, volume_gb=gb)
-
-
 def _require_stopped(instance: Instance) -> None:
     if instance.status != Status.STOPPED.value:
         raise ActionError(

@@ -10,11 +10,11 @@ from django.db.models import Q
 
 from ondol import clock
 from ondol.cloud.errors import CloudError, NotYet
-from ondol.cloud.port import Cloud, Found, Kind
+from ondol.cloud.port import MANAGED_BY, Cloud, Found, Kind
 from ondol.config import config
 from ondol.instances.actions import kick
 from ondol.instances.alerts import tell_administrators
-from ondol.instances.deployment import here, is_id
+from ondol.instances.deployment import deployment_id, here, is_id
 from ondol.instances.findings import LEAKS, Finding, Why, remembered
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance
@@ -35,55 +35,63 @@ def compare(found: Iterable[Found], rows: Mapping[str, Instance], cidrs: Iterabl
 
 
 def _judge(thing: Found, rows: Mapping[str, Instance], cidrs: set[str]) -> list[Finding]:
+    known_by = _known_by(thing, rows)
+    if known_by and not _has_ended(known_by):
+        return _opened(thing, known_by, cidrs)
+    if thing.kind is Kind.VOLUME and thing.in_use:
+        return []  # it goes with its machine
     row = _row_of(thing)
     instance = rows.get(row)
     if instance is None:
-        return [] if _is_somebodys(thing, rows) else [_finding(thing, row, Why.UNKNOWN)]
-    has_ended = instance.is_clean and instance.status in {Status.TERMINATED.value, Status.FAILED.value}
+        return [_finding(thing, row, Why.UNKNOWN)]
+    has_ended = _has_ended(instance)
     why: Why | None
     match thing.kind:
-        case _ if _is_somebodys(thing, rows) and not has_ended:
-            return _rules(thing, row, cidrs) if thing.kind is Kind.GROUP and instance.seen.prepared else []
         case Kind.INSTANCE if thing.client_token not in {launch.pk for launch in instance.launches.all()}:
             why = Why.UNKNOWN
         case Kind.INSTANCE:
             is_current = thing.client_token == instance.client_token
             why = Why.ENDED if has_ended else None if is_current else Why.SURPLUS
-        case Kind.VOLUME if thing.in_use:
-            why = None
         case Kind.VOLUME:
             why = Why.ENDED if has_ended else Why.DETACHED
+        case Kind.KEY if instance.unknown:
+            why = Why.UNKNOWN  # perhaps of that machine
         case Kind.KEY:
             why = Why.ENDED if has_ended else Why.SURPLUS
         case Kind.GROUP if not has_ended:
-            return _rules(thing, row, cidrs) if instance.seen.prepared else []
+            why = Why.SURPLUS if instance.security_group_id and not instance.unknown else None
         case _:
             why = Why.ENDED if has_ended else None
     return [_finding(thing, row, why)] if why else []
 
 
-def _is_somebodys(thing: Found, rows: Mapping[str, Instance]) -> bool:
-    """Whether a row that goes on knows it by its id, whatever its tags say: anybody may write others in the console."""
-    if thing.kind is Kind.VOLUME and thing.in_use:
-        return True  # it goes with its machine
-    known = {
-        id
-        for row in rows.values()
-        if row.status != Status.TERMINATED.value
-        for id in (row.instance_id, row.security_group_id, row.key_pair_name)
-    }
-    return thing.id in known
+def _has_ended(instance: Instance) -> bool:
+    return instance.is_clean and instance.status in {Status.TERMINATED.value, Status.FAILED.value}
+
+
+def _known_by(thing: Found, rows: Mapping[str, Instance]) -> Instance | None:
+    """The row that goes on and knows it by its id, whatever its tags say: anybody may write others in the console."""
+    goes_on = (row for row in rows.values() if row.status != Status.TERMINATED.value)
+    return next(
+        (row for row in goes_on if thing.id in {row.instance_id, row.security_group_id, row.key_pair_name}), None
+    )
 
 
 def _row_of(thing: Found) -> str:
     return thing.id.removeprefix("ondol-") if thing.kind is Kind.ALARM else thing.row
 
 
-def _rules(group: Found, row: str, cidrs: set[str]) -> list[Finding]:
-    more, less = group.cidrs - cidrs, cidrs - group.cidrs
+def _opened(thing: Found, instance: Instance, cidrs: set[str]) -> list[Finding]:
+    """Whether others can reach this machine than should, or fewer."""
+    row = str(instance.pk)
+    if thing.kind is Kind.INSTANCE and thing.groups - {instance.security_group_id}:
+        return [_finding(thing, row, Why.REGROUPED, ", ".join(sorted(thing.groups)))]
+    if thing.kind is not Kind.GROUP or not instance.seen.prepared:
+        return []
+    more, less = thing.cidrs - cidrs, cidrs - thing.cidrs
     return [
-        *([_finding(group, row, Why.OPENED, ", ".join(sorted(more)))] if more else []),
-        *([_finding(group, row, Why.CLOSED, ", ".join(sorted(less)))] if less else []),
+        *([_finding(thing, row, Why.OPENED, ", ".join(sorted(more)))] if more else []),
+        *([_finding(thing, row, Why.CLOSED, ", ".join(sorted(less)))] if less else []),
     ]
 
 
@@ -91,28 +99,33 @@ def _finding(thing: Found, row: str, why: Why, detail: str = "") -> Finding:
     return Finding(thing.kind.value, thing.id, why, row, detail)
 
 
-def _the_reverse(found: Iterable[Found], rows: Mapping[str, Instance], cloud: Cloud) -> list[Finding]:
-    """Machines that rows know and the listing does not show under their tags."""
-    tagged = {thing.id: thing.row for thing in found if thing.kind is Kind.INSTANCE}
-    astray = {
-        row.instance_id: row
-        for row in rows.values()
-        if row.instance_id and tagged.get(row.instance_id) != str(row.pk)
-        and row.status not in {Status.TERMINATED.value, Status.TERMINATING.value, Status.FAILED.value}
-    }  # fmt: skip
-    if not astray:
-        return []
-    alive = {server.instance_id for server in cloud.known(astray) if server.state.is_live}
-    return [
-        Finding(
-            Kind.INSTANCE.value,
-            instance_id,
-            Why.UNTAGGED if instance_id in alive else Why.MISSING,
-            row=str(row.pk),
-            detail=str(row.pk) if instance_id in alive else "",
-        )
-        for instance_id, row in sorted(astray.items())
-    ]
+_KNOWN = {
+    Kind.INSTANCE: "instance_id", Kind.VOLUME: "volume_id", Kind.GROUP: "security_group_id", Kind.KEY: "key_pair_name",
+}  # fmt: skip
+_SETTLED = {Status.STARTING.value, Status.RUNNING.value, Status.STOPPING.value, Status.STOPPED.value}
+
+
+def _the_reverse(
+    found: Iterable[Found], rows: Mapping[str, Instance], cloud: Cloud, cidrs: Iterable[str]
+) -> list[Finding]:
+    """What rows know and the listing does not show under their tags: gone, or without them."""
+    tagged = {thing.id: thing.row for thing in found}
+    settled = [row for row in rows.values() if row.status in _SETTLED]
+    findings = []
+    for kind, field in _KNOWN.items():
+        known = {str(getattr(row, field)): row for row in settled if getattr(row, field)}
+        astray = {id: row for id, row in known.items() if tagged.get(id) != str(row.pk)}
+        there = {thing.id: thing for thing in cloud.shown(kind, astray)} if astray else {}
+        for id, row in sorted(astray.items()):
+            if thing := there.get(id):
+                tags = f"OndolId={row.pk} OndolDeployment={deployment_id()} ManagedBy={MANAGED_BY}"
+                findings.append(_finding(thing, str(row.pk), Why.UNTAGGED, tags))
+                findings += _opened(thing, row, set(cidrs))
+            else:
+                findings.append(
+                    Finding(kind.value, id, Why.MISSING if kind is Kind.INSTANCE else Why.LOST, str(row.pk))
+                )
+    return findings
 
 
 def _what_lasts(row: Instance, now: datetime) -> Why | None:
@@ -151,7 +164,7 @@ def survey(cloud: Cloud) -> list[Finding]:
     _measure_anew(found, rows, began)
     findings = [
         *compare(found, rows, config().ssh_cidrs),
-        *_the_reverse(found, rows, cloud),
+        *_the_reverse(found, rows, cloud, config().ssh_cidrs),
         *(_lasting(row, why) for row in rows.values() if (why := _what_lasts(row, began))),
     ]
     before = {finding.key: finding for finding in remembered()}
@@ -206,6 +219,9 @@ def mend(finding: Finding, cloud: Cloud) -> None:
             pass  # the looks end it: they know its launch
         case Kind.VOLUME, _:
             cloud.delete_volume(finding.id)
+        case Kind.GROUP, _:
+            if not Instance.objects.filter(security_group_id=finding.id).exists():
+                cloud.delete_group(finding.id)
         case Kind.KEY, Why.SURPLUS:
             if not Instance.objects.filter(key_pair_name=finding.id).exists():
                 cloud.delete_key(finding.id)

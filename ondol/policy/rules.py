@@ -55,6 +55,11 @@ def rules_for(people: Collection[int]) -> dict[int | None, Rules]:
     return {person: _merge(kept.get(person), everybody) for person in (*people, None)}
 
 
+def says_anything(policy: Policy) -> bool:
+    """Not so once everything in it was taken back."""
+    return bool(_set(policy) or policy.why)
+
+
 def _merge(own: Policy | None, everybody: Policy | None) -> Rules:
     settings = config()
     values: dict[str, object] = {

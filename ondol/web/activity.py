@@ -34,6 +34,8 @@ _REASONS = {
     Reason.NO_CAPACITY: gettext_lazy("no capacity"),
     Reason.QUOTA: gettext_lazy("quota"),
     Reason.REFUSED: gettext_lazy("refused"),
+    Reason.UNARMED: gettext_lazy("auto-stop not set"),
+    Reason.UNKNOWN_MACHINE: gettext_lazy("unknown machine in AWS"),
 }
 
 _BY_ITSELF = {Reason.IDLE, Reason.BUDGET, Reason.SCHEDULE}
@@ -76,7 +78,11 @@ def policy_lines(policies: Iterable[PolicyChange]) -> list[Line]:
 
 def _change(change: StatusChange) -> Line:
     word = str(StatusChoices(change.new).label)
-    why = _REASONS.get(Reason(change.reason))
+    why = str(_REASONS.get(Reason(change.reason), ""))
     what = _("machine: %(status)s") % {"status": word}
+    if change.new == change.old:
+        is_refused = change.reason == Reason.SIZE_REFUSED.value
+        what = _("machine: size not changed") if is_refused else _("machine: size changed")
+        why = f"{change.detail.get('instance_type')}, {change.detail.get('volume_gb')} GiB"
     without = _("by itself") if change.reason in _BY_ITSELF else ""
-    return Line(change.at, change.instance.owner, what, str(why or ""), change.by, without)
+    return Line(change.at, change.instance.owner, what, why, change.by, without)

@@ -45,15 +45,10 @@ def awake_of(row: Instance, rules: Rules, now: datetime) -> Awake | None:
     if status not in RUNS_OR_WILL:
         return None
     return Awake(
-        until=wish_of(row, now),
+        until=row.kept_awake_until(now),
         offered=[Offered(one.name, _SPANS.get(one.name, ""), one.until) for one in choices(rules, now)],
         closing=closing(row, rules.hours, now),
         is_armed=row.is_armed,
         shown_at=row.armed_shown_at,
         is_running=status is Status.RUNNING,
     )
-
-
-def wish_of(row: Instance, now: datetime) -> datetime | None:
-    """Until when it is kept awake, while that is ahead."""
-    return row.awake_until if row.awake_until and row.awake_until > now else None

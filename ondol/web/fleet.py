@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from django.db.models import Case, IntegerField, QuerySet, Value, When
@@ -45,8 +46,8 @@ class Ship:
         return bool(self.row.unknown or self.row.strays)
 
     @property
-    def needs_an_eye(self) -> bool:
-        return self.is_unarmed or self.has_unknown or self.is_out_of_step or bool(self.trouble)
+    def kept_awake_until(self) -> datetime | None:
+        return self.row.kept_awake_until(clock.now())
 
 
 @dataclass(frozen=True, slots=True)

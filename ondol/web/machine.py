@@ -12,7 +12,6 @@ from ondol.accounts.models import User
 from ondol.instances import actions
 from ondol.instances.lifecycle import CHANGING, Reason, Status
 from ondol.instances.models import Instance, SshKey, StatusChange, StatusChoices
-from ondol.web.awake import wish_of
 from ondol.web.reasons import Notice, notice_of, trouble_of
 from ondol.web.steps import Step, steps_of
 from ondol.web.timeline import last_receipt
@@ -120,7 +119,7 @@ class Machine:
         steps = [(step.name, step.state, str(step.detail), step.slow) for step in self.steps]
         size = self.row.instance_type, self.row.volume_gb, self.row.seen_type, self.row.seen_volume_gb
         row = (*size, self.row.public_ip, self.row.is_clean, self.row.address_changed)
-        put_off = (wish_of(self.row, self.now), self.row.waived_close)
+        put_off = (self.row.kept_awake_until(self.now), self.row.waived_close)
         shown = (self.badge, self.title, self.notice, self.trouble, steps, self.since, self.has_key, row, put_off)
         return hashlib.blake2s(repr((shown, self.poll_seconds)).encode()).hexdigest()[:16]
 

@@ -69,6 +69,10 @@ class PolicyForm(forms.Form):
         fields["volume_gb_max"].validators.append(MinValueValidator(least))
         fields["volume_gb_max"].widget.attrs["min"] = least
         fields["hours"].choices = [("", _("inherited")), ("no", _("at any time")), ("yes", _("only in these hours"))]
+        fields["hours"].help_text += " " + _(
+            "When they end, what runs is stopped. A machine may be started outside of them, "
+            "and runs until they end the next time."
+        )
         fields["zone"].help_text = _("A name of the IANA time zones, such as %(zone)s.") % {"zone": config().time_zone}
         for name in ("opens_at", "closes_at"):
             fields[name].widget = forms.TimeInput(attrs={"type": "time"}, format="%H:%M")

@@ -226,10 +226,14 @@ def test_a_listing_has_all_of_alices_things_until_they_are_gone(ground, cloud, a
     cloud.arm(alice.resource, server.instance_id, IdleRule(), 40, alice.tags)
     found = {thing.kind: thing for thing in cloud.inventory()}
     assert len(found) == len(cloud.inventory()) == 5
-    assert found[Kind.INSTANCE] == Found(Kind.INSTANCE, server.instance_id, alice.row, token(alice))
+    assert found[Kind.INSTANCE] == Found(
+        Kind.INSTANCE, server.instance_id, alice.row, token(alice), groups=frozenset({group_id})
+    )
     assert found[Kind.GROUP] == Found(Kind.GROUP, group_id, alice.row, cidrs=frozenset({"203.0.113.0/24"}))
     assert found[Kind.KEY] == Found(Kind.KEY, alice.resource, alice.row)
     assert found[Kind.ALARM].id == alice.resource
+    for kind in (Kind.INSTANCE, Kind.VOLUME, Kind.GROUP, Kind.KEY):
+        assert cloud.shown(kind, [found[kind].id, "i-0abcdef01234567ff"]) == [found[kind]]
     volume = found[Kind.VOLUME]
     assert (volume.row, volume.in_use) == (alice.row, True)
     with pytest.raises(NotYet):
@@ -280,6 +284,8 @@ def test_ssh_opened_twice_is_open_once(cloud, alice):
     cloud.open_ssh(group_id, ["203.0.113.0/24"])
     cloud.open_ssh(group_id, ["203.0.113.0/24", "198.51.100.7/32"])
     cloud.open_ssh(group_id, ["203.0.113.0/24", "198.51.100.7/32"])
+    (group,) = cloud.shown(Kind.GROUP, [group_id])
+    assert group.cidrs == {"203.0.113.0/24", "198.51.100.7/32"}
 
 
 def test_a_group_that_is_not_there_cannot_be_opened(cloud):

@@ -3,7 +3,7 @@
 import pytest
 
 from ondol.cloud.errors import AlreadyThere, NoCapacity, Quota
-from ondol.cloud.port import IdleRule
+from ondol.cloud.port import IdleRule, Kind
 from tests.cloud.grounds import InTheTrial, token
 
 pytestmark = pytest.mark.slow
@@ -40,6 +40,8 @@ def test_a_rule_whose_answer_was_lost_is_there(ground, cloud, alice):
     group_id = cloud.create_group(alice.resource, alice.tags)
     ground.break_next("AuthorizeSecurityGroupIngress", "drop")
     cloud.open_ssh(group_id, ["203.0.113.0/24", "198.51.100.7/32"])
+    (group,) = cloud.shown(Kind.GROUP, [group_id])
+    assert group.cidrs == {"203.0.113.0/24", "198.51.100.7/32"}
 
 
 def test_an_alarm_whose_answer_was_lost_is_armed(ground, cloud, alice):

@@ -294,12 +294,27 @@ def test_a_stray_that_cannot_be_ended_is_in_nobodys_way(rig, alice):
     assert rig.mine(alice).status == "STOPPED"
 
 
-def test_where_the_history_cannot_be_read_a_stop_is_noticed_all_the_same(rig, alice):
+@pytest.mark.parametrize(
+    ("trouble", "reason"), [([Unreachable("timeout")] * 3, "IDLE"), ([Refused("AccessDenied")] * 9, "OUTSIDE")]
+)
+def test_where_the_history_cannot_be_read_a_stop_is_noticed_and_its_reason_asked_for_again(rig, alice, trouble, reason):
     instance = rig.running(alice)
     rig.cloud.world.stop_by_alarm(instance.instance_id)
-    rig.cloud.next_error["stopped_by_alarm"] = [Unreachable("timeout")] * 2
-    rig.tick(2)
-    assert rig.mine(alice).status == "STOPPED"
+    rig.cloud.next_error["stopped_by_alarm"] = trouble
+    rig.tick(4)
+    row = rig.mine(alice)
+    assert (row.status, row.status_reason) == ("STOPPED", reason)
+
+
+def test_an_alarm_without_the_warm_up_that_keeps_a_machine_awake_is_put_anew(rig, alice):
+    instance = rig.running(alice)
+    Instance.objects.update(awake_until=clock.now() + timedelta(hours=4))
+    rig.tick()
+    settled(rig)
+    alarm = rig.cloud.world.alarms[instance.resource_name]
+    alarm.value = replace(alarm.value, warm_up_minutes=0)
+    rig.tick()
+    assert rig.cloud.world.alarms[instance.resource_name].value.warm_up_minutes == 240
 
 
 def untag(rig, instance, *names):

@@ -189,6 +189,48 @@ def test_a_machine_without_tags_and_one_that_is_missing_are_told(rig, alice, lat
     assert found[other.instance_id] is Why.MISSING
 
 
+def test_what_a_machine_uses_and_has_lost_is_told(rig, alice):
+    instance, world = rig.running(alice), rig.cloud.world
+    world.groups[instance.security_group_id].tags = {}
+    world.groups[instance.security_group_id].value.cidrs.add("tcp/80 0.0.0.0/0")
+    del world.keys[instance.key_pair_name]
+    sweep.survey(rig.cloud)
+    assert whys() == [("key-pair", "LOST"), ("security-group", "OPENED"), ("security-group", "UNTAGGED")]
+    [untagged] = [finding for finding in remembered() if finding.why is Why.UNTAGGED]
+    assert f"OndolId={instance.pk} OndolDeployment={rig.cloud.deployment} ManagedBy=ondol" in untagged.sentence
+
+
+@pytest.mark.parametrize("has_tags", [True, False])
+def test_a_machine_that_was_put_into_another_group_is_told(rig, alice, has_tags):
+    thing = rig.cloud.world.servers[rig.running(alice).instance_id]
+    thing.value = replace(thing.value, groups=frozenset({"sg-of-all"}))
+    if not has_tags:
+        thing.tags = {}
+    sweep.survey(rig.cloud)
+    assert ("instance", "REGROUPED") in whys()
+
+
+@pytest.mark.parametrize("has_ended", [True, False])
+def test_a_group_of_another_name_goes_too_and_is_never_opened(rig, alice, ada, later, has_ended):
+    instance = ended(rig, alice, ada) if has_ended else rig.running(alice)
+    group_id = rig.cloud.create_group("made-by-hand", tags_of(instance))
+    sweep.survey(rig.cloud)
+    assert whys() == [("security-group", "ENDED" if has_ended else "SURPLUS")]
+    swept(rig, later)
+    assert group_id not in rig.cloud.world.groups
+    assert len(rig.cloud.world.groups) == (not has_ended)
+
+
+def test_a_key_pair_beside_an_unknown_machine_is_unknown_too(rig, alice):
+    rig.running(alice)
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM instances_launch")
+    Instance.objects.update(status="FAILED", client_token=None, instance_id=None, is_clean=False, key_pair_name="")
+    rig.tick()
+    sweep.survey(rig.cloud)
+    assert ("key-pair", "UNKNOWN") in whys()
+
+
 def test_a_volume_taken_off_a_live_machine_is_left_alone(rig, alice, later):
     rig.running(alice)
     next(iter(rig.cloud.world.volumes.values())).value = ""

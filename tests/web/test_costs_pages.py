@@ -211,7 +211,7 @@ def test_bob_reads_why_his_machine_does_not_start(bob, browser_of):
     browser = browser_of(bob)
     page = words(browser.get("/"))
     assert "This month’s budget is used up. The disk and everything on it is kept." in page
-    assert "It is used up, so the machine stays stopped until the month is over" in page
+    assert "It is used up: no machine runs until the month is over" in page
     answer = browser.post(reverse("machine_start"), follow=True)
     assert "This month’s budget for your machine is used up. It can run again from July 1, 2026" in words(answer)
 

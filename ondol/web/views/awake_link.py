@@ -12,7 +12,6 @@ from ondol.autostop import warnings
 from ondol.autostop.models import StopWarning
 from ondol.instances.actions import ActionError
 from ondol.policy.rules import rules_of
-from ondol.web.awake import wish_of
 from ondol.web.outlook import sight_on
 
 
@@ -47,7 +46,7 @@ def _page(
     owner = row.owner if row else None
     context = {
         "error": error,
-        "until": wish_of(row, clock.now()) if row else None,
+        "until": row.kept_awake_until(clock.now()) if row else None,
         "of_another": owner if request.user.is_authenticated and owner != request.user else None,
         "sight": None,  # the page is about this stop already
         **more,

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods
 from ondol.accounts.models import User
 from ondol.autostop.policies import set_policy
 from ondol.policy.models import Policy, PolicyChange
-from ondol.policy.rules import beneath, rules_of
+from ondol.policy.rules import beneath, rules_of, says_anything
 from ondol.web.activity import policy_lines
 from ondol.web.guards import PersonRequest, administrator
 from ondol.web.policy import facts_of
@@ -30,6 +30,11 @@ def person(request: PersonRequest, pk: int) -> HttpResponse:
     return _policy(request, get_object_or_404(User, pk=pk))
 
 
+def _others() -> list[Policy]:
+    own = Policy.objects.exclude(owner=None).select_related("owner").order_by("owner__name")
+    return [policy for policy in own if says_anything(policy)]
+
+
 def _policy(request: PersonRequest, owner: User | None) -> HttpResponse:
     pk = owner.pk if owner else None
     kept = Policy.objects.filter(owner=owner).first()
@@ -43,7 +48,7 @@ def _policy(request: PersonRequest, owner: User | None) -> HttpResponse:
         "form": form,
         "rules": rules_of(pk),
         "rule_facts": facts_of(rules_of(pk)),
-        "others": [] if owner else Policy.objects.exclude(owner=None).select_related("owner").order_by("owner__name"),
+        "others": [] if owner else _others(),
         "changes": policy_lines(PolicyChange.objects.filter(owner=owner).select_related("owner", "by")[:20]),
     }
     return render(request, "policy/page.html", context)
