@@ -46,10 +46,11 @@ class Caretaker:
     async def _run(self) -> None:
         while True:
             self._woken.clear()
-            with self.cloud.lock:
+            with self.cloud.lock:  # requests make machines meanwhile
                 self._look()
+                seconds = self._next()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), self._next())
+                await asyncio.wait_for(self._woken.wait(), seconds)
 
     def _look(self) -> None:
         for machine in self.cloud.region.machines:

@@ -84,15 +84,20 @@ async def _serve(
     server = _listen(options.port, identity.port, parts.application)
     parts.cloud.identity = home.keep(parts.cloud.identity, port=server.server_port)
     work = parts.start()
+    for task in work:
+        task.add_done_callback(lambda _: stopped.set())
     server.start()
     _settle_memory()
     home.announce(parts.cloud.identity)
     print(f"localcloud is ready: http://127.0.0.1:{server.server_port}", flush=True)  # noqa: T201
     await asyncio.to_thread(sweep, boxes.root)
     await stopped.wait()
+    failed = [error for task in work if task.done() and (error := task.exception())]
+    for error in failed:  # without it machines would stay pending, or never be stopped: whoever starts us begins anew
+        log.error("a part of the trial cloud has failed", exc_info=error)
     await _end(home, server, parts, work)
     keeper.close()
-    return 0
+    return int(bool(failed))
 
 
 async def _end(home: Home, server: Server, parts: "Parts", work: list[asyncio.Task[None]]) -> None:

@@ -70,7 +70,9 @@ class Heartbeat:
     async def beat(self) -> None:
         """Up to the moment of the measurement, and not a second beyond: what comes later belongs to the next beat."""
         now = self.cloud.clock.now()
-        if any(machine.phase is State.RUNNING for machine in self.cloud.region.machines):
+        with self.cloud.lock:
+            runs = any(machine.phase is State.RUNNING for machine in self.cloud.region.machines)
+        if runs:
             now = await self._measure()
         elif self.readings:
             self.readings.clear()
