@@ -79,8 +79,8 @@ def require_allowed(user: User) -> int:
 def end_awake(user: User) -> Instance:
     """Stop it for idling again, though not within the next 15 minutes. Twice is once."""
     with actions.wish_of(user) as instance:
-        instance.awake_until = None
-        _let_be(instance)
+        before, instance.awake_until = instance.awake_until, None
+        _let_be(instance, before)
         instance.save(update_fields=["awake_until", "updated_at"])
     return instance
 
@@ -101,16 +101,17 @@ def tonight_after_all(user: User) -> Instance:
     """Stop it at the closing time, as usual; if that is over, in 15 minutes. Twice is once."""
     with actions.wish_of(user) as instance:
         instance.waived_close = None
-        _let_be(instance)
+        _let_be(instance, instance.awake_until)
         instance.save(update_fields=["waived_close", "awake_until", "updated_at"])
     return instance
 
 
-def _let_be(instance: Instance) -> None:
-    """Where the hours are over already, a click does not stop at once what ran on until now."""
+def _let_be(instance: Instance, before: datetime | None) -> None:
+    """Where the hours are over already, a click does not stop at once what ran on until now. A second one adds nothing
+    to the wish of `before`."""
     now, runs = clock.now(), Status(instance.status) in RUNS_OR_WILL
     if runs and schedule.is_due(instance, rules_of(instance.owner_id).hours, now):
-        instance.awake_until = now + LET_BE
+        instance.awake_until = min(now + LET_BE, before) if before and before > now else now + LET_BE
 
 
 def _require_run(instance: Instance) -> None:

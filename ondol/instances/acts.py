@@ -141,6 +141,7 @@ def _arm(plan: Plan, world: World) -> None:
     instance = plan.instance
     armed = provision.arm(instance, world.cloud)
     with transaction.atomic():
+        world.hold()
         # Whoever changes the rules waits for this row, and sees what is recorded here; or has been before: once more.
         Instance.objects.select_for_update().get(pk=instance.pk)
         if not provision.is_by_rule(instance, armed):

@@ -31,11 +31,14 @@ single thing is never too large a share, else small sites would never be swept."
 
 def compare(found: Iterable[Found], rows: Mapping[str, Instance], cidrs: Iterable[str]) -> list[Finding]:
     """What is wrong with what there is. `rows` by id, their launches prefetched; `cidrs` may reach port 22."""
-    return [finding for thing in found for finding in _judge(thing, rows, set(cidrs))]
+    goes_on = [row for row in rows.values() if row.status != Status.TERMINATED.value]
+    # By their ids, whatever tags say: anybody may write others in the console.
+    known = {id: row for row in goes_on for id in (row.instance_id, row.security_group_id, row.key_pair_name) if id}
+    return [finding for thing in found for finding in _judge(thing, known.get(thing.id), rows, set(cidrs))]
 
 
-def _judge(thing: Found, rows: Mapping[str, Instance], cidrs: set[str]) -> list[Finding]:
-    known_by = _known_by(thing, rows)
+def _judge(thing: Found, known_by: Instance | None, rows: Mapping[str, Instance], cidrs: set[str]) -> list[Finding]:
+    """`known_by`: the row that goes on and has its id."""
     if known_by and not _has_ended(known_by):
         return _opened(thing, known_by, cidrs)
     if thing.kind is Kind.VOLUME and thing.in_use:
@@ -67,14 +70,6 @@ def _judge(thing: Found, rows: Mapping[str, Instance], cidrs: set[str]) -> list[
 
 def _has_ended(instance: Instance) -> bool:
     return instance.is_clean and instance.status in {Status.TERMINATED.value, Status.FAILED.value}
-
-
-def _known_by(thing: Found, rows: Mapping[str, Instance]) -> Instance | None:
-    """The row that goes on and knows it by its id, whatever its tags say: anybody may write others in the console."""
-    goes_on = (row for row in rows.values() if row.status != Status.TERMINATED.value)
-    return next(
-        (row for row in goes_on if thing.id in {row.instance_id, row.security_group_id, row.key_pair_name}), None
-    )
 
 
 def _row_of(thing: Found) -> str:
