@@ -18,7 +18,7 @@ _FIELDS = ("instance_id", "at", "new", "reason", "detail")
 
 
 def machines_of(people: Collection[int] | None, span: Span) -> dict[int, list[list[Change]]]:
-    """The record of that time, by owner and machine; of all people for None. Three queries, however many."""
+    """The record of that time, by owner and machine; of all people for None. Four queries, however many."""
     machines = Instance.objects.filter(created_at__lt=span.end)
     machines = machines.exclude(status=Status.TERMINATED.value, status_since__lt=span.start)
     if people is not None:
@@ -34,10 +34,13 @@ def _lines(machines: Collection[Any], span: Span) -> dict[Any, list[tuple[Any, .
     since = span.start - _BEFORE
     record = StatusChange.objects.filter(instance__in=machines)
     earlier: QuerySet[StatusChange] = record.filter(at__lt=since).order_by("instance", "-at", "-id")
+    # Noted later, however late, what it tells of may have happened in the span.
+    later: QuerySet[StatusChange] = record.filter(at__gte=span.end).order_by("instance", "at", "id")
     lines: defaultdict[Any, list[tuple[Any, ...]]] = defaultdict(list)
     for some in (
         earlier.distinct("instance").values_list(*_FIELDS),
-        record.filter(at__gte=since, at__lt=span.end + _BEFORE).order_by("at", "id").values_list(*_FIELDS),
+        record.filter(at__gte=since, at__lt=span.end).order_by("at", "id").values_list(*_FIELDS),
+        later.distinct("instance").values_list(*_FIELDS),
     ):
         for line in some:
             lines[line[0]].append(line)

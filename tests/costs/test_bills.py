@@ -48,6 +48,17 @@ def test_three_hours_are_three_hours(rig, at, alice):
     assert hours(alice) == 3
 
 
+def test_a_stop_that_is_noticed_weeks_later_ends_the_run_when_it_was(rig, at, alice):
+    at("06-20 08:00")
+    rig.running(alice)
+    at("06-20 20:00")
+    rig.cloud.world.stop_by_alarm(rig.mine(alice).instance_id)
+    rig.cloud.world.settle()
+    at("07-05 09:00")
+    rig.tick(2)
+    assert (hours(alice), hours(alice, JULY)) == (12, 0)
+
+
 def test_another_type_and_a_bigger_disk_cost_from_the_moment_that_aws_has_them(rig, at, alice, monkeypatch):
     monkeypatch.setattr(config(), "instance_types", ("t3.large",))
     rig.running(alice)
@@ -175,5 +186,5 @@ def test_many_people_cost_as_many_questions_as_one(rig, at, django_assert_num_qu
     for number in range(people):
         rig.running(person(f"p{number}"))
     at("06-03 00:00")
-    with django_assert_num_queries(7):  # the rate, the machines, their record twice, the prices, budgets twice
+    with django_assert_num_queries(8):  # the rate, the machines, their record in three parts, the prices, budgets twice
         assert len(bills.bills(JUNE)) == people
