@@ -94,7 +94,7 @@ def test_the_list_asks_as_often_for_many_as_for_few(alice, browser_of, django_as
     for n in range(20):
         machine(person(f"p{n}@example.org"))
     browser = browser_of(alice)
-    with django_assert_max_num_queries(17):
+    with django_assert_max_num_queries(18):
         browser.get(reverse("admin_people"))
 
 
