@@ -83,7 +83,7 @@ BUGS = [
     Bug("what is due waits for a look that fails", LOOK, "    finally:\n        _kick(rows)  #", "    except ZeroDivisionError:\n        _kick(rows)  #"),
     Bug("a disk that grew in the console stays unknown", SWEEP, "    _measure_anew(found, rows, began)\n", ""),
     Bug("a refused size is asked for again and again", RECONCILE, "        _keep_size(plan, error, hold)\n        return\n", "        pass\n"),
-    Bug("a size is changed without a record", SIZE, "        if before != size_of(row):\n", "        if False:\n"),
+    Bug("a size is changed without a record", SIZE, "        if before != row.size:\n", "        if False:\n"),
     Bug("a letter's link works twice", WARNINGS, "(pk=warning.pk, used_at=None).update", "(pk=warning.pk).update"),
 ]  # fmt: skip
 

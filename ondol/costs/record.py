@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.db.models import QuerySet
@@ -11,6 +11,7 @@ from ondol.costs.months import Span
 from ondol.costs.reckoning import Change
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance, StatusChange
+from ondol.instances.record import Record, Size
 
 _BEFORE = timedelta(days=1)
 """A start or a stop that has not come to its end is not older: then one line before the span tells the rest."""
@@ -49,12 +50,12 @@ def _lines(machines: Collection[Any], span: Span) -> dict[Any, list[tuple[Any, .
 
 def _change(line: tuple[Any, ...], row: Instance) -> Change:
     _, at, new, reason, detail = line
-    if in_aws := detail.get("since"):
-        at = min(at, datetime.fromisoformat(in_aws))
+    record = Record.from_json(detail)
+    size = record.size or Size(row.instance_type, row.volume_gb)
     return Change(
-        at,
+        min(at, record.since or at),
         Status(new),
-        Reason(detail.get("status_reason", reason)),  # why it rests is still why, when its size has changed
-        detail.get("instance_type", row.instance_type),
-        detail.get("volume_gb", row.volume_gb),
+        record.status_reason or Reason(reason),  # why it rests is still why, when its size has changed
+        size.instance_type,
+        size.volume_gb,
     )

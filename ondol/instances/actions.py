@@ -15,7 +15,8 @@ from ondol.accounts.models import User
 from ondol.instances import ppk, vault
 from ondol.instances.choice import Size, chosen
 from ondol.instances.lifecycle import Reason, Status
-from ondol.instances.models import Instance, SshKey, StatusChange, move
+from ondol.instances.models import Instance, SshKey, move, write_line
+from ondol.instances.record import Record
 from ondol.instances.refusal import ActionError as ActionError
 
 _WITHOUT_KEY = {Status.PENDING, Status.FAILED, Status.TERMINATING, Status.TERMINATED}
@@ -224,14 +225,7 @@ def _insert(user: User, size: Size) -> Instance:
             instance = Instance.objects.create(owner=user, **asdict(size))
     except IntegrityError:  # another click was first
         return _existing(user)
-    StatusChange.objects.create(
-        instance=instance,
-        new=Status.PENDING.value,
-        reason=Reason.PERSON.value,
-        detail=asdict(size),
-        by=user,
-        at=clock.now(),
-    )
+    write_line(instance, None, Status.PENDING, Reason.PERSON, Record(size), by=user, at=clock.now())
     return instance
 
 

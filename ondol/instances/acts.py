@@ -161,8 +161,7 @@ def _start(plan: Plan, world: World) -> None:
     instance = plan.instance
     with contextlib.suppress(Gone):  # a rule that was taken away would shut its owner out
         world.cloud.open_ssh(instance.security_group_id, config().ssh_cidrs)
-    types = set(instance.changes.values_list("detail__instance_type", flat=True)) - {None}
-    if len(types) > 1:  # a worker may have died in the midst of the change
+    if size.has_had_another_type(instance):  # a worker may have died in the midst of the change
         world.cloud.resize(str(instance.instance_id), instance.instance_type)
     _record_view(instance, _view(world.cloud.start(str(instance.instance_id))), world.hold)
 

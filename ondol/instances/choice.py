@@ -6,18 +6,11 @@ from django.utils.translation import gettext as _
 
 from ondol.accounts.models import User
 from ondol.config import config
+from ondol.instances.record import Size as Size
 from ondol.instances.refusal import ActionError
 from ondol.policy.rules import Rules, rules_of
 
 _SIZES = ("nano", "micro", "small", "medium", "large", "xlarge")
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """What a machine is made of."""
-
-    instance_type: str
-    volume_gb: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,9 @@
 """What a sweep has found, in the database and in people's words. Reaches no cloud."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
@@ -63,6 +65,15 @@ class Finding:
     since: str = ""
     """When a sweep first saw it, on the machines' clock (ISO 8601)."""
 
+    def to_json(self) -> dict[str, Any]:
+        """Return what the database keeps."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Finding":
+        """Read what this version or any earlier one has kept."""
+        return cls(**{**data, "why": Why(data["why"])})
+
     @property
     def key(self) -> tuple[str, str, str]:
         return (self.kind, self.id, self.why.value)
@@ -76,4 +87,4 @@ class Finding:
 def remembered() -> list[Finding]:
     """What the last sweep has found."""
     stored = Deployment.objects.values_list("findings", flat=True).first() or []
-    return [Finding(**{**finding, "why": Why(finding["why"])}) for finding in stored]
+    return [Finding.from_json(finding) for finding in stored]

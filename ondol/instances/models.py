@@ -1,6 +1,7 @@
 """A machine's row, its sealed key, and every change of its status. `move` alone writes a status."""
 
 import uuid
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from ondol import clock
 from ondol.accounts.models import User
 from ondol.instances.deployment import Deployment as Deployment
 from ondol.instances.lifecycle import CHANGING, MOVES, Reason, Seen, Status, View
+from ondol.instances.record import NOTHING, Record, Size
 
 
 class StatusChoices(models.TextChoices):
@@ -157,6 +159,11 @@ class Instance(models.Model):
         return self.stopped_at if is_stopped and self.stopped_at else self.status_since
 
     @property
+    def size(self) -> Size:
+        """Return what is there, and costs; before anybody has seen the machine, what was asked for."""
+        return Size(self.seen_type or self.instance_type, self.seen_volume_gb or self.volume_gb)
+
+    @property
     def seen(self) -> Seen:
         """What `lifecycle.decide` needs to know."""
         return Seen(
@@ -205,24 +212,36 @@ class StatusChange(models.Model):
     new = models.CharField(max_length=12)
     reason = models.CharField(max_length=16)
     detail = models.JSONField(default=dict)
-    """`instance_type` and `volume_gb` of then; `since`: when it was so in AWS, if that is known and was before `at`;
-    `seen`: EC2's StateReason.Code; `code` of the error that made us give up; `rule` and `cpu` of an idle stop."""
+    """As `record` reads and writes it."""
     by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     at = models.DateTimeField()
 
     class Meta:
         ordering = ["at", "id"]
 
+    @property
+    def record(self) -> Record:
+        """Return the details of this line, whichever version has written it."""
+        return Record.from_json(self.detail)
 
-SIZE = ("instance_type", "volume_gb", "seen_type", "seen_volume_gb")
+
+def write_line(
+    instance: Instance,
+    old: Status | None,
+    new: Status,
+    reason: Reason,
+    record: Record,
+    *,
+    at: datetime,
+    by: User | None = None,
+) -> None:
+    """Add a line to a machine's record."""
+    StatusChange.objects.create(
+        instance=instance, old=old or "", new=new, reason=reason, detail=record.to_json(), by=by, at=at
+    )
 
 
-def size_of(instance: Instance) -> dict[str, Any]:
-    """What is there, and costs; of a machine that nobody has seen yet: what was asked for."""
-    return {
-        "instance_type": instance.seen_type or instance.instance_type,
-        "volume_gb": instance.seen_volume_gb or instance.volume_gb,
-    }
+_SIZE_FIELDS = ("instance_type", "volume_gb", "seen_type", "seen_volume_gb")
 
 
 def move(
@@ -231,7 +250,7 @@ def move(
     reason: Reason,
     *,
     by: User | None = None,
-    detail: dict[str, Any] | None = None,
+    record: Record = NOTHING,
     **fields: Any,
 ) -> bool:
     """Change a status by compare-and-set, with its record and `fields`. False: somebody else was first.
@@ -248,11 +267,8 @@ def move(
         current = Instance.objects.filter(pk=instance.pk, status=old.value, status_since=instance.status_since)
         if not current.update(**changes):
             return False
-        there = size_of(Instance.objects.only(*SIZE).get(pk=instance.pk))  # as others may have noted meanwhile
-        StatusChange.objects.create(
-            instance=instance, old=old.value, new=new.value, reason=reason.value,
-            detail=there | (detail or {}), by=by, at=at,
-        )  # fmt: skip
+        size = Instance.objects.only(*_SIZE_FIELDS).get(pk=instance.pk).size  # as others may have noted meanwhile
+        write_line(instance, old, new, reason, replace(record, size=size), by=by, at=at)
     for name, value in changes.items():
         setattr(instance, name, value)
     return True

@@ -16,6 +16,7 @@ from ondol.instances import provision, size
 from ondol.instances.acts import ACTS, Answers, Hold, LeaseLost, Plan, World, end_strays, record, ssh_answers
 from ondol.instances.lifecycle import Act, Decision, Patience, Reason, Status, View, decide
 from ondol.instances.models import Instance, Launch, move
+from ondol.instances.record import Failure, Receipt, Record, Wish
 
 log = logging.getLogger(__name__)
 
@@ -114,11 +115,11 @@ def _move(plan: Plan, world: World) -> None:
     if to is None:
         return
     since = instance.seen_since if to is Status.RUNNING else None
-    verdict: dict[str, Any] = {}
+    receipt: Receipt | None = None
     if reason is Reason.UNKNOWN or (to is Status.STOPPED and reason is Reason.OUTSIDE):
         reason, stop = _why_stopped(instance, world.cloud)
         if stop:
-            since, verdict = stop.at, _receipt(instance, stop)
+            since, receipt = stop.at, _receipt(instance, stop)
     with transaction.atomic():
         world.hold()
         is_trouble = to is Status.FAILED or reason in {Reason.TOO_LATE, Reason.STOP_FAILED, Reason.UNARMED}
@@ -127,16 +128,15 @@ def _move(plan: Plan, world: World) -> None:
             fields["error_code"] = instance.seen_reason or reason.value
         if to is Status.STOPPED and since:
             fields["stopped_at"] = since
-        told = {"seen": instance.seen_reason, "since": since.isoformat() if since else ""}
-        told["reference"] = fields.get("error_ref", "")
-        move(instance, to, reason, detail={name: value for name, value in told.items() if value} | verdict, **fields)
+        failure = Failure(reference=fields["error_ref"]) if is_trouble else None
+        record = Record(since=since, seen=instance.seen_reason, failure=failure, receipt=receipt)
+        move(instance, to, reason, record=record, **fields)
 
 
-def _receipt(instance: Instance, stop: AlarmStop) -> dict[str, Any]:
-    """What a person is told of an idle stop: the values, and the rule of then."""
+def _receipt(instance: Instance, stop: AlarmStop) -> Receipt:
+    """Return the values that the alarm has judged, and the rule that it judged them by."""
     percent = instance.armed_cpu_percent if stop.cpu_percent is None else stop.cpu_percent
-    rule = {"minutes": instance.armed_idle_minutes, "percent": percent}
-    return {"cpu": [round(value, 2) for value in stop.cpu], "rule": rule}
+    return Receipt(tuple(round(value, 2) for value in stop.cpu), instance.armed_idle_minutes, percent)
 
 
 _ASK_WHY = 5
@@ -199,8 +199,9 @@ def _reason_to_give_up(error: CloudError) -> Reason | None:
 def _keep_size(plan: Plan, error: CloudError, hold: Hold) -> None:
     """AWS has said no to another size. The machine stays as it is, and goes on with what it was at."""
     instance, reference = plan.instance, new_reference()
-    name = "instance_type" if plan.decision.act is Act.RESIZE else "volume_gb"
-    if size.refused(instance, hold, error.code[:80], reference, {name: getattr(instance, name)}):
+    is_type = plan.decision.act is Act.RESIZE
+    wish = Wish(instance_type=instance.instance_type) if is_type else Wish(volume_gb=instance.volume_gb)
+    if size.refused(instance, hold, Failure(error.code[:80], reference), wish):
         log.error("kept its size: %s", error, extra={"row": str(instance.pk), "reference": reference})
 
 
@@ -217,7 +218,7 @@ def _give_up(plan: Plan, reason: Reason, error: CloudError, hold: Hold) -> None:
         hold()
         moved = move(
             instance, to, reason,
-            detail={"code": error.code, "reference": reference}, error_code=error.code[:80], error_ref=reference,
+            record=Record(failure=Failure(error.code, reference)), error_code=error.code[:80], error_ref=reference,
             **fields, tries=0, next_at=None,
         )  # fmt: skip
     if moved:

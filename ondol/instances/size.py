@@ -5,10 +5,12 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from ondol import clock
-from ondol.instances.lifecycle import Reason
-from ondol.instances.models import Instance, StatusChange, size_of
+from ondol.instances.lifecycle import Reason, Status
+from ondol.instances.models import Instance, write_line
+from ondol.instances.record import Failure, Record, Wish
 
 
 def note(
@@ -31,31 +33,37 @@ def note(
         if row is None or (at and row.seen_at and row.seen_at > at):
             return
         there = {"seen_type": instance_type or row.seen_type, "seen_volume_gb": volume_gb or row.seen_volume_gb}
-        before = size_of(row)
+        before = row.size
         if is_news and instance_type and row.instance_type == (row.seen_type or row.instance_type):
             there["instance_type"] = instance_type
         if volume_gb and volume_gb > row.volume_gb:
             there["volume_gb"] = volume_gb
         _write(row, there)
-        if before != size_of(row):
-            _record(row, Reason.RESIZED, {})
+        if before != row.size:
+            _record(row, Reason.RESIZED)
     _bring_up_to_date(instance, there)
 
 
-def refused(instance: Instance, hold: Callable[[], None], code: str, reference: str, wish: dict[str, Any]) -> bool:
+def refused(instance: Instance, hold: Callable[[], None], failure: Failure, wish: Wish) -> bool:
     """AWS has said no to `wish`: it becomes what is there. False: its owner has wished otherwise meanwhile."""
     with transaction.atomic():
         hold()
         row = _locked(instance)
-        if row is None or any(getattr(row, name) != value for name, value in wish.items()):
+        if row is None or any(getattr(row, name) != getattr(wish, name) for name in wish.names):
             return False
-        there: dict[str, Any] = {name: value for name, value in size_of(row).items() if name in wish}
-        if "volume_gb" in wish:  # somebody may have made it bigger in the console: measured anew
+        there: dict[str, Any] = {name: getattr(row.size, name) for name in wish.names}
+        if wish.volume_gb:  # somebody may have made it bigger in the console: measured anew
             there["seen_volume_gb"] = None
         _write(row, there | {"tries": 0, "next_at": None})
-        _record(row, Reason.SIZE_REFUSED, {"code": code, "reference": reference, "wish": wish})
+        _record(row, Reason.SIZE_REFUSED, failure, wish)
     _bring_up_to_date(instance, there)
     return True
+
+
+def has_had_another_type(instance: Instance) -> bool:
+    """Return whether its type has ever changed, here or in the console."""
+    lines = instance.changes.filter(Q(reason=Reason.RESIZED) | Q(new=Status.PENDING))
+    return len({size.instance_type for line in lines if (size := line.record.size)}) > 1
 
 
 def _locked(instance: Instance) -> Instance | None:
@@ -74,9 +82,8 @@ def _bring_up_to_date(row: Instance, fields: dict[str, Any]) -> None:
         setattr(row, name, value)
 
 
-def _record(row: Instance, reason: Reason, told: dict[str, Any]) -> None:
+def _record(row: Instance, reason: Reason, failure: Failure | None = None, refused: Wish | None = None) -> None:
     """Its status is the same, and so is why."""
-    detail = size_of(row) | {"status_reason": row.status_reason} | told
-    StatusChange.objects.create(
-        instance=row, old=row.status, new=row.status, reason=reason.value, detail=detail, at=clock.now()
-    )
+    status = Status(row.status)
+    record = Record(size=row.size, failure=failure, status_reason=Reason(row.status_reason), refused=refused)
+    write_line(row, status, status, reason, record, at=clock.now())

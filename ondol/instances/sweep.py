@@ -1,9 +1,8 @@
 """In AWS and ours, but nobody's; and rows without their machine. Compared both ways by tag; removed only with care."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
@@ -164,13 +163,12 @@ def survey(cloud: Cloud) -> list[Finding]:
     ]
     before = {finding.key: finding for finding in remembered()}
     findings = [_dated(finding, before.get(finding.key), began) for finding in findings]
-    here().update(swept_at=began, sweep_count=len(found), findings=[asdict(finding) for finding in findings])
+    here().update(swept_at=began, sweep_count=len(found), findings=[finding.to_json() for finding in findings])
     return findings
 
 
 def _dated(finding: Finding, before: Finding | None, now: datetime) -> Finding:
-    known: dict[str, Any] = asdict(finding) | {"since": before.since if before else now.isoformat()}
-    return Finding(**known)
+    return replace(finding, since=before.since if before else now.isoformat())
 
 
 def sweep(cloud: Cloud) -> None:

@@ -83,6 +83,7 @@ def _change(change: StatusChange) -> Line:
     if change.new == change.old:
         is_refused = change.reason == Reason.SIZE_REFUSED.value
         what = _("machine: size not changed") if is_refused else _("machine: size changed")
-        why = f"{change.detail.get('instance_type')}, {change.detail.get('volume_gb')} GiB"
+        size = change.record.size
+        why = f"{size.instance_type}, {size.volume_gb} GiB" if size else ""
     without = _("by itself") if change.reason in _BY_ITSELF else ""
     return Line(change.at, change.instance.owner, what, why, change.by, without)

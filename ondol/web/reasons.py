@@ -1,7 +1,6 @@
 """Why a machine is as it is, in words: the cause, what was kept or cleaned up, what to do next."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -10,7 +9,7 @@ from django.utils.translation import gettext_lazy
 from ondol.config import config
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance
-from ondol.web.timeline import Receipt
+from ondol.instances.record import Failure, Receipt, Record, Wish
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,21 +214,21 @@ _SIZE_BY_CODE: dict[str, tuple[_Text, _Text]] = {
 _SIZE_LIKE = {"InvalidInstanceAttributeValue": "Unsupported"}
 
 
-def size_refusal(detail: dict[str, Any]) -> Notice:
+def size_refusal(record: Record) -> Notice:
     """From the record: AWS did not give a machine another type or a bigger disk."""
-    wish, code = detail["wish"], detail["code"]
-    code = _SIZE_LIKE.get(code, code)
+    wish, failure = record.refused or Wish(), record.failure or Failure()
+    code = _SIZE_LIKE.get(failure.code, failure.code)
     if code.endswith("LimitExceeded"):
         texts: tuple[_Text, _Text] = gettext_lazy("The AWS account has reached its limit for this."), _RAISE
     else:
         refused = gettext_lazy("AWS refused the change: a permission or a setting is missing on our side."), _ASK
         texts = _SIZE_BY_CODE.get(code, refused)
-    words = {"type": wish.get("instance_type", "")}
+    words = {"type": wish.instance_type}
     return Notice(
         cause=str(texts[0]) % words,
         kept=_("The machine is as it was."),
         next_step=str(texts[1]),
-        reference=detail["reference"],
+        reference=failure.reference,
     )
 
 

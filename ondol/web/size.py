@@ -48,6 +48,6 @@ def _refusals(row: Instance) -> tuple[Notice, ...]:
     ).order_by("-at", "-id")
     told: dict[str, Notice] = {}
     for change in about_size[:2]:
-        for what in change.detail.get("wish", {}):
-            told.setdefault(what, size_refusal(change.detail))
+        for what in change.record.refused.names if change.record.refused else ():
+            told.setdefault(what, size_refusal(change.record))
     return tuple(told.values())

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from ondol.accounts.models import User
 from ondol.instances.lifecycle import CHANGING, Reason, Status
 from ondol.instances.models import Instance, StatusChange
+from ondol.instances.record import Receipt
 
 _NEWEST = 500
 """Changes that a page is made from."""
@@ -48,16 +49,6 @@ _DONE: dict[Status, _Text] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
-    """What an idle stop was judged by."""
-
-    cpu: tuple[float, ...]
-    """Per cent, averages of 5 minutes, oldest first; empty where AWS did not tell."""
-    minutes: int
-    percent: float
-
-
-@dataclass(frozen=True, slots=True)
 class Event:
     """One thing that happened to a machine."""
 
@@ -88,15 +79,7 @@ def last_receipt(instance: Instance) -> Receipt | None:
     if (instance.status, instance.status_reason) != (Status.STOPPED.value, Reason.IDLE.value):
         return None
     idle = instance.changes.filter(reason=Reason.IDLE.value, at__lte=instance.status_since).order_by("-at", "-id")
-    return next((receipt for change in idle[:2] if (receipt := receipt_of(change.detail))), None)
-
-
-def receipt_of(detail: dict[str, object]) -> Receipt | None:
-    """From a change's detail; None where it was no idle stop."""
-    rule, cpu = detail.get("rule"), detail.get("cpu")
-    if not isinstance(rule, dict) or not isinstance(cpu, list):
-        return None
-    return Receipt(tuple(cpu), int(rule["minutes"] or 5 * len(cpu)), float(rule["percent"]))
+    return next((receipt for change in idle[:2] if (receipt := change.record.receipt)), None)
 
 
 def _told(story: list[StatusChange]) -> Iterator[Event]:
@@ -107,7 +90,7 @@ def _told(story: list[StatusChange]) -> Iterator[Event]:
     receipt: Receipt | None = None
     for change in story:
         status, before = Status(change.new), Status(change.old) if change.old else None
-        receipt = receipt_of(change.detail) or receipt
+        receipt = change.record.receipt or receipt
         at = _in_aws(change)
         if status is before:
             refused = change.reason == Reason.SIZE_REFUSED.value
@@ -146,8 +129,7 @@ def _done(change: StatusChange, before: Status | None, wish: StatusChange | None
 
 def _in_aws(change: StatusChange) -> datetime:
     """When it was so in AWS, if that was earlier than we noticed."""
-    since = change.detail.get("since")
-    return min(change.at, datetime.fromisoformat(since)) if since else change.at
+    return min(change.at, change.record.since or change.at)
 
 
 def _why(change: StatusChange) -> _Text:
@@ -155,5 +137,5 @@ def _why(change: StatusChange) -> _Text:
 
 
 def _size(change: StatusChange) -> str:
-    kind, size = change.detail.get("instance_type"), change.detail.get("volume_gb")
-    return f"{kind}, {size} GiB" if kind and size else ""
+    size = change.record.size
+    return f"{size.instance_type}, {size.volume_gb} GiB" if size else ""

@@ -1,0 +1,126 @@
+"""What a line of a machine's record holds besides its statuses: the only place that knows the keys of its JSON.
+
+Bills, receipts and one call to AWS depend on it, and lines are never deleted: a key that has been written once is
+understood for ever. Standard library only.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ondol.instances.states import Reason
+
+PERIOD_MINUTES = 5
+"""CloudWatch's, and so the time that each value of a receipt stands for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What a machine is made of."""
+
+    instance_type: str
+    volume_gb: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Another size that AWS has refused; what was not asked for is empty."""
+
+    instance_type: str = ""
+    volume_gb: int = 0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return what was asked for: `instance_type`, `volume_gb` or both."""
+        return tuple(self.to_json())
+
+    def to_json(self) -> dict[str, Any]:
+        return _filled({"instance_type": self.instance_type, "volume_gb": self.volume_gb})
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why Ondol gave something up."""
+
+    code: str = ""
+    """AWS's; empty where AWS did not refuse but was too late."""
+    reference: str = ""
+    """A person tells it to an administrator; the log has it too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What an idle stop was judged by."""
+
+    cpu: tuple[float, ...]
+    """Per cent, averages of 5 minutes, oldest first; empty where AWS did not tell."""
+    minutes: int
+    percent: float
+
+    def to_json(self) -> dict[str, Any]:
+        return {"cpu": list(self.cpu), "rule": {"minutes": self.minutes, "percent": self.percent}}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Receipt | None":
+        """Return None where the line is not about an idle stop."""
+        rule, cpu = data.get("rule"), data.get("cpu")
+        if not isinstance(rule, dict) or not isinstance(cpu, list):
+            return None
+        return cls(tuple(cpu), int(rule["minutes"] or PERIOD_MINUTES * len(cpu)), float(rule["percent"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The details of one line. What does not apply to it is empty."""
+
+    size: Size | None = None
+    """What the machine is from then on, and costs. The oldest lines do not say it."""
+    since: datetime | None = None
+    """When it became so in AWS, if that is known: often earlier than it was noticed."""
+    seen: str = ""
+    """EC2's StateReason.Code."""
+    failure: Failure | None = None
+    receipt: Receipt | None = None
+    status_reason: Reason | None = None
+    """Of a change of size: why its status, which stays the same, was entered."""
+    refused: Wish | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the database keeps."""
+        failure = self.failure or Failure()
+        size = {"instance_type": self.size.instance_type, "volume_gb": self.size.volume_gb} if self.size else {}
+        return _filled(
+            size
+            | {
+                "since": self.since.isoformat() if self.since else "",
+                "seen": self.seen,
+                "code": failure.code,
+                "reference": failure.reference,
+                "status_reason": str(self.status_reason or ""),
+                "wish": self.refused.to_json() if self.refused else {},
+            }
+        ) | (self.receipt.to_json() if self.receipt else {})
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Record":
+        """Read a line that this version or any earlier one has written."""
+        kind, gb = data.get("instance_type"), data.get("volume_gb")
+        code, reference = data.get("code", ""), data.get("reference", "")
+        return cls(
+            size=Size(kind, gb) if kind and gb else None,
+            since=datetime.fromisoformat(data["since"]) if data.get("since") else None,
+            seen=data.get("seen", ""),
+            failure=Failure(code, reference) if code or reference else None,
+            receipt=Receipt.from_json(data) if "rule" in data else None,
+            status_reason=Reason(data["status_reason"]) if data.get("status_reason") else None,
+            refused=Wish(**data["wish"]) if data.get("wish") else None,
+        )
+
+
+NOTHING = Record()
+"""The status says it all."""
+
+
+def _filled(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in data.items() if value}
