@@ -15,6 +15,7 @@ from ondol.accounts.models import User
 from ondol.instances import ppk, vault
 from ondol.instances.choice import Size, chosen
 from ondol.instances.lifecycle import Reason, Status
+from ondol.instances.messages.reasons import UNKNOWN_MACHINE, explanation
 from ondol.instances.models import Instance, SshKey, move, write_line
 from ondol.instances.record import Record
 from ondol.instances.refusal import ActionError as ActionError
@@ -58,11 +59,7 @@ def create(user: User, instance_type: str | None = None, volume_gb: int | None =
             instance = _insert(user, chosen(user, instance_type, volume_gb))
         elif instance.status == Status.FAILED.value:
             if instance.unknown:
-                raise ActionError(
-                    "unknown_machine",
-                    _("There is a machine of yours in AWS that this database does not know."),
-                    _("An administrator has to look at it first: `ondol sweep` shows it."),
-                )
+                raise ActionError("unknown_machine", str(UNKNOWN_MACHINE.cause), str(UNKNOWN_MACHINE.next_step))
             if not instance.is_clean:
                 raise ActionError(
                     "cleaning_up",
@@ -74,7 +71,7 @@ def create(user: User, instance_type: str | None = None, volume_gb: int | None =
             size = chosen(user, instance_type, volume_gb, last)
             move(instance, Status.PENDING, Reason.PERSON, by=user, **asdict(size))
         elif instance.status == Status.TERMINATING.value:
-            raise _ending()
+            raise _ending(instance)
         elif instance.status != Status.PENDING.value:
             raise ActionError(
                 "already_there", _("You have a machine already."), _("Each person has one. Start it instead.")
@@ -103,7 +100,7 @@ def start(user: User) -> Instance:
                     "failed", _("Your machine could not be made, so there is nothing to start."), _("Try again.")
                 )
             case _:
-                raise _ending()
+                raise _ending(instance)
         _now(instance)
     return instance
 
@@ -130,7 +127,7 @@ def stop(user: User, *, by: User | None = None) -> Instance:
             case Status.FAILED:
                 raise ActionError("failed", _("The machine could not be made, so there is nothing to stop."))
             case _:
-                raise _ending()
+                raise _ending(instance)
         _now(instance)
     return instance
 
@@ -255,7 +252,6 @@ def _require_admin(user: User) -> None:
         raise ActionError("not_admin", _("Only an administrator can do this."), "", 403)
 
 
-def _ending() -> ActionError:
-    return ActionError(
-        "terminating", _("An administrator is ending this machine."), _("Afterwards a new one can be made.")
-    )
+def _ending(instance: Instance) -> ActionError:
+    found = explanation(Status(instance.status), Reason(instance.status_reason))
+    return ActionError("terminating", str(found.cause) if found else "", _("Afterwards a new one can be made."))

@@ -6,27 +6,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import models, transaction
-from django.utils.translation import gettext_lazy as _
 
 from ondol import clock
 from ondol.accounts.models import User
 from ondol.instances.deployment import Deployment as Deployment
 from ondol.instances.lifecycle import CHANGING, MOVES, Reason, Seen, Status, View
+from ondol.instances.messages import statuses
 from ondol.instances.record import NOTHING, Record, Size
-
-
-class StatusChoices(models.TextChoices):
-    """`lifecycle.Status` in people's words."""
-
-    PENDING = Status.PENDING.value, _("Creating")
-    RUNNING = Status.RUNNING.value, _("Running")
-    STOPPING = Status.STOPPING.value, _("Stopping")
-    STOPPED = Status.STOPPED.value, _("Stopped")
-    STARTING = Status.STARTING.value, _("Starting")
-    TERMINATING = Status.TERMINATING.value, _("Ending")
-    TERMINATED = Status.TERMINATED.value, _("Ended")
-    FAILED = Status.FAILED.value, _("Failed")
-
 
 _ARMED_AHEAD = timedelta(minutes=3)
 
@@ -37,7 +23,7 @@ class Instance(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="instances")
 
-    status = models.CharField(max_length=12, choices=StatusChoices.choices, default=Status.PENDING.value)
+    status = models.CharField(max_length=12, choices=statuses.choices(), default=Status.PENDING.value)
     status_reason = models.CharField(max_length=16, default=Reason.PERSON.value)
     status_since = models.DateTimeField(default=clock.now)
 

@@ -9,8 +9,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ondol.accounts.models import Decision, User
-from ondol.instances.lifecycle import Reason
-from ondol.instances.models import StatusChange, StatusChoices
+from ondol.instances.lifecycle import Reason, Status
+from ondol.instances.messages.reasons import REASONS
+from ondol.instances.messages.statuses import STATUSES
+from ondol.instances.models import StatusChange
 from ondol.policy.models import PolicyChange
 from ondol.web.policy import changed
 
@@ -21,24 +23,6 @@ _DECISIONS = {
     "ADMIN": gettext_lazy("made administrator"),
     "MEMBER": gettext_lazy("made member"),
 }
-_REASONS = {
-    Reason.IDLE: gettext_lazy("idle"),
-    Reason.BUDGET: gettext_lazy("budget used up"),
-    Reason.SCHEDULE: gettext_lazy("hours over"),
-    Reason.INSIDE: gettext_lazy("from inside"),
-    Reason.OUTSIDE: gettext_lazy("outside Ondol"),
-    Reason.UNREACHABLE: gettext_lazy("SSH not answering yet"),
-    Reason.TOO_LATE: gettext_lazy("too late"),
-    Reason.LAUNCH_FAILED: gettext_lazy("launch failed"),
-    Reason.STOP_FAILED: gettext_lazy("stop failed"),
-    Reason.NO_CAPACITY: gettext_lazy("no capacity"),
-    Reason.QUOTA: gettext_lazy("quota"),
-    Reason.REFUSED: gettext_lazy("refused"),
-    Reason.UNARMED: gettext_lazy("auto-stop not set"),
-    Reason.UNKNOWN_MACHINE: gettext_lazy("unknown machine in AWS"),
-}
-
-_BY_ITSELF = {Reason.IDLE, Reason.BUDGET, Reason.SCHEDULE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +61,10 @@ def policy_lines(policies: Iterable[PolicyChange]) -> list[Line]:
 
 
 def _change(change: StatusChange) -> Line:
-    word = str(StatusChoices(change.new).label)
-    why = str(_REASONS.get(Reason(change.reason), ""))
-    what = _("machine: %(status)s") % {"status": word}
+    reason = REASONS[Reason(change.reason)]
+    what, why = _("machine: %(status)s") % {"status": STATUSES[Status(change.new)].badge}, str(reason.short)
     if change.new == change.old:
-        is_refused = change.reason == Reason.SIZE_REFUSED.value
-        what = _("machine: size not changed") if is_refused else _("machine: size changed")
-        size = change.record.size
+        what, size = str(reason.listed), change.record.size
         why = f"{size.instance_type}, {size.volume_gb} GiB" if size else ""
-    without = _("by itself") if change.reason in _BY_ITSELF else ""
+    without = _("by itself") if reason.is_by_itself else ""
     return Line(change.at, change.instance.owner, what, why, change.by, without)

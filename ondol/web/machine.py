@@ -4,14 +4,13 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
-
 from ondol import clock
 from ondol.accounts.models import User
 from ondol.instances import actions
 from ondol.instances.lifecycle import CHANGING, Reason, Status
-from ondol.instances.models import Instance, SshKey, StatusChange, StatusChoices
+from ondol.instances.messages.reasons import explanation
+from ondol.instances.messages.statuses import STATUSES
+from ondol.instances.models import Instance, SshKey, StatusChange
 from ondol.web.reasons import Notice, notice_of, trouble_of
 from ondol.web.steps import Step, steps_of
 from ondol.web.timeline import last_receipt
@@ -19,22 +18,21 @@ from ondol.web.timeline import last_receipt
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Of a status: tone (warm, cool, changing, failed), icon, heading."""
+    """The colour (warm, cool, changing, failed) and the icon of a status."""
 
     tone: str
     icon: str
-    title: str | Promise
 
 
 LOOKS = {
-    Status.PENDING: Look("changing", "steps", _("Your machine is being made")),
-    Status.RUNNING: Look("warm", "heat", _("Your machine is running")),
-    Status.STOPPING: Look("changing", "pause", _("Your machine is stopping")),
-    Status.STOPPED: Look("cool", "pause", _("Your machine is resting")),
-    Status.STARTING: Look("changing", "steps", _("Your machine is starting")),
-    Status.TERMINATING: Look("changing", "end", _("Your machine is being ended")),
-    Status.TERMINATED: Look("cool", "end", _("Your machine has ended")),
-    Status.FAILED: Look("failed", "alert", _("Your machine could not be made")),
+    Status.PENDING: Look("changing", "steps"),
+    Status.RUNNING: Look("warm", "heat"),
+    Status.STOPPING: Look("changing", "pause"),
+    Status.STOPPED: Look("cool", "pause"),
+    Status.STARTING: Look("changing", "steps"),
+    Status.TERMINATING: Look("changing", "end"),
+    Status.TERMINATED: Look("cool", "end"),
+    Status.FAILED: Look("failed", "alert"),
 }
 _BUTTONS = {Status.RUNNING: "stop", Status.STOPPED: "start", Status.FAILED: "create"}
 _WITHOUT_KEY = {Status.PENDING, Status.FAILED, Status.TERMINATING}
@@ -60,7 +58,7 @@ def badge_of(instance: Instance) -> Badge:
     """The badge of a machine, also in lists."""
     status = Status(instance.status)
     look = LOOKS[status]
-    return Badge(status, str(StatusChoices(instance.status).label), look.tone, look.icon)
+    return Badge(status, str(STATUSES[status].badge), look.tone, look.icon)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +130,7 @@ def present(instance: Instance, now: datetime | None = None) -> Machine:
     return Machine(
         row=instance,
         badge=badge,
-        title=str(LOOKS[badge.status].title),
+        title=str(STATUSES[badge.status].heading),
         notice=notice_of(instance, last_receipt(instance)),
         trouble=trouble_of(instance),
         steps=steps_of(instance, has_key=is_key_made, now=now),
@@ -173,6 +171,5 @@ def last_ended(user: User) -> Ended | None:
     )
     if change is None:
         return None
-    by_admin = change.reason == Reason.ADMIN.value
-    cause = _("An administrator ended it.") if by_admin else _("It was ended outside Ondol.")
-    return Ended(change.at, str(cause))
+    found = explanation(Status.TERMINATED, Reason(change.reason))
+    return Ended(change.at, str(found.cause) if found else "")

@@ -6,46 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
-
 from ondol.accounts.models import User
 from ondol.instances.lifecycle import CHANGING, Reason, Status
+from ondol.instances.messages.reasons import REASONS
+from ondol.instances.messages.statuses import event as event_of
+from ondol.instances.messages.texts import Text
 from ondol.instances.models import Instance, StatusChange
 from ondol.instances.record import Receipt
 
 _NEWEST = 500
 """Changes that a page is made from."""
-_Text = str | Promise
-
-_WHY: dict[Reason, _Text] = {
-    Reason.IDLE: _("it was idle"),
-    Reason.BUDGET: _("the month’s budget was used up"),
-    Reason.SCHEDULE: _("the hours were over"),
-    Reason.INSIDE: _("shut down from inside, for example with “sudo poweroff”"),
-    Reason.OUTSIDE: _("outside Ondol, for example in the AWS console"),
-    Reason.UNREACHABLE: _("its SSH did not answer yet"),
-    Reason.UNARMED: _("without auto-stop: AWS did not accept it"),
-    Reason.TOO_LATE: _("AWS did not get there in time"),
-    Reason.LAUNCH_FAILED: _("AWS ended it while it was made"),
-    Reason.STOP_FAILED: _("AWS did not stop it"),
-    Reason.NO_CAPACITY: _("AWS had no free server of this type"),
-    Reason.QUOTA: _("the limit of the AWS account was reached"),
-    Reason.REFUSED: _("AWS refused it"),
-    Reason.UNKNOWN_MACHINE: _("there is a machine that this database does not know"),
-}
-_UNDERWAY: dict[Status, _Text] = {
-    Status.PENDING: _("Being made"),
-    Status.STARTING: _("Starting"),
-    Status.STOPPING: _("Stopping"),
-    Status.TERMINATING: _("Being ended"),
-}
-_DONE: dict[Status, _Text] = {
-    Status.RUNNING: _("Started"),
-    Status.STOPPED: _("Stopped"),
-    Status.FAILED: _("Could not be made"),
-    Status.TERMINATED: _("Ended"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +23,8 @@ class Event:
     """One thing that happened to a machine."""
 
     at: datetime
-    what: _Text
-    why: _Text = ""
+    what: Text
+    why: Text = ""
     by: User | None = None
     """Who asked for it."""
     ran: timedelta | None = None
@@ -93,9 +63,8 @@ def _told(story: list[StatusChange]) -> Iterator[Event]:
         receipt = change.record.receipt or receipt
         at = _in_aws(change)
         if status is before:
-            refused = change.reason == Reason.SIZE_REFUSED.value
-            what = _("Size not changed") if refused else _("Size changed")
-            yield Event(at, what, _WHY[Reason.REFUSED] if refused else "", by=change.by, size=_size(change))
+            what = REASONS[Reason(change.reason)].event
+            yield Event(at, what, _why(change), by=change.by, size=_size(change))
             continue
         ran = at - runs_since if runs_since and status not in {Status.RUNNING, Status.STOPPING} else None
         if status is Status.RUNNING:
@@ -104,27 +73,21 @@ def _told(story: list[StatusChange]) -> Iterator[Event]:
             runs_since = None
         if status in CHANGING:
             if ran is not None:  # ended while it ran
-                yield Event(at, _UNDERWAY[status], _why(change), change.by, ran)
+                yield Event(at, event_of(status), _why(change), change.by, ran)
             wish, is_told = change, ran is not None
             continue
         yield replace(_done(change, before, wish), ran=ran, receipt=receipt if status is Status.STOPPED else None)
         wish = receipt = None
     if wish is not None and not is_told:
-        yield Event(wish.at, _UNDERWAY[Status(wish.new)], _why(wish), wish.by)
+        yield Event(wish.at, event_of(Status(wish.new)), _why(wish), wish.by)
 
 
 def _done(change: StatusChange, before: Status | None, wish: StatusChange | None) -> Event:
     """What a wish has come to, or what happened without one."""
-    status, size = Status(change.new), ""
-    what = _DONE.get(status, "")
-    match status, before:
-        case Status.RUNNING, Status.PENDING:
-            what, size = _("Made"), _size(change)
-        case Status.RUNNING, Status.STOPPING:
-            what = _("Runs on")
-        case Status.STOPPED, Status.STARTING:
-            what = _("Could not be started")
-    return Event(_in_aws(change), what, _why(change), (wish and wish.by) or change.by, size=size)
+    status = Status(change.new)
+    is_new = (before, status) == (Status.PENDING, Status.RUNNING)
+    what, by = event_of(status, before), (wish and wish.by) or change.by
+    return Event(_in_aws(change), what, _why(change), by, size=_size(change) if is_new else "")
 
 
 def _in_aws(change: StatusChange) -> datetime:
@@ -132,8 +95,8 @@ def _in_aws(change: StatusChange) -> datetime:
     return min(change.at, change.record.since or change.at)
 
 
-def _why(change: StatusChange) -> _Text:
-    return _WHY.get(Reason(change.reason), "")
+def _why(change: StatusChange) -> Text:
+    return REASONS[Reason(change.reason)].in_history
 
 
 def _size(change: StatusChange) -> str:

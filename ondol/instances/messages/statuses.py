@@ -1,0 +1,92 @@
+"""Where a machine stands, in words."""
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext_lazy as _
+
+from ondol.instances.messages.texts import TRY_THEN_ASK, Explanation, Text
+from ondol.instances.states import Status
+
+
+@dataclass(frozen=True, slots=True)
+class StatusMessages:
+    """The words for one status."""
+
+    badge: Text
+    """One word."""
+    heading: Text
+    event: Text
+    """Its line in the history: what is under way, or what has been done."""
+    kept: Text = ""
+    """What happens to the disk and to what was made."""
+    otherwise: Explanation | None = None
+    """Why it is so, where the reason does not say it; None where the heading says enough."""
+
+
+STATUSES: dict[Status, StatusMessages] = {
+    Status.PENDING: StatusMessages(
+        badge=_("Creating"),
+        heading=_("Your machine is being made"),
+        event=_("Being made"),
+    ),
+    Status.STARTING: StatusMessages(
+        badge=_("Starting"),
+        heading=_("Your machine is starting"),
+        event=_("Starting"),
+    ),
+    Status.RUNNING: StatusMessages(
+        badge=_("Running"),
+        heading=_("Your machine is running"),
+        event=_("Started"),
+    ),
+    Status.STOPPING: StatusMessages(
+        badge=_("Stopping"),
+        heading=_("Your machine is stopping"),
+        event=_("Stopping"),
+        kept=_("The disk and everything on it is kept."),
+    ),
+    Status.STOPPED: StatusMessages(
+        badge=_("Stopped"),
+        heading=_("Your machine is resting"),
+        event=_("Stopped"),
+        kept=_("The disk and everything on it is kept. The address will be another one after the next start."),
+        otherwise=Explanation(_("It has stopped; AWS does not say why.")),
+    ),
+    Status.TERMINATING: StatusMessages(
+        badge=_("Ending"),
+        heading=_("Your machine is being ended"),
+        event=_("Being ended"),
+        kept=_("The server, its disk and all files on it are deleted."),
+        otherwise=Explanation(_("This machine is being ended.")),
+    ),
+    Status.TERMINATED: StatusMessages(
+        badge=_("Ended"),
+        heading=_("Your machine has ended"),
+        event=_("Ended"),
+    ),
+    Status.FAILED: StatusMessages(
+        badge=_("Failed"),
+        heading=_("Your machine could not be made"),
+        event=_("Could not be made"),
+        kept=_("Everything that had been made was removed again; nothing is left that costs money."),
+        otherwise=Explanation(_("Something went wrong while it was being made."), TRY_THEN_ASK),
+    ),
+}
+BEING_CLEANED_UP = _("What had been made is being removed at the moment; that takes a minute or two.")
+"""Instead of what is `kept` of a failed machine, until nothing is left."""
+_AFTER: dict[tuple[Status, Status], Text] = {
+    (Status.PENDING, Status.RUNNING): _("Made"),
+    (Status.STOPPING, Status.RUNNING): _("Runs on"),
+    (Status.STARTING, Status.STOPPED): _("Could not be started"),
+}
+
+
+def event(status: Status, before: Status | None = None) -> Text:
+    """Return the history's line for a machine that has come to `status` from `before`."""
+    after = _AFTER.get((before, status)) if before else None
+    return after or STATUSES[status].event
+
+
+def choices() -> list[tuple[str, Text]]:
+    """Return each status with its word, for Django's `choices`."""
+    return [(status, STATUSES[status].badge) for status in Status]
