@@ -120,8 +120,8 @@ class TypeOffer(Schema):
     """An instance type that one may choose."""
 
     instance_type: str = Field(examples=["t3.medium"])
-    vcpus: int | None = Field(examples=[2])
-    memory_gb: float | None = Field(examples=[4.0])
+    vcpus: int | None = Field(description="Null: a type that is newer than this Ondol.", examples=[2])
+    memory_gb: float | None = Field(description="GiB; null like `vcpus`.", examples=[4.0])
     price: TypePrice | None
 
 

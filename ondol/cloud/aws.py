@@ -23,6 +23,7 @@ from ondol.cloud.port import (
     Tag,
 )
 from ondol.config import Config
+from ondol.ec2_types import facts_of
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -230,7 +231,7 @@ class AwsCloud(AutoStop):
         lives = partial(self._lives, instance_id)
         change = self._ec2.modify_instance_attribute
         ask_of(lives, change, InstanceId=instance_id, InstanceType={"Value": instance_type})
-        if shapes.is_burstable(instance_type):  # one of another family becomes `unlimited` by that
+        if facts_of(instance_type).is_burstable:  # one of another family becomes `unlimited` by that
             credits: Any = {"InstanceId": instance_id, "CpuCredits": "standard"}
             answer = ask(self._ec2.modify_instance_credit_specification, InstanceCreditSpecifications=[credits])
             for refused in answer.get("UnsuccessfulInstanceCreditSpecifications", []):

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ondol.cloud.port import Alarm, AlarmStop, Found, IdleRule, Kind, LaunchSpec, Reading, Server, ServerState, Tag
+from ondol.ec2_types import facts_of
 
 PERIOD = 300
 """Seconds. Basic monitoring has a datapoint every five minutes; a shorter period would cost money and see nothing."""
@@ -13,7 +14,6 @@ _DEFAULTS = {"TreatMissingData": "missing"}
 """What DescribeAlarms may leave out."""
 _MUST_BE_EMPTY = ("Unit", "Metrics", "ExtendedStatistic", "ThresholdMetricId", "OKActions", "InsufficientDataActions")
 """With a unit it never has data; another metric or action is somebody else's idea of it."""
-_BURSTABLE = frozenset({"t2", "t3", "t3a", "t4g"})
 
 
 def tag_list(tags: Mapping[str, str]) -> list[Any]:
@@ -51,15 +51,10 @@ def run_instances(spec: LaunchSpec, subnet_id: str, tags: Mapping[str, str]) -> 
         "InstanceInitiatedShutdownBehavior": "stop",
         "TagSpecifications": tagged({**tags, Tag.NAME: spec.name}, "instance", "volume", "network-interface"),
     }
-    if is_burstable(spec.instance_type):
+    if facts_of(spec.instance_type).is_burstable:
         # T3 is `unlimited` otherwise: surplus credits may cost three times the list price.
         request["CreditSpecification"] = {"CpuCredits": "standard"}
     return request
-
-
-def is_burstable(instance_type: str) -> bool:
-    """Its processor lives on credits."""
-    return instance_type.partition(".")[0] in _BURSTABLE
 
 
 def tags(shown: Mapping[str, Any]) -> dict[str, str]:

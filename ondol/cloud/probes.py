@@ -17,8 +17,6 @@ from ondol.cloud.port import Image, LaunchSpec, ServerState, Tag
 from ondol.config import Config
 
 EVENTS_ROLE = "AWSServiceRoleForCloudWatchEvents"
-STANDARD_VCPUS = "L-1216C47A"
-"""The quota "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances", in vCPUs."""
 
 _NAME = "ondol-doctor"
 """Nothing of ours is called this: those are named by their row."""
@@ -141,9 +139,9 @@ class Probes(AwsCloud):
         shown = every(self._ec2, "describe_instance_type_offerings", "InstanceTypeOfferings", **there)
         return {offer["InstanceType"] for offer in shown}
 
-    def quota(self) -> float:
-        """How many vCPUs of standard types may run at once."""
-        wanted = {"ServiceCode": "ec2", "QuotaCode": STANDARD_VCPUS}
+    def quota(self, code: str) -> float:
+        """Return a quota of EC2, such as how many vCPUs of standard types may run at once."""
+        wanted = {"ServiceCode": "ec2", "QuotaCode": code}
         answer = ask(self._client("service-quotas").get_service_quota, **wanted)
         return float(answer["Quota"]["Value"])
 

@@ -1,5 +1,6 @@
 """What somebody may choose from, smallest first, and what each costs."""
 
+import math
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -7,25 +8,10 @@ from ondol import clock
 from ondol.accounts.models import User
 from ondol.costs.prices import Price, price_in, prices
 from ondol.costs.reckoning import Item
+from ondol.ec2_types import facts_of, smallest_first
 from ondol.instances.choice import Size, range_of
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
-
-_GIB = {"nano": 0.5, "micro": 1.0, "small": 2.0, "medium": 4.0}
-_GIB_PER_VCPU = {
-    "t3": 4,
-    "t3a": 4,
-    "m5": 4,
-    "m6i": 4,
-    "m7i": 4,
-    "c5": 2,
-    "c6i": 2,
-    "c7i": 2,
-    "r5": 8,
-    "r6i": 8,
-    "r7i": 8,
-}
-"""AWS's data sheets. Each of these families has 2 vCPUs up to `large`, then 4 for each `x`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +21,7 @@ class Choice:
     instance_type: str
     vcpus: int | None
     memory_gb: float | None
-    """None: we do not know; AWS's pages do."""
+    """None: a type that is newer than `ondol.ec2_types`; AWS's pages know it."""
     price: Price | None
     """With the disk that goes with it."""
 
@@ -71,10 +57,10 @@ def offers_for(user: User, row: Instance | None = None) -> Offers:
     elif row:
         size, least = Size(row.instance_type, row.volume_gb), row.volume_gb
     gb, names = size.volume_gb, dict.fromkeys((*within.types, size.instance_type))
-    types = {name: Choice(name, *facts_of(name), price_in(table, name, gb)) for name in names}
+    types = {name: _choice(name, price_in(table, name, gb)) for name in smallest_first(names)}
     disk = table.at(Item.DISK, clock.now())
     return Offers(
-        types=tuple(types.values()),
+        types=tuple(sorted(types.values(), key=_size_and_price)),
         chosen=types[size.instance_type],
         volume_gb=gb,
         volume_gb_min=least,
@@ -83,11 +69,12 @@ def offers_for(user: User, row: Instance | None = None) -> Offers:
     )
 
 
-def facts_of(instance_type: str) -> tuple[int | None, float | None]:
-    """vCPUs and GiB of memory."""
-    family, _dot, size = instance_type.partition(".")
-    times = size.removesuffix("xlarge") or "1"
-    if family not in _GIB_PER_VCPU or not (size in {*_GIB, "large"} or (size.endswith("xlarge") and times.isdigit())):
-        return None, None
-    vcpus = 4 * int(times) if size.endswith("xlarge") else 2
-    return vcpus, _GIB.get(size, float(vcpus * _GIB_PER_VCPU[family]))
+def _choice(name: str, price: Price | None) -> Choice:
+    facts = facts_of(name)
+    return Choice(name, facts.vcpus, facts.memory_gib, price)
+
+
+def _size_and_price(choice: Choice) -> tuple[float, ...]:
+    """Return what offers are sorted by: of two of the same size the cheaper comes first."""
+    price = choice.price.running_hour if choice.price else math.inf
+    return choice.vcpus or math.inf, choice.memory_gb or math.inf, float(price)

@@ -5,19 +5,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from ondol.cloud.errors import CloudError, Unreachable
-from ondol.cloud.probes import EVENTS_ROLE, STANDARD_VCPUS, Probes, Verdict, is_denial
+from ondol.cloud.probes import EVENTS_ROLE, Probes, Verdict, is_denial
 from ondol.config import Config
 from ondol.doctor.findings import Finding, Level, failed, ok, unknown, warning
 from ondol.doctor.network import shut_out, way_out
+from ondol.ec2_types import facts_of
 
 SKEW = 60.0
 """Seconds that our clock may be off Amazon's; it refuses us at 15 minutes."""
 FEW_ADDRESSES = 10
 FEW_MACHINES = 2
 """A new account's 5 vCPUs are enough for two of t3.small. Stopped machines do not count, so a start may fail too."""
-STANDARD = tuple("acdhimrtz")
-"""Families that the quota on standard types is about, by their first letter; some others begin so too."""
-NOT_STANDARD = ("inf", "trn", "hpc", "dl", "mac")
 _MISSING = {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "ProfileNotFound"}
 _STALE = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 
@@ -145,20 +143,24 @@ def instance_types(case: Case) -> Iterator[Finding]:
 
 def quota(case: Case) -> Iterator[Finding]:
     """How many machines may run at once."""
-    family = case.config.instance_type.partition(".")[0]
-    if not family.startswith(STANDARD) or family.startswith(NOT_STANDARD):
-        yield unknown("quota", "other_family", type=case.config.instance_type)
+    usual = case.config.instance_type
+    counted = facts_of(usual).quota
+    if counted is None:
+        yield unknown("quota", "other_family", type=usual)
         return
     try:
-        limit = int(case.probes.quota())
+        limit = int(case.probes.quota(counted.code))
     except CloudError as error:
-        if not is_denial(error):
+        if is_denial(error):
+            yield unknown("quota", "denied", quota=counted.code)
+        elif error.code == "NoSuchResourceException":  # a region, or a trial, without such machines
+            yield unknown("quota", "other_family", type=usual)
+        else:
             raise
-        yield unknown("quota", "denied", quota=STANDARD_VCPUS)
         return
-    found = case.probes.instance_types().get(case.config.instance_type)
+    found = case.probes.instance_types().get(usual)
     machines = limit // found.vcpus if found else 0
-    facts = {"vcpus": limit, "machines": machines, "type": case.config.instance_type, "quota": STANDARD_VCPUS}
+    facts = {"vcpus": limit, "machines": machines, "type": usual, "quota": counted.code}
     yield ok("quota", "sound", **facts) if machines > FEW_MACHINES else warning("quota", "low", **facts)
 
 

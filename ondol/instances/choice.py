@@ -6,11 +6,10 @@ from django.utils.translation import gettext as _
 
 from ondol.accounts.models import User
 from ondol.config import config
+from ondol.ec2_types import smallest_first
 from ondol.instances.record import Size as Size
 from ondol.instances.refusal import ActionError
 from ondol.policy.rules import Rules, rules_of
-
-_SIZES = ("nano", "micro", "small", "medium", "large", "xlarge")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +69,7 @@ def require_disk(within: Range, gb: int) -> int:
 
 
 def _range(rules: Rules) -> Range:
-    types = tuple(sorted(rules.instance_types, key=_rank))
+    types = tuple(smallest_first(rules.instance_types))
     usual = config().instance_type if config().instance_type in types else types[0]
     gb = min(config().volume_gb, rules.volume_gb_max)
     return Range(types, gb, rules.volume_gb_max, Size(usual, gb))
-
-
-def _rank(instance_type: str) -> tuple[int, int, str]:
-    """By EC2's words for sizes: `2xlarge` after `xlarge`, and of one size those that cost least first."""
-    family, _dot, size = instance_type.partition(".")
-    times = size.removesuffix("xlarge")
-    rank = _SIZES.index(size) if size in _SIZES else len(_SIZES) + int(times) if times.isdigit() else 999
-    return rank, 0 if family.startswith("t") else 1, instance_type

@@ -130,9 +130,31 @@ def test_without_the_database_nobody_knows_our_tags_and_nothing_is_tried():
     assert (said.level.value, said.code) == ("unknown", "no_database")
 
 
-def test_a_type_with_another_quota_is_not_measured_by_this_one():
-    assert found("quota", CONFIG.model_copy(update={"instance_type": "g5.xlarge"})) == [("unknown", "other_family")]
-    assert found("quota", CONFIG.model_copy(update={"instance_type": "trn1.2xlarge"})) == [("unknown", "other_family")]
+class Quotas(Amazon):
+    """A new account: 5 vCPUs of standard types, 8 of those with GPUs, and no other quota."""
+
+    def quota(self, code):
+        if code not in {"L-1216C47A", "L-DB2E81BA"}:
+            raise Refused("NoSuchResourceException")
+        return {"L-1216C47A": 5.0, "L-DB2E81BA": 8.0}[code]
+
+
+@pytest.mark.parametrize(
+    ("usual", "said"),
+    [
+        ("t3.small", ("warning", "low", "L-1216C47A", "2")),
+        ("g5.xlarge", ("warning", "low", "L-DB2E81BA", "2")),
+        ("trn1.2xlarge", ("unknown", "other_family", None, None)),
+        ("mac2.metal", ("unknown", "other_family", None, None)),
+    ],
+)
+def test_a_type_is_measured_by_the_quota_that_it_counts_against(usual, said):
+    config = CONFIG.model_copy(update={"instance_type": usual})
+    vcpus = {"t3.small": 2, "g5.xlarge": 4}.get(usual, 8)
+    shown = {usual: InstanceType(vcpus, ("x86_64",))}
+    (finding,) = theirs.quota(theirs.Case(Quotas(instance_types=shown), config))
+    told = finding.params.get("quota"), finding.params.get("machines")
+    assert (finding.level.value, finding.code, *told) == said
 
 
 def test_machines_in_another_account_are_not_to_be_lost():

@@ -39,6 +39,20 @@ def test_bob_chooses_from_cards_smallest_first_with_what_each_costs(bob, browser
     assert (row.instance_type, row.volume_gb) == ("t3.large", 50)
 
 
+def test_of_two_types_of_the_same_size_the_cheaper_comes_first(bob, browser_of, monkeypatch):
+    monkeypatch.setattr(config(), "instance_types", ("m5.large", "t3.large", "t3a.large", "c5.large"))
+    assert radios(browser_of(bob).get("/").text) == ["*t3.small*", "c5.large", "t3a.large", "t3.large", "m5.large"]
+
+
+@pytest.mark.parametrize("types", [("t3.small", "m99.large"), ("m99.large",)])
+def test_a_type_newer_than_this_ondol_may_be_chosen_and_refers_to_awss_pages(bob, browser_of, monkeypatch, types):
+    monkeypatch.setattr(config(), "instance_types", types)
+    monkeypatch.setattr(config(), "instance_type", types[0])
+    page = browser_of(bob).get("/").text
+    assert "m99.large" in page
+    assert page.count("Its vCPUs and memory are on AWS’s pages.") == 1
+
+
 def test_who_may_have_one_type_and_one_size_of_disk_has_nothing_to_choose(bob, browser_of):
     Policy.objects.create(owner=bob, instance_types=["t3.medium"], volume_gb_max=30)
     page = browser_of(bob).get("/").text

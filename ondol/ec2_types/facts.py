@@ -1,0 +1,86 @@
+"""Facts about an EC2 instance type: its size, its architecture, its CPU credits, and the quota it counts against."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from ondol.ec2_types.credits import baseline_percent, is_burstable
+from ondol.ec2_types.quotas import Quota, quota_of
+
+_MIB_PER_GIB = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceType:
+    """An instance type. A fact is None where Ondol does not know it: AWS has newer types than `types.json`."""
+
+    name: str
+    family: str
+    """Such as `t3` of `t3.large`."""
+    size: str
+    """Such as `large` of `t3.large`."""
+    vcpus: int | None
+    memory_gib: float | None
+    architecture: str | None
+    """`x86_64` or `arm64`, as EC2 says it of an image."""
+    gpus: int | None
+    """A part of a GPU counts as one, as for the software that runs there."""
+    is_burstable: bool
+    """Its processor lives on CPU credits. A family that is not known is taken to have none."""
+    baseline_percent: float | None
+    """The CPU per vCPU that a burstable type can keep up without credits; None: not burstable, or not known."""
+    quota: Quota | None
+    """The quota on running On-Demand instances; None: not known, or one for hosts rather than for vCPUs."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether its size is known."""
+        return self.vcpus is not None
+
+
+@cache
+def facts_of(name: str) -> InstanceType:
+    """Return the facts about a type; one that is not known has none but those which follow from its name."""
+    family, _dot, size = name.partition(".")
+    shown = _families().get(family, {})
+    vcpus, memory_mib, *gpus = shown.get("sizes", {}).get(size) or (None, None, None)
+    return InstanceType(
+        name=name,
+        family=family,
+        size=size,
+        vcpus=vcpus,
+        memory_gib=None if memory_mib is None else memory_mib / _MIB_PER_GIB,
+        architecture=shown.get("architecture"),
+        gpus=gpus[0] if gpus else 0,
+        is_burstable=is_burstable(family),
+        baseline_percent=baseline_percent(family, size),
+        quota=quota_of(family),
+    )
+
+
+def smallest_first(names: Iterable[str]) -> list[str]:
+    """Return types by vCPUs, then by memory. Of equals the usually cheaper come first; unknown ones come last."""
+    return sorted(names, key=_by_size)
+
+
+def known_types() -> list[str]:
+    """Return the names of all types whose size is known."""
+    return [f"{family}.{size}" for family, shown in _families().items() for size in shown["sizes"]]
+
+
+def _by_size(name: str) -> tuple[Any, ...]:
+    facts = facts_of(name)
+    vcpus, memory = facts.vcpus or math.inf, facts.memory_gib or math.inf
+    return vcpus, memory, facts.gpus or 0, not facts.is_burstable, facts.architecture != "arm64", name
+
+
+@cache
+def _families() -> Mapping[str, Any]:
+    """Return what `scripts/ec2-types` has written: by family, the architecture, and vCPUs, MiB and GPUs by size."""
+    text = (files("ondol.ec2_types") / "types.json").read_text("utf-8")
+    families: dict[str, Any] = json.loads(text)["families"]
+    return families
