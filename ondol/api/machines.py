@@ -13,7 +13,7 @@ from ondol.instances import actions
 from ondol.instances.models import Instance
 from ondol.instances.resizing import change_size
 
-router = Router(auth=PERSON, throttle=PER_PERSON, tags=["my machine"])
+router = Router(auth=PERSON, throttle=PER_PERSON, tags=["my machine"], by_alias=True)  # for old names
 
 _KEY = {
     "responses": {
@@ -42,7 +42,7 @@ def status(request: ApiRequest) -> MachineAnswer:
 @router.get("/offers", response={200: OffersAnswer, **refusals()}, operation_id="offers", summary="What I may choose")
 def offers(request: ApiRequest) -> OffersAnswer:
     """Types, smallest first, with their prices, and disks: of a machine that is there, what it may become."""
-    return OffersAnswer.from_orm(offers_for(request.auth, actions.current(request.auth)))
+    return shown.offers(offers_for(request.auth, actions.current(request.auth)))
 
 
 @router.post(
@@ -50,7 +50,7 @@ def offers(request: ApiRequest) -> OffersAnswer:
 )
 def create(request: ApiRequest, wish: Body[SizeWish | None] = None) -> Status[MachineAnswer]:
     """It is made in the background, in about a minute: ask for the status. Asking twice makes one machine."""
-    return _accepted(request, actions.create(request.auth, **wish.model_dump() if wish else {}))
+    return _accepted(request, actions.create(request.auth, *(wish.size if wish else ())))
 
 
 @router.post(
@@ -62,7 +62,7 @@ def create(request: ApiRequest, wish: Body[SizeWish | None] = None) -> Status[Ma
 def size(request: ApiRequest, wish: Body[SizeWish]) -> Status[MachineAnswer]:
     """The type of a stopped machine; the disk of one that runs or rests, once in six hours. Ubuntu takes the new room
     at the next start. If AWS refuses, the machine stays as it is."""
-    return _accepted(request, change_size(request.auth, wish.instance_type, wish.volume_gb))
+    return _accepted(request, change_size(request.auth, *wish.size))
 
 
 @router.post(

@@ -19,6 +19,7 @@ _WORDS = {
     "string_too_long": gettext_lazy("too long; at most %(max_length)s characters"),
     "string_pattern_mismatch": gettext_lazy("a character in it is not allowed"),
     "string_unicode": gettext_lazy("a character in it is not allowed"),
+    "two_values": gettext_lazy("the old name of %(name)s, which has another value; send %(name)s alone"),
     "model_attributes_type": gettext_lazy("use a JSON object"),
 }
 """pydantic's types of errors, as far as our schemas lead to them; a test looks for others."""

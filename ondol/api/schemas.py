@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from ninja import Field, Schema
-from pydantic import BeforeValidator, ConfigDict
+from pydantic import BeforeValidator, ConfigDict, ValidationInfo, computed_field, field_validator
 
 from ondol.accounts.models import Approval, Role
+from ondol.api.deprecated import DEPRECATED, OLD_MEMORY, OLD_VOLUME, OLD_VOLUME_MAX, OLD_VOLUME_MIN, require_same
 from ondol.instances.lifecycle import Reason, Status
 
 
@@ -70,7 +71,7 @@ class Machine(MachineSummary):
     """One's own machine. Times are on the machines' clock, which in a trial may run faster."""
 
     private_ip: str | None = Field(examples=["10.20.0.4"])
-    volume_gb: int = Field(examples=[30])
+    volume_gib: int = Field(description="The size of its disk.", examples=[30])
     ami_id: str | None = Field(description="The image it was made from.", examples=["ami-0a10c3b5f2d4e6002"])
     ssh_user: str = Field(examples=["ubuntu"])
     ssh_port: int = Field(examples=[22])
@@ -93,6 +94,10 @@ class Machine(MachineSummary):
         description="To tell an administrator when something went wrong.", examples=[None, "7KQ4MX2P"]
     )
 
+    @computed_field(alias=OLD_VOLUME, description="The old name of `volume_gib`.", json_schema_extra=DEPRECATED)
+    def old_volume(self) -> int:
+        return self.volume_gib
+
 
 class MachineAnswer(Schema):
     """One's machine, or none."""
@@ -105,7 +110,25 @@ class SizeWish(Schema):
 
     model_config = ConfigDict(extra="forbid")
     instance_type: str | None = Field(None, max_length=32, examples=["t3.medium"])
-    volume_gb: int | None = Field(None, ge=1, le=16384, description="It can grow, but not shrink.", examples=[40])
+    volume_gib: int | None = Field(None, ge=1, le=16384, description="It can grow, but not shrink.", examples=[40])
+    old_volume: int | None = Field(
+        None,
+        ge=1,
+        le=16384,
+        validation_alias=OLD_VOLUME,
+        description="The old name of `volume_gib`.",
+        json_schema_extra=DEPRECATED,
+    )
+
+    @field_validator("old_volume")
+    @classmethod
+    def _is_same(cls, old: int | None, info: ValidationInfo) -> int | None:
+        return require_same("volume_gib", old, info)
+
+    @property
+    def size(self) -> tuple[str | None, int | None]:
+        """Type and GiB, by whichever name the disk came."""
+        return self.instance_type, self.old_volume if self.volume_gib is None else self.volume_gib
 
 
 class TypePrice(Schema):
@@ -121,8 +144,12 @@ class TypeOffer(Schema):
 
     instance_type: str = Field(examples=["t3.medium"])
     vcpus: int | None = Field(description="Null: a type that is newer than this Ondol.", examples=[2])
-    memory_gb: float | None = Field(description="GiB; null like `vcpus`.", examples=[4.0])
+    memory_gib: float | None = Field(description="GiB; null like `vcpus`.", examples=[4.0])
     price: TypePrice | None
+
+    @computed_field(alias=OLD_MEMORY, description="The old name of `memory_gib`.", json_schema_extra=DEPRECATED)
+    def old_memory(self) -> float | None:
+        return self.memory_gib
 
 
 class OffersAnswer(Schema):
@@ -130,9 +157,21 @@ class OffersAnswer(Schema):
 
     types: list[TypeOffer] = Field(description="Smallest first.")
     chosen: TypeOffer = Field(description="What there is; without a machine, what is made if nothing is said.")
-    volume_gb: int = Field(examples=[30])
-    volume_gb_min: int = Field(examples=[30])
-    volume_gb_max: int = Field(examples=[100])
+    volume_gib: int = Field(examples=[30])
+    volume_gib_min: int = Field(examples=[30])
+    volume_gib_max: int = Field(examples=[100])
+
+    @computed_field(alias=OLD_VOLUME, description="The old name of `volume_gib`.", json_schema_extra=DEPRECATED)
+    def old_volume(self) -> int:
+        return self.volume_gib
+
+    @computed_field(alias=OLD_VOLUME_MIN, description="The old name of `volume_gib_min`.", json_schema_extra=DEPRECATED)
+    def old_volume_min(self) -> int:
+        return self.volume_gib_min
+
+    @computed_field(alias=OLD_VOLUME_MAX, description="The old name of `volume_gib_max`.", json_schema_extra=DEPRECATED)
+    def old_volume_max(self) -> int:
+        return self.volume_gib_max
 
 
 class SummaryAnswer(Schema):

@@ -1,14 +1,15 @@
-"""A row as the API shows it."""
+"""A row, and what somebody may choose, as the API shows them."""
 
 from datetime import datetime, timedelta
 
 from ondol import clock
 from ondol.accounts.models import User
-from ondol.api.schemas import AutoStop, Machine, MachineSummary, StopForecast
+from ondol.api.schemas import AutoStop, Machine, MachineSummary, OffersAnswer, StopForecast, TypeOffer, TypePrice
 from ondol.autostop.awake import RUNS_OR_WILL
 from ondol.autostop.outlook import outlook
 from ondol.autostop.schedule import closing
 from ondol.config import config
+from ondol.costs.offers import Choice, Offers
 from ondol.instances.actions import ascii_name
 from ondol.instances.health import unconfirmed_since
 from ondol.instances.models import Instance
@@ -24,7 +25,7 @@ def machine(row: Instance, owner: User) -> Machine:
     return Machine(
         **summary(row).model_dump(),
         private_ip=row.private_ip,
-        volume_gb=row.volume_gb,
+        volume_gib=row.volume_gb,
         ami_id=row.ami_id or None,
         ssh_user=SSH_USER,
         ssh_port=config().ssh_port,
@@ -41,6 +42,26 @@ def machine(row: Instance, owner: User) -> Machine:
 def summary(row: Instance) -> MachineSummary:
     """To an administrator."""
     return MachineSummary.from_orm(row)
+
+
+def offers(found: Offers) -> OffersAnswer:
+    """Return what somebody may choose."""
+    return OffersAnswer(
+        types=[_type(choice) for choice in found.types],
+        chosen=_type(found.chosen),
+        volume_gib=found.volume_gb,
+        volume_gib_min=found.volume_gb_min,
+        volume_gib_max=found.volume_gb_max,
+    )
+
+
+def _type(choice: Choice) -> TypeOffer:
+    return TypeOffer(
+        instance_type=choice.instance_type,
+        vcpus=choice.vcpus,
+        memory_gib=choice.memory_gb,
+        price=TypePrice.from_orm(choice.price) if choice.price else None,
+    )
 
 
 def _ssh_command(row: Instance, owner: User) -> str | None:

@@ -7,6 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from ondol import clock
+from ondol.api.deprecated import OLD_VOLUME
 from ondol.autostop.models import CpuReading
 from ondol.instances import health, vault
 from ondol.instances.lifecycle import Reason, Status
@@ -57,7 +58,7 @@ def test_alice_sees_everything_about_her_machine(alice, machine):
         "stopped_at": None,
         "created_at": "2026-01-05T12:00:00Z",
         "private_ip": "10.20.0.4",
-        "volume_gb": 30,
+        "volume_gib": 30,
         "ami_id": "ami-0a10c3b5f2d4e6002",
         "ssh_user": "ubuntu",
         "ssh_port": 22,
@@ -76,6 +77,7 @@ def test_alice_sees_everything_about_her_machine(alice, machine):
         "closes_at": None,
         "unconfirmed_since": None,
         "reference": None,
+        OLD_VOLUME: 30,
     }
 
 

@@ -1,0 +1,24 @@
+"""Old names on the wire, which are read and written for one more release beside those that replaced them.
+
+What is GiB was once called GB. The old unit is made from capitals, so that no renaming in the code changes the wire.
+"""
+
+from pydantic import ValidationInfo
+from pydantic.config import JsonDict
+from pydantic_core import PydanticCustomError
+
+_OLD_UNIT = "GB".lower()
+OLD_VOLUME = f"volume_{_OLD_UNIT}"
+OLD_VOLUME_MIN = f"volume_{_OLD_UNIT}_min"
+OLD_VOLUME_MAX = f"volume_{_OLD_UNIT}_max"
+OLD_MEMORY = f"memory_{_OLD_UNIT}"
+DEPRECATED: JsonDict = {"deprecated": True}
+"""What OpenAPI says about each of them."""
+
+
+def require_same(name: str, old: int | None, info: ValidationInfo) -> int | None:
+    """Return what came under the old name; refuse it where something else came under the new one, `name`."""
+    new = info.data.get(name)
+    if None not in (old, new) and old != new:
+        raise PydanticCustomError("two_values", "not the same as {name}", {"name": name})
+    return old
