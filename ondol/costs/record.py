@@ -1,7 +1,8 @@
 """What the database knows of machines' lives, as `reckoning` wants it."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -27,7 +28,7 @@ def machines_of(people: Collection[int] | None, span: Span) -> dict[int, list[li
     rows = {row.pk: row for row in machines.only("owner_id", "instance_type", "volume_gb")}
     found: defaultdict[int, list[list[Change]]] = defaultdict(list)
     for pk, lines in _lines(rows, span).items():
-        found[rows[pk].owner_id].append([_change(line, rows[pk]) for line in lines])
+        found[rows[pk].owner_id].append(_explained(_change(line, rows[pk]) for line in lines))
     return dict(found)
 
 
@@ -37,6 +38,7 @@ def _lines(machines: Collection[Any], span: Span) -> dict[Any, list[tuple[Any, .
     earlier: QuerySet[StatusChange] = record.filter(at__lt=since).order_by("instance", "-at", "-id")
     # Noted later, however late, what it tells of may have happened in the span.
     later: QuerySet[StatusChange] = record.filter(at__gte=span.end).order_by("instance", "at", "id")
+    later = later.exclude(new=Status.STOPPING, reason=Reason.UNKNOWN)  # the line after it says since when
     lines: defaultdict[Any, list[tuple[Any, ...]]] = defaultdict(list)
     for some in (
         earlier.distinct("instance").values_list(*_FIELDS),
@@ -46,6 +48,16 @@ def _lines(machines: Collection[Any], span: Span) -> dict[Any, list[tuple[Any, .
         for line in some:
             lines[line[0]].append(line)
     return lines
+
+
+def _explained(changes: Iterable[Change]) -> list[Change]:
+    """Return them with each stop that nobody here asked for told by what came of it: why it was, and since when."""
+    told: list[Change] = []
+    for change in reversed(list(changes)):
+        if told and change.status is Status.STOPPING and change.reason is Reason.UNKNOWN:
+            change = replace(change, at=min(change.at, told[-1].at), reason=told[-1].reason)
+        told.append(change)
+    return told[::-1]
 
 
 def _change(line: tuple[Any, ...], row: Instance) -> Change:

@@ -11,12 +11,13 @@ from typing import Any
 from django.db import transaction
 
 from ondol import clock
-from ondol.cloud.errors import CloudError, Gone
-from ondol.cloud.port import Cloud, KeyPair, ServerState
+from ondol.cloud.errors import CloudError, Gone, Throttled, Unreachable
+from ondol.cloud.port import AlarmStop, Cloud, KeyPair, ServerState
 from ondol.config import config
 from ondol.instances import provision, size, vault
-from ondol.instances.lifecycle import PATIENCE, Act, Decision, Status, View
-from ondol.instances.models import Instance, Launch, SshKey
+from ondol.instances.lifecycle import PATIENCE, Act, Decision, Reason, Status, View
+from ondol.instances.models import Instance, Launch, SshKey, move
+from ondol.instances.record import Receipt, Record
 
 log = logging.getLogger(__name__)
 
@@ -171,6 +172,47 @@ def _stop(plan: Plan, world: World) -> None:
     _record_view(instance, _view(world.cloud.stop(str(instance.instance_id))), world.hold)
 
 
+_ASK_WHY = 5
+"""Tries, with back-off: half a minute in all."""
+
+
+def _ask_why(plan: Plan, world: World) -> None:
+    """Call it stopped, with the reason, the moment and the receipt that AWS's history gives."""
+    instance = plan.instance
+    reason, stop = _why_stopped(instance, world.cloud)
+    record = Record(seen=instance.seen_reason)
+    fields: dict[str, Any] = {}
+    if stop:
+        record = Record(seen=instance.seen_reason, since=stop.at, receipt=_receipt(instance, stop))
+        fields = {"stopped_at": stop.at}
+    with transaction.atomic():
+        world.hold()
+        move(instance, Status.STOPPED, reason, record=record, **fields)
+
+
+def _why_stopped(instance: Instance, cloud: Cloud) -> tuple[Reason, AlarmStop | None]:
+    """Tell an idle stop from one in the console by the alarm's own history: EC2's reason looks the same."""
+    if instance.seen_reason == "Client.InstanceInitiatedShutdown":
+        return Reason.INSIDE, None
+    if not (instance.alarm_name and instance.launched_at):
+        return Reason.OUTSIDE, None
+    try:
+        stop = cloud.stopped_by_alarm(instance.alarm_name, instance.launched_at)
+    except CloudError as error:
+        if isinstance(error, Throttled | Unreachable) and instance.tries < _ASK_WHY:
+            raise
+        # That it stopped matters more than why.
+        log.warning("the alarm's history cannot be read", extra={"row": str(instance.pk), "code": error.code})
+        stop = None
+    return (Reason.IDLE if stop else Reason.OUTSIDE), stop
+
+
+def _receipt(instance: Instance, stop: AlarmStop) -> Receipt:
+    """Return the values that the alarm has judged, and the rule that it judged them by."""
+    percent = instance.armed_cpu_percent if stop.cpu_percent is None else stop.cpu_percent
+    return Receipt(tuple(round(value, 2) for value in stop.cpu), instance.armed_idle_minutes, percent)
+
+
 def _resize(plan: Plan, world: World) -> None:
     instance = plan.instance
     wish = instance.instance_type
@@ -225,6 +267,7 @@ ACTS: dict[Act, Callable[[Plan, World], None]] = {
     Act.PROBE: _probe,
     Act.START: _start,
     Act.STOP: _stop,
+    Act.ASK_WHY: _ask_why,
     Act.RESIZE: _resize,
     Act.GROW: _grow,
     Act.TERMINATE: _terminate,

@@ -16,6 +16,8 @@ from ondol.instances.states import Status as Status
 
 _OURS = frozenset({Reason.PERSON, Reason.ADMIN, Reason.BUDGET, Reason.SCHEDULE})
 """Of a stop: we asked for it, and go on asking."""
+_UNEXPLAINED = frozenset({Reason.UNKNOWN, Reason.OUTSIDE})
+"""Of a stop: AWS's history may say more. Earlier versions wrote OUTSIDE when they had asked too early."""
 
 
 class Act(StrEnum):
@@ -28,6 +30,7 @@ class Act(StrEnum):
     PROBE = "PROBE"  # does SSH answer?
     START = "START"
     STOP = "STOP"
+    ASK_WHY = "ASK_WHY"  # it has stopped and nobody here asked for it: ask AWS's history, then call it stopped
     RESIZE = "RESIZE"  # another type
     GROW = "GROW"  # a bigger disk
     TERMINATE = "TERMINATE"
@@ -143,7 +146,7 @@ def _pending(seen: Seen, since: datetime, now: datetime, patience: Patience) -> 
         case View.SHUTTING_DOWN | View.TERMINATED:
             return Decision(to=Status.FAILED, reason=Reason.LAUNCH_FAILED)
         case View.STOPPED:
-            return Decision(to=Status.STOPPED, reason=Reason.UNKNOWN)
+            return Decision(Act.ASK_WHY)
     # A machine that cannot be armed would bill for ever; nobody has worked on this one yet.
     if late and (seen.view is View.PENDING or (seen.view is View.RUNNING and not seen.armed)):
         return Decision(to=Status.FAILED, reason=Reason.TOO_LATE)
@@ -195,7 +198,7 @@ def _running(seen: Seen, now: datetime, patience: Patience) -> Decision:
         case View.STOPPING:
             return Decision(to=Status.STOPPING, reason=Reason.UNKNOWN)
         case View.STOPPED:
-            return Decision(to=Status.STOPPED, reason=Reason.UNKNOWN)
+            return Decision(Act.ASK_WHY)
         case View.SHUTTING_DOWN | View.TERMINATED:
             return Decision(to=Status.TERMINATING, reason=Reason.OUTSIDE)
         case View.ABSENT:
@@ -206,6 +209,8 @@ def _running(seen: Seen, now: datetime, patience: Patience) -> Decision:
 
 def _stopping(reason: Reason, seen: Seen, since: datetime, now: datetime, patience: Patience) -> Decision:
     match seen.view:
+        case View.STOPPED if reason in _UNEXPLAINED:
+            return Decision(Act.ASK_WHY)
         case View.STOPPED:
             return Decision(to=Status.STOPPED, reason=reason)
         case View.RUNNING if reason not in _OURS:

@@ -10,13 +10,13 @@ from typing import Any
 from django.db import transaction
 
 from ondol import clock
-from ondol.cloud.errors import CloudError, Gone, NoCapacity, Quota, Refused, Throttled, Unreachable
-from ondol.cloud.port import AlarmStop, Cloud
+from ondol.cloud.errors import CloudError, Gone, NoCapacity, Quota, Refused, Unreachable
+from ondol.cloud.port import Cloud
 from ondol.instances import provision, size
 from ondol.instances.acts import ACTS, Answers, Hold, LeaseLost, Plan, World, end_strays, record, ssh_answers
 from ondol.instances.lifecycle import Act, Decision, Patience, Reason, Status, View, decide
 from ondol.instances.models import Instance, Launch, move
-from ondol.instances.record import Failure, Receipt, Record, Wish
+from ondol.instances.record import Failure, Record, Wish
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ def reconcile(row: str, cloud: Cloud, hold: Hold, answers: Answers = ssh_answers
             if plan.strays:
                 end_strays(plan, world)
             elif plan.decision.to is not None:
-                _move(plan, world)
+                _move(plan, hold)
             else:
                 ACTS[plan.decision.act](plan, world)
         except CloudError as error:
@@ -110,54 +110,20 @@ def decision_for(instance: Instance) -> Decision:
 
 
 # --- moves -----------------------------------------------------------------------------------------------------------
-def _move(plan: Plan, world: World) -> None:
+def _move(plan: Plan, hold: Hold) -> None:
     instance, to, reason = plan.instance, plan.decision.to, plan.decision.reason
     if to is None:
         return
-    since = instance.seen_since if to is Status.RUNNING else None
-    receipt: Receipt | None = None
-    if reason is Reason.UNKNOWN or (to is Status.STOPPED and reason is Reason.OUTSIDE):
-        reason, stop = _why_stopped(instance, world.cloud)
-        if stop:
-            since, receipt = stop.at, _receipt(instance, stop)
     with transaction.atomic():
-        world.hold()
+        hold()
         is_trouble = to is Status.FAILED or reason in {Reason.TOO_LATE, Reason.STOP_FAILED, Reason.UNARMED}
         fields: dict[str, Any] = {"error_ref": new_reference()} if is_trouble else {}
         if is_trouble and not instance.error_code:
-            fields["error_code"] = instance.seen_reason or reason.value
-        if to is Status.STOPPED and since:
-            fields["stopped_at"] = since
+            fields["error_code"] = instance.seen_reason or str(reason)
         failure = Failure(reference=fields["error_ref"]) if is_trouble else None
-        record = Record(since=since, seen=instance.seen_reason, failure=failure, receipt=receipt)
+        since = instance.seen_since if to is Status.RUNNING else None
+        record = Record(since=since, seen=instance.seen_reason, failure=failure)
         move(instance, to, reason, record=record, **fields)
-
-
-def _receipt(instance: Instance, stop: AlarmStop) -> Receipt:
-    """Return the values that the alarm has judged, and the rule that it judged them by."""
-    percent = instance.armed_cpu_percent if stop.cpu_percent is None else stop.cpu_percent
-    return Receipt(tuple(round(value, 2) for value in stop.cpu), instance.armed_idle_minutes, percent)
-
-
-_ASK_WHY = 5
-"""Tries, with back-off: half a minute in all."""
-
-
-def _why_stopped(instance: Instance, cloud: Cloud) -> tuple[Reason, AlarmStop | None]:
-    """The alarm's own history tells an idle stop, and when, from one in the console: EC2's reason looks the same."""
-    if instance.seen_reason == "Client.InstanceInitiatedShutdown":
-        return Reason.INSIDE, None
-    if not (instance.alarm_name and instance.launched_at):
-        return Reason.OUTSIDE, None
-    try:
-        stop = cloud.stopped_by_alarm(instance.alarm_name, instance.launched_at)
-    except CloudError as error:
-        if isinstance(error, Throttled | Unreachable) and instance.tries < _ASK_WHY:
-            raise
-        # That it stopped matters more than why.
-        log.warning("the alarm's history cannot be read", extra={"row": str(instance.pk), "code": error.code})
-        stop = None
-    return (Reason.IDLE if stop else Reason.OUTSIDE), stop
 
 
 # --- trouble ---------------------------------------------------------------------------------------------------------

@@ -54,4 +54,4 @@ class Reason(StrEnum):
     NO_CAPACITY = "NO_CAPACITY"
     QUOTA = "QUOTA"
     REFUSED = "REFUSED"
-    UNKNOWN = "UNKNOWN"  # stopped; AWS's history must say why: ask before moving
+    UNKNOWN = "UNKNOWN"  # AWS is stopping it, and nobody here asked for it; once it has stopped, AWS's history says why

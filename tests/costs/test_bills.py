@@ -11,7 +11,7 @@ from ondol.costs import bills
 from ondol.costs.models import ExchangeRate
 from ondol.costs.months import Month
 from ondol.costs.reckoning import Item
-from ondol.instances import actions
+from ondol.instances import actions, look
 from ondol.instances.models import Instance
 from ondol.instances.resizing import change_size
 from tests.instances.rig import person
@@ -57,6 +57,25 @@ def test_a_stop_that_is_noticed_weeks_later_ends_the_run_when_it_was(rig, at, al
     at("07-05 09:00")
     rig.tick(2)
     assert (hours(alice), hours(alice, JULY)) == (12, 0)
+
+
+@pytest.mark.parametrize(("fires", "seen", "told"), [
+    ("06-20 20:00", "06-20 20:30", "06-20 20:40"), ("06-30 23:00", "07-01 00:10", "07-01 00:20"),
+])  # fmt: skip
+def test_a_stop_that_is_seen_under_way_ends_the_run_when_the_alarm_fired(rig, at, alice, fires, seen, told):
+    at(f"{fires[:5]} 08:00")
+    rig.running(alice)
+    at(fires)
+    rig.cloud.world.stop_by_alarm(rig.mine(alice).instance_id)
+    at(seen)
+    look.look_at_all(rig.cloud)
+    rig.work()
+    assert rig.mine(alice).status == "STOPPING"
+    at(told)
+    rig.tick()
+    june = bills.bill_of(alice, JUNE)
+    assert (june.hours, hours(alice, JULY)) == (int(fires[6:8]) - 8, 0)
+    assert june.saved_by_idle == june.saved != bills.Money()
 
 
 def test_another_type_and_a_bigger_disk_cost_from_the_moment_that_aws_has_them(rig, at, alice, monkeypatch):

@@ -16,6 +16,7 @@ from ondol.instances.deployment import Deployment
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance, Launch, SshKey
 from ondol.instances.place import settle_in
+from ondol.instances.record import Receipt
 from tests.instances.rig import person
 
 LATER = timedelta(hours=1)
@@ -95,10 +96,22 @@ def test_an_idle_stop_has_its_receipt_the_values_and_the_rule_of_then(rig, alice
     instance = rig.running(alice)
     Instance.objects.update(armed_idle_minutes=30, armed_cpu_percent=5.0)
     rig.cloud.world.stop_by_alarm(instance.instance_id)
+    look.look_at_all(rig.cloud)
+    rig.work()
     rig.tick(2)
-    (idle,) = instance.changes.filter(detail__has_key="cpu")
-    assert (idle.reason, idle.detail["cpu"]) == ("IDLE", [0.5] * 6)
-    assert idle.detail["rule"] == {"minutes": 30, "percent": 5.0}
+    noticed, stopped = list(instance.changes.all())[-2:]
+    assert (noticed.new, noticed.reason, noticed.record.receipt) == ("STOPPING", "UNKNOWN", None)
+    assert (stopped.new, stopped.reason, stopped.record.receipt) == ("STOPPED", "IDLE", Receipt((0.5,) * 6, 30, 5.0))
+    assert stopped.record.since == rig.cloud.world.stops[instance.alarm_name][0].at
+
+
+def test_that_aws_is_stopping_a_machine_is_said_before_anybody_knows_why(rig, alice):
+    instance = rig.running(alice)
+    rig.cloud.world.stop_by_alarm(instance.instance_id)
+    rig.cloud.calls.clear()
+    look.look_at_all(rig.cloud)
+    rig.work()
+    assert (rig.mine(alice).status, rig.cloud.asked("stopped_by_alarm")) == ("STOPPING", 0)
 
 
 def test_a_stop_that_is_noticed_late_tells_when_it_was(rig, alice, monkeypatch):
