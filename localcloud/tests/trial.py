@@ -15,7 +15,7 @@ import boto3
 from botocore.config import Config
 
 SPEED = 60
-REPOSITORY = Path(__file__).resolve().parents[2]
+SOURCE = Path(__file__).resolve().parents[1] / "src"
 
 UBUNTU = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"
 FROM_ANYWHERE = "0.0.0.0/0"
@@ -55,7 +55,7 @@ class Trial:
         ]
 
     def start(self) -> "Trial":
-        variables = {**os.environ, "PYTHONPATH": str(REPOSITORY), "TZ": "Asia/Seoul"}  # not UTC, nor Django's doing
+        variables = {**os.environ, "PYTHONPATH": str(SOURCE), "TZ": "Asia/Seoul"}  # not UTC, nor Django's doing
         if self.speed:
             now = time.time()
             variables.setdefault("ONDOL_CLOCK", f"{now},{now},{self.speed}")

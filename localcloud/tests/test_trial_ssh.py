@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from trial import Machine, Trial, until
 
 pytestmark = pytest.mark.slow

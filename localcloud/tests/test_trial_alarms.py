@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+
 from trial import Machine, Trial, until
 
 pytestmark = pytest.mark.slow

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives import serialization
+
 from trial import Machine, Trial
 
 pytestmark = pytest.mark.slow

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
-from trial import Machine, Trial
 
 from localcloud.faults.rules import BadRule, When, read_rule
+from trial import Machine, Trial
 
 
 class Control:

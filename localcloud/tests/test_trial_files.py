@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from trial import Machine
 
 from localcloud.boxes import sftp
 from localcloud.boxes.wire import Reader, text
+from trial import Machine
 
 
 def scp(machine: Machine, *words: str | Path, legacy: bool = False) -> "subprocess.CompletedProcess[str]":

@@ -5,9 +5,9 @@ import re
 
 import pytest
 from botocore.exceptions import ClientError
-from trial import Trial
 
 from localcloud.iam.policy import Ask, BadPolicy, read
+from trial import Trial
 
 pytestmark = pytest.mark.slow
 ROLE = "AWSServiceRoleForCloudWatchEvents"

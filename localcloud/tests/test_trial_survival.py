@@ -15,9 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from trial import REPOSITORY, Machine, Trial, until
 
 from localcloud.boxes.processes import descendants
+from trial import SOURCE, Machine, Trial, until
 
 pytestmark = pytest.mark.slow
 
@@ -50,7 +50,7 @@ def test_without_the_option_there_are_no_faults(own: Trial) -> None:
 def test_a_second_process_on_the_same_home_says_so_and_goes(own: Trial) -> None:
     hasty = "import sys; from localcloud import __main__, home; home.PATIENCE = 0.2; sys.exit(__main__.main())"
     words = [sys.executable, "-c", hasty, *own.command()[3:]]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=20, cwd=REPOSITORY)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=20, cwd=SOURCE)
     assert done.returncode == 1
     waits, gives_up = done.stderr.splitlines()
     assert "waiting for another localcloud to leave" in waits
@@ -163,7 +163,7 @@ def test_state_of_another_version_is_set_aside_and_not_lost(own: Trial, eunji: M
 def test_a_wrong_clock_is_refused_by_name(tmp_path: Path) -> None:
     trial = Trial(tmp_path / "home")
     variables = {**os.environ, "ONDOL_CLOCK": "soon"}
-    done = subprocess.run(trial.command(), capture_output=True, text=True, timeout=20, env=variables, cwd=REPOSITORY)
+    done = subprocess.run(trial.command(), capture_output=True, text=True, timeout=20, env=variables, cwd=SOURCE)
     assert (done.returncode, "ONDOL_CLOCK=soon" in done.stderr) == (1, True)
 
 
@@ -171,7 +171,7 @@ def test_it_dies_with_its_parent(tmp_path: Path) -> None:
     trial = Trial(tmp_path / "home")
     script = f"exec 3>&1; ({' '.join(map(_quoted, trial.command()))} >&3 & echo $! >&3; read line) 2>/dev/null"
     parent = subprocess.Popen(
-        ["sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY
+        ["sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=SOURCE
     )
     assert parent.stdout is not None
     pid = int(parent.stdout.readline())
