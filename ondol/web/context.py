@@ -9,7 +9,7 @@ from ondol import clock
 from ondol.accounts.models import Approval, User
 from ondol.config import config
 from ondol.policy.rules import rules_of
-from ondol.web.outlook import sight_of
+from ondol.web.stop_notice import sight_of
 
 
 def site(request: HttpRequest) -> dict[str, Any]:

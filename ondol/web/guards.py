@@ -65,8 +65,8 @@ def where_they_stand(request: PersonRequest) -> HttpResponse:
     if request.htmx:
         return HttpResponseClientRedirect("/")
     if request.method not in {"GET", "HEAD"}:
-        return render(request, "standing.html", status=403)
-    return render(request, "standing.html") if request.path == "/" else redirect("dashboard")
+        return render(request, "standing/page.html", status=403)
+    return render(request, "standing/page.html") if request.path == "/" else redirect("dashboard")
 
 
 def _to_sign_in(request: PersonRequest) -> HttpResponse:

@@ -9,8 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
 
+from ondol.web.errors import views as errors
 from ondol.web.guards import PersonRequest, where_they_stand
-from ondol.web.views import errors
 
 Page = Callable[[HttpRequest], HttpResponse]
 

@@ -3,21 +3,19 @@
 from django.urls import include, path
 
 from ondol.api.routes import api
-from ondol.web.views import (
-    account,
-    activity,
-    costs,
-    cpu,
-    doctor,
-    fleet,
-    history,
-    machine,
-    people,
-    person,
-    policy,
-)
-from ondol.web.views.awake_link import awake_link
-from ondol.web.views.help import help_page
+from ondol.web.account import views as account
+from ondol.web.activity import views as activity
+from ondol.web.awake_link.views import awake_link
+from ondol.web.costs import views as costs
+from ondol.web.cpu import views as cpu
+from ondol.web.doctor import views as doctor
+from ondol.web.help.views import help_page
+from ondol.web.history import views as history
+from ondol.web.machine import views as machine
+from ondol.web.machines import views as machines
+from ondol.web.people import views as people
+from ondol.web.person import views as person
+from ondol.web.policy import views as policy
 
 urlpatterns = [
     path("", machine.dashboard, name="dashboard"),
@@ -51,7 +49,7 @@ urlpatterns = [
     path("admin/people/<int:pk>/stop/", person.stop, name="admin_stop"),
     path("admin/people/<int:pk>/terminate/", person.terminate, name="admin_terminate"),
     path("admin/people/<int:pk>/history/", history.person, name="admin_history"),
-    path("admin/fleet/", fleet.fleet, name="admin_fleet"),
+    path("admin/fleet/", machines.machines, name="admin_fleet"),
     path("admin/policy/", policy.everybody, name="admin_policy"),
     path("admin/policy/<int:pk>/", policy.person, name="admin_policy_person"),
     path("admin/activity/", activity.activity, name="admin_activity"),
@@ -67,8 +65,8 @@ urlpatterns = [
     path("api/", api.urls),
 ]
 
-handler400 = "ondol.web.views.errors.bad_request"
-handler403 = "ondol.web.views.errors.forbidden"
-handler404 = "ondol.web.views.errors.not_found"
-handler429 = "ondol.web.views.errors.too_many"
-handler500 = "ondol.web.views.errors.server_error"
+handler400 = "ondol.web.errors.views.bad_request"
+handler403 = "ondol.web.errors.views.forbidden"
+handler404 = "ondol.web.errors.views.not_found"
+handler429 = "ondol.web.errors.views.too_many"
+handler500 = "ondol.web.errors.views.server_error"

@@ -8,7 +8,7 @@ from django.test import RequestFactory
 from django.urls import reverse
 
 from ondol.instances.lifecycle import Status
-from ondol.web.connect import Connect, way_for
+from ondol.web.machine.connect import Connect, way_for
 from tests.web.conftest import PEM, machine
 
 BOBS = Connect("bob", "203.0.113.24", "i-1")

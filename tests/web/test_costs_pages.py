@@ -240,7 +240,7 @@ def test_polls_that_find_nothing_new_reckon_nothing(bob, browser_of, monkeypatch
     ran(bob)
     browser = browser_of(bob)
     poll = re.search(r'hx-get="([^"]+)"', browser.get("/").text)[1].replace("&amp;", "&")
-    monkeypatch.setattr("ondol.web.views.machine.account_of", None)
+    monkeypatch.setattr("ondol.web.machine.views.account_of", None)
     assert browser.get(poll, headers={"HX-Request": "true"}).status_code == 204
 
 

@@ -9,7 +9,7 @@ from django.urls import reverse
 from ondol import clock
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
-from ondol.web.chart import BACK, chart
+from ondol.web.cpu.chart import BACK, chart
 from tests.web.conftest import machine
 from tests.web.screens import loads
 

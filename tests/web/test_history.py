@@ -9,7 +9,7 @@ from django.utils import translation
 from ondol import clock
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import StatusChange
-from ondol.web.timeline import timeline
+from ondol.web.history.timeline import timeline
 from tests.web.conftest import machine
 
 

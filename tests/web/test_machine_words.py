@@ -10,9 +10,9 @@ from ondol.cloud.aws_errors import TABLE
 from ondol.cloud.errors import NoCapacity, Quota, Refused
 from ondol.instances.lifecycle import MOVES, Reason, Status
 from ondol.instances.models import Instance
-from ondol.web.machine import LOOKS, present
-from ondol.web.reasons import notice_of, trouble_of
-from ondol.web.steps import steps_of
+from ondol.web.machine.card import LOOKS, present
+from ondol.web.machine.reasons import notice_of, trouble_of
+from ondol.web.machine.steps import steps_of
 from tests.web.conftest import machine
 
 NOW = datetime(2026, 6, 3, 12, 0, tzinfo=UTC)

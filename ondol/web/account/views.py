@@ -1,0 +1,98 @@
+"""One's own account: name, language, API tokens."""
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.utils.translation import override
+from django.views.decorators.http import require_http_methods, require_POST
+
+from ondol.accounts.models import ApiToken, User
+from ondol.accounts.people import AccountError
+from ondol.accounts.tokens import create_token
+from ondol.config import config
+from ondol.policy.rules import rules_of
+from ondol.web.forms import AccountForm, LanguageForm, TokenForm
+from ondol.web.guards import PersonRequest, approved
+from ondol.web.policy.facts import facts_of
+
+_YEAR = 365 * 24 * 3600
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@approved
+def account(request: PersonRequest) -> HttpResponse:
+    """Show and change what people may change about themselves."""
+    # A copy: an invalid form has written its values into the object, and the page header shows the person's name.
+    form = AccountForm(request.POST or None, instance=User.objects.get(pk=request.user.pk))
+    if request.method == "POST" and form.is_valid():
+        person = form.save()
+        with override(person.language):
+            messages.success(request, _("Saved."))
+        return _remember(redirect("account"), person.language)
+    return _page(request, form, TokenForm())
+
+
+@require_POST
+@approved
+def create_api_token(request: PersonRequest) -> HttpResponse:
+    """Make a token and show it, once: it is on this answer and nowhere else."""
+    form = TokenForm(request.POST)
+    if not form.is_valid():
+        return _page(request, AccountForm(instance=request.user), form)
+    try:
+        token = create_token(request.user, form.cleaned_data["name"])
+    except AccountError as error:
+        form.add_error("name", str(error))
+        return _page(request, AccountForm(instance=request.user), form)
+    return render(request, "account/token.html", {"token": token, "name": form.cleaned_data["name"]})
+
+
+@require_POST
+@approved
+def revoke_api_token(request: PersonRequest, pk: int) -> HttpResponse:
+    """One's own token ends at once; anybody else's is not found among one's own."""
+    revoked, _details = ApiToken.objects.filter(user=request.user, pk=pk).delete()
+    if revoked:
+        messages.success(request, _("The token has been revoked."))
+    return redirect("account")
+
+
+@require_POST
+def language(request: HttpRequest) -> HttpResponse:
+    """The language switch: remembered by the browser, and by the account of somebody signed in."""
+    form = LanguageForm(request.POST)
+    if not form.is_valid():
+        return redirect("dashboard")
+    chosen, target = form.cleaned_data["language"], form.cleaned_data["next"]
+    if request.user.is_authenticated:
+        User.objects.filter(pk=request.user.pk).update(language=chosen)
+    if not url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure()):
+        target = "/"
+    return _remember(redirect(target), chosen)
+
+
+def _page(request: PersonRequest, form: AccountForm, token_form: TokenForm) -> HttpResponse:
+    tokens = ApiToken.objects.filter(user=request.user)
+    context = {
+        "form": form,
+        "token_form": token_form,
+        "tokens": tokens,
+        "rule_facts": facts_of(rules_of(request.user.pk), is_mine=True),
+        "has_providers": bool(config().social_providers),
+    }
+    return render(request, "account/page.html", context)
+
+
+def _remember(response: HttpResponse, language: str) -> HttpResponse:
+    response.set_cookie(
+        settings.LANGUAGE_COOKIE_NAME,
+        language,
+        max_age=_YEAR,
+        secure=settings.LANGUAGE_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )
+    return response

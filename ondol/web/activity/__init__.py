@@ -1,0 +1,1 @@
+"""Administration: who did what lately."""

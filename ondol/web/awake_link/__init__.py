@@ -1,0 +1,1 @@
+"""The link in a letter about a stop."""

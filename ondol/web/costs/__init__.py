@@ -1,0 +1,1 @@
+"""What machines cost: one's own, everybody's, and one person's."""

@@ -1,0 +1,1 @@
+"""The CPU of one's own machine: a chart and a forecast that look for news by themselves."""

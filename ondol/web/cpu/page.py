@@ -1,0 +1,54 @@
+"""What the dashboard shows of a machine's CPU: the chart, the forecast, and how often it looks for news."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from ondol import clock
+from ondol.autostop.models import ReadingRound
+from ondol.autostop.outlook import readings_of
+from ondol.instances.idle import PERIOD
+from ondol.instances.lifecycle import Status
+from ondol.instances.models import Instance
+from ondol.policy.rules import rules_of
+from ondol.web.cpu.chart import BACK, Chart, chart
+from ondol.web.stop_notice import Sight, sight_of
+
+_FASTEST, _SLOWEST = 5, 60
+
+
+@dataclass(frozen=True, slots=True)
+class Cpu:
+    """For `cpu/card.html`."""
+
+    status: str
+    sight: Sight | None
+    chart: Chart
+    as_of: datetime | None
+    """Until when the readings tell; None: there are none yet."""
+    zone: str
+    pace: int | None
+    """Seconds between two looks of the page; None: nothing moves."""
+    has_trouble: bool
+    """CloudWatch does not answer."""
+
+
+def cpu_of(request: HttpRequest, row: Instance) -> Cpu:
+    """Of the machine of whoever asks."""
+    now, sight = clock.now(), sight_of(request)
+    readings = readings_of(row, now - BACK)
+    idle = sight.outlook.idle if sight else None
+    runs = row.status == Status.RUNNING.value
+    percent = row.armed_cpu_percent or rules_of(row.owner_id).idle_cpu_percent
+    return Cpu(
+        status=row.status,
+        sight=sight,
+        chart=chart(readings, percent, now, (idle.earliest, idle.latest) if idle and not idle.is_active else None),
+        as_of=readings[-1][0] + PERIOD if readings else None,
+        zone=timezone.localtime(now).tzname() or "",
+        # A minute, or the time of a datapoint where the trial's clock runs faster.
+        pace=int(min(max(PERIOD / clock.real_seconds(1), _FASTEST), _SLOWEST)) if runs else None,
+        has_trouble=runs and ReadingRound.objects.exclude(trouble_code="").exists(),
+    )

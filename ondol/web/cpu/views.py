@@ -1,0 +1,22 @@
+"""The CPU of one's own machine, as a fragment that looks for news by itself."""
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+from django_htmx.http import trigger_client_event
+
+from ondol.instances import actions
+from ondol.web.cpu.page import cpu_of
+from ondol.web.guards import PersonRequest, approved
+
+
+@require_GET
+@approved
+def cpu(request: PersonRequest) -> HttpResponse:
+    """Chart and forecast; nothing (204) once the machine is in another state. The page then looks at the rest, too."""
+    row = actions.current(request.user)
+    if row is None or row.status != request.GET.get("s"):
+        answer = HttpResponse(status=204)
+    else:
+        answer = render(request, "cpu/swap.html", {"cpu": cpu_of(request, row)})
+    return trigger_client_event(answer, "ondol:moved")

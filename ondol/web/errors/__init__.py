@@ -1,0 +1,1 @@
+"""Designed pages for what went wrong."""

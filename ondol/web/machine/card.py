@@ -1,0 +1,175 @@
+"""How one machine is presented: word, colour, heading, steps, explanations, buttons."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ondol import clock
+from ondol.accounts.models import User
+from ondol.instances import actions
+from ondol.instances.lifecycle import CHANGING, Reason, Status
+from ondol.instances.messages.reasons import explanation
+from ondol.instances.messages.statuses import STATUSES
+from ondol.instances.models import Instance, SshKey, StatusChange
+from ondol.web.history.timeline import last_receipt
+from ondol.web.machine.reasons import Notice, notice_of, trouble_of
+from ondol.web.machine.steps import Step, steps_of
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The colour (warm, cool, changing, failed) and the icon of a status."""
+
+    tone: str
+    icon: str
+
+
+LOOKS = {
+    Status.PENDING: Look("changing", "steps"),
+    Status.RUNNING: Look("warm", "heat"),
+    Status.STOPPING: Look("changing", "pause"),
+    Status.STOPPED: Look("cool", "pause"),
+    Status.STARTING: Look("changing", "steps"),
+    Status.TERMINATING: Look("changing", "end"),
+    Status.TERMINATED: Look("cool", "end"),
+    Status.FAILED: Look("failed", "alert"),
+}
+_BUTTONS = {Status.RUNNING: "stop", Status.STOPPED: "start", Status.FAILED: "create"}
+_WITHOUT_KEY = {Status.PENDING, Status.FAILED, Status.TERMINATING}
+"""As in `actions.take_key`."""
+_PACES, _SLOWEST = ((30, 1), (180, 3)), 10
+"""How a page polls while something changes: for 30 s every second, up to 3 minutes every 3 s, then every 10 s; real
+time. Why: docs/decisions/0004."""
+_RESIZING = 2
+"""Seconds: AWS changes a type or a disk at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """A status at a glance: icon, word and colour; readable in grey."""
+
+    status: Status
+    word: str
+    tone: str
+    icon: str
+
+
+def badge_of(instance: Instance) -> Badge:
+    """The badge of a machine, also in lists."""
+    status = Status(instance.status)
+    look = LOOKS[status]
+    return Badge(status, str(STATUSES[status].badge), look.tone, look.icon)
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Everything a page shows about one machine."""
+
+    row: Instance
+    badge: Badge
+    title: str
+    notice: Notice | None
+    trouble: str
+    steps: tuple[Step, ...]
+    since: datetime
+    now: datetime
+    button: str
+    """`create`, `start`, `stop`, or none while nothing can be asked for."""
+    has_key: bool
+    """It may be downloaded."""
+
+    @property
+    def status(self) -> Status:
+        return self.badge.status
+
+    @property
+    def is_changing(self) -> bool:
+        return self.status in CHANGING
+
+    @property
+    def elapsed(self) -> timedelta:
+        """In this state, on the machines' clock."""
+        return max(self.now - self.since, timedelta())
+
+    @property
+    def poll_seconds(self) -> int | None:
+        """After how long to look again; None while nothing changes."""
+        if self.is_resizing:
+            return _RESIZING
+        is_cleaned_up = self.status is not Status.FAILED or self.row.is_clean
+        if not self.is_changing and is_cleaned_up:
+            return None
+        return next((pace for until, pace in _PACES if self.elapsed < clock.real_seconds(until)), _SLOWEST)
+
+    @property
+    def is_resizing(self) -> bool:
+        """Asked of AWS now; a type that was wished for waits while it runs, such as when the console started it."""
+        seen = self.row.seen
+        return seen.disk_differs or (seen.type_differs and self.status is Status.STOPPED)
+
+    @property
+    def is_slow(self) -> bool:
+        return any(step.slow for step in self.steps)
+
+    @property
+    def version(self) -> str:
+        """Changes with anything a page shows, but not with the passing time."""
+        steps = [(step.name, step.state, str(step.detail), step.slow) for step in self.steps]
+        size = self.row.instance_type, self.row.volume_gb, self.row.seen_type, self.row.seen_volume_gb
+        row = (*size, self.row.public_ip, self.row.is_clean, self.row.address_changed)
+        put_off = (self.row.kept_awake_until(self.now), self.row.waived_close)
+        shown = (self.badge, self.title, self.notice, self.trouble, steps, self.since, self.has_key, row, put_off)
+        return hashlib.blake2s(repr((shown, self.poll_seconds)).encode()).hexdigest()[:16]
+
+
+def present(instance: Instance, now: datetime | None = None) -> Machine:
+    """A row as a page shows it."""
+    now = now or clock.now()
+    is_key_made = SshKey.objects.filter(instance=instance).exists()
+    badge = badge_of(instance)
+    return Machine(
+        row=instance,
+        badge=badge,
+        title=str(STATUSES[badge.status].heading),
+        notice=notice_of(instance, last_receipt(instance)),
+        trouble=trouble_of(instance),
+        steps=steps_of(instance, has_key=is_key_made, now=now),
+        since=instance.since,
+        now=now,
+        button=_button(instance, badge.status),
+        has_key=is_key_made and badge.status not in _WITHOUT_KEY,
+    )
+
+
+def _button(instance: Instance, status: Status) -> str:
+    if status is Status.FAILED and (instance.unknown or not instance.is_clean):
+        return ""  # `actions.create` would refuse it
+    return _BUTTONS.get(status, "")
+
+
+def machine_of(user: User) -> Machine | None:
+    """The person's machine, if there is one."""
+    instance = actions.current(user)
+    return present(instance) if instance else None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The machine somebody had before."""
+
+    at: datetime
+    cause: str
+
+
+def last_ended(user: User) -> Ended | None:
+    """How the last machine of somebody who has none came to its end."""
+    change = (
+        StatusChange.objects.filter(instance__owner=user, new=Status.TERMINATING.value)
+        .order_by("-at", "-id")
+        .select_related("by")
+        .first()
+    )
+    if change is None:
+        return None
+    found = explanation(Status.TERMINATED, Reason(change.reason))
+    return Ended(change.at, str(found.cause) if found else "")

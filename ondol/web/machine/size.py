@@ -1,0 +1,53 @@
+"""Type and disk of a machine that is there: what they may become, what is under way, and what AWS has refused."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from ondol import clock
+from ondol.accounts.models import User
+from ondol.costs.offers import Offers, offers_for
+from ondol.costs.reckoning import TYPICAL_HOURS
+from ondol.instances.lifecycle import Reason, Status
+from ondol.instances.models import Instance
+from ondol.web.machine.reasons import Notice, size_refusal
+
+_TOLD_FOR = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class SizeView:
+    """What the page shows."""
+
+    offers: Offers
+    may_change_type: bool
+    is_pending: bool
+    """AWS has not done it yet."""
+    refusals: tuple[Notice, ...]
+    typical_hours: int = TYPICAL_HOURS
+
+    @property
+    def has_choice(self) -> bool:
+        return self.offers.has_disks or self.may_change_type
+
+
+def size_of(user: User, row: Instance) -> SizeView:
+    """Of one's own machine."""
+    offers = offers_for(user, row)
+    return SizeView(
+        offers=offers,
+        may_change_type=row.status == Status.STOPPED.value and offers.has_types,
+        is_pending=row.seen.type_differs or row.seen.disk_differs,
+        refusals=_refusals(row),
+    )
+
+
+def _refusals(row: Instance) -> tuple[Notice, ...]:
+    """Those of the last wish, for a day: of type and disk together, if both were refused."""
+    about_size = row.changes.filter(
+        reason__in=[Reason.RESIZED.value, Reason.SIZE_REFUSED.value], at__gt=clock.now() - _TOLD_FOR
+    ).order_by("-at", "-id")
+    told: dict[str, Notice] = {}
+    for change in about_size[:2]:
+        for what in change.record.refused.names if change.record.refused else ():
+            told.setdefault(what, size_refusal(change.record))
+    return tuple(told.values())

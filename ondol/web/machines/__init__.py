@@ -1,0 +1,1 @@
+"""Administration: all machines at a glance."""

@@ -1,0 +1,100 @@
+"""All machines at a glance, for administrators: what runs, whether it stops by itself, what fell out of step."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.db.models import Case, IntegerField, QuerySet, Value, When
+
+from ondol import clock
+from ondol.costs.prices import prices
+from ondol.costs.reckoning import Item
+from ondol.instances.lifecycle import CHANGING, Status, View
+from ondol.instances.models import Instance
+from ondol.web.machine.card import Badge, badge_of
+from ondol.web.machine.reasons import trouble_of
+
+_MATCHES = {
+    Status.RUNNING: {View.RUNNING, View.PENDING},
+    Status.STOPPED: {View.STOPPED},
+}
+_LONG = 300
+"""Real seconds. Until then, what AWS shows is on its way into the row."""
+_FIRST = (Status.FAILED, *sorted(CHANGING), Status.RUNNING, Status.STOPPED)
+"""What needs an eye comes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ship:
+    """One machine of the fleet."""
+
+    row: Instance
+    badge: Badge
+    trouble: str
+    is_out_of_step: bool
+    """AWS shows another state than the one that it should be in."""
+
+    @property
+    def is_unarmed(self) -> bool:
+        """It runs, and nothing would stop it."""
+        return self.badge.status is Status.RUNNING and not self.row.is_armed
+
+    @property
+    def has_unknown(self) -> bool:
+        """There are machines in AWS that carry its tags, and are not it."""
+        return bool(self.row.unknown or self.row.strays)
+
+    @property
+    def kept_awake_until(self) -> datetime | None:
+        return self.row.kept_awake_until(clock.now())
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Of the whole fleet."""
+
+    machines: int
+    running: int
+    unarmed: int
+    hourly: Decimal
+    """What all that run cost in an hour by today's prices, in dollars; those without a known price not counted."""
+
+
+def machines() -> QuerySet[Instance]:
+    """All that have not ended."""
+    ranks = [When(status=status.value, then=Value(rank)) for rank, status in enumerate(_FIRST)]
+    rank = Case(*ranks, output_field=IntegerField())
+    rows = Instance.objects.exclude(status=Status.TERMINATED.value).select_related("owner")
+    return rows.order_by(rank, "owner__name", "pk")
+
+
+def shown(rows: Iterable[Instance]) -> list[Ship]:
+    """As a page shows them."""
+    return [Ship(row, badge_of(row), trouble_of(row), _is_out_of_step(row)) for row in rows]
+
+
+def totals(rows: Iterable[Instance]) -> Totals:
+    """One pass over all machines."""
+    rows = list(rows)
+    running = [row for row in rows if row.status == Status.RUNNING.value]
+    return Totals(
+        machines=len(rows),
+        running=len(running),
+        unarmed=sum(not row.is_armed for row in running),
+        hourly=_hourly(running),
+    )
+
+
+def _hourly(running: Iterable[Instance]) -> Decimal:
+    table, now = prices(), clock.now()
+    address = table.at(Item.ADDRESS, now)
+    found = [price.usd for row in running if (price := table.at(row.instance_type, now))]
+    return sum(found, Decimal()) + (address.usd * len(found) if address else 0)
+
+
+def _is_out_of_step(row: Instance) -> bool:
+    expected = _MATCHES.get(Status(row.status))
+    if expected is None or row.seen_since is None or View(row.seen_view) in expected:
+        return False
+    return clock.now() - row.seen_since > clock.real_seconds(_LONG)

@@ -1,0 +1,1 @@
+"""Administration: one person, their machine, and what may be done about both."""

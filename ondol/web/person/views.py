@@ -1,0 +1,140 @@
+"""Administration: one person, and what an administrator may do about them and their machine."""
+
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from ondol.accounts import people
+from ondol.accounts.models import Decision, Role, User
+from ondol.accounts.people import AccountError
+from ondol.instances import actions
+from ondol.instances.actions import ActionError
+from ondol.instances.models import StatusChange
+from ondol.policy.models import PolicyChange
+from ondol.web.activity.lines import told
+from ondol.web.forms import ReasonForm, RoleForm, TerminateForm
+from ondol.web.guards import PersonRequest, administrator
+from ondol.web.people import page as roster
+from ondol.web.unconfirmed import unconfirmed
+
+
+@require_GET
+@administrator
+def person(request: PersonRequest, pk: int) -> HttpResponse:
+    """Everything an administrator needs to know and may do."""
+    return _page(request, _person(pk), ReasonForm())
+
+
+@require_POST
+@administrator
+def approve(request: PersonRequest, pk: int) -> HttpResponse:
+    """Let them in, also back in."""
+    return _decide(request, pk, lambda: people.approve(pk, request.user), _("Approved. They get an e-mail."))
+
+
+@require_POST
+@administrator
+def reject(request: PersonRequest, pk: int) -> HttpResponse:
+    """Refuse a request, with a reason."""
+    return _decide_for_a_reason(request, pk, people.reject, _("Rejected. They get an e-mail."))
+
+
+@require_POST
+@administrator
+def suspend(request: PersonRequest, pk: int) -> HttpResponse:
+    """Shut them out; their machine stays, and the page offers to stop it."""
+    return _decide_for_a_reason(request, pk, people.suspend, _("Suspended. They get an e-mail."))
+
+
+@require_POST
+@administrator
+def role(request: PersonRequest, pk: int) -> HttpResponse:
+    """Member or administrator."""
+    form = RoleForm(request.POST)
+    if not form.is_valid():
+        return _page(request, _person(pk), ReasonForm())
+    new = Role(form.cleaned_data["role"])
+    return _decide(request, pk, lambda: people.set_role(pk, request.user, new), _("The role has been changed."))
+
+
+@require_POST
+@administrator
+def stop(request: PersonRequest, pk: int) -> HttpResponse:
+    """Stop somebody's machine."""
+    owner = _person(pk)
+    try:
+        actions.stop(owner, by=request.user)
+    except ActionError as error:
+        messages.error(request, f"{error.message} {error.hint}".strip())
+    else:
+        messages.success(request, _("The machine is stopping. Its disk is kept."))
+    return redirect("admin_people" if request.POST.get("from") == "list" else "admin_person", *_args(request, pk))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@administrator
+def terminate(request: PersonRequest, pk: int) -> HttpResponse:
+    """Name what is lost; end it once the owner's address has been typed."""
+    owner = _person(pk)
+    entry = roster.entries_of([owner])[0]
+    if entry.machine is None:
+        messages.error(request, _("This person has no machine."))
+        return redirect("admin_person", pk)
+    form = TerminateForm(request.POST if request.method == "POST" else None, owner=owner)
+    if request.method == "POST" and form.is_valid():
+        try:
+            actions.terminate(owner, by=request.user)
+        except ActionError as error:
+            messages.error(request, f"{error.message} {error.hint}".strip())
+        else:
+            messages.success(request, _("The machine is being ended."))
+        return redirect("admin_person", pk)
+    return render(request, "person/terminate.html", {"entry": entry, "form": form})
+
+
+def _person(pk: int) -> User:
+    found = User.objects.filter(pk=pk).select_related("decided_by").first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def _decide(
+    request: PersonRequest, pk: int, decision: Callable[[], User], done: str, form: ReasonForm | None = None
+) -> HttpResponse:
+    try:
+        decision()
+    except AccountError as error:
+        messages.error(request, str(error))
+        return _page(request, _person(pk), form or ReasonForm())
+    messages.success(request, done)
+    return redirect("admin_person", pk)
+
+
+def _decide_for_a_reason(
+    request: PersonRequest, pk: int, decision: Callable[[int, User, str], User], done: str
+) -> HttpResponse:
+    form = ReasonForm(request.POST)
+    if not form.is_valid():
+        return _page(request, _person(pk), form)
+    return _decide(request, pk, lambda: decision(pk, request.user, form.cleaned_data["reason"]), done, form)
+
+
+def _page(request: PersonRequest, found: User, form: ReasonForm) -> HttpResponse:
+    changes = StatusChange.objects.filter(instance__owner=found).select_related("by", "instance").order_by("-at", "-id")
+    policies = PolicyChange.objects.filter(owner=found).select_related("owner", "by")
+    context = {
+        "entry": roster.entries_of([found])[0],
+        "form": form,
+        "unconfirmed": unconfirmed(request.user),
+        "history": told(Decision.objects.filter(user=found).select_related("by"), changes, policies)[:30],
+    }
+    return render(request, "person/page.html", context)
+
+
+def _args(request: PersonRequest, pk: int) -> tuple[int, ...]:
+    return () if request.POST.get("from") == "list" else (pk,)

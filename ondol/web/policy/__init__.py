@@ -1,0 +1,1 @@
+"""Administration: which rules hold, for everybody and for single people."""
