@@ -1,26 +1,49 @@
-"""What every template may use. Nothing here asks the database before a template does."""
+"""What every template may read beside its page. Nothing here asks the database before a template does."""
 
+from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from django.http import HttpRequest
-from django.utils.functional import SimpleLazyObject
 
 from ondol import clock
 from ondol.accounts.models import Approval, User
+from ondol.clock import Clock
 from ondol.config import config
-from ondol.policy.rules import rules_of
-from ondol.web.stop_notice import sight_of
+from ondol.web.stop_notice import StopNotice, stop_notice_of
+
+
+class Site:
+    """Hold what `base.html` and its parts read, on every page."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+
+    @cached_property
+    def trial_clock(self) -> Clock | None:
+        """The clock of a trial; None where machines live in real time."""
+        machines_clock = clock.clock()
+        return None if machines_clock.is_real else machines_clock
+
+    @property
+    def now(self) -> datetime:
+        return clock.now()
+
+    @property
+    def clock_speed(self) -> float:
+        return clock.clock().speed
+
+    @cached_property
+    def stop_notice(self) -> StopNotice | None:
+        """When the machine of whoever asks will stop."""
+        return stop_notice_of(self._request)
+
+    @cached_property
+    def people_waiting(self) -> int:
+        """How many people wait for approval."""
+        return User.objects.filter(approval=Approval.PENDING, is_active=True).count()
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
-    """The trial's clock, where there is one; how many people wait, for administrators."""
-    machines_clock = clock.clock()
-    return {
-        "trial_clock": None if machines_clock.is_real else machines_clock,
-        "clock_now": clock.now,
-        "clock_speed": machines_clock.speed,
-        "rules": SimpleLazyObject(lambda: rules_of(request.user.pk)),
-        "sight": SimpleLazyObject(lambda: sight_of(request)),
-        "site_url": config().url,
-        "people_waiting": lambda: User.objects.filter(approval=Approval.PENDING, is_active=True).count(),
-    }
+    """Django's hook: `site` for our pages, `site_url` for the letters of allauth."""
+    return {"site": Site(request), "site_url": config().url}

@@ -7,12 +7,13 @@ from typing import Any
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.views.decorators.cache import never_cache
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
 from ondol.accounts.models import User
+from ondol.web.standing.page import StandingPage
 
 
 class PersonRequest(HttpRequest):
@@ -64,9 +65,10 @@ def where_they_stand(request: PersonRequest) -> HttpResponse:
     """Waiting, rejected or suspended: one page, at the address of the dashboard; a form sent anyway is refused."""
     if request.htmx:
         return HttpResponseClientRedirect("/")
+    page = StandingPage(request.user)
     if request.method not in {"GET", "HEAD"}:
-        return render(request, "standing/page.html", status=403)
-    return render(request, "standing/page.html") if request.path == "/" else redirect("dashboard")
+        return page.answer(request, status=403)
+    return page.answer(request) if request.path == "/" else redirect("dashboard")
 
 
 def _to_sign_in(request: PersonRequest) -> HttpResponse:

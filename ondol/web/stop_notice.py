@@ -19,7 +19,7 @@ _MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class StopNotice:
     """What somebody is told about the stop of their machine."""
 
     outlook: Outlook
@@ -33,27 +33,27 @@ class Sight:
         return floor((self.outlook.left or timedelta()) / _MINUTE)
 
 
-def sight_of(request: HttpRequest) -> Sight | None:
-    """Of the machine of whoever asks, once for each request; None while nothing runs."""
-    if not hasattr(request, "_sight"):
-        request._sight = _find(request)  # type: ignore[attr-defined]
-    found: Sight | None = request._sight  # type: ignore[attr-defined]
+def stop_notice_of(request: HttpRequest) -> StopNotice | None:
+    """Return that of whoever asks, found once for each request; None while nothing runs."""
+    if not hasattr(request, "_stop_notice"):
+        request._stop_notice = _find(request)  # type: ignore[attr-defined]
+    found: StopNotice | None = request._stop_notice  # type: ignore[attr-defined]
     return found
 
 
-def sight_on(row: Instance, rules: Rules) -> Sight | None:
-    """Of this machine; None while it does not run."""
+def stop_notice_on(row: Instance, rules: Rules) -> StopNotice | None:
+    """Return that of this machine; None while it does not run."""
     seen = outlook(row, rules)
-    return Sight(seen, _when(seen), rules.awake_hours > 0) if seen else None
+    return StopNotice(seen, _when(seen), rules.awake_hours > 0) if seen else None
 
 
-def _find(request: HttpRequest) -> Sight | None:
+def _find(request: HttpRequest) -> StopNotice | None:
     user = request.user
     if not user.is_authenticated or not user.is_approved:
         return None
     row = actions.current(user)
     rules = rules_of(user.pk)
-    return sight_on(row, rules) if row else None
+    return stop_notice_on(row, rules) if row else None
 
 
 def _when(seen: Outlook) -> str:

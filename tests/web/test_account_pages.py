@@ -95,7 +95,7 @@ def test_an_address_that_was_taken_meanwhile_stays_with_who_took_it(bob, browser
 def test_a_token_is_shown_once(bob, browser_of):
     browser = browser_of(bob)
     answer = browser.post(reverse("token_create"), {"name": "my script"})
-    token = answer.context["token"]
+    token = answer.context["page"].token
     assert token in answer.text
     assert "no-store" in answer.headers["Cache-Control"]
     assert user_of(token) == bob

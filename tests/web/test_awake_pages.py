@@ -104,7 +104,7 @@ def test_it_is_told_when_auto_stop_was_last_checked(browser_of, bob):
 def test_a_check_alone_does_not_make_the_page_load_anew(browser_of, bob):
     machine(bob)
     browser = browser_of(bob)
-    version = browser.get("/").context["version"]
+    version = browser.get("/").context["page"].version
     Instance.objects.update(armed_shown_at=NOON + timedelta(minutes=1))
     assert browser.get("/machine/", {"v": version}).status_code == 204
     Instance.objects.update(awake_until=NOON + timedelta(hours=1))

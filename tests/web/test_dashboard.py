@@ -4,14 +4,19 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from ondol import clock
 from ondol.accounts.models import Role
+from ondol.autostop.models import CpuReading
 from ondol.config import config
+from ondol.costs.models import Budget, ListPrice
 from ondol.instances import actions
 from ondol.instances.lifecycle import CHANGING, Reason, Status
 from ondol.instances.models import Instance, SshKey
+from ondol.policy.models import Policy
 from tests.web.conftest import machine
 
 HTMX = {"HX-Request": "true"}
@@ -136,6 +141,19 @@ def test_polling_ends_by_an_element_without_its_trigger(bob, browser_of):
 def test_the_same_state_is_not_announced_twice(bob, browser_of):
     machine(bob, Status.PENDING)
     assert "announcement" not in browser_of(bob).get("/machine/?v=old&s=PENDING", headers=HTMX).text
+
+
+@pytest.mark.parametrize("status", LIVING)
+def test_a_poll_that_finds_nothing_new_reckons_nothing(bob, browser_of, status):
+    """Fifty people who wait ask all at once: neither prices nor costs, rules nor the CPU are looked up for a 204."""
+    row, browser = machine(bob, status), browser_of(bob)
+    CpuReading.objects.create(instance=row, at=clock.now(), percent=3)
+    poll = poll_of(browser.get("/").text)
+    with CaptureQueriesContext(connection) as asked:
+        assert browser.get(poll, headers=HTMX).status_code == 204
+    tables = [model._meta.db_table for model in (CpuReading, ListPrice, Budget, Policy)]
+    assert not [query["sql"] for query in asked if any(table in query["sql"] for table in tables)]
+    assert len(asked) <= 6
 
 
 def test_a_click_works_without_javascript(bob, browser_of):

@@ -8,6 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from ondol.web.errors import views as errors
+from ondol.web.machine import page as machine_page
 
 
 def database_away():
@@ -39,7 +40,7 @@ def test_healthz_knows_that_the_database_is_away(client, db):
 
 def test_the_database_is_away_in_a_page(bob, browser_of, monkeypatch):
     browser = browser_of(bob)
-    monkeypatch.setattr("ondol.web.machine.views.machine_of", lambda user: (_ for _ in ()).throw(OperationalError()))
+    monkeypatch.setattr(machine_page, "card_of", lambda user: (_ for _ in ()).throw(OperationalError()))
     answer = browser.get("/")
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "5"
@@ -61,7 +62,7 @@ def test_the_database_is_away_before_any_page(bob, browser_of):
 def test_our_own_mistake_shows_no_trace(bob, browser_of, monkeypatch):
     browser = browser_of(bob)
     browser.raise_request_exception = False
-    monkeypatch.setattr("ondol.web.machine.views.machine_of", lambda user: 1 / 0)
+    monkeypatch.setattr(machine_page, "card_of", lambda user: 1 / 0)
     answer = browser.get("/")
     assert answer.status_code == 500
     assert "Traceback" not in answer.text

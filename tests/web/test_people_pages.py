@@ -72,7 +72,7 @@ def test_search_and_filter_find_people(alice, bob, carol, dan, browser_of):
     browser = browser_of(alice)
 
     def found(**query):
-        return {entry.person.name for entry in browser.get(reverse("admin_people"), query).context["entries"]}
+        return {entry.person.name for entry in browser.get(reverse("admin_people"), query).context["page"].entries}
 
     assert found(q="BOB@") == {"Bob"}
     assert found(approval="PENDING") == {"Carol"}
@@ -86,7 +86,7 @@ def test_many_people_come_in_pages(alice, browser_of):
         User(email=f"p{n}@example.org", name=f"P{n:03}", approval=Approval.APPROVED, password="!") for n in range(60)
     )
     first = browser_of(alice).get(reverse("admin_people"))
-    assert len(first.context["entries"]) == 25
+    assert len(first.context["page"].entries) == 25
     assert "1 / 3" in first.text
 
 

@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import override
@@ -12,11 +12,9 @@ from django.views.decorators.http import require_http_methods, require_POST
 from ondol.accounts.models import ApiToken, User
 from ondol.accounts.people import AccountError
 from ondol.accounts.tokens import create_token
-from ondol.config import config
-from ondol.policy.rules import rules_of
-from ondol.web.forms import AccountForm, LanguageForm, TokenForm
+from ondol.web.account.forms import AccountForm, LanguageForm, TokenForm
+from ondol.web.account.page import AccountPage, TokenPage
 from ondol.web.guards import PersonRequest, approved
-from ondol.web.policy.facts import facts_of
 
 _YEAR = 365 * 24 * 3600
 
@@ -32,7 +30,7 @@ def account(request: PersonRequest) -> HttpResponse:
         with override(person.language):
             messages.success(request, _("Saved."))
         return _remember(redirect("account"), person.language)
-    return _page(request, form, TokenForm())
+    return AccountPage(request.user, form, TokenForm()).answer(request)
 
 
 @require_POST
@@ -41,13 +39,13 @@ def create_api_token(request: PersonRequest) -> HttpResponse:
     """Make a token and show it, once: it is on this answer and nowhere else."""
     form = TokenForm(request.POST)
     if not form.is_valid():
-        return _page(request, AccountForm(instance=request.user), form)
+        return AccountPage(request.user, AccountForm(instance=request.user), form).answer(request)
     try:
         token = create_token(request.user, form.cleaned_data["name"])
     except AccountError as error:
         form.add_error("name", str(error))
-        return _page(request, AccountForm(instance=request.user), form)
-    return render(request, "account/token.html", {"token": token, "name": form.cleaned_data["name"]})
+        return AccountPage(request.user, AccountForm(instance=request.user), form).answer(request)
+    return TokenPage(form.cleaned_data["name"], token).answer(request)
 
 
 @require_POST
@@ -72,18 +70,6 @@ def language(request: HttpRequest) -> HttpResponse:
     if not url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure()):
         target = "/"
     return _remember(redirect(target), chosen)
-
-
-def _page(request: PersonRequest, form: AccountForm, token_form: TokenForm) -> HttpResponse:
-    tokens = ApiToken.objects.filter(user=request.user)
-    context = {
-        "form": form,
-        "token_form": token_form,
-        "tokens": tokens,
-        "rule_facts": facts_of(rules_of(request.user.pk), is_mine=True),
-        "has_providers": bool(config().social_providers),
-    }
-    return render(request, "account/page.html", context)
 
 
 def _remember(response: HttpResponse, language: str) -> HttpResponse:

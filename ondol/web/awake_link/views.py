@@ -2,17 +2,15 @@
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.utils import translation
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from ondol import clock
+from ondol.accounts.models import User
 from ondol.autostop import warnings
 from ondol.autostop.models import StopWarning
 from ondol.instances.actions import ActionError
-from ondol.policy.rules import rules_of
-from ondol.web.stop_notice import sight_on
+from ondol.web.awake_link.page import AwakeLinkPage
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -25,12 +23,11 @@ def awake_link(request: HttpRequest, token: str) -> HttpResponse:
         _speak_as_its_owner(request, warning)
         if request.method == "POST":
             warning.instance = warnings.use(warning)
-            return _page(request, warning)
-        warnings.require_usable(warning)
+        else:
+            warnings.require_usable(warning)
     except ActionError as error:
-        return _page(request, warning, error)
-    row = warning.instance
-    return _page(request, warning, seen=sight_on(row, rules_of(row.owner_id)), is_open=True)
+        return AwakeLinkPage(_reader(request), warning, error=error).answer(request, error.status)
+    return AwakeLinkPage(_reader(request), warning, is_open=request.method != "POST").answer(request)
 
 
 def _speak_as_its_owner(request: HttpRequest, warning: StopWarning) -> None:
@@ -39,16 +36,5 @@ def _speak_as_its_owner(request: HttpRequest, warning: StopWarning) -> None:
         translation.activate(warning.instance.owner.language)
 
 
-def _page(
-    request: HttpRequest, warning: StopWarning | None, error: ActionError | None = None, **more: object
-) -> HttpResponse:
-    row = warning.instance if warning else None
-    owner = row.owner if row else None
-    context = {
-        "error": error,
-        "until": row.kept_awake_until(clock.now()) if row else None,
-        "of_another": owner if request.user.is_authenticated and owner != request.user else None,
-        "sight": None,  # the page is about this stop already
-        **more,
-    }
-    return render(request, "awake_link/page.html", context, status=error.status if error else 200)
+def _reader(request: HttpRequest) -> User | None:
+    return request.user if request.user.is_authenticated else None

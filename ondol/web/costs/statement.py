@@ -1,9 +1,5 @@
-"""How money is presented: lines in words, months to choose from, the table for a spreadsheet."""
+"""How a month is presented: lines in words, months to choose from, prices in force."""
 
-import csv
-import io
-import unicodedata
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -51,7 +47,7 @@ class PriceLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class Statement:
     """One person's month, as pages show it."""
 
     owner: User
@@ -62,17 +58,17 @@ class Account:
         return [_line(shown.line, shown.money) for shown in self.bill.lines]
 
 
-def account_of(owner: User, month: Month) -> Account:
-    """Of one person."""
-    return Account(owner, bills.bill_of(owner, month))
+def statement_of(owner: User, month: Month) -> Statement:
+    """Return that of one person."""
+    return Statement(owner, bills.bill_of(owner, month))
 
 
-def accounts_of(month: Month) -> list[Account]:
-    """Of everybody who had a machine then, the dearest first."""
+def statements_of(month: Month) -> list[Statement]:
+    """Return those of everybody who had a machine then, the dearest first."""
     found = bills.bills(month)
     owners = User.objects.in_bulk(found)
-    accounts = [Account(owners[pk], bill) for pk, bill in found.items()]
-    return sorted(accounts, key=lambda account: (-account.bill.total.usd, account.owner.name))
+    statements = [Statement(owners[pk], bill) for pk, bill in found.items()]
+    return sorted(statements, key=lambda statement: (-statement.bill.total.usd, statement.owner.name))
 
 
 def months() -> list[Month]:
@@ -100,36 +96,6 @@ def prices_in_force() -> list[PriceLine]:
             if item in known
         ),
     ]
-
-
-def table(month: Month, accounts: Iterable[Account]) -> str:
-    """The month as CSV; with a byte-order mark, without which Excel takes Korean for Latin."""
-    text = io.StringIO("\ufeff", newline="")
-    text.seek(0, io.SEEK_END)
-    csv.writer(text).writerows(_rows(month, accounts))
-    return text.getvalue()
-
-
-def _rows(month: Month, accounts: Iterable[Account]) -> Iterator[list[str]]:
-    kinds = [_("%(what)s (USD)") % {"what": word} for word in ITEMS.values()]
-    yield [
-        *(_("Month"), _("Name"), _("E-mail"), _("Affiliation"), _("Hours"), *kinds, _("Total (USD)"), _("Total (KRW)")),
-        *(_("Forecast (USD)"), _("Saved (USD)"), _("Budget (USD)")),
-    ]
-    for account in accounts:
-        owner, bill = account.owner, account.bill
-        yield [
-            *(str(month), _text(owner.name), _text(owner.email), _text(owner.affiliation), f"{bill.hours:.3f}"),
-            *(str(money.usd) for money in bills.by_item([bill]).values()),
-            *(str(bill.total.usd), "" if bill.total.krw is None else str(bill.total.krw)),
-            *(str(bill.forecast.usd), str(bill.saved.usd)),
-            str(bill.standing.budget.usd) if bill.standing else "",
-        ]
-
-
-def _text(value: str) -> str:
-    """What people have typed must not be a formula in a spreadsheet; East Asian ones read wide signs, too."""
-    return f"'{value}" if unicodedata.normalize("NFKC", value).startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 def _line(line: Line, money: Money) -> ShownLine:

@@ -14,17 +14,20 @@ from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
 from ondol.policy.rules import rules_of
 from ondol.web.cpu.chart import BACK, Chart, chart
-from ondol.web.stop_notice import Sight, sight_of
+from ondol.web.page import Page
+from ondol.web.stop_notice import StopNotice, stop_notice_of
 
 _FASTEST, _SLOWEST = 5, 60
 
 
-@dataclass(frozen=True, slots=True)
-class Cpu:
-    """For `cpu/card.html`."""
+@dataclass(frozen=True)
+class CpuPage(Page):
+    """Show the chart and the forecast: a part of the dashboard that looks for news by itself."""
+
+    fragment = "cpu/swap.html"
 
     status: str
-    sight: Sight | None
+    stop_notice: StopNotice | None
     chart: Chart
     as_of: datetime | None
     """Until when the readings tell; None: there are none yet."""
@@ -35,16 +38,16 @@ class Cpu:
     """CloudWatch does not answer."""
 
 
-def cpu_of(request: HttpRequest, row: Instance) -> Cpu:
-    """Of the machine of whoever asks."""
-    now, sight = clock.now(), sight_of(request)
+def cpu_page(request: HttpRequest, row: Instance) -> CpuPage:
+    """Return what there is to show about the machine of whoever asks."""
+    now, notice = clock.now(), stop_notice_of(request)
     readings = readings_of(row, now - BACK)
-    idle = sight.outlook.idle if sight else None
+    idle = notice.outlook.idle if notice else None
     runs = row.status == Status.RUNNING.value
     percent = row.armed_cpu_percent or rules_of(row.owner_id).idle_cpu_percent
-    return Cpu(
+    return CpuPage(
         status=row.status,
-        sight=sight,
+        stop_notice=notice,
         chart=chart(readings, percent, now, (idle.earliest, idle.latest) if idle and not idle.is_active else None),
         as_of=readings[-1][0] + PERIOD if readings else None,
         zone=timezone.localtime(now).tzname() or "",

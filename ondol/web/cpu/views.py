@@ -1,12 +1,11 @@
 """The CPU of one's own machine, as a fragment that looks for news by itself."""
 
 from django.http import HttpResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_GET
 from django_htmx.http import trigger_client_event
 
 from ondol.instances import actions
-from ondol.web.cpu.page import cpu_of
+from ondol.web.cpu.page import cpu_page
 from ondol.web.guards import PersonRequest, approved
 
 
@@ -18,5 +17,5 @@ def cpu(request: PersonRequest) -> HttpResponse:
     if row is None or row.status != request.GET.get("s"):
         answer = HttpResponse(status=204)
     else:
-        answer = render(request, "cpu/swap.html", {"cpu": cpu_of(request, row)})
+        answer = cpu_page(request, row).swap(request)
     return trigger_client_event(answer, "ondol:moved")

@@ -6,7 +6,7 @@ from datetime import datetime
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from ondol.autostop.awake import RUNS_OR_WILL, choices
+from ondol.autostop.awake import choices
 from ondol.autostop.schedule import Closing, closing
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
@@ -39,16 +39,13 @@ class Awake:
     is_running: bool
 
 
-def awake_of(row: Instance, rules: Rules, now: datetime) -> Awake | None:
-    """None: there is nothing to put off."""
-    status = Status(row.status)
-    if status not in RUNS_OR_WILL:
-        return None
+def awake_of(row: Instance, rules: Rules, now: datetime) -> Awake:
+    """Return how the stop of a machine that runs, or will, is put off."""
     return Awake(
         until=row.kept_awake_until(now),
         offered=[Offered(one.name, _SPANS.get(one.name, ""), one.until) for one in choices(rules, now)],
         closing=closing(row, rules.hours, now),
         is_armed=row.is_armed,
         shown_at=row.armed_shown_at,
-        is_running=status is Status.RUNNING,
+        is_running=row.status == Status.RUNNING,
     )

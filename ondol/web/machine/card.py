@@ -62,10 +62,10 @@ def badge_of(instance: Instance) -> Badge:
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
-    """Everything a page shows about one machine."""
+class MachineCard:
+    """Hold what the card of one machine says, whoever looks at it."""
 
-    row: Instance
+    instance: Instance
     badge: Badge
     title: str
     notice: Notice | None
@@ -96,7 +96,7 @@ class Machine:
         """After how long to look again; None while nothing changes."""
         if self.is_resizing:
             return _RESIZING
-        is_cleaned_up = self.status is not Status.FAILED or self.row.is_clean
+        is_cleaned_up = self.status is not Status.FAILED or self.instance.is_clean
         if not self.is_changing and is_cleaned_up:
             return None
         return next((pace for until, pace in _PACES if self.elapsed < clock.real_seconds(until)), _SLOWEST)
@@ -104,7 +104,7 @@ class Machine:
     @property
     def is_resizing(self) -> bool:
         """Asked of AWS now; a type that was wished for waits while it runs, such as when the console started it."""
-        seen = self.row.seen
+        seen = self.instance.seen
         return seen.disk_differs or (seen.type_differs and self.status is Status.STOPPED)
 
     @property
@@ -115,20 +115,21 @@ class Machine:
     def version(self) -> str:
         """Changes with anything a page shows, but not with the passing time."""
         steps = [(step.name, step.state, str(step.detail), step.slow) for step in self.steps]
-        size = self.row.instance_type, self.row.volume_gb, self.row.seen_type, self.row.seen_volume_gb
-        row = (*size, self.row.public_ip, self.row.is_clean, self.row.address_changed)
-        put_off = (self.row.kept_awake_until(self.now), self.row.waived_close)
-        shown = (self.badge, self.title, self.notice, self.trouble, steps, self.since, self.has_key, row, put_off)
+        row = self.instance
+        size = row.instance_type, row.volume_gb, row.seen_type, row.seen_volume_gb
+        facts = (*size, row.public_ip, row.is_clean, row.address_changed)
+        put_off = (row.kept_awake_until(self.now), row.waived_close)
+        shown = (self.badge, self.title, self.notice, self.trouble, steps, self.since, self.has_key, facts, put_off)
         return hashlib.blake2s(repr((shown, self.poll_seconds)).encode()).hexdigest()[:16]
 
 
-def present(instance: Instance, now: datetime | None = None) -> Machine:
-    """A row as a page shows it."""
+def present(instance: Instance, now: datetime | None = None) -> MachineCard:
+    """Return a row as a page shows it."""
     now = now or clock.now()
     is_key_made = SshKey.objects.filter(instance=instance).exists()
     badge = badge_of(instance)
-    return Machine(
-        row=instance,
+    return MachineCard(
+        instance=instance,
         badge=badge,
         title=str(STATUSES[badge.status].heading),
         notice=notice_of(instance, last_receipt(instance)),
@@ -147,8 +148,8 @@ def _button(instance: Instance, status: Status) -> str:
     return _BUTTONS.get(status, "")
 
 
-def machine_of(user: User) -> Machine | None:
-    """The person's machine, if there is one."""
+def card_of(user: User) -> MachineCard | None:
+    """Return the card of a person's machine, if there is one."""
     instance = actions.current(user)
     return present(instance) if instance else None
 

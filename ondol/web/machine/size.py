@@ -15,8 +15,8 @@ _TOLD_FOR = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class SizeView:
-    """What the page shows."""
+class SizeChoice:
+    """What a person may choose, and what came of it."""
 
     offers: Offers
     may_change_type: bool
@@ -30,10 +30,10 @@ class SizeView:
         return self.offers.has_disks or self.may_change_type
 
 
-def size_of(user: User, row: Instance) -> SizeView:
-    """Of one's own machine."""
+def size_of(user: User, row: Instance) -> SizeChoice:
+    """Return what one's own machine may become."""
     offers = offers_for(user, row)
-    return SizeView(
+    return SizeChoice(
         offers=offers,
         may_change_type=row.status == Status.STOPPED.value and offers.has_types,
         is_pending=row.seen.type_differs or row.seen.disk_differs,

@@ -4,16 +4,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 
+from django.core import paginator
 from django.db.models import Case, IntegerField, QuerySet, Value, When
 
 from ondol import clock
+from ondol.accounts.models import User
 from ondol.costs.prices import prices
 from ondol.costs.reckoning import Item
 from ondol.instances.lifecycle import CHANGING, Status, View
 from ondol.instances.models import Instance
 from ondol.web.machine.card import Badge, badge_of
 from ondol.web.machine.reasons import trouble_of
+from ondol.web.page import Page
+from ondol.web.unconfirmed import Unconfirmed, unconfirmed
+
+PER_PAGE = 50
 
 _MATCHES = {
     Status.RUNNING: {View.RUNNING, View.PENDING},
@@ -26,10 +33,10 @@ _FIRST = (Status.FAILED, *sorted(CHANGING), Status.RUNNING, Status.STOPPED)
 
 
 @dataclass(frozen=True, slots=True)
-class Ship:
-    """One machine of the fleet."""
+class FleetEntry:
+    """One machine in the list."""
 
-    row: Instance
+    instance: Instance
     badge: Badge
     trouble: str
     is_out_of_step: bool
@@ -38,21 +45,21 @@ class Ship:
     @property
     def is_unarmed(self) -> bool:
         """It runs, and nothing would stop it."""
-        return self.badge.status is Status.RUNNING and not self.row.is_armed
+        return self.badge.status is Status.RUNNING and not self.instance.is_armed
 
     @property
     def has_unknown(self) -> bool:
         """There are machines in AWS that carry its tags, and are not it."""
-        return bool(self.row.unknown or self.row.strays)
+        return bool(self.instance.unknown or self.instance.strays)
 
     @property
     def kept_awake_until(self) -> datetime | None:
-        return self.row.kept_awake_until(clock.now())
+        return self.instance.kept_awake_until(clock.now())
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Of the whole fleet."""
+    """Sum up all machines."""
 
     machines: int
     running: int
@@ -61,21 +68,45 @@ class Totals:
     """What all that run cost in an hour by today's prices, in dollars; those without a known price not counted."""
 
 
-def machines() -> QuerySet[Instance]:
-    """All that have not ended."""
+class MachinesPage(Page):
+    """Show what runs, whether it stops by itself, what fell out of step."""
+
+    template = "machines/page.html"
+
+    def __init__(self, reader: User, number: str | None) -> None:
+        self._reader, self._number = reader, number
+
+    @cached_property
+    def instances(self) -> paginator.Page[Instance]:
+        return paginator.Paginator(self._all, PER_PAGE).get_page(self._number)
+
+    @cached_property
+    def entries(self) -> list[FleetEntry]:
+        rows = self.instances.object_list
+        return [FleetEntry(row, badge_of(row), trouble_of(row), _is_out_of_step(row)) for row in rows]
+
+    @cached_property
+    def totals(self) -> Totals:
+        return _totals(self._all)
+
+    @cached_property
+    def unconfirmed(self) -> Unconfirmed | None:
+        return unconfirmed(self._reader)
+
+    @cached_property
+    def _all(self) -> QuerySet[Instance]:
+        return _machines()
+
+
+def _machines() -> QuerySet[Instance]:
+    """Return all that have not ended, those that need an eye first."""
     ranks = [When(status=status.value, then=Value(rank)) for rank, status in enumerate(_FIRST)]
     rank = Case(*ranks, output_field=IntegerField())
     rows = Instance.objects.exclude(status=Status.TERMINATED.value).select_related("owner")
     return rows.order_by(rank, "owner__name", "pk")
 
 
-def shown(rows: Iterable[Instance]) -> list[Ship]:
-    """As a page shows them."""
-    return [Ship(row, badge_of(row), trouble_of(row), _is_out_of_step(row)) for row in rows]
-
-
-def totals(rows: Iterable[Instance]) -> Totals:
-    """One pass over all machines."""
+def _totals(rows: Iterable[Instance]) -> Totals:
     rows = list(rows)
     running = [row for row in rows if row.status == Status.RUNNING.value]
     return Totals(

@@ -1,22 +1,28 @@
 """The list of people as administrators see it: who waits, and everybody with their machine."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-from django.core.paginator import Page, Paginator
-from django.db.models import QuerySet
+from django.core import paginator
+from django.utils.translation import gettext as _
 
+from ondol.accounts import people
 from ondol.accounts.models import Approval, User
 from ondol.costs.bills import Bill, bills, this_month
 from ondol.instances import actions
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
+from ondol.web.guards import PersonRequest
 from ondol.web.machine.card import Badge, badge_of
+from ondol.web.page import Page
+from ondol.web.unconfirmed import Unconfirmed, unconfirmed
 
-PER_PAGE = 25
+PER_PAGE, WAITING = 25, 100
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class PersonEntry:
     """A person and the machine they have now."""
 
     person: User
@@ -34,23 +40,55 @@ class Entry:
         return self.badge is not None and self.badge.status is not Status.TERMINATING
 
 
-def waiting() -> QuerySet[User]:
-    """Those who wait, the longest wait first."""
-    return User.objects.filter(approval=Approval.PENDING, is_active=True).order_by("created_at", "pk")
+class PeoplePage(Page):
+    """Show those who wait on top, then everybody: search, filter, pages."""
+
+    template = "people/page.html"
+    search: str
+    approval: str
+    reason: str
+    """What was typed into a rejection that could not be done."""
+    chosen: list[str]
+    """Who was ticked then."""
+
+    def __init__(self, request: PersonRequest, reason: str = "", chosen: Sequence[str] = ()) -> None:
+        self._request = request
+        self._search = request.GET.get("q", "")[:200]
+        self.search = self._search.replace("\x00", "")
+        self.approval = request.GET.get("approval", "")
+        self.reason, self.chosen = reason, list(chosen)
+
+    @cached_property
+    def waiting(self) -> list[User]:
+        """The longest wait first."""
+        found = User.objects.filter(approval=Approval.PENDING, is_active=True)
+        return list(found.order_by("created_at", "pk")[:WAITING])
+
+    @cached_property
+    def people(self) -> paginator.Page[User]:
+        """One page of them; a number that does not exist gives the nearest."""
+        found = people.listed(self._search, self.approval).order_by("name", "pk")
+        return paginator.Paginator(found, PER_PAGE).get_page(self._request.GET.get("page", "1"))
+
+    @cached_property
+    def entries(self) -> list[PersonEntry]:
+        return entries_of(list(self.people.object_list))
+
+    @property
+    def filters(self) -> list[tuple[str, str]]:
+        return [("", _("Everybody")), *((value, str(word)) for value, word in Approval.choices)]
+
+    @cached_property
+    def unconfirmed(self) -> Unconfirmed | None:
+        return unconfirmed(self._request.user)
 
 
-def page_of(people: QuerySet[User], number: str) -> tuple[Page[User], list[Entry]]:
-    """One page of people, with their machines; a page number that does not exist gives the nearest."""
-    page = Paginator(people, PER_PAGE).get_page(number)
-    return page, entries_of(list(page.object_list))
+def entries_of(persons: list[User]) -> list[PersonEntry]:
+    """Return people with their machines and what those cost this month; the same few queries for any number."""
+    machines = actions.machines_of(persons)
+    costs = bills(this_month(), [person.pk for person in persons])
+    return [_entry(person, machines.get(person.pk), costs.get(person.pk)) for person in persons]
 
 
-def entries_of(people: list[User]) -> list[Entry]:
-    """With their machines and what those cost this month; the same few queries for any number."""
-    machines = actions.machines_of(people)
-    costs = bills(this_month(), [person.pk for person in people])
-    return [_entry(person, machines.get(person.pk), costs.get(person.pk)) for person in people]
-
-
-def _entry(person: User, machine: Instance | None, bill: Bill | None) -> Entry:
-    return Entry(person, machine, badge_of(machine) if machine else None, bill)
+def _entry(person: User, machine: Instance | None, bill: Bill | None) -> PersonEntry:
+    return PersonEntry(person, machine, badge_of(machine) if machine else None, bill)

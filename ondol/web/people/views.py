@@ -2,25 +2,23 @@
 
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
-from django.utils.translation import gettext as _
+from django.shortcuts import redirect
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from ondol.accounts import people
-from ondol.accounts.models import Approval, User
+from ondol.accounts.models import User
 from ondol.accounts.people import AccountError
-from ondol.web.forms import DecisionForm
 from ondol.web.guards import PersonRequest, administrator
-from ondol.web.people import page as roster
-from ondol.web.unconfirmed import unconfirmed
+from ondol.web.people.form import DecisionForm
+from ondol.web.people.page import PeoplePage
 
 
 @require_GET
 @administrator
 def people_list(request: PersonRequest) -> HttpResponse:
-    """Waiting on top, then everybody: search, filter, pages."""
-    return _page(request, reason="")
+    """Show who waits, and everybody."""
+    return PeoplePage(request).answer(request)
 
 
 @require_POST
@@ -31,7 +29,7 @@ def decide(request: PersonRequest) -> HttpResponse:
     if not form.is_valid():
         for error in (str(error) for errors in form.errors.values() for error in errors):
             messages.error(request, error)
-        return _page(request, reason=request.POST.get("reason", ""), chosen=request.POST.getlist("people"))
+        return PeoplePage(request, request.POST.get("reason", ""), request.POST.getlist("people")).answer(request)
     decided = 0
     for pk in form.cleaned_data["people"]:
         try:
@@ -46,7 +44,7 @@ def decide(request: PersonRequest) -> HttpResponse:
     if decided:
         messages.success(request, _decided(form.cleaned_data["decision"], decided))
     elif form.cleaned_data["decision"] == "reject":
-        return _page(request, reason=form.cleaned_data["reason"], chosen=request.POST.getlist("people"))
+        return PeoplePage(request, form.cleaned_data["reason"], request.POST.getlist("people")).answer(request)
     return redirect("admin_people")
 
 
@@ -58,20 +56,3 @@ def _decided(decision: str, count: int) -> str:
         text = ngettext("%(count)d request rejected. They get an e-mail.",
                         "%(count)d requests rejected. They get an e-mail.", count)  # fmt: skip
     return text % {"count": count}
-
-
-def _page(request: PersonRequest, reason: str, chosen: list[str] | None = None) -> HttpResponse:
-    search, approval = request.GET.get("q", "")[:200], request.GET.get("approval", "")
-    page, entries = roster.page_of(people.listed(search, approval).order_by("name", "pk"), request.GET.get("page", "1"))
-    context = {
-        "waiting": list(roster.waiting()[:100]),
-        "entries": entries,
-        "page": page,
-        "search": search.replace("\x00", ""),
-        "approval": approval,
-        "filters": [("", _("Everybody")), *Approval.choices],
-        "reason": reason,
-        "chosen": chosen or [],
-        "unconfirmed": unconfirmed(request.user),
-    }
-    return render(request, "people/page.html", context)

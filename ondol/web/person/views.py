@@ -4,29 +4,26 @@ from collections.abc import Callable
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from ondol.accounts import people
-from ondol.accounts.models import Decision, Role, User
+from ondol.accounts.models import Role, User
 from ondol.accounts.people import AccountError
 from ondol.instances import actions
 from ondol.instances.actions import ActionError
-from ondol.instances.models import StatusChange
-from ondol.policy.models import PolicyChange
-from ondol.web.activity.lines import told
-from ondol.web.forms import ReasonForm, RoleForm, TerminateForm
 from ondol.web.guards import PersonRequest, administrator
-from ondol.web.people import page as roster
-from ondol.web.unconfirmed import unconfirmed
+from ondol.web.people.page import entries_of
+from ondol.web.person.forms import ReasonForm, RoleForm, TerminateForm
+from ondol.web.person.page import PersonPage, TerminatePage
 
 
 @require_GET
 @administrator
 def person(request: PersonRequest, pk: int) -> HttpResponse:
-    """Everything an administrator needs to know and may do."""
-    return _page(request, _person(pk), ReasonForm())
+    """Show everything an administrator needs to know and may do."""
+    return PersonPage(request.user, _person(pk), ReasonForm()).answer(request)
 
 
 @require_POST
@@ -53,10 +50,10 @@ def suspend(request: PersonRequest, pk: int) -> HttpResponse:
 @require_POST
 @administrator
 def role(request: PersonRequest, pk: int) -> HttpResponse:
-    """Member or administrator."""
+    """Make somebody a member or an administrator."""
     form = RoleForm(request.POST)
     if not form.is_valid():
-        return _page(request, _person(pk), ReasonForm())
+        return PersonPage(request.user, _person(pk), ReasonForm()).answer(request)
     new = Role(form.cleaned_data["role"])
     return _decide(request, pk, lambda: people.set_role(pk, request.user, new), _("The role has been changed."))
 
@@ -80,7 +77,7 @@ def stop(request: PersonRequest, pk: int) -> HttpResponse:
 def terminate(request: PersonRequest, pk: int) -> HttpResponse:
     """Name what is lost; end it once the owner's address has been typed."""
     owner = _person(pk)
-    entry = roster.entries_of([owner])[0]
+    entry = entries_of([owner])[0]
     if entry.machine is None:
         messages.error(request, _("This person has no machine."))
         return redirect("admin_person", pk)
@@ -93,7 +90,7 @@ def terminate(request: PersonRequest, pk: int) -> HttpResponse:
         else:
             messages.success(request, _("The machine is being ended."))
         return redirect("admin_person", pk)
-    return render(request, "person/terminate.html", {"entry": entry, "form": form})
+    return TerminatePage(entry, form).answer(request)
 
 
 def _person(pk: int) -> User:
@@ -110,7 +107,7 @@ def _decide(
         decision()
     except AccountError as error:
         messages.error(request, str(error))
-        return _page(request, _person(pk), form or ReasonForm())
+        return PersonPage(request.user, _person(pk), form or ReasonForm()).answer(request)
     messages.success(request, done)
     return redirect("admin_person", pk)
 
@@ -120,20 +117,8 @@ def _decide_for_a_reason(
 ) -> HttpResponse:
     form = ReasonForm(request.POST)
     if not form.is_valid():
-        return _page(request, _person(pk), form)
+        return PersonPage(request.user, _person(pk), form).answer(request)
     return _decide(request, pk, lambda: decision(pk, request.user, form.cleaned_data["reason"]), done, form)
-
-
-def _page(request: PersonRequest, found: User, form: ReasonForm) -> HttpResponse:
-    changes = StatusChange.objects.filter(instance__owner=found).select_related("by", "instance").order_by("-at", "-id")
-    policies = PolicyChange.objects.filter(owner=found).select_related("owner", "by")
-    context = {
-        "entry": roster.entries_of([found])[0],
-        "form": form,
-        "unconfirmed": unconfirmed(request.user),
-        "history": told(Decision.objects.filter(user=found).select_related("by"), changes, policies)[:30],
-    }
-    return render(request, "person/page.html", context)
 
 
 def _args(request: PersonRequest, pk: int) -> tuple[int, ...]:

@@ -1,0 +1,50 @@
+"""Forms of the costs pages: the rate of the won, and budgets."""
+
+from datetime import date
+
+from django import forms
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from ondol import clock
+from ondol.costs.models import Budget, ExchangeRate
+
+_AWS_BEGAN = date(2006, 3, 14)
+
+
+class RateForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+    """How many won a dollar is, and of which day that rate is."""
+
+    class Meta:
+        model = ExchangeRate
+        fields = ["krw", "as_of"]
+        widgets = {"as_of": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")}
+
+    def clean_as_of(self) -> date:
+        """A day on which it can have been read."""
+        day: date = self.cleaned_data["as_of"]
+        if not _AWS_BEGAN <= day <= timezone.localdate(clock.now()):
+            raise forms.ValidationError(_("Give the day that the rate is of: today, or before."))
+        return day
+
+
+class BudgetForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A budget; an empty amount takes it away."""
+
+    class Meta:
+        model = Budget
+        fields = ["usd", "stops"]
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        self.fields["usd"].required = False
+
+    def save(self, commit: bool = True) -> Budget | None:
+        """Keep it, or remove it."""
+        owner, wanted = self.instance.owner, self.cleaned_data
+        if wanted["usd"] is None:
+            Budget.objects.filter(owner=owner).delete()
+            return None
+        # Not by its id: another administrator may have made or removed it since this one's page was drawn.
+        budget, _made = Budget.objects.update_or_create(owner=owner, defaults=wanted)
+        return budget

@@ -1,0 +1,143 @@
+"""A month's costs: one's own, somebody's, everybody's."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from functools import cached_property
+
+from django.http import Http404, HttpRequest
+from django.utils.functional import Promise
+
+from ondol.accounts.models import User
+from ondol.costs import bills
+from ondol.costs.bills import Bill, Money
+from ondol.costs.limits import for_everybody
+from ondol.costs.models import Budget, ExchangeRate, PriceCheck
+from ondol.costs.months import Month
+from ondol.web.costs.forms import BudgetForm, RateForm
+from ondol.web.costs.statement import (
+    ITEMS,
+    PriceLine,
+    Statement,
+    months,
+    prices_in_force,
+    statement_of,
+    statements_of,
+)
+from ondol.web.page import Page
+
+
+def month_of(request: HttpRequest) -> Month:
+    """Return the month that was asked for, or this one; Http404 for one that is none or has not begun."""
+    now = bills.this_month()
+    try:
+        month = Month.parse(request.GET["month"]) if "month" in request.GET else now
+    except ValueError:
+        raise Http404 from None
+    if month > now:
+        raise Http404
+    return month
+
+
+class MonthPage(Page):
+    """Hold what all pages about a month share."""
+
+    month: Month
+
+    def __init__(self, request: HttpRequest) -> None:
+        self.month = month_of(request)
+
+    @cached_property
+    def months(self) -> list[Month]:
+        """The months to choose from."""
+        return months()
+
+    @property
+    def is_over(self) -> bool:
+        return self.month != bills.this_month()
+
+    @cached_property
+    def rate(self) -> ExchangeRate | None:
+        return bills.exchange_rate()
+
+
+class MyCostsPage(MonthPage):
+    """Show what the reader's machine costs, line by line."""
+
+    template = "costs/mine.html"
+    person: User
+
+    def __init__(self, request: HttpRequest, person: User) -> None:
+        super().__init__(request)
+        self.person = person
+
+    @cached_property
+    def statement(self) -> Statement:
+        return statement_of(self.person, self.month)
+
+
+class PersonCostsPage(MyCostsPage):
+    """Show what one person's machine costs, and their budget."""
+
+    template = "costs/person.html"
+    budget_form: BudgetForm
+
+    def __init__(self, request: HttpRequest, person: User, budget_form: BudgetForm) -> None:
+        super().__init__(request, person)
+        self.budget_form = budget_form
+
+    @cached_property
+    def for_everybody(self) -> Budget | None:
+        """The budget that holds without one of their own."""
+        return for_everybody()
+
+
+class EverybodysCostsPage(MonthPage):
+    """Show totals, each person, prices, the rate and budgets."""
+
+    template = "costs/everybody.html"
+    rate_form: RateForm
+    budget_form: BudgetForm
+
+    def __init__(self, request: HttpRequest, rate_form: RateForm, budget_form: BudgetForm) -> None:
+        super().__init__(request)
+        self.rate_form, self.budget_form = rate_form, budget_form
+
+    @cached_property
+    def statements(self) -> list[Statement]:
+        return statements_of(self.month)
+
+    @property
+    def total(self) -> Money:
+        return self._sum(lambda bill: bill.total)
+
+    @property
+    def forecast(self) -> Money:
+        return self._sum(lambda bill: bill.forecast)
+
+    @property
+    def saved(self) -> Money:
+        return self._sum(lambda bill: bill.saved)
+
+    @property
+    def hours(self) -> Decimal:
+        return sum((bill.hours for bill in self._bills), Decimal(0))
+
+    @property
+    def kinds(self) -> list[tuple[str | Promise, Money]]:
+        """What was paid for, and how much for each kind."""
+        return [(ITEMS[item], money) for item, money in bills.by_item(self._bills).items()]
+
+    @cached_property
+    def prices(self) -> list[PriceLine]:
+        return prices_in_force()
+
+    @cached_property
+    def price_check(self) -> PriceCheck | None:
+        return PriceCheck.objects.first()
+
+    @property
+    def _bills(self) -> list[Bill]:
+        return [statement.bill for statement in self.statements]
+
+    def _sum(self, of: Callable[[Bill], Money]) -> Money:
+        return bills.total(of(bill) for bill in self._bills)

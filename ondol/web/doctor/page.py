@@ -1,0 +1,87 @@
+"""What the last check-up has found, and what the last sweep has."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy
+
+from ondol.doctor import ours, records, words
+from ondol.doctor.findings import Finding, Level
+from ondol.doctor.records import Record
+from ondol.instances.deployment import Deployment
+from ondol.instances.findings import remembered
+from ondol.web.page import Page
+
+_ORDER = [Level.FAILED, Level.WARNING, Level.UNKNOWN, Level.OK]
+
+_KINDS: dict[str, str | Promise] = {
+    "instance": gettext_lazy("Instance"),
+    "volume": gettext_lazy("Volume"),
+    "security-group": gettext_lazy("Security group"),
+    "key-pair": gettext_lazy("Key pair"),
+    "alarm": gettext_lazy("Alarm"),
+}
+"""`cloud.port.Kind`"""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One finding in the reader's language."""
+
+    level: str
+    word: str
+    name: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOver:
+    """One thing in AWS that a sweep has found."""
+
+    kind: str | Promise
+    id: str
+    sentence: str
+
+
+class CheckUpPage(Page):
+    """Show the last check-up; what polls gets that part."""
+
+    template = "doctor/page.html"
+    fragment = "doctor/swap.html"
+
+    @cached_property
+    def record(self) -> Record:
+        return records.last()
+
+    @cached_property
+    def lines(self) -> list[Line]:
+        """What needs an eye comes first."""
+        found = sorted(self.record.findings, key=lambda finding: _ORDER.index(finding.level))
+        return [_line(finding) for finding in found]
+
+    @property
+    def to_mend(self) -> int:
+        """How many findings ask for something to be done."""
+        return sum(finding.level in {Level.FAILED, Level.WARNING} for finding in self.record.findings)
+
+    @cached_property
+    def silent(self) -> list[str]:
+        """What the worker cannot tell: that there is none."""
+        return [words.sentence(finding) for finding in ours.worker() if finding.level is not Level.OK]
+
+    @cached_property
+    def swept_at(self) -> datetime | None:
+        return Deployment.objects.values_list("swept_at", flat=True).first()
+
+    @cached_property
+    def left_over(self) -> list[LeftOver]:
+        return [
+            LeftOver(_KINDS.get(finding.kind, finding.kind), finding.id, finding.sentence) for finding in remembered()
+        ]
+
+
+def _line(finding: Finding) -> Line:
+    word = str(words.LEVELS[finding.level]).capitalize()
+    return Line(finding.level.value, word, words.name(finding), words.sentence(finding))

@@ -1,0 +1,33 @@
+"""The help, with the reader's own names in the commands."""
+
+from functools import cached_property
+
+from ondol.accounts.models import User
+from ondol.instances import actions
+from ondol.policy.rules import Rules, rules_of
+from ondol.web.machine.connect import Connect, connect_to, example_for
+from ondol.web.machine.offer import Offer, offer
+from ondol.web.page import Page
+
+
+class HelpPage(Page):
+    """Explain how to connect, copy files and avoid being stopped, and what a machine costs."""
+
+    template = "help/page.html"
+
+    def __init__(self, reader: User) -> None:
+        self._reader = reader
+
+    @cached_property
+    def connect(self) -> Connect:
+        """The reader's own machine, or stand-ins."""
+        instance = actions.current(self._reader)
+        return (connect_to(instance) if instance else None) or example_for(self._reader)
+
+    @cached_property
+    def rules(self) -> Rules:
+        return rules_of(self._reader.pk)
+
+    @cached_property
+    def offer(self) -> Offer:
+        return offer(self._reader)

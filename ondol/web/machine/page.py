@@ -1,0 +1,113 @@
+"""One's own machine: all that the dashboard shows, and the part of it that is exchanged while something changes."""
+
+from functools import cached_property
+
+from ondol.autostop.awake import RUNS_OR_WILL
+from ondol.costs.bills import this_month
+from ondol.costs.offers import Offers, offers_for
+from ondol.costs.prices import Price, price_of
+from ondol.instances.lifecycle import Status
+from ondol.instances.models import Instance
+from ondol.policy.rules import Rules, rules_of
+from ondol.web.costs.statement import Statement, statement_of
+from ondol.web.cpu.page import CpuPage, cpu_page
+from ondol.web.guards import PersonRequest
+from ondol.web.machine.awake import Awake, awake_of
+from ondol.web.machine.card import Ended, MachineCard, card_of, last_ended
+from ondol.web.machine.connect import Connect, connect_to, way_for
+from ondol.web.machine.offer import Offer, offer
+from ondol.web.machine.size import SizeChoice, size_of
+from ondol.web.page import Page
+from ondol.web.unconfirmed import Unconfirmed, unconfirmed
+
+
+class MachinePage(Page):
+    """Show the reader's machine, or what the button would make.
+
+    Most polls find nothing new: whatever `version` does not need is found when a template asks for it.
+    """
+
+    template = "machine/page.html"
+    fragment = "machine/swap.html"
+    card: MachineCard | None
+    """None: they have no machine."""
+    unconfirmed: Unconfirmed | None
+
+    def __init__(self, request: PersonRequest) -> None:
+        self._request, self._user = request, request.user
+        self.card = card_of(request.user)
+        self.unconfirmed = unconfirmed(request.user)
+
+    @property
+    def status(self) -> str:
+        """The machine's status, or `NONE`."""
+        return self.card.status if self.card else "NONE"
+
+    @property
+    def version(self) -> str:
+        """What a page sends with each poll. One in another language, or from before this trouble, is replaced whole."""
+        version = self.card.version if self.card else "none"
+        return f"{version}-{self._request.LANGUAGE_CODE}{'-stale' if self.unconfirmed else ''}"
+
+    @property
+    def is_news(self) -> bool:
+        """The page that asked showed another status."""
+        return self._request.GET.get("s", "") != self.status
+
+    @cached_property
+    def rules(self) -> Rules:
+        return rules_of(self._user.pk)
+
+    @cached_property
+    def offer(self) -> Offer:
+        """What the button makes."""
+        return offer(self._user)
+
+    @cached_property
+    def ended(self) -> Ended | None:
+        """How the machine before this one came to its end."""
+        return last_ended(self._user)
+
+    @cached_property
+    def retry(self) -> Offers | None:
+        """What may be chosen for another attempt."""
+        return offers_for(self._user, self._row) if self._row else None
+
+    @cached_property
+    def size(self) -> SizeChoice | None:
+        """What type and disk may become."""
+        return size_of(self._user, self._row) if self._row else None
+
+    @cached_property
+    def price(self) -> Price | None:
+        return price_of(self._row.instance_type, self._row.volume_gb) if self._row else None
+
+    @cached_property
+    def awake(self) -> Awake | None:
+        """How a stop is put off; None: there is nothing to put off."""
+        if self.card is None or self.card.status not in RUNS_OR_WILL:
+            return None
+        return awake_of(self.card.instance, self.rules, self.card.now)
+
+    @cached_property
+    def cpu(self) -> CpuPage | None:
+        return cpu_page(self._request, self._row) if self._row else None
+
+    @cached_property
+    def statement(self) -> Statement:
+        """What this month has cost."""
+        return statement_of(self._user, this_month())
+
+    @cached_property
+    def connect(self) -> Connect | None:
+        """The commands that reach a machine that runs."""
+        return connect_to(self.card.instance) if self.card and self.card.status is Status.RUNNING else None
+
+    @property
+    def way(self) -> str:
+        """Which commands come first: `windows` or `unix`."""
+        return way_for(self._request)
+
+    @property
+    def _row(self) -> Instance | None:
+        return self.card.instance if self.card else None

@@ -1,0 +1,26 @@
+"""What a template gets: one page object, whose class says all that may be read."""
+
+from typing import ClassVar
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+
+class Page:
+    """Hold what the templates of one page read, each name with its type. They get it as `page`, and nothing else.
+
+    mypy checks these classes; `tests/web/test_templates.py` checks the names in the templates against them.
+    """
+
+    template: ClassVar[str] = ""
+    """The whole page; empty for a part of another."""
+    fragment: ClassVar[str] = ""
+    """What htmx exchanges, if anything."""
+
+    def answer(self, request: HttpRequest, status: int = 200) -> HttpResponse:
+        """Return the whole page."""
+        return render(request, self.template, {"page": self}, status=status)
+
+    def swap(self, request: HttpRequest) -> HttpResponse:
+        """Return what htmx puts into a page that is open."""
+        return render(request, self.fragment, {"page": self})

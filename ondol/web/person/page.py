@@ -1,0 +1,52 @@
+"""One person as administrators see them, and the end of their machine."""
+
+from functools import cached_property
+
+from ondol.accounts.models import Decision, User
+from ondol.instances.models import StatusChange
+from ondol.policy.models import PolicyChange
+from ondol.web.activity.lines import Line, told
+from ondol.web.page import Page
+from ondol.web.people.page import PersonEntry, entries_of
+from ondol.web.person.forms import ReasonForm, TerminateForm
+from ondol.web.unconfirmed import Unconfirmed, unconfirmed
+
+
+class PersonPage(Page):
+    """Show everything an administrator needs to know, and may do."""
+
+    template = "person/page.html"
+    form: ReasonForm
+
+    def __init__(self, reader: User, person: User, form: ReasonForm) -> None:
+        self._reader, self._person = reader, person
+        self.form = form
+
+    @cached_property
+    def entry(self) -> PersonEntry:
+        return entries_of([self._person])[0]
+
+    @cached_property
+    def unconfirmed(self) -> Unconfirmed | None:
+        return unconfirmed(self._reader)
+
+    @cached_property
+    def history(self) -> list[Line]:
+        """The newest decisions about them, changes of their machines and of their rules."""
+        changes = StatusChange.objects.filter(instance__owner=self._person).select_related("by", "instance")
+        return told(
+            Decision.objects.filter(user=self._person).select_related("by"),
+            changes.order_by("-at", "-id"),
+            PolicyChange.objects.filter(owner=self._person).select_related("owner", "by"),
+        )[:30]
+
+
+class TerminatePage(Page):
+    """Name what is lost, and ask for the owner's address."""
+
+    template = "person/terminate.html"
+    entry: PersonEntry
+    form: TerminateForm
+
+    def __init__(self, entry: PersonEntry, form: TerminateForm) -> None:
+        self.entry, self.form = entry, form

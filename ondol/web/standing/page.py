@@ -1,0 +1,14 @@
+"""What somebody sees who is not approved."""
+
+from ondol.accounts.models import User
+from ondol.web.page import Page
+
+
+class StandingPage(Page):
+    """Say that they wait, or were rejected or suspended, and why."""
+
+    template = "standing/page.html"
+    person: User
+
+    def __init__(self, person: User) -> None:
+        self.person = person
