@@ -9,6 +9,7 @@ import ipaddress
 import math
 import os
 import re
+from dataclasses import asdict
 from email.utils import parseaddr
 from functools import cache
 from pathlib import Path
@@ -270,6 +271,11 @@ class Config(BaseSettings):
 def zones() -> set[str]:
     """The IANA time zones. tzdata also has two files that are none; `localtime` is another one on each host."""
     return available_timezones() - {"localtime", "Factory"}
+
+
+def limits(field: str) -> dict[str, Any]:
+    """Return what a number must keep to, by pydantic's names: `ge`, `le`, `multiple_of` and so on."""
+    return {name: value for limit in Config.model_fields[field].metadata for name, value in asdict(limit).items()}
 
 
 def variable(field: str) -> str:

@@ -11,7 +11,7 @@ from ondol.accounts.models import User
 from ondol.autostop import schedule
 from ondol.instances import actions
 from ondol.instances.actions import ActionError
-from ondol.instances.idle import LET_BE
+from ondol.instances.idle import MIN_NOTICE
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
 from ondol.policy.rules import Rules, rules_of
@@ -111,7 +111,7 @@ def _let_be(instance: Instance, before: datetime | None) -> None:
     to the wish of `before`."""
     now, runs = clock.now(), Status(instance.status) in RUNS_OR_WILL
     if runs and schedule.is_due(instance, rules_of(instance.owner_id).hours, now):
-        instance.awake_until = min(now + LET_BE, before) if before and before > now else now + LET_BE
+        instance.awake_until = min(now + MIN_NOTICE, before) if before and before > now else now + MIN_NOTICE
 
 
 def _require_run(instance: Instance) -> None:

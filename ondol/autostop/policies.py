@@ -12,24 +12,26 @@ from ondol.accounts.models import User
 from ondol.autostop.awake import RUNS_OR_WILL
 from ondol.instances import actions
 from ondol.instances.models import Instance
+from ondol.policy.catalog import all_rules, stored_fields
 from ondol.policy.models import Policy, PolicyChange
 from ondol.policy.rules import rules_for
 
-NAMES = (
-    "idle_minutes", "idle_cpu_percent", "awake_hours", "instance_types", "volume_gb_max",
-    "has_hours", "opens_at", "closes_at", "weekends", "zone", "why",
-)  # fmt: skip
-
 
 def set_policy(owner: User | None, by: User, values: Mapping[str, Any]) -> bool:
-    """Let these `values` hold, by the names of `Policy`; None: what is beneath holds. False: they did already."""
+    """Let these `values` hold, by the names of `Policy`; None: inherited. Return False if they did already.
+
+    Raise ValidationError where a rule does not allow a value.
+    """
+    for rule in all_rules():
+        rule.check(values)
+    names = stored_fields()
     with transaction.atomic():
         policy, _made = Policy.objects.select_for_update().get_or_create(owner=owner)
-        before = {name: _plain(getattr(policy, name)) for name in NAMES}
-        for name in NAMES:
+        before = {name: _plain(getattr(policy, name)) for name in names}
+        for name in names:
             setattr(policy, name, values[name])
-        after = {name: _plain(getattr(policy, name)) for name in NAMES}
-        changed = {name: [before[name], after[name]] for name in NAMES if before[name] != after[name]}
+        after = {name: _plain(getattr(policy, name)) for name in names}
+        changed = {name: [before[name], after[name]] for name in names if before[name] != after[name]}
         if not changed:
             return False
         policy.set_by, policy.set_at = by, clock.now()

@@ -6,7 +6,7 @@ from functools import partial
 
 from ondol import clock
 from ondol.instances import actions
-from ondol.instances.idle import LET_BE
+from ondol.instances.idle import MIN_NOTICE
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance
 from ondol.policy.hours import Hours
@@ -38,7 +38,7 @@ def closing(instance: Instance, hours: Hours | None, now: datetime) -> Closing |
         at = hours.next_close(now)
     if at is None:
         return None
-    stops_at = max(at, instance.awake_until or at, hours.set_at + LET_BE if hours.set_at else at)
+    stops_at = max(at, instance.awake_until or at, hours.set_at + MIN_NOTICE if hours.set_at else at)
     if hours.is_open(stops_at):  # it is let run over this one altogether
         at = stops_at = hours.next_close(stops_at) or stops_at
     return Closing(at, stops_at, _is_waived(instance, at))

@@ -3,13 +3,14 @@
 import pytest
 
 from ondol.autostop import awake
-from ondol.autostop.policies import NAMES, set_policy
+from ondol.autostop.policies import set_policy
 from ondol.cloud.port import IdleRule
 from ondol.instances import actions
+from ondol.policy.catalog import stored_fields
 from ondol.policy.models import PolicyChange
 from tests.autostop.conftest import kst
 
-NOTHING = dict.fromkeys(NAMES) | {"weekends": True, "zone": "", "why": ""}
+NOTHING = dict.fromkeys(stored_fields()) | {"weekends": True, "zone": "", "why": ""}
 
 
 def alarm_of(rig, owner):

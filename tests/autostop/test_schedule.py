@@ -6,10 +6,11 @@ import pytest
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from ondol.autostop import awake, schedule
-from ondol.autostop.policies import NAMES, set_policy
+from ondol.autostop.policies import set_policy
 from ondol.cloud.errors import Unreachable
 from ondol.instances import actions
 from ondol.instances.models import Instance, StatusChange
+from ondol.policy.catalog import stored_fields
 from ondol.policy.models import Policy
 from tests.autostop.conftest import kst
 
@@ -49,7 +50,7 @@ def test_hours_that_are_over_already_when_they_are_set_leave_a_quarter_of_an_hou
     rig.running(alice)
     at("Mon 23:00")
     closed = {"has_hours": True, "opens_at": time(9), "closes_at": time(22), "weekends": False}
-    set_policy(None, ada, dict.fromkeys(NAMES) | {"zone": "Asia/Seoul", "why": ""} | closed)
+    set_policy(None, ada, dict.fromkeys(stored_fields()) | {"zone": "Asia/Seoul", "why": ""} | closed)
     for minute in ("23:00", "23:14"):
         at(f"Mon {minute}")
         passes(rig)

@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from ondol import clock
 from ondol.autostop import awake
-from ondol.autostop.policies import NAMES, set_policy
+from ondol.autostop.policies import set_policy
 from ondol.cloud.errors import CloudError, NoCapacity, Quota, Refused, Throttled, Unreachable
 from ondol.cloud.fake import FakeCloud, Lost
 from ondol.cloud.port import IdleRule, ServerState, Tag
@@ -29,6 +29,7 @@ from ondol.instances.deployment import deployment_id
 from ondol.instances.lifecycle import CHANGING, Status
 from ondol.instances.models import Instance, Launch, StatusChange
 from ondol.instances.reconcile import reconcile
+from ondol.policy.catalog import stored_fields
 from ondol.policy.rules import rules_of
 from tests.instances.rig import Rig, person
 
@@ -41,7 +42,7 @@ class Killed(BaseException):
     """kill -9: nothing of ours runs after it."""
 
 
-UNSET = dict.fromkeys(NAMES) | {"weekends": True, "zone": "", "why": ""}
+UNSET = dict.fromkeys(stored_fields()) | {"weekends": True, "zone": "", "why": ""}
 SLACK = timedelta(minutes=3)
 """An alarm of a run may be put a little before it."""
 PEOPLE = ["alice", "bob", "carol"]

@@ -9,7 +9,7 @@ from hypothesis.extra.django import TestCase
 
 from ondol.config import config
 from ondol.policy.models import Policy
-from ondol.policy.rules import Source, beneath, rules_for, rules_of
+from ondol.policy.rules import Source, inherited_rules, rules_for, rules_of
 from tests.instances.rig import person
 
 minutes = st.none() | st.sampled_from([15, 60, 720])
@@ -25,8 +25,8 @@ class Inheritance(TestCase):
         assert rules.idle_minutes == (own or everybody or config().idle_minutes)
         source = Source.OWN if own else Source.EVERYBODY if everybody else Source.SETTINGS
         assert rules.sources["idle_minutes"] is source
-        assert beneath(alice.pk).idle_minutes == (everybody or config().idle_minutes)
-        assert beneath(None).idle_minutes == config().idle_minutes
+        assert inherited_rules(alice.pk).idle_minutes == (everybody or config().idle_minutes)
+        assert inherited_rules(None).idle_minutes == config().idle_minutes
 
 
 @pytest.mark.django_db

@@ -4,7 +4,8 @@ from functools import cached_property
 
 from ondol.accounts.models import User
 from ondol.policy.models import Policy, PolicyChange
-from ondol.policy.rules import Rules, rules_of, says_anything
+from ondol.policy.catalog import Rules
+from ondol.policy.rules import rules_of, says_anything
 from ondol.web.activity.lines import Line, policy_lines
 from ondol.web.page import Page
 from ondol.web.policy.facts import Fact, facts_of

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods
 from ondol.accounts.models import User
 from ondol.autostop.policies import set_policy
 from ondol.policy.models import Policy
-from ondol.policy.rules import beneath
+from ondol.policy.rules import inherited_rules
 from ondol.web.guards import PersonRequest, administrator
 from ondol.web.policy.form import PolicyForm, initial
 from ondol.web.policy.page import PolicyPage
@@ -32,7 +32,7 @@ def person(request: PersonRequest, pk: int) -> HttpResponse:
 def _policy(request: PersonRequest, owner: User | None) -> HttpResponse:
     pk = owner.pk if owner else None
     kept = Policy.objects.filter(owner=owner).first()
-    form = PolicyForm(request.POST or None, initial=initial(kept), beneath=beneath(pk))
+    form = PolicyForm(request.POST or None, initial=initial(kept), inherited=inherited_rules(pk))
     if request.method == "POST" and form.is_valid():
         if set_policy(owner, request.user, form.values()):
             messages.success(request, _("Saved. Machines that run get the new rule within a minute."))

@@ -1,0 +1,114 @@
+"""The list of rules. Merging, the form, the pages, lines of activity, checks and the table in the docs come from it."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from ondol.config import config, limits
+from ondol.policy.allowed_hours import AllowedHours, describe_hours
+from ondol.policy.kinds import Number, Percent, Rule, Types
+
+
+class Source(StrEnum):
+    """Where the value of a rule comes from."""
+
+    OWN = "own"
+    EVERYBODY = "everybody"
+    SETTINGS = "settings"
+
+
+class Rules:
+    """What holds for one person.
+
+    To add a rule: a field of `Policy` with a migration, an entry of the same name here, and what goes by it.
+    """
+
+    __slots__ = ("sources", "values", "why")
+
+    idle_minutes = Number(
+        label=_("Stopped after"),
+        describe=lambda minutes: _("%(n)d idle minutes") % {"n": minutes},
+        asks=_("Stop after so many idle minutes (%(least)d to %(most)d, in steps of %(step)d)"),
+        changed=_("idle minutes"),
+        least=limits("idle_minutes")["ge"],
+        most=limits("idle_minutes")["le"],
+        step=limits("idle_minutes")["multiple_of"],
+        default=lambda: config().idle_minutes,
+        settings=("idle_minutes",),
+        because="CloudWatch judges averages of 5 minutes",
+    )
+    idle_cpu_percent = Percent(
+        label=_("Idle means"),
+        describe=lambda percent: _("CPU below %(percent)s%%") % {"percent": f"{percent:g}"},
+        asks=_("CPU that counts as idle, below per cent"),
+        changed=_("idle CPU"),
+        least=Decimal("0.1"),
+        most=Decimal(99),
+        default=lambda: config().idle_cpu_percent,
+        settings=("idle_cpu_percent",),
+    )
+    awake_hours = Number(
+        label=_("Keep awake"),
+        describe=lambda hours: (
+            ngettext("at most %(n)d hour at a time", "at most %(n)d hours at a time", hours) % {"n": hours}
+            if hours
+            else str(_("not possible"))
+        ),
+        asks=_("Keep awake for at most so many hours at a time (0: not at all)"),
+        changed=_("hours awake"),
+        note=_("For wishes from now on; what somebody has been promised holds."),
+        least=0,
+        most=47,
+        default=lambda: 24,
+        because="0: not at all. CloudWatch's longest warm-up is 2,880 minutes",
+    )
+    hours = AllowedHours(
+        label=_("Allowed hours"),
+        describe=describe_hours,
+        asks=_("Allowed hours"),
+        changed=_("allowed hours"),
+        note=_(
+            "When they end, what runs is stopped. A machine may be started outside of them, "
+            "and runs until they end the next time."
+        ),
+        default=lambda: None,
+        because="closing before opening: on the next day",
+    )
+    instance_types = Types(
+        label=_("Types to choose from"),
+        describe=", ".join,
+        asks=_("Types to choose from"),
+        changed=_("types"),
+        default=lambda: config().permitted_types,
+        settings=("instance_type", "instance_types"),
+        because="the IAM policy permits these",
+    )
+    volume_gb_max = Number(
+        label=_("Disk"),
+        describe=lambda gib: _("at most %(n)d GiB") % {"n": gib},
+        asks=_("Disk of at most so many GiB"),
+        changed=_("disk"),
+        least=lambda: config().volume_gb,
+        most=limits("volume_gb")["le"],
+        default=lambda: max(100, config().volume_gb),
+        settings=("volume_gb",),
+        because="what a new machine has, and what gp3 can have",
+    )
+
+    def __init__(self, values: Mapping[str, Any], sources: Mapping[str, Source], why: str = "") -> None:
+        """Take what holds and where it comes from, both by the names above, and an administrator's words."""
+        self.values, self.sources, self.why = values, sources, why
+
+
+def all_rules() -> list[Rule[Any]]:
+    """Return the rules in the order in which pages show them."""
+    return [rule for rule in vars(Rules).values() if isinstance(rule, Rule)]
+
+
+def stored_fields() -> list[str]:
+    """Return the fields of `Policy` that an administrator sets."""
+    return [*(name for rule in all_rules() for name in rule.stored), "why"]

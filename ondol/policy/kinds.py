@@ -1,0 +1,169 @@
+"""What a rule is: who keeps it, which values it may have, how a form asks for it, and how people read it."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar, overload
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from ondol.config import config, variable
+from ondol.policy.models import Policy
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+Text: TypeAlias = "str | _StrPromise"
+"""Words in the reader's language."""
+T = TypeVar("T")
+
+
+class Rule(Generic[T]):
+    """A rule that is declared in `catalog.Rules`: there, and on `Policy`, it has the same name.
+
+    Read from the class it is the rule, read from an object it is the value that holds.
+    """
+
+    name: str
+
+    def __init__(
+        self,
+        *,
+        label: Text,
+        describe: Callable[[T], str],
+        asks: Text,
+        changed: Text,
+        default: Callable[[], T],
+        settings: Sequence[str] = (),
+        note: Text = "",
+        because: str = "",
+    ) -> None:
+        """`asks` is the label in a form and `changed` the word in a line of activity. `because` is for the docs."""
+        self.label, self.describe, self.asks, self.changed = label, describe, asks, changed
+        self.default, self.settings, self.note, self.because = default, settings, note, because
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, rules: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, rules: Any, owner: type) -> T: ...
+    def __get__(self, rules: Any, owner: type) -> Any:
+        return self if rules is None else rules.values[self.name]
+
+    @property
+    def stored(self) -> Mapping[str, Text]:
+        """The fields of `Policy` that keep it, each with its word in a line of activity."""
+        return {self.name: self.changed}
+
+    def is_set(self, policy: Policy) -> bool:
+        """Return whether a policy says anything about it."""
+        return getattr(policy, self.name) is not None
+
+    def value(self, policy: Policy) -> T:
+        """Return what a policy that says something about it says."""
+        return getattr(policy, self.name)  # type: ignore[no-any-return]
+
+    def form_fields(self) -> dict[str, forms.Field]:
+        """Return the fields that ask for it, in the reader's language. The first has the rule's name."""
+        raise NotImplementedError
+
+    def to_form(self, policy: Policy | None) -> dict[str, Any]:
+        """Return what these fields show at first."""
+        return {self.name: getattr(policy, self.name)} if policy else {}
+
+    def from_form(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what `Policy` keeps of the fields' values."""
+        return {self.name: data[self.name]}
+
+    def mistakes(self, data: Mapping[str, Any]) -> Iterable[tuple[str, Text]]:
+        """Return what is wrong with the fields' values together: the field, and a sentence."""
+        return ()
+
+    def check(self, values: Mapping[str, Any]) -> None:
+        """Raise ValidationError unless a policy may say these `values` of the form's fields."""
+        for name, field in self.form_fields().items():
+            try:
+                field.clean(values.get(name))
+            except ValidationError as error:
+                raise ValidationError({name: error.messages}) from None
+        for name, mistake in self.mistakes(values):
+            raise ValidationError({name: str(mistake)})
+
+    def allowed(self) -> str:
+        """Return which values it may have, in English: for the docs."""
+        raise NotImplementedError
+
+    def installed(self) -> str:
+        """Return what holds if nobody has set it, in English: for the docs."""
+        names = ", ".join(f"`{variable(setting)}`" for setting in self.settings)
+        return f"{self.describe(self.default())}{names and f' ({names})'}"
+
+
+class Number(Rule[int]):
+    """A whole number from `least` to `most`, in steps of `step`. `asks` may name all three."""
+
+    def __init__(self, *, least: int | Callable[[], int], most: int, step: int = 1, **words: Any) -> None:
+        super().__init__(**words)
+        self._least, self.most, self.step = least, most, step
+
+    @property
+    def least(self) -> int:
+        return self._least if isinstance(self._least, int) else self._least()
+
+    def form_fields(self) -> dict[str, forms.Field]:
+        label = str(self.asks) % {"least": self.least, "most": self.most, "step": self.step}
+        field = forms.IntegerField(
+            label=label,
+            min_value=self.least,
+            max_value=self.most,
+            step_size=self.step if self.step > 1 else None,
+            required=False,
+        )
+        return {self.name: field}
+
+    def allowed(self) -> str:
+        steps = f", in steps of {self.step}" if self.step > 1 else ""
+        return f"{self.least:,} to {self.most:,}{steps}"
+
+
+class Percent(Rule[float]):
+    """A number of per cent with one decimal."""
+
+    def __init__(self, *, least: Decimal, most: Decimal, **words: Any) -> None:
+        super().__init__(**words)
+        self.least, self.most = least, most
+
+    def value(self, policy: Policy) -> float:
+        return float(getattr(policy, self.name))
+
+    def form_fields(self) -> dict[str, forms.Field]:
+        field = forms.DecimalField(
+            label=self.asks, min_value=self.least, max_value=self.most, decimal_places=1, required=False
+        )
+        return {self.name: field}
+
+    def allowed(self) -> str:
+        return f"{self.least} to {self.most} %"
+
+
+class Types(Rule[tuple[str, ...]]):
+    """Some of the instance types that the settings permit."""
+
+    def is_set(self, policy: Policy) -> bool:
+        return bool(getattr(policy, self.name))
+
+    def value(self, policy: Policy) -> tuple[str, ...]:
+        return tuple(getattr(policy, self.name))
+
+    def form_fields(self) -> dict[str, forms.Field]:
+        choices = [(name, name) for name in config().permitted_types]
+        widget = forms.CheckboxSelectMultiple
+        return {self.name: forms.MultipleChoiceField(label=self.asks, required=False, choices=choices, widget=widget)}
+
+    def from_form(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        return {self.name: data[self.name] or None}
+
+    def allowed(self) -> str:
+        return f"any of `{variable('instance_types')}`"
