@@ -53,7 +53,7 @@ def _make(size: int, cloud: FakeCloud) -> None:
     armed = now - timedelta(minutes=5)  # long enough ago that each look proves it
     common = {"status": "RUNNING", "instance_type": "t3.small", "volume_gb": 30, "armed_at": armed, "ready_at": now}
     cloud.world.now = lambda: armed
-    rule = IdleRule()
+    rule = IdleRule(30, 5.0)
     put = {"armed_idle_minutes": rule.minutes, "armed_cpu_percent": rule.cpu_percent, "warm_up_minutes": 40}
     for owner in people:
         row, token = uuid.uuid4(), uuid.uuid4().hex

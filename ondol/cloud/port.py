@@ -106,8 +106,8 @@ class LaunchSpec:
 class IdleRule:
     """Idle: average CPU below `cpu_percent` in every 5-minute period of `minutes` (a multiple of 5)."""
 
-    minutes: int = 30
-    cpu_percent: float = 5.0
+    minutes: int
+    cpu_percent: float
 
 
 @dataclass(frozen=True, slots=True)

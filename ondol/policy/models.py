@@ -1,35 +1,23 @@
 """What an administrator has set, for everybody or for one person."""
 
-from decimal import Decimal
-
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.utils.translation import gettext_lazy as _
 
 from ondol import clock
 from ondol.accounts.models import User
 
 
 class Policy(models.Model):
-    """What is set; else (null) it is what everybody has, and after that the settings. See `rules.rules_of`."""
+    """What is set; null: inherited. Which values it may have, and its words, are in `catalog.Rules`."""
 
     owner = models.OneToOneField(User, on_delete=models.CASCADE, null=True, related_name="policy")
     """None: everybody."""
 
-    idle_minutes = models.PositiveIntegerField(_("Idle minutes"), null=True)
-    """A multiple of 5, from 15 to 720."""
-    idle_cpu_percent = models.DecimalField(
-        _("CPU that counts as idle, below per cent"),
-        max_digits=4,
-        decimal_places=1,
-        null=True,
-        validators=[MinValueValidator(Decimal("0.1")), MaxValueValidator(Decimal(99))],
-    )
-    awake_hours = models.PositiveIntegerField(_("Keep awake for at most, hours at a time"), null=True)
-    """0: not at all; at most 47, since CloudWatch's longest warm-up is 2,880 minutes."""
+    idle_minutes = models.PositiveIntegerField(null=True)
+    idle_cpu_percent = models.DecimalField(max_digits=4, decimal_places=1, null=True)
+    awake_hours = models.PositiveIntegerField(null=True)
     instance_types = models.JSONField(null=True)
     """A list of EC2's names."""
-    volume_gb_max = models.PositiveIntegerField(_("Disk of at most, GiB"), null=True)
+    volume_gb_max = models.PositiveIntegerField(null=True)
 
     has_hours = models.BooleanField(null=True)
     """Whether machines are stopped at a closing time. False: they are not, whatever holds for everybody."""
@@ -40,7 +28,7 @@ class Policy(models.Model):
     zone = models.CharField(max_length=64, blank=True)
     """Of these hours; a name of the IANA time zones."""
 
-    why = models.CharField(_("Why"), max_length=200, blank=True)
+    why = models.CharField(max_length=200, blank=True)
     """Shown to those it applies to."""
     set_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     set_at = models.DateTimeField(default=clock.now)

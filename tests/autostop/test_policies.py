@@ -55,7 +55,7 @@ def test_of_rules_that_change_while_an_alarm_is_put_the_last_holds(rig, alice, a
 
     monkeypatch.setattr(rig.cloud, "arm", put_meanwhile)
     rig.work()
-    assert alarm_of(rig, alice).rule == IdleRule()
+    assert alarm_of(rig, alice).rule == IdleRule(30, 5.0)
     assert rig.mine(alice).armed_idle_minutes == 30
 
 
@@ -64,7 +64,7 @@ def test_back_to_nothing_is_back_to_what_is_installed(rig, alice, ada):
     for minutes in (60, None):
         set_policy(None, ada, NOTHING | {"idle_minutes": minutes})
         rig.work()
-    assert alarm_of(rig, alice).rule == IdleRule()
+    assert alarm_of(rig, alice).rule == IdleRule(30, 5.0)
 
 
 @pytest.mark.parametrize("what", ["stopped", "own"])

@@ -280,7 +280,7 @@ def test_an_alarm_is_put_anew_like_this_and_no_other_way(script):
 
 def test_an_alarm_that_was_never_there_may_be_put_anew(script):
     script.answers["DeleteAlarms"] = [Refusal("ResourceNotFound", http_status=404)]
-    script.cloud.arm("ondol-row-1", "i-1", IdleRule(), 40, TAGS)
+    script.cloud.arm("ondol-row-1", "i-1", IdleRule(30, 5.0), 40, TAGS)
     assert script.operations() == ["DeleteAlarms", "PutMetricAlarm"]
 
 

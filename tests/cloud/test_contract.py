@@ -75,7 +75,7 @@ def test_only_the_rows_asked_for_are_shown(ground, cloud, alice, bob):
 def test_another_deployments_things_are_not_shown(ground, cloud, alice):
     neighbour = ground.neighbour
     instance = neighbour.launch(ground.order(alice, neighbour), token(alice))
-    neighbour.arm(alice.resource, instance.instance_id, IdleRule(), 40, alice.tags)
+    neighbour.arm(alice.resource, instance.instance_id, IdleRule(30, 5.0), 40, alice.tags)
     assert cloud.servers() == cloud.servers([alice.row]) == []
     assert (cloud.group(alice.resource), cloud.keys(alice.row), cloud.inventory()) == (None, [], [])
     assert cloud.alarms() == cloud.alarms([alice.resource]) == []
@@ -223,7 +223,7 @@ def test_a_listing_has_all_of_alices_things_until_they_are_gone(ground, cloud, a
     server = ground.running(alice)
     group_id = cloud.group(alice.resource)
     cloud.open_ssh(group_id, ["203.0.113.0/24"])
-    cloud.arm(alice.resource, server.instance_id, IdleRule(), 40, alice.tags)
+    cloud.arm(alice.resource, server.instance_id, IdleRule(30, 5.0), 40, alice.tags)
     found = {thing.kind: thing for thing in cloud.inventory()}
     assert len(found) == len(cloud.inventory()) == 5
     assert found[Kind.INSTANCE] == Found(
@@ -307,7 +307,7 @@ def test_a_group_stays_until_its_machine_has_ended(ground, cloud, alice):
 def test_an_alarm_put_anew_has_not_judged_yet(ground, cloud, alice):
     order = ground.order(alice)
     instance_id = cloud.launch(order, token(alice)).instance_id
-    for rule in (IdleRule(), IdleRule(60, 2.5)):
+    for rule in (IdleRule(30, 5.0), IdleRule(60, 2.5)):
         cloud.arm(alice.resource, instance_id, rule, 70, alice.tags)
         (alarm,) = cloud.alarms([alice.resource, "ondol-nobody"])
         assert (alarm.name, alarm.instance_id, alarm.rule) == (alice.resource, instance_id, rule)
@@ -322,7 +322,7 @@ def test_a_machine_that_has_just_begun_has_no_reading_yet(ground, cloud, alice):
 
 
 def test_an_alarm_is_removed_twice(cloud, alice):
-    cloud.arm(alice.resource, NOBODY, IdleRule(), 40, alice.tags)
+    cloud.arm(alice.resource, NOBODY, IdleRule(30, 5.0), 40, alice.tags)
     for _ in range(2):
         cloud.delete_alarm(alice.resource)
     assert cloud.alarms() == cloud.alarms([alice.resource]) == []
@@ -330,7 +330,7 @@ def test_an_alarm_is_removed_twice(cloud, alice):
 
 def test_the_alarm_tells_that_it_has_stopped_alices_machine(ground, cloud, alice):
     server = ground.running(alice)
-    cloud.arm(alice.resource, server.instance_id, IdleRule(), 40, alice.tags)
+    cloud.arm(alice.resource, server.instance_id, IdleRule(30, 5.0), 40, alice.tags)
     before = ground.now() - timedelta(minutes=1)
     assert cloud.stopped_by_alarm(alice.resource, before) is None
     ground.fire(alice.resource, server.instance_id)

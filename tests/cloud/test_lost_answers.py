@@ -46,7 +46,7 @@ def test_a_rule_whose_answer_was_lost_is_there(ground, cloud, alice):
 
 def test_an_alarm_whose_answer_was_lost_is_armed(ground, cloud, alice):
     ground.break_next("PutMetricAlarm", "drop")
-    cloud.arm(alice.resource, "i-0123456789abcdef0", IdleRule(), 40, alice.tags)
+    cloud.arm(alice.resource, "i-0123456789abcdef0", IdleRule(30, 5.0), 40, alice.tags)
     (alarm,) = cloud.alarms([alice.resource])
     assert alarm.is_sound
 

@@ -42,7 +42,7 @@ def _run(ground, alice):
     order = spec(alice, ground.cloud.newest_image(), ground.group_id, alice.resource)
     ground.instance_id = ground.cloud.launch(order, token(alice)).instance_id
     ground.settle(alice.row)
-    ground.cloud.arm(alice.resource, ground.instance_id, IdleRule(), 40, alice.tags)
+    ground.cloud.arm(alice.resource, ground.instance_id, IdleRule(30, 5.0), 40, alice.tags)
     assert len(ground.cloud.alarms()) == len(ground.cloud.alarms([alice.resource])) == 1
     ground.cloud.checks_passed([ground.instance_id])
     ground.cloud.readings([ground.instance_id], ground.now() - timedelta(hours=1), ground.now())

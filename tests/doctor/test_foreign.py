@@ -154,7 +154,7 @@ def test_groups_and_keys_are_made_with_our_tags_and_in_our_vpc_only(ground, alic
 
 
 def test_an_alarm_has_our_name_and_stops_but_does_not_end_machines(ground, alice):
-    ground.cloud.arm(alice.resource, "i-0123456789abcdef0", IdleRule(), 40, alice.tags)
+    ground.cloud.arm(alice.resource, "i-0123456789abcdef0", IdleRule(30, 5.0), 40, alice.tags)
     put = ground.cloudwatch.put_metric_alarm
     assert refused(put, **alarm("of-somebody-else", "i-0123456789abcdef0"))
     assert refused(put, **alarm(alice.resource, "i-0123456789abcdef0", "terminate"))

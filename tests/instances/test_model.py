@@ -97,7 +97,7 @@ class House(RuleBasedStateMachine):
         spec = LaunchSpec("theirs", self.neighbour.image, "t3.small", 30, group, key.name, tags)
         server = self.neighbour.launch(spec, "their-token")
         self.world.settle()
-        self.neighbour.arm("ondol-theirs", server.instance_id, IdleRule(), 40, tags)
+        self.neighbour.arm("ondol-theirs", server.instance_id, IdleRule(30, 5.0), 40, tags)
         return server.instance_id, group, key.name
 
     def teardown(self):

@@ -72,7 +72,7 @@ def leak(rig, instance, kinds=("group", "key", "alarm", "volume")):
 def sweep_rule():
     from ondol.cloud.port import IdleRule
 
-    return IdleRule()
+    return IdleRule(30, 5.0)
 
 
 def things(rig):
