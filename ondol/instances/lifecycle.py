@@ -11,13 +11,13 @@ from enum import StrEnum
 
 from ondol.instances.states import CHANGING as CHANGING
 from ondol.instances.states import MOVES as MOVES
+from ondol.instances.states import OURS
 from ondol.instances.states import Reason as Reason
 from ondol.instances.states import Status as Status
 
-_OURS = frozenset({Reason.PERSON, Reason.ADMIN, Reason.BUDGET, Reason.SCHEDULE})
-"""Of a stop: we asked for it, and go on asking."""
 _UNEXPLAINED = frozenset({Reason.UNKNOWN, Reason.OUTSIDE})
-"""Of a stop: AWS's history may say more. Earlier versions wrote OUTSIDE when they had asked too early."""
+"""AWS's history may say more about a stop with one of these reasons. Earlier versions wrote OUTSIDE when they had asked
+too early."""
 
 
 class Act(StrEnum):
@@ -213,7 +213,7 @@ def _stopping(reason: Reason, seen: Seen, since: datetime, now: datetime, patien
             return Decision(Act.ASK_WHY)
         case View.STOPPED:
             return Decision(to=Status.STOPPED, reason=reason)
-        case View.RUNNING if reason not in _OURS:
+        case View.RUNNING if reason not in OURS:
             # We did not ask for this stop, and somebody has started it again: not ours to stop once more.
             return Decision(to=Status.RUNNING, reason=Reason.OUTSIDE)
         case View.RUNNING:

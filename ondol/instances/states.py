@@ -55,3 +55,7 @@ class Reason(StrEnum):
     QUOTA = "QUOTA"
     REFUSED = "REFUSED"
     UNKNOWN = "UNKNOWN"  # AWS is stopping it, and nobody here asked for it; once it has stopped, AWS's history says why
+
+
+OURS = frozenset({Reason.PERSON, Reason.ADMIN, Reason.BUDGET, Reason.SCHEDULE})
+"""The reasons of a stop that Ondol asks for, and goes on asking for until the machine has stopped."""

@@ -18,15 +18,13 @@ from ondol.instances.messages import codes, reasons, statuses, texts
 from ondol.instances.messages.codes import MAKING, RESIZING, SILENCE, WITHOUT_WORDS, trouble
 from ondol.instances.messages.reasons import REASONS, explanation
 from ondol.instances.messages.statuses import STATUSES
-from ondol.instances.states import MOVES, Reason, Status
+from ondol.instances.states import MOVES, OURS, Reason, Status
 
 NOW = datetime(2026, 6, 3, 12, 0, tzinfo=UTC)
 NAMED_BY_A_PERSON = {Reason.PERSON, Reason.ADMIN}
 SAYS_NOTHING = {Reason.DONE, Reason.UNKNOWN}
 STATE_REASONS = ("Client.", "Server.")
 """What EC2 gives as the reason of a state, not as an error."""
-ASKED_FOR = {Reason.PERSON, Reason.ADMIN, Reason.BUDGET, Reason.SCHEDULE}
-"""Of a stop."""
 FOUND_OUT = {Reason.IDLE, Reason.INSIDE, Reason.OUTSIDE}
 """What UNKNOWN becomes once AWS has been asked why a machine stopped."""
 GIVEN_UP = {Reason.NO_CAPACITY, Reason.QUOTA, Reason.REFUSED}
@@ -59,10 +57,10 @@ TEXTS = [
 
 def moves() -> Iterator[tuple[Status, Reason]]:
     """Every status with each reason that it can be entered for: what is asked for, given up, and decided."""
-    yield from product([Status.STOPPING], ASKED_FOR)
+    yield from product([Status.STOPPING], OURS)
     yield Status.TERMINATING, Reason.ADMIN
     yield from product([Status.FAILED, Status.STOPPED], GIVEN_UP)
-    reasons_of = {status: [Reason.PERSON] for status in Status} | {Status.STOPPING: [*ASKED_FOR, *FOUND_OUT]}
+    reasons_of = {status: [Reason.PERSON] for status in Status} | {Status.STOPPING: [*OURS, *FOUND_OUT]}
     facts = product([True, False], repeat=4)
     for status, view, (asked, armed, ready, unknown), age in product(Status, View, facts, (0, 5, 90)):
         since = NOW - timedelta(minutes=age)
