@@ -289,3 +289,15 @@ def test_who_has_read_an_older_status_changes_nothing(alice):
     assert move(row, Status.STOPPING, Reason.PERSON)
     assert not move(older, Status.TERMINATING, Reason.ADMIN)
     assert Instance.objects.get(pk=row.pk).status == "STOPPING"
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [(Reason.ADMIN, "An administrator is ending this machine."), (Reason.OUTSIDE, "ended outside Ondol")],
+)
+@pytest.mark.parametrize("wish", ["create", "start", "stop"])
+def test_who_asks_for_a_machine_that_is_being_ended_reads_who_ends_it(alice, wish, reason, words):
+    machine(alice, Status.TERMINATING, status_reason=reason)
+    with translation.override("en"), pytest.raises(ActionError) as refusal:
+        ask(wish, alice)
+    assert words in refusal.value.message

@@ -94,6 +94,16 @@ def test_idle_names_the_rule():
     assert notice_of(row(Status.STOPPED, Reason.IDLE)).cause == "It was idle: its CPU stayed below 5% for 30 minutes."
 
 
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [(Reason.IDLE, "It was idle"), (Reason.INSIDE, "from inside"), (Reason.OUTSIDE, "outside Ondol")],
+)
+def test_a_stop_that_nobody_asked_ondol_for_says_why_while_it_is_under_way(reason, words):
+    notice = notice_of(row(Status.STOPPING, reason))
+    assert words in notice.cause
+    assert notice.kept == "The disk and everything on it is kept."
+
+
 def test_trouble_is_told_when_it_lasts():
     soon = NOW + timedelta(seconds=30)
     assert trouble_of(row(Status.PENDING)) == ""
