@@ -72,6 +72,14 @@ def test_bob_sees_them_on_his_dashboard_too(bob, browser_of):
     assert "So far $0.35" in page
 
 
+def test_what_auto_stop_has_saved_is_said_to_bob_and_to_alice(alice, bob, browser_of):
+    row = machine(bob, Status.STOPPED, Reason.IDLE, minutes_ago=100)
+    began = row.status_since - timedelta(hours=10)
+    StatusChange.objects.create(instance=row, new=Status.RUNNING.value, reason=Reason.DONE.value, at=began)
+    for browser, path in ((browser_of(bob), "/costs/"), (browser_of(alice), "/admin/costs/")):
+        assert "against running all the time; $0.05 by auto-stop" in words(browser.get(path))
+
+
 def test_a_resting_machine_costs_what_its_own_disk_costs(bob, browser_of):
     row = machine(bob, Status.STOPPED)
     row.volume_gb = 200

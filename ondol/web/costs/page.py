@@ -119,6 +119,10 @@ class EverybodysCostsPage(MonthPage):
         return self._sum(lambda bill: bill.saved)
 
     @property
+    def saved_by_idle(self) -> Money:
+        return self._sum(lambda bill: bill.saved_by_idle)
+
+    @property
     def hours(self) -> Decimal:
         return sum((bill.hours for bill in self._bills), Decimal(0))
 
