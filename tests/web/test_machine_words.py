@@ -10,7 +10,8 @@ from ondol.cloud.aws_errors import TABLE
 from ondol.cloud.errors import NoCapacity, Quota, Refused
 from ondol.instances.lifecycle import MOVES, Reason, Status
 from ondol.instances.models import Instance
-from ondol.web.machine.card import LOOKS, present
+from ondol.web.badge import STYLES
+from ondol.web.machine.card import present
 from ondol.web.machine.reasons import notice_of, trouble_of
 from ondol.web.machine.steps import steps_of
 from tests.web.conftest import machine
@@ -113,9 +114,9 @@ def test_trouble_is_told_when_it_lasts():
 
 
 def test_every_status_has_a_look_and_stopped_is_never_red():
-    assert set(LOOKS) == set(MOVES)
-    assert LOOKS[Status.STOPPED].tone == "cool"
-    assert LOOKS[Status.RUNNING].tone == "warm"
+    assert set(STYLES) == set(MOVES)
+    assert STYLES[Status.STOPPED].tone == "cool"
+    assert STYLES[Status.RUNNING].tone == "warm"
 
 
 def test_the_version_changes_with_what_is_shown_and_not_with_time(bob):

@@ -11,29 +11,11 @@ from ondol.instances.lifecycle import CHANGING, Reason, Status
 from ondol.instances.messages.reasons import explanation
 from ondol.instances.messages.statuses import STATUSES
 from ondol.instances.models import Instance, SshKey, StatusChange
+from ondol.web.badge import Badge, badge_of
 from ondol.web.history.timeline import last_receipt
 from ondol.web.machine.reasons import Notice, notice_of, trouble_of
 from ondol.web.machine.steps import Step, steps_of
 
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """The colour (warm, cool, changing, failed) and the icon of a status."""
-
-    tone: str
-    icon: str
-
-
-LOOKS = {
-    Status.PENDING: Look("changing", "steps"),
-    Status.RUNNING: Look("warm", "heat"),
-    Status.STOPPING: Look("changing", "pause"),
-    Status.STOPPED: Look("cool", "pause"),
-    Status.STARTING: Look("changing", "steps"),
-    Status.TERMINATING: Look("changing", "end"),
-    Status.TERMINATED: Look("cool", "end"),
-    Status.FAILED: Look("failed", "alert"),
-}
 _BUTTONS = {Status.RUNNING: "stop", Status.STOPPED: "start", Status.FAILED: "create"}
 _WITHOUT_KEY = {Status.PENDING, Status.FAILED, Status.TERMINATING}
 """As in `actions.take_key`."""
@@ -42,23 +24,6 @@ _PACES, _SLOWEST = ((30, 1), (180, 3)), 10
 time. Why: docs/decisions/0004."""
 _RESIZING = 2
 """Seconds: AWS changes a type or a disk at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class Badge:
-    """A status at a glance: icon, word and colour; readable in grey."""
-
-    status: Status
-    word: str
-    tone: str
-    icon: str
-
-
-def badge_of(instance: Instance) -> Badge:
-    """The badge of a machine, also in lists."""
-    status = Status(instance.status)
-    look = LOOKS[status]
-    return Badge(status, str(STATUSES[status].badge), look.tone, look.icon)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from ondol.costs.prices import prices
 from ondol.costs.reckoning import Item
 from ondol.instances.lifecycle import CHANGING, Status, View
 from ondol.instances.models import Instance
-from ondol.web.machine.card import Badge, badge_of
+from ondol.web.badge import Badge, badge_of
 from ondol.web.machine.reasons import trouble_of
 from ondol.web.page import Page
 from ondol.web.unconfirmed import Unconfirmed, unconfirmed

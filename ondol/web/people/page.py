@@ -13,8 +13,8 @@ from ondol.costs.bills import Bill, bills, this_month
 from ondol.instances import actions
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
+from ondol.web.badge import Badge, badge_of
 from ondol.web.guards import PersonRequest
-from ondol.web.machine.card import Badge, badge_of
 from ondol.web.page import Page
 from ondol.web.unconfirmed import Unconfirmed, unconfirmed
 

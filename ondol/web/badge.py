@@ -1,0 +1,44 @@
+"""How a status looks at a glance: icon, word and colour, the same on every page."""
+
+from dataclasses import dataclass
+
+from ondol.instances.lifecycle import Status
+from ondol.instances.messages.statuses import STATUSES
+from ondol.instances.models import Instance
+
+
+@dataclass(frozen=True, slots=True)
+class StatusStyle:
+    """The colour (warm, cool, changing, failed) and the icon of a status."""
+
+    tone: str
+    icon: str
+
+
+STYLES = {
+    Status.PENDING: StatusStyle("changing", "steps"),
+    Status.RUNNING: StatusStyle("warm", "heat"),
+    Status.STOPPING: StatusStyle("changing", "pause"),
+    Status.STOPPED: StatusStyle("cool", "pause"),
+    Status.STARTING: StatusStyle("changing", "steps"),
+    Status.TERMINATING: StatusStyle("changing", "end"),
+    Status.TERMINATED: StatusStyle("cool", "end"),
+    Status.FAILED: StatusStyle("failed", "alert"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """A status at a glance; readable in grey."""
+
+    status: Status
+    word: str
+    tone: str
+    icon: str
+
+
+def badge_of(instance: Instance) -> Badge:
+    """Return the badge of a machine."""
+    status = Status(instance.status)
+    style = STYLES[status]
+    return Badge(status, str(STATUSES[status].badge), style.tone, style.icon)
