@@ -3,8 +3,8 @@
 from functools import cached_property
 
 from ondol.accounts.models import User
-from ondol.policy.models import Policy, PolicyChange
 from ondol.policy.catalog import Rules
+from ondol.policy.models import Policy, PolicyChange
 from ondol.policy.rules import rules_of, says_anything
 from ondol.web.activity.lines import Line, policy_lines
 from ondol.web.page import Page
