@@ -62,7 +62,10 @@ def test_a_launch_is_asked_for_like_this_and_no_other_way(script):
     }
 
 
-@pytest.mark.parametrize(("kind", "has_credits"), [("t3a.large", True), ("t4g.small", True), ("m7i.large", False)])
+@pytest.mark.parametrize(
+    ("kind", "has_credits"),
+    [("t3a.large", True), ("t4g.small", True), ("t8i.small", True), ("m99.large", False), ("m7i.large", False)],
+)
 def test_only_burstable_types_are_told_about_credits(script, kind, has_credits):
     script.answers["RunInstances"] = [LAUNCHED]
     script.cloud.launch(replace(SPEC, instance_type=kind), "token-1")
