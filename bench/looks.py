@@ -57,7 +57,7 @@ def _make(size: int, cloud: FakeCloud) -> None:
     put = {"armed_idle_minutes": rule.minutes, "armed_cpu_percent": rule.cpu_percent, "warm_up_minutes": 40}
     for owner in people:
         row, token = uuid.uuid4(), uuid.uuid4().hex
-        spec = LaunchSpec(str(row), Image("ami-1", "/dev/sda1"), "t3.small", 30, "sg-1", "bench", {Tag.ROW: str(row)})
+        spec = LaunchSpec(Image("ami-1", "/dev/sda1"), "t3.small", 30, "sg-1", "bench", {Tag.ROW: str(row)})
         server = cloud.launch(spec, token)
         shown = {"client_token": token, "instance_id": server.instance_id, "launched_at": server.launched_at}
         alarm = f"ondol-{row}"

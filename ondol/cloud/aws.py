@@ -204,7 +204,7 @@ class AwsCloud(AutoStop):
         return Image(newest["ImageId"], newest["RootDeviceName"])
 
     def launch(self, spec: LaunchSpec, client_token: str) -> Server:
-        request = shapes.run_instances(spec, self._config.subnet_id, self._tags(spec.tags))
+        request = shapes.run_instances(spec, spec.subnet_id or self._config.subnet_id, self._tags(spec.tags))
 
         def is_shown() -> bool:
             return self._has_group(spec.group_id) and self._has_key(spec.key_name)

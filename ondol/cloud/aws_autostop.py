@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ondol.cloud import aws_shapes as shapes
 from ondol.cloud.aws_calls import Clients, ask, chunks, every
 from ondol.cloud.errors import Gone
-from ondol.cloud.port import MANAGED_BY, Alarm, AlarmStop, IdleRule, Reading, Tag
+from ondol.cloud.port import Alarm, AlarmStop, IdleRule, Reading, mark
 from ondol.config import Config
 
 if TYPE_CHECKING:
@@ -70,12 +70,7 @@ class AutoStop:
         }
 
     def _tags(self, tags: Mapping[str, str]) -> dict[str, str]:
-        ours: dict[str, str] = {
-            Tag.MANAGED_BY: MANAGED_BY,
-            Tag.PROJECT: self._config.project,
-            Tag.DEPLOYMENT: self._deployment,
-        }
-        return {**tags, **ours}
+        return {**tags, **mark(self._deployment)}
 
     @property
     def _cloudwatch(self) -> "CloudWatchClient":

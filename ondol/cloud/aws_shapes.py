@@ -49,7 +49,7 @@ def run_instances(spec: LaunchSpec, subnet_id: str, tags: Mapping[str, str]) -> 
         "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 1},
         # With `terminate`, `sudo poweroff` would delete the disk.
         "InstanceInitiatedShutdownBehavior": "stop",
-        "TagSpecifications": tagged({**tags, Tag.NAME: spec.name}, "instance", "volume", "network-interface"),
+        "TagSpecifications": tagged(tags, "instance", "volume", "network-interface"),
     }
     if facts_of(spec.instance_type).is_burstable:
         # T3 is `unlimited` otherwise: surplus credits may cost three times the list price.

@@ -15,7 +15,6 @@ from ondol.cloud.fake_calls import Ledger, operation
 from ondol.cloud.fake_calls import Lost as Lost
 from ondol.cloud.fake_world import BY_USER, Group, Thing, World
 from ondol.cloud.port import (
-    MANAGED_BY,
     Alarm,
     AlarmStop,
     Found,
@@ -29,6 +28,7 @@ from ondol.cloud.port import (
     Server,
     ServerState,
     Tag,
+    mark,
 )
 
 T = TypeVar("T")
@@ -273,8 +273,7 @@ class FakeCloud(Ledger):
 
     # --- parts -------------------------------------------------------------------------------------------------
     def _made(self, value: T, tags: Mapping[str, str]) -> Thing[T]:
-        ours: dict[str, str] = {Tag.MANAGED_BY: MANAGED_BY, Tag.PROJECT: "ondol", Tag.DEPLOYMENT: self.deployment}
-        return Thing(value, {**tags, **ours}, self.lag)
+        return Thing(value, {**tags, **mark(self.deployment)}, self.lag)
 
     def _is_ours(self, thing: Thing[Any]) -> bool:
         return thing.tags.get(Tag.DEPLOYMENT) == self.deployment

@@ -1,16 +1,15 @@
 """What Ondol asks of a cloud. The docstrings are the contract; `tests/cloud` holds every implementation to them.
 
 All of it is blocking and may raise any `ondol.cloud.errors.CloudError`; `Throttled` and `Unreachable` everywhere, also
-after the call has taken effect. Everything created carries the caller's tags, and `Tag.MANAGED_BY`, `Tag.PROJECT` and
-`Tag.DEPLOYMENT` besides; listings return nothing without this deployment's tag. What is asked for by its id is the
-caller's to know.
+after the call has taken effect. Everything created carries the caller's tags, and `mark`, which never changes, besides;
+listings return nothing without this deployment's tag. What is asked for by its id is the caller's to know.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class ServerState(StrEnum):
@@ -41,6 +40,11 @@ class Tag(StrEnum):
 
 
 MANAGED_BY = "ondol"
+
+
+def mark(deployment: str) -> dict[str, str]:
+    """Return the tags by which a deployment knows its own things. All others come from the caller."""
+    return {Tag.MANAGED_BY: MANAGED_BY, Tag.DEPLOYMENT: deployment}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +95,28 @@ class KeyPair:
 
 @dataclass(frozen=True, slots=True)
 class LaunchSpec:
-    """All that RunInstances is told. Equal specs under one token give one instance."""
+    """All that RunInstances is told. Equal specs under one token give one instance.
 
-    name: str
+    So it is kept with the token, as JSON, and a launch that is asked for again is asked for with what was kept.
+    """
+
     image: Image
     instance_type: str
     volume_gb: int
     group_id: str
     key_name: str
     tags: Mapping[str, str]
+    subnet_id: str = ""
+    """Empty: the one of the settings."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the database keeps."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "LaunchSpec":
+        """Read what this version or any earlier one has kept."""
+        return cls(**{**data, "image": Image(**data["image"])})
 
 
 @dataclass(frozen=True, slots=True)

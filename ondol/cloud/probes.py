@@ -226,7 +226,7 @@ class Probes(AwsCloud):
             image = self.newest_image()
         except Refused:  # said by another check
             return Verdict.UNTRIED
-        spec = LaunchSpec(_NAME, image, self._config.instance_type, self._config.volume_gb, group, key, {})
+        spec = LaunchSpec(image, self._config.instance_type, self._config.volume_gb, group, key, {})
         request = shapes.run_instances(spec, self._config.subnet_id, self._tags({Tag.NAME: _NAME}))
         if group and key:
             return _dry(self._ec2.run_instances, **request)

@@ -173,11 +173,16 @@ class Instance(models.Model):
 
 
 class Launch(models.Model):
-    """One launch attempt: its client token, for ever. A machine whose token is not here was not launched by us."""
+    """One launch attempt: its client token, for ever. A machine whose token is not here was not launched by us.
+
+    AWS takes a token again only with equal parameters, so they are kept with it, whatever settings and people change.
+    """
 
     client_token = models.CharField(max_length=64, primary_key=True)
     instance = models.ForeignKey(Instance, on_delete=models.CASCADE, related_name="launches")
     at = models.DateTimeField(default=clock.now)
+    spec = models.JSONField(default=dict, db_default={})
+    """As `cloud.port.LaunchSpec` writes it; empty in rows of earlier versions."""
 
 
 class SshKey(models.Model):

@@ -14,7 +14,7 @@ from ondol.config import config
 from ondol.instances.actions import ascii_name
 from ondol.instances.idle import warm_up
 from ondol.instances.lifecycle import Status
-from ondol.instances.models import Instance
+from ondol.instances.models import Instance, Launch
 from ondol.policy.rules import rules_of
 
 
@@ -47,9 +47,13 @@ def new_key_name(instance: Instance) -> str:
 
 
 def tags(instance: Instance) -> dict[str, str]:
-    """On the machine and on everything that belongs to it."""
+    """Return the tags of a machine and of everything that belongs to it; the cloud adds its mark.
+
+    They may depend on anything: a launch under way keeps those that it was first asked for with.
+    """
     return {
         Tag.NAME: f"ondol-{ascii_name(instance.owner)}",
+        Tag.PROJECT: config().project,
         Tag.USER_ID: str(instance.owner_id),
         Tag.ROW: str(instance.pk),
     }
@@ -69,17 +73,23 @@ def prepare(instance: Instance, cloud: Cloud, *, with_key: bool) -> Prepared:
     return made
 
 
-def launch(instance: Instance, cloud: Cloud) -> Server:
-    """Ask for the server under the stored token; asked again, the same server comes back."""
-    spec = LaunchSpec(
-        name=f"ondol-{ascii_name(instance.owner)}",
+def launch_spec(instance: Instance) -> LaunchSpec:
+    """Return what its launch is to be asked for with, by what the row and the settings say now."""
+    return LaunchSpec(
         image=Image(instance.ami_id, instance.root_device),
         instance_type=instance.instance_type,
         volume_gb=instance.volume_gb,
         group_id=instance.security_group_id,
         key_name=instance.key_pair_name,
         tags=tags(instance),
+        subnet_id=config().subnet_id,
     )
+
+
+def launch(instance: Instance, cloud: Cloud) -> Server:
+    """Ask for the server under the stored token, with what is stored beside it: the same server comes back."""
+    kept = Launch.objects.get(pk=instance.client_token).spec
+    spec = LaunchSpec.from_json(kept) if kept else launch_spec(instance)  # an earlier version kept the token alone
     return cloud.launch(spec, str(instance.client_token))
 
 

@@ -88,7 +88,8 @@ def _announced(plan: Plan) -> Plan:
             instance.key_pair_name = instance.key_pair_name or provision.new_key_name(instance)
         case Act.LAUNCH if instance.client_token is None:
             instance.client_token = provision.new_client_token()
-            Launch.objects.create(client_token=instance.client_token, instance=instance)
+            spec = provision.launch_spec(instance).to_json()
+            Launch.objects.create(client_token=instance.client_token, instance=instance, spec=spec)
         case Act.LAUNCH:
             return replace(plan, again=True)
         case _:

@@ -80,7 +80,7 @@ def token(person: Person) -> str:
 
 
 def spec(person: Person, image: Image, group_id: str, key_name: str) -> LaunchSpec:
-    return LaunchSpec(f"ondol-{person.name}", image, "t3.small", 30, group_id, key_name, person.tags)
+    return LaunchSpec(image, "t3.small", 30, group_id, key_name, person.tags)
 
 
 class InMemory(Ground):

@@ -10,7 +10,7 @@ from ondol.cloud.port import IdleRule, Image, LaunchSpec, Tag
 from ondol.config import ConfigError
 from tests.cloud.script import DEPLOYMENT, Refusal, Script, settings
 
-TAGS = {Tag.NAME: "ondol-alice", Tag.USER_ID: "7", Tag.ROW: "row-1"}
+TAGS = {Tag.NAME: "ondol-alice", Tag.PROJECT: "warm-rooms", Tag.USER_ID: "7", Tag.ROW: "row-1"}
 ALL_TAGS = [
     {"Key": "ManagedBy", "Value": "ondol"},
     {"Key": "Name", "Value": "ondol-alice"},
@@ -19,7 +19,7 @@ ALL_TAGS = [
     {"Key": "Project", "Value": "warm-rooms"},
     {"Key": "UserId", "Value": "7"},
 ]
-SPEC = LaunchSpec("ondol-alice", Image("ami-1", "/dev/xvda"), "t3.small", 30, "sg-1", "ondol-row-1", TAGS)
+SPEC = LaunchSpec(Image("ami-1", "/dev/xvda"), "t3.small", 30, "sg-1", "ondol-row-1", TAGS)
 LAUNCHED = {"Instances": [{"InstanceId": "i-1", "State": {"Name": "pending"}}]}
 OURS = [
     {"Name": "tag:OndolDeployment", "Values": [DEPLOYMENT]},

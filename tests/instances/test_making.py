@@ -7,8 +7,11 @@ import pytest
 from django.db import connection
 
 from ondol import clock
+from ondol.accounts.models import User
 from ondol.cloud.errors import AlreadyThere, NoCapacity, NotYet, Quota, Refused, Spent, Throttled, Unreachable
 from ondol.cloud.fake import Lost
+from ondol.cloud.port import LaunchSpec
+from ondol.config import config
 from ondol.instances import actions, vault
 from ondol.instances.acts import LeaseLost
 from ondol.instances.lifecycle import Status
@@ -193,6 +196,44 @@ def test_once_a_launch_may_have_happened_its_key_and_token_stay(rig, alice, trou
     assert rig.live(alice) == [instance.instance_id]
 
 
+def test_a_launch_whose_answer_was_lost_is_asked_for_again_as_it_was_whatever_has_changed_meanwhile(
+    rig, alice, monkeypatch
+):
+    rig.cloud.next_error["launch"] = [Lost(Unreachable("RequestTimeout"))]
+    rig.cloud.lag = 4
+    actions.create(alice)
+    rig.work()
+    User.objects.filter(pk=alice.pk).update(email="liddell@example.org", name="Alice Liddell")
+    for setting, value in {"project": "another", "subnet_id": "subnet-2", "instance_type": "t3.large"}.items():
+        monkeypatch.setattr(config(), setting, value)
+    rig.tick()
+    instance = rig.mine(alice)
+    assert rig.cloud.asked("launch") == 2
+    first, again = (call.args for call in rig.cloud.calls if call.operation == "launch")
+    assert first == again
+    assert rig.live(alice) == [instance.instance_id]
+
+
+def test_what_is_asked_of_aws_under_a_token_is_kept_in_the_same_transaction_and_read_back_as_it_was(rig, alice):
+    rig.running(alice)
+    ((spec, token),) = [call.args for call in rig.cloud.calls if call.operation == "launch"]
+    kept = Launch.objects.get().spec
+    assert Launch.objects.get().pk == token
+    assert LaunchSpec.from_json(kept) == spec
+    assert kept["tags"]["Name"] == "ondol-alice"
+
+
+def test_a_launch_that_an_earlier_version_has_asked_for_goes_on(rig, alice):
+    rig.cloud.next_error["launch"] = [Lost(Unreachable("RequestTimeout"))]
+    rig.cloud.lag = 4
+    actions.create(alice)
+    rig.work()
+    Launch.objects.update(spec={})  # as it kept the token alone
+    rig.tick()
+    assert rig.cloud.asked("launch") == 2
+    assert rig.live(alice) == [rig.mine(alice).instance_id]
+
+
 def test_every_token_is_kept_for_ever(rig, alice):
     rig.cloud.next_error["launch"] = [NoCapacity("InsufficientInstanceCapacity")]
     actions.create(alice)
@@ -305,6 +346,7 @@ def test_a_late_answer_is_not_written_to_the_next_attempt(rig, alice):
     actions.create(alice)
 
     def the_next_attempt():
+        Launch.objects.create(client_token="of-the-next-one", instance=Instance.objects.get())
         Instance.objects.update(client_token="of-the-next-one", private_ip=None)
 
     rig.cloud.meanwhile["launch"] = the_next_attempt
