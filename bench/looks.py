@@ -10,8 +10,8 @@ from ondol.accounts.models import User
 from ondol.cloud.fake import FakeCloud
 from ondol.cloud.fake_world import Group, Thing
 from ondol.cloud.port import IdleRule, Image, LaunchSpec, Tag
-from ondol.instances.look import look_at_all
 from ondol.instances.models import Instance
+from ondol.reconciler.observe import observe_all
 
 SIZES = (1, 10, 100, 1000)
 
@@ -34,12 +34,12 @@ def _look_at(size: int) -> tuple[float, int]:
     cloud.world.keys["bench"] = Thing("bench", {})
     _make(size, cloud)
     cloud.world.settle()
-    look_at_all(cloud)  # this one writes down what it sees
+    observe_all(cloud)  # this one writes down what it sees
     cloud.calls.clear()
     times = []
     for _ in range(5):
         begun = time.perf_counter()
-        look_at_all(cloud)
+        observe_all(cloud)
         times.append(time.perf_counter() - begun)
     return median(times), len(cloud.calls) // 5
 
@@ -51,7 +51,7 @@ def _make(size: int, cloud: FakeCloud) -> None:
     people = User.objects.bulk_create([User(email=f"person{n}@example.org", name=f"Person {n}") for n in range(size)])
     rows, now = [], datetime.now(UTC)
     armed = now - timedelta(minutes=5)  # long enough ago that each look proves it
-    common = {"status": "RUNNING", "instance_type": "t3.small", "volume_gb": 30, "armed_at": armed, "ready_at": now}
+    common = {"status": "RUNNING", "instance_type": "t3.small", "volume_gib": 30, "armed_at": armed, "ready_at": now}
     cloud.world.now = lambda: armed
     rule = IdleRule(30, 5.0)
     put = {"armed_idle_minutes": rule.minutes, "armed_cpu_percent": rule.cpu_percent, "warm_up_minutes": 40}

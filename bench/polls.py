@@ -46,7 +46,7 @@ def main() -> None:
 def _somebody(number: int) -> str:
     """Who waits for a machine, as a cookie."""
     person = User.objects.create(email=f"poll{number}@example.org", name=f"Person {number}", approval="APPROVED")
-    Instance.objects.create(owner=person, instance_type="t3.small", volume_gb=30)
+    Instance.objects.create(owner=person, instance_type="t3.small", volume_gib=30)
     client = Client()
     client.force_login(person, backend=settings.AUTHENTICATION_BACKENDS[0])
     return f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"

@@ -107,7 +107,7 @@ class Config(BaseSettings):
         ("t3.small", "t3.medium", "t3.large"),
         description="Types that policies may allow people, comma-separated; ONDOL_INSTANCE_TYPE is always among them.",
     )
-    volume_gb: int = _env("ONDOL_VOLUME_GB", 30, ge=8, le=16384, description="Root volume of a new machine, GiB.")
+    volume_gib: int = _env("ONDOL_VOLUME_GB", 30, ge=8, le=16384, description="Root volume of a new machine, GiB.")
     image_id: str = _env(
         "ONDOL_IMAGE_ID",
         "",

@@ -126,11 +126,11 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", 
 
 # Imported by the worker alone: the web part never loads boto3.
 PROCRASTINATE_IMPORT_PATHS = [
-    "ondol.accounts.jobs",
-    "ondol.instances.jobs",
-    "ondol.costs.jobs",
-    "ondol.autostop.jobs",
-    "ondol.doctor.jobs",
+    "ondol.accounts.tasks",
+    "ondol.reconciler.tasks",
+    "ondol.costs.tasks",
+    "ondol.autostop.tasks",
+    "ondol.doctor.tasks",
 ]
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = ""
 

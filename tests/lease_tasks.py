@@ -7,8 +7,7 @@ from django.db import connection, transaction
 from procrastinate import JobContext
 from procrastinate.contrib.django import app
 
-from ondol.instances.acts import LeaseLost
-from ondol.instances.jobs import hold
+from ondol.reconciler.lease import LeaseLost, ensure_lease
 
 
 @app.task(name="ask", queue="instances", pass_context=True)
@@ -18,7 +17,7 @@ def ask(context: JobContext, name: str) -> None:
     time.sleep(1.5)
     try:
         with transaction.atomic():
-            hold(context)
+            ensure_lease(context)
             note(name, "saved")
     except LeaseLost:
         note(name, "lost")

@@ -27,7 +27,7 @@ class Bug:
     wrong: str
 
 
-RECONCILE, ACTS, PROVISION, LOOK, LIFECYCLE, MODELS, SWEEP, ACTIONS, JOBS, AWS, IDLE, SCHEDULE, POLICIES, SIZE, WARNINGS = (
+RECONCILE, STEPS, PROVISION, LOOK, LIFECYCLE, MODELS, SWEEP, ACTIONS, JOBS, AWS, IDLE, SCHEDULE, POLICIES, SIZE, WARNINGS = (
     f"ondol/{name}.py"
     for name in (
         "instances/reconcile", "instances/acts", "instances/provision", "instances/look", "instances/lifecycle",
@@ -39,7 +39,7 @@ RECONCILE, ACTS, PROVISION, LOOK, LIFECYCLE, MODELS, SWEEP, ACTIONS, JOBS, AWS, 
 BUGS = [
     Bug("a new token at each try", RECONCILE, "case Act.LAUNCH if instance.client_token is None:", "case Act.LAUNCH:"),
     Bug("the token is not stored before the call", RECONCILE, 'update_fields=["client_token", ', "update_fields=["),
-    Bug("launched without waiting for the key", ACTS, "and not made.errors and", "and"),
+    Bug("launched without waiting for the key", STEPS, "and not made.errors and", "and"),
     Bug("the name of the key is not stored", RECONCILE, '"key_pair_name", "group_unsure_at", ', '"group_unsure_at", '),
     Bug("no fence", JOBS, "            raise LeaseLost", "            return"),
     Bug("no lock for a machine", ACTIONS, "app.configure_task(RECONCILE, lock=lock, ", "app.configure_task(RECONCILE, "),
@@ -49,14 +49,14 @@ BUGS = [
     Bug("the alarm is left behind", PROVISION, "            partial(cloud.delete_alarm, instance.resource_name),\n", ""),
     Bug("key pairs whose answer was lost are left behind", PROVISION, "(instance.key_pair_name, *cloud.keys(str(instance.pk)))", "(instance.key_pair_name,)"),
     Bug("a group whose answer was lost is left behind", PROVISION, "(instance.security_group_id, cloud.group(instance.resource_name))", "(instance.security_group_id,)"),
-    Bug("the sealed key outlives its machine", ACTS, "        SshKey.objects.filter(instance=instance).delete()\n", ""),
+    Bug("the sealed key outlives its machine", STEPS, "        SshKey.objects.filter(instance=instance).delete()\n", ""),
     Bug("unknown machines are ended", LOOK, "if server.client_token in ours)", ")"),
     Bug("strays are left running", RECONCILE, "            if plan.strays:\n                end_strays(plan, world)\n            elif", "            if"),
     Bug("cleaned up while a lost launch may still show", LIFECYCLE, "now - seen.since <= patience.absent", "False"),
     Bug("a status is written without compare-and-set", MODELS, "pk=instance.pk, status=old.value, status_since=instance.status_since", "pk=instance.pk"),
     Bug("a late look hides newer news", LOOK, "Q(seen_at__isnull=True) | Q(seen_at__lt=at)", "Q()"),
     Bug("a token is forgotten though its launch may have happened", RECONCILE, "plan.decision.act is Act.LAUNCH and not plan.again", "plan.decision.act is Act.LAUNCH"),
-    Bug("missing from one look is gone", ACTS, "view = View.ABSENT  #", "view = View.TERMINATED  #"),
+    Bug("missing from one look is gone", STEPS, "view = View.ABSENT  #", "view = View.TERMINATED  #"),
     Bug("a new try does not wait for the clean-up", ACTIONS, "            if not instance.is_clean:", "            if False:"),
     Bug("AWS is asked in a transaction", RECONCILE, "                ACTS[plan.decision.act](plan, world)", "                with transaction.atomic():\n                    ACTS[plan.decision.act](plan, world)"),
     Bug("leaks go at first sight", SWEEP, "before.since if before else now.isoformat()", '"2000-01-01T00:00:00+00:00"'),
@@ -66,7 +66,7 @@ BUGS = [
     Bug("the key is replaced after a launch was asked for", LIFECYCLE, "Decision(Act.LAUNCH if seen.prepared else Act.PREPARE)", "Decision(Act.PREPARE)"),
     Bug("what AWS has stopped is started again", LIFECYCLE, "        case View.STOPPED:\n            return Decision(Act.ASK_WHY)\n        case View.SHUTTING_DOWN", "        case View.STOPPED:\n            return Decision(Act.START)\n        case View.SHUTTING_DOWN"),
     Bug("what could be done at once is done one after another", PROVISION, "max_workers=len(steps)", "max_workers=1"),
-    Bug("a late answer is written to the next attempt", ACTS, "filter(pk=instance.pk, client_token=instance.client_token)", "filter(pk=instance.pk)"),
+    Bug("a late answer is written to the next attempt", STEPS, "filter(pk=instance.pk, client_token=instance.client_token)", "filter(pk=instance.pk)"),
     Bug("a thawed worker cleans up after the next attempt", PROVISION, "    hold()\n", ""),
     Bug("a thawed worker moves a status", RECONCILE, "        hold()\n        is_trouble", "        is_trouble"),
     Bug("a second machine after a restore", LIFECYCLE, "if seen.unknown and not seen.asked:", "if False:"),
@@ -78,7 +78,7 @@ BUGS = [
     Bug("a saved rule is armed only by and by", POLICIES, "            actions.kick(row)\n", ""),
     Bug("the schedule stops what was started after it", SCHEDULE, " or began >= at", ""),
     Bug("a click comes too late for the schedule", ACTIONS, " or not still(instance)", ""),
-    Bug("of rules that change meanwhile the earlier stays", ACTS, "if not provision.is_by_rule(instance, armed):", "if False:"),
+    Bug("of rules that change meanwhile the earlier stays", STEPS, "if not provision.is_by_rule(instance, armed):", "if False:"),
     Bug("stopped at once by hours that were just set", SCHEDULE, ", hours.set_at + MIN_NOTICE if hours.set_at else at)", ")"),
     Bug("what is due waits for a look that fails", LOOK, "    finally:\n        _kick(rows)  #", "    except ZeroDivisionError:\n        _kick(rows)  #"),
     Bug("a disk that grew in the console stays unknown", SWEEP, "    _measure_anew(found, rows, began)\n", ""),

@@ -10,8 +10,8 @@ from ondol.api.auth import PERSON, ApiRequest
 from ondol.api.schemas import refusals
 from ondol.api.throttle import PER_PERSON
 from ondol.costs import bills
+from ondol.costs.calculation import Item
 from ondol.costs.months import Month
-from ondol.costs.reckoning import Item
 
 router = Router(auth=PERSON, throttle=PER_PERSON, tags=["costs"])
 
@@ -75,7 +75,7 @@ def costs(request: ApiRequest, which: Query[WhichMonth]) -> Costs:
     """Line by line."""
     month = Month.parse(which.month) if which.month else bills.this_month()
     bill = bills.bill_of(request.auth, month)
-    budget, rate = bill.standing, bills.exchange_rate()
+    budget, rate = bill.budget_status, bills.exchange_rate()
     return Costs(
         month=str(month),
         time_zone=bills.zone().key,

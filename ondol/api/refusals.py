@@ -14,7 +14,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationError
 
 from ondol.accounts.people import AccountError
-from ondol.api import mistakes
+from ondol.api import validation_errors
 from ondol.instances.actions import ActionError
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ def _account(request: HttpRequest, error: Any) -> HttpResponse:
 
 def _invalid(request: HttpRequest, error: Any) -> HttpResponse:
     speak(request)
-    return refuse(422, "invalid", _("What was sent is not valid."), mistakes.told(error.errors))
+    return refuse(422, "invalid", _("What was sent is not valid."), validation_errors.told(error.errors))
 
 
 def _not_signed_in(request: HttpRequest, error: Any) -> HttpResponse:

@@ -10,8 +10,8 @@ from ondol.autostop.outlook import outlook
 from ondol.autostop.schedule import closing
 from ondol.config import config
 from ondol.costs.offers import Choice, Offers
+from ondol.deployment.health import unconfirmed_since
 from ondol.instances.actions import ascii_name
-from ondol.instances.health import unconfirmed_since
 from ondol.instances.models import Instance
 from ondol.policy.rules import Rules, rules_of
 
@@ -25,7 +25,7 @@ def machine(row: Instance, owner: User) -> Machine:
     return Machine(
         **summary(row).model_dump(),
         private_ip=row.private_ip,
-        volume_gib=row.volume_gb,
+        volume_gib=row.volume_gib,
         ami_id=row.ami_id or None,
         ssh_user=SSH_USER,
         ssh_port=config().ssh_port,
@@ -49,9 +49,9 @@ def offers(found: Offers) -> OffersAnswer:
     return OffersAnswer(
         types=[_type(choice) for choice in found.types],
         chosen=_type(found.chosen),
-        volume_gib=found.volume_gb,
-        volume_gib_min=found.volume_gb_min,
-        volume_gib_max=found.volume_gb_max,
+        volume_gib=found.volume_gib,
+        volume_gib_min=found.volume_gib_min,
+        volume_gib_max=found.volume_gib_max,
     )
 
 
@@ -59,7 +59,7 @@ def _type(choice: Choice) -> TypeOffer:
     return TypeOffer(
         instance_type=choice.instance_type,
         vcpus=choice.vcpus,
-        memory_gib=choice.memory_gb,
+        memory_gib=choice.memory_gib,
         price=TypePrice.from_orm(choice.price) if choice.price else None,
     )
 

@@ -9,9 +9,9 @@ from django.utils.translation import gettext as _
 from ondol import clock
 from ondol.accounts.models import User
 from ondol.autostop import schedule
+from ondol.autostop.forecast import MIN_NOTICE
 from ondol.instances import actions
 from ondol.instances.actions import ActionError
-from ondol.instances.idle import MIN_NOTICE
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
 from ondol.policy.rules import Rules, rules_of

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ondol import clock
+from ondol.autostop.forecast import Forecast, floor, forecast
 from ondol.autostop.models import CpuReading
 from ondol.autostop.schedule import Closing, closing
-from ondol.instances.idle import Forecast, floor, forecast
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
 from ondol.policy.rules import Rules
@@ -65,7 +65,7 @@ def outlooks(
 ) -> dict[int, Outlook]:
     """By owner, for those that run; one query for all."""
     now = now or clock.now()
-    running = {str(row.pk): row for row in rows if row.status == Status.RUNNING.value and row.launched_at}
+    running = {str(row.pk): row for row in rows if row.status == Status.RUNNING and row.launched_at}
     kept = CpuReading.objects.filter(instance__in=list(running.values()), at__gte=now - _BACK).order_by("at")
     told: defaultdict[str, list[tuple[datetime, float]]] = defaultdict(list)
     for reading in kept:

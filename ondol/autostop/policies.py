@@ -51,7 +51,7 @@ def _arm_anew(owner: User | None) -> None:
         rule = rules[row.owner_id]
         if (row.armed_idle_minutes, row.armed_cpu_percent) != (rule.idle_minutes, rule.idle_cpu_percent):
             Instance.objects.filter(pk=row.pk).update(armed_at=None, armed_shown_at=None, next_at=None)
-            actions.kick(row)
+            actions.enqueue(row)
 
 
 def _plain(value: Any) -> Any:

@@ -7,10 +7,10 @@ from django.db import transaction
 from django.db.models import Max, Q, QuerySet
 
 from ondol import clock
+from ondol.autostop.forecast import PERIOD, floor
 from ondol.autostop.models import CpuReading, ReadingRound
 from ondol.cloud.errors import CloudError
 from ondol.cloud.port import Cloud
-from ondol.instances.idle import PERIOD, floor
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
 
@@ -51,15 +51,15 @@ def prune() -> None:
 
 
 def _of_interest(now: datetime) -> Iterable[Instance]:
-    runs = Q(status__in=[Status.RUNNING.value, Status.STOPPING.value])
-    has_just_run = Q(status=Status.STOPPED.value, status_since__gt=now - LATE)
+    runs = Q(status__in=[Status.RUNNING, Status.STOPPING])
+    has_just_run = Q(status=Status.STOPPED, status_since__gt=now - LATE)
     rows: QuerySet[Instance] = Instance.objects.filter(runs | has_just_run, instance_id__isnull=False)
     return rows.filter(launched_at__isnull=False).annotate(last_reading=Max("readings__at"))
 
 
 def _misses_one(row: Instance, now: datetime) -> bool:
     """Whether the newest datapoint that may be there by now is not known yet."""
-    over = min(now, row.stopped_at) if row.status == Status.STOPPED.value and row.stopped_at else now
+    over = min(now, row.stopped_at) if row.status == Status.STOPPED and row.stopped_at else now
     newest = floor(min(now - SHOWN_AFTER, over)) - PERIOD
     first = floor(row.launched_at or now)
     return newest >= first and _known_until(row, now) <= newest

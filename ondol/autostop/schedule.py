@@ -5,8 +5,8 @@ from datetime import datetime
 from functools import partial
 
 from ondol import clock
+from ondol.autostop.forecast import MIN_NOTICE
 from ondol.instances import actions
-from ondol.instances.idle import MIN_NOTICE
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance
 from ondol.policy.hours import Hours
@@ -32,7 +32,7 @@ def closing(instance: Instance, hours: Hours | None, now: datetime) -> Closing |
     if hours is None:
         return None
     at = hours.last_close(now)
-    is_starting = instance.status == Status.STARTING.value  # LaunchTime is still that of the last run
+    is_starting = instance.status == Status.STARTING  # LaunchTime is still that of the last run
     began = instance.status_since if is_starting or not instance.launched_at else instance.launched_at
     if hours.is_open(now) or at is None or began >= at or _is_waived(instance, at):
         at = hours.next_close(now)
@@ -55,7 +55,7 @@ def check() -> None:
     if not Policy.objects.filter(has_hours=True).exists():
         return
     now = clock.now()
-    rows = list(Instance.objects.filter(status=Status.RUNNING.value).select_related("owner"))
+    rows = list(Instance.objects.filter(status=Status.RUNNING).select_related("owner"))
     rules = rules_for({row.owner_id for row in rows})
     for row in rows:
         due = partial(is_due, hours=rules[row.owner_id].hours, now=now)

@@ -84,7 +84,7 @@ def require_usable(warning: StopWarning) -> None:
         raise ActionError("not_approved", _("Your account is suspended"), _("Talk to an administrator."), 403)
     if warning.used_at:
         raise _used()
-    if row.status != Status.RUNNING.value:
+    if row.status != Status.RUNNING:
         raise ActionError("not_running", _("Your machine does not run"), _("It has stopped meanwhile."))
     if row.launched_at != warning.launched_at:
         raise ActionError("other_run", _("This link is out of date"), _("Your machine has been started again since."))
@@ -109,7 +109,7 @@ def use(warning: StopWarning) -> Instance:
 
 def _runs_without_letter(now: datetime) -> QuerySet[Instance]:
     """Those whose next letter may be due, with `has_worked`: so lately that they do not stop soon for idling."""
-    runs = Instance.objects.filter(status=Status.RUNNING.value, launched_at__isnull=False, owner__is_active=True)
+    runs = Instance.objects.filter(status=Status.RUNNING, launched_at__isnull=False, owner__is_active=True)
     of_this_run = StopWarning.objects.filter(instance=OuterRef("pk"), launched_at=OuterRef("launched_at"))
     window = ExpressionWrapper(OuterRef("armed_idle_minutes") * Value(_MINUTE), DurationField())
     since = ExpressionWrapper(Value(now + AHEAD, DateTimeField()) - window, DateTimeField())

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ondol.cloud import aws_shapes as shapes
 from ondol.cloud.aws_autostop import AutoStop
-from ondol.cloud.aws_calls import PATIENT, Clients, Session, ask, ask_of, chunks, every, session, where
+from ondol.cloud.aws_calls import WORKER_CONFIG, Clients, Session, ask, ask_of, chunks, every, session, where
 from ondol.cloud.aws_errors import DENIED
 from ondol.cloud.errors import AlreadyThere, Gone, NotYet, Refused
 from ondol.cloud.port import (
     MANAGED_BY,
+    AwsAccount,
+    Ec2Instance,
     Found,
     Image,
+    InstanceState,
     KeyPair,
     Kind,
     LaunchSpec,
-    Place,
-    Server,
-    ServerState,
     Tag,
 )
 from ondol.config import Config
@@ -42,11 +42,11 @@ _ID_FILTERS = {
 class AwsCloud(AutoStop):
     """`ondol.cloud.port.Cloud` by boto3. One for all threads; a client is made when it is first needed."""
 
-    MANNERS = PATIENT
+    BOTO_CONFIG = WORKER_CONFIG
 
     def __init__(self, session: Session, config: Config, deployment_id: str) -> None:
         self._config, self._deployment = config, deployment_id
-        self._client = Clients(session, config.endpoint_url, self.MANNERS)
+        self._client = Clients(session, config.endpoint_url, self.BOTO_CONFIG)
         self._root_devices: dict[str, str] = {}
 
     @classmethod
@@ -56,25 +56,25 @@ class AwsCloud(AutoStop):
         return cls(session(config.region), config, deployment_id)
 
     # --- looking -----------------------------------------------------------------------------------------------
-    def servers(self, rows: Collection[str] | None = None) -> list[Server]:
+    def ec2_instances(self, rows: Collection[str] | None = None) -> list[Ec2Instance]:
         if rows is None:
-            return self._servers(self._ours())
+            return self._ec2_instances(self._ours())
         return [
-            server
+            ec2_instance
             for some in chunks(rows, _FILTER_VALUES)
-            for server in self._servers([*self._ours(), where(f"tag:{Tag.ROW}", *some)])
+            for ec2_instance in self._ec2_instances([*self._ours(), where(f"tag:{Tag.ROW}", *some)])
         ]
 
-    def alive_of(self, user_id: str) -> list[Server]:
-        servers = self._servers([*self._ours(), where(f"tag:{Tag.USER_ID}", user_id)])
-        return [server for server in servers if server.state.is_live]
+    def alive_of(self, user_id: str) -> list[Ec2Instance]:
+        ec2_instances = self._ec2_instances([*self._ours(), where(f"tag:{Tag.USER_ID}", user_id)])
+        return [ec2_instance for ec2_instance in ec2_instances if ec2_instance.state.is_live]
 
-    def known(self, instance_ids: Collection[str]) -> list[Server]:
+    def known(self, instance_ids: Collection[str]) -> list[Ec2Instance]:
         # By a filter: a single unknown id in `InstanceIds` would fail the whole call.
         return [
-            server
+            ec2_instance
             for some in chunks(instance_ids, _FILTER_VALUES)
-            for server in self._servers([where("instance-id", *some)])
+            for ec2_instance in self._ec2_instances([where("instance-id", *some)])
         ]
 
     def inventory(self) -> list[Found]:
@@ -94,7 +94,11 @@ class AwsCloud(AutoStop):
     def _listed(self, kind: Kind, filters: list[Any]) -> list[Found]:
         match kind:
             case Kind.INSTANCE:
-                return [server.as_found() for server in self._servers(filters) if server.state.is_live]
+                return [
+                    ec2_instance.as_found()
+                    for ec2_instance in self._ec2_instances(filters)
+                    if ec2_instance.state.is_live
+                ]
             case Kind.VOLUME:
                 volumes = every(self._ec2, "describe_volumes", "Volumes", Filters=filters, page_size=500)
                 return [shapes.volume(volume) for volume in volumes]
@@ -104,12 +108,12 @@ class AwsCloud(AutoStop):
             case _:
                 return [shapes.key(key) for key in ask(self._ec2.describe_key_pairs, Filters=filters)["KeyPairs"]]
 
-    def place(self) -> Place:
-        return Place(ask(self._client("sts").get_caller_identity)["Account"], self._config.region)
+    def account(self) -> AwsAccount:
+        return AwsAccount(ask(self._client("sts").get_caller_identity)["Account"], self._config.region)
 
-    def _servers(self, filters: list[Any]) -> list[Server]:
+    def _ec2_instances(self, filters: list[Any]) -> list[Ec2Instance]:
         reservations = every(self._ec2, "describe_instances", "Reservations", Filters=filters, page_size=1000)
-        return [shapes.server(shown) for reservation in reservations for shown in reservation["Instances"]]
+        return [shapes.ec2_instance(shown) for reservation in reservations for shown in reservation["Instances"]]
 
     def checks_passed(self, instance_ids: Collection[str]) -> set[str]:
         if not instance_ids:
@@ -203,7 +207,7 @@ class AwsCloud(AutoStop):
         newest = max(images, key=lambda image: image["CreationDate"])
         return Image(newest["ImageId"], newest["RootDeviceName"])
 
-    def launch(self, spec: LaunchSpec, client_token: str) -> Server:
+    def launch(self, spec: LaunchSpec, client_token: str) -> Ec2Instance:
         request = shapes.run_instances(spec, spec.subnet_id or self._config.subnet_id, self._tags(spec.tags))
 
         def is_shown() -> bool:
@@ -213,17 +217,17 @@ class AwsCloud(AutoStop):
             answer = ask_of(is_shown, self._ec2.run_instances, ClientToken=client_token, **request)
         except Gone as error:  # made a moment ago: EC2 shows it a little later
             raise NotYet(error.code, error.text) from None
-        return shapes.server(answer["Instances"][0])
+        return shapes.ec2_instance(answer["Instances"][0])
 
-    def start(self, instance_id: str) -> ServerState:
+    def start(self, instance_id: str) -> InstanceState:
         lives = partial(self._lives, instance_id)
         return _state(ask_of(lives, self._ec2.start_instances, InstanceIds=[instance_id])["StartingInstances"])
 
-    def stop(self, instance_id: str) -> ServerState:
+    def stop(self, instance_id: str) -> InstanceState:
         lives = partial(self._lives, instance_id)
         return _state(ask_of(lives, self._ec2.stop_instances, InstanceIds=[instance_id])["StoppingInstances"])
 
-    def terminate(self, instance_id: str) -> ServerState:
+    def terminate(self, instance_id: str) -> InstanceState:
         lives = partial(self._lives, instance_id)
         return _state(ask_of(lives, self._ec2.terminate_instances, InstanceIds=[instance_id])["TerminatingInstances"])
 
@@ -244,12 +248,12 @@ class AwsCloud(AutoStop):
             for shown in every(self._ec2, "describe_volumes", "Volumes", Filters=[where("volume-id", *some)])
         }
 
-    def grow(self, volume_id: str, gb: int) -> None:
+    def grow(self, volume_id: str, gib: int) -> None:
         try:
-            ask_of(partial(self._has_volume, volume_id), self._ec2.modify_volume, VolumeId=volume_id, Size=gb)
+            ask_of(partial(self._has_volume, volume_id), self._ec2.modify_volume, VolumeId=volume_id, Size=gib)
         except Refused as error:
             # Asked again, EC2 refuses, though it has done it or is at it.
-            if error.code in DENIED or not self._is_or_becomes(volume_id, gb):
+            if error.code in DENIED or not self._is_or_becomes(volume_id, gib):
                 raise
 
     def delete_volume(self, volume_id: str) -> None:
@@ -262,7 +266,7 @@ class AwsCloud(AutoStop):
         return [*filters, where(f"tag:{Tag.ROW}", row)] if row else filters
 
     def _lives(self, instance_id: str) -> bool:
-        return any(server.state.is_live for server in self.known([instance_id]))
+        return any(ec2_instance.state.is_live for ec2_instance in self.known([instance_id]))
 
     def _has_group(self, group_id: str) -> bool:
         return bool(ask(self._ec2.describe_security_groups, Filters=[where("group-id", group_id)])["SecurityGroups"])
@@ -273,11 +277,11 @@ class AwsCloud(AutoStop):
     def _has_volume(self, volume_id: str) -> bool:
         return bool(ask(self._ec2.describe_volumes, Filters=[where("volume-id", volume_id)])["Volumes"])
 
-    def _is_or_becomes(self, volume_id: str, gb: int) -> bool:
+    def _is_or_becomes(self, volume_id: str, gib: int) -> bool:
         filters = [where("volume-id", volume_id)]
         changes = every(self._ec2, "describe_volumes_modifications", "VolumesModifications", Filters=filters)
         under_way = [change for change in changes if change["ModificationState"] != "failed"]
-        return gb in {*self.sizes([volume_id]).values(), *(change["TargetSize"] for change in under_way)}
+        return gib in {*self.sizes([volume_id]).values(), *(change["TargetSize"] for change in under_way)}
 
     @property
     def _ec2(self) -> "EC2Client":
@@ -288,5 +292,5 @@ class AwsCloud(AutoStop):
         return cast("SSMClient", self._client("ssm"))
 
 
-def _state(changes: Any) -> ServerState:
-    return ServerState(changes[0]["CurrentState"]["Name"])
+def _state(changes: Any) -> InstanceState:
+    return InstanceState(changes[0]["CurrentState"]["Name"])

@@ -6,7 +6,7 @@ from threading import Lock
 from typing import Any, ParamSpec, TypeVar, cast
 
 from boto3.session import Session as Session
-from botocore.config import Config as Manners
+from botocore.config import Config as BotoConfig
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from botocore.parsers import ResponseParserError
 
@@ -16,7 +16,7 @@ from ondol.cloud.errors import Gone, Refused, Unreachable
 P = ParamSpec("P")
 T = TypeVar("T")
 
-PATIENT = Manners(
+WORKER_CONFIG = BotoConfig(
     retries={"mode": "standard", "total_max_attempts": 5},
     connect_timeout=4,
     read_timeout=18,
@@ -24,7 +24,7 @@ PATIENT = Manners(
     max_pool_connections=50,  # twenty jobs, of which each may ask three things at once
     user_agent_extra="ondol",
 )
-IMPATIENT = Manners(
+INTERACTIVE_CONFIG = BotoConfig(
     retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=3, read_timeout=8, user_agent_extra="ondol"
 )
 """Of somebody who waits, and asks much."""
@@ -41,8 +41,8 @@ def session(region: str) -> Session:
 class Clients:
     """Of one session, by the service's name; each is made when it is first needed."""
 
-    def __init__(self, session: Session, endpoint_url: str, manners: Manners) -> None:
-        self._session, self._endpoint, self._manners = session, endpoint_url or None, manners
+    def __init__(self, session: Session, endpoint_url: str, boto_config: BotoConfig) -> None:
+        self._session, self._endpoint, self._manners = session, endpoint_url or None, boto_config
         self._made: dict[str, Any] = {}
 
     def __call__(self, service: Any) -> Any:

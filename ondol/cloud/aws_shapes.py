@@ -5,7 +5,18 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ondol.cloud.port import Alarm, AlarmStop, Found, IdleRule, Kind, LaunchSpec, Reading, Server, ServerState, Tag
+from ondol.cloud.port import (
+    Alarm,
+    AlarmStop,
+    Ec2Instance,
+    Found,
+    IdleRule,
+    InstanceState,
+    Kind,
+    LaunchSpec,
+    Reading,
+    Tag,
+)
 from ondol.ec2_types import facts_of
 
 PERIOD = 300
@@ -28,7 +39,7 @@ def tagged(tags: Mapping[str, str], *kinds: str) -> list[Any]:
 
 def run_instances(spec: LaunchSpec, subnet_id: str, tags: Mapping[str, str]) -> dict[str, Any]:
     """RunInstances, all but the client token."""
-    disk = {"VolumeSize": spec.volume_gb, "VolumeType": "gp3", "Encrypted": True, "DeleteOnTermination": True}
+    disk = {"VolumeSize": spec.volume_gib, "VolumeType": "gp3", "Encrypted": True, "DeleteOnTermination": True}
     # Subnet and group belong in here: AWS refuses them beside a network interface.
     interface = {
         "DeviceIndex": 0,
@@ -66,7 +77,7 @@ def volume(shown: Mapping[str, Any]) -> Found:
     """From DescribeVolumes."""
     is_attached = shown.get("State") != "available"
     row = tags(shown).get(Tag.ROW, "")
-    return Found(Kind.VOLUME, shown["VolumeId"], row, in_use=is_attached, gb=int(shown["Size"]))
+    return Found(Kind.VOLUME, shown["VolumeId"], row, in_use=is_attached, gib=int(shown["Size"]))
 
 
 def key(shown: Mapping[str, Any]) -> Found:
@@ -93,11 +104,11 @@ def _opened(rule: Mapping[str, Any]) -> list[str]:
     return [what + cidr for cidr in ranges]
 
 
-def server(shown: Mapping[str, Any]) -> Server:
+def ec2_instance(shown: Mapping[str, Any]) -> Ec2Instance:
     """From an instance of DescribeInstances or RunInstances."""
-    return Server(
+    return Ec2Instance(
         instance_id=shown["InstanceId"],
-        state=ServerState(shown["State"]["Name"]),
+        state=InstanceState(shown["State"]["Name"]),
         row=tags(shown).get(Tag.ROW, ""),
         client_token=shown.get("ClientToken", ""),
         instance_type=shown.get("InstanceType", ""),

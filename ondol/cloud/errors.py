@@ -76,5 +76,5 @@ class Refused(CloudError):
     is_final = True
 
 
-class WrongPlace(Refused):
+class WrongAccount(Refused):
     """These credentials lead to another account or region than the machines of this database are in."""

@@ -17,26 +17,26 @@ from ondol.cloud.fake_world import BY_USER, Group, Thing, World
 from ondol.cloud.port import (
     Alarm,
     AlarmStop,
+    AwsAccount,
+    Ec2Instance,
     Found,
     IdleRule,
     Image,
+    InstanceState,
     KeyPair,
     Kind,
     LaunchSpec,
-    Place,
     Reading,
-    Server,
-    ServerState,
     Tag,
     mark,
 )
 
 T = TypeVar("T")
 
-_RESTING = {ServerState.STOPPING, ServerState.STOPPED}
-_AWAKE = {ServerState.PENDING, ServerState.RUNNING}
+_RESTING = {InstanceState.STOPPING, InstanceState.STOPPED}
+_AWAKE = {InstanceState.PENDING, InstanceState.RUNNING}
 _BETWEEN_CHANGES = timedelta(hours=6)
-_ENDED = {ServerState.SHUTTING_DOWN, ServerState.TERMINATED}
+_ENDED = {InstanceState.SHUTTING_DOWN, InstanceState.TERMINATED}
 
 
 def _row(thing: Thing[Any]) -> str:
@@ -58,18 +58,22 @@ class FakeCloud(Ledger):
 
     # --- looking -----------------------------------------------------------------------------------------------
     @operation
-    def servers(self, rows: Collection[str] | None = None) -> list[Server]:
-        shown = [thing.value for thing in self.world.servers.values() if self._is_ours(thing) and thing.is_shown()]
-        return [server for server in shown if rows is None or server.row in rows]
+    def ec2_instances(self, rows: Collection[str] | None = None) -> list[Ec2Instance]:
+        shown = [
+            thing.value for thing in self.world.ec2_instances.values() if self._is_ours(thing) and thing.is_shown()
+        ]
+        return [ec2_instance for ec2_instance in shown if rows is None or ec2_instance.row in rows]
 
     @operation
-    def alive_of(self, user_id: str) -> list[Server]:
-        live = {id: thing for id, thing in self.world.servers.items() if thing.value.state.is_live}
+    def alive_of(self, user_id: str) -> list[Ec2Instance]:
+        live = {id: thing for id, thing in self.world.ec2_instances.items() if thing.value.state.is_live}
         return [thing.value for _, thing in self._shown(live) if thing.tags.get(Tag.USER_ID) == user_id]
 
     @operation
-    def known(self, instance_ids: Collection[str]) -> list[Server]:
-        return [thing.value for id, thing in self.world.servers.items() if id in instance_ids and thing.is_shown()]
+    def known(self, instance_ids: Collection[str]) -> list[Ec2Instance]:
+        return [
+            thing.value for id, thing in self.world.ec2_instances.items() if id in instance_ids and thing.is_shown()
+        ]
 
     @operation
     def inventory(self) -> list[Found]:
@@ -83,7 +87,7 @@ class FakeCloud(Ledger):
 
     def _kinds(self) -> dict[Kind, dict[str, Thing[Any]]]:
         world = self.world
-        live: dict[str, Thing[Any]] = {id: t for id, t in world.servers.items() if t.value.state.is_live}
+        live: dict[str, Thing[Any]] = {id: t for id, t in world.ec2_instances.items() if t.value.state.is_live}
         return {Kind.INSTANCE: live, Kind.VOLUME: world.volumes, Kind.GROUP: world.groups, Kind.KEY: world.keys}
 
     def _found(self, kind: Kind, things: list[tuple[str, Thing[Any]]]) -> list[Found]:
@@ -93,7 +97,7 @@ class FakeCloud(Ledger):
                 return [thing.value.as_found() for _, thing in things]
             case Kind.VOLUME:
                 return [
-                    Found(kind, id, _row(thing), in_use=thing.value in live, gb=self.world.sizes[id])
+                    Found(kind, id, _row(thing), in_use=thing.value in live, gib=self.world.sizes[id])
                     for id, thing in things
                 ]
             case Kind.GROUP:
@@ -101,12 +105,12 @@ class FakeCloud(Ledger):
         return [Found(kind, name, _row(thing)) for name, thing in things]
 
     @operation
-    def place(self) -> Place:
-        return self.world.place
+    def account(self) -> AwsAccount:
+        return self.world.account
 
     @operation
     def checks_passed(self, instance_ids: Collection[str]) -> set[str]:
-        running = {id for id, thing in self.world.servers.items() if thing.value.state is ServerState.RUNNING}
+        running = {id for id, thing in self.world.ec2_instances.items() if thing.value.state is InstanceState.RUNNING}
         return running & set(instance_ids) - self.world.failing
 
     # --- network -----------------------------------------------------------------------------------------------
@@ -131,8 +135,8 @@ class FakeCloud(Ledger):
     @operation
     def delete_group(self, group_id: str) -> None:
         for instance_id, spec in self.world.specs.items():
-            server = self.world.servers.get(instance_id)
-            if spec.group_id == group_id and server and server.value.state is not ServerState.TERMINATED:
+            ec2_instance = self.world.ec2_instances.get(instance_id)
+            if spec.group_id == group_id and ec2_instance and ec2_instance.value.state is not InstanceState.TERMINATED:
                 raise NotYet("DependencyViolation")
         self.world.groups.pop(group_id, None)
 
@@ -161,8 +165,8 @@ class FakeCloud(Ledger):
         return self.image
 
     @operation
-    def launch(self, spec: LaunchSpec, client_token: str) -> Server:
-        for instance_id, thing in self.world.servers.items():
+    def launch(self, spec: LaunchSpec, client_token: str) -> Ec2Instance:
+        for instance_id, thing in self.world.ec2_instances.items():
             if thing.value.client_token == client_token:
                 if thing.value.state in _ENDED:
                     raise Spent("IdempotentInstanceTerminated")
@@ -175,10 +179,10 @@ class FakeCloud(Ledger):
             raise NotYet("InvalidKeyPair.NotFound")
         return self._launch(spec, client_token)
 
-    def _launch(self, spec: LaunchSpec, client_token: str) -> Server:
-        server = Server(
+    def _launch(self, spec: LaunchSpec, client_token: str) -> Ec2Instance:
+        ec2_instance = Ec2Instance(
             instance_id=self.world.new_id("i"),
-            state=ServerState.PENDING,
+            state=InstanceState.PENDING,
             row=spec.tags.get(Tag.ROW, ""),
             client_token=client_token,
             instance_type=spec.instance_type,
@@ -189,32 +193,32 @@ class FakeCloud(Ledger):
             volume_id=self.world.new_id("vol"),
             groups=frozenset({spec.group_id}),
         )
-        self.world.servers[server.instance_id] = self._made(server, spec.tags)
-        self.world.specs[server.instance_id] = spec
-        self.world.volumes[server.volume_id] = self._made(server.instance_id, spec.tags)
-        self.world.sizes[server.volume_id] = spec.volume_gb
-        return server
+        self.world.ec2_instances[ec2_instance.instance_id] = self._made(ec2_instance, spec.tags)
+        self.world.specs[ec2_instance.instance_id] = spec
+        self.world.volumes[ec2_instance.volume_id] = self._made(ec2_instance.instance_id, spec.tags)
+        self.world.sizes[ec2_instance.volume_id] = spec.volume_gib
+        return ec2_instance
 
     @operation
-    def start(self, instance_id: str) -> ServerState:
-        return self._change(instance_id, ServerState.STOPPED, ServerState.PENDING, "", _AWAKE)
+    def start(self, instance_id: str) -> InstanceState:
+        return self._change(instance_id, InstanceState.STOPPED, InstanceState.PENDING, "", _AWAKE)
 
     @operation
-    def stop(self, instance_id: str) -> ServerState:
-        return self._change(instance_id, ServerState.RUNNING, ServerState.STOPPING, BY_USER, _RESTING)
+    def stop(self, instance_id: str) -> InstanceState:
+        return self._change(instance_id, InstanceState.RUNNING, InstanceState.STOPPING, BY_USER, _RESTING)
 
     @operation
-    def terminate(self, instance_id: str) -> ServerState:
-        server = self._server(instance_id)
-        if server.state not in _ENDED:
-            self.world.change(instance_id, ServerState.SHUTTING_DOWN, BY_USER)
-        return self._server(instance_id).state
+    def terminate(self, instance_id: str) -> InstanceState:
+        ec2_instance = self._ec2_instance(instance_id)
+        if ec2_instance.state not in _ENDED:
+            self.world.change(instance_id, InstanceState.SHUTTING_DOWN, BY_USER)
+        return self._ec2_instance(instance_id).state
 
     @operation
     def resize(self, instance_id: str, instance_type: str) -> None:
-        if self._server(instance_id).state is not ServerState.STOPPED:
+        if self._ec2_instance(instance_id).state is not InstanceState.STOPPED:
             raise NotYet("IncorrectInstanceState")
-        thing = self.world.servers[instance_id]
+        thing = self.world.ec2_instances[instance_id]
         thing.value = replace(thing.value, instance_type=instance_type)
 
     @operation
@@ -222,22 +226,22 @@ class FakeCloud(Ledger):
         return {id: self.world.sizes[id] for id in volume_ids if id in self.world.volumes}
 
     @operation
-    def grow(self, volume_id: str, gb: int) -> None:
+    def grow(self, volume_id: str, gib: int) -> None:
         if volume_id not in self.world.volumes:
             raise Gone("InvalidVolume.NotFound")
         size, grown_at = self.world.sizes[volume_id], self.world.grown_at.get(volume_id)
-        if gb == size:
+        if gib == size:
             return
-        if gb < size:
+        if gib < size:
             raise Refused("InvalidParameterValue")
         if grown_at and self.world.now() - grown_at < _BETWEEN_CHANGES:
             raise Refused("VolumeModificationRateExceeded")
-        self.world.sizes[volume_id], self.world.grown_at[volume_id] = gb, self.world.now()
+        self.world.sizes[volume_id], self.world.grown_at[volume_id] = gib, self.world.now()
 
     @operation
     def delete_volume(self, volume_id: str) -> None:
         thing = self.world.volumes.get(volume_id)
-        if thing and thing.value in self.world.servers and self._server(thing.value).state not in _ENDED:
+        if thing and thing.value in self.world.ec2_instances and self._ec2_instance(thing.value).state not in _ENDED:
             raise NotYet("VolumeInUse")
         self.world.volumes.pop(volume_id, None)
 
@@ -281,16 +285,16 @@ class FakeCloud(Ledger):
     def _shown(self, things: Mapping[str, Thing[T]]) -> list[tuple[str, Thing[T]]]:
         return [(id, thing) for id, thing in things.items() if self._is_ours(thing) and thing.is_shown()]
 
-    def _server(self, instance_id: str) -> Server:
-        if instance_id not in self.world.servers:
+    def _ec2_instance(self, instance_id: str) -> Ec2Instance:
+        if instance_id not in self.world.ec2_instances:
             raise Gone("InvalidInstanceID.NotFound")
-        return self.world.servers[instance_id].value
+        return self.world.ec2_instances[instance_id].value
 
     def _change(
-        self, instance_id: str, only: ServerState, to: ServerState, reason: str, fine: Collection[ServerState]
-    ) -> ServerState:
+        self, instance_id: str, only: InstanceState, to: InstanceState, reason: str, fine: Collection[InstanceState]
+    ) -> InstanceState:
         """From `only` to `to`; nothing to do in one of `fine`."""
-        state = self._server(instance_id).state
+        state = self._ec2_instance(instance_id).state
         if state in fine:
             return state
         if state is not only:

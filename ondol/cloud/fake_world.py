@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from threading import RLock
 from typing import Generic, TypeVar
 
-from ondol.cloud.port import Alarm, AlarmStop, LaunchSpec, Place, Reading, Server, ServerState
+from ondol.cloud.port import Alarm, AlarmStop, AwsAccount, Ec2Instance, InstanceState, LaunchSpec, Reading
 
 T = TypeVar("T")
 
 _SETTLED = {
-    ServerState.PENDING: ServerState.RUNNING,
-    ServerState.STOPPING: ServerState.STOPPED,
-    ServerState.SHUTTING_DOWN: ServerState.TERMINATED,
+    InstanceState.PENDING: InstanceState.RUNNING,
+    InstanceState.STOPPING: InstanceState.STOPPED,
+    InstanceState.SHUTTING_DOWN: InstanceState.TERMINATED,
 }
 BY_USER = "Client.UserInitiatedShutdown"
 FROM_INSIDE = "Client.InstanceInitiatedShutdown"
@@ -49,7 +49,7 @@ class World:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     """The clock of LaunchTime and of the alarms' history; set it to what the test needs."""
     lock: RLock = field(default_factory=RLock)
-    servers: dict[str, Thing[Server]] = field(default_factory=dict)
+    ec2_instances: dict[str, Thing[Ec2Instance]] = field(default_factory=dict)
     specs: dict[str, LaunchSpec] = field(default_factory=dict)
     volumes: dict[str, Thing[str]] = field(default_factory=dict)
     """With the instance that each is attached to; it goes with it."""
@@ -63,7 +63,7 @@ class World:
     """By alarm: how it stopped its machine. Survives the alarm, as DescribeAlarmHistory does."""
     cpu: dict[str, list[Reading]] = field(default_factory=dict)
     """By instance, oldest first: put here what its processor is to have done."""
-    place: Place = field(default_factory=lambda: Place("123456789012", "ap-northeast-2"))
+    account: AwsAccount = field(default_factory=lambda: AwsAccount("123456789012", "ap-northeast-2"))
     failing: set[str] = field(default_factory=set)
     """Instances whose status checks do not pass."""
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
@@ -76,7 +76,7 @@ class World:
     def settle(self) -> None:
         """What has been asked for happens: pending → running, stopping → stopped, shutting-down → terminated."""
         with self.lock:
-            for instance_id, thing in self.servers.items():
+            for instance_id, thing in self.ec2_instances.items():
                 if to := _SETTLED.get(thing.value.state):
                     self._arrive(instance_id, to)
 
@@ -88,49 +88,49 @@ class World:
             rule = self.alarms[name].value.rule
             idle = AlarmStop(self.now(), (0.5,) * (rule.minutes // 5), rule.cpu_percent)
             self.stops.setdefault(name, []).append(idle)
-            self.change(instance_id, ServerState.STOPPING, BY_USER)
+            self.change(instance_id, InstanceState.STOPPING, BY_USER)
 
     def stop_outside(self, instance_id: str) -> None:
         """Somebody stops it in the console."""
-        self.change(instance_id, ServerState.STOPPING, BY_USER)
+        self.change(instance_id, InstanceState.STOPPING, BY_USER)
 
     def power_off(self, instance_id: str) -> None:
         """Its owner types `sudo poweroff`."""
-        self.change(instance_id, ServerState.STOPPING, FROM_INSIDE)
+        self.change(instance_id, InstanceState.STOPPING, FROM_INSIDE)
 
     def start_outside(self, instance_id: str) -> None:
         """Somebody starts it in the console."""
-        self.change(instance_id, ServerState.PENDING)
+        self.change(instance_id, InstanceState.PENDING)
 
     def terminate_outside(self, instance_id: str) -> None:
         """Somebody ends it in the console."""
-        self.change(instance_id, ServerState.SHUTTING_DOWN, BY_USER)
+        self.change(instance_id, InstanceState.SHUTTING_DOWN, BY_USER)
 
     def fail_launch(self, instance_id: str, reason: str = "Server.InternalError") -> None:
         """It is accepted, then ended by AWS: pending → terminated with a StateReason."""
-        self.change(instance_id, ServerState.TERMINATED, reason)
+        self.change(instance_id, InstanceState.TERMINATED, reason)
 
     def forget(self, instance_id: str) -> None:
         """An hour after its end a terminated machine is not shown any more."""
         with self.lock:
-            del self.servers[instance_id]
+            del self.ec2_instances[instance_id]
 
-    def change(self, instance_id: str, state: ServerState, reason: str = "") -> None:
+    def change(self, instance_id: str, state: InstanceState, reason: str = "") -> None:
         """To another state, with what comes along."""
         with self.lock:
-            thing = self.servers[instance_id]
+            thing = self.ec2_instances[instance_id]
             thing.value = replace(thing.value, state=state, reason_code=reason)
-            if state is ServerState.PENDING:
+            if state is InstanceState.PENDING:
                 thing.value = replace(thing.value, launched_at=self.now())
-            if state in {ServerState.STOPPED, ServerState.TERMINATED}:
+            if state in {InstanceState.STOPPED, InstanceState.TERMINATED}:
                 thing.value = replace(thing.value, public_ip=None)
-            if state is ServerState.TERMINATED:
+            if state is InstanceState.TERMINATED:
                 for volume in [id for id, volume in self.volumes.items() if volume.value == instance_id]:
                     del self.volumes[volume]
 
-    def _arrive(self, instance_id: str, state: ServerState) -> None:
-        thing = self.servers[instance_id]
+    def _arrive(self, instance_id: str, state: InstanceState) -> None:
+        thing = self.ec2_instances[instance_id]
         self.change(instance_id, state, thing.value.reason_code)
-        if state is ServerState.RUNNING:
+        if state is InstanceState.RUNNING:
             number = next(self._numbers)
             thing.value = replace(thing.value, public_ip=f"198.18.{number >> 8 & 255}.{number & 255}")

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 
-class ServerState(StrEnum):
+class InstanceState(StrEnum):
     """EC2's instance states, in EC2's words."""
 
     PENDING = "pending"
@@ -25,7 +25,7 @@ class ServerState(StrEnum):
     @property
     def is_live(self) -> bool:
         """It exists and may cost money."""
-        return self not in {ServerState.SHUTTING_DOWN, ServerState.TERMINATED}
+        return self not in {InstanceState.SHUTTING_DOWN, InstanceState.TERMINATED}
 
 
 class Tag(StrEnum):
@@ -48,11 +48,11 @@ def mark(deployment: str) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class Ec2Instance:
     """An EC2 instance as DescribeInstances shows it."""
 
     instance_id: str
-    state: ServerState
+    state: InstanceState
     row: str
     """Our row's id, from the tag `OndolId`."""
     client_token: str
@@ -66,7 +66,7 @@ class Server:
     volume_id: str = ""
     """Of its root disk, once that is attached."""
     reason_code: str = ""
-    """StateReason.Code, such as `Client.UserInitiatedShutdown` or `Server.InsufficientInstanceCapacity`."""
+    """StateReason.Code, such as `Client.UserInitiatedShutdown` or `Ec2Instance.InsufficientInstanceCapacity`."""
     groups: frozenset[str] = frozenset()
     """Ids of its security groups."""
 
@@ -102,7 +102,7 @@ class LaunchSpec:
 
     image: Image
     instance_type: str
-    volume_gb: int
+    volume_gib: int
     group_id: str
     key_name: str
     tags: Mapping[str, str]
@@ -188,14 +188,14 @@ class Found:
     """An instance: ids of its security groups."""
     in_use: bool = False
     """A volume: it is attached."""
-    gb: int = 0
+    gib: int = 0
     """Of a volume, in GiB."""
     cidrs: frozenset[str] = frozenset()
     """A group: who may reach port 22; anything else that it lets in, in the form `tcp/8080 0.0.0.0/0`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class AwsAccount:
     """Where these credentials lead."""
 
     account_id: str
@@ -206,16 +206,16 @@ class Cloud(Protocol):
     """One region of one account, one VPC, one subnet, one deployment of Ondol."""
 
     # --- looking -----------------------------------------------------------------------------------------------
-    def servers(self, rows: Collection[str] | None = None) -> list[Server]:
+    def ec2_instances(self, rows: Collection[str] | None = None) -> list[Ec2Instance]:
         """All our servers, or those of `rows`, in as few paginated calls as the API allows.
 
         Terminated ones stay visible for about an hour. One just launched may be missing for some seconds.
         """
 
-    def alive_of(self, user_id: str) -> list[Server]:
+    def alive_of(self, user_id: str) -> list[Ec2Instance]:
         """Our servers with this tag `UserId` that exist, whatever their row is; none that has ended or is ending."""
 
-    def known(self, instance_ids: Collection[str]) -> list[Server]:
+    def known(self, instance_ids: Collection[str]) -> list[Ec2Instance]:
         """Those of `instance_ids` that exist, whatever their tags are: somebody may have taken them away."""
 
     def inventory(self) -> list[Found]:
@@ -224,7 +224,7 @@ class Cloud(Protocol):
     def shown(self, kind: Kind, ids: Collection[str]) -> list[Found]:
         """Those of these instances, volumes, groups or key pairs that exist and do not end, whatever their tags."""
 
-    def place(self) -> Place:
+    def account(self) -> AwsAccount:
         """The account and region that all of this is about; needs no permission."""
 
     def checks_passed(self, instance_ids: Collection[str]) -> set[str]:
@@ -257,20 +257,20 @@ class Cloud(Protocol):
     def newest_image(self) -> Image:
         """The fixed image of the settings, else Canonical's newest Ubuntu 24.04 LTS for x86-64."""
 
-    def launch(self, spec: LaunchSpec, client_token: str) -> Server:
+    def launch(self, spec: LaunchSpec, client_token: str) -> Ec2Instance:
         """Launch one server, or return the one that this token has launched.
 
         Spent: the token's server was terminated or launched otherwise. Its public address is not known yet.
         NotYet: a group or key just made is not visible yet.
         """
 
-    def start(self, instance_id: str) -> ServerState:
+    def start(self, instance_id: str) -> InstanceState:
         """Ask for a start; returns the state after asking. Running already is fine. NotYet while it is stopping."""
 
-    def stop(self, instance_id: str) -> ServerState:
+    def stop(self, instance_id: str) -> InstanceState:
         """Ask for a stop; returns the state after asking. Stopped already is fine. NotYet while it is pending."""
 
-    def terminate(self, instance_id: str) -> ServerState:
+    def terminate(self, instance_id: str) -> InstanceState:
         """Ask for its end, with volume and interface; terminated already is fine. Gone: nothing is left."""
 
     def resize(self, instance_id: str, instance_type: str) -> None:
@@ -285,8 +285,8 @@ class Cloud(Protocol):
     def sizes(self, volume_ids: Collection[str]) -> Mapping[str, int]:
         """GiB of those of these volumes that exist. One that is just growing may still show what it was."""
 
-    def grow(self, volume_id: str, gb: int) -> None:
-        """Ask for a disk of `gb` GiB, also while its server runs; that big, or on its way to it, is fine.
+    def grow(self, volume_id: str, gib: int) -> None:
+        """Ask for a disk of `gib` GiB, also while its server runs; that big, or on its way to it, is fine.
 
         Refused: it would shrink, or it has been changed within the last 6 hours (`VolumeModificationRateExceeded`).
         It is paid for from now on. The file system grows at the next start.

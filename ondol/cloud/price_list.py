@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from ondol.cloud.aws_calls import IMPATIENT, Clients, Session, ask, every, session
+from ondol.cloud.aws_calls import INTERACTIVE_CONFIG, Clients, Session, ask, every, session
 from ondol.cloud.price_port import ListPrice
 from ondol.config import Config
 
@@ -26,7 +26,7 @@ class AwsPriceList:
 
     def __init__(self, session: Session, config: Config) -> None:
         self._region = config.region
-        self._client = Clients(session, config.endpoint_url, IMPATIENT)
+        self._client = Clients(session, config.endpoint_url, INTERACTIVE_CONFIG)
 
     @classmethod
     def from_config(cls, config: Config) -> "AwsPriceList":

@@ -10,10 +10,10 @@ from typing import Any
 
 from ondol.cloud import aws_shapes as shapes
 from ondol.cloud.aws import NOBLE_PARAMETER, AwsCloud
-from ondol.cloud.aws_calls import IMPATIENT, ask, every, session, where
+from ondol.cloud.aws_calls import INTERACTIVE_CONFIG, ask, every, session, where
 from ondol.cloud.aws_errors import DENIED
 from ondol.cloud.errors import CloudError, Gone, Refused, Throttled, Unreachable
-from ondol.cloud.port import Image, LaunchSpec, ServerState, Tag
+from ondol.cloud.port import Image, InstanceState, LaunchSpec, Tag
 from ondol.config import Config
 
 EVENTS_ROLE = "AWSServiceRoleForCloudWatchEvents"
@@ -72,7 +72,7 @@ def is_denial(error: CloudError) -> bool:
 class Probes(AwsCloud):
     """One check-up. May raise any CloudError."""
 
-    MANNERS = IMPATIENT
+    BOTO_CONFIG = INTERACTIVE_CONFIG
 
     @classmethod
     def from_config(cls, config: Config, deployment_id: str) -> "Probes":
@@ -226,7 +226,7 @@ class Probes(AwsCloud):
             image = self.newest_image()
         except Refused:  # said by another check
             return Verdict.UNTRIED
-        spec = LaunchSpec(image, self._config.instance_type, self._config.volume_gb, group, key, {})
+        spec = LaunchSpec(image, self._config.instance_type, self._config.volume_gib, group, key, {})
         request = shapes.run_instances(spec, self._config.subnet_id, self._tags({Tag.NAME: _NAME}))
         if group and key:
             return _dry(self._ec2.run_instances, **request)
@@ -249,7 +249,7 @@ class Probes(AwsCloud):
         yield "cloudwatch:DescribeAlarmHistory", _try(cloudwatch.describe_alarm_history, **history)
         yield "cloudwatch:DeleteAlarms", _try(cloudwatch.delete_alarms, AlarmNames=[_NAME])
         arn = f"arn:aws:cloudwatch:{self._config.region}:{account_id}:alarm:{_NAME}"
-        tag = {"Key": Tag.NAME.value, "Value": _NAME}
+        tag = {"Key": Tag.NAME, "Value": _NAME}
         yield "cloudwatch:TagResource", _try(cloudwatch.tag_resource, ResourceARN=arn, Tags=[tag])
         yield "cloudwatch:PutMetricAlarm", Verdict.UNTRIED
 
@@ -264,7 +264,7 @@ class Probes(AwsCloud):
 
 def _id_of_instance(answer: Any) -> str:
     shown = [instance for reservation in answer["Reservations"] for instance in reservation["Instances"]]
-    return next((one["InstanceId"] for one in shown if ServerState(one["State"]["Name"]).is_live), "")
+    return next((one["InstanceId"] for one in shown if InstanceState(one["State"]["Name"]).is_live), "")
 
 
 def _on(thing: str, call: Callable[..., Any], **request: Any) -> Verdict:

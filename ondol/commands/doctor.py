@@ -49,7 +49,7 @@ def _load_django() -> str:
 
 
 def _print_findings(has_trial: bool, reason: str) -> int:
-    from ondol.doctor import check_up, words  # noqa: PLC0415  after Django's set-up
+    from ondol.doctor import check_up, messages  # noqa: PLC0415  after Django's set-up
     from ondol.doctor.findings import Level, failed  # noqa: PLC0415
 
     found = [failed("database", "absent", reason=reason)] if reason else check_up.our_side()
@@ -58,7 +58,7 @@ def _print_findings(has_trial: bool, reason: str) -> int:
     else:
         found.append(failed("settings", "no_trial", home=config().home))
     for finding in found:
-        print(f"{words.LEVELS[finding.level]!s:8} {words.name(finding)}: {words.sentence(finding)}")
+        print(f"{messages.LEVELS[finding.level]!s:8} {messages.name(finding)}: {messages.sentence(finding)}")
     return 1 if any(finding.level is Level.FAILED for finding in found) else 0
 
 

@@ -22,19 +22,20 @@ def run(options: argparse.Namespace) -> int:
     from django.utils.translation import gettext as _  # noqa: PLC0415  after Django's set-up
 
     from ondol.cloud.errors import CloudError, NotYet  # noqa: PLC0415
-    from ondol.instances import jobs, sweep  # noqa: PLC0415
-    from ondol.instances.findings import MENDED, Why  # noqa: PLC0415
+    from ondol.deployment.connection import cloud as connect  # noqa: PLC0415
+    from ondol.deployment.findings import REPAIRED, Why  # noqa: PLC0415
+    from ondol.reconciler import orphans  # noqa: PLC0415
 
     left = 0
     try:
-        cloud = jobs.cloud()
-        for finding in sweep.survey(cloud):
+        cloud = connect()
+        for finding in orphans.survey(cloud):
             print(f"{finding.kind} {finding.id}\n    {finding.sentence}")
             try:
-                if options.apply and finding.why in MENDED:
-                    sweep.mend(finding, cloud)
+                if options.apply and finding.why in REPAIRED:
+                    orphans.mend(finding, cloud)
                 elif options.unknown and finding.why is Why.UNKNOWN:
-                    sweep.remove_unknown(finding, cloud)
+                    orphans.remove_unknown(finding, cloud)
                 else:
                     left += 1
                     continue

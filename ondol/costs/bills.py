@@ -11,12 +11,12 @@ from zoneinfo import ZoneInfo
 from ondol import clock
 from ondol.accounts.models import User
 from ondol.config import config
-from ondol.costs.limits import Standing, budgets
+from ondol.costs.calculation import CENT, PACE, WON, Calculation, Item, Line, calculate, rounded
+from ondol.costs.limits import BudgetStatus, budgets
 from ondol.costs.models import Budget, ExchangeRate
 from ondol.costs.months import Month, Span
 from ondol.costs.prices import prices
-from ondol.costs.reckoning import CENT, PACE, WON, Item, Line, Reckoning, reckon, rounded
-from ondol.costs.record import machines_of
+from ondol.costs.record import usage_by_owner
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Bill:
     forecast: Money
     saved: Money
     saved_by_idle: Money
-    standing: Standing | None
+    budget_status: BudgetStatus | None
     """None: no budget."""
 
     @property
@@ -80,27 +80,27 @@ def exchange_rate() -> ExchangeRate | None:
 
 def bills(month: Month, people: Collection[int] | None = None) -> dict[int, Bill]:
     """By person; of everybody for None. Without those who had no machine then."""
-    krw, found = _krw(), dict(reckonings(month, people))
+    krw, found = _krw(), dict(calculations(month, people))
     limits = budgets(found)
-    return {owner: _bill(month, reckoning, limits.get(owner), krw) for owner, reckoning in found.items()}
+    return {owner: _bill(month, calculation, limits.get(owner), krw) for owner, calculation in found.items()}
 
 
 def bill_of(user: User, month: Month) -> Bill:
     """One person's; without lines if there was no machine then."""
-    found = dict(reckonings(month, [user.pk])).get(user.pk, Reckoning())
+    found = dict(calculations(month, [user.pk])).get(user.pk, Calculation())
     return _bill(month, found, budgets([user.pk]).get(user.pk), _krw())
 
 
-def reckonings(month: Month, people: Collection[int] | None = None) -> Iterator[tuple[int, Reckoning]]:
+def calculations(month: Month, people: Collection[int] | None = None) -> Iterator[tuple[int, Calculation]]:
     """By person, not rounded."""
     now, span = clock.now(), month.span(zone())
     until = min(now, span.end)
-    record = machines_of(people, Span(min(span.start, until - PACE), span.end))
+    record = usage_by_owner(people, Span(min(span.start, until - PACE), span.end))
     table = prices()
     for owner, machines in record.items():
-        reckoning = reckon(machines, table, span, now)
-        if reckoning.lines:
-            yield owner, reckoning
+        calculation = calculate(machines, table, span, now)
+        if calculation.lines:
+            yield owner, calculation
 
 
 def total(some: Iterable[Money]) -> Money:
@@ -120,17 +120,17 @@ def _krw() -> Decimal | None:
     return rate.krw if rate else None
 
 
-def _bill(month: Month, reckoning: Reckoning, budget: Budget | None, krw: Decimal | None) -> Bill:
-    standing = Standing(budget, reckoning.total) if budget else None
-    shown = _monies([line.amount for line in reckoning.lines], krw)
+def _bill(month: Month, calculation: Calculation, budget: Budget | None, krw: Decimal | None) -> Bill:
+    budget_status = BudgetStatus(budget, calculation.total) if budget else None
+    shown = _monies([line.amount for line in calculation.lines], krw)
     return Bill(
         month=month,
-        lines=tuple(BillLine(line, money) for line, money in zip(reckoning.lines, shown, strict=True)),
-        total=_money(reckoning.total, krw),
-        forecast=_money(reckoning.forecast(standing.room if standing else None), krw),
-        saved=_money(reckoning.saved, krw),
-        saved_by_idle=_money(reckoning.saved_by_idle, krw),
-        standing=standing,
+        lines=tuple(BillLine(line, money) for line, money in zip(calculation.lines, shown, strict=True)),
+        total=_money(calculation.total, krw),
+        forecast=_money(calculation.forecast(budget_status.room if budget_status else None), krw),
+        saved=_money(calculation.saved, krw),
+        saved_by_idle=_money(calculation.saved_by_idle, krw),
+        budget_status=budget_status,
     )
 
 

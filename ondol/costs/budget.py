@@ -12,8 +12,8 @@ from procrastinate.contrib.django import app
 from ondol.accounts.mail import write
 from ondol.accounts.models import Approval, Role, User
 from ondol.config import config
-from ondol.costs.bills import bill_of, reckonings, this_month, zone
-from ondol.costs.limits import Standing, budgets
+from ondol.costs.bills import bill_of, calculations, this_month, zone
+from ondol.costs.limits import BudgetStatus, budgets
 from ondol.costs.models import Budget, BudgetNotice
 from ondol.costs.months import Month
 from ondol.instances import actions
@@ -29,7 +29,7 @@ TASK = "ondol.costs.letter"
 def require_room(user: User) -> None:
     """Raise ActionError for somebody whose budget is used up, where it stops machines."""
     month = this_month()
-    now = bill_of(user, month).standing
+    now = bill_of(user, month).budget_status
     if now and now.budget.stops and now.is_used_up:
         first = month.span(zone()).end.astimezone(zone()).date()
         raise ActionError(
@@ -45,10 +45,10 @@ def check() -> None:
     if not Budget.objects.exists():
         return
     month = this_month()
-    spent = {owner: reckoning.total for owner, reckoning in reckonings(month)}
+    spent = {owner: calculation.total for owner, calculation in calculations(month)}
     people = User.objects.in_bulk(spent)
     for owner, budget in budgets(spent.keys()).items():
-        now = Standing(budget, spent[owner])
+        now = BudgetStatus(budget, spent[owner])
         _tell(people[owner], month, now)
         if now.is_used_up and budget.stops:
             actions.stop_by_rule(people[owner], Reason.BUDGET, partial(_still_stops, spent=spent[owner]))
@@ -57,10 +57,10 @@ def check() -> None:
 def _still_stops(instance: Instance, spent: Decimal) -> bool:
     """An administrator may have raised the budget meanwhile."""
     budget = budgets([instance.owner_id]).get(instance.owner_id)
-    return budget is not None and budget.stops and Standing(budget, spent).is_used_up
+    return budget is not None and budget.stops and BudgetStatus(budget, spent).is_used_up
 
 
-def _tell(owner: User, month: Month, now: Standing) -> None:
+def _tell(owner: User, month: Month, now: BudgetStatus) -> None:
     """A letter about the highest level that nobody has been told of."""
     with transaction.atomic():
         news = None

@@ -8,7 +8,7 @@ from ondol.costs.models import Budget
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class BudgetStatus:
     """How far somebody is with their budget."""
 
     budget: Budget

@@ -9,9 +9,9 @@ from django.db import transaction
 
 from ondol import clock
 from ondol.config import config
+from ondol.costs.calculation import TYPICAL_HOURS, Item
 from ondol.costs.models import ListPrice, PriceCheck
 from ondol.costs.price_table import Dated, PriceTable, shipped
-from ondol.costs.reckoning import TYPICAL_HOURS, Item
 from ondol.instances.models import Instance
 
 
@@ -39,12 +39,12 @@ def prices() -> PriceTable:
     return PriceTable({what: [Dated(*price) for price in known.items()] for what, known in dated.items()})
 
 
-def price_of(instance_type: str, volume_gb: int) -> Price | None:
+def price_of(instance_type: str, volume_gib: int) -> Price | None:
     """What such a machine costs now, where we know it."""
-    return price_in(prices(), instance_type, volume_gb)
+    return price_in(prices(), instance_type, volume_gib)
 
 
-def price_in(table: PriceTable, instance_type: str, volume_gb: int) -> Price | None:
+def price_in(table: PriceTable, instance_type: str, volume_gib: int) -> Price | None:
     """The same, by prices that have been read already."""
     now = clock.now()
     compute, address = table.at(instance_type, now), table.at(Item.ADDRESS, now)
@@ -53,7 +53,7 @@ def price_in(table: PriceTable, instance_type: str, volume_gb: int) -> Price | N
         return None
     return Price(
         running_hour=compute.usd + address.usd,
-        resting_month=disk.usd * volume_gb + alarm.usd,
+        resting_month=disk.usd * volume_gib + alarm.usd,
         since=max(price.since for price in (compute, address, disk, alarm)),
     )
 

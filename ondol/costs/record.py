@@ -1,4 +1,4 @@
-"""What the database knows of machines' lives, as `reckoning` wants it."""
+"""What the database knows of machines' lives, as `calculation` wants it."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
@@ -8,8 +8,8 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from ondol.costs.calculation import Change
 from ondol.costs.months import Span
-from ondol.costs.reckoning import Change
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance, StatusChange
 from ondol.instances.record import Record, Size
@@ -19,13 +19,13 @@ _BEFORE = timedelta(days=1)
 _FIELDS = ("instance_id", "at", "new", "reason", "detail")
 
 
-def machines_of(people: Collection[int] | None, span: Span) -> dict[int, list[list[Change]]]:
+def usage_by_owner(people: Collection[int] | None, span: Span) -> dict[int, list[list[Change]]]:
     """The record of that time, by owner and machine; of all people for None. Four queries, however many."""
     machines = Instance.objects.filter(created_at__lt=span.end)
-    machines = machines.exclude(status=Status.TERMINATED.value, status_since__lt=span.start)
+    machines = machines.exclude(status=Status.TERMINATED, status_since__lt=span.start)
     if people is not None:
         machines = machines.filter(owner__in=people)
-    rows = {row.pk: row for row in machines.only("owner_id", "instance_type", "volume_gb")}
+    rows = {row.pk: row for row in machines.only("owner_id", "instance_type", "volume_gib")}
     found: defaultdict[int, list[list[Change]]] = defaultdict(list)
     for pk, lines in _lines(rows, span).items():
         found[rows[pk].owner_id].append(_explained(_change(line, rows[pk]) for line in lines))
@@ -63,11 +63,11 @@ def _explained(changes: Iterable[Change]) -> list[Change]:
 def _change(line: tuple[Any, ...], row: Instance) -> Change:
     _, at, new, reason, detail = line
     record = Record.from_json(detail)
-    size = record.size or Size(row.instance_type, row.volume_gb)
+    size = record.size or Size(row.instance_type, row.volume_gib)
     return Change(
         min(at, record.since or at),
         Status(new),
         record.status_reason or Reason(reason),  # why it rests is still why, when its size has changed
         size.instance_type,
-        size.volume_gb,
+        size.volume_gib,
     )

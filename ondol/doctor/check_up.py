@@ -10,17 +10,17 @@ from django.db import Error as DatabaseError
 from ondol.cloud.errors import CloudError, Throttled, Unreachable
 from ondol.cloud.probes import Probes, is_denial
 from ondol.config import Config, variable
-from ondol.doctor import ours, theirs
+from ondol.deployment.models import Deployment, deployment_id
+from ondol.doctor import aws_checks, local_checks
 from ondol.doctor.findings import Finding, failed, ok, unknown
-from ondol.instances.deployment import deployment_id, here
 
 log = logging.getLogger(__name__)
 
 OURS: dict[str, Callable[[], Iterator[Finding]]] = {
-    "database": ours.database,
-    "clock": ours.clock,
-    "keys": ours.keys,
-    "worker": ours.worker,
+    "database": local_checks.database,
+    "clock": local_checks.clock,
+    "keys": local_checks.keys,
+    "worker": local_checks.worker,
 }
 
 
@@ -47,13 +47,13 @@ def amazons_side(config: Config, deployment: str, account_id: str) -> list[Findi
         probes = Probes.from_config(config, deployment)
     except CloudError as error:
         return [settings, failed("credentials", "missing", code=error.code)]
-    return [settings, *examine(theirs.Case(probes, config, account_id, bool(deployment)))]
+    return [settings, *examine(aws_checks.Case(probes, config, account_id, bool(deployment)))]
 
 
-def examine(case: theirs.Case) -> list[Finding]:
+def examine(case: aws_checks.Case) -> list[Finding]:
     """All that AWS is asked, side by side."""
-    with ThreadPoolExecutor(max_workers=len(theirs.CHECKS)) as pool:  # else one's silence adds to the next one's
-        found = pool.map(lambda item: _isolated(item[0], partial(item[1], case)), theirs.CHECKS.items())
+    with ThreadPoolExecutor(max_workers=len(aws_checks.CHECKS)) as pool:  # else one's silence adds to the next one's
+        found = pool.map(lambda item: _isolated(item[0], partial(item[1], case)), aws_checks.CHECKS.items())
         return [finding for some in found for finding in some]
 
 
@@ -65,7 +65,7 @@ def place(found: list[Finding]) -> tuple[str, str]:
     if not _has_database(found):
         return "", ""
     try:
-        return deployment_id(), here().values_list("account_id", flat=True).get()
+        return deployment_id(), Deployment.current().values_list("account_id", flat=True).get()
     except DatabaseError:
         return "", ""
 

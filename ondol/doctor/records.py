@@ -13,7 +13,7 @@ from ondol.doctor.findings import Finding
 from ondol.doctor.models import CheckUp
 
 TASK = "ondol.doctor.check_up"
-PATIENCE = timedelta(minutes=2)
+TIMEOUTS = timedelta(minutes=2)
 """Real time. A check-up takes seconds, and a minute where nobody answers."""
 
 
@@ -34,7 +34,7 @@ def ask(after_seconds: int = 0) -> None:
         try:
             with transaction.atomic():
                 wait = {"seconds": after_seconds} if after_seconds else None
-                app.configure_task(TASK, queueing_lock=TASK, queue="look", schedule_in=wait).defer()
+                app.configure_task(TASK, queueing_lock=TASK, queue="periodic", schedule_in=wait).defer()
         except exceptions.AlreadyEnqueued:
             pass
 
@@ -50,5 +50,5 @@ def last() -> Record:
     """What a worker has found."""
     row = CheckUp.objects.first() or CheckUp()
     asked, began = row.asked_at, row.began_at
-    is_due = asked is not None and (began is None or began < asked) and datetime.now(UTC) - asked < PATIENCE
+    is_due = asked is not None and (began is None or began < asked) and datetime.now(UTC) - asked < TIMEOUTS
     return Record(row.at, is_due, [Finding.read(stored) for stored in row.findings])

@@ -12,13 +12,13 @@ from procrastinate.contrib.django import app
 
 from ondol import clock
 from ondol.accounts.models import User
-from ondol.instances import ppk, vault
-from ondol.instances.choice import Size, chosen
+from ondol.instances.errors import ActionError as ActionError
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.messages.reasons import UNKNOWN_MACHINE, explanation
 from ondol.instances.models import Instance, SshKey, move, write_line
 from ondol.instances.record import Record
-from ondol.instances.refusal import ActionError as ActionError
+from ondol.instances.sizes import Size, chosen
+from ondol.keys import ppk, vault
 
 _WITHOUT_KEY = {Status.PENDING, Status.FAILED, Status.TERMINATING, Status.TERMINATED}
 """While it is made, its key may still be replaced."""
@@ -37,16 +37,16 @@ class KeyFile:
 
 def current(user: User) -> Instance | None:
     """The person's machine, if there is one; ended ones are history."""
-    return Instance.objects.filter(owner=user).exclude(status=Status.TERMINATED.value).first()
+    return Instance.objects.filter(owner=user).exclude(status=Status.TERMINATED).first()
 
 
 def machines_of(people: Collection[User]) -> dict[int, Instance]:
     """The machines of many, by owner; one query."""
-    rows = Instance.objects.filter(owner__in=people).exclude(status=Status.TERMINATED.value)
+    rows = Instance.objects.filter(owner__in=people).exclude(status=Status.TERMINATED)
     return {row.owner_id: row for row in rows}
 
 
-def create(user: User, instance_type: str | None = None, volume_gb: int | None = None) -> Instance:
+def create(user: User, instance_type: str | None = None, volume_gib: int | None = None) -> Instance:
     """Ask for a machine, of the usual size or another that is permitted.
 
     Asking again while it is made returns the same one; after a failure it is a new attempt.
@@ -56,8 +56,8 @@ def create(user: User, instance_type: str | None = None, volume_gb: int | None =
         instance = _mine_for_update(user)
         if instance is None:
             _require_leave(user)
-            instance = _insert(user, chosen(user, instance_type, volume_gb))
-        elif instance.status == Status.FAILED.value:
+            instance = _insert(user, chosen(user, instance_type, volume_gib))
+        elif instance.status == Status.FAILED:
             if instance.unknown:
                 raise ActionError("unknown_machine", str(UNKNOWN_MACHINE.cause), str(UNKNOWN_MACHINE.next_step))
             if not instance.is_clean:
@@ -67,12 +67,12 @@ def create(user: User, instance_type: str | None = None, volume_gb: int | None =
                     _("Try again in a minute or two."),
                 )
             _require_leave(user)
-            last = Size(instance.instance_type, instance.volume_gb)
-            size = chosen(user, instance_type, volume_gb, last)
+            last = Size(instance.instance_type, instance.volume_gib)
+            size = chosen(user, instance_type, volume_gib, last)
             move(instance, Status.PENDING, Reason.PERSON, by=user, **asdict(size))
-        elif instance.status == Status.TERMINATING.value:
+        elif instance.status == Status.TERMINATING:
             raise _ending(instance)
-        elif instance.status != Status.PENDING.value:
+        elif instance.status != Status.PENDING:
             raise ActionError(
                 "already_there", _("You have a machine already."), _("Each person has one. Start it instead.")
             )
@@ -136,7 +136,7 @@ def stop_by_rule(user: User, reason: Reason, still: Callable[[Instance], bool]) 
     """Stop what runs because a rule says so, if it says so `still`; False: it does not, or nothing runs."""
     with transaction.atomic():
         instance = _mine_for_update(user)
-        if instance is None or instance.status != Status.RUNNING.value or not still(instance):
+        if instance is None or instance.status != Status.RUNNING or not still(instance):
             return False
         move(instance, Status.STOPPING, reason)
         _now(instance)
@@ -148,7 +148,7 @@ def terminate(user: User, *, by: User) -> Instance:
     _require_admin(by)
     with transaction.atomic():
         instance = _existing(user)
-        if instance.status != Status.TERMINATING.value:
+        if instance.status != Status.TERMINATING:
             move(instance, Status.TERMINATING, Reason.ADMIN, by=by)
         _now(instance)
     return instance
@@ -203,10 +203,10 @@ def tell_address(instance: Instance) -> bool:
 def _now(instance: Instance) -> None:
     """Somebody has asked: whatever was put off is tried at once."""
     Instance.objects.filter(pk=instance.pk).update(next_at=None)
-    kick(instance)
+    enqueue(instance)
 
 
-def kick(instance: Instance) -> None:
+def enqueue(instance: Instance) -> None:
     """Enqueue a look at this machine, in the caller's transaction; one that waits already will do."""
     lock = f"instance:{instance.pk}"
     try:
@@ -227,7 +227,7 @@ def _insert(user: User, size: Size) -> Instance:
 
 
 def _mine_for_update(user: User) -> Instance | None:
-    return Instance.objects.select_for_update().filter(owner=user).exclude(status=Status.TERMINATED.value).first()
+    return Instance.objects.select_for_update().filter(owner=user).exclude(status=Status.TERMINATED).first()
 
 
 def _existing(user: User) -> Instance:

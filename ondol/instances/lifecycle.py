@@ -20,7 +20,7 @@ _UNEXPLAINED = frozenset({Reason.UNKNOWN, Reason.OUTSIDE})
 too early."""
 
 
-class Act(StrEnum):
+class Step(StrEnum):
     """What to do in AWS. Each may be done twice."""
 
     WAIT = "WAIT"
@@ -77,7 +77,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Timeouts:
     """How long AWS may take, on the machines' clock."""
 
     change: timedelta = timedelta(minutes=10)
@@ -91,50 +91,50 @@ class Patience:
     is the only one there is."""
 
 
-PATIENCE = Patience()
+TIMEOUTS = Timeouts()
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     """Either a move to another status, or an act, or neither (wait)."""
 
-    act: Act = Act.WAIT
+    step: Step = Step.WAIT
     to: Status | None = None
     reason: Reason = Reason.DONE
 
     @property
     def is_wait(self) -> bool:
-        return self.to is None and self.act is Act.WAIT
+        return self.to is None and self.step is Step.WAIT
 
 
 WAIT = Decision()
 
 
 def decide(
-    status: Status, reason: Reason, seen: Seen, since: datetime, now: datetime, patience: Patience = PATIENCE
+    status: Status, reason: Reason, seen: Seen, since: datetime, now: datetime, timeouts: Timeouts = TIMEOUTS
 ) -> Decision:
     """The next thing to do for a machine that has been in `status` for `reason` since `since`."""
     match status:
         case Status.PENDING:
-            return _pending(seen, since, now, patience)
+            return _pending(seen, since, now, timeouts)
         case Status.STARTING:
-            return _starting(seen, since, now, patience)
+            return _starting(seen, since, now, timeouts)
         case Status.RUNNING:
-            return _running(seen, now, patience)
+            return _running(seen, now, timeouts)
         case Status.STOPPING:
-            return _stopping(reason, seen, since, now, patience)
+            return _stopping(reason, seen, since, now, timeouts)
         case Status.STOPPED:
-            return _stopped(seen, now, patience)
+            return _stopped(seen, now, timeouts)
         case Status.TERMINATING:
-            rest = _nothing_left(seen, now, patience)
+            rest = _nothing_left(seen, now, timeouts)
             return Decision(to=Status.TERMINATED) if rest is None else rest
         case Status.FAILED | Status.TERMINATED:
             # Also a launch that AWS shows only after we gave it up.
-            return _nothing_left(seen, now, patience) or WAIT
+            return _nothing_left(seen, now, timeouts) or WAIT
 
 
-def _pending(seen: Seen, since: datetime, now: datetime, patience: Patience) -> Decision:
-    late = now - since > patience.change
+def _pending(seen: Seen, since: datetime, now: datetime, timeouts: Timeouts) -> Decision:
+    late = now - since > timeouts.change
     match seen.view:
         case View.UNSEEN | View.ABSENT:
             if late:
@@ -142,24 +142,24 @@ def _pending(seen: Seen, since: datetime, now: datetime, patience: Patience) -> 
             if seen.unknown and not seen.asked:
                 return Decision(to=Status.FAILED, reason=Reason.UNKNOWN_MACHINE)
             # The same token again gives the same machine, so asking again is safe.
-            return Decision(Act.LAUNCH if seen.prepared else Act.PREPARE)
+            return Decision(Step.LAUNCH if seen.prepared else Step.PREPARE)
         case View.SHUTTING_DOWN | View.TERMINATED:
             return Decision(to=Status.FAILED, reason=Reason.LAUNCH_FAILED)
         case View.STOPPED:
-            return Decision(Act.ASK_WHY)
+            return Decision(Step.ASK_WHY)
     # A machine that cannot be armed would bill for ever; nobody has worked on this one yet.
     if late and (seen.view is View.PENDING or (seen.view is View.RUNNING and not seen.armed)):
         return Decision(to=Status.FAILED, reason=Reason.TOO_LATE)
-    return _towards_running(seen, now, patience)
+    return _towards_running(seen, now, timeouts)
 
 
-def _starting(seen: Seen, since: datetime, now: datetime, patience: Patience) -> Decision:
-    late = now - since > patience.change
+def _starting(seen: Seen, since: datetime, now: datetime, timeouts: Timeouts) -> Decision:
+    late = now - since > timeouts.change
     match seen.view:
         case View.UNSEEN:
             return WAIT
         case View.ABSENT:
-            return _gone_if_long(seen, now, patience)
+            return _gone_if_long(seen, now, timeouts)
         case View.SHUTTING_DOWN | View.TERMINATED:
             return Decision(to=Status.TERMINATING, reason=Reason.OUTSIDE)
         case View.STOPPED:
@@ -168,73 +168,73 @@ def _starting(seen: Seen, since: datetime, now: datetime, patience: Patience) ->
             if not (resizing := _at_rest(seen)).is_wait:
                 return resizing
             # Armed first: should we die after StartInstances, the machine still stops by itself.
-            return Decision(Act.START) if seen.armed else Decision(Act.ARM)
+            return Decision(Step.START) if seen.armed else Decision(Step.ARM)
         case View.RUNNING if late and not seen.armed:
             # Its owner may use it, and stop it; arming is tried for as long as it runs, and administrators are told.
             return Decision(to=Status.RUNNING, reason=Reason.UNARMED)
-    return _towards_running(seen, now, patience)
+    return _towards_running(seen, now, timeouts)
 
 
-def _towards_running(seen: Seen, now: datetime, patience: Patience) -> Decision:
+def _towards_running(seen: Seen, now: datetime, timeouts: Timeouts) -> Decision:
     if seen.view is View.STOPPING:
         return WAIT
     if not seen.armed:
-        return Decision(Act.ARM)
+        return Decision(Step.ARM)
     if seen.view is View.PENDING:
         return WAIT
     if seen.ready:
         return Decision(to=Status.RUNNING)
-    if seen.since is not None and now - seen.since > patience.ready:
+    if seen.since is not None and now - seen.since > timeouts.ready:
         return Decision(to=Status.RUNNING, reason=Reason.UNREACHABLE)
-    return Decision(Act.PROBE)
+    return Decision(Step.PROBE)
 
 
-def _running(seen: Seen, now: datetime, patience: Patience) -> Decision:
+def _running(seen: Seen, now: datetime, timeouts: Timeouts) -> Decision:
     match seen.view:
         case View.PENDING | View.RUNNING:
             if seen.armed and seen.disk_differs and seen.view is View.RUNNING:
-                return Decision(Act.GROW)
-            return WAIT if seen.armed else Decision(Act.ARM)
+                return Decision(Step.GROW)
+            return WAIT if seen.armed else Decision(Step.ARM)
         case View.STOPPING:
             return Decision(to=Status.STOPPING, reason=Reason.UNKNOWN)
         case View.STOPPED:
-            return Decision(Act.ASK_WHY)
+            return Decision(Step.ASK_WHY)
         case View.SHUTTING_DOWN | View.TERMINATED:
             return Decision(to=Status.TERMINATING, reason=Reason.OUTSIDE)
         case View.ABSENT:
-            return _gone_if_long(seen, now, patience)
+            return _gone_if_long(seen, now, timeouts)
         case View.UNSEEN:
             return WAIT
 
 
-def _stopping(reason: Reason, seen: Seen, since: datetime, now: datetime, patience: Patience) -> Decision:
+def _stopping(reason: Reason, seen: Seen, since: datetime, now: datetime, timeouts: Timeouts) -> Decision:
     match seen.view:
         case View.STOPPED if reason in _UNEXPLAINED:
-            return Decision(Act.ASK_WHY)
+            return Decision(Step.ASK_WHY)
         case View.STOPPED:
             return Decision(to=Status.STOPPED, reason=reason)
         case View.RUNNING if reason not in OURS:
             # We did not ask for this stop, and somebody has started it again: not ours to stop once more.
             return Decision(to=Status.RUNNING, reason=Reason.OUTSIDE)
         case View.RUNNING:
-            late = now - since > patience.change
-            return Decision(to=Status.RUNNING, reason=Reason.STOP_FAILED) if late else Decision(Act.STOP)
+            late = now - since > timeouts.change
+            return Decision(to=Status.RUNNING, reason=Reason.STOP_FAILED) if late else Decision(Step.STOP)
         case View.SHUTTING_DOWN | View.TERMINATED:
             return Decision(to=Status.TERMINATING, reason=Reason.OUTSIDE)
         case View.ABSENT:
-            return _gone_if_long(seen, now, patience)
+            return _gone_if_long(seen, now, timeouts)
         case View.PENDING | View.STOPPING | View.UNSEEN:
             return WAIT
 
 
-def _stopped(seen: Seen, now: datetime, patience: Patience) -> Decision:
+def _stopped(seen: Seen, now: datetime, timeouts: Timeouts) -> Decision:
     match seen.view:
         case View.RUNNING:
             return Decision(to=Status.RUNNING, reason=Reason.OUTSIDE)
         case View.SHUTTING_DOWN | View.TERMINATED:
             return Decision(to=Status.TERMINATING, reason=Reason.OUTSIDE)
         case View.ABSENT:
-            return _gone_if_long(seen, now, patience)
+            return _gone_if_long(seen, now, timeouts)
         case View.STOPPED:
             return _at_rest(seen)
         case View.STOPPING | View.PENDING | View.UNSEEN:
@@ -244,29 +244,29 @@ def _stopped(seen: Seen, now: datetime, patience: Patience) -> Decision:
 def _at_rest(seen: Seen) -> Decision:
     """Only what is stopped changes its type; a disk that grows before a start has its file system grow at it."""
     if seen.type_differs:
-        return Decision(Act.RESIZE)
-    return Decision(Act.GROW) if seen.disk_differs else WAIT
+        return Decision(Step.RESIZE)
+    return Decision(Step.GROW) if seen.disk_differs else WAIT
 
 
-def _gone_if_long(seen: Seen, now: datetime, patience: Patience) -> Decision:
-    if seen.since is not None and now - seen.since > patience.gone:
+def _gone_if_long(seen: Seen, now: datetime, timeouts: Timeouts) -> Decision:
+    if seen.since is not None and now - seen.since > timeouts.gone:
         return Decision(to=Status.TERMINATING, reason=Reason.OUTSIDE)
     return WAIT
 
 
-def _nothing_left(seen: Seen, now: datetime, patience: Patience) -> Decision | None:
+def _nothing_left(seen: Seen, now: datetime, timeouts: Timeouts) -> Decision | None:
     """None once nothing is left."""
     match seen.view:
         case View.PENDING | View.RUNNING | View.STOPPING | View.STOPPED:
-            return Decision(Act.TERMINATE)
+            return Decision(Step.TERMINATE)
         case View.SHUTTING_DOWN:
             return WAIT
         case View.UNSEEN if seen.asked:
             return WAIT
         case View.ABSENT if seen.asked and not seen.clean:
             # A launch whose answer was lost may not show up yet; to clean now would leave it behind.
-            if seen.since is None or now - seen.since <= patience.absent:
+            if seen.since is None or now - seen.since <= timeouts.absent:
                 return WAIT
     if seen.unknown:
         return WAIT
-    return None if seen.clean else Decision(Act.CLEAN)
+    return None if seen.clean else Decision(Step.CLEAN)

@@ -9,7 +9,7 @@ from django.db import models, transaction
 
 from ondol import clock
 from ondol.accounts.models import User
-from ondol.instances.deployment import Deployment as Deployment
+from ondol.deployment.models import Deployment as Deployment
 from ondol.instances.lifecycle import CHANGING, MOVES, Reason, Seen, Status, View
 from ondol.instances.messages import statuses
 from ondol.instances.record import NOTHING, Record, Size
@@ -23,13 +23,13 @@ class Instance(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="instances")
 
-    status = models.CharField(max_length=12, choices=statuses.choices(), default=Status.PENDING.value)
-    status_reason = models.CharField(max_length=16, default=Reason.PERSON.value)
+    status = models.CharField(max_length=12, choices=statuses.choices(), default=Status.PENDING)
+    status_reason = models.CharField(max_length=16, default=Reason.PERSON)
     status_since = models.DateTimeField(default=clock.now)
 
     # What was asked for
     instance_type = models.CharField(max_length=32)
-    volume_gb = models.PositiveIntegerField()
+    volume_gib = models.PositiveIntegerField()
     awake_until = models.DateTimeField(null=True)
     """Not stopped for idling before then: its owner's wish, armed in AWS as a longer warm-up. Of this run only."""
     waived_close = models.DateTimeField(null=True)
@@ -72,13 +72,13 @@ class Instance(models.Model):
     """Group, key pair and alarm of this row are removed, or none was ever asked for."""
 
     # The last look
-    seen_view = models.CharField(max_length=16, default=View.UNSEEN.value)
+    seen_view = models.CharField(max_length=16, default=View.UNSEEN)
     seen_since = models.DateTimeField(null=True)
     seen_at = models.DateTimeField(null=True)
     seen_reason = models.CharField(max_length=80, blank=True)
     """EC2's StateReason.Code, such as `Client.UserInitiatedShutdown`."""
     seen_type = models.CharField(max_length=32, blank=True)
-    seen_volume_gb = models.PositiveIntegerField(null=True)
+    seen_volume_gib = models.PositiveIntegerField(null=True)
     """What EC2 shows; others than what was asked for are being changed, or AWS has refused."""
     volume_id = models.CharField(max_length=32, blank=True)
     strays = models.JSONField(default=list)
@@ -99,7 +99,7 @@ class Instance(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["owner"], condition=~models.Q(status=Status.TERMINATED.value), name="one_machine_each"
+                fields=["owner"], condition=~models.Q(status=Status.TERMINATED), name="one_machine_each"
             ),
             models.CheckConstraint(condition=models.Q(status__in=[s.value for s in Status]), name="known_status"),
         ]
@@ -141,13 +141,13 @@ class Instance(models.Model):
     @property
     def since(self) -> datetime:
         """Since when its status holds: of a stop by AWS, when that was, though we may have noticed later."""
-        is_stopped = self.status == Status.STOPPED.value
+        is_stopped = self.status == Status.STOPPED
         return self.stopped_at if is_stopped and self.stopped_at else self.status_since
 
     @property
     def size(self) -> Size:
         """Return what is there, and costs; before anybody has seen the machine, what was asked for."""
-        return Size(self.seen_type or self.instance_type, self.seen_volume_gb or self.volume_gb)
+        return Size(self.seen_type or self.instance_type, self.seen_volume_gib or self.volume_gib)
 
     @property
     def seen(self) -> Seen:
@@ -160,7 +160,7 @@ class Instance(models.Model):
             armed=self.is_armed,
             ready=self.ready_at is not None,
             type_differs=self.instance_type != (self.seen_type or self.instance_type),
-            disk_differs=bool(self.volume_id) and self.volume_gb > (self.seen_volume_gb or self.volume_gb),
+            disk_differs=bool(self.volume_id) and self.volume_gib > (self.seen_volume_gib or self.volume_gib),
             clean=self.is_clean,
             unknown=bool(self.unknown),
         )
@@ -232,7 +232,7 @@ def write_line(
     )
 
 
-_SIZE_FIELDS = ("instance_type", "volume_gb", "seen_type", "seen_volume_gb")
+_SIZE_FIELDS = ("instance_type", "volume_gib", "seen_type", "seen_volume_gib")
 
 
 def move(
@@ -277,8 +277,8 @@ def _follow(new: Status, at: datetime) -> dict[str, Any]:
                 "security_group_id": "", "group_unsure_at": None, "key_pair_name": "",
                 "public_ip": None, "private_ip": None, "last_public_ip": None, "address_changed": False,
                 "alarm_name": "", "stopped_at": None, "strays": [], "ready_at": None,
-                "seen_view": View.UNSEEN.value, "seen_since": None, "seen_at": None, "seen_reason": "",
-                "seen_type": "", "seen_volume_gb": None, "volume_id": "",
+                "seen_view": View.UNSEEN, "seen_since": None, "seen_at": None, "seen_reason": "",
+                "seen_type": "", "seen_volume_gib": None, "volume_id": "",
                 "tries": 0, "next_at": None, "error_code": "", "error_ref": "",
             } | _RUN_OVER  # fmt: skip
         case Status.STARTING:

@@ -20,7 +20,7 @@ class Size:
     """What a machine is made of."""
 
     instance_type: str
-    volume_gb: int
+    volume_gib: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +28,19 @@ class Wish:
     """Another size that AWS has refused; what was not asked for is empty."""
 
     instance_type: str = ""
-    volume_gb: int = 0
+    volume_gib: int = 0
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Return what was asked for: `instance_type`, `volume_gb` or both."""
-        return tuple(self.to_json())
+        """Return what was asked for: `instance_type`, `volume_gib` or both."""
+        return tuple(name for name in ("instance_type", "volume_gib") if getattr(self, name))
 
     def to_json(self) -> dict[str, Any]:
-        return _filled({"instance_type": self.instance_type, "volume_gb": self.volume_gb})
+        return _filled({"instance_type": self.instance_type, "volume_gb": self.volume_gib})
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Wish":
+        return cls(data.get("instance_type", ""), data.get("volume_gb", 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,7 @@ class Record:
     def to_json(self) -> dict[str, Any]:
         """Return what the database keeps."""
         failure = self.failure or Failure()
-        size = {"instance_type": self.size.instance_type, "volume_gb": self.size.volume_gb} if self.size else {}
+        size = {"instance_type": self.size.instance_type, "volume_gb": self.size.volume_gib} if self.size else {}
         return _filled(
             size
             | {
@@ -105,16 +109,16 @@ class Record:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Record":
         """Read a line that this version or any earlier one has written."""
-        kind, gb = data.get("instance_type"), data.get("volume_gb")
+        kind, gib = data.get("instance_type"), data.get("volume_gb")
         code, reference = data.get("code", ""), data.get("reference", "")
         return cls(
-            size=Size(kind, gb) if kind and gb else None,
+            size=Size(kind, gib) if kind and gib else None,
             since=datetime.fromisoformat(data["since"]) if data.get("since") else None,
             seen=data.get("seen", ""),
             failure=Failure(code, reference) if code or reference else None,
             receipt=Receipt.from_json(data) if "rule" in data else None,
             status_reason=Reason(data["status_reason"]) if data.get("status_reason") else None,
-            refused=Wish(**data["wish"]) if data.get("wish") else None,
+            refused=Wish.from_json(data["wish"]) if data.get("wish") else None,
         )
 
 

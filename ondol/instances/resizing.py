@@ -4,56 +4,56 @@ from django.utils.translation import gettext as _
 
 from ondol.accounts.models import User
 from ondol.instances.actions import wish_of
-from ondol.instances.choice import range_of, require_type
+from ondol.instances.errors import ActionError
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
-from ondol.instances.refusal import ActionError
+from ondol.instances.sizes import range_of, require_type
 
 
-def change_size(user: User, instance_type: str | None = None, volume_gb: int | None = None) -> Instance:
+def change_size(user: User, instance_type: str | None = None, volume_gib: int | None = None) -> Instance:
     """Both, or one of them; what is so already is fine. All of it, or nothing and ActionError."""
     within = range_of(user)
     with wish_of(user) as instance:
         if instance_type and instance_type != instance.instance_type:
             _require_stopped(instance)
             instance.instance_type = require_type(within, instance_type)
-        if volume_gb is not None and volume_gb != instance.volume_gb:
+        if volume_gib is not None and volume_gib != instance.volume_gib:
             _require_there(instance)
-            instance.volume_gb = _require_bigger(instance, volume_gb, max(within.volume_gb_max, instance.volume_gb))
+            instance.volume_gib = _require_bigger(instance, volume_gib, max(within.volume_gib_max, instance.volume_gib))
         Instance.objects.filter(pk=instance.pk).update(
-            instance_type=instance.instance_type, volume_gb=instance.volume_gb
+            instance_type=instance.instance_type, volume_gib=instance.volume_gib
         )
     return instance
 
 
 def _require_stopped(instance: Instance) -> None:
-    if instance.status != Status.STOPPED.value:
+    if instance.status != Status.STOPPED:
         raise ActionError(
             "not_stopped", _("Its type can be changed only while the machine is stopped."), _("Stop it first.")
         )
 
 
 def _require_there(instance: Instance) -> None:
-    if instance.status not in {Status.STOPPED.value, Status.RUNNING.value}:
+    if instance.status not in {Status.STOPPED, Status.RUNNING}:
         raise ActionError(
             "not_settled", _("The disk can grow while the machine runs or rests."), _("Try again in a moment.")
         )
 
 
-def _require_bigger(instance: Instance, gb: int, most: int) -> int:
-    least = max(instance.volume_gb, instance.seen_volume_gb or 0)
-    if gb < least:
+def _require_bigger(instance: Instance, gib: int, most: int) -> int:
+    least = max(instance.volume_gib, instance.seen_volume_gib or 0)
+    if gib < least:
         raise ActionError(
             "disk_shrinks",
             _("A disk can grow, but not shrink."),
             _("It has %(gb)s GiB.") % {"gb": least},
             422,
         )
-    if gb > most:
+    if gib > most:
         raise ActionError(
             "disk_not_permitted",
-            _("You may not have a disk of %(gb)s GiB.") % {"gb": gb},
+            _("You may not have a disk of %(gb)s GiB.") % {"gb": gib},
             _("Permitted: up to %(most)s GiB.") % {"most": most},
             422,
         )
-    return gb
+    return gib

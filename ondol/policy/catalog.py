@@ -87,15 +87,15 @@ class Rules:
         settings=("instance_type", "instance_types"),
         because="the IAM policy permits these",
     )
-    volume_gb_max = Number(
+    volume_gib_max = Number(
         label=_("Disk"),
         describe=lambda gib: _("at most %(n)d GiB") % {"n": gib},
         asks=_("Disk of at most so many GiB"),
         changed=_("disk"),
-        least=lambda: config().volume_gb,
-        most=limits("volume_gb")["le"],
-        default=lambda: max(100, config().volume_gb),
-        settings=("volume_gb",),
+        least=lambda: config().volume_gib,
+        most=limits("volume_gib")["le"],
+        default=lambda: max(100, config().volume_gib),
+        settings=("volume_gib",),
         because="what a new machine has, and what gp3 can have",
     )
 

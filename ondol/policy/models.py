@@ -17,7 +17,7 @@ class Policy(models.Model):
     awake_hours = models.PositiveIntegerField(null=True)
     instance_types = models.JSONField(null=True)
     """A list of EC2's names."""
-    volume_gb_max = models.PositiveIntegerField(null=True)
+    volume_gib_max = models.PositiveIntegerField(null=True)
 
     has_hours = models.BooleanField(null=True)
     """Whether machines are stopped at a closing time. False: they are not, whatever holds for everybody."""

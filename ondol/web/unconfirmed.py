@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ondol.accounts.models import User
-from ondol.instances.deployment import here
-from ondol.instances.health import unconfirmed_since
+from ondol.deployment.health import unconfirmed_since
+from ondol.deployment.models import Deployment
 from ondol.instances.messages.codes import silence
 from ondol.instances.messages.texts import Text
 
@@ -26,6 +26,6 @@ def unconfirmed(reader: User) -> Unconfirmed | None:
     since = unconfirmed_since()
     if since is None or not reader.is_admin:
         return Unconfirmed(since) if since else None
-    kind, code = here().values_list("trouble", "trouble_code").get()
+    kind, code = Deployment.current().values_list("trouble", "trouble_code").get()
     found = silence(kind)
     return Unconfirmed(since, found.cause, found.next_step, code)

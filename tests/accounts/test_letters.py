@@ -6,7 +6,7 @@ from django.core import mail as outbox
 from django.utils import translation
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from ondol.accounts import jobs, letters
+from ondol.accounts import letters, tasks
 from ondol.accounts.models import User
 from tests.accounts.conftest import person
 
@@ -18,7 +18,7 @@ def post(*words, language="en"):
     with translation.override(language):
         letters.write_later(*words)
     job = ProcrastinateJob.objects.get(task_name=letters.TASK)
-    jobs.letter(**job.args)
+    tasks.letter(**job.args)
     return job.args, (outbox.outbox[0] if outbox.outbox else None)
 
 

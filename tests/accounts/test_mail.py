@@ -6,8 +6,8 @@ from django.db import transaction
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from ondol.accounts import mail
-from ondol.accounts.jobs import send
 from ondol.accounts.models import Approval, Role
+from ondol.accounts.tasks import send
 from tests.accounts.conftest import person
 
 pytestmark = pytest.mark.django_db

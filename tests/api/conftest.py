@@ -53,7 +53,7 @@ def machine():
     """Makes somebody's machine in any state."""
 
     def make(program, status=Status.RUNNING, **fields):
-        fields = {"instance_type": "t3.small", "volume_gb": 30} | fields
+        fields = {"instance_type": "t3.small", "volume_gib": 30} | fields
         return Instance.objects.create(owner=program.user, status=status.value, **fields)
 
     return make

@@ -26,7 +26,7 @@ def ran(machine):
     def make(program):
         row = machine(program, status=Status.RUNNING)
         at = clock.now() - timedelta(hours=10)
-        StatusChange.objects.create(instance=row, new=Status.RUNNING.value, reason="DONE", at=at)
+        StatusChange.objects.create(instance=row, new=Status.RUNNING, reason="DONE", at=at)
 
     return make
 
@@ -70,7 +70,7 @@ def test_what_is_no_month_is_refused(alice, month):
 def test_a_used_up_budget_is_a_refusal_with_a_code(alice, ran):
     ran(alice)
     Budget.objects.create(usd=Decimal("0.01"), stops=True)
-    alice.user.instances.update(status=Status.STOPPED.value)
+    alice.user.instances.update(status=Status.STOPPED)
     told = refusal(alice.post("/instances/start"), 409)
     assert told["code"] == "budget"
     assert "July 1, 2026" in told["hint"]

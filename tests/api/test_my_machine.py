@@ -9,9 +9,10 @@ from django.test.utils import CaptureQueriesContext
 from ondol import clock
 from ondol.api.deprecated import OLD_VOLUME
 from ondol.autostop.models import CpuReading
-from ondol.instances import health, vault
+from ondol.deployment import health
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance, SshKey
+from ondol.keys import vault
 from tests.api.caller import refusal
 from tests.instances.keys import PEM
 
@@ -32,7 +33,7 @@ def test_without_a_machine_there_is_none(alice):
 def test_alice_sees_everything_about_her_machine(alice, machine):
     row = machine(
         alice,
-        status_reason=Reason.DONE.value,
+        status_reason=Reason.DONE,
         status_since=NOON,
         instance_id="i-0123456789abcdef0",
         ami_id="ami-0a10c3b5f2d4e6002",

@@ -13,9 +13,9 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from ondol.accounts.models import Approval
 from ondol.api.throttle import PER_PERSON
-from ondol.instances import vault
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import SshKey
+from ondol.keys import vault
 from tests.api.caller import person
 from tests.instances.keys import PEM
 

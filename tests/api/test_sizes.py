@@ -28,7 +28,7 @@ def test_alice_sees_what_she_may_choose_smallest_first_with_prices(alice):
 def test_a_machine_is_made_as_wished_or_as_usual(alice, ada):
     assert alice.post("/instances", dumps({"instance_type": "t3.medium", "volume_gib": 50})).status_code == 202
     ada.post("/instances")
-    made = Instance.objects.values_list("owner__email", "instance_type", "volume_gb")
+    made = Instance.objects.values_list("owner__email", "instance_type", "volume_gib")
     assert set(made) == {(alice.user.email, "t3.medium", 50), (ada.user.email, "t3.small", 30)}
 
 

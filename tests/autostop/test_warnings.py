@@ -9,7 +9,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from ondol import clock
 from ondol.accounts.models import Approval, User
-from ondol.autostop import awake, jobs, warnings
+from ondol.autostop import awake, tasks, warnings
 from ondol.autostop.models import CpuReading, StopWarning
 from ondol.instances import actions
 from ondol.instances.actions import ActionError
@@ -50,7 +50,7 @@ def enqueued():
 
 def send(waiting=None):
     for job in enqueued() if waiting is None else waiting:
-        jobs.letter(**job.args)
+        tasks.letter(**job.args)
 
 
 def cpu(row, percents):

@@ -15,13 +15,13 @@ from urllib.request import Request, urlopen
 from boto3.session import Session
 
 from ondol.cloud.aws import AwsCloud
-from ondol.cloud.aws_calls import PATIENT, Clients
+from ondol.cloud.aws_calls import WORKER_CONFIG, Clients
 from ondol.cloud.fake import FakeCloud
 from ondol.cloud.fake_world import World
-from ondol.cloud.port import Cloud, Image, LaunchSpec, Server, ServerState, Tag
+from ondol.cloud.port import Cloud, Ec2Instance, Image, InstanceState, LaunchSpec, Tag
 from ondol.config import Config
 
-MOVING = {ServerState.PENDING, ServerState.STOPPING, ServerState.SHUTTING_DOWN}
+MOVING = {InstanceState.PENDING, InstanceState.STOPPING, InstanceState.SHUTTING_DOWN}
 
 
 @dataclass
@@ -48,7 +48,7 @@ class Ground(ABC):
     """Another deployment in the same account."""
 
     @abstractmethod
-    def settle(self, row: str) -> Server:
+    def settle(self, row: str) -> Ec2Instance:
         """Until this row's machine has got where it was going."""
 
     @abstractmethod
@@ -65,11 +65,11 @@ class Ground(ABC):
         key = cloud.create_key(person.resource, person.tags)
         return spec(person, cloud.newest_image(), group_id, key.name)
 
-    def running(self, person: Person) -> Server:
+    def running(self, person: Person) -> Ec2Instance:
         self.cloud.launch(self.order(person), token(person))
         return self.settle(person.row)
 
-    def stopped(self, person: Person) -> Server:
+    def stopped(self, person: Person) -> Ec2Instance:
         self.cloud.stop(self.running(person).instance_id)
         return self.settle(person.row)
 
@@ -90,9 +90,9 @@ class InMemory(Ground):
         self.world = World()
         self.cloud, self.neighbour = FakeCloud(self.world), FakeCloud(self.world, "next door")
 
-    def settle(self, row: str) -> Server:
+    def settle(self, row: str) -> Ec2Instance:
         self.world.settle()
-        (server,) = self.cloud.servers([row])
+        (server,) = self.cloud.ec2_instances([row])
         return server
 
     def fire(self, alarm: str, instance_id: str) -> None:
@@ -103,7 +103,7 @@ class InMemory(Ground):
 def _session_and_clients(url: str, *keys: str) -> tuple[Session, Clients]:
     """Of all tests in a trial: its clients take longer to make than most calls."""
     session = Session(*keys, region_name="ap-northeast-2")
-    return session, Clients(session, url, PATIENT)
+    return session, Clients(session, url, WORKER_CONFIG)
 
 
 class InTheTrial(Ground):
@@ -117,10 +117,10 @@ class InTheTrial(Ground):
         self.cloud, self.neighbour = (AwsCloud(self.session, config, str(uuid.uuid4())) for _ in range(2))
         self.cloud._client = self.neighbour._client = self.clients
 
-    def settle(self, row: str) -> Server:
+    def settle(self, row: str) -> Ec2Instance:
         end = time.monotonic() + 30
         while True:
-            (server,) = self.cloud.servers([row])
+            (server,) = self.cloud.ec2_instances([row])
             if server.state not in MOVING:
                 return server
             assert time.monotonic() < end, server

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ondol.cloud.port import AlarmStop, IdleRule, Reading, ServerState
+from ondol.cloud.port import AlarmStop, IdleRule, InstanceState, Reading
 from tests.cloud.script import DEPLOYMENT, Script
 
 SEOUL = timezone(timedelta(hours=9))
@@ -23,8 +23,8 @@ def test_a_machine_as_describe_instances_shows_it(script):
         "StateReason": {"Code": "Client.UserInitiatedShutdown", "Message": "…"},
         "Tags": [{"Key": "OndolId", "Value": "row-1"}, {"Key": "Name", "Value": "ondol-alice"}],
     }]}]}]  # fmt: skip
-    (server,) = script.cloud.servers()
-    assert (server.instance_id, server.state, server.row) == ("i-1", ServerState.STOPPED, "row-1")
+    (server,) = script.cloud.ec2_instances()
+    assert (server.instance_id, server.state, server.row) == ("i-1", InstanceState.STOPPED, "row-1")
     assert (server.client_token, server.image_id, server.key_name) == ("token-1", "ami-1", "ondol-row-1")
     assert (server.public_ip, server.private_ip) == (None, "10.20.0.4")
     assert server.reason_code == "Client.UserInitiatedShutdown"

@@ -3,7 +3,7 @@
 import pytest
 from boto3.session import Session
 
-from ondol.cloud.aws_calls import PATIENT, Clients
+from ondol.cloud.aws_calls import WORKER_CONFIG, Clients
 from ondol.cloud.errors import Unreachable
 
 
@@ -12,7 +12,7 @@ def clients(monkeypatch, tmp_path):
     """Of a host that has no credentials yet."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    return Clients(Session(region_name="ap-northeast-2"), "http://127.0.0.1:9", PATIENT)
+    return Clients(Session(region_name="ap-northeast-2"), "http://127.0.0.1:9", WORKER_CONFIG)
 
 
 def test_credentials_that_come_later_count(clients, monkeypatch):

@@ -218,18 +218,18 @@ def test_a_group_still_in_use_is_not_yet_removed_and_an_absent_one_is(script):
 
 # --- looking ---------------------------------------------------------------------------------------------------------
 def test_all_machines_are_one_filtered_question(script):
-    script.cloud.servers()
+    script.cloud.ec2_instances()
     assert script.parameters("DescribeInstances") == {"Filters": OURS, "MaxResults": 1000}
 
 
 def test_many_rows_are_asked_for_by_two_hundred(script):
-    script.cloud.servers([f"row-{number:03}" for number in range(401)])
+    script.cloud.ec2_instances([f"row-{number:03}" for number in range(401)])
     assert [len(asked["Filters"][2]["Values"]) for _, asked in script.asked] == [200, 200, 1]
     assert all(asked["Filters"][:2] == OURS for _, asked in script.asked)
 
 
 def test_no_rows_are_no_question(script):
-    assert script.cloud.servers([]) == []
+    assert script.cloud.ec2_instances([]) == []
     assert script.cloud.checks_passed([]) == set()
     assert script.cloud.alarms([]) == []
     assert script.asked == []
@@ -240,7 +240,7 @@ def test_every_page_is_read(script):
         {"Reservations": [LAUNCHED], "NextToken": "more"},
         {"Reservations": [{"Instances": [{"InstanceId": "i-2", "State": {"Name": "running"}}]}]},
     ]
-    assert [server.instance_id for server in script.cloud.servers()] == ["i-1", "i-2"]
+    assert [server.instance_id for server in script.cloud.ec2_instances()] == ["i-1", "i-2"]
 
 
 def test_checks_are_not_asked_by_id_since_an_unknown_one_would_fail_the_call(script):

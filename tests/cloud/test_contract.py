@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from ondol.cloud.errors import AlreadyThere, Gone, NotYet, Refused, Spent
-from ondol.cloud.port import Found, IdleRule, Kind, ServerState
+from ondol.cloud.port import Found, IdleRule, InstanceState, Kind
 from tests.cloud.grounds import token
 
 NOBODY = "i-0123456789abcdef0"
@@ -19,9 +19,9 @@ NO_GROUP = "sg-0123456789abcdef0"
 # --- launching -------------------------------------------------------------------------------------------------------
 def test_alices_machine_is_known_by_her_row_and_token(ground, cloud, alice):
     launched = cloud.launch(ground.order(alice), token(alice))
-    assert (launched.state, launched.row) == (ServerState.PENDING, alice.row)
+    assert (launched.state, launched.row) == (InstanceState.PENDING, alice.row)
     assert launched.public_ip is None
-    (shown,) = cloud.servers([alice.row])
+    (shown,) = cloud.ec2_instances([alice.row])
     assert (shown.instance_id, shown.client_token) == (launched.instance_id, token(alice))
     assert (shown.instance_type, shown.key_name) == ("t3.small", alice.resource)
     assert shown.launched_at is not None
@@ -31,14 +31,14 @@ def test_alices_machine_is_known_by_her_row_and_token(ground, cloud, alice):
 def test_the_same_token_gives_the_same_machine(ground, cloud, alice):
     order = ground.order(alice)
     assert cloud.launch(order, token(alice)).instance_id == cloud.launch(order, token(alice)).instance_id
-    assert len(cloud.servers([alice.row])) == 1
+    assert len(cloud.ec2_instances([alice.row])) == 1
 
 
 def test_a_token_is_spent_on_another_order(ground, cloud, alice):
     order = ground.order(alice)
     cloud.launch(order, token(alice))
     with pytest.raises(Spent):
-        cloud.launch(replace(order, volume_gb=31), token(alice))
+        cloud.launch(replace(order, volume_gib=31), token(alice))
 
 
 def test_a_token_is_spent_when_its_machine_has_ended(ground, cloud, alice):
@@ -67,16 +67,16 @@ def test_the_newest_image_names_its_root_device(cloud):
 def test_only_the_rows_asked_for_are_shown(ground, cloud, alice, bob):
     for person in (alice, bob):
         cloud.launch(ground.order(person), token(person))
-    assert {server.row for server in cloud.servers()} == {alice.row, bob.row}
-    assert {server.row for server in cloud.servers([bob.row])} == {bob.row}
-    assert cloud.servers([]) == []
+    assert {server.row for server in cloud.ec2_instances()} == {alice.row, bob.row}
+    assert {server.row for server in cloud.ec2_instances([bob.row])} == {bob.row}
+    assert cloud.ec2_instances([]) == []
 
 
 def test_another_deployments_things_are_not_shown(ground, cloud, alice):
     neighbour = ground.neighbour
     instance = neighbour.launch(ground.order(alice, neighbour), token(alice))
     neighbour.arm(alice.resource, instance.instance_id, IdleRule(30, 5.0), 40, alice.tags)
-    assert cloud.servers() == cloud.servers([alice.row]) == []
+    assert cloud.ec2_instances() == cloud.ec2_instances([alice.row]) == []
     assert (cloud.group(alice.resource), cloud.keys(alice.row), cloud.inventory()) == (None, [], [])
     assert cloud.alarms() == cloud.alarms([alice.resource]) == []
 
@@ -90,18 +90,18 @@ def test_status_checks_leave_unknown_machines_out(ground, cloud, alice):
 # --- starting, stopping, ending --------------------------------------------------------------------------------------
 def test_alices_machine_gets_an_address_when_it_runs(ground, alice):
     running = ground.running(alice)
-    assert running.state is ServerState.RUNNING
+    assert running.state is InstanceState.RUNNING
     assert running.public_ip
     assert running.private_ip
 
 
 def test_a_stop_releases_the_address_and_a_start_brings_another(ground, cloud, alice):
     first = ground.running(alice)
-    assert cloud.stop(first.instance_id) is ServerState.STOPPING
+    assert cloud.stop(first.instance_id) is InstanceState.STOPPING
     stopped = ground.settle(alice.row)
-    assert (stopped.state, stopped.public_ip) == (ServerState.STOPPED, None)
+    assert (stopped.state, stopped.public_ip) == (InstanceState.STOPPED, None)
     assert stopped.reason_code == "Client.UserInitiatedShutdown"
-    assert cloud.start(first.instance_id) is ServerState.PENDING
+    assert cloud.start(first.instance_id) is InstanceState.PENDING
     again = ground.settle(alice.row)
     assert again.instance_id == first.instance_id
     assert again.public_ip not in {None, first.public_ip}
@@ -110,10 +110,10 @@ def test_a_stop_releases_the_address_and_a_start_brings_another(ground, cloud, a
 
 def test_what_is_so_already_is_fine(ground, cloud, alice):
     instance_id = ground.running(alice).instance_id
-    assert cloud.start(instance_id) is ServerState.RUNNING
+    assert cloud.start(instance_id) is InstanceState.RUNNING
     cloud.stop(instance_id)
     ground.settle(alice.row)
-    assert cloud.stop(instance_id) is ServerState.STOPPED
+    assert cloud.stop(instance_id) is InstanceState.STOPPED
 
 
 def test_what_is_on_its_way_has_to_arrive_first(ground, cloud, alice):
@@ -144,10 +144,10 @@ def test_a_machine_gets_another_type_while_it_is_stopped_and_only_then(ground, c
     ground.settle(alice.row)
     cloud.resize(instance_id, "t3.large")
     cloud.resize(instance_id, "t3.large")
-    (shown,) = cloud.servers([alice.row])
-    assert (shown.instance_id, shown.instance_type, shown.state) == (instance_id, "t3.large", ServerState.STOPPED)
+    (shown,) = cloud.ec2_instances([alice.row])
+    assert (shown.instance_id, shown.instance_type, shown.state) == (instance_id, "t3.large", InstanceState.STOPPED)
     cloud.start(instance_id)
-    assert ground.settle(alice.row).state is ServerState.RUNNING
+    assert ground.settle(alice.row).state is InstanceState.RUNNING
 
 
 def test_a_disk_grows_while_its_machine_runs_and_asking_twice_is_once(ground, cloud, alice):
@@ -179,10 +179,10 @@ def test_nothing_that_is_gone_changes_its_size(cloud):
 
 def test_an_end_may_be_asked_for_twice(ground, cloud, alice):
     instance_id = ground.running(alice).instance_id
-    assert cloud.terminate(instance_id) is ServerState.SHUTTING_DOWN
+    assert cloud.terminate(instance_id) is InstanceState.SHUTTING_DOWN
     ended = ground.settle(alice.row)
-    assert (ended.state, ended.public_ip) == (ServerState.TERMINATED, None)
-    assert cloud.terminate(instance_id) is ServerState.TERMINATED
+    assert (ended.state, ended.public_ip) == (InstanceState.TERMINATED, None)
+    assert cloud.terminate(instance_id) is InstanceState.TERMINATED
     with pytest.raises(NotYet):
         cloud.start(instance_id)
 
@@ -263,8 +263,8 @@ def test_what_a_person_has_is_found_by_her_tag(ground, cloud, alice):
 
 
 def test_the_place_is_the_same_for_all_of_an_account(ground, cloud):
-    assert cloud.place() == ground.neighbour.place()
-    assert (len(cloud.place().account_id), cloud.place().region) == (12, "ap-northeast-2")
+    assert cloud.account() == ground.neighbour.account()
+    assert (len(cloud.account().account_id), cloud.account().region) == (12, "ap-northeast-2")
 
 
 # --- network ---------------------------------------------------------------------------------------------------------
@@ -334,7 +334,7 @@ def test_the_alarm_tells_that_it_has_stopped_alices_machine(ground, cloud, alice
     before = ground.now() - timedelta(minutes=1)
     assert cloud.stopped_by_alarm(alice.resource, before) is None
     ground.fire(alice.resource, server.instance_id)
-    assert ground.settle(alice.row).state is ServerState.STOPPED
+    assert ground.settle(alice.row).state is InstanceState.STOPPED
     stop = cloud.stopped_by_alarm(alice.resource, before)
     assert stop is not None
     assert cloud.stopped_by_alarm(alice.resource, stop.at) is None

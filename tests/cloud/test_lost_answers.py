@@ -18,7 +18,7 @@ def test_a_lost_answer_to_a_launch_is_asked_for_again_and_makes_one_machine(grou
     order = ground.order(alice)
     ground.break_next("RunInstances", "drop")
     launched = cloud.launch(order, token(alice))
-    assert [server.instance_id for server in cloud.servers([alice.row])] == [launched.instance_id]
+    assert [server.instance_id for server in cloud.ec2_instances([alice.row])] == [launched.instance_id]
 
 
 def test_a_group_whose_answer_was_lost_is_found_by_its_name(ground, cloud, alice):
@@ -53,7 +53,7 @@ def test_an_alarm_whose_answer_was_lost_is_armed(ground, cloud, alice):
 
 def test_one_stumble_is_not_noticed(ground, cloud):
     ground.break_next("DescribeInstances", "before", "InternalError", 500)
-    assert cloud.servers() == []
+    assert cloud.ec2_instances() == []
 
 
 @pytest.mark.parametrize(("code", "kind"), [("InsufficientInstanceCapacity", NoCapacity), ("VcpuLimitExceeded", Quota)])
@@ -63,4 +63,4 @@ def test_a_refusal_on_the_wire_is_named(ground, cloud, alice, code, kind):
     with pytest.raises(kind) as error:
         cloud.launch(order, token(alice))
     assert error.value.code == code
-    assert cloud.servers() == []
+    assert cloud.ec2_instances() == []

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
-from ondol.costs.reckoning import Change
+from ondol.costs.calculation import Change
 from ondol.instances.lifecycle import MOVES, Reason, Status
 
 KST = ZoneInfo("Asia/Seoul")
@@ -39,7 +39,7 @@ def _move(changes: list[Change], choice: int, pause: timedelta, reason: Reason) 
     status = possible[choice % len(possible)]
     if status is Status.RUNNING and last.status is Status.STOPPING and choice % 2:
         reason = Reason.STOP_FAILED
-    return [*changes, Change(last.at + pause, status, reason, last.instance_type, last.volume_gb)]
+    return [*changes, Change(last.at + pause, status, reason, last.instance_type, last.volume_gib)]
 
 
 @st.composite

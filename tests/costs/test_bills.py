@@ -8,12 +8,13 @@ import pytest
 from ondol.cloud.errors import Throttled
 from ondol.config import config
 from ondol.costs import bills
+from ondol.costs.calculation import Item
 from ondol.costs.models import ExchangeRate
 from ondol.costs.months import Month
-from ondol.costs.reckoning import Item
-from ondol.instances import actions, look
+from ondol.instances import actions
 from ondol.instances.models import Instance
 from ondol.instances.resizing import change_size
+from ondol.reconciler import observe
 from tests.instances.rig import person
 
 JUNE, JULY = Month(2026, 6), Month(2026, 7)
@@ -68,7 +69,7 @@ def test_a_stop_that_is_seen_under_way_ends_the_run_when_the_alarm_fired(rig, at
     at(fires)
     rig.cloud.world.stop_by_alarm(rig.mine(alice).instance_id)
     at(seen)
-    look.look_at_all(rig.cloud)
+    observe.observe_all(rig.cloud)
     rig.work()
     assert rig.mine(alice).status == "STOPPING"
     at(told)
@@ -131,7 +132,7 @@ def test_each_run_is_of_the_type_that_it_had_then(rig, at, alice):
     rig.running(alice)
     at("06-01 11:00")
     stop(rig, alice)
-    Instance.objects.update(instance_type="t3.medium", volume_gb=100)
+    Instance.objects.update(instance_type="t3.medium", volume_gib=100)
     at("06-02 09:00")
     start(rig, alice)
     at("06-02 10:00")

@@ -7,7 +7,7 @@ from django.core import mail
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from ondol.accounts.models import Approval, User
-from ondol.costs import budget, jobs
+from ondol.costs import budget, tasks
 from ondol.costs.models import Budget
 from ondol.instances import actions
 from ondol.instances.actions import ActionError
@@ -28,7 +28,7 @@ def letters():
     """Check, write what is to be written, and return it: to whom, and the subject."""
     budget.check()
     for job in ProcrastinateJob.objects.filter(task_name=budget.TASK):
-        jobs.letter(**job.args)
+        tasks.letter(**job.args)
     _forget()
     told = [(*letter.to, letter.subject) for letter in mail.outbox]
     mail.outbox.clear()
@@ -76,7 +76,7 @@ def test_a_letter_says_what_happens_next_in_its_readers_language(running, at, al
     limit(100, stops=True)
     at("06-04 09:00")
     budget.check()
-    jobs.letter(**ProcrastinateJob.objects.get(task_name=budget.TASK).args)
+    tasks.letter(**ProcrastinateJob.objects.get(task_name=budget.TASK).args)
     (letter,) = mail.outbox
     assert letter.subject == "[Ondol] Alice 님: 이번 달 예산의 80% 사용"
     assert "100%에 이르면 머신이 중지됩니다." in letter.body
@@ -125,24 +125,24 @@ def test_a_budget_that_only_warns_stops_nothing(rig, running, at, alice):
     at("06-02 00:00")
     letters()
     rig.work()
-    assert rig.mine(alice).status == Status.RUNNING.value
+    assert rig.mine(alice).status == Status.RUNNING
 
 
 def test_a_budget_that_stops_stops_and_keeps_the_disk(rig, running, at, alice):
     limit(10, stops=True)
     at("06-02 00:00")
     letters()
-    assert rig.mine(alice).status == Status.STOPPING.value
+    assert rig.mine(alice).status == Status.STOPPING
     budget.check()  # twice is once
-    actions.kick(running)
+    actions.enqueue(running)
     rig.work()
     rig.tick(2)
     instance = rig.mine(alice)
-    assert (instance.status, instance.status_reason) == (Status.STOPPED.value, Reason.BUDGET.value)
+    assert (instance.status, instance.status_reason) == (Status.STOPPED, Reason.BUDGET)
     assert rig.live(alice) == [instance.instance_id]
     assert len(rig.cloud.world.volumes) == 1
-    change = StatusChange.objects.get(new=Status.STOPPING.value)
-    assert (change.reason, change.by) == (Reason.BUDGET.value, None)
+    change = StatusChange.objects.get(new=Status.STOPPING)
+    assert (change.reason, change.by) == (Reason.BUDGET, None)
 
 
 def test_what_aws_did_not_stop_at_once_is_asked_again(rig, running, at, alice):
@@ -151,7 +151,7 @@ def test_what_aws_did_not_stop_at_once_is_asked_again(rig, running, at, alice):
     at("06-02 00:00")
     budget.check()
     rig.work()
-    rig.cloud.world.change(running.instance_id, type(rig.cloud.servers()[0].state).RUNNING)
+    rig.cloud.world.change(running.instance_id, type(rig.cloud.ec2_instances()[0].state).RUNNING)
     rig.tick()
     assert rig.cloud.asked("stop") == 2
 
@@ -167,7 +167,7 @@ def test_beyond_the_budget_nothing_starts_until_it_is_raised_or_the_month_is_ove
     assert (refused.value.code, refused.value.status) == ("budget", 409)
     assert "July 1, 2026" in refused.value.hint
     at("07-01 00:00")
-    assert actions.start(alice).status == Status.STARTING.value
+    assert actions.start(alice).status == Status.STARTING
 
 
 def test_a_raised_budget_lets_it_start(rig, running, at, alice):
@@ -177,7 +177,7 @@ def test_a_raised_budget_lets_it_start(rig, running, at, alice):
     rig.work()
     rig.tick(2)
     limit(1000, stops=True)
-    assert actions.start(alice).status == Status.STARTING.value
+    assert actions.start(alice).status == Status.STARTING
 
 
 def test_a_machine_is_not_made_anew_beyond_the_budget(rig, running, at, alice, ada):
@@ -186,7 +186,7 @@ def test_a_machine_is_not_made_anew_beyond_the_budget(rig, running, at, alice, a
     actions.terminate(alice, by=ada)
     rig.work()
     rig.tick(3)
-    assert rig.mine(alice).status == Status.TERMINATED.value
+    assert rig.mine(alice).status == Status.TERMINATED
     with pytest.raises(ActionError, match="budget"):
         actions.create(alice)
 
@@ -194,4 +194,4 @@ def test_a_machine_is_not_made_anew_beyond_the_budget(rig, running, at, alice, a
 def test_what_runs_already_may_go_on_until_the_next_look(running, at, alice):
     limit(10, stops=True)
     at("06-02 00:00")
-    assert actions.start(alice).status == Status.RUNNING.value
+    assert actions.start(alice).status == Status.RUNNING

@@ -8,11 +8,11 @@ import pytest
 from ondol.cloud.errors import Refused
 from ondol.cloud.price_port import ListPrice
 from ondol.config import config
-from ondol.costs import jobs, prices
-from ondol.costs.jobs import refresh
+from ondol.costs import prices, tasks
 from ondol.costs.models import ListPrice as Kept
 from ondol.costs.models import PriceCheck
 from ondol.costs.price_table import PriceTable, shipped
+from ondol.costs.tasks import refresh
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -96,10 +96,10 @@ def test_where_it_may_not_be_asked_the_known_prices_stay_and_the_trouble_is_told
 )
 def test_the_list_is_read_once_a_day_and_an_hour_after_a_failure(monkeypatch, hours, code, is_due):
     reads = []
-    monkeypatch.setattr(jobs, "refresh", reads.append)
+    monkeypatch.setattr(tasks, "refresh", reads.append)
     PriceCheck.objects.create(tried_at=datetime.now(UTC) - timedelta(hours=hours), trouble_code=code)
-    jobs.refresh_prices(timestamp=0)
+    tasks.refresh_prices(timestamp=0)
     assert bool(reads) == is_due
     PriceCheck.objects.all().delete()
-    jobs.refresh_prices(timestamp=0)
+    tasks.refresh_prices(timestamp=0)
     assert reads

@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pytest
 
+from ondol.costs.calculation import Calculation, Item, calculate, rounded
 from ondol.costs.months import Month
 from ondol.costs.price_table import Dated, PriceTable
-from ondol.costs.reckoning import Item, Reckoning, reckon, rounded
 from tests.costs.lives import KST, kst, life
 
 START = kst("01-01 00:00")
@@ -23,17 +23,17 @@ PRICES = PriceTable(
 )
 
 
-def june(*machines, now="07-20 12:00", prices=PRICES) -> Reckoning:
-    return reckon(machines, prices, JUNE, kst(now))
+def june(*machines, now="07-20 12:00", prices=PRICES) -> Calculation:
+    return calculate(machines, prices, JUNE, kst(now))
 
 
-def seconds(reckoning: Reckoning, item: Item = Item.COMPUTE) -> int:
-    return sum(line.seconds for line in reckoning.lines if line.item is item)
+def seconds(calculation: Calculation, item: Item = Item.COMPUTE) -> int:
+    return sum(line.seconds for line in calculation.lines if line.item is item)
 
 
-def cents(reckoning: Reckoning) -> dict[str, str]:
-    shown = rounded([line.amount for line in reckoning.lines])
-    return {line.item.value: str(usd) for line, usd in zip(reckoning.lines, shown, strict=True)}
+def cents(calculation: Calculation) -> dict[str, str]:
+    shown = rounded([line.amount for line in calculation.lines])
+    return {line.item.value: str(usd) for line, usd in zip(calculation.lines, shown, strict=True)}
 
 
 def test_a_month_by_hand():
@@ -108,13 +108,13 @@ def test_every_start_is_paid_for_a_minute_at_least():
 
 def test_a_minute_that_begins_in_june_ends_in_july():
     blink = life("06-30 23:59:50 RUNNING", "06-30 23:59:55 STOPPED")
-    july = reckon([blink], PRICES, Month(2026, 7).span(KST), kst("07-20 12:00"))
+    july = calculate([blink], PRICES, Month(2026, 7).span(KST), kst("07-20 12:00"))
     assert (seconds(june(blink)), seconds(july)) == (10, 50)
 
 
 def test_months_are_those_of_seoul():
     """1 June 00:00 there is 31 May 15:00 in UTC."""
-    may = reckon([night := life("05-31 23:00 RUNNING", "06-01 01:00 STOPPED")], PRICES, *_may())
+    may = calculate([night := life("05-31 23:00 RUNNING", "06-01 01:00 STOPPED")], PRICES, *_may())
     assert (seconds(may), seconds(june(night))) == (3600, 3600)
 
 
@@ -142,7 +142,7 @@ def test_a_disk_is_paid_from_the_first_run_to_the_end_of_the_machine():
 
 
 def test_a_machine_that_could_not_be_made_costs_nothing():
-    assert june(life("06-05 00:00 PENDING", "06-05 00:10 FAILED TOO_LATE")) == Reckoning()
+    assert june(life("06-05 00:00 PENDING", "06-05 00:10 FAILED TOO_LATE")) == Calculation()
 
 
 def test_a_new_price_in_the_middle_of_the_month_makes_another_line():

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ondol.costs.calculation import CENT, MINIMUM, WON, Item, Line, calculate, charge, life_of, rounded, uses
 from ondol.costs.months import Month, Span
 from ondol.costs.price_table import Dated, PriceTable
-from ondol.costs.reckoning import CENT, MINIMUM, WON, Item, Line, charge, life_of, reckon, rounded, uses
 from tests.costs.lives import KST, lives, moments
 from tests.costs.test_reckoning import PRICES
 
@@ -57,7 +57,7 @@ def test_a_month_is_read_as_it_is_written(month):
 def test_a_life_has_no_gaps_and_no_overlaps(changes, now):
     life = life_of(changes, now)
     assert all(before.span.end == after.span.start for before, after in pairwise(life))
-    assert all(stretch.span.start <= stretch.span.end for stretch in life)
+    assert all(interval.span.start <= interval.span.end for interval in life)
 
 
 @given(several, zones, nows)
@@ -73,19 +73,19 @@ def test_the_months_together_are_all_of_it(machines, zone, now):
 def test_running_and_resting_are_the_whole_life(changes, now):
     life = life_of(changes, now)
     billed = [use for use in uses(life) if use.item is Item.COMPUTE]
-    runs = sum(stretch.span.seconds for stretch in life if stretch.runs)
+    runs = sum(interval.span.seconds for interval in life if interval.runs)
     topped_up = sum(use.span.seconds for use in billed)
     assert all(use.span.seconds >= MINIMUM.total_seconds() for use in billed)
     assert runs <= topped_up <= runs + 60 * len(billed)
     disk = sum(use.span.seconds for use in uses(life) if use.item is Item.DISK)
-    assert disk == runs + sum(stretch.span.seconds for stretch in life if not stretch.runs)
+    assert disk == runs + sum(interval.span.seconds for interval in life if not interval.runs)
 
 
 @given(several, months, nows, zones)
 def test_people_are_the_sum_of_their_machines(machines, month, now, zone):
     span = month.span(zone)
-    together = reckon(machines, PRICES, span, now)
-    alone = [reckon([machine], PRICES, span, now) for machine in machines]
+    together = calculate(machines, PRICES, span, now)
+    alone = [calculate([machine], PRICES, span, now) for machine in machines]
     for what in ("total", "to_run", "to_rest", "saved", "saved_by_idle"):
         assert abs(getattr(together, what) - sum(getattr(one, what) for one in alone)) < TINY
 
@@ -94,7 +94,7 @@ def test_people_are_the_sum_of_their_machines(machines, month, now, zone):
 def test_a_price_that_is_told_anew_changes_nothing(machines, month, now, zone, again):
     told = {what: [Dated(moment, price.usd) for moment in again] for what, price in PRICES.in_force(again[0]).items()}
     span = month.span(zone)
-    assert reckon(machines, PriceTable(told), span, now) == reckon(machines, PRICES, span, now)
+    assert calculate(machines, PriceTable(told), span, now) == calculate(machines, PRICES, span, now)
 
 
 @given(several, months, nows, zones, nows)
@@ -118,17 +118,17 @@ def test_a_bill_only_grows(changes, month, now, later):
     """While nothing else happens."""
     known = [change for change in changes if change.at <= now]
     span = month.span(KST)
-    assert reckon([known], PRICES, span, now).total <= reckon([known], PRICES, span, now + later).total
+    assert calculate([known], PRICES, span, now).total <= calculate([known], PRICES, span, now + later).total
 
 
 @given(several, months, nows)
 def test_a_forecast_is_never_less_than_the_bill_and_at_last_the_bill(machines, month, now):
     span = month.span(KST)
     machines = [[change for change in changes if change.at <= now] for changes in machines]
-    told = reckon(machines, PRICES, span, now)
+    told = calculate(machines, PRICES, span, now)
     assert told.forecast() >= told.total
     assert 0 <= told.saved_by_idle <= told.saved
-    over = reckon(machines, PRICES, span, max(now, span.end))
+    over = calculate(machines, PRICES, span, max(now, span.end))
     assert over.forecast() == over.total
 
 

@@ -53,13 +53,13 @@ async def go_away(ground: Ground, seconds: float) -> Away:
         await reader.until_open()
         life.worker.aws.close()
         left = time.monotonic()
-        await reader.look("POST", "/api/instances/stop", 202)
+        await reader.observe("POST", "/api/instances/stop", 202)
         while time.monotonic() < left + seconds:
-            await reader.look("GET", "/api/instances/status", 200, "STOPPING")
-            await reader.look("POST", "/api/instances/ssh-key", 200, "PRIVATE KEY")
+            await reader.observe("GET", "/api/instances/status", 200, "STOPPING")
+            await reader.observe("POST", "/api/instances/ssh-key", 200, "PRIVATE KEY")
             # Only after a while do people have to know.
             unconfirmed = UNCONFIRMED if time.monotonic() > left + STALE + 10 else ""
-            await reader.look("GET", "/", 200, unconfirmed, cookies={"ondol_session": session})
+            await reader.observe("GET", "/", 200, unconfirmed, cookies={"ondol_session": session})
             await asyncio.sleep(1)
         await life.worker.aws.open()
         returned = time.monotonic()
@@ -81,11 +81,11 @@ class _Reader:
         async with asyncio.timeout(30):
             while True:
                 try:
-                    return await self.look("GET", "/healthz", 200)
+                    return await self.observe("GET", "/healthz", 200)
                 except requests.ConnectionError:
                     await asyncio.sleep(0.2)
 
-    async def look(self, method: str, path: str, status: int, part: str = "", **how: Any) -> None:
+    async def observe(self, method: str, path: str, status: int, part: str = "", **how: Any) -> None:
         """What comes must be right, and at once. With a cookie by it, else by alice's token."""
         how = how or {"headers": {"Authorization": f"Bearer {self.token}"}}
         answer = await asyncio.to_thread(requests.request, method, self.url + path, timeout=30, **how)

@@ -25,7 +25,8 @@ _FACTS = """
 SELECT i.id::text AS row, status, status_reason AS reason, i.instance_id AS machine, security_group_id AS group_id,
        i.key_pair_name AS key_pair, alarm_name AS alarm, armed_at, host(public_ip) AS address, is_clean, error_code,
        k.key_pair_name AS sealed, awake_until, armed_awake_until AS armed_until,
-       coalesce(nullif(seen_type, ''), instance_type) || ', ' || coalesce(seen_volume_gb, volume_gb) || ' GiB' AS size,
+       coalesce(nullif(seen_type, ''), instance_type) || ', ' || coalesce(seen_volume_gib, volume_gib) || ' GiB'
+         AS size,
        (SELECT detail->>'instance_type' || ', ' || (detail->>'volume_gb') || ' GiB'
           FROM instances_statuschange c WHERE c.instance_id = i.id ORDER BY id DESC LIMIT 1) AS recorded_size,
        (SELECT count(*) FROM procrastinate_jobs

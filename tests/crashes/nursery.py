@@ -54,15 +54,15 @@ def _load() -> None:
     JSONFileLoader.load_file = lambda self, file: read(file)
     django.setup()
     from ondol import worker
-    from ondol.accounts import jobs  # noqa: F401
-    from ondol.instances import jobs as _  # noqa: F401
-    from ondol.instances import look
+    from ondol.accounts import tasks  # noqa: F401
+    from ondol.reconciler import observe
+    from ondol.reconciler import tasks as _  # noqa: F401
     from tests.crashes import asks  # noqa: F401
 
     for name, seconds in HASTE.items():
         assert hasattr(worker, name)
         setattr(worker, name, seconds)
-    look.ALARM_SHOWN_AFTER = timedelta(seconds=1)
+    observe.ALARM_SHOWN_AFTER = timedelta(seconds=1)
     _warm_up_boto()
     gc.collect()
     gc.freeze()

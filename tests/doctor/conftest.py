@@ -9,7 +9,7 @@ import pytest
 from boto3.session import Session
 
 from ondol.cloud.aws import AwsCloud
-from ondol.cloud.aws_calls import PATIENT, Clients
+from ondol.cloud.aws_calls import WORKER_CONFIG, Clients
 from ondol.cloud.price_list import AwsPriceList
 from ondol.cloud.probes import Probes
 from ondol.config import Config
@@ -28,7 +28,7 @@ class Account:
         self.config = Config(_env_file=None, **self.environment)
         prices = Session(*keys, region_name="us-east-1")  # the only region of three whose endpoint is asked
         self.price_list = AwsPriceList(prices, self.config)
-        self.clients = Clients(self.session, self.environment["AWS_ENDPOINT_URL"], PATIENT)
+        self.clients = Clients(self.session, self.environment["AWS_ENDPOINT_URL"], WORKER_CONFIG)
         self.ec2, self.cloudwatch = self.clients("ec2"), self.clients("cloudwatch")
 
     def cloud(self, deployment, kind=AwsCloud):

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from ondol.cloud.errors import CloudError
 from ondol.cloud.port import IdleRule, Kind
+from ondol.doctor.aws_checks import Case
 from ondol.doctor.check_up import examine
-from ondol.doctor.theirs import Case
 from tests.cloud.grounds import Person, spec, token
 
 

@@ -11,10 +11,10 @@ from ondol.cloud.errors import Refused, Throttled, Unreachable
 from ondol.cloud.port import Image
 from ondol.cloud.probes import Caller, InstanceType, Subnet, Verdict
 from ondol.config import Config
-from ondol.doctor import check_up, ours, theirs
+from ondol.doctor import aws_checks, check_up, local_checks
 from ondol.doctor.findings import Level
-from ondol.instances import vault
 from ondol.instances.models import Instance, SshKey
+from ondol.keys import vault
 
 CONFIG = Config(_env_file=None, AWS_VPC_ID="vpc-0123456789abcdef0", AWS_SUBNET_ID="subnet-0123456789abcdef0")
 DENIED = Refused("UnauthorizedOperation")
@@ -50,15 +50,15 @@ class Amazon:
 
 def found(check, config=CONFIG, account_id="", **answers):
     """Level and code of what one check says."""
-    case = theirs.Case(Amazon(**answers), config, account_id)
+    case = aws_checks.Case(Amazon(**answers), config, account_id)
     said = [finding for finding in check_up.examine(case) if finding.check == check]
     return [(finding.level.value, finding.code) for finding in said]
 
 
 def test_in_an_account_that_is_set_up_all_is_well():
-    findings = check_up.examine(theirs.Case(Amazon(), CONFIG))
+    findings = check_up.examine(aws_checks.Case(Amazon(), CONFIG))
     assert {finding.level for finding in findings} == {Level.OK}
-    assert {finding.check for finding in findings} == {*theirs.CHECKS, "clock"}
+    assert {finding.check for finding in findings} == {*aws_checks.CHECKS, "clock"}
 
 
 SUBNET = Subnet(CONFIG.vpc_id, "ap-northeast-2a", 4091)
@@ -126,7 +126,7 @@ def test_what_cannot_be_tried_is_said_beside_what_is_allowed():
 
 
 def test_without_the_database_nobody_knows_our_tags_and_nothing_is_tried():
-    (said,) = theirs.permissions(theirs.Case(Amazon(permissions=KeyError()), CONFIG, has_tags=False))
+    (said,) = aws_checks.permissions(aws_checks.Case(Amazon(permissions=KeyError()), CONFIG, has_tags=False))
     assert (said.level.value, said.code) == ("unknown", "no_database")
 
 
@@ -152,7 +152,7 @@ def test_a_type_is_measured_by_the_quota_that_it_counts_against(usual, said):
     config = CONFIG.model_copy(update={"instance_type": usual})
     vcpus = {"t3.small": 2, "g5.xlarge": 4}.get(usual, 8)
     shown = {usual: InstanceType(vcpus, ("x86_64",))}
-    (finding,) = theirs.quota(theirs.Case(Quotas(instance_types=shown), config))
+    (finding,) = aws_checks.quota(aws_checks.Case(Quotas(instance_types=shown), config))
     told = finding.params.get("quota"), finding.params.get("machines")
     assert (finding.level.value, finding.code, *told) == said
 
@@ -178,7 +178,7 @@ def test_a_clock_that_amazon_will_not_believe_much_longer():
     ],
 )
 def test_one_check_that_breaks_hides_no_other(trouble, said):
-    findings = check_up.examine(theirs.Case(Amazon(routes=trouble), CONFIG))
+    findings = check_up.examine(aws_checks.Case(Amazon(routes=trouble), CONFIG))
     assert {(f.level.value, f.code) for f in findings if f.check == "route"} == {said}
     assert {f.level for f in findings if f.check != "route"} == {Level.OK}
 
@@ -187,7 +187,7 @@ def test_one_check_that_breaks_hides_no_other(trouble, said):
 @pytest.fixture
 def alices_key(db):
     alice = User.objects.create(email="alice@example.org", name="Alice")
-    row = Instance.objects.create(owner=alice, instance_type="t3.small", volume_gb=30)
+    row = Instance.objects.create(owner=alice, instance_type="t3.small", volume_gib=30)
     return SshKey.objects.create(instance=row, sealed_private_key=vault.seal(str(row.pk), "secret"))
 
 
@@ -197,33 +197,33 @@ def told(check):
 
 @pytest.mark.django_db
 def test_a_database_of_this_version_is_sound():
-    assert told(ours.database) == [("ok", "sound")]
-    assert told(ours.clock) == [("ok", "database_sound")]
-    assert told(ours.keys) == [("ok", "none")]
+    assert told(local_checks.database) == [("ok", "sound")]
+    assert told(local_checks.clock) == [("ok", "database_sound")]
+    assert told(local_checks.keys) == [("ok", "none")]
 
 
 @pytest.mark.django_db
 def test_a_database_of_an_older_version_is_told_apart():
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM django_migrations WHERE app = 'doctor'")
-    assert told(ours.database) == [("failed", "behind")]
+    assert told(local_checks.database) == [("failed", "behind")]
 
 
 def test_a_private_key_that_nobody_can_open_any_more_is_told(alices_key):
-    assert told(ours.keys) == [("ok", "open")]
+    assert told(local_checks.keys) == [("ok", "open")]
     SshKey.objects.update(sealed_private_key=vault.seal("another row", "secret"))
-    assert told(ours.keys) == [("failed", "shut")]
+    assert told(local_checks.keys) == [("failed", "shut")]
 
 
 @pytest.mark.django_db
 def test_a_worker_that_beats_is_alive():
-    assert told(ours.worker) == [("failed", "silent")]
+    assert told(local_checks.worker) == [("failed", "silent")]
     with connection.cursor() as cursor:
         cursor.execute("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - interval '11 s')")
-    assert told(ours.worker) == [("failed", "silent")]
+    assert told(local_checks.worker) == [("failed", "silent")]
     with connection.cursor() as cursor:
         cursor.execute("INSERT INTO procrastinate_workers DEFAULT VALUES")
-    assert told(ours.worker) == [("ok", "alive")]
+    assert told(local_checks.worker) == [("ok", "alive")]
 
 
 def test_without_its_database_the_rest_of_our_side_is_unknown():

@@ -9,7 +9,7 @@ import pytest
 
 from ondol.cloud import aws
 from ondol.config import Config
-from ondol.doctor import check_up, theirs
+from ondol.doctor import aws_checks, check_up
 from ondol.doctor.findings import Level
 from ondol.doctor.policy import policy
 from tests.cloud.grounds import Trial
@@ -77,7 +77,7 @@ def test_the_whole_journey_runs_without_one_refusal(ground):
 def test_a_check_up_changes_nothing(ground, alice):
     ground.running(alice)
     before = ground.there()
-    assert check_up.examine(theirs.Case(ground.probes, ground.config))
+    assert check_up.examine(aws_checks.Case(ground.probes, ground.config))
     assert ground.there() == before
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from django.utils import translation
 
-from ondol.doctor import words
+from ondol.doctor import messages
 from ondol.doctor.findings import Finding, Level
 
-FOLDER = Path(words.__file__).parent
+FOLDER = Path(messages.__file__).parent
 MAKERS = {level.value for level in Level}
 
 
@@ -38,8 +38,8 @@ def _either(code):
 def test_every_finding_has_its_sentence():
     found = list(told())
     assert len(found) > 40
-    assert {check for check, _, _ in found} <= set(words.CHECKS)
-    assert {(check, code) for check, code, _ in found if code not in words.ANY} - set(words.SAYS) == set()
+    assert {check for check, _, _ in found} <= set(messages.CHECKS)
+    assert {(check, code) for check, code, _ in found if code not in messages.ANY} - set(messages.SAYS) == set()
 
 
 def test_every_sentence_belongs_to_a_finding():
@@ -49,20 +49,20 @@ def test_every_sentence_belongs_to_a_finding():
         *(("settings", code) for code in ("amazon", "trial")),
         ("database", "no_database"),
     }
-    assert set(words.SAYS) - said - chosen_by_rule == set()
+    assert set(messages.SAYS) - said - chosen_by_rule == set()
 
 
 @pytest.mark.parametrize("language", ["ko", "en"])
 def test_no_sentence_asks_for_what_its_finding_does_not_tell(language):
     with translation.override(language):
         for check, code, names in told():
-            wanted = set(re.findall(r"%\((\w+)\)", str(words.SAYS.get((check, code)) or words.ANY[code])))
+            wanted = set(re.findall(r"%\((\w+)\)", str(messages.SAYS.get((check, code)) or messages.ANY[code])))
             assert None in names or wanted <= names, (check, code)
 
 
 def test_a_finding_of_a_later_version_is_shown_as_it_is():
     finding = Finding("moon", Level.FAILED, "eclipsed", {})
-    assert (words.name(finding), words.sentence(finding)) == ("moon", "eclipsed")
+    assert (messages.name(finding), messages.sentence(finding)) == ("moon", "eclipsed")
 
 
 def test_a_finding_is_stored_and_read_back():

@@ -7,11 +7,12 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from ondol.accounts.models import Approval, Role, User
 from ondol.cloud.fake import FakeCloud
-from ondol.instances import actions, look
-from ondol.instances.deployment import deployment_id
+from ondol.deployment.models import deployment_id
+from ondol.instances import actions
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
-from ondol.instances.reconcile import reconcile
+from ondol.reconciler import observe
+from ondol.reconciler.reconcile import reconcile
 
 
 def person(name: str, *, admin: bool = False, approval: Approval = Approval.APPROVED) -> User:
@@ -33,15 +34,15 @@ class Rig:
         while rows := {job.args["row"] for job in ProcrastinateJob.objects.filter(task_name=actions.RECONCILE)}:
             self._forget_jobs()
             for row in rows:
-                reconcile(row, self.cloud, self.hold, lambda address, port: self.ssh)
+                reconcile(row, self.cloud, self.ensure_lease, lambda address, port: self.ssh)
 
     def tick(self, times: int = 1) -> None:
         """AWS gets on, both looks look, their jobs are done; nobody waits for a back-off."""
         for _ in range(times):
             self.cloud.world.settle()
             Instance.objects.update(next_at=None)
-            look.look_at_changing(self.cloud)
-            look.look_at_all(self.cloud)
+            observe.observe_changing(self.cloud)
+            observe.observe_all(self.cloud)
             self.work()
 
     def running(self, owner: User) -> Instance:
@@ -50,7 +51,7 @@ class Rig:
         self.work()
         self.tick(2)
         instance = self.mine(owner)
-        assert instance.status == Status.RUNNING.value, (instance.status, instance.error_code)
+        assert instance.status == Status.RUNNING, (instance.status, instance.error_code)
         return instance
 
     def mine(self, owner: User) -> Instance:
@@ -60,10 +61,10 @@ class Rig:
     def live(self, owner: User) -> list[str]:
         """What of this person's is alive in AWS."""
         rows = {str(pk) for pk in Instance.objects.filter(owner=owner).values_list("pk", flat=True)}
-        servers = [thing.value for thing in self.cloud.world.servers.values()]
-        return [server.instance_id for server in servers if server.row in rows and server.state.is_live]
+        ec2_instances = [thing.value for thing in self.cloud.world.ec2_instances.values()]
+        return [server.instance_id for server in ec2_instances if server.row in rows and server.state.is_live]
 
-    def hold(self) -> None:
+    def ensure_lease(self) -> None:
         """Our lease, which nobody takes away here; it belongs into a transaction."""
         assert connection.in_atomic_block
 

@@ -7,10 +7,11 @@ from django.utils import translation
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from ondol.accounts.models import Approval
-from ondol.instances import actions, vault
+from ondol.instances import actions
 from ondol.instances.actions import ActionError
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance, SshKey, StatusChange, move
+from ondol.keys import vault
 from tests.committed import committed, together  # noqa: F401  a fixture
 from tests.instances.keys import PEM
 from tests.instances.rig import person
@@ -40,7 +41,7 @@ WISHES = [
 
 
 def machine(owner, status=Status.RUNNING, **fields):
-    return Instance.objects.create(owner=owner, status=status.value, instance_type="t3.small", volume_gb=30, **fields)
+    return Instance.objects.create(owner=owner, status=status.value, instance_type="t3.small", volume_gib=30, **fields)
 
 
 def ask(wish, owner, ada=None):
@@ -98,7 +99,7 @@ def test_without_a_machine_there_is_nothing_to_ask(alice, wish, history):
 
 def test_a_first_machine_is_as_the_settings_say(alice):
     row = actions.create(alice)
-    assert (row.status, row.instance_type, row.volume_gb) == ("PENDING", "t3.small", 30)
+    assert (row.status, row.instance_type, row.volume_gib) == ("PENDING", "t3.small", 30)
     change = StatusChange.objects.get(instance=row)
     assert (change.old, change.new, change.reason, change.by) == ("", "PENDING", "PERSON", alice)
     assert jobs(row) == 1
@@ -136,7 +137,7 @@ def test_clicks_in_a_row_are_one_job(alice):
 
 def test_a_job_that_waits_already_does_not_undo_the_change(alice):
     row = machine(alice)
-    actions.kick(row)
+    actions.enqueue(row)
     actions.stop(alice)
     row.refresh_from_db()
     assert row.status == "STOPPING"

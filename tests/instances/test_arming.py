@@ -7,9 +7,10 @@ import pytest
 
 from ondol import clock
 from ondol.cloud.port import IdleRule
-from ondol.instances import actions, look
+from ondol.instances import actions
 from ondol.instances.models import Instance
 from ondol.policy.models import Policy
+from ondol.reconciler import observe
 from tests.instances.rig import person
 
 
@@ -46,7 +47,7 @@ def test_a_machine_that_runs_is_armed_anew_once_its_rule_has_changed(rig, alice)
 def test_of_a_long_run_it_is_not_judged_within_15_minutes(rig, alice):
     instance = rig.running(alice)
     settled()
-    server = rig.cloud.world.servers[instance.instance_id]
+    server = rig.cloud.world.ec2_instances[instance.instance_id]
     server.value = replace(server.value, launched_at=clock.now() - timedelta(hours=5))
     Instance.objects.update(armed_at=None)
     rig.tick()
@@ -104,7 +105,7 @@ def test_what_was_put_anew_meanwhile_has_not_been_seen(rig, alice):
     rig.running(alice)
     settled()
     rig.cloud.meanwhile["alarms"] = lambda: Instance.objects.update(armed_at=clock.now())
-    look.look_at_all(rig.cloud)
+    observe.observe_all(rig.cloud)
     assert rig.mine(alice).armed_shown_at is None
 
 
@@ -113,5 +114,5 @@ def test_of_an_alarm_that_is_gone_nothing_is_said_to_be_seen(rig, alice):
     settled()
     rig.tick()
     rig.cloud.world.alarms.clear()
-    look.look_at_all(rig.cloud)
+    observe.observe_all(rig.cloud)
     assert rig.mine(alice).armed_shown_at is None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ondol.instances.idle import PERIOD, forecast
+from ondol.autostop.forecast import PERIOD, forecast
 
 NOON = datetime(2026, 6, 3, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ondol.instances.idle import warm_up
+from ondol.autostop.forecast import warm_up
 
 MINUTE = timedelta(minutes=1)
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from ondol.instances.lifecycle import (
     CHANGING,
     MOVES,
-    PATIENCE,
-    Act,
+    TIMEOUTS,
     Decision,
     Reason,
     Seen,
     Status,
+    Step,
     View,
     decide,
 )
@@ -173,7 +173,7 @@ PAIRS = [(situation, status, view) for situation in SITUATIONS for status in Sta
 def word_of(decision: Decision) -> str:
     if decision.to is not None:
         return f">{decision.to}:{decision.reason}"
-    return "." if decision.act is Act.WAIT else decision.act.value
+    return "." if decision.step is Step.WAIT else decision.step.value
 
 
 @pytest.mark.parametrize(("situation", "status", "view"), PAIRS)
@@ -202,7 +202,7 @@ def test_a_machine_rests_for_the_reason_it_was_stopped_for(reason, next_reason):
 def test_of_a_stop_that_nobody_here_asked_for_aws_is_asked_why_once_it_is_over(reason):
     assert decide(Status.STOPPING, reason, Seen(View.STOPPING, NOW, asked=True), JUST_NOW, NOW).is_wait
     decision = decide(Status.STOPPING, reason, Seen(View.STOPPED, NOW, asked=True), JUST_NOW, NOW)
-    assert decision == Decision(Act.ASK_WHY)
+    assert decision == Decision(Step.ASK_WHY)
 
 
 @pytest.mark.parametrize("reason", [Reason.IDLE, Reason.INSIDE, Reason.OUTSIDE, Reason.UNKNOWN])
@@ -214,16 +214,16 @@ def test_a_stop_that_nobody_here_asked_for_is_not_repeated(reason):
 @pytest.mark.parametrize(
     ("status", "view", "limit", "before", "after"),
     [
-        (Status.PENDING, View.ABSENT, PATIENCE.change, "LAUNCH", ">FAILED:TOO_LATE"),
-        (Status.PENDING, View.PENDING, PATIENCE.change, ".", ">FAILED:TOO_LATE"),
-        (Status.STARTING, View.STOPPED, PATIENCE.change, "START", ">STOPPED:TOO_LATE"),
-        (Status.STOPPING, View.RUNNING, PATIENCE.change, "STOP", ">RUNNING:STOP_FAILED"),
-        (Status.PENDING, View.RUNNING, PATIENCE.ready, "PROBE", ">RUNNING:UNREACHABLE"),
-        (Status.STARTING, View.RUNNING, PATIENCE.ready, "PROBE", ">RUNNING:UNREACHABLE"),
-        (Status.RUNNING, View.ABSENT, PATIENCE.gone, ".", ">TERMINATING:OUTSIDE"),
-        (Status.STOPPED, View.ABSENT, PATIENCE.gone, ".", ">TERMINATING:OUTSIDE"),
-        (Status.TERMINATING, View.ABSENT, PATIENCE.absent, ".", "CLEAN"),
-        (Status.FAILED, View.ABSENT, PATIENCE.absent, ".", "CLEAN"),
+        (Status.PENDING, View.ABSENT, TIMEOUTS.change, "LAUNCH", ">FAILED:TOO_LATE"),
+        (Status.PENDING, View.PENDING, TIMEOUTS.change, ".", ">FAILED:TOO_LATE"),
+        (Status.STARTING, View.STOPPED, TIMEOUTS.change, "START", ">STOPPED:TOO_LATE"),
+        (Status.STOPPING, View.RUNNING, TIMEOUTS.change, "STOP", ">RUNNING:STOP_FAILED"),
+        (Status.PENDING, View.RUNNING, TIMEOUTS.ready, "PROBE", ">RUNNING:UNREACHABLE"),
+        (Status.STARTING, View.RUNNING, TIMEOUTS.ready, "PROBE", ">RUNNING:UNREACHABLE"),
+        (Status.RUNNING, View.ABSENT, TIMEOUTS.gone, ".", ">TERMINATING:OUTSIDE"),
+        (Status.STOPPED, View.ABSENT, TIMEOUTS.gone, ".", ">TERMINATING:OUTSIDE"),
+        (Status.TERMINATING, View.ABSENT, TIMEOUTS.absent, ".", "CLEAN"),
+        (Status.FAILED, View.ABSENT, TIMEOUTS.absent, ".", "CLEAN"),
     ],
 )
 def test_patience_ends_one_second_after_its_limit(status, view, limit, before, after):
@@ -236,7 +236,7 @@ def test_patience_ends_one_second_after_its_limit(status, view, limit, before, a
 
 # --- properties ------------------------------------------------------------------------------------------------------
 ages = st.sampled_from(
-    [timedelta(0), *(limit + timedelta(seconds=1) for limit in (PATIENCE.change, PATIENCE.absent, PATIENCE.gone))]
+    [timedelta(0), *(limit + timedelta(seconds=1) for limit in (TIMEOUTS.change, TIMEOUTS.absent, TIMEOUTS.gone))]
 )
 seens = st.builds(
     Seen,
@@ -259,31 +259,31 @@ LIVE = {View.PENDING, View.RUNNING, View.STOPPING, View.STOPPED}
 @given(**anything)
 def test_whatever_is_seen_the_rules_of_the_house_hold(status, reason, seen, since):
     decision = decide(status, reason, seen, since, NOW)
-    act, to = decision.act, decision.to
+    step, to = decision.step, decision.to
 
     # A decision moves or acts, and moves only where there is a way.
-    assert to is None or (to in MOVES[status] and act is Act.WAIT)
+    assert to is None or (to in MOVES[status] and step is Step.WAIT)
     # What has ended stays ended.
     assert not (status is Status.TERMINATED and to is not None)
     # Nothing settled is started by itself: only a click leads to STARTING, and only STARTING starts.
     assert to is not Status.STARTING
-    assert act is not Act.START or (status is Status.STARTING and seen.view is View.STOPPED and seen.armed)
+    assert step is not Step.START or (status is Status.STARTING and seen.view is View.STOPPED and seen.armed)
     # A machine is launched only where none is seen, and never again once it has settled.
-    assert act not in {Act.PREPARE, Act.LAUNCH} or (
+    assert step not in {Step.PREPARE, Step.LAUNCH} or (
         status is Status.PENDING and seen.view in {View.UNSEEN, View.ABSENT}
     )
     # Never before its key is kept.
-    assert act is not Act.LAUNCH or seen.prepared
+    assert step is not Step.LAUNCH or seen.prepared
     # A machine is stopped only because somebody here has asked for it.
-    assert act is not Act.STOP or (status is Status.STOPPING and reason in BY_US)
+    assert step is not Step.STOP or (status is Status.STOPPING and reason in BY_US)
     # AWS's history is asked only about what rests, and is not known to.
-    assert act is not Act.ASK_WHY or (seen.view is View.STOPPED and status is not Status.STOPPED)
+    assert step is not Step.ASK_WHY or (seen.view is View.STOPPED and status is not Status.STOPPED)
     # A machine is ended only where its end was asked for, or its making has failed.
-    assert act is not Act.TERMINATE or status in {Status.TERMINATING, Status.TERMINATED, Status.FAILED}
+    assert step is not Step.TERMINATE or status in {Status.TERMINATING, Status.TERMINATED, Status.FAILED}
     # Nothing is cleaned up under a live machine, nor called ended while something is left.
-    assert act is not Act.CLEAN or (seen.view not in LIVE and not seen.clean)
+    assert step is not Step.CLEAN or (seen.view not in LIVE and not seen.clean)
     # Nor where a machine may be using it that only an older database would not know.
-    assert act is not Act.CLEAN or not seen.unknown
+    assert step is not Step.CLEAN or not seen.unknown
     assert to is not Status.TERMINATED or (seen.clean and seen.view not in LIVE)
     # Nobody is told that a machine of theirs runs before its alarm is armed.
     came_up = to is Status.RUNNING and status in {Status.PENDING, Status.STARTING}
@@ -291,9 +291,9 @@ def test_whatever_is_seen_the_rules_of_the_house_hold(status, reason, seen, sinc
     # Where one is there that we do not know, nobody is given another.
     assert to is not Status.TERMINATED or not seen.unknown
     # A launch whose answer was lost is waited for, and what is missing from one look is not gone.
-    if seen.view is View.ABSENT and seen.asked and (seen.since is None or NOW - seen.since <= PATIENCE.absent):
+    if seen.view is View.ABSENT and seen.asked and (seen.since is None or NOW - seen.since <= TIMEOUTS.absent):
         assert to is not Status.TERMINATING
-        assert act is not Act.CLEAN
+        assert step is not Step.CLEAN
 
 
 SETTLES_AS = {
@@ -304,14 +304,14 @@ SETTLES_AS = {
 }
 AFTER = {View.PENDING: View.RUNNING, View.STOPPING: View.STOPPED, View.SHUTTING_DOWN: View.TERMINATED}
 EFFECT = {
-    Act.PREPARE: {"prepared": True},
-    Act.LAUNCH: {"view": View.PENDING, "asked": True},
-    Act.START: {"view": View.PENDING},
-    Act.STOP: {"view": View.STOPPING},
-    Act.TERMINATE: {"view": View.SHUTTING_DOWN},
-    Act.ARM: {"armed": True},
-    Act.PROBE: {"ready": True},
-    Act.CLEAN: {"clean": True},
+    Step.PREPARE: {"prepared": True},
+    Step.LAUNCH: {"view": View.PENDING, "asked": True},
+    Step.START: {"view": View.PENDING},
+    Step.STOP: {"view": View.STOPPING},
+    Step.TERMINATE: {"view": View.SHUTTING_DOWN},
+    Step.ARM: {"armed": True},
+    Step.PROBE: {"ready": True},
+    Step.CLEAN: {"clean": True},
 }
 FROM = {
     Status.PENDING: [View.UNSEEN, View.ABSENT, View.PENDING, View.RUNNING],
@@ -330,7 +330,7 @@ def test_where_aws_does_as_asked_every_wish_comes_true(status, view):
         if decision.to is not None:
             reached = decision.to
         elif not decision.is_wait:
-            seen |= EFFECT[decision.act]
+            seen |= EFFECT[decision.step]
         elif seen["view"] in AFTER:
             seen["view"] = AFTER[seen["view"]]
         else:

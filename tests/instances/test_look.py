@@ -8,15 +8,17 @@ import pytest
 from django.db import connection
 
 from ondol import clock
-from ondol.cloud.errors import Refused, Throttled, Unreachable, WrongPlace
+from ondol.cloud.errors import Refused, Throttled, Unreachable, WrongAccount
 from ondol.cloud.fake import FakeCloud
-from ondol.cloud.port import IdleRule, Place, ServerState, Tag
-from ondol.instances import actions, health, look
-from ondol.instances.deployment import Deployment
+from ondol.cloud.port import AwsAccount, IdleRule, InstanceState, Tag
+from ondol.deployment import health
+from ondol.deployment.account import bind_account
+from ondol.deployment.models import Deployment
+from ondol.instances import actions
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance, Launch, SshKey
-from ondol.instances.place import settle_in
 from ondol.instances.record import Receipt
+from ondol.reconciler import observe
 from tests.instances.rig import person
 
 LATER = timedelta(hours=1)
@@ -28,14 +30,14 @@ def test_many_people_cost_one_look(rig):
     rig.work()
     rig.cloud.calls.clear()
     Instance.objects.update(seen_at=clock.now() - timedelta(seconds=30))
-    look.look_at_changing(rig.cloud)
-    assert [call.operation for call in rig.cloud.calls] == ["servers"]
+    observe.observe_changing(rig.cloud)
+    assert [call.operation for call in rig.cloud.calls] == ["ec2_instances"]
 
 
 def test_nobody_waiting_costs_nothing(rig, alice):
     rig.running(alice)
     rig.cloud.calls.clear()
-    look.look_at_changing(rig.cloud)
+    observe.observe_changing(rig.cloud)
     assert rig.cloud.calls == []
 
 
@@ -45,7 +47,7 @@ def test_another_deployments_machine_is_not_touched(rig, alice):
     spec = rig.cloud.world.specs[instance.instance_id]
     foreign = other.launch(spec, "foreign-token").instance_id
     rig.tick(3)
-    assert rig.cloud.world.servers[foreign].value.state == "running"
+    assert rig.cloud.world.ec2_instances[foreign].value.state == "running"
 
 
 def test_a_machine_of_an_attempt_given_up_is_ended(rig, alice):
@@ -96,7 +98,7 @@ def test_an_idle_stop_has_its_receipt_the_values_and_the_rule_of_then(rig, alice
     instance = rig.running(alice)
     Instance.objects.update(armed_idle_minutes=30, armed_cpu_percent=5.0)
     rig.cloud.world.stop_by_alarm(instance.instance_id)
-    look.look_at_all(rig.cloud)
+    observe.observe_all(rig.cloud)
     rig.work()
     rig.tick(2)
     noticed, stopped = list(instance.changes.all())[-2:]
@@ -109,7 +111,7 @@ def test_that_aws_is_stopping_a_machine_is_said_before_anybody_knows_why(rig, al
     instance = rig.running(alice)
     rig.cloud.world.stop_by_alarm(instance.instance_id)
     rig.cloud.calls.clear()
-    look.look_at_all(rig.cloud)
+    observe.observe_all(rig.cloud)
     rig.work()
     assert (rig.mine(alice).status, rig.cloud.asked("stopped_by_alarm")) == ("STOPPING", 0)
 
@@ -168,24 +170,24 @@ def test_a_new_address_is_told_once(rig, alice):
 # --- who looks, and what counts --------------------------------------------------------------------------------------
 def test_of_two_workers_one_looks_at_all(rig, alice):
     rig.running(alice)
-    Deployment.objects.update(looked_at=clock.now() - look.ALL_EVERY)
+    Deployment.objects.update(looked_at=clock.now() - observe.ALL_EVERY)
     rig.cloud.calls.clear()
-    look.look(rig.cloud)
-    look.look(rig.cloud)
-    assert rig.cloud.asked("servers") == 1
+    observe.observe(rig.cloud)
+    observe.observe(rig.cloud)
+    assert rig.cloud.asked("ec2_instances") == 1
 
 
 def test_a_late_look_does_not_hide_what_an_act_has_brought(rig, alice):
     rig.running(alice)
     actions.stop(alice)
-    before = rig.cloud.servers()
+    before = rig.cloud.ec2_instances()
 
     def meanwhile():
         rig.work()
 
-    rig.cloud.meanwhile["servers"] = meanwhile
-    rig.cloud.servers = lambda rows=None: (FakeCloud.servers(rig.cloud, rows), before)[1]
-    look.look_at_changing(rig.cloud)
+    rig.cloud.meanwhile["ec2_instances"] = meanwhile
+    rig.cloud.ec2_instances = lambda rows=None: (FakeCloud.ec2_instances(rig.cloud, rows), before)[1]
+    observe.observe_changing(rig.cloud)
     assert rig.mine(alice).seen_view == "stopping"
 
 
@@ -194,7 +196,7 @@ def test_a_row_that_is_put_off_is_not_asked_for_again_and_again(rig, alice):
     actions.create(alice)
     rig.work()
     for _ in range(3):
-        look.look_at_all(rig.cloud)
+        observe.observe_all(rig.cloud)
         rig.work()
     assert rig.cloud.asked("create_group") == 1
 
@@ -252,18 +254,18 @@ def test_one_refused_look_holds_nobody_up(rig, alice, operation):
     for _ in range(2):
         Instance.objects.update(next_at=None)
         with contextlib.suppress(Refused):
-            look.look_at_all(rig.cloud)
+            observe.observe_all(rig.cloud)
         rig.work()
     assert (rig.mine(bob).status, rig.mine(alice).status) == ("STOPPED", "RUNNING")
 
 
-@pytest.mark.parametrize("looks_at", [look.look_at_changing, look.look_at_all])
+@pytest.mark.parametrize("looks_at", [observe.observe_changing, observe.observe_all])
 def test_what_is_due_does_not_wait_for_a_look_that_fails(rig, alice, looks_at):
     rig.cloud.next_error["launch"] = [Throttled("RequestLimitExceeded")]
     actions.create(alice)
     rig.work()
     Instance.objects.update(next_at=None)
-    rig.cloud.next_error["servers"] = [Unreachable("Unavailable")]
+    rig.cloud.next_error["ec2_instances"] = [Unreachable("Unavailable")]
     with pytest.raises(Unreachable):
         looks_at(rig.cloud)
     rig.work()
@@ -276,7 +278,7 @@ def test_an_unknown_machine_that_has_gone_is_in_nobodys_way(rig, alice):
         cursor.execute("DELETE FROM instances_launch")
     Instance.objects.update(status="FAILED", client_token=None, instance_id=None, is_clean=True)
     rig.tick()
-    rig.cloud.world.servers[instance.instance_id].tags = {}
+    rig.cloud.world.ec2_instances[instance.instance_id].tags = {}
     rig.tick()
     assert rig.mine(alice).unknown == []
     actions.create(alice)
@@ -332,7 +334,7 @@ def test_an_alarm_without_the_warm_up_that_keeps_a_machine_awake_is_put_anew(rig
 
 
 def untag(rig, instance, *names):
-    thing = rig.cloud.world.servers[instance.instance_id]
+    thing = rig.cloud.world.ec2_instances[instance.instance_id]
     thing.tags = {name: value for name, value in thing.tags.items() if name not in names}
     thing.value = replace(thing.value, row=thing.tags.get(Tag.ROW, ""))
 
@@ -350,22 +352,22 @@ def test_a_machine_without_its_tags_is_still_stopped_and_ended(rig, alice, ada, 
     rig.work()
     rig.tick(3)
     assert rig.mine(alice).status == "TERMINATED"
-    assert rig.cloud.world.servers[instance.instance_id].value.state == "terminated"
+    assert rig.cloud.world.ec2_instances[instance.instance_id].value.state == "terminated"
 
 
 def test_a_machine_missing_for_a_while_is_not_given_up(rig, alice):
     instance = rig.running(alice)
-    hidden = rig.cloud.world.servers.pop(instance.instance_id)
+    hidden = rig.cloud.world.ec2_instances.pop(instance.instance_id)
     rig.tick(3)
     assert rig.mine(alice).status == "RUNNING"
-    rig.cloud.world.servers[instance.instance_id] = hidden
+    rig.cloud.world.ec2_instances[instance.instance_id] = hidden
     rig.tick()
     assert rig.mine(alice).seen_view == "running"
 
 
 def test_a_machine_missing_for_long_has_ended(rig, alice):
     instance = rig.running(alice)
-    rig.cloud.world.servers.pop(instance.instance_id)
+    rig.cloud.world.ec2_instances.pop(instance.instance_id)
     rig.tick()
     Instance.objects.update(seen_since=clock.now() - timedelta(minutes=61))
     rig.tick(4)
@@ -380,8 +382,8 @@ def test_what_lives_on_after_its_row_has_ended_is_ended_again(rig, alice, ada):
     rig.work()
     rig.tick(3)
     Instance.objects.update(status_since=clock.now() - timedelta(days=3))
-    thing = rig.cloud.world.servers[instance.instance_id]
-    thing.value = replace(thing.value, state=ServerState.RUNNING, client_token=token)  # as if it had never been told
+    thing = rig.cloud.world.ec2_instances[instance.instance_id]
+    thing.value = replace(thing.value, state=InstanceState.RUNNING, client_token=token)  # as if it had never been told
     rig.cloud.world.specs[instance.instance_id] = spec
     rig.tick(3)
     assert rig.live(alice) == []
@@ -400,7 +402,7 @@ def test_a_machine_whose_launch_we_do_not_know_is_left_alone(rig, alice):
 @pytest.mark.parametrize("status", [Status.FAILED, Status.PENDING, Status.STOPPED])
 def test_after_restoring_an_old_dump_nothing_is_ended_or_taken_away(rig, alice, status):
     instance = rig.running(alice)
-    machines = dict(rig.cloud.world.servers)
+    machines = dict(rig.cloud.world.ec2_instances)
     with connection.cursor() as cursor:  # of the time before this launch
         cursor.execute("DELETE FROM instances_launch")
     Instance.objects.update(
@@ -409,7 +411,7 @@ def test_after_restoring_an_old_dump_nothing_is_ended_or_taken_away(rig, alice, 
     if status is Status.PENDING:
         Instance.objects.update(client_token="an-older-one", status_since=clock.now() - LATER, seen_at=clock.now())
     rig.tick(4)
-    assert set(rig.cloud.world.servers) == set(machines)
+    assert set(rig.cloud.world.ec2_instances) == set(machines)
     assert rig.live(alice) == [instance.instance_id]
     assert (len(rig.cloud.world.groups), len(rig.cloud.world.keys), len(rig.cloud.world.alarms)) == (1, 1, 1)
 
@@ -448,7 +450,7 @@ def test_after_a_restore_nobody_is_given_a_second_machine(rig, alice, has_row):
     rig.work()
     rig.tick(3)
     assert rig.mine(alice).status_reason == "UNKNOWN_MACHINE"
-    live = [id for id, thing in rig.cloud.world.servers.items() if thing.value.state.is_live]
+    live = [id for id, thing in rig.cloud.world.ec2_instances.items() if thing.value.state.is_live]
     assert live == [instance.instance_id]
     assert instance.alarm_name in rig.cloud.world.alarms
 
@@ -460,7 +462,7 @@ def test_a_clock_that_ran_ahead_blinds_nobody(rig, alice):
     Instance.objects.update(seen_at=ahead)
     rig.cloud.world.stop_outside(instance.instance_id)
     rig.cloud.world.settle()
-    assert look.look(rig.cloud)
+    assert observe.observe(rig.cloud)
     rig.work()
     assert rig.mine(alice).status == "STOPPED"
 
@@ -473,7 +475,7 @@ def test_what_is_shown_is_confirmed_while_aws_answers(rig, alice, monkeypatch):
     seen = Deployment.objects.get().confirmed_at
     monkeypatch.setattr(clock, "now", lambda: seen + timedelta(minutes=2))
     assert health.unconfirmed_since() == seen
-    look.look_at_all(rig.cloud)
+    observe.observe_all(rig.cloud)
     assert health.unconfirmed_since() is None
     assert Deployment.objects.get().trouble == "Unreachable", "its alarms may still be unanswered for"
     health.trouble_is_over()
@@ -488,9 +490,11 @@ def test_the_beginning_of_a_trouble_is_kept(db):
     assert (here.trouble, here.trouble_since) == ("Throttled", since)
 
 
-@pytest.mark.parametrize("other", [Place("999999999999", "ap-northeast-2"), Place("123456789012", "us-east-1")])
+@pytest.mark.parametrize(
+    "other", [AwsAccount("999999999999", "ap-northeast-2"), AwsAccount("123456789012", "us-east-1")]
+)
 def test_credentials_of_another_place_are_not_used(db, other):
-    settle_in(Place("123456789012", "ap-northeast-2"))
-    settle_in(Place("123456789012", "ap-northeast-2"))
-    with pytest.raises(WrongPlace):
-        settle_in(other)
+    bind_account(AwsAccount("123456789012", "ap-northeast-2"))
+    bind_account(AwsAccount("123456789012", "ap-northeast-2"))
+    with pytest.raises(WrongAccount):
+        bind_account(other)

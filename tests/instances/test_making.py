@@ -12,11 +12,12 @@ from ondol.cloud.errors import AlreadyThere, NoCapacity, NotYet, Quota, Refused,
 from ondol.cloud.fake import Lost
 from ondol.cloud.port import LaunchSpec
 from ondol.config import config
-from ondol.instances import actions, vault
-from ondol.instances.acts import LeaseLost
+from ondol.instances import actions
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance, Launch, SshKey, StatusChange
-from ondol.instances.reconcile import reconcile
+from ondol.keys import vault
+from ondol.reconciler.lease import LeaseLost
+from ondol.reconciler.reconcile import reconcile
 
 MAKING = ["create_group", "open_ssh", "create_key", "newest_image", "alive_of", "launch", "arm"]
 
@@ -52,11 +53,11 @@ def test_the_launch_follows_after_two_round_trips_and_no_look_ups(rig, alice):
 def test_the_key_is_sealed_and_the_token_stored_before_the_launch(transactional_db, rig, alice):
     seen = []
 
-    def look():
+    def observe():
         instance = Instance.objects.get(owner=alice)
         seen.append((instance.client_token is not None, SshKey.objects.filter(instance=instance).exists()))
 
-    rig.cloud.meanwhile["launch"] = look
+    rig.cloud.meanwhile["launch"] = observe
     rig.running(alice)
     assert seen == [(True, True)]
 
@@ -70,7 +71,7 @@ def test_whatever_call_fails_there_is_one_machine_and_its_key(rig, alice, operat
     rig.work()
     rig.tick(4)
     instance = rig.mine(alice)
-    assert instance.status == Status.RUNNING.value
+    assert instance.status == Status.RUNNING
     assert rig.live(alice) == [instance.instance_id]
     world = rig.cloud.world
     assert [len(things) for things in (world.groups, world.keys, world.alarms)] == [1, 1, 1]
@@ -153,12 +154,12 @@ def test_a_frozen_workers_late_key_does_not_lock_alice_out(transactional_db, rig
     actions.create(alice)
     lost = iter([False])
 
-    def hold():
+    def ensure_lease():
         if next(lost, True) and rig.mine(alice).status == "RUNNING":
             raise LeaseLost
 
     with pytest.raises(LeaseLost):
-        reconcile(str(rig.mine(alice).pk), rig.cloud, hold, lambda address, port: True)
+        reconcile(str(rig.mine(alice).pk), rig.cloud, ensure_lease, lambda address, port: True)
     instance = rig.mine(alice)
     assert rig.cloud.world.specs[instance.instance_id].key_name == instance.ssh_key.key_pair_name
 
@@ -285,12 +286,12 @@ def test_a_frozen_workers_key_goes_when_it_wakes(transactional_db, rig, alice):
     rig.cloud.meanwhile["create_key"] = another_worker_meanwhile
     actions.create(alice)
 
-    def hold():
+    def ensure_lease():
         if rig.mine(alice).status == "RUNNING":
             raise LeaseLost
 
     with pytest.raises(LeaseLost):
-        reconcile(str(rig.mine(alice).pk), rig.cloud, hold, lambda address, port: True)
+        reconcile(str(rig.mine(alice).pk), rig.cloud, ensure_lease, lambda address, port: True)
     assert list(rig.cloud.world.keys) == [rig.mine(alice).ssh_key.key_pair_name]
 
 
@@ -328,9 +329,9 @@ def test_a_new_try_is_made_as_near_to_the_last_choice_as_is_permitted_now(rig, a
     actions.create(alice)
     rig.work()
     rig.tick(2)
-    Instance.objects.update(instance_type="t9.huge", volume_gb=300)
+    Instance.objects.update(instance_type="t9.huge", volume_gib=300)
     instance = rig.running(alice)
-    assert (instance.instance_type, instance.volume_gb) == ("t3.small", 100)
+    assert (instance.instance_type, instance.volume_gib) == ("t3.small", 100)
 
 
 def test_an_image_service_without_an_answer_does_not_hold_a_machine_up_for_ever(rig, alice):
@@ -352,7 +353,7 @@ def test_a_late_answer_is_not_written_to_the_next_attempt(rig, alice):
     rig.cloud.meanwhile["launch"] = the_next_attempt
     rig.work()
     instance = rig.mine(alice)
-    assert rig.cloud.world.servers[instance.instance_id].value.client_token == "of-the-next-one"
+    assert rig.cloud.world.ec2_instances[instance.instance_id].value.client_token == "of-the-next-one"
 
 
 def test_a_worker_frozen_in_a_clean_up_does_not_touch_the_next_attempt(rig, alice):
@@ -363,17 +364,17 @@ def test_a_worker_frozen_in_a_clean_up_does_not_touch_the_next_attempt(rig, alic
     def another_worker_and_a_click():
         overtaken.append(True)
         row = str(rig.mine(alice).pk)
-        reconcile(row, rig.cloud, rig.hold, lambda address, port: True)
+        reconcile(row, rig.cloud, rig.ensure_lease, lambda address, port: True)
         actions.create(alice)
         rig.work()
 
-    def hold():
+    def ensure_lease():
         if overtaken:
             raise LeaseLost
 
     rig.cloud.meanwhile["group"] = another_worker_and_a_click
     with pytest.raises(LeaseLost):
-        reconcile(str(rig.mine(alice).pk), rig.cloud, hold, lambda address, port: True)
+        reconcile(str(rig.mine(alice).pk), rig.cloud, ensure_lease, lambda address, port: True)
     rig.tick(3)
     instance = rig.mine(alice)
     assert instance.status == "RUNNING"

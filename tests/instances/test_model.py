@@ -21,16 +21,18 @@ from ondol.autostop import awake
 from ondol.autostop.policies import set_policy
 from ondol.cloud.errors import CloudError, NoCapacity, Quota, Refused, Throttled, Unreachable
 from ondol.cloud.fake import FakeCloud, Lost
-from ondol.cloud.port import IdleRule, ServerState, Tag
+from ondol.cloud.port import IdleRule, InstanceState, Tag
 from ondol.config import config
-from ondol.instances import actions, look, resizing, sweep, vault
-from ondol.instances.acts import LeaseLost
-from ondol.instances.deployment import deployment_id
+from ondol.deployment.models import deployment_id
+from ondol.instances import actions, resizing
 from ondol.instances.lifecycle import CHANGING, Status
 from ondol.instances.models import Instance, Launch, StatusChange
-from ondol.instances.reconcile import reconcile
+from ondol.keys import vault
 from ondol.policy.catalog import stored_fields
 from ondol.policy.rules import rules_of
+from ondol.reconciler import observe, orphans
+from ondol.reconciler.lease import LeaseLost
+from ondol.reconciler.reconcile import reconcile
 from tests.instances.rig import Rig, person
 
 EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "12"))
@@ -47,7 +49,7 @@ SLACK = timedelta(minutes=3)
 """An alarm of a run may be put a little before it."""
 PEOPLE = ["alice", "bob", "carol"]
 CALLS = [
-    "servers", "known", "create_group", "open_ssh", "delete_group", "group", "create_key", "keys", "delete_key",
+    "ec2_instances", "known", "create_group", "open_ssh", "delete_group", "group", "create_key", "keys", "delete_key",
     "newest_image", "alive_of", "launch", "start", "stop", "terminate", "arm", "alarms", "delete_alarm",
     "stopped_by_alarm", "inventory", "resize", "sizes", "grow",
 ]  # fmt: skip
@@ -114,9 +116,9 @@ class House(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([1, 20, 70, 200, 700, 4000]))
     def time_passes(self, seconds):
-        """AWS shows what was made within a minute or so: the contract of `Patience.absent`."""
+        """AWS shows what was made within a minute or so: the contract of `Timeouts.absent`."""
         if seconds > 60:
-            for things in (self.world.servers, self.world.groups, self.world.keys, self.world.alarms):
+            for things in (self.world.ec2_instances, self.world.groups, self.world.keys, self.world.alarms):
                 for thing in things.values():
                     thing.unseen = 0
         self.pass_by(seconds)
@@ -146,9 +148,9 @@ class House(RuleBasedStateMachine):
         self.clicks(name, what)
         self.life_goes_on(rounds)
 
-    @rule(name=who, kind=st.sampled_from(["t3.small", "t3.medium"]), gb=st.integers(30, 33), rounds=st.integers(0, 3))
-    def wants_another_size(self, name, kind, gb, rounds):
-        for wish in ({"instance_type": kind}, {"volume_gb": gb}):
+    @rule(name=who, kind=st.sampled_from(["t3.small", "t3.medium"]), gib=st.integers(30, 33), rounds=st.integers(0, 3))
+    def wants_another_size(self, name, kind, gib, rounds):
+        for wish in ({"instance_type": kind}, {"volume_gib": gib}):
             with contextlib.suppress(actions.ActionError):
                 resizing.change_size(self.people[name], **wish)
         self.life_goes_on(rounds)
@@ -211,7 +213,7 @@ class House(RuleBasedStateMachine):
     # --- behind our back ---------------------------------------------------------------------------------------------
     def instance_of(self, name):
         row = actions.current(self.people[name])
-        if row is None or row.instance_id not in self.world.servers:
+        if row is None or row.instance_id not in self.world.ec2_instances:
             return None
         return row.instance_id
 
@@ -219,14 +221,14 @@ class House(RuleBasedStateMachine):
     def the_alarm_fires(self, name):
         instance_id = self.instance_of(name)
         armed = {alarm.value.instance_id for alarm in self.world.alarms.values() if alarm.value.state != "ALARM"}
-        if instance_id in armed and self.world.servers[instance_id].value.state is ServerState.RUNNING:
+        if instance_id in armed and self.world.ec2_instances[instance_id].value.state is InstanceState.RUNNING:
             self.world.stop_by_alarm(instance_id)
 
     @rule(name=who, what=st.sampled_from(["stop_outside", "power_off", "start_outside", "terminate_outside"]))
     def in_the_console(self, name, what):
         instance_id = self.instance_of(name)
-        only = ServerState.STOPPED if what == "start_outside" else ServerState.RUNNING
-        if instance_id and self.world.servers[instance_id].value.state is only:
+        only = InstanceState.STOPPED if what == "start_outside" else InstanceState.RUNNING
+        if instance_id and self.world.ec2_instances[instance_id].value.state is only:
             getattr(self.world, what)(instance_id)
 
     @rule(name=who)
@@ -244,8 +246,9 @@ class House(RuleBasedStateMachine):
     @rule(name=who)
     def an_ended_machine_is_forgotten(self, name):
         for instance_id in [
-            id for id, thing in self.world.servers.items()
-            if thing.value.state is ServerState.TERMINATED and thing.tags.get(Tag.USER_ID) == str(self.people[name].pk)
+            id for id, thing in self.world.ec2_instances.items()
+            if thing.value.state is InstanceState.TERMINATED
+            and thing.tags.get(Tag.USER_ID) == str(self.people[name].pk)
         ]:  # fmt: skip
             self.world.forget(instance_id)
 
@@ -259,7 +262,7 @@ class House(RuleBasedStateMachine):
         self.cloud.lag = looks
 
     # --- workers -----------------------------------------------------------------------------------------------------
-    def reconcile(self, row, hold=None):
+    def reconcile(self, row, ensure_lease=None):
         lease = self.leases[row] = self.leases.get(row, 0) + 1
 
         def is_ours():
@@ -303,12 +306,12 @@ class House(RuleBasedStateMachine):
     @rule(every=st.booleans())
     def a_look(self, every):
         with contextlib.suppress(CloudError, Killed):
-            (look.look_at_all if every else look.look_at_changing)(self.cloud)
+            (observe.observe_all if every else observe.observe_changing)(self.cloud)
 
     @rule()
     def a_sweep(self):
         with contextlib.suppress(CloudError, Killed):
-            sweep.sweep(self.cloud)
+            orphans.sweep(self.cloud)
 
     @rule(answers=st.booleans())
     def ssh(self, answers):
@@ -318,7 +321,7 @@ class House(RuleBasedStateMachine):
     @invariant()
     def nobody_has_two_live_machines(self):
         live = Counter(
-            thing.tags.get(Tag.USER_ID) for id, thing in self.world.servers.items()
+            thing.tags.get(Tag.USER_ID) for id, thing in self.world.ec2_instances.items()
             if thing.value.state.is_live and id != self.foreign[0]
         )  # fmt: skip
         assert not live or max(live.values()) == 1, live
@@ -328,7 +331,7 @@ class House(RuleBasedStateMachine):
         for row in Instance.objects.exclude(status__in=["TERMINATING", "TERMINATED", "FAILED"]).select_related(
             "ssh_key"
         ):
-            for id, thing in self.world.servers.items():
+            for id, thing in self.world.ec2_instances.items():
                 if thing.value.state.is_live and thing.value.client_token == row.client_token:
                     assert self.world.specs[id].key_name == row.ssh_key.key_pair_name
                     assert "PRIVATE KEY" in vault.open_sealed(str(row.pk), bytes(row.ssh_key.sealed_private_key))
@@ -336,7 +339,7 @@ class House(RuleBasedStateMachine):
     @invariant()
     def whoever_runs_is_armed_or_will_be(self):
         for row in Instance.objects.filter(status="RUNNING", seen_view="running"):
-            assert row.is_armed or not look.decision_for(row).is_wait
+            assert row.is_armed or not observe.decision_for(row).is_wait
 
     @invariant()
     def what_has_ended_stays_ended(self):
@@ -354,7 +357,7 @@ class House(RuleBasedStateMachine):
     @invariant()
     def the_neighbour_is_left_alone(self):
         instance_id, group, key = self.foreign
-        assert self.world.servers[instance_id].value.state is ServerState.RUNNING
+        assert self.world.ec2_instances[instance_id].value.state is InstanceState.RUNNING
         assert group in self.world.groups
         assert key in self.world.keys
         assert "ondol-theirs" in self.world.alarms
@@ -376,7 +379,7 @@ class House(RuleBasedStateMachine):
             self.rig.tick()
             self.nobody_has_two_live_machines()
         for _ in range(4):
-            sweep.sweep(self.cloud)
+            orphans.sweep(self.cloud)
             self.rig.work()
             self.time_passes(700)
             self.rig.tick()
@@ -384,7 +387,7 @@ class House(RuleBasedStateMachine):
             self.rests(row)
         rows = {str(row.pk): row for row in Instance.objects.exclude(status__in=["TERMINATED", "FAILED"])}
         alive = {row.instance_id for row in rows.values()}
-        ours = {id for id, thing in self.world.servers.items() if thing.value.state.is_live} - {self.foreign[0]}
+        ours = {id for id, thing in self.world.ec2_instances.items() if thing.value.state.is_live} - {self.foreign[0]}
         assert ours == alive
         for things in (self.world.groups, self.world.keys, self.world.volumes):
             claimed = Counter(thing.tags[Tag.ROW] for thing in things.values() if self.cloud._is_ours(thing))
@@ -399,14 +402,14 @@ class House(RuleBasedStateMachine):
         if status in {Status.FAILED, Status.TERMINATED}:
             assert row.is_clean
             return
-        server = self.world.servers[row.instance_id].value
+        server = self.world.ec2_instances[row.instance_id].value
         assert server.state.value.upper() == status.value
         assert self.world.groups[row.security_group_id].value.cidrs == set(config().ssh_cidrs)
         there = server.instance_type, self.world.sizes[row.volume_id]
-        assert there == (row.seen_type, row.seen_volume_gb)
+        assert there == (row.seen_type, row.seen_volume_gib)
         last = StatusChange.objects.filter(instance=row).latest("at", "id").detail
-        assert there == (last["instance_type"], last["volume_gb"])  # what it costs is what it is
-        assert row.volume_gb == row.seen_volume_gb
+        assert there == (last["instance_type"], last["volume_gib"])  # what it costs is what it is
+        assert row.volume_gib == row.seen_volume_gib
         # Started in the console before it had its new type: that comes at its next rest.
         assert row.instance_type == row.seen_type or status is Status.RUNNING
         if status is Status.RUNNING:

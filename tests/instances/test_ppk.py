@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from ondol.instances import ppk
+from ondol.keys import ppk
 from tests.instances.keys import KEY, PEM
 
 needs_putty = pytest.mark.skipif(not shutil.which("puttygen"), reason="needs puttygen (Debian: putty-tools)")

@@ -8,10 +8,11 @@ from django.db import connection, transaction
 
 from ondol import clock
 from ondol.cloud.errors import NoCapacity, Refused
-from ondol.instances import actions, look
-from ondol.instances.acts import LeaseLost
+from ondol.instances import actions
 from ondol.instances.models import Instance
-from ondol.instances.reconcile import reconcile
+from ondol.reconciler import observe
+from ondol.reconciler.lease import LeaseLost
+from ondol.reconciler.reconcile import reconcile
 from tests.instances.test_making import MAKING
 
 
@@ -30,8 +31,8 @@ def open_transactions():
 
 
 EVERY_CALL = [
-    *MAKING, "servers", "start", "stop", "terminate", "group", "keys", "delete_group", "delete_key", "delete_alarm",
-    "stopped_by_alarm", "alarms",
+    *MAKING, "ec2_instances", "start", "stop", "terminate", "group", "keys", "delete_group", "delete_key",
+    "delete_alarm", "stopped_by_alarm", "alarms",
 ]  # fmt: skip
 
 
@@ -108,12 +109,12 @@ def test_a_worker_that_lost_its_lease_records_nothing(rig, alice):
     row = str(rig.mine(alice).pk)
     held = iter([True, True])
 
-    def hold():
+    def ensure_lease():
         if not next(held, False):
             raise LeaseLost
 
     with pytest.raises(LeaseLost):
-        reconcile(row, rig.cloud, hold)
+        reconcile(row, rig.cloud, ensure_lease)
     assert rig.mine(alice).instance_id is None
     rig.tick(3)  # another worker
     assert rig.mine(alice).status == "RUNNING"
@@ -158,15 +159,15 @@ def test_a_worker_without_a_lease_moves_nothing(rig, alice):
     instance = rig.running(alice)
     rig.cloud.world.stop_outside(instance.instance_id)
     rig.cloud.world.settle()
-    look.look_at_all(rig.cloud)
+    observe.observe_all(rig.cloud)
     held = iter([True])
 
-    def hold():
+    def ensure_lease():
         if not next(held, False):
             raise LeaseLost
 
     with pytest.raises(LeaseLost):
-        reconcile(str(instance.pk), rig.cloud, hold)
+        reconcile(str(instance.pk), rig.cloud, ensure_lease)
     assert rig.mine(alice).status == "RUNNING"
 
 
@@ -193,6 +194,6 @@ def test_a_clock_that_is_minutes_behind_aws_does_not_arm_again_and_again(rig, al
     instance = rig.running(alice)
     Instance.objects.update(launched_at=clock.now() + timedelta(minutes=6))
     rig.cloud.calls.clear()
-    reconcile(str(instance.pk), rig.cloud, rig.hold, lambda address, port: True)
+    reconcile(str(instance.pk), rig.cloud, rig.ensure_lease, lambda address, port: True)
     assert rig.cloud.asked("arm") == 1
     assert rig.mine(alice).next_at is not None

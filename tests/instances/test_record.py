@@ -24,7 +24,7 @@ def test_so_is_every_line():
 
 
 def test_an_idle_stop_is_understood():
-    line = SHAPES["cpu", "instance_type", "rule", "seen", "since", "volume_gb"]
+    line = SHAPES["cpu", "instance_type", "rule", "seen", "since", "volume_gib"]
     assert Record.from_json(line) == Record(
         size=Size("t3.small", 30),
         since=datetime.fromisoformat(line["since"]),
@@ -34,11 +34,11 @@ def test_an_idle_stop_is_understood():
 
 
 def test_a_refused_size_is_understood():
-    line = SHAPES["code", "instance_type", "reference", "status_reason", "volume_gb", "wish"]
+    line = SHAPES["code", "instance_type", "reference", "status_reason", "volume_gib", "wish"]
     record = Record.from_json(line)
     assert (record.size, record.status_reason, record.refused) == (Size("t3.medium", 40), Reason.DONE, Wish("", 60))
     assert record.failure == Failure("VolumeModificationRateExceeded", line["reference"])
-    assert record.refused.names == ("volume_gb",)
+    assert record.refused.names == ("volume_gib",)
 
 
 @pytest.mark.parametrize(
@@ -66,21 +66,22 @@ def test_a_moment_keeps_its_zone():
 
 def test_a_machine_whose_type_never_changed_is_told_from_one_whose_type_did(rig, alice, monkeypatch):
     from ondol.config import config
-    from ondol.instances import actions, size
+    from ondol.instances import actions
     from ondol.instances.resizing import change_size
+    from ondol.reconciler import sizes
 
     monkeypatch.setattr(config(), "instance_types", ("t3.medium",))
     row = rig.running(alice)
-    change_size(alice, volume_gb=40)
+    change_size(alice, volume_gib=40)
     rig.work()
     rig.tick()
     assert row.changes.filter(reason=Reason.RESIZED).exists()
-    assert not size.has_had_another_type(row)
+    assert not sizes.has_had_another_type(row)
     actions.stop(alice)
     rig.work()
     rig.tick()
     change_size(alice, "t3.medium")
     rig.work()
-    assert size.has_had_another_type(row)
+    assert sizes.has_had_another_type(row)
     StatusChange.objects.filter(reason=Reason.RESIZED).delete()
-    assert not size.has_had_another_type(row)
+    assert not sizes.has_had_another_type(row)

@@ -9,13 +9,14 @@ from ondol import clock
 from ondol.cloud.errors import NoCapacity, Quota, Refused, Throttled, Unreachable
 from ondol.cloud.fake import Lost
 from ondol.config import config
-from ondol.instances import actions, sweep
+from ondol.instances import actions
 from ondol.instances.actions import ActionError
-from ondol.instances.choice import range_of
-from ondol.instances.lifecycle import Act, Decision, Reason, Seen, Status, View, decide
+from ondol.instances.lifecycle import Decision, Reason, Seen, Status, Step, View, decide
 from ondol.instances.models import Instance, StatusChange
 from ondol.instances.resizing import change_size
+from ondol.instances.sizes import range_of
 from ondol.policy.models import Policy
+from ondol.reconciler import orphans
 from tests.instances.rig import person
 from tests.instances.test_lifecycle import JUST_NOW, NOW
 
@@ -27,19 +28,19 @@ def three_types(monkeypatch):
 
 def size(row):
     row.refresh_from_db()
-    return row.instance_type, row.volume_gb
+    return row.instance_type, row.volume_gib
 
 
 def in_aws(rig, row):
     row.refresh_from_db()
-    return rig.cloud.world.servers[row.instance_id].value.instance_type, rig.cloud.world.sizes[row.volume_id]
+    return rig.cloud.world.ec2_instances[row.instance_id].value.instance_type, rig.cloud.world.sizes[row.volume_id]
 
 
 def told(row, reason=Reason.RESIZED):
     """Of each change of size: what it was then, and the status that it did not change."""
     changes = row.changes.filter(reason=reason.value)
     assert all(change.old == change.new for change in changes)
-    return [(change.new, change.detail["instance_type"], change.detail["volume_gb"]) for change in changes]
+    return [(change.new, change.detail["instance_type"], change.detail["volume_gib"]) for change in changes]
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def rested(rig, alice):
     actions.stop(alice)
     rig.work()
     rig.tick(2)
-    assert rig.mine(alice).status == Status.STOPPED.value
+    assert rig.mine(alice).status == Status.STOPPED
     return row
 
 
@@ -71,7 +72,7 @@ def test_types_come_smallest_first_and_the_usual_one_is_that_of_the_settings(db,
 
 def test_bob_who_may_not_have_the_usual_one_gets_the_smallest_of_his(db):
     bob = person("bob")
-    Policy.objects.create(owner=bob, instance_types=["t3.large", "t3.medium"], volume_gb_max=20)
+    Policy.objects.create(owner=bob, instance_types=["t3.large", "t3.medium"], volume_gib_max=20)
     row = actions.create(bob)
     assert size(row) == ("t3.medium", 20)
 
@@ -96,8 +97,8 @@ def test_a_retry_after_a_failure_may_be_another_machine(rig, alice):
     actions.create(alice, "t3.large")
     rig.work()
     rig.tick(2)
-    assert rig.mine(alice).status == Status.FAILED.value
-    actions.create(alice, volume_gb=40)
+    assert rig.mine(alice).status == Status.FAILED
+    actions.create(alice, volume_gib=40)
     rig.work()
     rig.tick(2)
     assert in_aws(rig, rig.mine(alice)) == ("t3.large", 40)
@@ -138,7 +139,7 @@ def test_both_or_nothing(rig, alice, rested):
 
 
 def test_a_type_changed_in_the_console_is_taken_over_when_it_runs(rig, alice, rested):
-    thing = rig.cloud.world.servers[rested.instance_id]
+    thing = rig.cloud.world.ec2_instances[rested.instance_id]
     thing.value = replace(thing.value, instance_type="m5.large")
     actions.start(alice)
     rig.work()
@@ -150,7 +151,7 @@ def test_a_type_changed_in_the_console_is_taken_over_when_it_runs(rig, alice, re
 def test_what_aws_still_shows_of_before_our_change_undoes_nothing(rig, alice, rested):
     change_size(alice, "t3.large")
     rig.work()
-    thing = rig.cloud.world.servers[rested.instance_id]
+    thing = rig.cloud.world.ec2_instances[rested.instance_id]
     thing.value = replace(thing.value, instance_type="t3.small")
     rig.tick()
     thing.value = replace(thing.value, instance_type="t3.large")
@@ -167,26 +168,26 @@ def test_a_disk_grows_while_its_machine_runs_or_rests(rig, alice, runs):
         actions.stop(alice)
         rig.work()
         rig.tick(2)
-    change_size(alice, volume_gb=40)
+    change_size(alice, volume_gib=40)
     rig.work()
     assert in_aws(rig, row)[1] == 40
     assert told(row) == [("RUNNING" if runs else "STOPPED", "t3.small", 40)]
 
 
 @pytest.mark.parametrize(("gb", "code"), [(20, "disk_shrinks"), (101, "disk_not_permitted")])
-def test_a_disk_never_shrinks_and_grows_up_to_the_policys_limit(rig, alice, rested, gb, code):
+def test_a_disk_never_shrinks_and_grows_up_to_the_policys_limit(rig, alice, rested, gib, code):
     with pytest.raises(ActionError) as error:
-        change_size(alice, volume_gb=gb)
+        change_size(alice, volume_gib=gib)
     assert (error.value.code, error.value.status) == (code, 422)
     assert size(rested) == ("t3.small", 30)
 
 
 def test_the_disk_of_a_machine_from_before_is_measured_once(rig, alice):
     row = rig.running(alice)
-    Instance.objects.update(seen_type="", seen_volume_gb=None)
+    Instance.objects.update(seen_type="", seen_volume_gib=None)
     rig.tick(3)
     row.refresh_from_db()
-    assert (row.seen_type, row.seen_volume_gb) == ("t3.small", 30)
+    assert (row.seen_type, row.seen_volume_gib) == ("t3.small", 30)
     assert rig.cloud.asked("sizes") == 1
     assert told(row) == []
 
@@ -203,10 +204,10 @@ def test_a_refused_change_leaves_all_as_it_is_and_is_told(rig, alice, rested, re
     rig.work()
     rig.tick()
     assert size(rested) == in_aws(rig, rested) == ("t3.small", 30)
-    assert rig.mine(alice).status == Status.STOPPED.value
+    assert rig.mine(alice).status == Status.STOPPED
     assert told(rested) == []
     assert told(rested, Reason.SIZE_REFUSED) == [("STOPPED", "t3.small", 30)] * 2
-    for change in rested.changes.filter(reason=Reason.SIZE_REFUSED.value):
+    for change in rested.changes.filter(reason=Reason.SIZE_REFUSED):
         assert (change.detail["code"], len(change.detail["reference"])) == (refusal.code, 8)
     assert (rig.cloud.asked("resize"), rig.cloud.asked("grow")) == (1, 1)
 
@@ -214,7 +215,7 @@ def test_a_refused_change_leaves_all_as_it_is_and_is_told(rig, alice, rested, re
 def test_a_disk_that_grew_in_the_console_is_found_out_when_it_may_not_grow_again(rig, alice, rested):
     world = rig.cloud.world
     world.sizes[rested.volume_id], world.grown_at[rested.volume_id] = 50, world.now()
-    change_size(alice, volume_gb=60)
+    change_size(alice, volume_gib=60)
     rig.work()
     rig.tick()
     assert size(rested) == ("t3.small", 50)
@@ -223,7 +224,7 @@ def test_a_disk_that_grew_in_the_console_is_found_out_when_it_may_not_grow_again
 
 def test_a_disk_that_grew_in_the_console_is_found_out_by_the_sweep(rig, alice, rested):
     rig.cloud.world.sizes[rested.volume_id] = 50
-    sweep.survey(rig.cloud)
+    orphans.survey(rig.cloud)
     rig.tick()
     assert size(rested) == ("t3.small", 50)
     assert told(rested) == [("STOPPED", "t3.small", 50)]
@@ -231,24 +232,24 @@ def test_a_disk_that_grew_in_the_console_is_found_out_by_the_sweep(rig, alice, r
 
 def test_a_disk_that_did_not_grow_after_all_is_grown_again(rig, alice, rested):
     """AWS says yes at once, and takes minutes for it."""
-    change_size(alice, volume_gb=40)
+    change_size(alice, volume_gib=40)
     rig.work()
     rig.cloud.world.sizes[rested.volume_id] = 30
     rig.cloud.world.grown_at.clear()
-    sweep.survey(rig.cloud)
+    orphans.survey(rig.cloud)
     rig.tick()
     assert rig.cloud.asked("grow") == 1
     StatusChange.objects.update(at=clock.now() - timedelta(minutes=6))
-    sweep.survey(rig.cloud)
+    orphans.survey(rig.cloud)
     rig.tick(2)
     assert rig.cloud.asked("grow") == 2
     assert in_aws(rig, rested)[1] == 40
-    assert [gb for _, _, gb in told(rested)] == [40, 30, 40]
+    assert [gib for _, _, gib in told(rested)] == [40, 30, 40]
 
 
 def test_a_disk_that_is_gone_keeps_its_size_and_its_owner_is_told(rig, alice, rested):
     del rig.cloud.world.volumes[rested.volume_id]
-    change_size(alice, volume_gb=40)
+    change_size(alice, volume_gib=40)
     rig.work()
     rig.tick()
     assert size(rested) == ("t3.small", 30)
@@ -292,18 +293,18 @@ def test_a_stumble_is_tried_again_and_recorded_once(rig, alice, rested, trouble)
 @pytest.mark.parametrize("status", list(Status))
 @pytest.mark.parametrize("view", list(View))
 def test_a_type_changes_only_at_rest_and_a_disk_where_somebody_can_use_it(status, view):
-    def act(**differs):
+    def step(**differs):
         seen = Seen(view=view, since=JUST_NOW, prepared=True, asked=True, armed=True, ready=True, **differs)
         return decide(status, Reason.PERSON, seen, JUST_NOW, NOW)
 
     rests = view is View.STOPPED and status in {Status.STOPPED, Status.STARTING}
     runs = view is View.RUNNING and status is Status.RUNNING
-    assert (act(type_differs=True) == Decision(Act.RESIZE)) is rests
-    assert (act(disk_differs=True) == Decision(Act.GROW)) is (rests or runs)
+    assert (step(type_differs=True) == Decision(Step.RESIZE)) is rests
+    assert (step(disk_differs=True) == Decision(Step.GROW)) is (rests or runs)
     if not (rests or runs):
-        assert act(type_differs=True, disk_differs=True) == act()
+        assert step(type_differs=True, disk_differs=True) == step()
 
 
 def test_what_runs_is_armed_before_its_disk_grows():
     seen = Seen(view=View.RUNNING, since=JUST_NOW, prepared=True, asked=True, disk_differs=True)
-    assert decide(Status.RUNNING, Reason.DONE, seen, JUST_NOW, NOW) == Decision(Act.ARM)
+    assert decide(Status.RUNNING, Reason.DONE, seen, JUST_NOW, NOW) == Decision(Step.ARM)

@@ -12,10 +12,12 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from ondol import clock
 from ondol.cloud.fake import FakeCloud
 from ondol.cloud.port import Tag
-from ondol.instances import actions, alerts, health, sweep
-from ondol.instances.deployment import here
-from ondol.instances.findings import Why, remembered
+from ondol.deployment import alerts, health
+from ondol.deployment.findings import Why, remembered
+from ondol.deployment.models import Deployment
+from ondol.instances import actions
 from ondol.instances.models import Instance
+from ondol.reconciler import orphans
 from tests.instances.rig import person
 from tests.instances.test_making import MAKING, close_in_thread
 
@@ -35,7 +37,7 @@ def later(monkeypatch):
 
 def swept(rig, later, times=3):
     for _ in range(times):
-        sweep.sweep(rig.cloud)
+        orphans.sweep(rig.cloud)
         rig.work()
         later()
 
@@ -93,15 +95,15 @@ def test_where_all_is_well_nothing_is_found(rig, alice, later):
 @pytest.mark.parametrize("kind", ["group", "key", "alarm", "volume"])
 def test_what_an_ended_machine_has_left_goes_after_a_while(rig, alice, ada, later, kind):
     leak(rig, ended(rig, alice, ada), [kind])
-    sweep.sweep(rig.cloud)
+    orphans.sweep(rig.cloud)
     rig.work()
     assert sum(things(rig)) == 1, "not at first sight"
     later(1)
-    sweep.sweep(rig.cloud)
+    orphans.sweep(rig.cloud)
     rig.work()
     assert sum(things(rig)) == 1, "nor within the grace period"
     later()
-    sweep.sweep(rig.cloud)
+    orphans.sweep(rig.cloud)
     rig.work()
     assert sum(things(rig)) == 0
     assert mail.outbox == []
@@ -127,7 +129,7 @@ def test_more_than_five_leaks_wait_for_an_administrator(rig, ada, later):
     ("leaks", "there", "too_many"), [(1, 2, False), (2, 20, False), (2, 19, True), (6, 1000, True)]
 )
 def test_how_many_are_too_many(leaks, there, too_many):
-    assert sweep.are_too_many(leaks, there) is too_many
+    assert orphans.are_too_many(leaks, there) is too_many
 
 
 def test_another_deployments_things_and_untagged_ones_are_not_seen(rig, alice, ada, later):
@@ -152,7 +154,7 @@ def test_after_restoring_a_dump_nothing_goes_by_itself(rig, alice, ada, later):
     before = things(rig)
     swept(rig, later, 4)
     assert things(rig) == before
-    assert rig.cloud.world.servers[instance.instance_id].value.state == "running"
+    assert rig.cloud.world.ec2_instances[instance.instance_id].value.state == "running"
     assert {why for _, why in whys()} == {"UNKNOWN", "ENDED"}
 
 
@@ -161,7 +163,7 @@ def test_an_administrator_is_told_once_of_what_needs_a_person(rig, alice, ada, l
     rig.cloud.world.groups[instance.security_group_id].value.cidrs.add("tcp/8080 0.0.0.0/0")
     letters = 0
     for _ in range(4):
-        sweep.sweep(rig.cloud)
+        orphans.sweep(rig.cloud)
         letters += ProcrastinateJob.objects.filter(task_name=alerts.TASK).count()
         rig.work()
         with connection.cursor() as cursor:
@@ -181,9 +183,9 @@ def test_a_door_that_was_shut_in_the_console_is_opened_again(rig, alice, later):
 
 def test_a_machine_without_tags_and_one_that_is_missing_are_told(rig, alice, later):
     instance, other = rig.running(alice), rig.running(person("bob"))
-    rig.cloud.world.servers[instance.instance_id].tags = {}
-    del rig.cloud.world.servers[other.instance_id]
-    sweep.survey(rig.cloud)
+    rig.cloud.world.ec2_instances[instance.instance_id].tags = {}
+    del rig.cloud.world.ec2_instances[other.instance_id]
+    orphans.survey(rig.cloud)
     found = {finding.id: finding.why for finding in remembered()}
     assert found[instance.instance_id] is Why.UNTAGGED
     assert found[other.instance_id] is Why.MISSING
@@ -194,7 +196,7 @@ def test_what_a_machine_uses_and_has_lost_is_told(rig, alice):
     world.groups[instance.security_group_id].tags = {}
     world.groups[instance.security_group_id].value.cidrs.add("tcp/80 0.0.0.0/0")
     del world.keys[instance.key_pair_name]
-    sweep.survey(rig.cloud)
+    orphans.survey(rig.cloud)
     assert whys() == [("key-pair", "LOST"), ("security-group", "OPENED"), ("security-group", "UNTAGGED")]
     [untagged] = [finding for finding in remembered() if finding.why is Why.UNTAGGED]
     assert f"OndolId={instance.pk} OndolDeployment={rig.cloud.deployment} ManagedBy=ondol" in untagged.sentence
@@ -202,11 +204,11 @@ def test_what_a_machine_uses_and_has_lost_is_told(rig, alice):
 
 @pytest.mark.parametrize("has_tags", [True, False])
 def test_a_machine_that_was_put_into_another_group_is_told(rig, alice, has_tags):
-    thing = rig.cloud.world.servers[rig.running(alice).instance_id]
+    thing = rig.cloud.world.ec2_instances[rig.running(alice).instance_id]
     thing.value = replace(thing.value, groups=frozenset({"sg-of-all"}))
     if not has_tags:
         thing.tags = {}
-    sweep.survey(rig.cloud)
+    orphans.survey(rig.cloud)
     assert ("instance", "REGROUPED") in whys()
 
 
@@ -214,7 +216,7 @@ def test_a_machine_that_was_put_into_another_group_is_told(rig, alice, has_tags)
 def test_a_group_of_another_name_goes_too_and_is_never_opened(rig, alice, ada, later, has_ended):
     instance = ended(rig, alice, ada) if has_ended else rig.running(alice)
     group_id = rig.cloud.create_group("made-by-hand", tags_of(instance))
-    sweep.survey(rig.cloud)
+    orphans.survey(rig.cloud)
     assert whys() == [("security-group", "ENDED" if has_ended else "SURPLUS")]
     swept(rig, later)
     assert group_id not in rig.cloud.world.groups
@@ -227,7 +229,7 @@ def test_a_key_pair_beside_an_unknown_machine_is_unknown_too(rig, alice):
         cursor.execute("DELETE FROM instances_launch")
     Instance.objects.update(status="FAILED", client_token=None, instance_id=None, is_clean=False, key_pair_name="")
     rig.tick()
-    sweep.survey(rig.cloud)
+    orphans.survey(rig.cloud)
     assert ("key-pair", "UNKNOWN") in whys()
 
 
@@ -242,18 +244,18 @@ def test_a_volume_taken_off_a_live_machine_is_left_alone(rig, alice, later):
 @pytest.mark.parametrize("operation", MAKING)
 def test_while_a_machine_is_made_nothing_of_it_is_a_leak(transactional_db, rig, alice, operation):
     found = []
-    rig.cloud.meanwhile[operation] = lambda: (found.append(sweep.survey(rig.cloud)), close_in_thread())
+    rig.cloud.meanwhile[operation] = lambda: (found.append(orphans.survey(rig.cloud)), close_in_thread())
     rig.running(alice)
     assert found == [[]]
 
 
 def test_a_trouble_that_lasts_is_told_once(rig, ada, db):
     health.note_trouble("Refused", "UnauthorizedOperation")
-    alerts.tell_of_lasting_trouble()
+    alerts.notify_of_lasting_trouble()
     assert ProcrastinateJob.objects.filter(task_name=alerts.TASK).count() == 0
-    here().update(trouble_since=clock.now() - timedelta(minutes=11))
+    Deployment.current().update(trouble_since=clock.now() - timedelta(minutes=11))
     for _ in range(2):
-        alerts.tell_of_lasting_trouble()
+        alerts.notify_of_lasting_trouble()
     assert ProcrastinateJob.objects.filter(task_name=alerts.TASK).count() == 1
     alerts.send("trouble", ada)
     assert "UnauthorizedOperation" in mail.outbox[0].body
@@ -283,7 +285,7 @@ def test_one_leak_that_aws_holds_on_to_does_not_keep_the_others(rig, alice, ada,
     rig.cloud.next_error["delete_volume"] = [Refused("OperationNotPermitted")] * 9
     for _ in range(3):
         with contextlib.suppress(Refused):
-            sweep.sweep(rig.cloud)
+            orphans.sweep(rig.cloud)
         rig.work()
         later()
     assert things(rig) == [5, 5, 5, 6]
@@ -293,7 +295,7 @@ def test_one_leak_that_aws_holds_on_to_does_not_keep_the_others(rig, alice, ada,
 def test_what_lasts_too_long_is_told(rig, alice, later, state, why):
     rig.running(alice)
     Instance.objects.update(status_since=clock.now() - timedelta(minutes=16), **state)
-    sweep.survey(rig.cloud)
+    orphans.survey(rig.cloud)
     assert why in {finding.why.value for finding in remembered()}
 
 
@@ -301,26 +303,26 @@ def test_tags_swapped_between_two_people_make_nobodys_things_unknown(rig, alice)
     mine, theirs = rig.running(alice), rig.running(person("bob"))
     swap = {str(mine.pk): str(theirs.pk), str(theirs.pk): str(mine.pk)}
     world = rig.cloud.world
-    for things_there in (world.servers, world.groups, world.keys, world.volumes):
+    for things_there in (world.ec2_instances, world.groups, world.keys, world.volumes):
         for thing in things_there.values():
             thing.tags = {**thing.tags, Tag.ROW: swap[thing.tags[Tag.ROW]]}
-    for thing in world.servers.values():
+    for thing in world.ec2_instances.values():
         thing.value = replace(thing.value, row=thing.tags[Tag.ROW])
-    sweep.survey(rig.cloud)
+    orphans.survey(rig.cloud)
     assert {finding.why for finding in remembered()} == {Why.UNTAGGED}
 
 
 def test_a_machine_that_was_given_her_tags_is_not_in_alices_way(rig, alice):
     rig.running(person("bob"))
-    for thing in rig.cloud.world.servers.values():
+    for thing in rig.cloud.world.ec2_instances.values():
         thing.tags = {**thing.tags, Tag.USER_ID: str(alice.pk)}
     rig.running(alice)
 
 
 def test_what_a_row_knows_by_now_is_not_removed_as_unknown(rig, alice):
     from ondol.cloud.errors import NotYet
-    from ondol.instances.findings import Finding
+    from ondol.deployment.findings import Finding
 
     instance = rig.running(alice)
     with pytest.raises(NotYet):
-        sweep.remove_unknown(Finding("instance", instance.instance_id, Why.UNKNOWN), rig.cloud)
+        orphans.remove_unknown(Finding("instance", instance.instance_id, Why.UNKNOWN), rig.cloud)

@@ -5,8 +5,8 @@ import base64
 import pytest
 
 from ondol.config import config
-from ondol.instances import vault
-from ondol.instances.vault import VaultError
+from ondol.keys import vault
+from ondol.keys.vault import VaultError
 from tests.instances.keys import PEM
 
 OLD, NEW = (base64.urlsafe_b64encode(bytes([number]) * 32).decode() for number in (1, 2))

@@ -15,7 +15,7 @@ _LENGTH = re.compile(rb"^content-length: *(\d+)", re.I | re.M)
 
 
 @dataclass
-class Hold:
+class Lease:
     """The next call of an operation with a text in it stops here; `when` is "before" it took effect, or "after"."""
 
     operation: str
@@ -39,8 +39,8 @@ class Gate:
     def __init__(self, upstream: str) -> None:
         parts = urlsplit(upstream)
         self.upstream = (str(parts.hostname), parts.port or 80)
-        self._holds: list[Hold] = []
-        self._waiting: list[Hold] = []
+        self._holds: list[Lease] = []
+        self._waiting: list[Lease] = []
         self._lock = threading.Lock()
         gate = self
 
@@ -49,16 +49,16 @@ class Gate:
                 with suppress(OSError, _Over):
                     gate.serve(self.rfile, self.connection)
 
-        class Server(ThreadingTCPServer):
+        class Ec2Instance(ThreadingTCPServer):
             daemon_threads = True
 
-        self._server = Server(("127.0.0.1", 0), Handler)
+        self._server = Ec2Instance(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
-    def hold(self, operation: str, when: str, text: str) -> Hold:
+    def hold(self, operation: str, when: str, text: str) -> Lease:
         """Hold the next one."""
-        hold = Hold(operation, when, text.encode())
+        hold = Lease(operation, when, text.encode())
         with self._lock:
             self._holds.append(hold)
         return hold

@@ -26,7 +26,7 @@ WORKDAYS = {"has_hours": True, "opens_at": time(9), "closes_at": time(22), "week
     "values",
     [
         {"idle_minutes": 31}, {"idle_minutes": 10}, {"idle_minutes": 725}, {"idle_cpu_percent": Decimal(0)},
-        {"awake_hours": 48}, {"instance_types": ["x2iedn.32xlarge"]}, {"volume_gb_max": 5}, {"volume_gb_max": 16385},
+        {"awake_hours": 48}, {"instance_types": ["x2iedn.32xlarge"]}, {"volume_gib_max": 5}, {"volume_gib_max": 16385},
         WORKDAYS | {"opens_at": None}, WORKDAYS | {"zone": "Asia/Nowhere"},
         WORKDAYS | {"opens_at": time(9), "closes_at": time(9), "weekends": True},
     ],

@@ -12,9 +12,9 @@ from django.test.testcases import LiveServerThread
 
 from ondol import clock
 from ondol.accounts.models import Approval, Role, User
-from ondol.instances import vault
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance, SshKey, StatusChange
+from ondol.keys import vault
 from tests.web.browser import sign_in
 
 ROOT = Path(__file__).parents[2]
@@ -147,7 +147,7 @@ def machine(owner, status=Status.RUNNING, reason=Reason.DONE, minutes_ago=3.0, k
         status_reason=reason.value,
         status_since=since,
         instance_type="t3.small",
-        volume_gb=30,
+        volume_gib=30,
         **({"is_clean": False} | facts | fields),
     )
     StatusChange.objects.create(instance=row, new=status.value, reason=reason.value, at=since)

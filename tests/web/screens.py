@@ -10,12 +10,12 @@ from allauth.mfa.totp.internal.auth import TOTP
 from ondol import clock
 from ondol.accounts.models import Approval, Role, User
 from ondol.accounts.tokens import create_token
+from ondol.autostop.forecast import PERIOD, floor
 from ondol.autostop.models import CpuReading, StopWarning
 from ondol.autostop.warnings import token_of
 from ondol.costs.models import Budget, ExchangeRate
 from ondol.doctor import records
 from ondol.doctor.findings import failed, ok, unknown, warning
-from ondol.instances.idle import PERIOD, floor
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance, StatusChange
 from ondol.policy.models import Policy, PolicyChange
@@ -91,9 +91,9 @@ def furnish() -> list[Screen]:
     rule = {"armed_idle_minutes": 90, "warm_up_minutes": 100}
     machine(awake, awake_until=soon, armed_awake_until=soon, **rule)
     refused = Instance.objects.get(owner__email="size-refused@example.org")
-    why = {"code": "VolumeModificationRateExceeded", "wish": {"volume_gb": 50}, "reference": "7KQ4MX2P"}
+    why = {"code": "VolumeModificationRateExceeded", "wish": {"volume_gib": 50}, "reference": "7KQ4MX2P"}
     same = {"instance": refused, "old": refused.status, "new": refused.status, "at": clock.now()}
-    StatusChange.objects.create(reason=Reason.SIZE_REFUSED.value, detail=why, **same)
+    StatusChange.objects.create(reason=Reason.SIZE_REFUSED, detail=why, **same)
     idle = User.objects.get(email="idle@example.org")
     receipt = {"cpu": [0.42, 0.4, 1.3, 0.38, 0.4, 4.71], "rule": {"minutes": 30, "percent": 5.0}}
     StatusChange.objects.filter(instance__owner=idle).update(detail=receipt)

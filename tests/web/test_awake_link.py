@@ -120,7 +120,7 @@ def test_long_after_the_stop_it_has_expired(english, row):
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ({"status": Status.STOPPED.value, "status_reason": Reason.IDLE.value}, "Your machine does not run"),
+        ({"status": Status.STOPPED, "status_reason": Reason.IDLE}, "Your machine does not run"),
         ({"launched_at": clock.now()}, "This link is out of date"),
     ],
 )

@@ -31,9 +31,7 @@ def test_a_click_becomes_a_machine_without_a_new_page_and_focus_stays(site, brow
         expect(page.locator("#announcement")).to_have_text("Your machine is being made")
         assert page.evaluate("window.same")
         row = Instance.objects.get()
-        Instance.objects.filter(pk=row.pk).update(
-            status=Status.RUNNING.value, public_ip="203.0.113.9", instance_id="i-1"
-        )
+        Instance.objects.filter(pk=row.pk).update(status=Status.RUNNING, public_ip="203.0.113.9", instance_id="i-1")
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
         expect(page.get_by_role("heading", name="Your machine is running")).to_be_visible()
         assert "every" not in page.locator("#machine").get_attribute("hx-trigger")

@@ -75,14 +75,14 @@ def test_bob_sees_them_on_his_dashboard_too(bob, browser_of):
 def test_what_auto_stop_has_saved_is_said_to_bob_and_to_alice(alice, bob, browser_of):
     row = machine(bob, Status.STOPPED, Reason.IDLE, minutes_ago=100)
     began = row.status_since - timedelta(hours=10)
-    StatusChange.objects.create(instance=row, new=Status.RUNNING.value, reason=Reason.DONE.value, at=began)
+    StatusChange.objects.create(instance=row, new=Status.RUNNING, reason=Reason.DONE, at=began)
     for browser, path in ((browser_of(bob), "/costs/"), (browser_of(alice), "/admin/costs/")):
         assert "against running all the time; $0.05 by auto-stop" in words(browser.get(path))
 
 
 def test_a_resting_machine_costs_what_its_own_disk_costs(bob, browser_of):
     row = machine(bob, Status.STOPPED)
-    row.volume_gb = 200
+    row.volume_gib = 200
     row.save()
     assert "$18.34 a month, for disk and alarm" in words(browser_of(bob).get("/"))
 
@@ -214,7 +214,7 @@ def test_of_two_first_budgets_at_the_same_time_the_later_holds(bob, whose):
 def test_bob_reads_why_his_machine_does_not_start(bob, browser_of):
     Budget.objects.create(usd=Decimal("0.01"), stops=True)
     row = ran(bob)
-    row.status, row.status_reason = Status.STOPPED.value, Reason.BUDGET.value
+    row.status, row.status_reason = Status.STOPPED, Reason.BUDGET
     row.save()
     browser = browser_of(bob)
     page = words(browser.get("/"))

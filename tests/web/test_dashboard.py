@@ -131,7 +131,7 @@ def test_polling_ends_by_an_element_without_its_trigger(bob, browser_of):
     browser = browser_of(bob)
     poll = poll_of(browser.get("/").text)
     assert browser.get(poll, headers=HTMX).status_code == 204
-    Instance.objects.filter(pk=row.pk).update(status=Status.RUNNING.value, public_ip="203.0.113.9")
+    Instance.objects.filter(pk=row.pk).update(status=Status.RUNNING, public_ip="203.0.113.9")
     answer = browser.get(poll, headers=HTMX).text
     assert not PACE.search(answer)
     assert "203.0.113.9" in answer

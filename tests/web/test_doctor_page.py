@@ -6,10 +6,10 @@ import pytest
 from django.db import connection
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from ondol.deployment.models import Deployment
 from ondol.doctor import records
 from ondol.doctor.findings import failed, ok, warning
 from ondol.doctor.models import CheckUp
-from ondol.instances.deployment import here
 
 pytestmark = pytest.mark.django_db
 PAGE, AGAIN = "/admin/doctor/", "/admin/doctor/again/"
@@ -95,7 +95,7 @@ def test_what_a_sweep_has_found_is_told_in_words(alice, browser_of, worker):
     page = browser_of(alice, "en").get(PAGE).content.decode()
     assert "They have not been compared yet" in page
     finding = {"kind": "key-pair", "id": "ondol-late", "why": "SURPLUS", "row": "", "detail": "", "since": ""}
-    here().update(swept_at=datetime.now(UTC), findings=[finding])
+    Deployment.current().update(swept_at=datetime.now(UTC), findings=[finding])
     page = browser_of(alice, "ko").get(PAGE).content.decode()
     assert "키 페어" in page
     assert "ondol-late" in page

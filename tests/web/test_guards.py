@@ -56,7 +56,7 @@ def test_erin_sees_that_she_is_suspended_and_her_machine_stays(erin, browser_of)
     assert "Project over." in browser.get("/").text
     assert browser.post(reverse("machine_stop")).status_code == 403
     row.refresh_from_db()
-    assert row.status == Status.RUNNING.value
+    assert row.status == Status.RUNNING
 
 
 def test_everybody_can_sign_out(carol, browser_of):
@@ -81,7 +81,7 @@ def test_bob_decides_nothing_about_anybody(bob, carol, browser_of, action):
     assert User.objects.get(pk=carol.pk).approval == Approval.PENDING
     assert User.objects.get(pk=bob.pk).role == "MEMBER"
     row.refresh_from_db()
-    assert row.status == Status.RUNNING.value
+    assert row.status == Status.RUNNING
 
 
 @pytest.mark.parametrize("name", [*WISHES, "language", "admin_decide", "token_create"])

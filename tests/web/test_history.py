@@ -29,7 +29,7 @@ def story(bob, alice):
 
     def tell(minutes, old, new, reason, by=None, **detail):
         at = start + timedelta(minutes=minutes)
-        size = {"instance_type": "t3.small", "volume_gb": 30}
+        size = {"instance_type": "t3.small", "volume_gib": 30}
         StatusChange.objects.create(instance=row, old=old, new=new, reason=reason, by=by, at=at, detail=size | detail)
 
     tell(0, "", "PENDING", "PERSON", bob)

@@ -26,7 +26,7 @@ def _in_english():
 
 
 def row(status, reason=Reason.PERSON, **fields):
-    fields = {"instance_type": "t3.small", "volume_gb": 30, "status_since": NOW, **fields}
+    fields = {"instance_type": "t3.small", "volume_gib": 30, "status_since": NOW, **fields}
     return Instance(status=status.value, status_reason=reason.value, **fields)
 
 

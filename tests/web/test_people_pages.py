@@ -49,7 +49,7 @@ def test_a_whole_class_is_approved_at_once(alice, db, browser_of):
 
 def test_the_list_tells_hours_and_money_of_this_month_and_why_somebody_is_out(alice, bob, dan, browser_of):
     row = machine(bob, minutes_ago=60)
-    row.changes.update(detail={"instance_type": "t3.small", "volume_gb": 30})
+    row.changes.update(detail={"instance_type": "t3.small", "volume_gib": 30})
     page = browser_of(alice).get(reverse("admin_people")).text
     assert "1.0 h this month, $0.0" in page
     assert "Not one of us." in page
@@ -102,7 +102,7 @@ def test_alice_stops_the_machine_of_bob(alice, bob, browser_of):
     row = machine(bob)
     browser_of(alice).post(reverse("admin_stop", args=[bob.pk]))
     row.refresh_from_db()
-    assert (row.status, row.status_reason) == (Status.STOPPING.value, Reason.ADMIN.value)
+    assert (row.status, row.status_reason) == (Status.STOPPING, Reason.ADMIN)
 
 
 def test_terminating_names_what_is_lost_and_asks_for_the_address(alice, bob, browser_of):
@@ -117,13 +117,13 @@ def test_the_wrong_address_ends_nothing(alice, bob, browser_of):
     answer = browser_of(alice).post(reverse("admin_terminate", args=[bob.pk]), {"email": "alice@example.org"})
     assert "Nothing was ended." in answer.text
     row.refresh_from_db()
-    assert row.status == Status.RUNNING.value
+    assert row.status == Status.RUNNING
 
 
 def test_the_right_address_ends_it(alice, bob, browser_of):
     machine(bob)
     browser_of(alice).post(reverse("admin_terminate", args=[bob.pk]), {"email": " Bob@Example.org "})
-    assert Instance.objects.get().status == Status.TERMINATING.value
+    assert Instance.objects.get().status == Status.TERMINATING
 
 
 def test_suspending_offers_to_stop_the_machine(alice, bob, browser_of):
@@ -132,7 +132,7 @@ def test_suspending_offers_to_stop_the_machine(alice, bob, browser_of):
     assert approval_of(bob) == Approval.SUSPENDED
     assert "their machine still runs" in page
     assert reverse("admin_stop", args=[bob.pk]) in page
-    assert Instance.objects.get().status == Status.RUNNING.value
+    assert Instance.objects.get().status == Status.RUNNING
 
 
 def test_the_suspended_come_back(alice, erin, browser_of):

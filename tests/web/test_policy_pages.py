@@ -12,7 +12,7 @@ from tests.web.conftest import machine, person
 
 pytestmark = pytest.mark.django_db
 EVERYBODY = "/admin/policy/"
-NOTHING = {"idle_minutes": "", "idle_cpu_percent": "", "awake_hours": "", "volume_gb_max": "", "hours": "", "why": ""}
+NOTHING = {"idle_minutes": "", "idle_cpu_percent": "", "awake_hours": "", "volume_gib_max": "", "hours": "", "why": ""}
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_bobs_own_comes_before_everybodys_and_what_he_has_none_of_is_inherited(d
     [
         ("idle_minutes", "10"), ("idle_minutes", "31"), ("idle_minutes", "725"), ("idle_minutes", "soon"),
         ("idle_cpu_percent", "0"), ("idle_cpu_percent", "99.5"), ("idle_cpu_percent", "1.25"),
-        ("awake_hours", "48"), ("awake_hours", "-1"), ("volume_gb_max", "16385"), ("volume_gb_max", "5"),
+        ("awake_hours", "48"), ("awake_hours", "-1"), ("volume_gib_max", "16385"), ("volume_gib_max", "5"),
         ("instance_types", "x2iedn.32xlarge"), ("hours", "sometimes"), ("why", "x" * 201),
     ],
 )  # fmt: skip

@@ -5,7 +5,7 @@ from django.contrib.sessions.models import Session
 from django.urls import reverse
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from ondol.accounts import jobs, letters
+from ondol.accounts import letters, tasks
 from ondol.accounts.models import Approval, User
 from ondol.accounts.people import add_user
 from tests.web.conftest import person
@@ -193,7 +193,7 @@ def forget(browser, email):
     waiting = ProcrastinateJob.objects.filter(task_name=letters.TASK)
     assert not any("/password/reset/key/" in str(job.args) for job in waiting)
     for job in waiting:
-        jobs.letter(**job.args)
+        tasks.letter(**job.args)
     return page
 
 

@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from ondol import clock
-from ondol.instances import health
+from ondol.deployment import health
 from tests.web.conftest import machine
 from tests.web.test_dashboard import HTMX, poll_of
 
@@ -15,7 +15,7 @@ KINDS = {
     "Unreachable": "credentials are missing, wrong or expired",
     "Throttled": "asks us to slow down",
     "Refused": "a permission or a setting is missing",
-    "WrongPlace": "another account or region",
+    "WrongAccount": "another account or region",
     "NotYet": "answers with an error",
 }
 

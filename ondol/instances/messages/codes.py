@@ -22,7 +22,7 @@ def _by_code(rows: dict[str, Explanation]) -> dict[str, Explanation]:
     return {code: explanation for codes, explanation in rows.items() for code in codes.split()}
 
 
-# `Client.` and `Server.` begin the codes of EC2's StateReason: why a machine ended that AWS had accepted.
+# `Client.` and `Ec2Instance.` begin the codes of EC2's StateReason: why a machine ended that AWS had accepted.
 MAKING = _by_code(
     {
         "VcpuLimitExceeded InstanceLimitExceeded": SERVER_LIMIT,
@@ -98,7 +98,7 @@ SILENCE: dict[str, Explanation] = {
     "Refused": Explanation(
         _("AWS refuses to answer: a permission or a setting is missing."), _("`ondol doctor` names it.")
     ),
-    "WrongPlace": Explanation(
+    "WrongAccount": Explanation(
         _("The worker’s credentials lead to another account or region than the machines are in."),
         _("Give it the ones it had before. Until then nothing is touched."),
     ),
@@ -122,4 +122,5 @@ def trouble(code: str) -> Text:
 
 def silence(kind: str) -> Explanation:
     """Return why AWS has not been seen for a while, and what an administrator can do about it."""
-    return SILENCE.get(kind, _SILENCE_OTHERWISE)
+    # Versions before the rename have stored `WrongPlace`.
+    return SILENCE.get("WrongAccount" if kind == "WrongPlace" else kind, _SILENCE_OTHERWISE)

@@ -65,6 +65,6 @@ def _change(change: StatusChange) -> Line:
     what, why = _("machine: %(status)s") % {"status": STATUSES[Status(change.new)].badge}, str(reason.short)
     if change.new == change.old:
         what, size = str(reason.listed), change.record.size
-        why = f"{size.instance_type}, {size.volume_gb} GiB" if size else ""
+        why = f"{size.instance_type}, {size.volume_gib} GiB" if size else ""
     without = _("by itself") if reason.is_by_itself else ""
     return Line(change.at, change.instance.owner, what, why, change.by, without)

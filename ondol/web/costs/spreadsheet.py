@@ -33,7 +33,7 @@ def _rows(month: Month, statements: Iterable[Statement]) -> Iterator[list[str]]:
             *(str(money.usd) for money in bills.by_item([bill]).values()),
             *(str(bill.total.usd), "" if bill.total.krw is None else str(bill.total.krw)),
             *(str(bill.forecast.usd), str(bill.saved.usd)),
-            str(bill.standing.budget.usd) if bill.standing else "",
+            str(bill.budget_status.budget.usd) if bill.budget_status else "",
         ]
 
 

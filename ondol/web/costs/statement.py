@@ -12,9 +12,9 @@ from ondol import clock
 from ondol.accounts.models import User
 from ondol.costs import bills
 from ondol.costs.bills import Bill, Money
+from ondol.costs.calculation import Item, Line
 from ondol.costs.months import Month
 from ondol.costs.prices import prices
-from ondol.costs.reckoning import Item, Line
 from ondol.instances.models import Instance
 
 ITEMS: dict[Item, str | Promise] = {

@@ -7,7 +7,7 @@ from math import sqrt
 
 from django.utils import timezone
 
-from ondol.instances.idle import PERIOD, floor
+from ondol.autostop.forecast import PERIOD, floor
 
 BACK, AHEAD = timedelta(hours=6), timedelta(hours=1)
 TOP, PLOT, FOOT = 14, 130, 22

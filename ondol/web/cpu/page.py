@@ -7,9 +7,9 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from ondol import clock
+from ondol.autostop.forecast import PERIOD
 from ondol.autostop.models import ReadingRound
 from ondol.autostop.outlook import readings_of
-from ondol.instances.idle import PERIOD
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
 from ondol.policy.rules import rules_of
@@ -43,7 +43,7 @@ def cpu_page(request: HttpRequest, row: Instance) -> CpuPage:
     now, notice = clock.now(), stop_notice_of(request)
     readings = readings_of(row, now - BACK)
     idle = notice.outlook.idle if notice else None
-    runs = row.status == Status.RUNNING.value
+    runs = row.status == Status.RUNNING
     percent = row.armed_cpu_percent or rules_of(row.owner_id).idle_cpu_percent
     return CpuPage(
         status=row.status,

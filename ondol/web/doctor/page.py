@@ -7,11 +7,11 @@ from functools import cached_property
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 
-from ondol.doctor import ours, records, words
+from ondol.deployment.findings import remembered
+from ondol.deployment.models import Deployment
+from ondol.doctor import local_checks, messages, records
 from ondol.doctor.findings import Finding, Level
 from ondol.doctor.records import Record
-from ondol.instances.deployment import Deployment
-from ondol.instances.findings import remembered
 from ondol.web.page import Page
 
 _ORDER = [Level.FAILED, Level.WARNING, Level.UNKNOWN, Level.OK]
@@ -69,7 +69,7 @@ class CheckUpPage(Page):
     @cached_property
     def silent(self) -> list[str]:
         """What the worker cannot tell: that there is none."""
-        return [words.sentence(finding) for finding in ours.worker() if finding.level is not Level.OK]
+        return [messages.sentence(finding) for finding in local_checks.worker() if finding.level is not Level.OK]
 
     @cached_property
     def swept_at(self) -> datetime | None:
@@ -83,5 +83,5 @@ class CheckUpPage(Page):
 
 
 def _line(finding: Finding) -> Line:
-    word = str(words.LEVELS[finding.level]).capitalize()
-    return Line(finding.level.value, word, words.name(finding), words.sentence(finding))
+    word = str(messages.LEVELS[finding.level]).capitalize()
+    return Line(finding.level.value, word, messages.name(finding), messages.sentence(finding))

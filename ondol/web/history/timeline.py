@@ -46,9 +46,9 @@ def timeline(owner: User) -> list[Event]:
 
 def last_receipt(instance: Instance) -> Receipt | None:
     """Of a machine that was stopped for idling."""
-    if (instance.status, instance.status_reason) != (Status.STOPPED.value, Reason.IDLE.value):
+    if (instance.status, instance.status_reason) != (Status.STOPPED, Reason.IDLE):
         return None
-    idle = instance.changes.filter(reason=Reason.IDLE.value, at__lte=instance.status_since).order_by("-at", "-id")
+    idle = instance.changes.filter(reason=Reason.IDLE, at__lte=instance.status_since).order_by("-at", "-id")
     return next((receipt for change in idle[:2] if (receipt := change.record.receipt)), None)
 
 
@@ -101,4 +101,4 @@ def _why(change: StatusChange) -> Text:
 
 def _size(change: StatusChange) -> str:
     size = change.record.size
-    return f"{size.instance_type}, {size.volume_gb} GiB" if size else ""
+    return f"{size.instance_type}, {size.volume_gib} GiB" if size else ""

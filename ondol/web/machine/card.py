@@ -81,7 +81,7 @@ class MachineCard:
         """Changes with anything a page shows, but not with the passing time."""
         steps = [(step.name, step.state, str(step.detail), step.slow) for step in self.steps]
         row = self.instance
-        size = row.instance_type, row.volume_gb, row.seen_type, row.seen_volume_gb
+        size = row.instance_type, row.volume_gib, row.seen_type, row.seen_volume_gib
         facts = (*size, row.public_ip, row.is_clean, row.address_changed)
         put_off = (row.kept_awake_until(self.now), row.waived_close)
         shown = (self.badge, self.title, self.notice, self.trouble, steps, self.since, self.has_key, facts, put_off)
@@ -130,7 +130,7 @@ class Ended:
 def last_ended(user: User) -> Ended | None:
     """How the last machine of somebody who has none came to its end."""
     change = (
-        StatusChange.objects.filter(instance__owner=user, new=Status.TERMINATING.value)
+        StatusChange.objects.filter(instance__owner=user, new=Status.TERMINATING)
         .order_by("-at", "-id")
         .select_related("by")
         .first()

@@ -7,8 +7,8 @@ from django.utils.translation import gettext_lazy as _
 
 from ondol.accounts.models import User
 from ondol.config import config
+from ondol.costs.calculation import TYPICAL_HOURS
 from ondol.costs.offers import Offers, offers_for
-from ondol.costs.reckoning import TYPICAL_HOURS
 
 _REGIONS = {
     "ap-northeast-2": _("Seoul"),

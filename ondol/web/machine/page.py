@@ -80,7 +80,7 @@ class MachinePage(Page):
 
     @cached_property
     def price(self) -> Price | None:
-        return price_of(self._row.instance_type, self._row.volume_gb) if self._row else None
+        return price_of(self._row.instance_type, self._row.volume_gib) if self._row else None
 
     @cached_property
     def awake(self) -> Awake | None:

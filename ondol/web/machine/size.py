@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from ondol import clock
 from ondol.accounts.models import User
+from ondol.costs.calculation import TYPICAL_HOURS
 from ondol.costs.offers import Offers, offers_for
-from ondol.costs.reckoning import TYPICAL_HOURS
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance
 from ondol.web.machine.reasons import Notice, size_refusal
@@ -35,7 +35,7 @@ def size_of(user: User, row: Instance) -> SizeChoice:
     offers = offers_for(user, row)
     return SizeChoice(
         offers=offers,
-        may_change_type=row.status == Status.STOPPED.value and offers.has_types,
+        may_change_type=row.status == Status.STOPPED and offers.has_types,
         is_pending=row.seen.type_differs or row.seen.disk_differs,
         refusals=_refusals(row),
     )
@@ -44,7 +44,7 @@ def size_of(user: User, row: Instance) -> SizeChoice:
 def _refusals(row: Instance) -> tuple[Notice, ...]:
     """Those of the last wish, for a day: of type and disk together, if both were refused."""
     about_size = row.changes.filter(
-        reason__in=[Reason.RESIZED.value, Reason.SIZE_REFUSED.value], at__gt=clock.now() - _TOLD_FOR
+        reason__in=[Reason.RESIZED, Reason.SIZE_REFUSED], at__gt=clock.now() - _TOLD_FOR
     ).order_by("-at", "-id")
     told: dict[str, Notice] = {}
     for change in about_size[:2]:

@@ -45,7 +45,10 @@ _OF_STATUS = {
     # Armed before the start is asked for: should we die in between, the machine still stops by itself.
     Status.STARTING: ("auto-stop", "server", "ready"),
 }
-_BOOTING = {View.PENDING.value: _("The server is booting."), View.RUNNING.value: _("The server runs; SSH is next.")}
+_BOOTING: dict[str, str | Promise] = {
+    View.PENDING: _("The server is booting."),
+    View.RUNNING: _("The server runs; SSH is next."),
+}
 
 
 def steps_of(instance: Instance, *, has_key: bool, now: datetime) -> tuple[Step, ...]:

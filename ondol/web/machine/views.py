@@ -119,9 +119,9 @@ def address_told(request: PersonRequest) -> HttpResponse:
 
 def _chosen(request: PersonRequest) -> tuple[str | None, int | None]:
     """Type and GiB; a disk that is no number is one that nobody may have."""
-    gb = request.POST.get("volume_gb", "")
-    digits = gb.isascii() and gb.isdecimal() and len(gb) < 7
-    return request.POST.get("instance_type") or None, (int(gb) if digits else 0) if gb else None
+    gib = request.POST.get("volume_gib", "")
+    digits = gib.isascii() and gib.isdecimal() and len(gib) < 7
+    return request.POST.get("instance_type") or None, (int(gib) if digits else 0) if gib else None
 
 
 def _wish(request: PersonRequest, wish: Callable[[User], Instance]) -> HttpResponse:

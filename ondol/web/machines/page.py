@@ -11,8 +11,8 @@ from django.db.models import Case, IntegerField, QuerySet, Value, When
 
 from ondol import clock
 from ondol.accounts.models import User
+from ondol.costs.calculation import Item
 from ondol.costs.prices import prices
-from ondol.costs.reckoning import Item
 from ondol.instances.lifecycle import CHANGING, Status, View
 from ondol.instances.models import Instance
 from ondol.web.badge import Badge, badge_of
@@ -102,13 +102,13 @@ def _machines() -> QuerySet[Instance]:
     """Return all that have not ended, those that need an eye first."""
     ranks = [When(status=status.value, then=Value(rank)) for rank, status in enumerate(_FIRST)]
     rank = Case(*ranks, output_field=IntegerField())
-    rows = Instance.objects.exclude(status=Status.TERMINATED.value).select_related("owner")
+    rows = Instance.objects.exclude(status=Status.TERMINATED).select_related("owner")
     return rows.order_by(rank, "owner__name", "pk")
 
 
 def _totals(rows: Iterable[Instance]) -> Totals:
     rows = list(rows)
-    running = [row for row in rows if row.status == Status.RUNNING.value]
+    running = [row for row in rows if row.status == Status.RUNNING]
     return Totals(
         machines=len(rows),
         running=len(running),

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from ondol.instances.deployment import Deployment
+from ondol.deployment.models import Deployment
 
 
 class Why(StrEnum):
@@ -29,7 +29,7 @@ class Why(StrEnum):
 
 LEAKS = {Why.ENDED, Why.SURPLUS}
 """These go by themselves."""
-MENDED = LEAKS | {Why.CLOSED}
+REPAIRED = LEAKS | {Why.CLOSED}
 """And this is opened again."""
 WORDS = {
     Why.ENDED: _("Its machine has ended. It goes by itself, unless too much would go at once."),

@@ -15,11 +15,11 @@ from ondol.instances.record import Failure, Record, Wish
 
 def note(
     instance: Instance,
-    hold: Callable[[], None] = lambda: None,
+    ensure_lease: Callable[[], None] = lambda: None,
     *,
     at: datetime | None = None,
     instance_type: str = "",
-    volume_gb: int | None = None,
+    volume_gib: int | None = None,
     is_news: bool = False,
 ) -> None:
     """AWS has it so: known from now on, and from now on it costs that. Told twice, it is recorded once.
@@ -28,32 +28,32 @@ def note(
     becomes the wish.
     """
     with transaction.atomic():
-        hold()
+        ensure_lease()
         row = _locked(instance)
         if row is None or (at and row.seen_at and row.seen_at > at):
             return
-        there = {"seen_type": instance_type or row.seen_type, "seen_volume_gb": volume_gb or row.seen_volume_gb}
+        there = {"seen_type": instance_type or row.seen_type, "seen_volume_gib": volume_gib or row.seen_volume_gib}
         before = row.size
         if is_news and instance_type and row.instance_type == (row.seen_type or row.instance_type):
             there["instance_type"] = instance_type
-        if volume_gb and volume_gb > row.volume_gb:
-            there["volume_gb"] = volume_gb
+        if volume_gib and volume_gib > row.volume_gib:
+            there["volume_gib"] = volume_gib
         _write(row, there)
         if before != row.size:
             _record(row, Reason.RESIZED)
     _bring_up_to_date(instance, there)
 
 
-def refused(instance: Instance, hold: Callable[[], None], failure: Failure, wish: Wish) -> bool:
+def refused(instance: Instance, ensure_lease: Callable[[], None], failure: Failure, wish: Wish) -> bool:
     """AWS has said no to `wish`: it becomes what is there. False: its owner has wished otherwise meanwhile."""
     with transaction.atomic():
-        hold()
+        ensure_lease()
         row = _locked(instance)
         if row is None or any(getattr(row, name) != getattr(wish, name) for name in wish.names):
             return False
         there: dict[str, Any] = {name: getattr(row.size, name) for name in wish.names}
-        if wish.volume_gb:  # somebody may have made it bigger in the console: measured anew
-            there["seen_volume_gb"] = None
+        if wish.volume_gib:  # somebody may have made it bigger in the console: measured anew
+            there["seen_volume_gib"] = None
         _write(row, there | {"tries": 0, "next_at": None})
         _record(row, Reason.SIZE_REFUSED, failure, wish)
     _bring_up_to_date(instance, there)

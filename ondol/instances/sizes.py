@@ -7,8 +7,8 @@ from django.utils.translation import gettext as _
 from ondol.accounts.models import User
 from ondol.config import config
 from ondol.ec2_types import smallest_first
+from ondol.instances.errors import ActionError
 from ondol.instances.record import Size as Size
-from ondol.instances.refusal import ActionError
 from ondol.policy.rules import Rules, rules_of
 
 
@@ -18,15 +18,15 @@ class Range:
 
     types: tuple[str, ...]
     """Smallest first."""
-    volume_gb_min: int
-    volume_gb_max: int
+    volume_gib_min: int
+    volume_gib_max: int
     usual: Size
     """Of whoever does not choose."""
 
-    def nearest(self, instance_type: str, volume_gb: int) -> Size:
+    def nearest(self, instance_type: str, volume_gib: int) -> Size:
         """As close to an earlier choice as is permitted now."""
         kind = instance_type if instance_type in self.types else self.usual.instance_type
-        return Size(kind, min(max(volume_gb, self.volume_gb_min), self.volume_gb_max))
+        return Size(kind, min(max(volume_gib, self.volume_gib_min), self.volume_gib_max))
 
 
 def range_of(user: User) -> Range:
@@ -34,13 +34,13 @@ def range_of(user: User) -> Range:
     return _range(rules_of(user.pk))
 
 
-def chosen(user: User, instance_type: str | None, volume_gb: int | None, last: Size | None = None) -> Size:
+def chosen(user: User, instance_type: str | None, volume_gib: int | None, last: Size | None = None) -> Size:
     """A new machine as wished for, the rest as `last` time or as usual. Raises ActionError (422): not permitted."""
     within = range_of(user)
-    usual = within.nearest(last.instance_type, last.volume_gb) if last else within.usual
+    usual = within.nearest(last.instance_type, last.volume_gib) if last else within.usual
     return Size(
         require_type(within, instance_type or usual.instance_type),
-        require_disk(within, usual.volume_gb if volume_gb is None else volume_gb),
+        require_disk(within, usual.volume_gib if volume_gib is None else volume_gib),
     )
 
 
@@ -56,20 +56,21 @@ def require_type(within: Range, instance_type: str) -> str:
     return instance_type
 
 
-def require_disk(within: Range, gb: int) -> int:
+def require_disk(within: Range, gib: int) -> int:
     """Raises ActionError (422) unless a new machine may have it."""
-    if not within.volume_gb_min <= gb <= within.volume_gb_max:
+    if not within.volume_gib_min <= gib <= within.volume_gib_max:
         raise ActionError(
             "disk_not_permitted",
-            _("You may not have a disk of %(gb)s GiB.") % {"gb": gb},
-            _("Permitted: %(least)s to %(most)s GiB.") % {"least": within.volume_gb_min, "most": within.volume_gb_max},
+            _("You may not have a disk of %(gb)s GiB.") % {"gb": gib},
+            _("Permitted: %(least)s to %(most)s GiB.")
+            % {"least": within.volume_gib_min, "most": within.volume_gib_max},
             422,
         )
-    return gb
+    return gib
 
 
 def _range(rules: Rules) -> Range:
     types = tuple(smallest_first(rules.instance_types))
     usual = config().instance_type if config().instance_type in types else types[0]
-    gb = min(config().volume_gb, rules.volume_gb_max)
-    return Range(types, gb, rules.volume_gb_max, Size(usual, gb))
+    gib = min(config().volume_gib, rules.volume_gib_max)
+    return Range(types, gib, rules.volume_gib_max, Size(usual, gib))

@@ -37,18 +37,21 @@ class Deployment(models.Model):
     sweep_count = models.PositiveIntegerField(default=0)
     """How many things there were."""
 
+    class Meta:
+        app_label = "instances"
 
-def here() -> models.QuerySet[Deployment]:
-    """The one row of this installation."""
-    if not Deployment.objects.exists():
-        Deployment.objects.get_or_create(only=True)
-    return Deployment.objects.filter(only=True)
+    @classmethod
+    def current(cls) -> "models.QuerySet[Deployment]":
+        """Return the one row of this installation, as a queryset to read or update."""
+        if not cls.objects.exists():
+            cls.objects.get_or_create(only=True)
+        return cls.objects.filter(only=True)
 
 
 @cache
 def deployment_id() -> str:
     """The id in the tag `OndolDeployment`; made at the first use, kept in every dump."""
-    return str(here().get().id)
+    return str(Deployment.current().get().id)
 
 
 def is_id(row: str) -> bool:

@@ -14,15 +14,15 @@ from django.db.models import Q, QuerySet
 
 from ondol import clock
 from ondol.cloud.errors import CloudError
-from ondol.cloud.port import Alarm, Cloud, IdleRule, Server, ServerState
-from ondol.instances import size
-from ondol.instances.actions import kick
-from ondol.instances.deployment import here, is_id
-from ondol.instances.health import confirm
+from ondol.cloud.port import Alarm, Cloud, Ec2Instance, IdleRule, InstanceState
+from ondol.deployment.health import confirm
+from ondol.deployment.models import Deployment, is_id
+from ondol.instances.actions import enqueue
 from ondol.instances.lifecycle import CHANGING, Status, View
 from ondol.instances.models import Instance, Launch
-from ondol.instances.reconcile import decision_for
 from ondol.policy.rules import Rules, rules_for
+from ondol.reconciler import sizes
+from ondol.reconciler.reconcile import decision_for
 
 log = logging.getLogger(__name__)
 
@@ -40,59 +40,61 @@ KEPT_OUT_AFTER = timedelta(seconds=45)
 
 def changing() -> QuerySet[Instance]:
     """Machines that somebody waits for, and those that failed or ended and are not cleaned up yet."""
-    over = Q(status__in=[Status.FAILED.value, Status.TERMINATED.value], is_clean=False)
+    over = Q(status__in=[Status.FAILED, Status.TERMINATED], is_clean=False)
     return Instance.objects.filter(Q(status__in=[status.value for status in CHANGING]) | over)
 
 
-def look(cloud: Cloud) -> bool:
+def observe(cloud: Cloud) -> bool:
     """Every two seconds: at all machines if it is time for that (True), else at those that are changing."""
     now = clock.now()
     # Also where a clock that ran ahead has left a time to come.
-    due = here().exclude(looked_at__gt=now - ALL_EVERY, looked_at__lte=now + ALL_EVERY)
+    due = Deployment.current().exclude(looked_at__gt=now - ALL_EVERY, looked_at__lte=now + ALL_EVERY)
     # Of several workers, one wins; should it die now, the next look comes half a minute later.
     if due.update(looked_at=now):
-        look_at_all(cloud)
+        observe_all(cloud)
         return True
-    look_at_changing(cloud)
+    observe_changing(cloud)
     return False
 
 
-def look_at_changing(cloud: Cloud) -> None:
+def observe_changing(cloud: Cloud) -> None:
     """No call where nothing changes, nor for rows whose launch is not asked for yet."""
     rows = list(changing())
     asked = [row for row in rows if row.client_token is not None]
     try:
         if asked:
             at = clock.now()  # before the call: an act answered meanwhile knows better
-            _take_in(asked, cloud.servers([str(row.pk) for row in asked]), at, cloud)
+            _take_in(asked, cloud.ec2_instances([str(row.pk) for row in asked]), at, cloud)
     finally:
-        _kick(rows)  # what is due does not wait until AWS can be looked at
+        _enqueue(rows)  # what is due does not wait until AWS can be looked at
     if asked:
         _checks(asked, cloud)
 
 
-def look_at_all(cloud: Cloud) -> None:
+def observe_all(cloud: Cloud) -> None:
     """What AWS, its alarms and its console did behind our back. Ended rows too, if something of theirs lives on."""
-    rows = list(Instance.objects.exclude(status=Status.TERMINATED.value))
+    rows = list(Instance.objects.exclude(status=Status.TERMINATED))
     at = clock.now()
     try:
         _take_in_all(rows, cloud, at)
     finally:
-        _kick(rows)
+        _enqueue(rows)
     confirm(at)
-    armed = [row for row in rows if row.status == Status.RUNNING.value and row.is_armed]
+    armed = [row for row in rows if row.status == Status.RUNNING and row.is_armed]
     _each(partial(_checks, rows, cloud), partial(_alarms, armed, cloud), partial(_disks, rows, cloud))
 
 
 def _take_in_all(rows: list[Instance], cloud: Cloud, at: datetime) -> None:
     """May add to `rows`."""
     if rows or Launch.objects.exists():
-        servers = cloud.servers()
-        alive = {server.row for server in servers if server.state.is_live} - {str(row.pk) for row in rows}
+        ec2_instances = cloud.ec2_instances()
+        alive = {ec2_instance.row for ec2_instance in ec2_instances if ec2_instance.state.is_live} - {
+            str(row.pk) for row in rows
+        }
         rows += Instance.objects.filter(pk__in=[row for row in alive if is_id(row)])
-        _take_in(rows, servers, at, cloud)
+        _take_in(rows, ec2_instances, at, cloud)
         # AWS answers, so time counts also for those of which there is nothing to be seen yet.
-        Instance.objects.filter(status=Status.PENDING.value, client_token=None).update(seen_at=at)
+        Instance.objects.filter(status=Status.PENDING, client_token=None).update(seen_at=at)
 
 
 def _each(*steps: Callable[[], None]) -> None:
@@ -107,43 +109,43 @@ def _each(*steps: Callable[[], None]) -> None:
         raise errors[0]
 
 
-def _take_in(rows: list[Instance], servers: list[Server], at: datetime, cloud: Cloud) -> None:
+def _take_in(rows: list[Instance], ec2_instances: list[Ec2Instance], at: datetime, cloud: Cloud) -> None:
     """Write what was seen to the rows."""
     owners = {row.instance_id: str(row.pk) for row in rows if row.instance_id}
-    by_row: dict[str, list[Server]] = defaultdict(list)
-    for server in [*servers, *_untagged(owners, servers, cloud)]:
+    by_row: dict[str, list[Ec2Instance]] = defaultdict(list)
+    for ec2_instance in [*ec2_instances, *_untagged(owners, ec2_instances, cloud)]:
         # By its id first: in the console, anybody may write other tags.
-        by_row[owners.get(server.instance_id, server.row)].append(server)
+        by_row[owners.get(ec2_instance.instance_id, ec2_instance.row)].append(ec2_instance)
     same = [row.pk for row in rows if not _note(row, by_row.get(str(row.pk), []), at)]
-    _newer(at).filter(pk__in=same).exclude(seen_view=View.UNSEEN.value).update(seen_at=at)
+    _newer(at).filter(pk__in=same).exclude(seen_view=View.UNSEEN).update(seen_at=at)
 
 
-def _untagged(known: Iterable[str], servers: list[Server], cloud: Cloud) -> list[Server]:
+def _untagged(known: Iterable[str], ec2_instances: list[Ec2Instance], cloud: Cloud) -> list[Ec2Instance]:
     """Machines that have lost their tags, such as in the console; they are still ours to arm, stop and end."""
-    missing = set(known) - {server.instance_id for server in servers}
+    missing = set(known) - {ec2_instance.instance_id for ec2_instance in ec2_instances}
     return cloud.known(missing) if missing else []
 
 
-def _note(row: Instance, servers: list[Server], at: datetime) -> bool:
+def _note(row: Instance, ec2_instances: list[Ec2Instance], at: datetime) -> bool:
     """Write what was seen of one machine, unless an act has brought newer news; False: nothing new."""
-    mine = next((server for server in servers if _is_current(row, server)), None)
-    if mine is None and row.client_token is None and not (servers or row.unknown or row.strays):
+    mine = next((ec2_instance for ec2_instance in ec2_instances if _is_current(row, ec2_instance)), None)
+    if mine is None and row.client_token is None and not (ec2_instances or row.unknown or row.strays):
         return False  # its launch is not asked for yet
-    if mine is None and row.instance_id is None and row.status == Status.PENDING.value:
+    if mine is None and row.instance_id is None and row.status == Status.PENDING:
         return False  # its launch is being asked for at this moment; `PREPARE` has looked for others
     if mine:
         _note_type(row, mine, at)
     before = (row.seen_view, row.seen_since)
     row.saw(View(mine.state.value) if mine else View.ABSENT, at)
-    others = [server for server in servers if server is not mine and server.state.is_live]
-    tokens = {server.client_token for server in others}
+    others = [ec2_instance for ec2_instance in ec2_instances if ec2_instance is not mine and ec2_instance.state.is_live]
+    tokens = {ec2_instance.client_token for ec2_instance in others}
     ours = set(row.launches.filter(pk__in=tokens).values_list("pk", flat=True)) if others else set()
     fields: dict[str, object] = {
         "seen_view": row.seen_view,
         "seen_since": row.seen_since,
         "seen_reason": mine.reason_code[:80] if mine else "",
-        "strays": sorted(server.instance_id for server in others if server.client_token in ours),
-        "unknown": sorted(server.instance_id for server in others if server.client_token not in ours),
+        "strays": sorted(ec2_instance.instance_id for ec2_instance in others if ec2_instance.client_token in ours),
+        "unknown": sorted(ec2_instance.instance_id for ec2_instance in others if ec2_instance.client_token not in ours),
     }
     if mine:
         fields |= {"instance_id": mine.instance_id, "launched_at": mine.launched_at, "private_ip": mine.private_ip}
@@ -158,20 +160,20 @@ def _note(row: Instance, servers: list[Server], at: datetime) -> bool:
     return True
 
 
-def _note_type(row: Instance, server: Server, at: datetime) -> None:
+def _note_type(row: Instance, ec2_instance: Ec2Instance, at: datetime) -> None:
     """While it rests, AWS may show for a moment what was before our own change: only what runs tells news."""
-    runs = server.state is ServerState.RUNNING
-    is_told = runs or not row.seen_type or server.instance_type == row.instance_type
-    if is_told and server.instance_type not in {"", row.seen_type}:
-        size.note(row, at=at, instance_type=server.instance_type, is_news=runs)
+    runs = ec2_instance.state is InstanceState.RUNNING
+    is_told = runs or not row.seen_type or ec2_instance.instance_type == row.instance_type
+    if is_told and ec2_instance.instance_type not in {"", row.seen_type}:
+        sizes.note(row, at=at, instance_type=ec2_instance.instance_type, is_news=runs)
 
 
 def _disks(rows: Iterable[Instance], cloud: Cloud) -> None:
     """How big they are, where that is not known yet; our own changes are known by their answers."""
-    unknown = {row.volume_id: row for row in rows if row.volume_id and row.seen_volume_gb is None}
+    unknown = {row.volume_id: row for row in rows if row.volume_id and row.seen_volume_gib is None}
     if unknown:
-        for volume_id, gb in cloud.sizes(unknown).items():
-            size.note(unknown[volume_id], volume_gb=gb)
+        for volume_id, gib in cloud.sizes(unknown).items():
+            sizes.note(unknown[volume_id], volume_gib=gib)
 
 
 def _newer(at: datetime) -> QuerySet[Instance]:
@@ -180,33 +182,33 @@ def _newer(at: datetime) -> QuerySet[Instance]:
     return Instance.objects.filter(Q(seen_at__isnull=True) | Q(seen_at__lt=at) | Q(seen_at__gt=ahead))
 
 
-def _is_current(row: Instance, server: Server) -> bool:
+def _is_current(row: Instance, ec2_instance: Ec2Instance) -> bool:
     if row.instance_id is not None:
-        return server.instance_id == row.instance_id
-    return row.client_token is not None and server.client_token == row.client_token
+        return ec2_instance.instance_id == row.instance_id
+    return row.client_token is not None and ec2_instance.client_token == row.client_token
 
 
-def _address(row: Instance, server: Server) -> dict[str, object]:
+def _address(row: Instance, ec2_instance: Ec2Instance) -> dict[str, object]:
     """A public address is released at a stop; the next start brings another, which is told once."""
-    if server.public_ip == row.public_ip:
+    if ec2_instance.public_ip == row.public_ip:
         return {}
-    fields: dict[str, object] = {"public_ip": server.public_ip}
-    if server.public_ip:
-        fields["last_public_ip"] = server.public_ip
-        if row.last_public_ip and row.last_public_ip != server.public_ip:
+    fields: dict[str, object] = {"public_ip": ec2_instance.public_ip}
+    if ec2_instance.public_ip:
+        fields["last_public_ip"] = ec2_instance.public_ip
+        if row.last_public_ip and row.last_public_ip != ec2_instance.public_ip:
             fields["address_changed"] = True
     return fields
 
 
 def _checks(rows: Iterable[Instance], cloud: Cloud) -> None:
     """Where SSH does not answer us, believe AWS's status checks; one call for all such machines."""
-    patience = clock.real_seconds(KEPT_OUT_AFTER.total_seconds())
+    limit = clock.real_seconds(KEPT_OUT_AFTER.total_seconds())
     kept_out = Instance.objects.filter(
         pk__in=[row.pk for row in rows],
-        status__in=[Status.PENDING.value, Status.STARTING.value],
-        seen_view=View.RUNNING.value,
+        status__in=[Status.PENDING, Status.STARTING],
+        seen_view=View.RUNNING,
         ready_at__isnull=True,
-        seen_since__lt=clock.now() - patience,
+        seen_since__lt=clock.now() - limit,
     )
     ids = {row.instance_id: row.pk for row in kept_out if row.instance_id}
     if ids:
@@ -232,7 +234,7 @@ def _alarms(rows: list[Instance], cloud: Cloud) -> None:
         if row.pk not in right:
             log.warning("auto-stop is not as it should be; arming it anew", extra={"row": str(row.pk)})
             if Instance.objects.filter(pk=row.pk, armed_at=row.armed_at).update(armed_at=None, armed_shown_at=None):
-                _kick_if_due(Instance.objects.get(pk=row.pk))
+                _enqueue_if_due(Instance.objects.get(pk=row.pk))
 
 
 def _is_right(row: Instance, alarm: Alarm | None, rules: Rules) -> bool:
@@ -246,17 +248,17 @@ def _is_right(row: Instance, alarm: Alarm | None, rules: Rules) -> bool:
     if alarm.warm_up_minutes != row.warm_up_minutes and (alarm.warm_up_minutes or is_kept):
         return False
     # It acts on a transition only: one that is in ALARM while its machine runs has tried, and will not again.
-    return not (alarm.state == "ALARM" and row.seen_view == View.RUNNING.value)
+    return not (alarm.state == "ALARM" and row.seen_view == View.RUNNING)
 
 
-def _kick(rows: list[Instance]) -> None:
+def _enqueue(rows: list[Instance]) -> None:
     for row in Instance.objects.filter(pk__in=[row.pk for row in rows]):
-        _kick_if_due(row)
+        _enqueue_if_due(row)
 
 
-def _kick_if_due(row: Instance) -> None:
+def _enqueue_if_due(row: Instance) -> None:
     if row.next_at is not None and row.next_at > datetime.now(UTC):
         return
     if row.strays or not decision_for(row).is_wait:
         with transaction.atomic():
-            kick(row)
+            enqueue(row)

@@ -6,17 +6,17 @@ from procrastinate.contrib.django import app
 from ondol.accounts import letters, mail
 from ondol.accounts.models import User
 
-_PATIENCE = RetryStrategy(max_attempts=8, exponential_wait=3)
+_RETRY = RetryStrategy(max_attempts=8, exponential_wait=3)
 """A mail server that is away is asked again for about an hour."""
 
 
-@app.task(name=letters.TASK, queue="mail", retry=_PATIENCE)
+@app.task(name=letters.TASK, queue="mail", retry=_RETRY)
 def letter(template: str, to: str, about: int, language: str) -> None:
     """Write one of allauth's letters."""
     letters.write(template, to, about, language)
 
 
-@app.task(name=mail.TASK, queue="mail", retry=_PATIENCE)
+@app.task(name=mail.TASK, queue="mail", retry=_RETRY)
 def send(kind: str, user_id: int, to: int) -> None:
     """Write one letter about a request or a decision."""
     people = User.objects.in_bulk([user_id, to])

@@ -9,31 +9,35 @@ from procrastinate.contrib.django import app
 from ondol.accounts.mail import write
 from ondol.accounts.models import Approval, Role, User
 from ondol.config import config
-from ondol.instances.deployment import here
-from ondol.instances.findings import remembered
+from ondol.deployment.findings import remembered
+from ondol.deployment.models import Deployment
 
 TASK = "ondol.instances.alert"
 TROUBLE_FOR = timedelta(minutes=10)
 """Real time. Shorter troubles with AWS pass by themselves."""
 
 
-def tell_administrators(kind: str) -> None:
+def notify_administrators(kind: str) -> None:
     """Enqueue a letter to each, in the caller's transaction: `trouble` or `findings`."""
     for admin in User.objects.filter(role=Role.ADMIN, approval=Approval.APPROVED, is_active=True):
         app.configure_task(TASK, queue="mail").defer(kind=kind, to=admin.pk)
 
 
-def tell_of_lasting_trouble() -> None:
+def notify_of_lasting_trouble() -> None:
     """If AWS has not answered for long: once, until it has answered again."""
     now = datetime.now(UTC)
     with transaction.atomic():
-        if here().filter(trouble_told_at=None, trouble_since__lt=now - TROUBLE_FOR).update(trouble_told_at=now):
-            tell_administrators("trouble")
+        if (
+            Deployment.current()
+            .filter(trouble_told_at=None, trouble_since__lt=now - TROUBLE_FOR)
+            .update(trouble_told_at=now)
+        ):
+            notify_administrators("trouble")
 
 
 def send(kind: str, to: User) -> None:
     """Write one letter; nothing where it is out of date."""
-    state = here().get()
+    state = Deployment.current().get()
     if kind == "trouble" and state.trouble:
         write(to, "trouble", {"state": state, "link": config().url + reverse("dashboard")})
     elif kind == "findings" and (findings := remembered()):

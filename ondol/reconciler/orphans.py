@@ -11,10 +11,10 @@ from ondol import clock
 from ondol.cloud.errors import CloudError, NotYet
 from ondol.cloud.port import MANAGED_BY, Cloud, Found, Kind
 from ondol.config import config
-from ondol.instances.actions import kick
-from ondol.instances.alerts import tell_administrators
-from ondol.instances.deployment import deployment_id, here, is_id
-from ondol.instances.findings import LEAKS, Finding, Why, remembered
+from ondol.deployment.alerts import notify_administrators
+from ondol.deployment.findings import LEAKS, Finding, Why, remembered
+from ondol.deployment.models import Deployment, deployment_id, is_id
+from ondol.instances.actions import enqueue
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance
 
@@ -30,7 +30,7 @@ single thing is never too large a share, else small sites would never be swept."
 
 def compare(found: Iterable[Found], rows: Mapping[str, Instance], cidrs: Iterable[str]) -> list[Finding]:
     """What is wrong with what there is. `rows` by id, their launches prefetched; `cidrs` may reach port 22."""
-    goes_on = [row for row in rows.values() if row.status != Status.TERMINATED.value]
+    goes_on = [row for row in rows.values() if row.status != Status.TERMINATED]
     # By their ids, whatever tags say: anybody may write others in the console.
     known = {id: row for row in goes_on for id in (row.instance_id, row.security_group_id, row.key_pair_name) if id}
     return [finding for thing in found for finding in _judge(thing, known.get(thing.id), rows, set(cidrs))]
@@ -68,7 +68,7 @@ def _judge(thing: Found, known_by: Instance | None, rows: Mapping[str, Instance]
 
 
 def _has_ended(instance: Instance) -> bool:
-    return instance.is_clean and instance.status in {Status.TERMINATED.value, Status.FAILED.value}
+    return instance.is_clean and instance.status in {Status.TERMINATED, Status.FAILED}
 
 
 def _row_of(thing: Found) -> str:
@@ -96,7 +96,7 @@ def _finding(thing: Found, row: str, why: Why, detail: str = "") -> Finding:
 _KNOWN = {
     Kind.INSTANCE: "instance_id", Kind.VOLUME: "volume_id", Kind.GROUP: "security_group_id", Kind.KEY: "key_pair_name",
 }  # fmt: skip
-_SETTLED = {Status.STARTING.value, Status.RUNNING.value, Status.STOPPING.value, Status.STOPPED.value}
+_SETTLED = {Status.STARTING, Status.RUNNING, Status.STOPPING, Status.STOPPED}
 
 
 def _the_reverse(
@@ -126,25 +126,23 @@ def _what_lasts(row: Instance, now: datetime) -> Why | None:
     """What should have been over for long; the reconciler goes on trying."""
     if now - row.status_since <= clock.real_seconds(LASTS_AFTER.total_seconds()):
         return None
-    if row.status == Status.TERMINATING.value:
+    if row.status == Status.TERMINATING:
         return Why.STUCK
-    return Why.UNARMED if row.status == Status.RUNNING.value and not row.is_armed else None
+    return Why.UNARMED if row.status == Status.RUNNING and not row.is_armed else None
 
 
 def _lasting(row: Instance, why: Why) -> Finding:
-    return Finding(Kind.INSTANCE.value, str(row.instance_id), why, str(row.pk), detail=row.error_code)
+    return Finding(Kind.INSTANCE, str(row.instance_id), why, str(row.pk), detail=row.error_code)
 
 
 def _measure_anew(found: Iterable[Found], rows: Mapping[str, Instance], now: datetime) -> None:
     """A disk that grew in the console, or has not grown in spite of AWS's promise: the next look at all measures it."""
     for thing in found:
         row = rows.get(thing.row)
-        if row and thing.id == row.volume_id and thing.gb != (row.seen_volume_gb or thing.gb):
-            grows = row.changes.filter(
-                reason=Reason.RESIZED.value, at__gt=now - clock.real_seconds(GRACE.total_seconds())
-            )
+        if row and thing.id == row.volume_id and thing.gib != (row.seen_volume_gib or thing.gib):
+            grows = row.changes.filter(reason=Reason.RESIZED, at__gt=now - clock.real_seconds(GRACE.total_seconds()))
             if not grows.exists():  # it takes AWS minutes until it shows them
-                Instance.objects.filter(pk=row.pk, volume_id=thing.id).update(seen_volume_gb=None)
+                Instance.objects.filter(pk=row.pk, volume_id=thing.id).update(seen_volume_gib=None)
 
 
 def survey(cloud: Cloud) -> list[Finding]:
@@ -153,7 +151,7 @@ def survey(cloud: Cloud) -> list[Finding]:
     # The rows after the listing: what was made meanwhile then has one.
     found = cloud.inventory()
     named = [row for row in {_row_of(thing) for thing in found} if is_id(row)]
-    wanted = Instance.objects.filter(Q(pk__in=named) | ~Q(status=Status.TERMINATED.value))
+    wanted = Instance.objects.filter(Q(pk__in=named) | ~Q(status=Status.TERMINATED))
     rows = {str(row.pk): row for row in wanted.prefetch_related("launches")}
     _measure_anew(found, rows, began)
     findings = [
@@ -163,7 +161,9 @@ def survey(cloud: Cloud) -> list[Finding]:
     ]
     before = {finding.key: finding for finding in remembered()}
     findings = [_dated(finding, before.get(finding.key), began) for finding in findings]
-    here().update(swept_at=began, sweep_count=len(found), findings=[finding.to_json() for finding in findings])
+    Deployment.current().update(
+        swept_at=began, sweep_count=len(found), findings=[finding.to_json() for finding in findings]
+    )
     return findings
 
 
@@ -179,7 +179,7 @@ def sweep(cloud: Cloud) -> None:
     leaks = [finding for finding in lasting if finding.why in LEAKS]
     # A database that AWS is ahead of may take the machines of today for the leaks of yesterday.
     is_behind = any(finding.why is Why.UNKNOWN for finding in findings)
-    if is_behind or are_too_many(len(leaks), here().get().sweep_count):
+    if is_behind or are_too_many(len(leaks), Deployment.current().get().sweep_count):
         _tell(lasting)
         return
     errors = [error for finding in lasting if (error := _tried(finding, cloud))]
@@ -222,13 +222,13 @@ def mend(finding: Finding, cloud: Cloud) -> None:
             with transaction.atomic():
                 # The reconciler's clean-up, under that row's own lock: a new attempt may just be using these names.
                 Instance.objects.filter(pk=finding.row, is_clean=True).update(is_clean=False)
-                kick(Instance.objects.get(pk=finding.row))
+                enqueue(Instance.objects.get(pk=finding.row))
 
 
 def remove_unknown(finding: Finding, cloud: Cloud) -> None:
     """Because an administrator has said so: remove what no row knows. NotYet while something else uses it."""
     known = Q(instance_id=finding.id) | Q(security_group_id=finding.id) | Q(key_pair_name=finding.id)
-    if Instance.objects.exclude(status=Status.TERMINATED.value).filter(known).exists():
+    if Instance.objects.exclude(status=Status.TERMINATED).filter(known).exists():
         raise NotYet("InUse", "a row knows it by now")
     {
         Kind.INSTANCE: cloud.terminate,
@@ -243,7 +243,7 @@ def _tell(findings: list[Finding]) -> None:
     """Once for each thing that needs a person."""
     keys = [list(finding.key) for finding in findings]
     with transaction.atomic():
-        told = here().select_for_update().get().findings_told
+        told = Deployment.current().select_for_update().get().findings_told
         if any(key not in told for key in keys):
-            tell_administrators("findings")
-        here().update(findings_told=keys)
+            notify_administrators("findings")
+        Deployment.current().update(findings_told=keys)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from django.db.models import Q
 
 from ondol import clock
-from ondol.instances.deployment import Deployment, here
+from ondol.deployment.models import Deployment
 
 STALE_AFTER = timedelta(seconds=90)
 """Real time. Looks at all machines come every half minute."""
@@ -13,18 +13,22 @@ STALE_AFTER = timedelta(seconds=90)
 
 def confirm(at: datetime) -> None:
     """All machines were seen at this moment of their clock."""
-    here().update(confirmed_at=at)
+    Deployment.current().update(confirmed_at=at)
 
 
 def trouble_is_over() -> None:
     """A whole look went well, alarms and all."""
-    here().exclude(trouble="").update(trouble="", trouble_code="", trouble_since=None, trouble_told_at=None)
+    Deployment.current().exclude(trouble="").update(
+        trouble="", trouble_code="", trouble_since=None, trouble_told_at=None
+    )
 
 
 def note_trouble(kind: str, code: str) -> None:
     """A look has failed: the class of `cloud.errors`, and AWS's code."""
-    here().filter(trouble_since=None).update(trouble_since=datetime.now(UTC))
-    here().exclude(Q(trouble=kind[:16]) & Q(trouble_code=code[:80])).update(trouble=kind[:16], trouble_code=code[:80])
+    Deployment.current().filter(trouble_since=None).update(trouble_since=datetime.now(UTC))
+    Deployment.current().exclude(Q(trouble=kind[:16]) & Q(trouble_code=code[:80])).update(
+        trouble=kind[:16], trouble_code=code[:80]
+    )
 
 
 def unconfirmed_since() -> datetime | None:

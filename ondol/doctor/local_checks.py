@@ -7,8 +7,8 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from ondol.doctor.findings import Finding, failed, ok, warning
-from ondol.instances import vault
 from ondol.instances.models import SshKey
+from ondol.keys import vault
 
 SKEW = 5.0
 """Seconds that two clocks may differ. Amazon refuses signatures that are 15 minutes off."""

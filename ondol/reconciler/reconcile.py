@@ -12,65 +12,66 @@ from django.db import transaction
 from ondol import clock
 from ondol.cloud.errors import CloudError, Gone, NoCapacity, Quota, Refused, Unreachable
 from ondol.cloud.port import Cloud
-from ondol.instances import provision, size
-from ondol.instances.acts import ACTS, Answers, Hold, LeaseLost, Plan, World, end_strays, record, ssh_answers
-from ondol.instances.lifecycle import Act, Decision, Patience, Reason, Status, View, decide
+from ondol.instances.lifecycle import Decision, Reason, Status, Step, Timeouts, View, decide
 from ondol.instances.models import Instance, Launch, move
 from ondol.instances.record import Failure, Record, Wish
+from ondol.reconciler import resources, sizes
+from ondol.reconciler.lease import Lease, LeaseLost
+from ondol.reconciler.steps import STEPS, Answers, Context, Plan, end_superseded, record, ssh_answers
 
 log = logging.getLogger(__name__)
 
-STEPS = 20
+MAX_STEPS = 20
 """At most so many steps in one go: a provisioning takes about seven."""
 BACKOFF_MAX = timedelta(seconds=30)
 
 
-def patience() -> Patience:
+def timeouts() -> Timeouts:
     """AWS takes real minutes, whatever the machines' clock does."""
-    base = Patience()
-    return Patience(
+    base = Timeouts()
+    return Timeouts(
         *(clock.real_seconds(limit.total_seconds()) for limit in (base.change, base.ready, base.absent, base.gone))
     )
 
 
-def reconcile(row: str, cloud: Cloud, hold: Hold, answers: Answers = ssh_answers) -> None:
+def reconcile(row: str, cloud: Cloud, ensure_lease: Lease, answers: Answers = ssh_answers) -> None:
     """Bring one machine as far as it goes without waiting; `answers` tells whether SSH does."""
-    world = World(cloud, hold, answers)
+    context = Context(cloud, ensure_lease, answers)
     is_armed = False
-    for _ in range(STEPS):
-        plan = _plan(row, hold)
+    for _ in range(MAX_STEPS):
+        plan = _plan(row, ensure_lease)
         if plan is None:
             return
         try:
-            if plan.decision.act is Act.ARM and is_armed and not plan.instance.is_asked_anew:
-                _clocks_differ(plan, hold)
+            if plan.decision.step is Step.ARM and is_armed and not plan.instance.is_asked_anew:
+                _clocks_differ(plan, ensure_lease)
                 return
-            is_armed = is_armed or plan.decision.act is Act.ARM
+            is_armed = is_armed or plan.decision.step is Step.ARM
             if plan.strays:
-                end_strays(plan, world)
+                end_superseded(plan, context)
             elif plan.decision.to is not None:
-                _move(plan, hold)
+                _move(plan, ensure_lease)
             else:
-                ACTS[plan.decision.act](plan, world)
+                STEPS[plan.decision.step](plan, context)
         except CloudError as error:
-            _trouble(plan, error, hold)
+            _trouble(plan, error, ensure_lease)
         except LeaseLost:
             raise
         except Exception:
             # Without a back-off the next look would try this row again, and again, every two seconds.
-            record(plan.instance, hold, **_backoff(plan.instance, "internal"))
+            record(plan.instance, ensure_lease, **_backoff(plan.instance, "internal"))
             raise
 
 
-def _plan(row: str, hold: Hold) -> Plan | None:
+def _plan(row: str, ensure_lease: Lease) -> Plan | None:
     with transaction.atomic():
-        hold()
+        ensure_lease()
         instance = Instance.objects.select_related("owner").select_for_update(of=("self",)).filter(pk=row).first()
         if instance is None or (instance.next_at is not None and instance.next_at > datetime.now(UTC)):
             return None
         decision = decision_for(instance)
         # Before a launch, since nobody is to have two; otherwise after what its owner waits for.
-        if instance.strays and (decision.is_wait or decision.act in {Act.PREPARE, Act.LAUNCH}):
+        if instance.strays and (decision.is_wait or decision.step in {Step.PREPARE, Step.LAUNCH}):
             return Plan(instance, decision, tuple(instance.strays))
         if decision.is_wait:
             return None
@@ -80,18 +81,18 @@ def _plan(row: str, hold: Hold) -> Plan | None:
 def _announced(plan: Plan) -> Plan:
     """Store, before AWS is asked, what would have to be found again."""
     instance = plan.instance
-    match plan.decision.act:
-        case Act.PREPARE:
-            plan = replace(plan, again=not instance.is_clean, last_key=instance.key_pair_name)
+    match plan.decision.step:
+        case Step.PREPARE:
+            plan = replace(plan, maybe_done=not instance.is_clean, last_key=instance.key_pair_name)
             instance.is_clean = False
             instance.group_unsure_at = instance.group_unsure_at or clock.now()
-            instance.key_pair_name = instance.key_pair_name or provision.new_key_name(instance)
-        case Act.LAUNCH if instance.client_token is None:
-            instance.client_token = provision.new_client_token()
-            spec = provision.launch_spec(instance).to_json()
+            instance.key_pair_name = instance.key_pair_name or resources.new_key_name(instance)
+        case Step.LAUNCH if instance.client_token is None:
+            instance.client_token = resources.new_client_token()
+            spec = resources.launch_spec(instance).to_json()
             Launch.objects.create(client_token=instance.client_token, instance=instance, spec=spec)
-        case Act.LAUNCH:
-            return replace(plan, again=True)
+        case Step.LAUNCH:
+            return replace(plan, maybe_done=True)
         case _:
             return plan
     instance.save(update_fields=["client_token", "is_clean", "key_pair_name", "group_unsure_at", "updated_at"])
@@ -106,17 +107,17 @@ def decision_for(instance: Instance) -> Decision:
         instance.seen,
         instance.status_since,
         instance.seen_at or instance.status_since,  # lateness counts only as far as we have looked
-        patience(),
+        timeouts(),
     )
 
 
 # --- moves -----------------------------------------------------------------------------------------------------------
-def _move(plan: Plan, hold: Hold) -> None:
+def _move(plan: Plan, ensure_lease: Lease) -> None:
     instance, to, reason = plan.instance, plan.decision.to, plan.decision.reason
     if to is None:
         return
     with transaction.atomic():
-        hold()
+        ensure_lease()
         is_trouble = to is Status.FAILED or reason in {Reason.TOO_LATE, Reason.STOP_FAILED, Reason.UNARMED}
         fields: dict[str, Any] = {"error_ref": new_reference()} if is_trouble else {}
         if is_trouble and not instance.error_code:
@@ -128,28 +129,28 @@ def _move(plan: Plan, hold: Hold) -> None:
 
 
 # --- trouble ---------------------------------------------------------------------------------------------------------
-def _trouble(plan: Plan, error: CloudError, hold: Hold) -> None:
-    instance, act = plan.instance, plan.decision.act
+def _trouble(plan: Plan, error: CloudError, ensure_lease: Lease) -> None:
+    instance, step = plan.instance, plan.decision.step
     log.warning(
         "AWS did not do what was asked",
-        extra={"row": str(instance.pk), "act": act.value, "code": error.code, "kind": type(error).__name__},
+        extra={"row": str(instance.pk), "act": step.value, "code": error.code, "kind": type(error).__name__},
     )
     reason = _reason_to_give_up(error)
-    if act in {Act.RESIZE, Act.GROW} and (reason or isinstance(error, Gone)):
-        _keep_size(plan, error, hold)
+    if step in {Step.RESIZE, Step.GROW} and (reason or isinstance(error, Gone)):
+        _keep_size(plan, error, ensure_lease)
         return
     # A machine that runs already is not called stopped because its alarm cannot be put.
-    rests = instance.status == Status.STARTING.value and instance.seen_view == View.STOPPED.value
-    is_asked = act is not Act.WAIT and not plan.strays
-    if reason and is_asked and (instance.status == Status.PENDING.value or rests):
-        _give_up(plan, reason, error, hold)
+    rests = instance.status == Status.STARTING and instance.seen_view == View.STOPPED
+    is_asked = step is not Step.WAIT and not plan.strays
+    if reason and is_asked and (instance.status == Status.PENDING or rests):
+        _give_up(plan, reason, error, ensure_lease)
     else:
         # AWS has answered, so time counts: a launch that is put off for ever fails at last.
         told = {} if isinstance(error, Unreachable) else {"seen_at": clock.now()}
         put_off = _backoff(instance, error.code)
-        if instance.status == Status.FAILED.value:  # what made it fail stays to be read, not what delays the clean-up
+        if instance.status == Status.FAILED:  # what made it fail stays to be read, not what delays the clean-up
             del put_off["error_code"]
-        record(instance, hold, **put_off, **told)
+        record(instance, ensure_lease, **put_off, **told)
 
 
 def _reason_to_give_up(error: CloudError) -> Reason | None:
@@ -163,26 +164,26 @@ def _reason_to_give_up(error: CloudError) -> Reason | None:
     return None
 
 
-def _keep_size(plan: Plan, error: CloudError, hold: Hold) -> None:
+def _keep_size(plan: Plan, error: CloudError, ensure_lease: Lease) -> None:
     """AWS has said no to another size. The machine stays as it is, and goes on with what it was at."""
     instance, reference = plan.instance, new_reference()
-    is_type = plan.decision.act is Act.RESIZE
-    wish = Wish(instance_type=instance.instance_type) if is_type else Wish(volume_gb=instance.volume_gb)
-    if size.refused(instance, hold, Failure(error.code[:80], reference), wish):
+    is_type = plan.decision.step is Step.RESIZE
+    wish = Wish(instance_type=instance.instance_type) if is_type else Wish(volume_gib=instance.volume_gib)
+    if sizes.refused(instance, ensure_lease, Failure(error.code[:80], reference), wish):
         log.error("kept its size: %s", error, extra={"row": str(instance.pk), "reference": reference})
 
 
-def _give_up(plan: Plan, reason: Reason, error: CloudError, hold: Hold) -> None:
+def _give_up(plan: Plan, reason: Reason, error: CloudError, ensure_lease: Lease) -> None:
     """AWS has said no. A new machine failed, with nothing left behind; one that should start stays stopped."""
     instance, to, reference = plan.instance, Status.STOPPED, new_reference()
     fields: dict[str, Any] = {}
-    if instance.status == Status.PENDING.value:
+    if instance.status == Status.PENDING:
         to = Status.FAILED
-        if plan.decision.act is Act.LAUNCH and not plan.again:
+        if plan.decision.step is Step.LAUNCH and not plan.maybe_done:
             # A definite no to the first try. After a lost answer a machine may still show up: then we wait and look.
             fields["client_token"] = None
     with transaction.atomic():
-        hold()
+        ensure_lease()
         moved = move(
             instance, to, reason,
             record=Record(failure=Failure(error.code, reference)), error_code=error.code[:80], error_ref=reference,
@@ -192,10 +193,10 @@ def _give_up(plan: Plan, reason: Reason, error: CloudError, hold: Hold) -> None:
         log.error("gave up: %s", error, extra={"row": str(instance.pk), "reference": instance.error_ref})
 
 
-def _clocks_differ(plan: Plan, hold: Hold) -> None:
+def _clocks_differ(plan: Plan, ensure_lease: Lease) -> None:
     """The alarm was put and still counts as one of an earlier run: by our clock, LaunchTime is to come."""
     log.error("this host's clock and AWS's differ by minutes", extra={"row": str(plan.instance.pk)})
-    record(plan.instance, hold, **_backoff(plan.instance, "ClockSkew"))
+    record(plan.instance, ensure_lease, **_backoff(plan.instance, "ClockSkew"))
 
 
 def _backoff(instance: Instance, code: str) -> dict[str, Any]:

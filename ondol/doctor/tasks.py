@@ -9,7 +9,7 @@ from ondol.doctor import records
 from ondol.doctor.check_up import check_up as examine
 
 
-@app.task(name=records.TASK, queue="look", queueing_lock=records.TASK)
+@app.task(name=records.TASK, queue="periodic", queueing_lock=records.TASK)
 def check_up() -> None:
     """One check-up, kept for the pages."""
     began = datetime.now(UTC)
@@ -17,7 +17,7 @@ def check_up() -> None:
 
 
 @app.periodic(cron="23 * * * *")
-@app.task(name="ondol.doctor.hourly", queue="look", queueing_lock="ondol.doctor.hourly")
+@app.task(name="ondol.doctor.hourly", queue="periodic", queueing_lock="ondol.doctor.hourly")
 def hourly(timestamp: int) -> None:
     """Every hour."""
     records.ask()

@@ -8,20 +8,20 @@ from procrastinate.contrib.django import app
 from ondol.autostop import readings, schedule, warnings
 from ondol.autostop.models import StopWarning
 from ondol.cloud.errors import CloudError
-from ondol.instances.jobs import cloud
+from ondol.deployment.connection import cloud
 
 log = logging.getLogger(__name__)
 
 
 @app.periodic(cron="* * * * * */5")
-@app.task(name="ondol.autostop.hours", queue="look", lock="hours", queueing_lock="hours")
+@app.task(name="ondol.autostop.hours", queue="periodic", lock="hours", queueing_lock="hours")
 def hours(timestamp: int) -> None:
     """Every five seconds (real time): in a trial at speed 60, as many minutes."""
     schedule.check()
 
 
 @app.periodic(cron="* * * * * */2")
-@app.task(name="ondol.autostop.readings", queue="look", lock="readings", queueing_lock="readings")
+@app.task(name="ondol.autostop.readings", queue="periodic", lock="readings", queueing_lock="readings")
 def collect(timestamp: int) -> None:
     """Every two seconds; without a call to AWS but for one when new datapoints are due."""
     try:
@@ -31,7 +31,7 @@ def collect(timestamp: int) -> None:
 
 
 @app.periodic(cron="* * * * * */2")
-@app.task(name="ondol.autostop.warnings", queue="look", lock="warnings", queueing_lock="warnings")
+@app.task(name="ondol.autostop.warnings", queue="periodic", lock="warnings", queueing_lock="warnings")
 def warn(timestamp: int) -> None:
     """Every two seconds: in a trial at speed, minutes."""
     warnings.check()
@@ -46,7 +46,7 @@ def letter(warning: int) -> None:
 
 
 @app.periodic(cron="23 4 * * *")
-@app.task(name="ondol.autostop.prune", queue="look", queueing_lock="prune")
+@app.task(name="ondol.autostop.prune", queue="periodic", queueing_lock="prune")
 def prune(timestamp: int) -> None:
     """Every night."""
     readings.prune()

@@ -48,11 +48,11 @@ class Change:
     status: Status
     reason: Reason
     instance_type: str
-    volume_gb: int
+    volume_gib: int
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class Interval:
     """Time in which a machine ran or rested; together they are its life, from its first run to its end."""
 
     span: Span
@@ -96,7 +96,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Reckoning:
+class Calculation:
     """A person's month, in US dollars."""
 
     lines: tuple[Line, ...] = ()
@@ -118,20 +118,20 @@ class Reckoning:
         return self.total + self.to_rest + (self.to_run if room is None else min(self.to_run, max(room, Decimal(0))))
 
 
-def reckon(machines: Iterable[Sequence[Change]], prices: PriceTable, month: Span, now: datetime) -> Reckoning:
+def calculate(machines: Iterable[Sequence[Change]], prices: PriceTable, month: Span, now: datetime) -> Calculation:
     """A month of all machines of one person, as known at `now`."""
     lives = [life_of(changes, now) for changes in machines]
     to_come = [_rest_of_month(life, prices, month, now) for life in lives]
-    rests = [(stretch, _running(stretch, stretch.span)) for life in lives for stretch in life if not stretch.runs]
+    rests = [(interval, _running(interval, interval.span)) for life in lives for interval in life if not interval.runs]
     lines = charge([use for life in lives for use in uses(life)], prices, month)
-    return Reckoning(
+    return Calculation(
         lines=tuple(lines),
         to_run=sum((running for running, _ in to_come), Decimal(0)),
         to_rest=sum((resting for _, resting in to_come), Decimal(0)),
         saved=_sum(charge((use for _, would in rests for use in would), prices, month)),
         saved_by_idle=_sum(
             charge(
-                (use for stretch, would in rests if stretch.change.reason is Reason.IDLE for use in would),
+                (use for interval, would in rests if interval.change.reason is Reason.IDLE for use in would),
                 prices,
                 month,
             )
@@ -139,7 +139,7 @@ def reckon(machines: Iterable[Sequence[Change]], prices: PriceTable, month: Span
     )
 
 
-def life_of(changes: Sequence[Change], now: datetime) -> list[Stretch]:
+def life_of(changes: Sequence[Change], now: datetime) -> list[Interval]:
     """What a machine did, without gaps, up to `now`."""
     # In whole seconds; and never backwards, wherever the moments come from.
     moments = list(accumulate([_whole(change.at) for change in changes], max))
@@ -149,19 +149,19 @@ def life_of(changes: Sequence[Change], now: datetime) -> list[Stretch]:
         after = changes[index + 1] if index + 1 < len(changes) else None
         runs = change.status is Status.RUNNING or _has_not_stopped(change, after)
         if change.status in _PRESENT:
-            found.append(Stretch(Span(moments[index], moments[index + 1]), runs, change))
+            found.append(Interval(Span(moments[index], moments[index + 1]), runs, change))
     return found
 
 
-def uses(life: Sequence[Stretch]) -> Iterator[Use]:
+def uses(life: Sequence[Interval]) -> Iterator[Use]:
     """What all of this is paid for with."""
-    for runs, stretches in groupby(life, key=lambda stretch: stretch.runs):
+    for runs, intervals in groupby(life, key=lambda interval: interval.runs):
         if runs:
-            run = list(stretches)
+            run = list(intervals)
             start, end = run[0].span.start, run[-1].span.end
             yield from _running(run[0], Span(start, max(end, start + MINIMUM)))
-    for stretch in life:
-        yield from _present(stretch, stretch.span)
+    for interval in life:
+        yield from _present(interval, interval.span)
 
 
 def charge(uses: Iterable[Use], prices: PriceTable, month: Span) -> list[Line]:
@@ -188,7 +188,7 @@ def rounded(amounts: Sequence[Decimal], unit: Decimal = CENT) -> list[Decimal]:
     return down
 
 
-def _rest_of_month(life: Sequence[Stretch], prices: PriceTable, month: Span, now: datetime) -> tuple[Decimal, Decimal]:
+def _rest_of_month(life: Sequence[Interval], prices: PriceTable, month: Span, now: datetime) -> tuple[Decimal, Decimal]:
     """What is still to come: for running, at the pace of the last weeks, and for being there."""
     if not life or life[-1].span.end < _whole(now):
         return Decimal(0), Decimal(0)
@@ -197,25 +197,25 @@ def _rest_of_month(life: Sequence[Stretch], prices: PriceTable, month: Span, now
     return running * _pace(life, now), present
 
 
-def _pace(life: Sequence[Stretch], now: datetime) -> Decimal:
+def _pace(life: Sequence[Interval], now: datetime) -> Decimal:
     """The share of time in which it runs. The days before a young machine are taken to be typical ones."""
     lately = Span(_whole(now) - PACE, _whole(now))
-    ran = sum(stretch.span.within(lately).seconds for stretch in life if stretch.runs)
-    lived = sum(stretch.span.within(lately).seconds for stretch in life)
+    ran = sum(interval.span.within(lately).seconds for interval in life if interval.runs)
+    lived = sum(interval.span.within(lately).seconds for interval in life)
     return (ran + _TYPICAL_SHARE * (lately.seconds - lived)) / lately.seconds
 
 
-def _running(stretch: Stretch, span: Span) -> list[Use]:
+def _running(interval: Interval, span: Span) -> list[Use]:
     return [
-        Use(Item.COMPUTE, stretch.change.instance_type, 1, span),
-        Use(Item.ADDRESS, Item.ADDRESS.value, 1, span),
+        Use(Item.COMPUTE, interval.change.instance_type, 1, span),
+        Use(Item.ADDRESS, Item.ADDRESS, 1, span),
     ]
 
 
-def _present(stretch: Stretch, span: Span) -> list[Use]:
+def _present(interval: Interval, span: Span) -> list[Use]:
     return [
-        Use(Item.DISK, Item.DISK.value, stretch.change.volume_gb, span),
-        Use(Item.ALARM, Item.ALARM.value, 1, span),
+        Use(Item.DISK, Item.DISK, interval.change.volume_gib, span),
+        Use(Item.ALARM, Item.ALARM, 1, span),
     ]
 
 

@@ -8,11 +8,11 @@ from functools import partial
 from typing import Any
 
 from ondol import clock
+from ondol.autostop.forecast import warm_up
 from ondol.cloud.errors import AlreadyThere, CloudError, Gone, NotYet
-from ondol.cloud.port import Cloud, IdleRule, Image, KeyPair, LaunchSpec, Server, Tag
+from ondol.cloud.port import Cloud, Ec2Instance, IdleRule, Image, KeyPair, LaunchSpec, Tag
 from ondol.config import config
 from ondol.instances.actions import ascii_name
-from ondol.instances.idle import warm_up
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance, Launch
 from ondol.policy.rules import rules_of
@@ -27,7 +27,7 @@ class Prepared:
     """Its id is known, or AWS has said that there is none."""
     key: KeyPair | None = None
     image: Image | None = None
-    alive: list[Server] = field(default_factory=list)
+    alive: list[Ec2Instance] = field(default_factory=list)
     """What its owner has already, by AWS's account."""
     errors: list[CloudError] = field(default_factory=list)
 
@@ -78,7 +78,7 @@ def launch_spec(instance: Instance) -> LaunchSpec:
     return LaunchSpec(
         image=Image(instance.ami_id, instance.root_device),
         instance_type=instance.instance_type,
-        volume_gb=instance.volume_gb,
+        volume_gib=instance.volume_gib,
         group_id=instance.security_group_id,
         key_name=instance.key_pair_name,
         tags=tags(instance),
@@ -86,7 +86,7 @@ def launch_spec(instance: Instance) -> LaunchSpec:
     )
 
 
-def launch(instance: Instance, cloud: Cloud) -> Server:
+def launch(instance: Instance, cloud: Cloud) -> Ec2Instance:
     """Ask for the server under the stored token, with what is stored beside it: the same server comes back."""
     kept = Launch.objects.get(pk=instance.client_token).spec
     spec = LaunchSpec.from_json(kept) if kept else launch_spec(instance)  # an earlier version kept the token alone
@@ -98,7 +98,7 @@ def arm(instance: Instance, cloud: Cloud) -> dict[str, Any]:
     rules = rules_of(instance.owner_id)
     # Taken before the call: the warm-up then ends no earlier than we say.
     armed_at = clock.now()
-    run_since = instance.launched_at if instance.status == Status.RUNNING.value else None
+    run_since = instance.launched_at if instance.status == Status.RUNNING else None
     minutes = warm_up(armed_at, run_since or armed_at, rules.idle_minutes, instance.awake_until)
     rule = IdleRule(rules.idle_minutes, rules.idle_cpu_percent)
     cloud.arm(instance.resource_name, str(instance.instance_id), rule, minutes, tags(instance))
@@ -119,16 +119,16 @@ def is_by_rule(instance: Instance, armed: Mapping[str, Any]) -> bool:
     return (rules.idle_minutes, rules.idle_cpu_percent) == (armed["armed_idle_minutes"], armed["armed_cpu_percent"])
 
 
-def remove(instance: Instance, cloud: Cloud, hold: Callable[[], None]) -> None:
+def remove(instance: Instance, cloud: Cloud, ensure_lease: Callable[[], None]) -> None:
     """Group, key pairs and alarm, also those whose creation's answer was lost: found by name or tag.
 
-    All are looked up first, then `hold` says that they are still ours to remove: a worker that was frozen and overtaken
-    would else remove the things of the next attempt. Raises NotYet while the group is still in use; the rest is removed
-    all the same.
+    All are looked up first; then `ensure_lease` confirms that they are still ours to remove. Otherwise a worker that
+    was frozen and overtaken would remove the things of the next attempt. Raises NotYet while the group is still in
+    use; the rest is removed all the same.
     """
     groups = {group_id for group_id in (instance.security_group_id, cloud.group(instance.resource_name)) if group_id}
     keys = {name for name in (instance.key_pair_name, *cloud.keys(str(instance.pk))) if name}
-    hold()
+    ensure_lease()
     errors = _side_by_side(
         [
             *(partial(cloud.delete_group, group_id) for group_id in groups),

@@ -23,14 +23,14 @@ FRESH, AGAIN = timedelta(hours=20), timedelta(hours=1)
 
 
 @app.periodic(cron="* * * * * */30")
-@app.task(name="ondol.costs.budgets", queue="look", lock="budgets", queueing_lock="budgets")
+@app.task(name="ondol.costs.budgets", queue="periodic", lock="budgets", queueing_lock="budgets")
 def budgets(timestamp: int) -> None:
     """Twice a minute: a trial's month may last hours. Nothing is reckoned where there are no budgets."""
     budget.check()
 
 
 @app.periodic(cron="*/5 * * * *")
-@app.task(name="ondol.costs.prices", queue="look", lock="prices", queueing_lock="prices")
+@app.task(name="ondol.costs.prices", queue="periodic", lock="prices", queueing_lock="prices")
 def refresh_prices(timestamp: int) -> None:
     """A few minutes after the first start, then once a day."""
     now = datetime.now(UTC)

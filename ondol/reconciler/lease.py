@@ -1,0 +1,29 @@
+"""The lease of a job: nothing is recorded by a worker whose job another one has taken over."""
+
+from collections.abc import Callable
+
+from django.db import connection
+from procrastinate import JobContext
+
+Lease = Callable[[], None]
+"""Raises LeaseLost, inside a transaction, unless this job is still ours."""
+
+
+class LeaseLost(Exception):
+    """Another worker has taken this job over; whatever we were about to record is theirs to do."""
+
+
+def ensure_lease(context: JobContext, /) -> None:
+    """Fence: raise LeaseLost unless this job is still ours. The lock alone is not safe: a frozen worker may come back.
+
+    The row is locked FOR SHARE, so that nobody takes the job over before the caller's transaction has ended.
+    """
+    job = context.job
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT 1 FROM procrastinate_jobs"
+            " WHERE id = %s AND status = 'doing' AND worker_id = %s AND attempts = %s FOR SHARE",
+            [job.id, job.worker_id, job.attempts],
+        )
+        if cursor.fetchone() is None:
+            raise LeaseLost
