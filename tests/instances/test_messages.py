@@ -13,7 +13,7 @@ from django.utils.functional import Promise
 from ondol.cloud import aws_errors, errors
 from ondol.cloud.aws_errors import TABLE
 from ondol.cloud.errors import CloudError, Gone, Throttled
-from ondol.instances.lifecycle import Seen, View, decide
+from ondol.instances.lifecycle import Seen, Step, View, decide
 from ondol.instances.messages import codes, reasons, statuses, texts
 from ondol.instances.messages.codes import MAKING, RESIZING, SILENCE, WITHOUT_WORDS, trouble
 from ondol.instances.messages.reasons import REASONS, explanation
@@ -67,6 +67,8 @@ def moves() -> Iterator[tuple[Status, Reason]]:
         seen = Seen(view, since, prepared=True, asked=asked, armed=armed, ready=ready, unknown=unknown)
         for reason in reasons_of[status]:
             decision = decide(status, reason, seen, since, NOW)
+            if decision.step is Step.ASK_WHY:
+                yield from product([Status.STOPPED], FOUND_OUT)
             if decision.to:
                 found = FOUND_OUT if decision.reason is Reason.UNKNOWN else {decision.reason}
                 yield from product([decision.to], found)

@@ -24,7 +24,7 @@ def test_so_is_every_line():
 
 
 def test_an_idle_stop_is_understood():
-    line = SHAPES["cpu", "instance_type", "rule", "seen", "since", "volume_gib"]
+    line = SHAPES["cpu", "instance_type", "rule", "seen", "since", "volume_gb"]
     assert Record.from_json(line) == Record(
         size=Size("t3.small", 30),
         since=datetime.fromisoformat(line["since"]),
@@ -34,7 +34,7 @@ def test_an_idle_stop_is_understood():
 
 
 def test_a_refused_size_is_understood():
-    line = SHAPES["code", "instance_type", "reference", "status_reason", "volume_gib", "wish"]
+    line = SHAPES["code", "instance_type", "reference", "status_reason", "volume_gb", "wish"]
     record = Record.from_json(line)
     assert (record.size, record.status_reason, record.refused) == (Size("t3.medium", 40), Reason.DONE, Wish("", 60))
     assert record.failure == Failure("VolumeModificationRateExceeded", line["reference"])

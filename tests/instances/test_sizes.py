@@ -40,7 +40,7 @@ def told(row, reason=Reason.RESIZED):
     """Of each change of size: what it was then, and the status that it did not change."""
     changes = row.changes.filter(reason=reason.value)
     assert all(change.old == change.new for change in changes)
-    return [(change.new, change.detail["instance_type"], change.detail["volume_gib"]) for change in changes]
+    return [(change.new, change.detail["instance_type"], change.detail["volume_gb"]) for change in changes]
 
 
 @pytest.fixture
@@ -174,7 +174,7 @@ def test_a_disk_grows_while_its_machine_runs_or_rests(rig, alice, runs):
     assert told(row) == [("RUNNING" if runs else "STOPPED", "t3.small", 40)]
 
 
-@pytest.mark.parametrize(("gb", "code"), [(20, "disk_shrinks"), (101, "disk_not_permitted")])
+@pytest.mark.parametrize(("gib", "code"), [(20, "disk_shrinks"), (101, "disk_not_permitted")])
 def test_a_disk_never_shrinks_and_grows_up_to_the_policys_limit(rig, alice, rested, gib, code):
     with pytest.raises(ActionError) as error:
         change_size(alice, volume_gib=gib)

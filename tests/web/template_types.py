@@ -8,7 +8,7 @@ What has no annotation, such as a form's field, is taken as it is.
 import inspect
 import types
 import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property, singledispatchmethod
@@ -34,6 +34,8 @@ Scope = Mapping[str, Any]
 
 
 _CONSTANTS = {"True", "False", "None"}
+MADE_FIELDS: dict[type[BaseForm], Collection[str]] = {}
+"""What forms have that make their fields when they are made themselves."""
 
 
 class Wrong(Exception):
@@ -103,8 +105,11 @@ class Checker:
     @_names_in.register
     def _(self, node: IncludeNode, scope: dict[str, Any]) -> None:
         given = self._given(node.extra_context, scope, node)
-        assert isinstance(node.template.var, str), f"{_place(node)}: include templates by their names"
-        self.template(node.template.var, given if node.isolated_context else scope | given)
+        name = node.template.var
+        names = [name] if isinstance(name, str) else get_args(self.type_of(node.template, scope, node))
+        assert names, f"{_place(node)}: include by a name, or by one whose type is a Literal of names"
+        for name in names:
+            self.template(name, given if node.isolated_context else scope | given)
 
     @_names_in.register
     def _(self, node: ExtendsNode, scope: dict[str, Any]) -> None:
@@ -186,13 +191,13 @@ def _attribute(of: Any, name: str) -> Any:
         cls = str
     if issubclass(cls, Mapping):
         return get_args(of)[1] if get_args(of) else Any
-    if issubclass(cls, BaseForm) and name in {*cls.base_fields, *vars(Form())}:
-        return BoundField if name in cls.base_fields else Any
+    if issubclass(cls, BaseForm) and (found := _form_field(cls, name)):
+        return found
     if issubclass(cls, Model) and (found := _field(cls, name)):
         return found
-    hints = get_type_hints(cls) if cls.__module__.startswith("ondol") else {}
-    if name in hints and not name.startswith("_"):
-        return _filled(hints[name], of)
+    hints = get_type_hints(cls) if cls.__module__.startswith(("ondol", "tests")) else {}
+    if name in hints:
+        return hints[name]
     member = inspect.getattr_static(cls, name, None)
     if member is None:
         if cls.__module__.startswith("django"):  # set by instances, and not annotated
@@ -221,6 +226,13 @@ def _returned(function: Callable[..., Any]) -> Any:
         return Any
 
 
+def _form_field(form: type[BaseForm], name: str) -> Any:
+    """A field, or what every form has; None: it is neither."""
+    if name in {*form.base_fields, *MADE_FIELDS.get(form, ())}:
+        return BoundField
+    return Any if name in vars(Form()) else None
+
+
 def _field(model: type[Model], name: str) -> Any:
     """A column or a relation of a model; None: it is neither."""
     known = {one.name: one for one in model._meta.get_fields()}
@@ -228,10 +240,6 @@ def _field(model: type[Model], name: str) -> Any:
         return None
     related = known[name].related_model
     return related if related and not (known[name].one_to_many or known[name].many_to_many) else Any
-
-
-def _filled(hint: Any, of: Any) -> Any:
-    return Any if isinstance(hint, typing.TypeVar) else hint
 
 
 def _alternatives(of: Any) -> tuple[Any, ...]:

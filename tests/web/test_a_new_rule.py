@@ -11,7 +11,7 @@ from ondol.policy.catalog import Rules, stored_fields
 from ondol.policy.kinds import Number
 from ondol.policy.models import Policy
 from ondol.policy.rules import Source, inherited_rules, rules_of
-from ondol.web.policy import facts_of
+from ondol.web.policy.facts import facts_of
 from tests.web.conftest import person
 
 pytestmark = pytest.mark.django_db

@@ -1,7 +1,8 @@
 """Templates read only what their page object has."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from django.contrib.messages.storage.base import BaseStorage
@@ -9,12 +10,14 @@ from django.http import HttpRequest
 
 import ondol.web
 from ondol.accounts.models import User
+from ondol.policy.catalog import all_rules
 from ondol.web import urls as _all_pages  # noqa: F401  whose import makes every page known
 from ondol.web.context import Site
 from ondol.web.machine.page import MachinePage
 from ondol.web.page import Page
 from ondol.web.person.forms import ReasonForm
-from tests.web.template_types import Checker
+from ondol.web.policy.form import PolicyForm
+from tests.web.template_types import MADE_FIELDS, Checker
 
 FOLDER = Path(ondol.web.__file__).parent / "templates"
 PROCESSORS: dict[str, Any] = {
@@ -26,6 +29,8 @@ PROCESSORS: dict[str, Any] = {
 }
 OF_OTHERS = ("account", "allauth", "mfa", "socialaccount", "usersessions", "mail")
 """Called by allauth or by letters, with what those give. Our own account pages are read by their page objects."""
+
+MADE_FIELDS[PolicyForm] = {name for rule in all_rules() for name in rule.form_fields()}
 
 
 def pages() -> list[type[Page]]:
@@ -83,6 +88,17 @@ def test_a_typo_is_found_wherever_it_stands(source, wrong):
     checker = Checker(PROCESSORS)
     checker.text(source, {"page": MachinePage, "form": ReasonForm})
     assert any(wrong in found for found in checker.found)
+
+
+def test_a_template_named_by_a_literal_is_read_too():
+    @dataclass(frozen=True)
+    class Part:
+        template: Literal["costs/money.html", "icons/dot.svg"]
+
+    checker = Checker(PROCESSORS)
+    checker.text("{% include part.template with money=page.offer %}", {"page": MachinePage, "part": Part})
+    assert any("Offer has no 'usd'" in found for found in checker.found)
+    assert checker.read == {"costs/money.html", "icons/dot.svg"}
 
 
 def test_what_is_there_is_not_found_wrong():

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from django import forms
 from django.utils.translation import gettext as _
@@ -14,7 +14,8 @@ from ondol.policy.kinds import Rule, Types
 from ondol.policy.models import Policy
 from ondol.web.policy.facts import describe_value, origin
 
-_TEMPLATES: dict[type[Rule[Any]], str] = {Types: "policy/types.html", AllowedHours: "policy/hours.html"}
+_Template = Literal["parts/field.html", "policy/types.html", "policy/hours.html"]
+_TEMPLATES: dict[type[Rule[Any]], _Template] = {Types: "policy/types.html", AllowedHours: "policy/hours.html"}
 """How a kind of rule is asked for, unless it is one field."""
 
 
@@ -22,7 +23,7 @@ _TEMPLATES: dict[type[Rule[Any]], str] = {Types: "policy/types.html", AllowedHou
 class Part:
     """What the form shows of one rule."""
 
-    template: str
+    template: _Template
     field: forms.BoundField
 
 
