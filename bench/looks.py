@@ -7,11 +7,11 @@ from statistics import median
 
 from bench.place import table
 from ondol.accounts.models import User
-from ondol.cloud.fake import FakeCloud
-from ondol.cloud.fake_world import Group, Thing
 from ondol.cloud.port import IdleRule, Image, LaunchSpec, Tag
 from ondol.instances.models import Instance
 from ondol.reconciler.observe import observe_all
+from ondol.testing.fake import FakeCloud
+from ondol.testing.fake_world import Group, Thing
 
 SIZES = (1, 10, 100, 1000)
 

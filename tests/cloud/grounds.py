@@ -16,10 +16,10 @@ from boto3.session import Session
 
 from ondol.cloud.aws import AwsCloud
 from ondol.cloud.aws_calls import WORKER_CONFIG, Clients
-from ondol.cloud.fake import FakeCloud
-from ondol.cloud.fake_world import World
 from ondol.cloud.port import Cloud, Ec2Instance, Image, InstanceState, LaunchSpec, Tag
 from ondol.config import Config
+from ondol.testing.fake import FakeCloud
+from ondol.testing.fake_world import World
 
 MOVING = {InstanceState.PENDING, InstanceState.STOPPING, InstanceState.SHUTTING_DOWN}
 

@@ -6,8 +6,8 @@ from threading import Barrier, Thread
 import pytest
 
 from ondol.cloud.errors import NoCapacity, Unreachable
-from ondol.cloud.fake import FakeCloud, Lost
 from ondol.cloud.port import InstanceState
+from ondol.testing.fake import FakeCloud, Lost
 from tests.cloud.grounds import InMemory, token
 
 

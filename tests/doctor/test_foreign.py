@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 from botocore.exceptions import ClientError
 
-from localcloud.iam.policy import Ask, read
+from localcloud.iam.policy import Permission, read
 from ondol.cloud import aws_shapes
 from ondol.cloud.aws import AwsCloud
 from ondol.cloud.errors import Refused
@@ -164,7 +164,7 @@ def test_an_alarm_has_our_name_and_stops_but_does_not_end_machines(ground, alice
 # --- what the trial has only one of: judged without it ---------------------------------------------------------------
 def allows(ground, action, resource="*", **context):
     found = {key.replace("_", ":"): (value,) for key, value in context.items()}
-    return read(json.dumps(ground.document())).allows(Ask(action, resource, found))
+    return read(json.dumps(ground.document())).allows(Permission(action, resource, found))
 
 
 def test_nothing_is_seen_in_another_region(ground):

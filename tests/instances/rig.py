@@ -6,13 +6,13 @@ from django.db import connection
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from ondol.accounts.models import Approval, Role, User
-from ondol.cloud.fake import FakeCloud
 from ondol.deployment.models import deployment_id
 from ondol.instances import actions
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
 from ondol.reconciler import observe
 from ondol.reconciler.reconcile import reconcile
+from ondol.testing.fake import FakeCloud
 
 
 def person(name: str, *, admin: bool = False, approval: Approval = Approval.APPROVED) -> User:

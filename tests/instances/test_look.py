@@ -9,7 +9,6 @@ from django.db import connection
 
 from ondol import clock
 from ondol.cloud.errors import Refused, Throttled, Unreachable, WrongAccount
-from ondol.cloud.fake import FakeCloud
 from ondol.cloud.port import AwsAccount, IdleRule, InstanceState, Tag
 from ondol.deployment import health
 from ondol.deployment.account import bind_account
@@ -19,6 +18,7 @@ from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance, Launch, SshKey
 from ondol.instances.record import Receipt
 from ondol.reconciler import observe
+from ondol.testing.fake import FakeCloud
 from tests.instances.rig import person
 
 LATER = timedelta(hours=1)

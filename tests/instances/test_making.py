@@ -9,7 +9,6 @@ from django.db import connection
 from ondol import clock
 from ondol.accounts.models import User
 from ondol.cloud.errors import AlreadyThere, NoCapacity, NotYet, Quota, Refused, Spent, Throttled, Unreachable
-from ondol.cloud.fake import Lost
 from ondol.cloud.port import LaunchSpec
 from ondol.config import config
 from ondol.instances import actions
@@ -18,6 +17,7 @@ from ondol.instances.models import Instance, Launch, SshKey, StatusChange
 from ondol.keys import vault
 from ondol.reconciler.lease import LeaseLost
 from ondol.reconciler.reconcile import reconcile
+from ondol.testing.fake import Lost
 
 MAKING = ["create_group", "open_ssh", "create_key", "newest_image", "alive_of", "launch", "arm"]
 

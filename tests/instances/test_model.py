@@ -20,7 +20,6 @@ from ondol import clock
 from ondol.autostop import awake
 from ondol.autostop.policies import set_policy
 from ondol.cloud.errors import CloudError, NoCapacity, Quota, Refused, Throttled, Unreachable
-from ondol.cloud.fake import FakeCloud, Lost
 from ondol.cloud.port import IdleRule, InstanceState, Tag
 from ondol.config import config
 from ondol.deployment.models import deployment_id
@@ -33,6 +32,7 @@ from ondol.policy.rules import rules_of
 from ondol.reconciler import observe, orphans
 from ondol.reconciler.lease import LeaseLost
 from ondol.reconciler.reconcile import reconcile
+from ondol.testing.fake import FakeCloud, Lost
 from tests.instances.rig import Rig, person
 
 EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "12"))

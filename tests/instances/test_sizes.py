@@ -7,7 +7,6 @@ import pytest
 
 from ondol import clock
 from ondol.cloud.errors import NoCapacity, Quota, Refused, Throttled, Unreachable
-from ondol.cloud.fake import Lost
 from ondol.config import config
 from ondol.instances import actions
 from ondol.instances.actions import ActionError
@@ -17,6 +16,7 @@ from ondol.instances.resizing import change_size
 from ondol.instances.sizes import range_of
 from ondol.policy.models import Policy
 from ondol.reconciler import orphans
+from ondol.testing.fake import Lost
 from tests.instances.rig import person
 from tests.instances.test_lifecycle import JUST_NOW, NOW
 

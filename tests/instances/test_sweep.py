@@ -10,7 +10,6 @@ from django.db import connection
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from ondol import clock
-from ondol.cloud.fake import FakeCloud
 from ondol.cloud.port import Tag
 from ondol.deployment import alerts, health
 from ondol.deployment.findings import Why, remembered
@@ -18,6 +17,7 @@ from ondol.deployment.models import Deployment
 from ondol.instances import actions
 from ondol.instances.models import Instance
 from ondol.reconciler import orphans
+from ondol.testing.fake import FakeCloud
 from tests.instances.rig import person
 from tests.instances.test_making import MAKING, close_in_thread
 

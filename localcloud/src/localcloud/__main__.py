@@ -1,4 +1,4 @@
-"""`python -m localcloud --home DIR`: the trial cloud as one process, or two with the keeper of its boxes."""
+"""`python -m localcloud --home DIR`: the trial cloud as one process, or two with the supervisor of its sandboxes."""
 
 import argparse
 import logging
@@ -7,10 +7,10 @@ import signal
 import sys
 from pathlib import Path
 
-from localcloud.boxes import keeper, linux
-from localcloud.boxes.isolation import UnsafeFolder, find_isolation
 from localcloud.clock import BadClock, Clock
 from localcloud.home import Home, HomeInUse
+from localcloud.sandboxes import linux, process_supervisor
+from localcloud.sandboxes.isolation import UnsafeFolder, find_isolation
 
 
 def main() -> int:
@@ -21,7 +21,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="localcloud: %(message)s", stream=sys.stderr)
     if options.die_with_parent:
         linux.die_with_parent(signal.SIGTERM)
-    # Who starts us may be strict; a box's user has to pass through some folders here. What is private says so itself.
+    # Who starts us may be strict, and a sandbox's user has to pass through some folders here. What is private says so.
     os.umask(0o022)
     try:
         clock = Clock.from_environment()
@@ -29,12 +29,12 @@ def main() -> int:
         home.open()
         home.withdraw()
         identity = home.identity()
-        isolation = find_isolation(home.boxes, identity.marker)
+        isolation = find_isolation(home.sandboxes, identity.marker)
     except (BadClock, HomeInUse, UnsafeFolder, OSError) as problem:
         print(f"localcloud: {problem}", file=sys.stderr)  # noqa: T201
         return 1
     # Now, while this is one thread and has little in its memory.
-    channel = keeper.start(identity.marker, isolation.first_uid)
+    channel = process_supervisor.start(identity.marker, isolation.first_uid)
     # And only now what is large: moto and asyncssh
     from localcloud.running import run  # noqa: PLC0415
 

@@ -1,7 +1,8 @@
 """What time is it in this cloud? Everything AWS shows (LaunchTime, metrics, alarms) is on this clock.
 
-`ONDOL_CLOCK=REAL,VIRTUAL,SPEED` says: at REAL (epoch seconds) the clock showed VIRTUAL, and it runs SPEED times as fast
-as real time. Absent: real time. Sockets and the seconds that a machine takes to boot stay on real time.
+`LOCALCLOUD_CLOCK=REAL,VIRTUAL,SPEED` (or `ONDOL_CLOCK`, as `ondol up` calls it) says: at REAL (epoch seconds) the clock
+showed VIRTUAL, and it runs SPEED times as fast as real time. Absent: real time. Sockets and the seconds that a machine
+takes to boot stay on real time.
 """
 
 import os
@@ -10,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-VARIABLE = "ONDOL_CLOCK"
+VARIABLES = ("LOCALCLOUD_CLOCK", "ONDOL_CLOCK")
 
 
 class BadClock(ValueError):
@@ -26,15 +27,16 @@ class Clock:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Clock":
-        text = environ.get(VARIABLE, "").strip()
-        if not text:
+        variable = next((name for name in VARIABLES if environ.get(name, "").strip()), None)
+        if variable is None:
             return cls()
+        text = environ[variable].strip()
         try:
             real, virtual, speed = (float(part) for part in text.split(","))
         except ValueError:
-            raise BadClock(f"{VARIABLE}={text}: use three numbers, REAL,VIRTUAL,SPEED") from None
+            raise BadClock(f"{variable}={text}: use three numbers, REAL,VIRTUAL,SPEED") from None
         if not 0 < speed <= 100_000:
-            raise BadClock(f"{VARIABLE}={text}: the speed must be above 0 and at most 100000")
+            raise BadClock(f"{variable}={text}: the speed must be above 0 and at most 100000")
         return cls(real, virtual, speed)
 
     def now(self) -> float:

@@ -30,7 +30,7 @@ class Cloud:
         self.hurry = hurry  # how many times faster than usual a machine boots and stops
         self.lock = threading.RLock()
         self.region = self._load()
-        self.wake: Callable[[], None] = lambda: None  # tells the caretaker that a phase has begun
+        self.wake: Callable[[], None] = lambda: None  # tells the lifecycle that a phase has begun
         self._save_took = 0.0
         self._saved_at = 0.0
         self._unsaved = False
@@ -45,7 +45,7 @@ class Cloud:
     def touch(self) -> None:
         """Something in the region is about to differ from what is on disk; `commit` follows before anybody is told."""
         self._unsaved = True
-        self.wake()  # so that the caretaker comes back where writing is put off
+        self.wake()  # so that the lifecycle comes back where writing is put off
 
     def commit(self) -> None:
         """Write now, or within two seconds where writing has become slow."""

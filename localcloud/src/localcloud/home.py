@@ -4,7 +4,7 @@ identity.json     account, keys, ports: made once, kept
 environment.json  for whoever wants to talk to this cloud; written when it is ready
 state.db          everything else that must survive
 policy.json       what the keys may do; not there: everything. Written by whoever wants to try a policy
-boxes/i-…/        one folder for each machine
+boxes/i-…/           one folder for each machine
 """
 
 import fcntl
@@ -59,8 +59,8 @@ class Home:
         self._lock: IO[str] | None = None
 
     @property
-    def boxes(self) -> Path:
-        return self.path / "boxes"
+    def sandboxes(self) -> Path:
+        return self.path / "boxes"  # not to be renamed: homes of earlier versions have it
 
     @property
     def database(self) -> Path:
@@ -104,6 +104,7 @@ class Home:
         variables = {
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{identity.port}",
             "AWS_REGION": identity.region,
+            "AWS_DEFAULT_REGION": identity.region,  # as boto3 and the AWS CLI call it
             "AWS_ACCESS_KEY_ID": identity.access_key_id,
             "AWS_SECRET_ACCESS_KEY": identity.secret_access_key,
             "AWS_VPC_ID": identity.vpc_id,
@@ -122,7 +123,7 @@ class Home:
 
 
 def _taken(handle: IO[str]) -> bool:
-    """Every process of the cloud closes it at its end; those of the boxes never have it."""
+    """Every process of the cloud closes it at its end; those of the sandboxes never have it."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

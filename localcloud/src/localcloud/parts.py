@@ -3,9 +3,6 @@
 import asyncio
 from argparse import Namespace
 
-from localcloud.boxes.boxes import Boxes
-from localcloud.boxes.conversation import Conversation
-from localcloud.caretaker import Caretaker
 from localcloud.clock import Clock
 from localcloud.cloud import Cloud
 from localcloud.cloudwatch.actions import Actions
@@ -15,35 +12,44 @@ from localcloud.cloudwatch.metrics import Metrics
 from localcloud.ec2.seed import seed
 from localcloud.faults.ledger import Ledger
 from localcloud.faults.middleware import Faults
-from localcloud.frontdoor import FrontDoor
 from localcloud.home import Home, Identity
 from localcloud.iam.gate import Gate
+from localcloud.lifecycle import Lifecycle
 from localcloud.persistence import Database
+from localcloud.router import Router
+from localcloud.sandboxes.conversation import Conversation
+from localcloud.sandboxes.sandboxes import Sandboxes
 from localcloud.server import Application
 from localcloud.services import services_of
 
 
 class Parts:
     def __init__(
-        self, home: Home, identity: Identity, clock: Clock, boxes: Boxes, keeper: Conversation, options: Namespace
+        self,
+        home: Home,
+        identity: Identity,
+        clock: Clock,
+        sandboxes: Sandboxes,
+        supervisor: Conversation,
+        options: Namespace,
     ) -> None:
-        self.boxes = boxes
+        self.sandboxes = sandboxes
         self.database = Database(home.database)
         self.cloud = Cloud(identity, clock, self.database, options.hurry)
         seed(self.cloud, home)
         metrics = Metrics(self.database)
         alarms = Alarms(self.database, metrics, Actions(self.cloud))
-        self.caretaker = Caretaker(self.cloud, boxes)
-        self.heartbeat = Heartbeat(self.cloud, keeper, metrics, alarms)
+        self.lifecycle = Lifecycle(self.cloud, sandboxes)
+        self.heartbeat = Heartbeat(self.cloud, supervisor, metrics, alarms)
         gate = Gate(self.cloud, options.policy or home.policy)
-        self.application: Application = FrontDoor(self.cloud, services_of(self.cloud, metrics, alarms), gate)
+        self.application: Application = Router(self.cloud, services_of(self.cloud, metrics, alarms), gate)
         if options.faults:
             self.application = Faults(self.application, Ledger(self.cloud, alarms))
 
     def start(self) -> list[asyncio.Task[None]]:
-        return [self.caretaker.start(), asyncio.get_running_loop().create_task(self.heartbeat.run())]
+        return [self.lifecycle.start(), asyncio.get_running_loop().create_task(self.heartbeat.run())]
 
     def close(self) -> None:
-        self.boxes.close_all()
+        self.sandboxes.close_all()
         self.cloud.save()
         self.database.close()

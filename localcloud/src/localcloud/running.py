@@ -10,15 +10,15 @@ import signal
 import socket
 from typing import TYPE_CHECKING
 
-from localcloud.boxes.addresses import free_ssh_port
-from localcloud.boxes.boxes import Boxes
-from localcloud.boxes.conversation import Conversation
-from localcloud.boxes.folders import sweep
-from localcloud.boxes.isolation import Isolation
-from localcloud.boxes.ssh import quiet_asyncssh
 from localcloud.clock import Clock
 from localcloud.home import Home, Identity
 from localcloud.iam.policy import BadPolicy
+from localcloud.sandboxes.addresses import free_ssh_port
+from localcloud.sandboxes.conversation import Conversation
+from localcloud.sandboxes.folders import sweep
+from localcloud.sandboxes.isolation import Isolation
+from localcloud.sandboxes.sandboxes import Sandboxes
+from localcloud.sandboxes.ssh import quiet_asyncssh
 from localcloud.server import Application, Server
 from localcloud.trimmed_moto import import_moto
 
@@ -77,10 +77,10 @@ async def _serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    keeper = Conversation(channel, lost=stopped.set)
-    keeper.start()
-    boxes = Boxes(keeper, isolation, identity.ssh_port)
-    parts = Parts(home, identity, clock, boxes, keeper, options)
+    supervisor = Conversation(channel, lost=stopped.set)
+    supervisor.start()
+    sandboxes = Sandboxes(supervisor, isolation, identity.ssh_port)
+    parts = Parts(home, identity, clock, sandboxes, supervisor, options)
     server = _listen(options.port, identity.port, parts.application)
     parts.cloud.identity = home.keep(parts.cloud.identity, port=server.server_port)
     work = parts.start()
@@ -90,13 +90,13 @@ async def _serve(
     _settle_memory()
     home.announce(parts.cloud.identity)
     print(f"localcloud is ready: http://127.0.0.1:{server.server_port}", flush=True)  # noqa: T201
-    await asyncio.to_thread(sweep, boxes.root)
+    await asyncio.to_thread(sweep, sandboxes.root)
     await stopped.wait()
     failed = [error for task in work if task.done() and (error := task.exception())]
     for error in failed:  # without it machines would stay pending, or never be stopped: whoever starts us begins anew
         log.error("a part of the trial cloud has failed", exc_info=error)
     await _end(home, server, parts, work)
-    keeper.close()
+    supervisor.close()
     return int(bool(failed))
 
 
@@ -121,7 +121,7 @@ def _listen(wanted: int, before: int, application: Application) -> Server:
 
 
 def _allow_many_connections() -> None:
-    """A session takes seven descriptors, and the usual limit is 1024. The keeper, and so the boxes, keep theirs."""
+    """A session takes seven descriptors, and the usual limit is 1024. The supervisor and its sandboxes keep it."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = 65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

@@ -20,7 +20,7 @@ class Service(BaseResponse):
     cloud: "Cloud"  # set once, on the class: moto makes a new response object for each request
 
     def _authenticate_and_authorize_normal_action(self, resource: str = "*") -> None:
-        """The front door has checked the signature; moto's own check knows no conditions and loads all of its IAM."""
+        """The router has checked the signature; moto's own check knows no conditions and loads all of its IAM."""
 
     def call_action(self) -> Any:
         """One request at a time. A change is on disk before its answer leaves."""

@@ -1,4 +1,4 @@
-"""The beat of the cloud: read the CPU time of the boxes, write datapoints, judge the alarms of each minute.
+"""The beat of the cloud: read the CPU time of the sandboxes, write datapoints, judge the alarms of each minute.
 
 A minute is judged once, in order, after the datapoints that were visible at it are written. Minutes that passed while
 this process was not there (or the whole computer slept) are not judged: nobody measured anything then.
@@ -10,12 +10,12 @@ import math
 import time
 from dataclasses import dataclass, field
 
-from localcloud.boxes.conversation import Conversation
 from localcloud.cloud import Cloud
 from localcloud.cloudwatch.alarms import Alarms
 from localcloud.cloudwatch.meter import Meter
 from localcloud.cloudwatch.metrics import Metrics, cpu_series
 from localcloud.ec2.states import State
+from localcloud.sandboxes.conversation import Conversation
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ def step_for(speed: float) -> float:
 
 @dataclass
 class _Reading:
-    """Of one box: its CPU seconds at a real time."""
+    """Of one sandbox: its CPU seconds at a real time."""
 
     at: float
     seconds: float
@@ -39,7 +39,7 @@ class _Reading:
 @dataclass
 class Heartbeat:
     cloud: Cloud
-    keeper: Conversation
+    supervisor: Conversation
     metrics: Metrics
     alarms: Alarms
     meters: dict[str, Meter] = field(default_factory=dict)
@@ -87,7 +87,7 @@ class Heartbeat:
             self.cloud.commit()
 
     async def _measure(self) -> float:
-        now, used = await self.keeper.cpu_seconds()
+        now, used = await self.supervisor.cpu_seconds()
         clock = self.cloud.clock
         with self.cloud.lock:
             running = {m.id: m for m in self.cloud.region.machines if m.phase is State.RUNNING}

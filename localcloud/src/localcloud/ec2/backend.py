@@ -125,7 +125,7 @@ class Region(EC2Backend):
         return machine
 
     def _free_number(self) -> int:
-        """The lowest that no machine has. A box's user follows from it, so ids stay in a narrow range."""
+        """The lowest that no machine has. A sandbox's user follows from it, so ids stay in a narrow range."""
         taken = {machine.number for machine in self.machines if machine.live}
         return next(number for number in range(len(taken) + 1) if number not in taken)
 

@@ -1,7 +1,7 @@
 """What the console of a machine shows, as far as anybody looks at it: its host key and that the login is there."""
 
-from localcloud.boxes.hostkeys import fingerprint, public_line
 from localcloud.ec2.machine import Machine
+from localcloud.sandboxes.hostkeys import fingerprint, public_line
 
 
 def output(machine: Machine) -> str:

@@ -23,7 +23,7 @@ class Machine(Instance):
         self.host_key: str = launch.pop("host_key")
         self.cpu_credits: str = launch.pop("cpu_credits")
         self.asked_by_token: str = launch.pop("asked_by_token")
-        self.number: int = launch.pop("number")  # its own while it lives; the user of its box follows from it
+        self.number: int = launch.pop("number")  # its own while it lives; the user of its sandbox follows from it
         self.reservation_id: str = ""
         self.phase = State.PENDING
         self.due: float | None = None  # real time at which the phase ends by itself

@@ -8,7 +8,6 @@ from moto.core.responses import ActionResult, EmptyResult
 from moto.core.utils import camelcase_to_underscores
 from moto.ec2.responses import EC2Response
 
-from localcloud.boxes.hostkeys import new_host_key
 from localcloud.ec2 import console, describe, xml
 from localcloud.ec2.filters import STATUS_FILTERS, matching
 from localcloud.ec2.launch import check_type_exists, digest_of, read_order
@@ -16,6 +15,7 @@ from localcloud.ec2.machine import Machine
 from localcloud.ec2.states import CHECKS_TAKE, Refused, State, checks
 from localcloud.errors import AwsError, combination, missing, unknown_filter, wrong_state
 from localcloud.pages import page
+from localcloud.sandboxes.hostkeys import new_host_key
 from localcloud.service import Service
 
 

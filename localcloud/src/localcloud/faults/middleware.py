@@ -1,4 +1,4 @@
-"""A WSGI application in front of the front door: counts the calls, breaks those that a rule means, takes rules in.
+"""A WSGI application in front of the router: counts the calls, breaks those that a rule means, takes rules in.
 
 GET|POST|DELETE /_localcloud/rules, DELETE /_localcloud/rules/N
 GET|DELETE      /_localcloud/calls?since=N
@@ -16,7 +16,7 @@ from urllib.parse import parse_qs
 
 from localcloud.faults.ledger import Ledger
 from localcloud.faults.rules import BadRule, Rule, When, read_rule
-from localcloud.frontdoor import FAULT, Fault
+from localcloud.router import FAULT, Fault
 from localcloud.server import Application, HangUp
 
 PREFIX = "/_localcloud/"

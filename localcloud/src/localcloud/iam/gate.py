@@ -5,8 +5,8 @@ from pathlib import Path
 
 from localcloud.cloud import Cloud
 from localcloud.errors import AwsError
-from localcloud.iam.asks import asks
 from localcloud.iam.policy import BadPolicy, Policy, read
+from localcloud.iam.required_permissions import required_permissions
 from localcloud.service import Service
 
 log = logging.getLogger(__name__)
@@ -39,10 +39,10 @@ class Gate:
         if self._policy is None or (action := request._get_action()) == "GetCallerIdentity":
             return None
         with self.cloud.lock:
-            raised = asks(PREFIXES.get(service, service), action, request.asked(), self.cloud)
-        for ask in raised:
-            if not self._policy.allows(ask):
-                return self._denied(service, ask.action, ask.resource)
+            required = required_permissions(PREFIXES.get(service, service), action, request.asked(), self.cloud)
+        for permission in required:
+            if not self._policy.allows(permission):
+                return self._denied(service, permission.action, permission.resource)
         return None
 
     def _load(self) -> None:

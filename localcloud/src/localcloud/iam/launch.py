@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from localcloud.iam.policy import Ask, Values
+from localcloud.iam.policy import Permission, Values
 from localcloud.iam.resources import Resources, with_request_tags
 
 ACTION = "ec2:RunInstances"
 
 
-def asks(params: dict[str, Any], there: Resources) -> list[Ask]:
+def required_permissions(params: dict[str, Any], there: Resources) -> list[Permission]:
     interface: dict[str, Any] = next(iter(params.get("NetworkInterfaces") or []), {})
     subnet_id = interface.get("SubnetId") or params.get("SubnetId") or ""
     made = [
@@ -16,22 +16,22 @@ def asks(params: dict[str, Any], there: Resources) -> list[Ask]:
         *(("volume", _volume(disk)) for disk in _disks(params, there)),
         ("network-interface", _interface(interface, subnet_id, there)),
     ]
-    found = [ask for kind, facts in made for ask in _made(kind, facts, params, there)]
+    found = [permission for kind, facts in made for permission in _made(kind, facts, params, there)]
     found.append(_image(str(params.get("ImageId")), there))
     if subnet_id:
-        found.append(Ask(ACTION, there.arn(f"subnet/{subnet_id}"), there.context(_vpc(subnet_id, there))))
+        found.append(Permission(ACTION, there.arn(f"subnet/{subnet_id}"), there.context(_vpc(subnet_id, there))))
     groups = interface.get("Groups") or params.get("SecurityGroupIds") or [_default_group(subnet_id, there)]
-    found += [Ask(ACTION, *there.known("security-group", group)) for group in groups]
+    found += [Permission(ACTION, *there.known("security-group", group)) for group in groups]
     if params.get("KeyName"):
-        found.append(Ask(ACTION, *there.known("key-pair", params["KeyName"])))
+        found.append(Permission(ACTION, *there.known("key-pair", params["KeyName"])))
     return found
 
 
-def _made(kind: str, facts: dict[str, Values], params: dict[str, Any], there: Resources) -> list[Ask]:
+def _made(kind: str, facts: dict[str, Values], params: dict[str, Any], there: Resources) -> list[Permission]:
     tags = there.tags_for(kind, params)
     context = there.context(facts | with_request_tags(tags))
     resource = there.arn(f"{kind}/*")
-    return [Ask(ACTION, resource, context), *there.tagging("RunInstances", resource, tags, context)]
+    return [Permission(ACTION, resource, context), *there.tagging("RunInstances", resource, tags, context)]
 
 
 def _instance(params: dict[str, Any]) -> dict[str, Values]:
@@ -74,14 +74,14 @@ def _vpc(subnet_id: str, there: Resources) -> dict[str, Values]:
     return {"ec2:vpc": (there.arn(f"vpc/{subnet.vpc_id}"),)} if subnet else {}
 
 
-def _image(image_id: str, there: Resources) -> Ask:
+def _image(image_id: str, there: Resources) -> Permission:
     """It is nobody's: no account in the name. `ec2:Owner` is an alias such as amazon, else an account."""
     image = there.cloud.region.amis.get(image_id)
     facts: dict[str, Values] = {"ec2:imageid": (image_id,), "ec2:imagetype": ("machine",)}
     if image:
         facts["ec2:owner"] = (str(image.owner_alias or image.owner_id),)
         facts["ec2:public"] = ("true",)
-    return Ask(ACTION, f"arn:aws:ec2:{there.cloud.identity.region}::image/{image_id}", there.context(facts))
+    return Permission(ACTION, f"arn:aws:ec2:{there.cloud.identity.region}::image/{image_id}", there.context(facts))
 
 
 def _default_group(subnet_id: str, there: Resources) -> str:

@@ -23,8 +23,8 @@ class BadPolicy(Exception):
 
 
 @dataclass(frozen=True)
-class Ask:
-    """One question of the many that a request may raise: may this be done to that?"""
+class Permission:
+    """One of those that a request needs: to do this, to that, under these conditions."""
 
     action: str
     resource: str  # an ARN; * where the action knows no resources
@@ -67,11 +67,11 @@ class Statement:
     resources: Values
     conditions: tuple[Condition, ...]
 
-    def applies(self, ask: Ask) -> bool:
+    def applies(self, permission: Permission) -> bool:
         return (
-            any(like(ask.action.lower(), action.lower()) for action in self.actions)
-            and any(like(ask.resource, resource) for resource in self.resources)
-            and all(condition.holds(ask.context) for condition in self.conditions)
+            any(like(permission.action.lower(), action.lower()) for action in self.actions)
+            and any(like(permission.resource, resource) for resource in self.resources)
+            and all(condition.holds(permission.context) for condition in self.conditions)
         )
 
 
@@ -79,8 +79,8 @@ class Statement:
 class Policy:
     statements: tuple[Statement, ...]
 
-    def allows(self, ask: Ask) -> bool:
-        said = {statement.allows for statement in self.statements if statement.applies(ask)}
+    def allows(self, permission: Permission) -> bool:
+        said = {statement.allows for statement in self.statements if statement.applies(permission)}
         return said == {True}
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from localcloud.cloud import Cloud
-from localcloud.iam.policy import Ask, Values
+from localcloud.iam.policy import Permission, Values
 
 EVENTS_ROLE = "AWSServiceRoleForCloudWatchEvents"
 
@@ -103,9 +103,9 @@ class Resources:
         return tags_in([tag for one in specifications if one.get("ResourceType") == kind for tag in one["Tags"]])
 
     @staticmethod
-    def tagging(maker: str, resource: str, tags: dict[str, str], context: Mapping[str, Values]) -> list[Ask]:
+    def tagging(maker: str, resource: str, tags: dict[str, str], context: Mapping[str, Values]) -> list[Permission]:
         """To tag what one makes needs CreateTags besides; alone it could take over anything by its tags."""
-        return [Ask("ec2:CreateTags", resource, {**context, "ec2:createaction": (maker,)})] if tags else []
+        return [Permission("ec2:CreateTags", resource, {**context, "ec2:createaction": (maker,)})] if tags else []
 
 
 def tags_in(given: list[dict[str, Any]] | None) -> dict[str, str]:

@@ -1,7 +1,8 @@
-"""The keeper: a small process that starts, counts and ends the processes in the boxes.
+"""The supervisor: a small process that starts, counts and ends the processes in the sandboxes.
 
-It is forked before there are threads, so it may fork safely, with the privileges to enter a box. It inherits
-the orphans of the boxes, so nothing escapes its count; when the cloud dies, even by kill -9, it ends them all and goes.
+It is forked before there are threads, so it may fork safely, with the privileges to enter a sandbox. It inherits
+the orphans of the sandboxes, so nothing escapes its count. When the cloud dies, even by kill -9, it ends
+them all and goes.
 """
 
 import contextlib
@@ -16,17 +17,17 @@ import time
 from dataclasses import asdict
 from typing import Any, NoReturn
 
-from localcloud.boxes import linux, sftp
-from localcloud.boxes.entering import UIDS, enter
-from localcloud.boxes.plan import Command, Plan, shell
-from localcloud.boxes.processes import TICKS, Census, descendants, leftovers, read_stat
+from localcloud.sandboxes import linux, sftp
+from localcloud.sandboxes.entering import UIDS, enter
+from localcloud.sandboxes.plan import Command, Plan, shell
+from localcloud.sandboxes.processes import TICKS, Census, descendants, leftovers, read_stat
 
 #: one message; a command line may be long
 LARGEST = 180_000
 
 
 def start(marker: str, first_uid: int | None) -> socket.socket:
-    """Fork the keeper; returns our end of the conversation. Call before starting any thread."""
+    """Fork the supervisor; returns our end of the conversation. Call before starting any thread."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     for end in (ours, theirs):
         end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * LARGEST)
@@ -38,20 +39,20 @@ def start(marker: str, first_uid: int | None) -> socket.socket:
     os.closerange(3, theirs.fileno())
     os.closerange(theirs.fileno() + 1, 1024)
     try:
-        Keeper(theirs, marker, first_uid).run()
+        ProcessSupervisor(theirs, marker, first_uid).run()
     except BaseException as failure:
-        os.write(2, f"the keeper of the boxes failed: {failure!r}\n".encode())
+        os.write(2, f"the supervisor of the sandboxes failed: {failure!r}\n".encode())
     finally:
         os._exit(0)
 
 
-class Keeper:
+class ProcessSupervisor:
     def __init__(self, channel: socket.socket, marker: str, first_uid: int | None) -> None:
         self.channel = channel
         self.marker = marker
         self.census = Census(marker, first_uid)
-        self.jobs: dict[int, tuple[str, str]] = {}  # pid → job, box
-        self.spent: dict[str, float] = {}  # box → CPU seconds of processes that are gone
+        self.jobs: dict[int, tuple[str, str]] = {}  # pid → job, sandbox
+        self.spent: dict[str, float] = {}  # sandbox → CPU seconds of processes that are gone
 
     def run(self) -> None:
         os.setsid()  # Ctrl-C at the cloud's terminal is for the cloud; it tells us by hanging up
@@ -88,8 +89,8 @@ class Keeper:
                 case "signal":
                     self.signal_job(request["job"], request["number"])
                 case "end":
-                    self.end_box(request["box"], request["number"])
-                    self.say(id=request["id"], left=self.count(request["box"]))
+                    self.end_sandbox(request["sandbox"], request["number"])
+                    self.say(id=request["id"], left=self.count(request["sandbox"]))
                 case "cpu":
                     self.say(id=request["id"], cpu=self.cpu(), at=time.time())
         finally:
@@ -106,7 +107,7 @@ class Keeper:
         pid = os.fork()
         if pid == 0:
             self._become(command, descriptors)
-        self.jobs[pid] = (request["job"], command.plan.box)
+        self.jobs[pid] = (request["job"], command.plan.sandbox)
         self.census.started(pid, command.plan)
 
     def _become(self, command: Command, descriptors: list[int]) -> NoReturn:
@@ -139,23 +140,23 @@ class Keeper:
                 zombie = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
                 if zombie is None:
                     return
-                box = self._box_of_the_dead(zombie.si_pid)
+                sandbox = self._sandbox_of_the_dead(zombie.si_pid)
                 pid, status, usage = os.wait4(zombie.si_pid, 0)
             except ChildProcessError:
                 return
-            if box:
-                self.spent[box] = self.spent.get(box, 0.0) + usage.ru_utime + usage.ru_stime
+            if sandbox:
+                self.spent[sandbox] = self.spent.get(sandbox, 0.0) + usage.ru_utime + usage.ru_stime
             job, _ = self.jobs.pop(pid, ("", ""))
             if job:
                 self.say(job=job, status=status)
 
-    def _box_of_the_dead(self, pid: int) -> str:
+    def _sandbox_of_the_dead(self, pid: int) -> str:
         """Asked before it is reaped: afterwards neither its session nor its user can be read."""
         if pid in self.jobs:
             return self.jobs[pid][1]
         stat = read_stat(pid)
         known = self.census.seen.get((pid, stat.started)) if stat else ""
-        return known or self.census.box_of(pid, stat)
+        return known or self.census.sandbox_of(pid, stat)
 
     def hang_up(self, job: str) -> None:
         """The client has gone: as when a line drops, nohup and setsid protect from it."""
@@ -168,20 +169,20 @@ class Keeper:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(pid, number)
 
-    def end_box(self, box: str, number: int) -> None:
+    def end_sandbox(self, sandbox: str, number: int) -> None:
         for pid, owner, _ in list(self.census.living(os.getpid())):
-            if owner == box:
+            if owner == sandbox:
                 _kill(pid, number)
 
-    def count(self, box: str) -> int:
-        return sum(owner == box for _, owner, _ in self.census.living(os.getpid()))
+    def count(self, sandbox: str) -> int:
+        return sum(owner == sandbox for _, owner, _ in self.census.living(os.getpid()))
 
     def cpu(self) -> dict[str, float]:
-        """CPU seconds of each box since the keeper began; only ever grows."""
+        """CPU seconds of each sandbox since the supervisor began; only ever grows."""
         self.reap()
         used = dict(self.spent)
-        for _, box, stat in self.census.living(os.getpid()):
-            used[box] = used.get(box, 0.0) + stat.ticks / TICKS
+        for _, sandbox, stat in self.census.living(os.getpid()):
+            used[sandbox] = used.get(sandbox, 0.0) + stat.ticks / TICKS
         return used
 
 

@@ -1,7 +1,7 @@
-"""How a process becomes one of a box: its own view of /home, /tmp and the user list, then a user without privileges.
+"""How a process enters a sandbox: its own view of /home, /tmp and the user list, then a user without privileges.
 
 Runs in a freshly forked child, before exec. As root the mounts come first: the folder may lie below a directory that
-the box's user may not enter. Nothing on the host changes, since the mounts live in a namespace of this process.
+the sandbox's user may not enter. Nothing on the host changes, since the mounts live in a namespace of this process.
 """
 
 import os
@@ -9,17 +9,17 @@ import resource
 import tempfile
 from pathlib import Path
 
-from localcloud.boxes import linux
-from localcloud.boxes.plan import INSIDE_HOME, INSIDE_TOOLS, Plan
+from localcloud.sandboxes import linux
+from localcloud.sandboxes.plan import INSIDE_HOME, INSIDE_TOOLS, Plan
 
 #: of one home
 UIDS = 1000
 
-#: of one box with a user of its own; a fork bomb should end there
+#: of one sandbox with a user of its own; a fork bomb should end there
 MOST_PROCESSES = 4096
 
 
-#: what of the box's folder is mounted over what
+#: what of the sandbox's folder is mounted over what
 _COVERED = {
     "home": INSIDE_HOME,
     "tools": INSIDE_TOOLS,
@@ -29,7 +29,7 @@ _COVERED = {
 }
 
 
-#: folders that anybody may write to, where the box's own /tmp is mounted as well: what is put there goes with the box
+#: folders that anybody may write to, where the sandbox's own /tmp is mounted as well: it goes with the sandbox
 _ALSO_TMP = ("/var/tmp", "/dev/shm", "/run/lock")  # noqa: S108
 
 
@@ -89,7 +89,7 @@ def works(uid: int | None, namespaces: bool) -> bool:
 
 
 def first_uid(marker: str) -> int:
-    """Where the uids of this home's boxes begin. Two clouds on one computer hardly ever share a block.
+    """Where the uids of this home's sandboxes begin. Two clouds on one computer hardly ever share a block.
 
     Far above people's; or, in a container that maps only 65,536 of them, in the range that systemd uses for users who
     exist while a service runs.

@@ -1,4 +1,4 @@
-"""Requests make machines while the caretaker looks at them: it looks only while it holds the lock."""
+"""Requests make machines while the lifecycle looks at them: it looks only while it holds the lock."""
 
 import asyncio
 import threading
@@ -6,8 +6,8 @@ from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
-from localcloud.caretaker import Caretaker
 from localcloud.clock import Clock
+from localcloud.lifecycle import Lifecycle
 
 
 class Region:
@@ -23,15 +23,15 @@ class Region:
         return []
 
 
-def test_the_caretaker_looks_only_while_nobody_else_writes() -> None:
+def test_the_lifecycle_looks_only_while_nobody_else_writes() -> None:
     lock = threading.RLock()
     region = Region(lock)
     cloud: Any = SimpleNamespace(lock=lock, region=region, behind=False, commit=lambda: None, clock=Clock(0, 0))
-    boxes: Any = SimpleNamespace(switched=None)
+    sandboxes: Any = SimpleNamespace(switched=None)
 
     async def some_looks() -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(Caretaker(cloud, boxes).start(), 0.1)
+            await asyncio.wait_for(Lifecycle(cloud, sandboxes).start(), 0.1)
 
     asyncio.run(some_looks())
     assert region.looks

@@ -29,7 +29,7 @@ def test_never_a_root_shell(yuna: Machine) -> None:
             assert yuna.ssh(f"cat '{yuna.trial.home / secret}'").returncode != 0
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="a person's box has the person's name and folder")
+@pytest.mark.skipif(os.geteuid() != 0, reason="a person's sandbox has the person's name and folder")
 def test_where_root_started_the_cloud_the_user_is_called_ubuntu(yuna: Machine) -> None:
     assert yuna.says("whoami; id -gn; echo ~; hostname; ls /home").split() == [
         "ubuntu",
@@ -41,7 +41,7 @@ def test_where_root_started_the_cloud_the_user_is_called_ubuntu(yuna: Machine) -
     assert not Path("/home/ubuntu/.ssh/authorized_keys").exists()
 
 
-def test_a_box_sees_nothing_of_its_parents_environment(yuna: Machine) -> None:
+def test_a_sandbox_sees_nothing_of_its_parents_environment(yuna: Machine) -> None:
     names = {line.partition("=")[0] for line in yuna.says("env").splitlines()}
     expected = {"USER", "LOGNAME", "HOME", "SHELL", "PATH", "LANG", "SSH_CLIENT", "SSH_CONNECTION", "LOCALCLOUD_BOX"}
     assert names <= expected | {"PWD", "SHLVL", "_", "OLDPWD"}
@@ -122,7 +122,7 @@ def test_only_addresses_that_the_group_allows_come_in(cloud: Trial) -> None:
     areum.terminate()
 
 
-def test_forwarding_to_a_server_in_the_box(yuna: Machine) -> None:
+def test_forwarding_to_a_server_in_the_sandbox(yuna: Machine) -> None:
     server = socket.create_server(("127.0.0.1", 0))
     target = server.getsockname()[1]
     with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -170,7 +170,7 @@ def _connect(port: int) -> socket.socket | None:
 
 
 def alive(machine: Machine, name: str) -> list[int]:
-    """Processes of this box with `name` in their command line, seen from outside."""
+    """Processes of this sandbox with `name` in their command line, seen from outside."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:

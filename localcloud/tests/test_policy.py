@@ -6,7 +6,7 @@ import re
 import pytest
 from botocore.exceptions import ClientError
 
-from localcloud.iam.policy import Ask, BadPolicy, read
+from localcloud.iam.policy import BadPolicy, Permission, read
 from trial import Trial
 
 pytestmark = pytest.mark.slow
@@ -19,20 +19,20 @@ def policy(*statements, **common):
 
 
 def allows(action="ec2:StartInstances", resource="arn:aws:ec2:r:1:instance/i-1", context=None, **statement):
-    return read(policy({"Action": action, **statement})).allows(Ask(action, resource, context or {}))
+    return read(policy({"Action": action, **statement})).allows(Permission(action, resource, context or {}))
 
 
 # --- the rules, without a cloud --------------------------------------------------------------------------------------
 def test_nothing_is_allowed_that_no_statement_names():
-    assert not read(policy()).allows(Ask("ec2:StartInstances", "*", {}))
+    assert not read(policy()).allows(Permission("ec2:StartInstances", "*", {}))
     assert allows()
-    assert not read(policy({"Action": "ec2:Describe*"})).allows(Ask("ec2:StartInstances", "*", {}))
+    assert not read(policy({"Action": "ec2:Describe*"})).allows(Permission("ec2:StartInstances", "*", {}))
 
 
 def test_an_explicit_deny_wins_over_any_allow():
     both = read(policy({"Action": "*"}, {"Effect": "Deny", "Action": "ec2:stopinstances"}))
-    assert both.allows(Ask("ec2:StartInstances", "*", {}))
-    assert not both.allows(Ask("ec2:StopInstances", "*", {}))
+    assert both.allows(Permission("ec2:StartInstances", "*", {}))
+    assert not both.allows(Permission("ec2:StopInstances", "*", {}))
 
 
 def test_wildcards_fit_actions_without_regard_to_case_and_resources_with_it():

@@ -10,20 +10,20 @@ import logging
 import time
 from collections.abc import Coroutine
 
-from localcloud.boxes.boxes import Box, Boxes
 from localcloud.cloud import COLLECT_FOR, Cloud
 from localcloud.ec2.machine import FROM_INSIDE, OUR_FAULT, Machine
 from localcloud.ec2.states import REMEMBERED, SETTLES, Refused, State
+from localcloud.sandboxes.sandboxes import Sandbox, Sandboxes
 
 log = logging.getLogger(__name__)
 
 LONGEST_SLEEP = 30.0
 
 
-class Caretaker:
-    def __init__(self, cloud: Cloud, boxes: Boxes) -> None:
+class Lifecycle:
+    def __init__(self, cloud: Cloud, sandboxes: Sandboxes) -> None:
         self.cloud = cloud
-        self.boxes = boxes
+        self.sandboxes = sandboxes
         self._woken = asyncio.Event()
         self._busy: dict[str, asyncio.Task[None]] = {}
 
@@ -31,7 +31,7 @@ class Caretaker:
         """Machines that were running run again, at the address they had."""
         self._loop = asyncio.get_running_loop()
         self.cloud.wake = self._wake
-        self.boxes.switched = self._switched
+        self.sandboxes.switched = self._switched
         with self.cloud.lock:
             for machine in self.cloud.region.machines:
                 if machine.phase is State.RUNNING and not self._opened(machine):
@@ -85,7 +85,7 @@ class Caretaker:
     async def _carry(self, machine: Machine) -> None:
         phase = machine.phase
         if phase in (State.STOPPING, State.SHUTTING_DOWN):
-            await self.boxes.close(machine.id)
+            await self.sandboxes.close(machine.id)
         await asyncio.sleep(max(0.0, (machine.due or 0.0) - time.time()))
         with self.cloud.lock:
             if machine.phase is not phase:  # terminated while it was stopping, say: the next look carries that on
@@ -95,7 +95,7 @@ class Caretaker:
             self.cloud.commit()
         log.info("%s is %s", machine.id, machine.phase.label)
         if phase is State.SHUTTING_DOWN:
-            await self.boxes.remove(machine.id)
+            await self.sandboxes.remove(machine.id)
 
     def _settle(self, machine: Machine) -> State:
         if machine.phase is State.PENDING and not self._opened(machine):
@@ -119,7 +119,7 @@ class Caretaker:
         return True
 
     def _open(self, machine: Machine) -> None:
-        box = Box(
+        sandbox = Sandbox(
             instance_id=machine.id,
             number=machine.number,
             private_ip=str(machine.private_ip),
@@ -128,7 +128,7 @@ class Caretaker:
         )
         taken = {other.address for other in self.cloud.region.machines if other.address}
         before = machine.address
-        machine.address = self.boxes.open(box, before, taken, machine.admits, machine.wants_public_address)
+        machine.address = self.sandboxes.open(sandbox, before, taken, machine.admits, machine.wants_public_address)
         self.cloud.touch()
         if before and machine.address != before:
             log.warning("%s had to move from %s to %s", machine.id, before, machine.address)
@@ -138,13 +138,13 @@ class Caretaker:
     async def _reboot(self, machine: Machine) -> None:
         """Same address, new processes. The state says running all the while, as it does on EC2."""
         machine.reboot_asked = False
-        await self.boxes.close(machine.id)
+        await self.sandboxes.close(machine.id)
         with self.cloud.lock:
             if machine.phase is State.RUNNING:
                 self._open(machine)
 
     def _switched(self, instance_id: str, word: str) -> None:
-        """Somebody in the box has said `poweroff` or `reboot`."""
+        """Somebody in the sandbox has said `poweroff` or `reboot`."""
         with self.cloud.lock:
             machine = self.cloud.region.machine(instance_id)
             if machine is None or machine.phase is not State.RUNNING:

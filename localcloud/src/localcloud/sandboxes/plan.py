@@ -1,4 +1,4 @@
-"""What the keeper must know to put a process into a box. Plain data: it travels between two processes as JSON."""
+"""What the supervisor must know to put a process into a sandbox. It is plain data, sent to it as JSON."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -6,7 +6,8 @@ from pathlib import Path
 USER = "ubuntu"
 INSIDE_HOME = f"/home/{USER}"
 
-#: in the environment of every process of a box; survives double forks, tmux and editors' servers
+#: in the environment of every process of a sandbox; survives double forks, tmux and editors' servers. Not to be
+#: renamed: an upgrade has to find the processes of the version before
 MARKER = "LOCALCLOUD_BOX"
 
 #: programs of ours, in front of the host's
@@ -17,9 +18,9 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/games"
 
 @dataclass(frozen=True)
 class Plan:
-    """One box. `folder` holds home/, tmp/, etc/, tools/; `uid` is None where we may not become anybody else."""
+    """One sandbox. `folder` holds home/, tmp/, etc/, tools/; `uid` is None where we may not become anybody else."""
 
-    box: str
+    sandbox: str
     folder: str
     hostname: str
     uid: int | None
@@ -70,7 +71,7 @@ class Command:
             "PATH": f"{self.plan.tools_as_seen_inside}:{PATH}",
             "LANG": "C.UTF-8",
             **self.environment,
-            MARKER: f"{marker}:{self.plan.box}",
+            MARKER: f"{marker}:{self.plan.sandbox}",
         }
 
     def argv(self) -> list[str]:

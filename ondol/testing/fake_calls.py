@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from ondol.cloud.fake_world import World
+from ondol.testing.fake_world import World
 
 P = ParamSpec("P")
 T = TypeVar("T")

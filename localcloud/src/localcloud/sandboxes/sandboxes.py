@@ -1,4 +1,4 @@
-"""All boxes of this cloud: open one when its machine runs, close it when it stops, remove it when it is terminated."""
+"""All sandboxes of this cloud: opened when a machine runs, closed when it stops, removed when it is terminated."""
 
 import asyncio
 import contextlib
@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from localcloud.boxes import folders, power
-from localcloud.boxes.addresses import listen, listen_somewhere
-from localcloud.boxes.conversation import Conversation
-from localcloud.boxes.isolation import Isolation
-from localcloud.boxes.plan import Plan
-from localcloud.boxes.ssh import Admits, SshMachine
+from localcloud.sandboxes import folders, power
+from localcloud.sandboxes.addresses import listen, listen_somewhere
+from localcloud.sandboxes.conversation import Conversation
+from localcloud.sandboxes.isolation import Isolation
+from localcloud.sandboxes.plan import Plan
+from localcloud.sandboxes.ssh import Admits, SshMachine
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ LAST_WORDS = 1.0
 
 
 @dataclass(frozen=True)
-class Box:
+class Sandbox:
     """What the EC2 side tells about a machine that is to run."""
 
     instance_id: str
@@ -33,33 +33,33 @@ class Box:
     host_key: str
 
 
-class Boxes:
+class Sandboxes:
     """Used from the event loop's thread."""
 
-    def __init__(self, keeper: Conversation, isolation: Isolation, port: int) -> None:
+    def __init__(self, supervisor: Conversation, isolation: Isolation, port: int) -> None:
         self.root = isolation.root
-        self.keeper = keeper
+        self.supervisor = supervisor
         self.isolation = isolation
         self.port = port
         self.open_machines: dict[str, SshMachine] = {}
         self.switches: dict[str, int] = {}
-        self.switched: Callable[[str, str], None] = lambda box, word: None
+        self.switched: Callable[[str, str], None] = lambda sandbox, word: None
 
     def plan(self, instance_id: str, number: int, private_ip: str) -> Plan:
         first = self.isolation.first_uid
         return Plan(
-            box=instance_id,
+            sandbox=instance_id,
             folder=str((self.root / instance_id).absolute()),
             hostname="ip-" + private_ip.replace(".", "-"),
             uid=None if first is None else first + number,
             namespaces=self.isolation.namespaces,
         )
 
-    def open(self, box: Box, address: str | None, taken: set[str], admits: Admits, public: bool) -> str | None:
+    def open(self, sandbox: Sandbox, address: str | None, taken: set[str], admits: Admits, public: bool) -> str | None:
         """Start its SSH server and return its address: the given one where it still can be had, or a new one."""
-        plan = self.plan(box.instance_id, box.number, box.private_ip)
-        folders.make(plan, box.public_key)
-        machine = SshMachine(plan, box.public_key, box.host_key, self.keeper, admits)
+        plan = self.plan(sandbox.instance_id, sandbox.number, sandbox.private_ip)
+        folders.make(plan, sandbox.public_key)
+        machine = SshMachine(plan, sandbox.public_key, sandbox.host_key, self.supervisor, admits)
         if public:
             listener = None
             if address:
@@ -68,15 +68,15 @@ class Boxes:
             if listener is None:
                 address, listener = listen_somewhere(self.port, taken)
             machine.open(listener)
-        self.open_machines[box.instance_id] = machine
+        self.open_machines[sandbox.instance_id] = machine
         self._watch_switch(plan)
         return address if public else None
 
     def _watch_switch(self, plan: Plan) -> None:
         """For reading and writing, so that it never ends when a writer closes it."""
         switch = os.open(plan.tools / "switch", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-        self.switches[plan.box] = switch
-        asyncio.get_running_loop().add_reader(switch, self._switch, plan.box, switch)
+        self.switches[plan.sandbox] = switch
+        asyncio.get_running_loop().add_reader(switch, self._switch, plan.sandbox, switch)
 
     def _switch(self, instance_id: str, switch: int) -> None:
         word = power.read(switch)
@@ -95,14 +95,14 @@ class Boxes:
         self._unwatch_switch(instance_id)
         if machine:
             machine.close()
-        left = await self.keeper.end(instance_id, signal.SIGTERM)
+        left = await self.supervisor.end(instance_id, signal.SIGTERM)
         until = time.monotonic() + LAST_WORDS
         while left and time.monotonic() < until:
             await asyncio.sleep(0.1)
-            left = await self.keeper.end(instance_id, 0)
+            left = await self.supervisor.end(instance_id, 0)
         until += LAST_WORDS
         while left and time.monotonic() < until:  # a process that hangs in the kernel survives even this
-            left = await self.keeper.end(instance_id, signal.SIGKILL)
+            left = await self.supervisor.end(instance_id, signal.SIGKILL)
             await asyncio.sleep(0.05)
         if machine:
             folders.empty_tmp(machine.plan)
@@ -113,7 +113,7 @@ class Boxes:
         await asyncio.to_thread(folders.sweep, self.root)
 
     def close_all(self) -> None:
-        """At the end of the cloud; the keeper ends the processes."""
+        """At the end of the cloud; the supervisor ends the processes."""
         for instance_id, machine in self.open_machines.items():
             self._unwatch_switch(instance_id)
             machine.close()

@@ -1,9 +1,9 @@
 # Read for every process several times a minute; pathlib takes three times as long.
 # ruff: noqa: PTH110, PTH115, PTH116, PTH123, PTH208
-"""Which processes belong to which box, and how much CPU time they have used. Reads /proc, changes nothing.
+"""Which processes belong to which sandbox, and how much CPU time they have used. Reads /proc, changes nothing.
 
-All are descendants of the keeper, which inherits orphans. An orphan that nobody saw while its parent lived is told by
-its session, the marker in its environment, its user, or where there is none of its own, the folder where it stands.
+All are descendants of the supervisor, which inherits orphans. An orphan that nobody saw while its parent lived is known
+by its session, the marker in its environment, its user, or where there is none of its own, its working folder.
 """
 
 import os
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from localcloud.boxes.plan import MARKER, Plan
+from localcloud.sandboxes.plan import MARKER, Plan
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -36,38 +36,42 @@ class Census:
     folders: dict[str, str] = field(default_factory=dict)
 
     def started(self, pid: int, plan: Plan) -> None:
-        self.sessions[pid] = plan.box
-        self.folders[plan.folder] = plan.box
+        self.sessions[pid] = plan.sandbox
+        self.folders[plan.folder] = plan.sandbox
         if plan.uid is not None:
-            self.uids[plan.uid] = plan.box
+            self.uids[plan.uid] = plan.sandbox
 
-    def living(self, keeper: int) -> Iterator[tuple[int, str, Stat]]:
-        """Every living process of every box. Those whose box nobody can tell are left out."""
+    def living(self, supervisor: int) -> Iterator[tuple[int, str, Stat]]:
+        """Every living process of every sandbox. Those whose sandbox nobody can tell are left out."""
         seen: dict[tuple[int, int], str] = {}
         sessions: set[int] = set()
-        for child in children(keeper):
-            for pid, box, stat in self._tree(child, "", seen):
+        for child in children(supervisor):
+            for pid, sandbox, stat in self._tree(child, "", seen):
                 sessions.add(stat.session)
-                yield pid, box, stat
+                yield pid, sandbox, stat
         self.seen = seen
         # A leader that has gone leaves its number to its children, and once they are gone, to anybody.
-        self.sessions = {s: box for s, box in self.sessions.items() if s in sessions or os.path.exists(f"/proc/{s}")}
+        self.sessions = {
+            s: sandbox for s, sandbox in self.sessions.items() if s in sessions or os.path.exists(f"/proc/{s}")
+        }
 
-    def _tree(self, pid: int, parents_box: str, seen: dict[tuple[int, int], str]) -> Iterator[tuple[int, str, Stat]]:
+    def _tree(
+        self, pid: int, parents_sandbox: str, seen: dict[tuple[int, int], str]
+    ) -> Iterator[tuple[int, str, Stat]]:
         stat = read_stat(pid)
         if stat is None:
             return
-        box = parents_box or self.seen.get((pid, stat.started)) or self.box_of(pid, stat)
-        if box:
-            seen[pid, stat.started] = box
-            yield pid, box, stat
+        sandbox = parents_sandbox or self.seen.get((pid, stat.started)) or self.sandbox_of(pid, stat)
+        if sandbox:
+            seen[pid, stat.started] = sandbox
+            yield pid, sandbox, stat
         for child in children(pid):
-            yield from self._tree(child, box, seen)
+            yield from self._tree(child, sandbox, seen)
 
-    def box_of(self, pid: int, stat: Stat | None) -> str:
+    def sandbox_of(self, pid: int, stat: Stat | None) -> str:
         if stat is not None and stat.session in self.sessions:
             return self.sessions[stat.session]
-        marked = marked_box(pid, self.marker)
+        marked = marked_sandbox(pid, self.marker)
         if marked:
             return marked
         if self.first_uid is not None:
@@ -80,7 +84,7 @@ class Census:
             place = os.readlink(f"/proc/{pid}/cwd")
         except OSError:
             return ""
-        return next((box for folder, box in self.folders.items() if place.startswith(f"{folder}/")), "")
+        return next((sandbox for folder, sandbox in self.folders.items() if place.startswith(f"{folder}/")), "")
 
 
 def descendants(pid: int) -> list[int]:
@@ -124,8 +128,8 @@ def read_stat(pid: int) -> Stat | None:
     )
 
 
-def marked_box(pid: int, marker: str) -> str:
-    """The box named in the environment of a process, if it is one of this home."""
+def marked_sandbox(pid: int, marker: str) -> str:
+    """The sandbox named in the environment of a process, if it is one of this home."""
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
             environment = file.read()
@@ -146,10 +150,10 @@ def owner_of(pid: int) -> int:
 
 
 def leftovers(marker: str, first_uid: int | None, uids: int) -> list[int]:
-    """Processes of this home's boxes that outlived an earlier cloud and its keeper: marked, or under a box's user."""
+    """Return the processes of this home's sandboxes that an earlier cloud left: marked, or of a sandbox's user."""
 
     def ours(pid: int) -> bool:
-        if marked_box(pid, marker):
+        if marked_sandbox(pid, marker):
             return True
         # In a narrow range of ids two clouds may share some, and these are only a guess.
         return first_uid is not None and 200_000 <= first_uid <= owner_of(pid) < first_uid + uids

@@ -58,7 +58,7 @@ class ServerRequest(Request):
     from_wsgi_server = True
 
 
-class FrontDoor:
+class Router:
     def __init__(self, cloud: Cloud, services: dict[str, type[Service]], gate: Gate) -> None:
         self.cloud = cloud
         self.services = services

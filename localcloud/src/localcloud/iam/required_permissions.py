@@ -9,7 +9,7 @@ from typing import Any
 
 from localcloud.cloud import Cloud
 from localcloud.iam import launch
-from localcloud.iam.policy import Ask
+from localcloud.iam.policy import Permission
 from localcloud.iam.resources import EVENTS_ROLE, Resources, tags_in, with_request_tags
 
 Params = dict[str, Any]
@@ -29,8 +29,8 @@ _NAMED = {
 }
 
 
-def asks(prefix: str, action: str, params: Params, cloud: Cloud) -> list[Ask]:
-    """All of them have to be allowed. The caller holds the cloud's lock."""
+def required_permissions(prefix: str, action: str, params: Params, cloud: Cloud) -> list[Permission]:
+    """Return the permissions of one request; all have to be given. The caller holds the cloud's lock."""
     there = Resources(cloud, prefix)
     name = f"{prefix}:{action}"
     match prefix:
@@ -40,37 +40,37 @@ def asks(prefix: str, action: str, params: Params, cloud: Cloud) -> list[Ask]:
             return _cloudwatch(name, action, params, there)
         case "ssm":
             names = params.get("Names") or [params.get("Name")]
-            return [Ask(name, there.parameter(str(one)), there.context()) for one in names]
+            return [Permission(name, there.parameter(str(one)), there.context()) for one in names]
         case "iam":
             return _iam(name, params, there)
         case "servicequotas":
             quota = f"{params.get('ServiceCode')}/{params.get('QuotaCode')}"
-            return [Ask(name, there.arn(quota), there.context())]
-    return [Ask(name, "*", there.context())]
+            return [Permission(name, there.arn(quota), there.context())]
+    return [Permission(name, "*", there.context())]
 
 
-def _ec2(name: str, action: str, params: Params, there: Resources) -> list[Ask]:
+def _ec2(name: str, action: str, params: Params, there: Resources) -> list[Permission]:
     if action.startswith("Describe"):
-        return [Ask(name, "*", there.context())]
+        return [Permission(name, "*", there.context())]
     if action == "RunInstances":
-        return launch.asks(params, there)
+        return launch.required_permissions(params, there)
     if action in ("CreateTags", "DeleteTags"):
         request = with_request_tags(tags_in(params.get("Tags")))
-        return [Ask(name, *there.by_id(one, request)) for one in params.get("Resources") or []]
+        return [Permission(name, *there.by_id(one, request)) for one in params.get("Resources") or []]
     if action in _MAKERS:
         return _making(name, action, params, there)
     if action == "ModifyInstanceCreditSpecification":
         ids = [one.get("InstanceId") for one in params.get("InstanceCreditSpecifications") or []]
-        return [Ask(name, *there.known("instance", str(one))) for one in ids]
+        return [Permission(name, *there.known("instance", str(one))) for one in ids]
     found = [
-        Ask(name, *there.known(kind, one))
+        Permission(name, *there.known(kind, one))
         for parameter, kind in _NAMED.items()
         for one in _listed(params.get(parameter))
     ]
     if action == "ModifyInstanceAttribute":
         changed = tuple(key for key in params if key in _ATTRIBUTES) or (str(params.get("Attribute", "")),)
-        found = [Ask(name, ask.resource, {**ask.context, "ec2:attribute": changed}) for ask in found]
-    return found or [Ask(name, "*", there.context())]
+        found = [Permission(name, one.resource, {**one.context, "ec2:attribute": changed}) for one in found]
+    return found or [Permission(name, "*", there.context())]
 
 
 #: of ModifyInstanceAttribute, by which it may be narrowed
@@ -85,50 +85,52 @@ _MAKERS = {
 }
 
 
-def _making(name: str, action: str, params: Params, there: Resources) -> list[Ask]:
+def _making(name: str, action: str, params: Params, there: Resources) -> list[Permission]:
     kind, named_by = _MAKERS[action]
     resource = there.arn(f"{kind}/{params.get(named_by) or '*'}")
     tags = there.tags_for(kind, params)
     context = there.context(with_request_tags(tags))
-    found = [Ask(name, resource, context)]
+    found = [Permission(name, resource, context)]
     if action == "CreateSecurityGroup" and params.get("VpcId"):
-        found.append(Ask(name, *there.known("vpc", params["VpcId"])))
+        found.append(Permission(name, *there.known("vpc", params["VpcId"])))
     return [*found, *there.tagging(action, resource, tags, context)]
 
 
-def _cloudwatch(name: str, action: str, params: Params, there: Resources) -> list[Ask]:
+def _cloudwatch(name: str, action: str, params: Params, there: Resources) -> list[Permission]:
     names = [*_listed(params.get("AlarmNames")), *_listed(params.get("AlarmName"))]
     resources = [there.alarm(one) for one in names] + _listed(params.get("ResourceARN"))
     if action in ("DescribeAlarms", "DescribeAlarmHistory") and not names:
         resources = [there.alarm("*")]
     if action != "PutMetricAlarm":
-        return [Ask(name, resource, there.context()) for resource in resources or ["*"]]
+        return [Permission(name, resource, there.context()) for resource in resources or ["*"]]
     arns = [arn for kind in ("AlarmActions", "OKActions", "InsufficientDataActions") for arn in params.get(kind) or []]
     tags = tags_in(params.get("Tags"))
     more = with_request_tags(tags)
     if arns:
         more["cloudwatch:alarmactions"] = tuple(arns)
-    found = [Ask(name, resources[0], there.context(more))]
+    found = [Permission(name, resources[0], there.context(more))]
     if tags:
-        found.append(Ask("cloudwatch:TagResource", resources[0], there.context(with_request_tags(tags))))
+        found.append(Permission("cloudwatch:TagResource", resources[0], there.context(with_request_tags(tags))))
     if any(":ec2:" in arn for arn in arns) and not there.cloud.region.has_events_role:
         # Only while it is not there (seen on Amazon: aws-samples/amazon-cloudwatch-auto-alarms issue 47).
         found.append(_linked_role("events.amazonaws.com", there))
     return found
 
 
-def _iam(name: str, params: Params, there: Resources) -> list[Ask]:
+def _iam(name: str, params: Params, there: Resources) -> list[Permission]:
     if name == "iam:CreateServiceLinkedRole":
         return [_linked_role(str(params.get("AWSServiceName")), there)]
     role = str(params.get("RoleName"))
     path = "aws-service-role/events.amazonaws.com/" if role == EVENTS_ROLE else ""
-    return [Ask(name, there.role(path + role), there.context())]
+    return [Permission(name, there.role(path + role), there.context())]
 
 
-def _linked_role(service: str, there: Resources) -> Ask:
+def _linked_role(service: str, there: Resources) -> Permission:
     name = EVENTS_ROLE if service == "events.amazonaws.com" else "*"
     more = {"iam:awsservicename": (service,)}
-    return Ask("iam:CreateServiceLinkedRole", there.role(f"aws-service-role/{service}/{name}"), there.context(more))
+    return Permission(
+        "iam:CreateServiceLinkedRole", there.role(f"aws-service-role/{service}/{name}"), there.context(more)
+    )
 
 
 def _listed(given: Any) -> list[Any]:

@@ -1,6 +1,6 @@
-"""`sudo`, `poweroff`, `shutdown`, `halt` and `reboot` inside a box: there is no root, but there is a switch.
+"""`sudo`, `poweroff`, `shutdown`, `halt` and `reboot` inside a sandbox: there is no root, but there is a switch.
 
-The programs write one word into a FIFO that the cloud reads. Nobody in the box can say more than that.
+The programs write one word into a FIFO that the cloud reads. Nobody in the sandbox can say more than that.
 """
 
 import os
@@ -19,7 +19,7 @@ echo "$word" > "{fifo}"
 
 _SUDO = """\
 #!/bin/sh
-# A machine on EC2 gives its owner root; a box in a trial cloud does not.
+# A machine on EC2 gives its owner root; a sandbox in a trial cloud does not.
 while [ $# -gt 0 ]; do
     case "$1" in
         -u | -g | -p | -C | -D | -h | -R | -r | -T | -t | -U) shift; [ $# -gt 0 ] && shift ;;
@@ -37,7 +37,7 @@ exit 1
 
 
 def install(folder: Path, seen_as: str) -> Path:
-    """Write the programs and the FIFO into `folder`, which the box sees as `seen_as`; returns the FIFO."""
+    """Write the programs and the FIFO into `folder`, which the sandbox sees as `seen_as`; returns the FIFO."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o755)
     fifo = folder / "switch"

@@ -11,9 +11,6 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from ondol.cloud.errors import AlreadyThere, Gone, NotYet, Refused, Spent
-from ondol.cloud.fake_calls import Ledger, operation
-from ondol.cloud.fake_calls import Lost as Lost
-from ondol.cloud.fake_world import BY_USER, Group, Thing, World
 from ondol.cloud.port import (
     Alarm,
     AlarmStop,
@@ -30,6 +27,9 @@ from ondol.cloud.port import (
     Tag,
     mark,
 )
+from ondol.testing.fake_calls import Ledger, operation
+from ondol.testing.fake_calls import Lost as Lost
+from ondol.testing.fake_world import BY_USER, Group, Thing, World
 
 T = TypeVar("T")
 

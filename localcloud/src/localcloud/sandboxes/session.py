@@ -13,8 +13,8 @@ from typing import Any
 
 import asyncssh
 
-from localcloud.boxes.conversation import Conversation
-from localcloud.boxes.plan import Command, Plan
+from localcloud.sandboxes.conversation import Conversation
+from localcloud.sandboxes.plan import Command, Plan
 
 log = logging.getLogger(__name__)
 
@@ -25,9 +25,9 @@ _FROM_CLIENT = re.compile(r"LANG|LC_[A-Z]+|COLORTERM|GIT_(AUTHOR|COMMITTER)_(NAM
 
 
 class Session(asyncssh.SSHServerSession[bytes]):
-    def __init__(self, plan: Plan, keeper: Conversation, connection: dict[str, str]) -> None:
+    def __init__(self, plan: Plan, supervisor: Conversation, connection: dict[str, str]) -> None:
         self.plan = plan
-        self.keeper = keeper
+        self.supervisor = supervisor
         self.connection = connection
         self.line: str | None = None
         self.sftp = False
@@ -66,7 +66,7 @@ class Session(asyncssh.SSHServerSession[bytes]):
             self._start()
         except Exception:
             # asyncssh would close the connection without a word
-            log.exception("a session on %s did not start", self.plan.box)
+            log.exception("a session on %s did not start", self.plan.sandbox)
             self.chan.exit(126)
 
     def _start(self) -> None:
@@ -74,7 +74,7 @@ class Session(asyncssh.SSHServerSession[bytes]):
         theirs = self._open_terminal() if self.has_terminal else self._open_pipes()
         command = Command(self.plan, self.line, self.sftp, self.has_terminal, self._environment())
         try:
-            self.job = self.keeper.spawn(command, theirs, self._ended)
+            self.job = self.supervisor.spawn(command, theirs, self._ended)
         finally:
             for descriptor in theirs:
                 os.close(descriptor)
@@ -123,7 +123,7 @@ class Session(asyncssh.SSHServerSession[bytes]):
     def signal_received(self, signal: str) -> None:
         number = signal_numbers.get(f"SIG{signal}")
         if number:
-            self.keeper.signal(self.job, number)
+            self.supervisor.signal(self.job, number)
 
     def break_received(self, msec: int) -> bool:
         return False
@@ -250,7 +250,7 @@ class Session(asyncssh.SSHServerSession[bytes]):
     def connection_lost(self, exc: Exception | None) -> None:
         """The line is gone: closing the terminal hangs up its processes; the others are told."""
         if self.job and self.status is None:
-            self.keeper.hang_up(self.job)
+            self.supervisor.hang_up(self.job)
         self._close_all()
 
     def _close_all(self) -> None:

@@ -1,9 +1,13 @@
 """State outlives the process, however it ends."""
 
 import contextlib
+import gzip
+import itertools
 import os
+import pickletools
 import shutil
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -16,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.boxes.processes import descendants
+from localcloud.sandboxes.processes import descendants
 from trial import SOURCE, Machine, Trial, until
 
 pytestmark = pytest.mark.slow
@@ -75,7 +79,7 @@ def test_a_second_process_waits_for_one_that_is_going_and_carries_on(own: Trial,
     assert own.log().removeprefix(said).count("waiting for another localcloud") == 1
 
 
-def test_no_process_of_a_box_holds_the_lock(own: Trial, eunji: Machine) -> None:
+def test_no_process_of_a_sandbox_holds_the_lock(own: Trial, eunji: Machine) -> None:
     assert own.process is not None
     eunji.says("setsid nohup sleep 5000 >/dev/null 2>&1 & echo $! > pid")
     cloud, others = own.process.pid, descendants(own.process.pid)
@@ -100,7 +104,7 @@ def test_a_killed_cloud_comes_back_as_it_was(own: Trial, eunji: Machine) -> None
     alarm |= {"Threshold": 1, "ComparisonOperator": "LessThanThreshold", "Statistic": "Average"}
     own.cloudwatch.put_metric_alarm(**alarm)
     own.end(signal.SIGKILL)
-    until(lambda: not Path(f"/proc/{pid}").exists())  # the keeper has seen it
+    until(lambda: not Path(f"/proc/{pid}").exists())  # the supervisor has seen it
 
     own.start()
     assert own.environment == known
@@ -112,20 +116,20 @@ def test_a_killed_cloud_comes_back_as_it_was(own: Trial, eunji: Machine) -> None
     assert own.cloudwatch.describe_alarms()["MetricAlarms"][0]["AlarmName"] == "a"
 
 
-def test_processes_that_outlived_cloud_and_keeper_are_found_and_ended(own: Trial, eunji: Machine) -> None:
+def test_processes_that_outlived_cloud_and_supervisor_are_found_and_ended(own: Trial, eunji: Machine) -> None:
     eunji.says("setsid nohup sleep 5002 >/dev/null 2>&1 & echo $! > pid")
     pid = int(eunji.says("cat pid"))
-    keeper = int(Path(f"/proc/{own.process.pid}/task/{own.process.pid}/children").read_text().split()[0])  # type: ignore[union-attr]
-    os.kill(keeper, signal.SIGSTOP)
+    supervisor = int(Path(f"/proc/{own.process.pid}/task/{own.process.pid}/children").read_text().split()[0])  # type: ignore[union-attr]
+    os.kill(supervisor, signal.SIGSTOP)
     own.end(signal.SIGKILL)
-    os.kill(keeper, signal.SIGKILL)
+    os.kill(supervisor, signal.SIGKILL)
     time.sleep(0.3)
     assert Path(f"/proc/{pid}").exists()
     own.start()
     until(lambda: not Path(f"/proc/{pid}").exists())
 
 
-def test_it_ends_within_two_seconds_with_everything_in_its_boxes(own: Trial, eunji: Machine) -> None:
+def test_it_ends_within_two_seconds_with_everything_in_its_sandboxes(own: Trial, eunji: Machine) -> None:
     """In one of three tries: who waits for something waits each time, a busy computer is slow now and then."""
     for _ in range(3):
         seconds = how_long_it_takes_to_end(own, eunji)
@@ -146,9 +150,24 @@ def how_long_it_takes_to_end(cloud: Trial, machine: Machine) -> float:
     return seconds
 
 
-def test_state_of_another_version_is_set_aside_and_not_lost(own: Trial, eunji: Machine) -> None:
-    import sqlite3
+NAMES_IN_HOMES = {
+    ("localcloud.ec2.backend", "Region"),
+    ("localcloud.ec2.images", "Ubuntu"),
+    ("localcloud.ec2.machine", "Machine"),
+    ("localcloud.ec2.states", "State"),
+}
+"""Every home out there is a pickle with these names: `Database.load` must find them, whatever they are called later."""
 
+
+def test_homes_of_this_version_hold_no_other_names_of_ours(own: Trial, eunji: Machine) -> None:
+    with contextlib.closing(sqlite3.connect(own.home / "state.db")) as connection:
+        [[body]] = connection.execute("SELECT body FROM snapshot WHERE name = 'ec2'").fetchall()
+    words = [word for _, word, _ in pickletools.genops(gzip.decompress(body)) if isinstance(word, str)]
+    ours = {(module, name) for module, name in itertools.pairwise(words) if module.startswith("localcloud.")}
+    assert ours == NAMES_IN_HOMES
+
+
+def test_state_of_another_version_is_set_aside_and_not_lost(own: Trial, eunji: Machine) -> None:
     own.end()  # where the test before this has not done so
     connection = sqlite3.connect(own.home / "state.db")
     with connection:
@@ -182,16 +201,16 @@ def test_it_dies_with_its_parent(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="drops one of root's privileges")
-def test_where_namespaces_are_forbidden_a_box_is_still_nobody(tmp_path: Path) -> None:
+def test_where_namespaces_are_forbidden_a_sandbox_is_still_nobody(tmp_path: Path) -> None:
     without_mounts = ("setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin")
     trial = Trial(tmp_path / "home", prefix=without_mounts).start()
     try:
-        box = trial.machine("nari")
-        home = Path(box.says("pwd"))
-        assert box.says("id -u") != "0"
-        assert (box.says("echo $USER"), box.says("echo ~")) == ("ubuntu", str(home))
+        sandbox = trial.machine("nari")
+        home = Path(sandbox.says("pwd"))
+        assert sandbox.says("id -u") != "0"
+        assert (sandbox.says("echo $USER"), sandbox.says("echo ~")) == ("ubuntu", str(home))
         assert "no namespaces here" in trial.log()
-        box.terminate()
+        sandbox.terminate()
         until(lambda: not home.exists())
     finally:
         trial.end()

@@ -1,6 +1,6 @@
 # File names are bytes here, as on the wire; pathlib knows only text.
 # ruff: noqa: PTH101, PTH109, PTH115, PTH116, PTH118
-"""An SFTP server, version 3, on two file descriptors. Runs inside the box, as its user: the kernel decides what it may.
+"""An SFTP server, version 3, on two file descriptors. It runs as the sandbox's user: the kernel decides what it may.
 
 The protocol is draft-ietf-secsh-filexfer-02, which is what OpenSSH's sftp and scp speak, with OpenSSH's own extensions
 that they use (its PROTOCOL file). A server inside the cloud's process would touch files with the cloud's rights.
@@ -13,7 +13,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from localcloud.boxes.wire import Reader, attributes_of, long_name, pack, text
+from localcloud.sandboxes.wire import Reader, attributes_of, long_name, pack, text
 
 VERSION = 3
 LARGEST_READ = 256 * 1024

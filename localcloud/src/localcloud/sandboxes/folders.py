@@ -6,8 +6,8 @@ import re
 import shutil
 from pathlib import Path
 
-from localcloud.boxes import power
-from localcloud.boxes.plan import INSIDE_HOME, USER, Plan, shell
+from localcloud.sandboxes import power
+from localcloud.sandboxes.plan import INSIDE_HOME, USER, Plan, shell
 
 _PROFILE = """\
 # Read by login shells, as on Ubuntu.
@@ -62,7 +62,7 @@ def _give_away(plan: Plan) -> None:
 
 
 def _write_user_list(plan: Plan, uid: int) -> None:
-    """The host's users, except that this box's uid is `ubuntu` and nobody else is called so."""
+    """The host's users, except that this sandbox's uid is `ubuntu` and nobody else is called so."""
     ours = f"{USER}:x:{uid}:{uid}:Ubuntu:{INSIDE_HOME}:{shell()}"
     _replace(Path("/etc/passwd"), plan.etc / "passwd", ours, uid)
     _replace(Path("/etc/group"), plan.etc / "group", f"{USER}:x:{uid}:", uid)

@@ -10,9 +10,9 @@ from typing import Any
 
 import asyncssh
 
-from localcloud.boxes.conversation import Conversation
-from localcloud.boxes.plan import USER, Plan
-from localcloud.boxes.session import Session
+from localcloud.sandboxes.conversation import Conversation
+from localcloud.sandboxes.plan import USER, Plan
+from localcloud.sandboxes.session import Session
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ Admits = Callable[[str], bool]
 
 
 class Door(asyncssh.SSHServer):
-    """One connection. Only `ubuntu`, only with the key of the launch: authorized_keys in the box changes nothing."""
+    """One connection. Only `ubuntu`, only with the launch's key: authorized_keys in the sandbox changes nothing."""
 
     def __init__(self, machine: "SshMachine") -> None:
         self.machine = machine
@@ -51,10 +51,10 @@ class Door(asyncssh.SSHServer):
             "SSH_CLIENT": f"{client} {client_port} {server_port}",
             "SSH_CONNECTION": f"{client} {client_port} {server} {server_port}",
         }
-        return Session(self.machine.plan, self.machine.keeper, variables)
+        return Session(self.machine.plan, self.machine.supervisor, variables)
 
     def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> bool:
-        """`ssh -L`. The connection leaves from the cloud's process; it can reach what the box itself can."""
+        """`ssh -L`. The connection leaves from the cloud's process; it can reach what the sandbox itself can."""
         return True
 
     def server_requested(self, listen_host: str, listen_port: int) -> Any:
@@ -67,9 +67,9 @@ class Door(asyncssh.SSHServer):
 class SshMachine:
     """A running machine's listener and its connections."""
 
-    def __init__(self, plan: Plan, public_key: str, host_key: str, keeper: Conversation, admits: Admits) -> None:
+    def __init__(self, plan: Plan, public_key: str, host_key: str, supervisor: Conversation, admits: Admits) -> None:
         self.plan = plan
-        self.keeper = keeper
+        self.supervisor = supervisor
         self.admits = admits
         self.key = asyncssh.import_public_key(public_key) if public_key else None
         self.host_key = asyncssh.import_private_key(host_key)
@@ -115,10 +115,10 @@ class SshMachine:
                 keepalive_interval=60,
             )
         except (asyncssh.Error, OSError, TimeoutError, ConnectionError) as refused:
-            log.debug("a connection to %s ended early: %s", self.plan.box, refused)
+            log.debug("a connection to %s ended early: %s", self.plan.sandbox, refused)
             client.close()
         except Exception:
-            log.exception("a connection to %s failed", self.plan.box)
+            log.exception("a connection to %s failed", self.plan.sandbox)
             client.close()
 
     def close(self) -> None:

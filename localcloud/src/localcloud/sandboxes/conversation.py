@@ -1,4 +1,4 @@
-"""The cloud's end of the conversation with the keeper: requests, answers, and news of processes that have ended."""
+"""The cloud's end of the conversation with the supervisor: requests, answers, and news of processes that have ended."""
 
 import asyncio
 import itertools
@@ -8,8 +8,8 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from localcloud.boxes.keeper import LARGEST, as_request
-from localcloud.boxes.plan import Command
+from localcloud.sandboxes.plan import Command
+from localcloud.sandboxes.process_supervisor import LARGEST, as_request
 
 log = logging.getLogger(__name__)
 
@@ -46,13 +46,13 @@ class Conversation:
     def signal(self, job: str, number: int) -> None:
         self._say(do="signal", job=job, number=int(number))
 
-    async def end(self, box: str, number: int) -> int:
-        """Send a signal to every process of a box; returns how many are left right after it."""
-        answer = await self._ask(do="end", box=box, number=int(number))
+    async def end(self, sandbox: str, number: int) -> int:
+        """Send a signal to every process of a sandbox; returns how many are left right after it."""
+        answer = await self._ask(do="end", sandbox=sandbox, number=int(number))
         return int(answer["left"])
 
     async def cpu_seconds(self) -> tuple[float, dict[str, float]]:
-        """When they were read, and the CPU seconds of each box since the keeper began."""
+        """When they were read, and the CPU seconds of each sandbox since the supervisor began."""
         answer = await self._ask(do="cpu")
         return float(answer["at"]), dict(answer["cpu"])
 
@@ -75,7 +75,7 @@ class Conversation:
             message = b""
         if not message:
             asyncio.get_running_loop().remove_reader(self._channel.fileno())
-            log.error("the keeper of the boxes has ended; without it no machine can run anything")
+            log.error("the supervisor of the sandboxes has ended; without it no machine can run anything")
             self._lost()
             return
         words = json.loads(message)
@@ -89,5 +89,5 @@ class Conversation:
                 future.set_result(words)
 
     def close(self) -> None:
-        """The keeper takes this as its sign to end every process and go."""
+        """The supervisor takes this as its sign to end every process and go."""
         self._channel.close()

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.boxes import sftp
-from localcloud.boxes.wire import Reader, text
+from localcloud.sandboxes import sftp
+from localcloud.sandboxes.wire import Reader, text
 from trial import Machine
 
 
@@ -80,7 +80,7 @@ def test_sftp_does_what_people_do_with_it(yuna: Machine, tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(os.geteuid() != 0, reason="a person's box can read what the person can")
+@pytest.mark.skipif(os.geteuid() != 0, reason="a person's sandbox can read what the person can")
 def test_sftp_reads_no_more_than_the_boxs_user_may(yuna: Machine, tmp_path: Path) -> None:
     """A server with the cloud's own rights would follow this link and hand out the cloud's secrets."""
     yuna.says(f"ln -sf '{yuna.trial.home}/identity.json' secret; ln -sf /etc/shadow shadow")
