@@ -2,6 +2,9 @@
 
 `ONDOL_CLOCK=REAL,VIRTUAL,SPEED` (epoch seconds when it was set, what it showed then, how fast it runs) makes a trial
 of 30 idle minutes pass in 30/SPEED. Sockets, sessions, polling and leases stay on real time.
+
+Everybody asks `now()`, and so do the defaults of models. What it answers is decided in one place, `clock()`: tests set
+the time there, by `use()`, and whoever holds a reference to `now` follows.
 """
 
 import time
@@ -21,11 +24,11 @@ class Clock:
 
     @classmethod
     def parse(cls, text: str) -> "Clock":
-        """From `REAL,VIRTUAL,SPEED`; empty: real time."""
+        """Return the clock that `REAL,VIRTUAL,SPEED` describes; of an empty text, real time."""
         return cls(*(float(part) for part in text.split(","))) if text else cls()
 
     def at(self, real: float) -> datetime:
-        """What it shows at `real`, epoch seconds."""
+        """Return what it shows at `real`, epoch seconds."""
         return datetime.fromtimestamp(self.virtual + (real - self.real) * self.speed, UTC)
 
     @property
@@ -33,16 +36,25 @@ class Clock:
         return self.speed == 1.0 and self.real == self.virtual
 
 
+_used: Clock | None = None
+
+
+def use(clock: Clock | None) -> None:
+    """Let this process go by another clock; None: by that of its settings again. Only tests do."""
+    global _used
+    _used = clock
+
+
 def clock() -> Clock:
-    """The clock of this process."""
-    return Clock.parse(config().clock)
+    """Return the clock of this process."""
+    return _used or Clock.parse(config().clock)
 
 
 def now() -> datetime:
-    """The time of machines, in UTC."""
+    """Return the time of machines, in UTC."""
     return clock().at(time.time())
 
 
 def real_seconds(seconds: float) -> timedelta:
-    """How much this clock moves on while `seconds` of real time pass: for time-outs of things that take real time."""
+    """Return how far this clock moves in `seconds` of real time: for time-outs of things that take real time."""
     return timedelta(seconds=seconds * max(clock().speed, 1.0))

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import clock
+
 ROOT = Path(__file__).parents[1]
 _SETTINGS = {
     "ONDOL_SECRET_KEY": "only-for-tests-0123456789-abcdefghijklmnopqrstuvwxyz",
@@ -35,7 +37,7 @@ def pytest_load_initial_conftests(early_config):
     for name in [name for name in os.environ if name.startswith(("ONDOL_", "AWS_", "PYTHONDONTWRITEBYTECODE"))]:
         del os.environ[name]  # the last: hundreds of processes would compile the same files
     folder = tempfile.TemporaryDirectory(prefix="ondol-tests-", ignore_cleanup_errors=True)
-    os.environ |= _SETTINGS | {"ONDOL_HOME": f"{folder.name}/home"}
+    os.environ |= _SETTINGS | {"ONDOL_HOME": f"{folder.name}/home", "ONDOL_CLOCK": clock.start(early_config)}
     early_config.add_cleanup(folder.cleanup)
     if not os.environ.get("DATABASE_URL"):
         from ondol.host.postgres import EmbeddedPostgres

@@ -28,7 +28,7 @@ def database():
 @pytest.fixture
 def ondol(database, tmp_path):
     """Starts `ondol …` on that database; what still runs at the end is killed."""
-    kept = {name: os.environ[name] for name in ("ONDOL_SECRET_KEY", "ONDOL_VAULT_KEYS", "PYTHONPATH")}
+    kept = {name: os.environ[name] for name in ("ONDOL_SECRET_KEY", "ONDOL_VAULT_KEYS", "ONDOL_CLOCK", "PYTHONPATH")}
     settings = {"DATABASE_URL": database, "DJANGO_SETTINGS_MODULE": "tests.lease_settings"}
     env, started = environment(tmp_path / "home", **kept, **settings, **NOWHERE), []
 

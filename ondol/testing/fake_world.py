@@ -1,12 +1,13 @@
 """What there is in the fake cloud, and what happens in it behind Ondol's back."""
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from threading import RLock
 from typing import Generic, TypeVar
 
+from ondol import clock
 from ondol.cloud.port import Alarm, AlarmStop, AwsAccount, Ec2Instance, InstanceState, LaunchSpec, Reading
 
 T = TypeVar("T")
@@ -46,8 +47,8 @@ class Group:
 class World:
     """One account, for any number of `FakeCloud`s of different deployments."""
 
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    """The clock of LaunchTime and of the alarms' history; set it to what the test needs."""
+    ahead: timedelta = timedelta()
+    """How far the clock of LaunchTime and of the alarms' history is ahead of the machines' clock."""
     lock: RLock = field(default_factory=RLock)
     ec2_instances: dict[str, Thing[Ec2Instance]] = field(default_factory=dict)
     specs: dict[str, LaunchSpec] = field(default_factory=dict)
@@ -67,6 +68,10 @@ class World:
     failing: set[str] = field(default_factory=set)
     """Instances whose status checks do not pass."""
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    def now(self) -> datetime:
+        """Return the time by AWS's clock."""
+        return clock.now() + self.ahead
 
     def new_id(self, prefix: str) -> str:
         """An id as AWS makes them."""

@@ -6,7 +6,6 @@ from decimal import Decimal
 import pytest
 
 from ondol import clock
-from ondol.config import config
 from ondol.costs.models import Budget, ExchangeRate
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import StatusChange
@@ -15,8 +14,8 @@ from tests.costs.lives import kst
 
 
 @pytest.fixture(autouse=True)
-def _june(monkeypatch):
-    monkeypatch.setattr(config(), "clock", f"0,{kst('06-20 12:00').timestamp()},0")
+def _june(machines_clock):
+    machines_clock.freeze(kst("06-20 12:00"))
 
 
 @pytest.fixture

@@ -10,13 +10,17 @@ from tests.cloud.script import Script
 def trial(tmp_path_factory):
     """One trial cloud for all of them; each test is a deployment of its own."""
     trial = Trial(tmp_path_factory.mktemp("trial") / "home")
-    yield trial.environment()
+    yield trial
     trial.end()
 
 
 @pytest.fixture(params=["memory", pytest.param("trial", marks=pytest.mark.slow)])
-def ground(request):
-    return InMemory() if request.param == "memory" else InTheTrial(request.getfixturevalue("trial"))
+def ground(request, machines_clock):
+    if request.param == "memory":
+        return InMemory()
+    trial = request.getfixturevalue("trial")
+    machines_clock.agree_with(trial.clock)
+    return InTheTrial(trial.environment())
 
 
 @pytest.fixture

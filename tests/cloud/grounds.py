@@ -7,13 +7,14 @@ import time
 import uuid
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from urllib.request import Request, urlopen
 
 from boto3.session import Session
 
+from ondol import clock
 from ondol.cloud.aws import AwsCloud
 from ondol.cloud.aws_calls import WORKER_CONFIG, Clients
 from ondol.cloud.port import Cloud, Ec2Instance, Image, InstanceState, LaunchSpec, Tag
@@ -56,7 +57,7 @@ class Ground(ABC):
         """Let this alarm find its machine idle."""
 
     def now(self) -> datetime:
-        return datetime.now(UTC)
+        return clock.now()
 
     def order(self, person: Person, cloud: Cloud | None = None) -> LaunchSpec:
         """All that a launch needs, made for this person."""
@@ -147,6 +148,7 @@ class Trial:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.log = home.with_suffix(".log")
+        self.clock = os.environ["ONDOL_CLOCK"]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "localcloud", "--home", str(home), "--hurry", "10", "--faults"],

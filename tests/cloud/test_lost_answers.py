@@ -10,8 +10,9 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def ground(trial):
-    return InTheTrial(trial)
+def ground(trial, machines_clock):
+    machines_clock.agree_with(trial.clock)
+    return InTheTrial(trial.environment())
 
 
 def test_a_lost_answer_to_a_launch_is_asked_for_again_and_makes_one_machine(ground, cloud, alice):

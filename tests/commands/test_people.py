@@ -84,7 +84,8 @@ def test_a_first_password_is_told_until_it_was_changed(told):
     assert kept == "admin@example.com\n"
 
 
-def test_a_trials_people_are_added_on_its_clock(tmp_path, monkeypatch):
+def test_a_trials_people_are_added_on_its_clock(tmp_path, monkeypatch, machines_clock):
+    machines_clock.be_that_of_settings()
     (tmp_path / "clock").write_text("0,4000000000,1\n")
     (tmp_path / "database.url").write_text(os.environ["DATABASE_URL"])
     monkeypatch.setenv("ONDOL_HOME", str(tmp_path))

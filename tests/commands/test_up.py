@@ -29,11 +29,10 @@ def environment_of(pid):
 
 
 def test_it_says_who_may_sign_in_and_that_it_is_a_trial(site):
-    told = "".join(site.lines)
-    assert f"Ondol is ready: {site.url}\n" in told
+    site.says(f"Ondol is ready: {site.url}\n")
     email, password = (site.home / "admin.txt").read_text().split()
-    assert f"Sign in as {email} with the password {password}" in told
-    assert "runs 60 times as fast: 30 idle minutes in 30 s" in told
+    site.says(f"Sign in as {email} with the password {password}")
+    site.says("runs 60 times as fast: 30 idle minutes in 30 s")
 
 
 def test_only_the_worker_holds_credentials_and_only_our_parts_hold_secrets(site):
@@ -78,6 +77,11 @@ def test_a_killed_part_is_back_within_seconds(site, part, time_):
     until(lambda: looked_at(site) > killed + 1, 15, "the looks go on")
 
 
+def _launched(person):
+    machine = person.machine()
+    return machine and machine["instance_id"] and machine
+
+
 def looked_at(site):
     """When a look was last asked for."""
     return site.ask("SELECT max(defer_timestamp) FROM procrastinate_periodic_defers")[0][0]
@@ -87,8 +91,8 @@ def test_its_supervisor_is_killed_while_it_makes_a_machine_and_the_next_carries_
     """The next one starts at once, while parts of the last one still put their things away."""
     [yuna], key = site.people("yuna"), (site.home / "secret.key").read_text()
     assert yuna.call("POST", "/instances").status_code == 202
-    until(lambda: yuna.machine()["instance_id"], 20, "it is launched, and boots for two seconds")
-    assert yuna.machine()["status"] == "PENDING"
+    launched = until(lambda: _launched(yuna), 20, "it is launched, and boots for two seconds")
+    assert launched["status"] == "PENDING"
     pids = site.processes()
     site.stop(signal.SIGKILL)
     site.start()

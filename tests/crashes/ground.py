@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from botocore.config import Config
 from ondol.host.environments import of_cloud
 from ondol.host.home import new_secret_key, new_vault_key
 from ondol.host.postgres import EmbeddedPostgres
+from tests.clock import anchored
 
 REPOSITORY = Path(__file__).absolute().parents[2]
 PYTHONPATH = f"{REPOSITORY}{os.pathsep}{REPOSITORY / 'localcloud/src'}"
@@ -48,7 +48,7 @@ class Ground:
         self.postgres_log = os.open(self.folder / "postgres.log", os.O_WRONLY | os.O_CREAT)
         self.postgres.start(self.postgres_log)
         self._stack.callback(self.postgres.stop)
-        self.clock = f"{time.time()},{time.time()},{SPEED}"
+        self.clock = anchored(SPEED)
         self.aws = self._start_cloud()
         self.environment = self._environment()
         self._start_nursery()

@@ -21,7 +21,7 @@ class Account:
     """Of all tests here: its clients take longer to make than most calls."""
 
     def __init__(self, trial):
-        self.environment = trial.environment()
+        self.environment, self.clock = trial.environment(), trial.clock
         self.policy = trial.home / "policy.json"
         keys = (self.environment["AWS_ACCESS_KEY_ID"], self.environment["AWS_SECRET_ACCESS_KEY"])
         self.session = Session(*keys, region_name="ap-northeast-2")
@@ -101,8 +101,9 @@ def account(tmp_path_factory):
 
 
 @pytest.fixture
-def ground(account):
+def ground(account, machines_clock):
     """Under the policy from the first call on."""
+    machines_clock.agree_with(account.clock)
     yield Guarded(account)
     account.policy.unlink(missing_ok=True)
 

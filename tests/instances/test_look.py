@@ -116,12 +116,11 @@ def test_that_aws_is_stopping_a_machine_is_said_before_anybody_knows_why(rig, al
     assert (rig.mine(alice).status, rig.cloud.asked("stopped_by_alarm")) == ("STOPPING", 0)
 
 
-def test_a_stop_that_is_noticed_late_tells_when_it_was(rig, alice, monkeypatch):
+def test_a_stop_that_is_noticed_late_tells_when_it_was(rig, alice, machines_clock):
     instance = rig.running(alice)
     rig.cloud.world.stop_by_alarm(instance.instance_id)
     rig.cloud.world.settle()
-    real = clock.now
-    monkeypatch.setattr(clock, "now", lambda: real() + timedelta(minutes=10))
+    machines_clock.advance(timedelta(minutes=10))
     rig.tick(2)
     row = rig.mine(alice)
     assert row.status == "STOPPED"
@@ -134,7 +133,7 @@ def test_a_machine_started_in_the_console_is_adopted_and_armed(rig, alice):
     actions.stop(alice)
     rig.work()
     rig.tick()
-    rig.cloud.world.now = lambda: clock.now() + timedelta(hours=1)
+    rig.cloud.world.ahead = timedelta(hours=1)
     rig.cloud.world.start_outside(instance.instance_id)
     rig.cloud.calls.clear()
     rig.tick(2)
@@ -227,7 +226,7 @@ def test_an_alarm_that_would_not_stop_the_machine_is_put_anew(rig, alice, change
 
 def test_a_stop_and_a_start_between_two_looks_are_armed_for_anew(rig, alice):
     instance = rig.running(alice)
-    rig.cloud.world.now = lambda: clock.now() + LATER
+    rig.cloud.world.ahead = LATER
     for happens in (rig.cloud.world.stop_outside, rig.cloud.world.start_outside):
         happens(instance.instance_id)
         rig.cloud.world.settle()
@@ -468,12 +467,12 @@ def test_a_clock_that_ran_ahead_blinds_nobody(rig, alice):
 
 
 # --- is it confirmed, and where? -------------------------------------------------------------------------------------
-def test_what_is_shown_is_confirmed_while_aws_answers(rig, alice, monkeypatch):
+def test_what_is_shown_is_confirmed_while_aws_answers(rig, alice, machines_clock):
     rig.running(alice)
     assert health.unconfirmed_since() is None
     health.note_trouble("Unreachable", "EndpointConnectionError")
     seen = Deployment.objects.get().confirmed_at
-    monkeypatch.setattr(clock, "now", lambda: seen + timedelta(minutes=2))
+    machines_clock.set(seen + timedelta(minutes=2))
     assert health.unconfirmed_since() == seen
     observe.observe_all(rig.cloud)
     assert health.unconfirmed_since() is None

@@ -8,7 +8,7 @@ import contextlib
 import itertools
 import os
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import transaction
@@ -33,6 +33,7 @@ from ondol.reconciler import observe, orphans
 from ondol.reconciler.lease import LeaseLost
 from ondol.reconciler.reconcile import reconcile
 from ondol.testing.fake import FakeCloud, Lost
+from tests.clock import MachinesClock
 from tests.instances.rig import Rig, person
 
 EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "12"))
@@ -76,11 +77,10 @@ class House(RuleBasedStateMachine):
         super().__init__()
         self.all_or_nothing = transaction.atomic()
         self.all_or_nothing.__enter__()
-        self.now = 1_800_000_000.0
-        self.pass_by(0)
+        self.clock = MachinesClock(datetime.fromtimestamp(1_800_000_000, UTC))
+        self.clock.freeze()
         self.rig = Rig(FakeCloud(deployment=deployment_id()))
         self.world, self.cloud = self.rig.cloud.world, self.rig.cloud
-        self.world.now = clock.now
         self.ada = person("ada", admin=True)
         self.people = {name: person(name) for name in PEOPLE}
         self.neighbour = FakeCloud(self.world, deployment="next door")
@@ -111,8 +111,7 @@ class House(RuleBasedStateMachine):
 
     # --- time --------------------------------------------------------------------------------------------------------
     def pass_by(self, seconds):
-        self.now += seconds
-        config().clock = f"0,{self.now:.3f},0"
+        self.clock.advance(timedelta(seconds=seconds))
 
     @rule(seconds=st.sampled_from([1, 20, 70, 200, 700, 4000]))
     def time_passes(self, seconds):
@@ -427,7 +426,6 @@ class House(RuleBasedStateMachine):
 @pytest.mark.django_db
 @pytest.mark.timeout(0)
 def test_whatever_happens_nothing_is_lost_doubled_or_orphaned(monkeypatch):
-    monkeypatch.setattr(config(), "clock", config().clock)
     monkeypatch.setattr(config(), "instance_types", ("t3.medium",))
     run_state_machine_as_test(
         House,

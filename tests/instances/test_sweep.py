@@ -2,7 +2,7 @@
 
 import contextlib
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core import mail
@@ -23,16 +23,9 @@ from tests.instances.test_making import MAKING, close_in_thread
 
 
 @pytest.fixture
-def later(monkeypatch):
+def later(machines_clock):
     """Let ten minutes pass."""
-    passed = [timedelta()]
-    real = clock.now
-    monkeypatch.setattr(clock, "now", lambda: real() + passed[0])
-
-    def pass_by(minutes=10):
-        passed[0] += timedelta(minutes=minutes)
-
-    return pass_by
+    return lambda minutes=10: machines_clock.advance(timedelta(minutes=minutes))
 
 
 def swept(rig, later, times=3):
@@ -253,7 +246,7 @@ def test_a_trouble_that_lasts_is_told_once(rig, ada, db):
     health.note_trouble("Refused", "UnauthorizedOperation")
     alerts.notify_of_lasting_trouble()
     assert ProcrastinateJob.objects.filter(task_name=alerts.TASK).count() == 0
-    Deployment.current().update(trouble_since=clock.now() - timedelta(minutes=11))
+    Deployment.current().update(trouble_since=datetime.now(UTC) - timedelta(minutes=11))
     for _ in range(2):
         alerts.notify_of_lasting_trouble()
     assert ProcrastinateJob.objects.filter(task_name=alerts.TASK).count() == 1

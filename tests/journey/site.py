@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from email import message_from_bytes, policy
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ import boto3
 import psycopg
 import requests
 
+from ondol.host.home import write_private
 from ondol.host.postgres import EmbeddedPostgres
 from tests.plugin import HASTE
 
@@ -120,10 +122,17 @@ class Site:
         """The home of the trial cloud that its machines are in."""
         self.ondol, self.cwd = [python, "-m", "ondol"], cwd
         self.env = environment(home, **env)
+        self._set_clock()
         self.url = f"http://127.0.0.1:{self.port}"
         self.lines: list[str] = []
         self.process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
+
+    def _set_clock(self) -> None:
+        """Let the machines' clock go on from the moment of this run, as if an `ondol up` before had left it here."""
+        file = self.home / "clock"
+        if (told := os.environ.get("ONDOL_CLOCK")) and not file.exists():
+            write_private(file, told + "\n")
 
     def start(self, seconds: float = 60) -> "Site":
         """Start it, and wait until it says that it is ready."""
@@ -165,6 +174,20 @@ class Site:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.stop(signal.SIGKILL)
+
+    def says(self, text: str) -> None:
+        """Wait until it has printed this: what it prints is read a little later than it is true."""
+        until(lambda: text in "".join(self.lines), 15, f"it says `{text}`")
+
+    def letters(self, about: str = "") -> list[Path]:
+        """Return the e-mails with this text so far, oldest first; a worker writes them later than what they tell of."""
+        files = sorted((self.home / "mail").glob("*"), key=lambda file: file.stat().st_mtime)
+        return [file for file in files if about in text_of(file)]
+
+    def works(self) -> None:
+        """Wait until a worker has shown that it lives: pages answer before."""
+        alive = "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - interval '30 s'"
+        until(lambda: self.ask(alive)[0][0], 30, "a worker is at work")
 
     def is_healthy(self) -> bool:
         """Whether it answers, and its database."""
@@ -213,6 +236,13 @@ class Site:
         """The same of many, by one process: each takes a second to begin."""
         tokens = self.command("manage", "shell", "-v", "0", "-c", _MANY.format(names=names, admin=admin)).split()
         return [Person(self, name, token) for name, token in zip(names, tokens, strict=True)]
+
+
+def text_of(letter: Path) -> str:
+    """Return what an e-mail says, its subject first; empty where it is only half written."""
+    message = message_from_bytes(letter.read_bytes(), policy=policy.default)
+    part = message.get_body(("plain",))
+    return f"{message['Subject']}\n{part.get_content()}" if part else ""
 
 
 _MANY = """

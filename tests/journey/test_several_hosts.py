@@ -25,6 +25,7 @@ def hosts(tmp_path):
     shared = {
         "DATABASE_URL": f"{head.rpartition('/')[0]}/{database}?{query}",
         "ONDOL_SECRET_KEY": new_secret_key(), "ONDOL_VAULT_KEYS": new_vault_key(),
+        "ONDOL_CLOCK": os.environ["ONDOL_CLOCK"],
     }  # fmt: skip
     running: dict[str, subprocess.Popen[bytes]] = {}
 

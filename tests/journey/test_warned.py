@@ -7,14 +7,13 @@ The clock here runs 120 times as fast: a minute of it is half a second, and a le
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
 import requests
 
 from tests.journey.aws import stops_of, things_of
-from tests.journey.site import Site, furnished, until
+from tests.journey.site import Site, furnished, text_of, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.waits, pytest.mark.timeout(240)]
 
@@ -34,9 +33,7 @@ def fast_site(tmp_path_factory):
 
 def letters(site):
     """The links in them, oldest first."""
-    files = sorted((site.home / "mail").glob("*"), key=lambda file: file.stat().st_mtime)
-    texts = [message_from_bytes(file.read_bytes(), policy=policy.default).get_content() for file in files]
-    return [link for text in texts for link in re.findall(r"^http\S+(/awake/\S+/)$", text, re.M)]
+    return [link for file in site.letters() for link in re.findall(r"^http\S+(/awake/\S+/)$", text_of(file), re.M)]
 
 
 def send(browser, address, **fields):

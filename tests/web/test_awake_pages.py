@@ -5,7 +5,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ondol import clock
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
 from ondol.policy.models import Policy
@@ -16,8 +15,8 @@ NOON = datetime(2026, 1, 5, 12, tzinfo=ZoneInfo("Asia/Seoul"))
 
 
 @pytest.fixture(autouse=True)
-def _noon(monkeypatch):
-    monkeypatch.setattr(clock, "now", lambda: NOON)
+def _noon(machines_clock):
+    machines_clock.freeze(NOON)
 
 
 @pytest.fixture

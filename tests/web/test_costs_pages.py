@@ -3,15 +3,15 @@
 import csv
 import io
 import re
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.urls import reverse
 
 from ondol import clock
 from ondol.accounts.models import User
-from ondol.config import config
 from ondol.costs.bills import this_month
 from ondol.costs.models import Budget, ExchangeRate, ListPrice, PriceCheck
 from ondol.instances.lifecycle import Reason, Status
@@ -19,13 +19,13 @@ from ondol.instances.models import StatusChange
 from ondol.web.costs.forms import BudgetForm
 from tests.web.conftest import machine, person
 
-NOON = "1781924400"
-"""20 June 2026, 12:00 in Seoul, where every machine here began to run ten hours before."""
+NOON = datetime(2026, 6, 20, 12, tzinfo=ZoneInfo("Asia/Seoul"))
+"""Every machine here began to run ten hours before."""
 
 
 @pytest.fixture(autouse=True)
-def _june(monkeypatch):
-    monkeypatch.setattr(config(), "clock", f"0,{NOON},0")
+def _june(machines_clock):
+    machines_clock.freeze(NOON)
 
 
 def ran(owner, hours=10):

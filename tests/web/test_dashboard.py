@@ -227,8 +227,6 @@ def test_the_page_names_the_zone_of_its_times(bob, browser_of):
     assert " KST</time>" in browser_of(bob).get("/").text
 
 
-def test_the_trial_says_whose_clock_it_shows(bob, browser_of, monkeypatch):
-    from ondol import clock
-
-    monkeypatch.setattr("ondol.clock.clock", lambda: clock.Clock(0, 1000, 60))
+def test_the_trial_says_whose_clock_it_shows(bob, browser_of, machines_clock):
+    machines_clock.set(clock.now(), speed=60)
     assert "60 times as fast" in browser_of(bob).get("/").text

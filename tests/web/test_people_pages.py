@@ -1,6 +1,7 @@
 """Administration: alice decides about people and their machines."""
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 from django.urls import reverse
@@ -180,10 +181,11 @@ def test_activity_tells_who_did_what(alice, bob, carol, browser_of):
     assert "(idle)" in page
 
 
-def test_a_history_has_one_clock_and_says_which(alice, carol, browser_of, monkeypatch):
+def test_a_history_has_one_clock_and_says_which(alice, carol, browser_of, machines_clock):
     browser = browser_of(alice)
+    machines_clock.be_real()
     assert "trial’s clock" not in browser.get(reverse("admin_activity")).text
-    monkeypatch.setattr("ondol.clock.clock", lambda: clock.Clock(0, 0, 3))  # far beyond the year 2100
+    machines_clock.set(datetime(2120, 6, 1, tzinfo=UTC))
     browser.post(reverse("admin_approve", args=[carol.pk]))
     machine(User.objects.get(pk=carol.pk))
     page = browser.get(reverse("admin_person", args=[carol.pk])).text

@@ -239,7 +239,8 @@ def test_json_is_no_form(english, bob):
     assert 'id="id_login_error"' in answer.text
 
 
-def test_sign_in_shows_nothing_secret(english, db):
+def test_sign_in_shows_nothing_secret(english, db, machines_clock):
+    machines_clock.be_real()
     page = english.get(reverse("account_login")).text
     assert "password" in page.lower()
     assert "trial" not in page.lower()
