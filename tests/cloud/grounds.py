@@ -1,6 +1,7 @@
 """Where the contract is tried: in memory, and in the trial cloud over HTTP by the production adapter."""
 
 import json
+import os
 import subprocess
 import sys
 import time
