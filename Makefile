@@ -45,6 +45,7 @@ lock:  ## write the lock files anew from pyproject.toml
 	@scripts/setup dev
 	@$(BIN)/pip install --quiet uv
 	@$(BIN)/uv $(LOCK) --output-file requirements-production.lock
+	@$(BIN)/uv $(LOCK) --extra embedded --output-file requirements-embedded.lock
 	@$(BIN)/uv $(LOCK) --extra trial --output-file requirements.lock
 	@$(BIN)/uv $(LOCK) --extra trial --group dev --output-file requirements-dev.lock
 
