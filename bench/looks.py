@@ -5,10 +5,12 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from statistics import median
 
+from django.db import transaction
+
 from bench.place import table
 from ondol.accounts.models import User
 from ondol.cloud.port import IdleRule, Image, LaunchSpec, Tag
-from ondol.instances.models import Instance
+from ondol.instances.models import Instance, Run
 from ondol.reconciler.observe import observe_all
 from ondol.testing.fake import FakeCloud
 from ondol.testing.fake_world import Group, Thing
@@ -51,16 +53,25 @@ def _make(size: int, cloud: FakeCloud) -> None:
     people = User.objects.bulk_create([User(email=f"person{n}@example.org", name=f"Person {n}") for n in range(size)])
     rows, now = [], datetime.now(UTC)
     armed = now - timedelta(minutes=5)  # long enough ago that each look proves it
-    common = {"status": "RUNNING", "instance_type": "t3.small", "volume_gib": 30, "armed_at": armed, "ready_at": now}
+    common = {"status": "RUNNING", "instance_type": "t3.small", "volume_gib": 30}
     cloud.world.now = lambda: armed
     rule = IdleRule(30, 5.0)
-    put = {"armed_idle_minutes": rule.minutes, "armed_cpu_percent": rule.cpu_percent, "warm_up_minutes": 40}
+    put = {
+        "armed_at": armed,
+        "ready_at": now,
+        "armed_idle_minutes": rule.minutes,
+        "armed_cpu_percent": rule.cpu_percent,
+        "warm_up_minutes": 40,
+    }
     for owner in people:
         row, token = uuid.uuid4(), uuid.uuid4().hex
         spec = LaunchSpec(Image("ami-1", "/dev/sda1"), "t3.small", 30, "sg-1", "bench", {Tag.ROW: str(row)})
         server = cloud.launch(spec, token)
-        shown = {"client_token": token, "instance_id": server.instance_id, "launched_at": server.launched_at}
+        shown = {"client_token": token, "instance_id": server.instance_id, "seen_launched_at": server.launched_at}
         alarm = f"ondol-{row}"
         cloud.arm(alarm, server.instance_id, rule, 40, {Tag.ROW: str(row)})
-        rows.append(Instance(id=row, owner=owner, is_clean=False, alarm_name=alarm, **common, **shown, **put))
-    Instance.objects.bulk_create(rows)
+        run = Run(instance_id=row, launched_at=server.launched_at, **put)
+        rows.append(Instance(id=row, owner=owner, run=run, is_clean=False, alarm_name=alarm, **common, **shown))
+    with transaction.atomic():
+        Instance.objects.bulk_create(rows)
+        Run.objects.bulk_create([row.run for row in rows])

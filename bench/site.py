@@ -14,7 +14,7 @@ PEOPLE = ("ada", "boram", "chul", "dana", "eun")
 STARTS = 5
 _STEPS = """
 SELECT created_at, (SELECT created_at FROM instances_sshkey WHERE instance_id = i.id), armed_at, ready_at, status_since
-FROM instances_instance i WHERE instance_id = %s
+FROM instances_instance i JOIN instances_run r ON r.id = i.run_id WHERE i.instance_id = %s
 """
 _NAMES = ("network, key made and sealed", "launched, auto-stop armed", "booted, SSH answers", "shown as RUNNING")
 

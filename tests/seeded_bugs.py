@@ -27,12 +27,13 @@ class Bug:
     wrong: str
 
 
-RECONCILE, STEPS, PROVISION, LOOK, LIFECYCLE, MODELS, SWEEP, ACTIONS, JOBS, AWS, IDLE, SCHEDULE, POLICIES, SIZE, WARNINGS = (
+RECONCILE, STEPS, PROVISION, LOOK, LIFECYCLE, MODELS, SWEEP, ACTIONS, JOBS, AWS, IDLE, SCHEDULE, POLICIES, SIZE, WARNINGS, MOVES, RUNS = (
     f"ondol/{name}.py"
     for name in (
         "instances/reconcile", "instances/acts", "instances/provision", "instances/look", "instances/lifecycle",
         "instances/models", "instances/sweep", "instances/actions", "instances/jobs", "cloud/aws",
         "instances/idle", "autostop/schedule", "autostop/policies", "instances/size", "autostop/warnings",
+        "instances/moves", "instances/runs",
     )
 )  # fmt: skip
 
@@ -45,15 +46,15 @@ BUGS = [
     Bug("no lock for a machine", ACTIONS, "app.configure_task(RECONCILE, lock=lock, ", "app.configure_task(RECONCILE, "),
     Bug("RUNNING without an alarm", LIFECYCLE, "    if not seen.armed:\n        return Decision(Act.ARM)\n    if seen.view is", "    if seen.view is"),
     Bug("started before the alarm is put", LIFECYCLE, "Decision(Act.START) if seen.armed else Decision(Act.ARM)", "Decision(Act.START)"),
-    Bug("the alarm of the last run counts", MODELS, "return self.launched_at is None or self.launched_at - self.armed_at <= _ARMED_AHEAD", "return True"),
+    Bug("the alarm of the last run counts", RUNS, "return self.launched_at is None or self.launched_at - self.armed_at <= _ARMED_AHEAD", "return True"),
     Bug("the alarm is left behind", PROVISION, "            partial(cloud.delete_alarm, instance.resource_name),\n", ""),
     Bug("key pairs whose answer was lost are left behind", PROVISION, "(instance.key_pair_name, *cloud.keys(str(instance.pk)))", "(instance.key_pair_name,)"),
     Bug("a group whose answer was lost is left behind", PROVISION, "(instance.security_group_id, cloud.group(instance.resource_name))", "(instance.security_group_id,)"),
     Bug("the sealed key outlives its machine", STEPS, "        SshKey.objects.filter(instance=instance).delete()\n", ""),
     Bug("unknown machines are ended", LOOK, "if server.client_token in ours)", ")"),
-    Bug("strays are left running", RECONCILE, "            if plan.strays:\n                end_strays(plan, world)\n            elif", "            if"),
+    Bug("superseded machines are left running", RECONCILE, "            if plan.superseded:\n                end_superseded(plan, world)\n            elif", "            if"),
     Bug("cleaned up while a lost launch may still show", LIFECYCLE, "now - seen.since <= patience.absent", "False"),
-    Bug("a status is written without compare-and-set", MODELS, "pk=instance.pk, status=old.value, status_since=instance.status_since", "pk=instance.pk"),
+    Bug("a status is written without compare-and-set", MOVES, "pk=instance.pk, status=old, status_since=instance.status_since", "pk=instance.pk"),
     Bug("a late look hides newer news", LOOK, "Q(seen_at__isnull=True) | Q(seen_at__lt=at)", "Q()"),
     Bug("a token is forgotten though its launch may have happened", RECONCILE, "plan.decision.act is Act.LAUNCH and not plan.again", "plan.decision.act is Act.LAUNCH"),
     Bug("missing from one look is gone", STEPS, "view = View.ABSENT  #", "view = View.TERMINATED  #"),
@@ -71,9 +72,9 @@ BUGS = [
     Bug("a thawed worker moves a status", RECONCILE, "        hold()\n        is_trouble", "        is_trouble"),
     Bug("a second machine after a restore", LIFECYCLE, "if seen.unknown and not seen.asked:", "if False:"),
     Bug("the warm-up is too short for the window", IDLE, "ends = max(judged_at, ", "ends = max("),
-    Bug("stopped moments after a click", IDLE, "now + MIN_NOTICE, ", ""),
-    Bug("a wish is not armed", MODELS, "if self.armed_at is None or self.is_asked_anew:", "if self.armed_at is None:"),
-    Bug("a wish outlives its run", MODELS, '"awake_until": None, ', ""),
+    Bug("stopped moments after a click", IDLE, "now + LET_BE, ", ""),
+    Bug("a wish is not armed", RUNS, "self.armed_at is None or self.needs_rearm:", "self.armed_at is None:"),
+    Bug("a wish outlives its run", MOVES, "by=by, began_at=since)", "by=by, began_at=since, awake_until=instance.run.awake_until)"),
     Bug("a changed rule is not armed", LOOK, "    if not alarm.rule == recorded == IdleRule(", "    if not alarm.rule == recorded and not IdleRule("),
     Bug("a saved rule is armed only by and by", POLICIES, "            actions.kick(row)\n", ""),
     Bug("the schedule stops what was started after it", SCHEDULE, " or began >= at", ""),

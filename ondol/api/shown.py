@@ -16,6 +16,8 @@ from ondol.instances.models import Instance
 from ondol.policy.rules import Rules, rules_of
 
 SSH_USER = "ubuntu"
+_FIELDS = {"launched_at": "seen_launched_at"}
+"""What the row calls otherwise than the API."""
 
 
 def machine(row: Instance, owner: User) -> Machine:
@@ -41,7 +43,7 @@ def machine(row: Instance, owner: User) -> Machine:
 
 def summary(row: Instance) -> MachineSummary:
     """To an administrator."""
-    return MachineSummary.from_orm(row)
+    return MachineSummary(**{name: getattr(row, _FIELDS.get(name, name)) for name in MachineSummary.model_fields})
 
 
 def offers(found: Offers) -> OffersAnswer:
@@ -73,15 +75,16 @@ def _ssh_command(row: Instance, owner: User) -> str | None:
 
 
 def _auto_stop(row: Instance, rules: Rules, now: datetime) -> AutoStop:
-    armed_at = row.armed_at if row.is_armed else None
+    run = row.run
+    armed_at = run.armed_at if run.is_armed else None
     seen = outlook(row, rules, now)
     return AutoStop(
-        armed=row.is_armed,
+        armed=run.is_armed,
         armed_at=armed_at,
         idle_minutes=rules.idle_minutes,
         cpu_percent=rules.idle_cpu_percent,
-        earliest_at=armed_at + timedelta(minutes=row.warm_up_minutes) if armed_at else None,
-        checked_at=row.armed_shown_at if armed_at else None,
+        earliest_at=armed_at + timedelta(minutes=run.warm_up_minutes) if armed_at else None,
+        checked_at=run.alarm_verified_at if armed_at else None,
         forecast=StopForecast(earliest_at=seen.idle.earliest, latest_at=seen.idle.latest, is_active=seen.idle.is_active)
         if seen and seen.idle
         else None,

@@ -1,4 +1,4 @@
-"""Putting a stop off: keep awake, and "not tonight". A wish on the row; the worker arms it in AWS."""
+"""Putting a stop off: keep awake, and "not tonight". A wish on the run; the worker arms it in AWS."""
 
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
@@ -63,8 +63,8 @@ def keep_awake(user: User, until: datetime) -> Instance:
                 _("Choose an earlier time. You can ask again later."),
                 422,
             )
-        instance.awake_until = until
-        instance.save(update_fields=["awake_until", "updated_at"])
+        instance.run.awake_until = until
+        instance.run.save(update_fields=["awake_until"])
     return instance
 
 
@@ -79,9 +79,10 @@ def require_allowed(user: User) -> int:
 def end_awake(user: User) -> Instance:
     """Stop it for idling again, though not within the next 15 minutes. Twice is once."""
     with actions.wish_of(user) as instance:
-        before, instance.awake_until = instance.awake_until, None
+        run = instance.run
+        before, run.awake_until = run.awake_until, None
         _let_be(instance, before)
-        instance.save(update_fields=["awake_until", "updated_at"])
+        run.save(update_fields=["awake_until"])
     return instance
 
 
@@ -92,17 +93,17 @@ def not_tonight(user: User) -> Instance:
         close = schedule.closing(instance, rules_of(user.pk).hours, clock.now())
         if close is None:
             raise ActionError("no_hours", _("Your machine is not stopped at a fixed time."))
-        instance.waived_close = close.at
-        instance.save(update_fields=["waived_close", "updated_at"])
+        instance.run.waived_close = close.at
+        instance.run.save(update_fields=["waived_close"])
     return instance
 
 
 def tonight_after_all(user: User) -> Instance:
     """Stop it at the closing time, as usual; if that is over, in 15 minutes. Twice is once."""
     with actions.wish_of(user) as instance:
-        instance.waived_close = None
-        _let_be(instance, instance.awake_until)
-        instance.save(update_fields=["waived_close", "awake_until", "updated_at"])
+        instance.run.waived_close = None
+        _let_be(instance, instance.run.awake_until)
+        instance.run.save(update_fields=["waived_close", "awake_until"])
     return instance
 
 
@@ -111,7 +112,7 @@ def _let_be(instance: Instance, before: datetime | None) -> None:
     to the wish of `before`."""
     now, runs = clock.now(), Status(instance.status) in RUNS_OR_WILL
     if runs and schedule.is_due(instance, rules_of(instance.owner_id).hours, now):
-        instance.awake_until = min(now + MIN_NOTICE, before) if before and before > now else now + MIN_NOTICE
+        instance.run.awake_until = min(now + MIN_NOTICE, before) if before and before > now else now + MIN_NOTICE
 
 
 def _require_run(instance: Instance) -> None:

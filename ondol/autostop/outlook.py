@@ -65,12 +65,12 @@ def outlooks(
 ) -> dict[int, Outlook]:
     """By owner, for those that run; one query for all."""
     now = now or clock.now()
-    running = {str(row.pk): row for row in rows if row.status == Status.RUNNING and row.launched_at}
+    running = {str(row.pk): row for row in rows if row.status == Status.RUNNING and row.run.launched_at}
     kept = CpuReading.objects.filter(instance__in=list(running.values()), at__gte=now - _BACK).order_by("at")
     told: defaultdict[str, list[tuple[datetime, float]]] = defaultdict(list)
     for reading in kept:
         pk = str(reading.instance_id)
-        if reading.at >= floor(running[pk].launched_at or now):
+        if reading.at >= floor(running[pk].run.launched_at or now):
             told[pk].append((reading.at, reading.percent))
     return {row.owner_id: _of(row, rules[row.owner_id], told[pk], now) for pk, row in running.items()}
 
@@ -82,7 +82,8 @@ def readings_of(instance: Instance, since: datetime) -> list[tuple[datetime, flo
 
 def _of(row: Instance, rules: Rules, readings: list[tuple[datetime, float]], now: datetime) -> Outlook:
     idle = None
-    if row.is_armed and row.armed_at and row.launched_at and row.armed_idle_minutes:
-        warm_up_ends = row.armed_at + timedelta(minutes=row.warm_up_minutes)
-        idle = forecast(now, readings, row.launched_at, warm_up_ends, row.armed_idle_minutes, row.armed_cpu_percent)
+    run = row.run
+    if run.is_armed and run.armed_at and run.launched_at and run.armed_idle_minutes:
+        warm_up_ends = run.armed_at + timedelta(minutes=run.warm_up_minutes)
+        idle = forecast(now, readings, run.launched_at, warm_up_ends, run.armed_idle_minutes, run.armed_cpu_percent)
     return Outlook(row, idle, closing(row, rules.hours, now), now)

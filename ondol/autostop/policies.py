@@ -11,7 +11,7 @@ from ondol import clock
 from ondol.accounts.models import User
 from ondol.autostop.awake import RUNS_OR_WILL
 from ondol.instances import actions
-from ondol.instances.models import Instance
+from ondol.instances.models import Instance, Run
 from ondol.policy.catalog import all_rules, stored_fields
 from ondol.policy.models import Policy, PolicyChange
 from ondol.policy.rules import rules_for
@@ -47,10 +47,12 @@ def _arm_anew(owner: User | None) -> None:
     rows = rows.filter(owner=owner) if owner else rows
     found = list(rows.order_by("pk"))
     rules = rules_for({row.owner_id for row in found})
+    runs = Run.objects.in_bulk([row.run_id for row in found])
     for row in found:
-        rule = rules[row.owner_id]
-        if (row.armed_idle_minutes, row.armed_cpu_percent) != (rule.idle_minutes, rule.idle_cpu_percent):
-            Instance.objects.filter(pk=row.pk).update(armed_at=None, armed_shown_at=None, next_at=None)
+        rule, run = rules[row.owner_id], runs[row.run_id]
+        if (run.armed_idle_minutes, run.armed_cpu_percent) != (rule.idle_minutes, rule.idle_cpu_percent):
+            Run.objects.filter(pk=run.pk).update(armed_at=None, alarm_verified_at=None)
+            Instance.objects.filter(pk=row.pk).update(next_at=None)
             actions.enqueue(row)
 
 

@@ -54,21 +54,22 @@ def _of_interest(now: datetime) -> Iterable[Instance]:
     runs = Q(status__in=[Status.RUNNING, Status.STOPPING])
     has_just_run = Q(status=Status.STOPPED, status_since__gt=now - LATE)
     rows: QuerySet[Instance] = Instance.objects.filter(runs | has_just_run, instance_id__isnull=False)
-    return rows.filter(launched_at__isnull=False).annotate(last_reading=Max("readings__at"))
+    rows = rows.filter(run__launched_at__isnull=False).select_related("run")
+    return rows.annotate(last_reading=Max("readings__at"))
 
 
 def _misses_one(row: Instance, now: datetime) -> bool:
     """Whether the newest datapoint that may be there by now is not known yet."""
     over = min(now, row.stopped_at) if row.status == Status.STOPPED and row.stopped_at else now
     newest = floor(min(now - SHOWN_AFTER, over)) - PERIOD
-    first = floor(row.launched_at or now)
+    first = floor(row.run.launched_at or now)
     return newest >= first and _known_until(row, now) <= newest
 
 
 def _known_until(row: Instance, now: datetime) -> datetime:
     """From where on this run's datapoints are not known."""
     last: datetime | None = getattr(row, "last_reading", None)
-    first = floor(row.launched_at or now)
+    first = floor(row.run.launched_at or now)
     return max(first, last + PERIOD) if last else first
 
 

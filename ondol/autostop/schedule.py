@@ -32,13 +32,12 @@ def closing(instance: Instance, hours: Hours | None, now: datetime) -> Closing |
     if hours is None:
         return None
     at = hours.last_close(now)
-    is_starting = instance.status == Status.STARTING  # LaunchTime is still that of the last run
-    began = instance.status_since if is_starting or not instance.launched_at else instance.launched_at
+    began = instance.run.launched_at or instance.run.began_at
     if hours.is_open(now) or at is None or began >= at or _is_waived(instance, at):
         at = hours.next_close(now)
     if at is None:
         return None
-    stops_at = max(at, instance.awake_until or at, hours.set_at + MIN_NOTICE if hours.set_at else at)
+    stops_at = max(at, instance.run.awake_until or at, hours.set_at + MIN_NOTICE if hours.set_at else at)
     if hours.is_open(stops_at):  # it is let run over this one altogether
         at = stops_at = hours.next_close(stops_at) or stops_at
     return Closing(at, stops_at, _is_waived(instance, at))
@@ -55,7 +54,7 @@ def check() -> None:
     if not Policy.objects.filter(has_hours=True).exists():
         return
     now = clock.now()
-    rows = list(Instance.objects.filter(status=Status.RUNNING).select_related("owner"))
+    rows = list(Instance.objects.filter(status=Status.RUNNING).select_related("owner", "run"))
     rules = rules_for({row.owner_id for row in rows})
     for row in rows:
         due = partial(is_due, hours=rules[row.owner_id].hours, now=now)
@@ -65,4 +64,4 @@ def check() -> None:
 
 def _is_waived(instance: Instance, close: datetime) -> bool:
     # Or an earlier one, where the hours have changed meanwhile.
-    return instance.waived_close is not None and instance.waived_close >= close
+    return instance.run.waived_close is not None and instance.run.waived_close >= close

@@ -40,7 +40,7 @@ def warn(timestamp: int) -> None:
 @app.task(name=warnings.TASK, queue="mail", retry=RetryStrategy(max_attempts=5, exponential_wait=3))
 def letter(warning: int) -> None:
     """Write one letter about a stop. After some minutes it would come too late."""
-    about = StopWarning.objects.select_related("instance__owner").filter(pk=warning).first()
+    about = StopWarning.objects.select_related("instance__owner", "instance__run").filter(pk=warning).first()
     if about:
         warnings.send(about)
 

@@ -51,7 +51,7 @@ def send(warning: StopWarning) -> None:
     row, owner = warning.instance, warning.instance.owner
     rules = rules_of(owner.pk)
     seen = outlook(row, rules)
-    if not seen or not _is_near(seen) or row.launched_at != warning.launched_at or not owner.is_approved:
+    if not seen or not _is_near(seen) or row.run.launched_at != warning.launched_at or not owner.is_approved:
         warning.delete()
         return
     context = {
@@ -71,7 +71,7 @@ def warning_of(token: str) -> StopWarning:
     """What a link is about, used or not; ActionError (404) for one that we have not made."""
     try:
         number = int(_signer.unsign(token))
-        return StopWarning.objects.select_related("instance__owner").get(pk=number)
+        return StopWarning.objects.select_related("instance__owner", "instance__run").get(pk=number)
     except (BadSignature, StopWarning.DoesNotExist):
         hint = _("Open it as it is in the letter, or go to your machine.")
         raise ActionError("unknown_link", _("This link is not known"), hint, 404) from None
@@ -86,7 +86,7 @@ def require_usable(warning: StopWarning) -> None:
         raise _used()
     if row.status != Status.RUNNING:
         raise ActionError("not_running", _("Your machine does not run"), _("It has stopped meanwhile."))
-    if row.launched_at != warning.launched_at:
+    if row.run.launched_at != warning.launched_at:
         raise ActionError("other_run", _("This link is out of date"), _("Your machine has been started again since."))
     if clock.now() > warning.stops_at + VALID:
         raise ActionError("expired_link", _("This link has expired"), _("The stop that it was about is over."), 410)
@@ -102,29 +102,31 @@ def use(warning: StopWarning) -> Instance:
     now = clock.now()
     if not StopWarning.objects.filter(pk=warning.pk, used_at=None).update(used_at=now):
         raise _used()  # by another click, a moment ago
-    if row.awake_until and row.awake_until >= now + SPAN:
+    if row.run.awake_until and row.run.awake_until >= now + SPAN:
         return row
     return awake.keep_awake(row.owner, now + SPAN)
 
 
 def _runs_without_letter(now: datetime) -> QuerySet[Instance]:
     """Those whose next letter may be due, with `has_worked`: so lately that they do not stop soon for idling."""
-    runs = Instance.objects.filter(status=Status.RUNNING, launched_at__isnull=False, owner__is_active=True)
-    of_this_run = StopWarning.objects.filter(instance=OuterRef("pk"), launched_at=OuterRef("launched_at"))
-    window = ExpressionWrapper(OuterRef("armed_idle_minutes") * Value(_MINUTE), DurationField())
+    runs = Instance.objects.filter(status=Status.RUNNING, run__launched_at__isnull=False, owner__is_active=True)
+    of_this_run = StopWarning.objects.filter(instance=OuterRef("pk"), launched_at=OuterRef("run__launched_at"))
+    window = ExpressionWrapper(OuterRef("run__armed_idle_minutes") * Value(_MINUTE), DurationField())
     since = ExpressionWrapper(Value(now + AHEAD, DateTimeField()) - window, DateTimeField())
-    work = CpuReading.objects.filter(instance=OuterRef("pk"), at__gt=since, percent__gte=OuterRef("armed_cpu_percent"))
+    limit = OuterRef("run__armed_cpu_percent")
+    work = CpuReading.objects.filter(instance=OuterRef("pk"), at__gt=since, percent__gte=limit)
     return (
         runs.filter(owner__approval=Approval.APPROVED)
         .exclude(Exists(of_this_run.filter(stops_at__gt=now + AHEAD - MOVED)))
         .annotate(has_worked=Exists(work))
+        .select_related("run")
     )
 
 
 def _may_idle_out(row: Instance, now: datetime) -> bool:
-    if row.armed_at is None or getattr(row, "has_worked", False):
+    if row.run.armed_at is None or getattr(row, "has_worked", False):
         return False
-    return row.armed_at + row.warm_up_minutes * _MINUTE <= now + AHEAD
+    return row.run.armed_at + row.run.warm_up_minutes * _MINUTE <= now + AHEAD
 
 
 def _may_close(row: Instance, rules: Rules, now: datetime) -> bool:
@@ -138,17 +140,17 @@ def _is_near(seen: Outlook) -> bool:
 
 def _warn(seen: Outlook) -> None:
     """Write it down, and enqueue the letter, unless that has been done."""
-    row, stops_at = seen.instance, seen.stops_at
-    if stops_at is None or row.launched_at is None:
+    row, stops_at, launched_at = seen.instance, seen.stops_at, seen.instance.run.launched_at
+    if stops_at is None or launched_at is None:
         return
     with transaction.atomic():
         Instance.objects.select_for_update().get(pk=row.pk)  # another worker may be here
-        last = StopWarning.objects.filter(instance=row, launched_at=row.launched_at).order_by("stops_at").last()
+        last = StopWarning.objects.filter(instance=row, launched_at=launched_at).order_by("stops_at").last()
         # A stop that is overdue is told as "now": it moves on, and is no other one.
         if last and (stops_at < last.stops_at + MOVED or stops_at <= seen.now):
             return
         warning = StopWarning.objects.create(
-            instance=row, launched_at=row.launched_at, stops_at=stops_at, is_closing=seen.is_closing_first
+            instance=row, launched_at=launched_at, stops_at=stops_at, is_closing=seen.is_closing_first
         )
         app.configure_task(TASK, queue="mail").defer(warning=warning.pk)
 

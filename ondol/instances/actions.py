@@ -15,8 +15,10 @@ from ondol.accounts.models import User
 from ondol.instances.errors import ActionError as ActionError
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.messages.reasons import UNKNOWN_MACHINE, explanation
-from ondol.instances.models import Instance, SshKey, move, write_line
+from ondol.instances.models import Instance, SshKey
+from ondol.instances.moves import move, write_line
 from ondol.instances.record import Record
+from ondol.instances.runs import Run
 from ondol.instances.sizes import Size, chosen
 from ondol.keys import ppk, vault
 
@@ -37,12 +39,12 @@ class KeyFile:
 
 def current(user: User) -> Instance | None:
     """The person's machine, if there is one; ended ones are history."""
-    return Instance.objects.filter(owner=user).exclude(status=Status.TERMINATED).first()
+    return Instance.objects.filter(owner=user).exclude(status=Status.TERMINATED).select_related("run").first()
 
 
 def machines_of(people: Collection[User]) -> dict[int, Instance]:
     """The machines of many, by owner; one query."""
-    rows = Instance.objects.filter(owner__in=people).exclude(status=Status.TERMINATED)
+    rows = Instance.objects.filter(owner__in=people).exclude(status=Status.TERMINATED).select_related("run")
     return {row.owner_id: row for row in rows}
 
 
@@ -58,7 +60,7 @@ def create(user: User, instance_type: str | None = None, volume_gib: int | None 
             _require_leave(user)
             instance = _insert(user, chosen(user, instance_type, volume_gib))
         elif instance.status == Status.FAILED:
-            if instance.unknown:
+            if instance.unrecognized_instance_ids:
                 raise ActionError("unknown_machine", str(UNKNOWN_MACHINE.cause), str(UNKNOWN_MACHINE.next_step))
             if not instance.is_clean:
                 raise ActionError(
@@ -219,7 +221,9 @@ def enqueue(instance: Instance) -> None:
 def _insert(user: User, size: Size) -> Instance:
     try:
         with transaction.atomic():
-            instance = Instance.objects.create(owner=user, **asdict(size))
+            instance = Instance.objects.create(
+                run=Run(by=user), owner=user, instance_type=size.instance_type, volume_gib=size.volume_gib
+            )
     except IntegrityError:  # another click was first
         return _existing(user)
     write_line(instance, None, Status.PENDING, Reason.PERSON, Record(size), by=user, at=clock.now())

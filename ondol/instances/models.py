@@ -1,8 +1,7 @@
 """A machine's row, its sealed key, and every change of its status. `move` alone writes a status."""
 
 import uuid
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import models, transaction
@@ -10,15 +9,29 @@ from django.db import models, transaction
 from ondol import clock
 from ondol.accounts.models import User
 from ondol.deployment.models import Deployment as Deployment
-from ondol.instances.lifecycle import CHANGING, MOVES, Reason, Seen, Status, View
+from ondol.instances.lifecycle import CHANGING, Reason, Seen, Status, View
 from ondol.instances.messages import statuses
-from ondol.instances.record import NOTHING, Record, Size
+from ondol.instances.record import Record, Size
+from ondol.instances.runs import Run as Run
 
-_ARMED_AHEAD = timedelta(minutes=3)
+
+class InstanceManager(models.Manager["Instance"]):
+    """Makes a machine together with its first run: neither is without the other."""
+
+    @transaction.atomic
+    def create(self, **fields: Any) -> "Instance":
+        run = fields.pop("run", None) or Run()
+        instance = super().create(run=run, **fields)
+        run.instance = instance
+        run.save(force_insert=True)
+        return instance
 
 
 class Instance(models.Model):
-    """One person's machine, from the click to its end. A TERMINATED row stays as history, without its key."""
+    """One person's machine, from the click to its end. A TERMINATED row stays as history, without its key.
+
+    `groups` says which fields belong together, and are replaced together.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="instances")
@@ -27,13 +40,12 @@ class Instance(models.Model):
     status_reason = models.CharField(max_length=16, default=Reason.PERSON)
     status_since = models.DateTimeField(default=clock.now)
 
+    run = models.OneToOneField(Run, on_delete=models.RESTRICT, related_name="+")
+    """The one that goes on, else the last one."""
+
     # What was asked for
     instance_type = models.CharField(max_length=32)
     volume_gib = models.PositiveIntegerField()
-    awake_until = models.DateTimeField(null=True)
-    """Not stopped for idling before then: its owner's wish, armed in AWS as a longer warm-up. Of this run only."""
-    waived_close = models.DateTimeField(null=True)
-    """The closing time ("not tonight") at which its owner wants it to run on."""
     client_token = models.CharField(max_length=64, unique=True, null=True)  # noqa: DJ001  unique, and none yet
     """Of this launch attempt; stored before RunInstances is asked for, and for ever in `Launch`."""
 
@@ -53,21 +65,7 @@ class Instance(models.Model):
     last_public_ip = models.GenericIPAddressField(protocol="IPv4", null=True)
     address_changed = models.BooleanField(default=False)
     """The public address is another than at the last run, and its owner has not been told."""
-    launched_at = models.DateTimeField(null=True)
-    """EC2's LaunchTime: the last start."""
     stopped_at = models.DateTimeField(null=True)
-
-    # How far we have got in this run
-    armed_at = models.DateTimeField(null=True)
-    warm_up_minutes = models.PositiveIntegerField(default=0)
-    armed_idle_minutes = models.PositiveIntegerField(default=0)
-    armed_cpu_percent = models.FloatField(default=0)
-    """The rule that the alarm was put with; 0: none yet."""
-    armed_awake_until = models.DateTimeField(null=True)
-    """The wish that it was put with."""
-    armed_shown_at = models.DateTimeField(null=True)
-    """When DescribeAlarms last showed the alarm of this run as it should be."""
-    ready_at = models.DateTimeField(null=True)
     is_clean = models.BooleanField(default=True)
     """Group, key pair and alarm of this row are removed, or none was ever asked for."""
 
@@ -75,15 +73,17 @@ class Instance(models.Model):
     seen_view = models.CharField(max_length=16, default=View.UNSEEN)
     seen_since = models.DateTimeField(null=True)
     seen_at = models.DateTimeField(null=True)
+    seen_launched_at = models.DateTimeField(null=True)
+    """EC2's LaunchTime: the last start, also of a machine that has stopped since."""
     seen_reason = models.CharField(max_length=80, blank=True)
     """EC2's StateReason.Code, such as `Client.UserInitiatedShutdown`."""
     seen_type = models.CharField(max_length=32, blank=True)
     seen_volume_gib = models.PositiveIntegerField(null=True)
     """What EC2 shows; others than what was asked for are being changed, or AWS has refused."""
     volume_id = models.CharField(max_length=32, blank=True)
-    strays = models.JSONField(default=list)
+    superseded_instance_ids = models.JSONField(default=list)
     """Other machines that carry this row's tag: of an attempt that was given up. They are ended."""
-    unknown = models.JSONField(default=list)
+    unrecognized_instance_ids = models.JSONField(default=list)
     """Machines that carry this row's tag, but whose launch this database does not know: a dump was restored, or
     somebody copied the tags. They are left alone."""
 
@@ -95,6 +95,8 @@ class Instance(models.Model):
 
     created_at = models.DateTimeField(default=clock.now)
     updated_at = models.DateTimeField(auto_now=True)
+
+    objects = InstanceManager()
 
     class Meta:
         constraints = [
@@ -120,23 +122,13 @@ class Instance(models.Model):
         return f"ondol-{self.pk}"
 
     def kept_awake_until(self, now: datetime) -> datetime | None:
-        """None: it is not kept awake, or no more."""
-        return self.awake_until if self.awake_until and self.awake_until > now else None
-
-    @property
-    def is_asked_anew(self) -> bool:
-        """Its owner has wished otherwise since the alarm was put, or it is to be put anew whatever it is like."""
-        return self.armed_at is None or self.armed_awake_until != self.awake_until
+        """Return None where it is not kept awake, or no more."""
+        return self.run.kept_awake_until(now)
 
     @property
     def is_armed(self) -> bool:
-        """The alarm was put for this wish and this run: at most a little before it, to judge by this run only.
-
-        The warm-up has 10 minutes over the idle window, of which the metric's delay takes up to 6.
-        """
-        if self.armed_at is None or self.is_asked_anew:
-            return False
-        return self.launched_at is None or self.launched_at - self.armed_at <= _ARMED_AHEAD
+        """Return whether its alarm was put for what runs now, and as its owner wishes."""
+        return self.run.is_armed
 
     @property
     def since(self) -> datetime:
@@ -158,14 +150,14 @@ class Instance(models.Model):
             prepared=bool(self.security_group_id and self.ami_id),
             asked=self.client_token is not None,
             armed=self.is_armed,
-            ready=self.ready_at is not None,
+            ready=self.run.ready_at is not None,
             type_differs=self.instance_type != (self.seen_type or self.instance_type),
             disk_differs=bool(self.volume_id) and self.volume_gib > (self.seen_volume_gib or self.volume_gib),
             clean=self.is_clean,
-            unknown=bool(self.unknown),
+            unknown=bool(self.unrecognized_instance_ids),
         )
 
-    def saw(self, view: View, at: datetime) -> None:
+    def observed(self, view: View, at: datetime) -> None:
         """Note what a look, or the answer to an act, has shown; `seen_since` stays while the view does."""
         if self.seen_view != view.value or self.seen_since is None:
             self.seen_view, self.seen_since = view.value, at
@@ -214,81 +206,3 @@ class StatusChange(models.Model):
     def record(self) -> Record:
         """Return the details of this line, whichever version has written it."""
         return Record.from_json(self.detail)
-
-
-def write_line(
-    instance: Instance,
-    old: Status | None,
-    new: Status,
-    reason: Reason,
-    record: Record,
-    *,
-    at: datetime,
-    by: User | None = None,
-) -> None:
-    """Add a line to a machine's record."""
-    StatusChange.objects.create(
-        instance=instance, old=old or "", new=new, reason=reason, detail=record.to_json(), by=by, at=at
-    )
-
-
-_SIZE_FIELDS = ("instance_type", "volume_gib", "seen_type", "seen_volume_gib")
-
-
-def move(
-    instance: Instance,
-    new: Status,
-    reason: Reason,
-    *,
-    by: User | None = None,
-    record: Record = NOTHING,
-    **fields: Any,
-) -> bool:
-    """Change a status by compare-and-set, with its record and `fields`. False: somebody else was first.
-
-    The instance is what the caller has read; it is brought up to date. Raises ValueError for a move that is not in
-    `lifecycle.MOVES`.
-    """
-    old = Status(instance.status)
-    if new not in MOVES[old]:
-        raise ValueError(f"{old} does not become {new}")
-    at = clock.now()
-    changes = {"status": new.value, "status_reason": reason.value, "status_since": at, **_follow(new, at), **fields}
-    with transaction.atomic():
-        current = Instance.objects.filter(pk=instance.pk, status=old.value, status_since=instance.status_since)
-        if not current.update(**changes):
-            return False
-        size = Instance.objects.only(*_SIZE_FIELDS).get(pk=instance.pk).size  # as others may have noted meanwhile
-        write_line(instance, old, new, reason, replace(record, size=size), by=by, at=at)
-    for name, value in changes.items():
-        setattr(instance, name, value)
-    return True
-
-
-_RUN_OVER: dict[str, Any] = {"armed_at": None, "armed_shown_at": None, "awake_until": None, "waived_close": None}
-
-
-def _follow(new: Status, at: datetime) -> dict[str, Any]:
-    """What a status brings along."""
-    match new:
-        case Status.PENDING:  # a new attempt: nothing of the last one counts
-            return {
-                "client_token": None, "instance_id": None, "launched_at": None, "ami_id": "", "root_device": "",
-                "security_group_id": "", "group_unsure_at": None, "key_pair_name": "",
-                "public_ip": None, "private_ip": None, "last_public_ip": None, "address_changed": False,
-                "alarm_name": "", "stopped_at": None, "strays": [], "ready_at": None,
-                "seen_view": View.UNSEEN, "seen_since": None, "seen_at": None, "seen_reason": "",
-                "seen_type": "", "seen_volume_gib": None, "volume_id": "",
-                "tries": 0, "next_at": None, "error_code": "", "error_ref": "",
-            } | _RUN_OVER  # fmt: skip
-        case Status.STARTING:
-            return {"ready_at": None, "tries": 0, "next_at": None, "error_code": "", "error_ref": ""} | _RUN_OVER
-        case Status.STOPPED:
-            return {"stopped_at": at, "public_ip": None, "ready_at": None} | _RUN_OVER
-        case Status.STOPPING | Status.TERMINATING:
-            return {"tries": 0, "next_at": None}
-        case Status.TERMINATED:
-            return {"public_ip": None, "private_ip": None, "ready_at": None} | _RUN_OVER
-        case Status.RUNNING:
-            return {"tries": 0, "next_at": None, "error_code": "", "error_ref": ""}
-    return {}

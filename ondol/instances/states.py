@@ -29,7 +29,7 @@ MOVES: dict[Status, frozenset[Status]] = {
     Status.TERMINATING: frozenset({Status.TERMINATED}),
     Status.TERMINATED: frozenset(),
 }
-"""Every move there is; `models.move` refuses any other."""
+"""Every move there is; `moves.move` refuses any other."""
 
 
 class Reason(StrEnum):

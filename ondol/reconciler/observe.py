@@ -5,7 +5,7 @@ What is seen is written to the row; where the state machine then wants something
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -19,7 +19,7 @@ from ondol.deployment.health import confirm
 from ondol.deployment.models import Deployment, is_id
 from ondol.instances.actions import enqueue
 from ondol.instances.lifecycle import CHANGING, Status, View
-from ondol.instances.models import Instance, Launch
+from ondol.instances.models import Instance, Launch, Run
 from ondol.policy.rules import Rules, rules_for
 from ondol.reconciler import sizes
 from ondol.reconciler.reconcile import decision_for
@@ -38,10 +38,13 @@ KEPT_OUT_AFTER = timedelta(seconds=45)
 """SSH has not answered for this long (real time): perhaps the group keeps us out. AWS's status checks then decide."""
 
 
+_UP = {InstanceState.PENDING, InstanceState.RUNNING}
+
+
 def changing() -> QuerySet[Instance]:
     """Machines that somebody waits for, and those that failed or ended and are not cleaned up yet."""
     over = Q(status__in=[Status.FAILED, Status.TERMINATED], is_clean=False)
-    return Instance.objects.filter(Q(status__in=[status.value for status in CHANGING]) | over)
+    return Instance.objects.filter(Q(status__in=[status.value for status in CHANGING]) | over).select_related("run")
 
 
 def observe(cloud: Cloud) -> bool:
@@ -73,7 +76,7 @@ def observe_changing(cloud: Cloud) -> None:
 
 def observe_all(cloud: Cloud) -> None:
     """What AWS, its alarms and its console did behind our back. Ended rows too, if something of theirs lives on."""
-    rows = list(Instance.objects.exclude(status=Status.TERMINATED))
+    rows = list(Instance.objects.exclude(status=Status.TERMINATED).select_related("run"))
     at = clock.now()
     try:
         _take_in_all(rows, cloud, at)
@@ -91,7 +94,7 @@ def _take_in_all(rows: list[Instance], cloud: Cloud, at: datetime) -> None:
         alive = {ec2_instance.row for ec2_instance in ec2_instances if ec2_instance.state.is_live} - {
             str(row.pk) for row in rows
         }
-        rows += Instance.objects.filter(pk__in=[row for row in alive if is_id(row)])
+        rows += Instance.objects.filter(pk__in=[row for row in alive if is_id(row)]).select_related("run")
         _take_in(rows, ec2_instances, at, cloud)
         # AWS answers, so time counts also for those of which there is nothing to be seen yet.
         Instance.objects.filter(status=Status.PENDING, client_token=None).update(seen_at=at)
@@ -129,14 +132,15 @@ def _untagged(known: Iterable[str], ec2_instances: list[Ec2Instance], cloud: Clo
 def _note(row: Instance, ec2_instances: list[Ec2Instance], at: datetime) -> bool:
     """Write what was seen of one machine, unless an act has brought newer news; False: nothing new."""
     mine = next((ec2_instance for ec2_instance in ec2_instances if _is_current(row, ec2_instance)), None)
-    if mine is None and row.client_token is None and not (ec2_instances or row.unknown or row.strays):
+    others_known = row.unrecognized_instance_ids or row.superseded_instance_ids
+    if mine is None and row.client_token is None and not (ec2_instances or others_known):
         return False  # its launch is not asked for yet
     if mine is None and row.instance_id is None and row.status == Status.PENDING:
         return False  # its launch is being asked for at this moment; `PREPARE` has looked for others
     if mine:
         _note_type(row, mine, at)
     before = (row.seen_view, row.seen_since)
-    row.saw(View(mine.state.value) if mine else View.ABSENT, at)
+    row.observed(View(mine.state.value) if mine else View.ABSENT, at)
     others = [ec2_instance for ec2_instance in ec2_instances if ec2_instance is not mine and ec2_instance.state.is_live]
     tokens = {ec2_instance.client_token for ec2_instance in others}
     ours = set(row.launches.filter(pk__in=tokens).values_list("pk", flat=True)) if others else set()
@@ -144,20 +148,45 @@ def _note(row: Instance, ec2_instances: list[Ec2Instance], at: datetime) -> bool
         "seen_view": row.seen_view,
         "seen_since": row.seen_since,
         "seen_reason": mine.reason_code[:80] if mine else "",
-        "strays": sorted(ec2_instance.instance_id for ec2_instance in others if ec2_instance.client_token in ours),
-        "unknown": sorted(ec2_instance.instance_id for ec2_instance in others if ec2_instance.client_token not in ours),
+        "superseded_instance_ids": sorted(
+            ec2_instance.instance_id for ec2_instance in others if ec2_instance.client_token in ours
+        ),
+        "unrecognized_instance_ids": sorted(
+            ec2_instance.instance_id for ec2_instance in others if ec2_instance.client_token not in ours
+        ),
     }
     if mine:
-        fields |= {"instance_id": mine.instance_id, "launched_at": mine.launched_at, "private_ip": mine.private_ip}
+        fields |= {"instance_id": mine.instance_id, "private_ip": mine.private_ip}
+        fields["seen_launched_at"] = mine.launched_at
         fields |= _address(row, mine)
         fields["volume_id"] = mine.volume_id or row.volume_id
-    unchanged = all(getattr(row, name) == value for name, value in fields.items())
+    of_run = _of_run(row, mine) if mine else {}
+    unchanged = _are_so(row, fields) and _are_so(row.run, of_run)
     if unchanged and before == (row.seen_view, row.seen_since):
         return False
-    _newer(at).filter(pk=row.pk, client_token=row.client_token).update(
-        **fields, seen_at=at, updated_at=datetime.now(UTC)
-    )
+    with transaction.atomic():
+        same = _newer(at).filter(pk=row.pk, client_token=row.client_token)
+        if same.update(**fields, seen_at=at, updated_at=datetime.now(UTC)) and of_run:
+            Run.objects.filter(pk=row.run_id, ended_at=None).update(**of_run)
     return True
+
+
+def _are_so(row: Instance | Run, fields: Mapping[str, object]) -> bool:
+    return all(getattr(row, name) == value for name, value in fields.items())
+
+
+def _of_run(row: Instance, ec2_instance: Ec2Instance) -> dict[str, object]:
+    """Return what EC2 shows of this run; while it is to begin, EC2 shows the LaunchTime of the one before.
+
+    Another LaunchTime of a machine that was stopping is of the run to come.
+    """
+    run = row.run
+    is_next = row.status == Status.STOPPING and run.launched_at not in {None, ec2_instance.launched_at}
+    if is_next or not run.is_launch(ec2_instance.launched_at, is_up=ec2_instance.state in _UP):
+        return {}
+    return {"launched_at": ec2_instance.launched_at} | (
+        {"public_ip": ec2_instance.public_ip} if ec2_instance.public_ip else {}
+    )
 
 
 def _note_type(row: Instance, ec2_instance: Ec2Instance, at: datetime) -> None:
@@ -207,58 +236,60 @@ def _checks(rows: Iterable[Instance], cloud: Cloud) -> None:
         pk__in=[row.pk for row in rows],
         status__in=[Status.PENDING, Status.STARTING],
         seen_view=View.RUNNING,
-        ready_at__isnull=True,
+        run__ready_at=None,
         seen_since__lt=clock.now() - limit,
     )
-    ids = {row.instance_id: row.pk for row in kept_out if row.instance_id}
+    ids = {row.instance_id: row.run_id for row in kept_out if row.instance_id}
     if ids:
         passed = cloud.checks_passed(ids)
-        Instance.objects.filter(pk__in=[ids[i] for i in passed]).update(ready_at=clock.now())
+        Run.objects.filter(pk__in=[ids[i] for i in passed]).update(ready_at=clock.now())
 
 
 def _alarms(rows: list[Instance], cloud: Cloud) -> None:
     """Prove that what runs is armed by its owner's rules: an alarm that somebody deleted or changed is put anew."""
     # One that was put a moment ago may not be shown yet.
     settled = clock.now() - clock.real_seconds(ALARM_SHOWN_AFTER.total_seconds())
-    rows = [row for row in rows if row.armed_at and row.armed_at < settled]
+    rows = [row for row in rows if row.run.armed_at and row.run.armed_at < settled]
     if not rows:
         return
     sound = {alarm.name: alarm for alarm in cloud.alarms([row.alarm_name for row in rows]) if alarm.is_sound}
     rules = rules_for({row.owner_id for row in rows})
-    right = {row.pk for row in rows if _is_right(row, sound.get(row.alarm_name), rules[row.owner_id])}
+    right = {row.run_id for row in rows if _is_right(row, sound.get(row.alarm_name), rules[row.owner_id])}
     now = clock.now()
-    shown = Q(armed_shown_at=None) | Q(armed_shown_at__lt=now - clock.real_seconds(SHOWN_AGAIN.total_seconds()))
+    long_ago = now - clock.real_seconds(SHOWN_AGAIN.total_seconds())
+    due = Q(alarm_verified_at=None) | Q(alarm_verified_at__lt=long_ago)
     # Not of one that was armed anew meanwhile.
-    Instance.objects.filter(shown, pk__in=right, armed_at__lt=settled).update(armed_shown_at=now)
+    Run.objects.filter(due, pk__in=right, armed_at__lt=settled).update(alarm_verified_at=now)
     for row in rows:
-        if row.pk not in right:
+        if row.run_id not in right:
             log.warning("auto-stop is not as it should be; arming it anew", extra={"row": str(row.pk)})
-            if Instance.objects.filter(pk=row.pk, armed_at=row.armed_at).update(armed_at=None, armed_shown_at=None):
-                _enqueue_if_due(Instance.objects.get(pk=row.pk))
+            same = Run.objects.filter(pk=row.run_id, armed_at=row.run.armed_at)
+            if same.update(armed_at=None, alarm_verified_at=None):
+                _enqueue_if_due(Instance.objects.select_related("run").get(pk=row.pk))
 
 
 def _is_right(row: Instance, alarm: Alarm | None, rules: Rules) -> bool:
     if alarm is None or alarm.instance_id != row.instance_id:
         return False
-    recorded = IdleRule(row.armed_idle_minutes, row.armed_cpu_percent)
+    recorded = IdleRule(row.run.armed_idle_minutes, row.run.armed_cpu_percent)
     if not alarm.rule == recorded == IdleRule(rules.idle_minutes, rules.idle_cpu_percent):
         return False
     # One that is over may not be shown any more; while the machine is kept awake, it is what keeps it.
     is_kept = row.kept_awake_until(clock.now())
-    if alarm.warm_up_minutes != row.warm_up_minutes and (alarm.warm_up_minutes or is_kept):
+    if alarm.warm_up_minutes != row.run.warm_up_minutes and (alarm.warm_up_minutes or is_kept):
         return False
     # It acts on a transition only: one that is in ALARM while its machine runs has tried, and will not again.
     return not (alarm.state == "ALARM" and row.seen_view == View.RUNNING)
 
 
 def _enqueue(rows: list[Instance]) -> None:
-    for row in Instance.objects.filter(pk__in=[row.pk for row in rows]):
+    for row in Instance.objects.filter(pk__in=[row.pk for row in rows]).select_related("run"):
         _enqueue_if_due(row)
 
 
 def _enqueue_if_due(row: Instance) -> None:
     if row.next_at is not None and row.next_at > datetime.now(UTC):
         return
-    if row.strays or not decision_for(row).is_wait:
+    if row.superseded_instance_ids or not decision_for(row).is_wait:
         with transaction.atomic():
             enqueue(row)

@@ -56,12 +56,12 @@ def _judge(thing: Found, known_by: Instance | None, rows: Mapping[str, Instance]
             why = Why.ENDED if has_ended else None if is_current else Why.SURPLUS
         case Kind.VOLUME:
             why = Why.ENDED if has_ended else Why.DETACHED
-        case Kind.KEY if instance.unknown:
+        case Kind.KEY if instance.unrecognized_instance_ids:
             why = Why.UNKNOWN  # perhaps of that machine
         case Kind.KEY:
             why = Why.ENDED if has_ended else Why.SURPLUS
         case Kind.GROUP if not has_ended:
-            why = Why.SURPLUS if instance.security_group_id and not instance.unknown else None
+            why = Why.SURPLUS if instance.security_group_id and not instance.unrecognized_instance_ids else None
         case _:
             why = Why.ENDED if has_ended else None
     return [_finding(thing, row, why)] if why else []
@@ -152,7 +152,7 @@ def survey(cloud: Cloud) -> list[Finding]:
     found = cloud.inventory()
     named = [row for row in {_row_of(thing) for thing in found} if is_id(row)]
     wanted = Instance.objects.filter(Q(pk__in=named) | ~Q(status=Status.TERMINATED))
-    rows = {str(row.pk): row for row in wanted.prefetch_related("launches")}
+    rows = {str(row.pk): row for row in wanted.select_related("run").prefetch_related("launches")}
     _measure_anew(found, rows, began)
     findings = [
         *compare(found, rows, config().ssh_cidrs),

@@ -13,7 +13,8 @@ from ondol import clock
 from ondol.cloud.errors import CloudError, Gone, NoCapacity, Quota, Refused, Unreachable
 from ondol.cloud.port import Cloud
 from ondol.instances.lifecycle import Decision, Reason, Status, Step, Timeouts, View, decide
-from ondol.instances.models import Instance, Launch, move
+from ondol.instances.models import Instance, Launch
+from ondol.instances.moves import move
 from ondol.instances.record import Failure, Record, Wish
 from ondol.reconciler import resources, sizes
 from ondol.reconciler.lease import Lease, LeaseLost
@@ -43,11 +44,11 @@ def reconcile(row: str, cloud: Cloud, ensure_lease: Lease, answers: Answers = ss
         if plan is None:
             return
         try:
-            if plan.decision.step is Step.ARM and is_armed and not plan.instance.is_asked_anew:
+            if plan.decision.step is Step.ARM and is_armed and not plan.instance.run.needs_rearm:
                 _clocks_differ(plan, ensure_lease)
                 return
             is_armed = is_armed or plan.decision.step is Step.ARM
-            if plan.strays:
+            if plan.superseded:
                 end_superseded(plan, context)
             elif plan.decision.to is not None:
                 _move(plan, ensure_lease)
@@ -71,8 +72,8 @@ def _plan(row: str, ensure_lease: Lease) -> Plan | None:
             return None
         decision = decision_for(instance)
         # Before a launch, since nobody is to have two; otherwise after what its owner waits for.
-        if instance.strays and (decision.is_wait or decision.step in {Step.PREPARE, Step.LAUNCH}):
-            return Plan(instance, decision, tuple(instance.strays))
+        if instance.superseded_instance_ids and (decision.is_wait or decision.step in {Step.PREPARE, Step.LAUNCH}):
+            return Plan(instance, decision, tuple(instance.superseded_instance_ids))
         if decision.is_wait:
             return None
         return _announced(Plan(instance, decision))
@@ -141,12 +142,12 @@ def _trouble(plan: Plan, error: CloudError, ensure_lease: Lease) -> None:
         return
     # A machine that runs already is not called stopped because its alarm cannot be put.
     rests = instance.status == Status.STARTING and instance.seen_view == View.STOPPED
-    is_asked = step is not Step.WAIT and not plan.strays
+    is_asked = step is not Step.WAIT and not plan.superseded
     if reason and is_asked and (instance.status == Status.PENDING or rests):
         _give_up(plan, reason, error, ensure_lease)
     else:
         # AWS has answered, so time counts: a launch that is put off for ever fails at last.
-        told = {} if isinstance(error, Unreachable) else {"seen_at": clock.now()}
+        told: dict[str, Any] = {} if isinstance(error, Unreachable) else {"seen_at": clock.now()}
         put_off = _backoff(instance, error.code)
         if instance.status == Status.FAILED:  # what made it fail stays to be read, not what delays the clean-up
             del put_off["error_code"]

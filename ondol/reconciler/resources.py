@@ -94,22 +94,22 @@ def launch(instance: Instance, cloud: Cloud) -> Ec2Instance:
 
 
 def arm(instance: Instance, cloud: Cloud) -> dict[str, Any]:
-    """Put the idle alarm anew for this run, by its owner's rule and wish; returns what to record."""
+    """Put the idle alarm anew for this run, by its owner's rule and wish; return what to record of the run."""
     rules = rules_of(instance.owner_id)
     # Taken before the call: the warm-up then ends no earlier than we say.
     armed_at = clock.now()
-    run_since = instance.launched_at if instance.status == Status.RUNNING else None
-    minutes = warm_up(armed_at, run_since or armed_at, rules.idle_minutes, instance.awake_until)
+    run = instance.run
+    run_since = run.launched_at if instance.status == Status.RUNNING else None
+    minutes = warm_up(armed_at, run_since or armed_at, rules.idle_minutes, run.awake_until)
     rule = IdleRule(rules.idle_minutes, rules.idle_cpu_percent)
     cloud.arm(instance.resource_name, str(instance.instance_id), rule, minutes, tags(instance))
     return {
-        "alarm_name": instance.resource_name,
         "armed_at": armed_at,
         "warm_up_minutes": minutes,
         "armed_idle_minutes": rule.minutes,
         "armed_cpu_percent": rule.cpu_percent,
-        "armed_awake_until": instance.awake_until,
-        "armed_shown_at": None,
+        "armed_awake_until": run.awake_until,
+        "alarm_verified_at": None,
     }
 
 

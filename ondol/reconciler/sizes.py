@@ -9,7 +9,8 @@ from django.db.models import Q
 
 from ondol import clock
 from ondol.instances.lifecycle import Reason, Status
-from ondol.instances.models import Instance, write_line
+from ondol.instances.models import Instance
+from ondol.instances.moves import write_line
 from ondol.instances.record import Failure, Record, Wish
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,14 +11,16 @@ from typing import Any
 from django.db import transaction
 
 from ondol import clock
-from ondol.cloud.errors import CloudError, Gone, Throttled, Unreachable
-from ondol.cloud.port import AlarmStop, Cloud, InstanceState, KeyPair
+from ondol.cloud.errors import CloudError, Gone
+from ondol.cloud.port import Cloud, InstanceState, KeyPair
 from ondol.config import config
-from ondol.instances.lifecycle import TIMEOUTS, Decision, Reason, Status, Step, View
-from ondol.instances.models import Instance, Launch, SshKey, move
-from ondol.instances.record import Receipt, Record
+from ondol.instances.lifecycle import TIMEOUTS, Decision, Status, Step, View
+from ondol.instances.models import Instance, Launch, SshKey
+from ondol.instances.moves import move
+from ondol.instances.record import Record
+from ondol.instances.runs import Run
 from ondol.keys import vault
-from ondol.reconciler import resources, sizes
+from ondol.reconciler import resources, sizes, stops
 from ondol.reconciler.lease import Lease, LeaseLost
 
 log = logging.getLogger(__name__)
@@ -52,28 +54,32 @@ class Plan:
 
     instance: Instance
     decision: Decision
-    strays: tuple[str, ...] = ()
+    superseded: tuple[str, ...] = ()
     maybe_done: bool = False
     """It may have been done before: by a worker that was killed, or with an answer that was lost."""
     last_key: str = ""
     """The key pair that an earlier try has asked for."""
 
 
-def record(instance: Instance, ensure_lease: Lease, **fields: Any) -> None:
+def record(instance: Instance, ensure_lease: Lease, run: Mapping[str, Any] | None = None, **fields: Any) -> None:
     """Save what an act has brought, if this job is still ours. The status is not touched: it may have moved.
 
-    Nor is anything if a new attempt has begun meanwhile: the answer was about the old one.
+    Nor is anything if a new attempt has begun meanwhile: the answer was about the old one. What it has brought for the
+    `run` that it was about goes to that one, unless it is over.
     """
     with transaction.atomic():
         ensure_lease()
         same = Instance.objects.filter(pk=instance.pk, client_token=instance.client_token)
-        same.update(**fields, updated_at=datetime.now(UTC))
+        if same.update(**fields, updated_at=datetime.now(UTC)) and run:
+            Run.objects.filter(pk=instance.run_id, ended_at=None).update(**run)
 
 
-def _record_view(instance: Instance, view: View, ensure_lease: Lease, **fields: Any) -> None:
-    instance.saw(view, clock.now())
+def _record_view(
+    instance: Instance, view: View, ensure_lease: Lease, run: Mapping[str, Any] | None = None, **fields: Any
+) -> None:
+    instance.observed(view, clock.now())
     seen = {"seen_view": instance.seen_view, "seen_since": instance.seen_since, "seen_at": instance.seen_at}
-    record(instance, ensure_lease, **seen, **_calm(instance), **fields)
+    record(instance, ensure_lease, run, **seen, **_calm(instance), **fields)
 
 
 def _calm(instance: Instance) -> dict[str, Any]:
@@ -96,10 +102,11 @@ def _prepare(plan: Plan, context: Context) -> None:
     # Also if it is somebody else's, whose tags were swapped in the console.
     tokens = [ec2_instance.client_token for ec2_instance in made.alive]
     known = set(Launch.objects.filter(pk__in=tokens).values_list("pk", flat=True))
-    fields["unknown"] = sorted(
+    unrecognized = sorted(
         ec2_instance.instance_id for ec2_instance in made.alive if ec2_instance.client_token not in known
     )
-    if made.image and not made.errors and not fields["unknown"]:  # last of all: now it is prepared
+    fields["unrecognized_instance_ids"] = unrecognized
+    if made.image and not made.errors and not unrecognized:  # last of all: now it is prepared
         fields |= {"ami_id": made.image.image_id, "root_device": made.image.root_device, **_calm(instance)}
     try:
         _keep(instance, made.key, context.ensure_lease, fields)
@@ -131,7 +138,8 @@ def _launch(plan: Plan, context: Context) -> None:
     ec2_instance = resources.launch(instance, context.cloud)
     _record_view(
         instance, View(ec2_instance.state.value), context.ensure_lease,
-        instance_id=ec2_instance.instance_id, private_ip=ec2_instance.private_ip, launched_at=ec2_instance.launched_at,
+        run={"launched_at": ec2_instance.launched_at}, seen_launched_at=ec2_instance.launched_at,
+        instance_id=ec2_instance.instance_id, private_ip=ec2_instance.private_ip,
         volume_id=ec2_instance.volume_id, seen_type=instance.instance_type, seen_volume_gib=instance.volume_gib,
     )  # fmt: skip
 
@@ -145,13 +153,13 @@ def _arm(plan: Plan, context: Context) -> None:
         Instance.objects.select_for_update().get(pk=instance.pk)
         if not resources.is_by_rule(instance, armed):
             armed["armed_at"] = None
-        record(instance, context.ensure_lease, **armed, **_calm(instance))
+        record(instance, context.ensure_lease, armed, alarm_name=instance.resource_name, **_calm(instance))
 
 
 def _probe(plan: Plan, context: Context) -> None:
     instance = plan.instance
     if instance.public_ip and context.answers(instance.public_ip, config().ssh_port):
-        record(instance, context.ensure_lease, ready_at=clock.now(), **_calm(instance))
+        record(instance, context.ensure_lease, {"ready_at": clock.now()}, **_calm(instance))
     else:
         record(instance, context.ensure_lease, next_at=datetime.now(UTC) + PROBE_AGAIN)
 
@@ -170,45 +178,18 @@ def _stop(plan: Plan, context: Context) -> None:
     _record_view(instance, _view(context.cloud.stop(str(instance.instance_id))), context.ensure_lease)
 
 
-_ASK_WHY = 5
-"""Tries, with back-off: half a minute in all."""
-
-
 def _ask_why(plan: Plan, context: Context) -> None:
     """Call it stopped, with the reason, the moment and the receipt that AWS's history gives."""
     instance = plan.instance
-    reason, stop = _why_stopped(instance, context.cloud)
+    reason, stop = stops.why_stopped(instance, context.cloud)
     record = Record(seen=instance.seen_reason)
     fields: dict[str, Any] = {}
     if stop:
-        record = Record(seen=instance.seen_reason, since=stop.at, receipt=_receipt(instance, stop))
+        record = Record(seen=instance.seen_reason, since=stop.at, receipt=stops.receipt_of(instance, stop))
         fields = {"stopped_at": stop.at}
     with transaction.atomic():
         context.ensure_lease()
         move(instance, Status.STOPPED, reason, record=record, **fields)
-
-
-def _why_stopped(instance: Instance, cloud: Cloud) -> tuple[Reason, AlarmStop | None]:
-    """Tell an idle stop from one in the console by the alarm's own history: EC2's reason looks the same."""
-    if instance.seen_reason == "Client.InstanceInitiatedShutdown":
-        return Reason.INSIDE, None
-    if not (instance.alarm_name and instance.launched_at):
-        return Reason.OUTSIDE, None
-    try:
-        stop = cloud.stopped_by_alarm(instance.alarm_name, instance.launched_at)
-    except CloudError as error:
-        if isinstance(error, Throttled | Unreachable) and instance.tries < _ASK_WHY:
-            raise
-        # That it stopped matters more than why.
-        log.warning("the alarm's history cannot be read", extra={"row": str(instance.pk), "code": error.code})
-        stop = None
-    return (Reason.IDLE if stop else Reason.OUTSIDE), stop
-
-
-def _receipt(instance: Instance, stop: AlarmStop) -> Receipt:
-    """Return the values that the alarm has judged, and the rule that it judged them by."""
-    percent = instance.armed_cpu_percent if stop.cpu_percent is None else stop.cpu_percent
-    return Receipt(tuple(round(value, 2) for value in stop.cpu), instance.armed_idle_minutes, percent)
 
 
 def _resize(plan: Plan, context: Context) -> None:
@@ -275,11 +256,11 @@ STEPS: dict[Step, Callable[[Plan, Context], None]] = {
 
 def end_superseded(plan: Plan, context: Context) -> None:
     """End machines of attempts that were given up; they carry this row's tag and this deployment's, but not its id."""
-    for instance_id in plan.strays:
+    for instance_id in plan.superseded:
         with contextlib.suppress(Gone):
             context.cloud.terminate(instance_id)
-        log.warning("ended a stray", extra={"row": str(plan.instance.pk), "instance_id": instance_id})
-    record(plan.instance, context.ensure_lease, strays=[])
+        log.warning("ended a superseded machine", extra={"row": str(plan.instance.pk), "instance_id": instance_id})
+    record(plan.instance, context.ensure_lease, superseded_instance_ids=[])
 
 
 def _view(state: InstanceState) -> View:

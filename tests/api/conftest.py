@@ -6,8 +6,8 @@ from django.core.cache import cache
 
 from ondol.accounts.models import Approval, Role
 from ondol.instances.lifecycle import Status
-from ondol.instances.models import Instance
 from tests.api.caller import Program, person
+from tests.instances.rig import made
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -53,7 +53,6 @@ def machine():
     """Makes somebody's machine in any state."""
 
     def make(program, status=Status.RUNNING, **fields):
-        fields = {"instance_type": "t3.small", "volume_gib": 30} | fields
-        return Instance.objects.create(owner=program.user, status=status.value, **fields)
+        return made(program.user, status=status, **fields)
 
     return make

@@ -7,7 +7,7 @@ import pytest
 
 from ondol import clock
 from ondol.instances.lifecycle import Status
-from ondol.instances.models import Instance
+from ondol.instances.models import Instance, Run
 from ondol.policy.models import Policy
 from tests.api.caller import refusal
 
@@ -32,7 +32,7 @@ def test_it_is_kept_awake_and_says_until_when(alice, machine):
     answer = alice.post(PATH, wish(until.isoformat()))
     assert answer.status_code == 202
     assert answer.json()["instance"]["awake_until"] == shown(until)
-    assert Instance.objects.get().awake_until == until
+    assert Instance.objects.get().run.awake_until == until
 
 
 def test_in_any_zone_it_is_the_same_moment(alice, machine):
@@ -40,7 +40,7 @@ def test_in_any_zone_it_is_the_same_moment(alice, machine):
     until = in_hours(1)
     local = (until + timedelta(hours=9)).replace(tzinfo=None).isoformat() + "+09:00"
     assert alice.post(PATH, wish(local)).status_code == 202
-    assert Instance.objects.get().awake_until == until
+    assert Instance.objects.get().run.awake_until == until
 
 
 def test_null_ends_it_and_twice_is_once(alice, machine):
@@ -63,14 +63,14 @@ def test_a_wish_that_is_over_is_not_shown(alice, machine):
 def test_what_is_no_time_with_a_zone_is_refused(alice, machine, until):
     machine(alice)
     assert refusal(alice.post(PATH, wish(until)), 422)["code"] == "invalid"
-    assert Instance.objects.get().awake_until is None
+    assert Instance.objects.get().run.awake_until is None
 
 
 @pytest.mark.parametrize("body", ["{}", "", "null", '{"until": null, "more": 1}'])
 def test_what_says_nothing_changes_nothing(alice, machine, body):
     machine(alice, awake_until=in_hours(4))
     refusal(alice.post(PATH, body), 422)
-    assert Instance.objects.get().awake_until is not None
+    assert Instance.objects.get().run.awake_until is not None
 
 
 def test_the_past_and_more_than_the_cap_are_refused_with_a_way_out(alice, machine):
@@ -96,5 +96,5 @@ def test_when_the_hours_end_is_told_unless_it_is_waived(alice, machine):
     row = Instance.objects.get()
     closes = alice.get("/instances/status").json()["instance"]["closes_at"]
     assert closes.endswith("T23:59:00Z")
-    Instance.objects.filter(pk=row.pk).update(waived_close=closes)
+    Run.objects.filter(instance=row).update(waived_close=closes)
     assert alice.get("/instances/status").json()["instance"]["closes_at"] is None

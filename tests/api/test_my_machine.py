@@ -43,7 +43,7 @@ def test_alice_sees_everything_about_her_machine(alice, machine):
         launched_at=NOON,
         armed_at=NOON,
         warm_up_minutes=40,
-        armed_shown_at=NOON + timedelta(minutes=41),
+        alarm_verified_at=NOON + timedelta(minutes=41),
         created_at=NOON,
     )
     shown = alice.get("/instances/status").json()["instance"]

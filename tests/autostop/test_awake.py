@@ -35,8 +35,8 @@ def test_it_is_armed_until_then_and_no_longer(rig, alice):
     awake.keep_awake(alice, kst("Tue 09:00"))
     rig.work()
     armed = rig.mine(alice)
-    assert armed.armed_at + timedelta(minutes=armed.warm_up_minutes) >= kst("Tue 09:00")
-    assert alarm_of(rig, alice).warm_up_minutes == armed.warm_up_minutes == 21 * 60
+    assert armed.run.armed_at + timedelta(minutes=armed.run.warm_up_minutes) >= kst("Tue 09:00")
+    assert alarm_of(rig, alice).warm_up_minutes == armed.run.warm_up_minutes == 21 * 60
 
 
 def test_ended_early_it_may_be_stopped_after_15_minutes_and_its_first_window(rig, at, alice):
@@ -87,7 +87,7 @@ def test_a_time_must_be_ahead_and_within_the_cap(rig, alice):
     rig.running(alice)
     assert refused(awake.keep_awake, alice, kst("Mon 11:59")) == ("in_the_past", 422)
     assert refused(awake.keep_awake, alice, kst("Tue 12:01")) == ("too_long", 422)
-    assert rig.mine(alice).awake_until is None
+    assert rig.mine(alice).run.awake_until is None
     Policy.objects.create(owner=alice, awake_hours=47)
     awake.keep_awake(alice, kst("Wed 10:59"))
     Policy.objects.update(awake_hours=0)
@@ -132,7 +132,7 @@ def test_a_choice_that_is_over_meanwhile_is_refused(rig, at, alice):
     at("Mon 18:01")
     assert refused(awake.choose, alice, "18") == ("not_offered", 422)
     awake.choose(alice, "1h")
-    assert abs(rig.mine(alice).awake_until - clock.now() - timedelta(hours=1)) < timedelta(seconds=1)
+    assert abs(rig.mine(alice).run.awake_until - clock.now() - timedelta(hours=1)) < timedelta(seconds=1)
 
 
 def test_each_keeps_awake_her_own(rig, alice):
@@ -140,7 +140,7 @@ def test_each_keeps_awake_her_own(rig, alice):
     bob = person("bob")
     rig.running(bob)
     awake.keep_awake(bob, kst("Mon 16:00"))
-    assert Instance.objects.get(awake_until__isnull=False).owner == bob
+    assert Instance.objects.get(run__awake_until__isnull=False).owner == bob
 
 
 def test_an_expired_wish_leaves_the_alarm_alone(rig, at, alice):

@@ -23,7 +23,7 @@ def test_without_waiting_for_a_look_a_machine_that_runs_is_armed_by_the_new_rule
     set_policy(None, ada, NOTHING | {"idle_minutes": 60, "idle_cpu_percent": 2.5})
     rig.work()
     assert (alarm_of(rig, alice).rule, alarm_of(rig, alice).warm_up_minutes) == (IdleRule(60, 2.5), 15)
-    assert rig.mine(alice).armed_idle_minutes == 60
+    assert rig.mine(alice).run.armed_idle_minutes == 60
 
 
 def test_a_wish_holds_through_a_change_of_rules(rig, alice, ada):
@@ -40,7 +40,7 @@ def test_a_smaller_cap_breaks_no_promise(rig, alice, ada):
     awake.keep_awake(alice, kst("Mon 20:00"))
     set_policy(None, ada, NOTHING | {"awake_hours": 1})
     rig.work()
-    assert rig.mine(alice).awake_until == kst("Mon 20:00")
+    assert rig.mine(alice).run.awake_until == kst("Mon 20:00")
     assert alarm_of(rig, alice).warm_up_minutes == 480
 
 
@@ -56,7 +56,7 @@ def test_of_rules_that_change_while_an_alarm_is_put_the_last_holds(rig, alice, a
     monkeypatch.setattr(rig.cloud, "arm", put_meanwhile)
     rig.work()
     assert alarm_of(rig, alice).rule == IdleRule(30, 5.0)
-    assert rig.mine(alice).armed_idle_minutes == 30
+    assert rig.mine(alice).run.armed_idle_minutes == 30
 
 
 def test_back_to_nothing_is_back_to_what_is_installed(rig, alice, ada):

@@ -9,7 +9,7 @@ from ondol.autostop import awake, schedule
 from ondol.autostop.policies import set_policy
 from ondol.cloud.errors import Unreachable
 from ondol.instances import actions
-from ondol.instances.models import Instance, StatusChange
+from ondol.instances.models import Run, StatusChange
 from ondol.policy.catalog import stored_fields
 from ondol.policy.models import Policy
 from tests.autostop.conftest import kst
@@ -154,7 +154,7 @@ def test_not_tonight_said_after_closing_time_is_of_this_night(rig, at, hours, al
     awake.keep_awake(alice, kst("Mon 23:30"))
     at("Mon 23:00")
     awake.not_tonight(alice)
-    assert rig.mine(alice).waived_close == kst("Mon 22:00")
+    assert rig.mine(alice).run.waived_close == kst("Mon 22:00")
     at("Tue 01:00")
     passes(rig)
     assert status(rig, alice)[0] == "RUNNING"
@@ -167,7 +167,7 @@ def test_a_click_while_the_worker_has_decided_is_heard(rig, at, hours, alice, mo
 
     def clicked(instance, **said):
         verdict = due(instance, **said)
-        Instance.objects.update(waived_close=kst("Mon 22:00"))
+        Run.objects.update(waived_close=kst("Mon 22:00"))
         return verdict
 
     at("Mon 22:00")

@@ -13,7 +13,7 @@ from ondol.autostop import awake, tasks, warnings
 from ondol.autostop.models import CpuReading, StopWarning
 from ondol.instances import actions
 from ondol.instances.actions import ActionError
-from ondol.instances.models import Instance
+from ondol.instances.models import Run
 from ondol.policy.models import Policy
 from tests.autostop.conftest import kst
 from tests.committed import committed as committed
@@ -65,7 +65,7 @@ def closes_at(time, idle_minutes=720):
 
 
 def warned(row):
-    return StopWarning.objects.create(instance=row, launched_at=row.launched_at, stops_at=kst("Mon 12:40"))
+    return StopWarning.objects.create(instance=row, launched_at=row.run.launched_at, stops_at=kst("Mon 12:40"))
 
 
 def refused(action, *args):
@@ -231,7 +231,7 @@ def test_it_asks_once_while_nothing_runs_and_thrice_for_many(running, rig, at, d
         warnings.check()
     StopWarning.objects.all().delete()
     cpu(running, {"Mon 12:25": 80})
-    Instance.objects.exclude(pk=running.pk).update(armed_at=None)
+    Run.objects.exclude(instance=running).update(armed_at=None)
     with django_assert_num_queries(2):
         warnings.check()
     CpuReading.objects.update(at=kst("Mon 12:10"))
@@ -252,10 +252,10 @@ def test_its_link_keeps_awake_for_an_hour_once(running, at, alice, rig):
     warning = warned(running)
     at("Mon 12:35")
     warnings.use(warnings.warning_of(warnings.token_of(warning)))
-    until = rig.mine(alice).awake_until
+    until = rig.mine(alice).run.awake_until
     assert abs(until - kst("Mon 13:35")) < timedelta(seconds=1)
     assert refused(warnings.use, warnings.warning_of(warnings.token_of(warning))) == ("used_link", 410)
-    assert rig.mine(alice).awake_until == until
+    assert rig.mine(alice).run.awake_until == until
     rig.work()
     assert rig.mine(alice).is_armed
 
@@ -263,7 +263,7 @@ def test_its_link_keeps_awake_for_an_hour_once(running, at, alice, rig):
 def test_it_does_not_shorten_a_longer_wish(running, alice, rig):
     awake.keep_awake(alice, kst("Mon 18:00"))
     warnings.use(warned(running))
-    assert rig.mine(alice).awake_until == kst("Mon 18:00")
+    assert rig.mine(alice).run.awake_until == kst("Mon 18:00")
 
 
 @pytest.mark.usefixtures("committed")
@@ -307,7 +307,7 @@ def test_it_is_for_this_run_alone(running, at, alice, rig):
     at("Mon 12:05")
     rig.tick(2)
     assert refused(warnings.use, warning) == ("other_run", 409)
-    assert rig.mine(alice).awake_until is None
+    assert rig.mine(alice).run.awake_until is None
 
 
 def test_it_does_nothing_for_somebody_suspended(running):

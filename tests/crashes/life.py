@@ -23,8 +23,9 @@ LATE = 5.0
 
 _FACTS = """
 SELECT i.id::text AS row, status, status_reason AS reason, i.instance_id AS machine, security_group_id AS group_id,
-       i.key_pair_name AS key_pair, alarm_name AS alarm, armed_at, host(public_ip) AS address, is_clean, error_code,
-       k.key_pair_name AS sealed, awake_until, armed_awake_until AS armed_until,
+       i.key_pair_name AS key_pair, alarm_name AS alarm, armed_at, host(i.public_ip) AS address, is_clean, error_code,
+       k.key_pair_name AS sealed, CASE WHEN ended_at IS NULL THEN awake_until END AS awake_until,
+       armed_awake_until AS armed_until,
        coalesce(nullif(seen_type, ''), instance_type) || ', ' || coalesce(seen_volume_gib, volume_gib) || ' GiB'
          AS size,
        (SELECT detail->>'instance_type' || ', ' || (detail->>'volume_gb') || ' GiB'
@@ -34,7 +35,7 @@ SELECT i.id::text AS row, status, status_reason AS reason, i.instance_id AS mach
        (SELECT id::text FROM instances_deployment) AS deployment, (SELECT trouble FROM instances_deployment),
        (SELECT array_agg(old || '>' || new ORDER BY id) FROM instances_statuschange c WHERE c.instance_id = i.id)
          AS changes
-  FROM instances_instance i JOIN accounts_user u ON u.id = i.owner_id
+  FROM instances_instance i JOIN instances_run r ON r.id = i.run_id JOIN accounts_user u ON u.id = i.owner_id
   LEFT JOIN instances_sshkey k ON k.instance_id = i.id
  WHERE u.email = %s ORDER BY i.created_at DESC LIMIT 1
 """

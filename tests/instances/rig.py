@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from django.db import connection
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from ondol import clock
 from ondol.accounts.models import Approval, Role, User
 from ondol.deployment.models import deployment_id
 from ondol.instances import actions
 from ondol.instances.lifecycle import Status
-from ondol.instances.models import Instance
+from ondol.instances.models import Instance, Run
 from ondol.reconciler import observe
 from ondol.reconciler.reconcile import reconcile
 from ondol.testing.fake import FakeCloud
@@ -19,6 +20,19 @@ def person(name: str, *, admin: bool = False, approval: Approval = Approval.APPR
     """Somebody with an account."""
     role = Role.ADMIN if admin else Role.MEMBER
     return User.objects.create_user(f"{name}@example.org", name=name.title(), approval=approval, role=role)
+
+
+RUN_FIELDS = {field.name for field in Run._meta.concrete_fields} - {"id", "instance"}
+
+
+def made(owner: User, **fields) -> Instance:
+    """A machine as the worker would have left it; what belongs to its run is told from the rest by its name."""
+    run = {name: value for name, value in fields.items() if name in RUN_FIELDS}
+    row = {name: value for name, value in fields.items() if name not in run or name == "public_ip"}
+    row = {"instance_type": "t3.small", "volume_gib": 30, "seen_launched_at": run.get("launched_at")} | row
+    if row.get("status") in {Status.STOPPED, Status.FAILED, Status.TERMINATING, Status.TERMINATED}:
+        run = {"ended_at": clock.now(), "end_reason": row.get("status_reason", "")} | run
+    return Instance.objects.create(owner=owner, run=Run(**run), **row)
 
 
 @dataclass

@@ -10,11 +10,12 @@ from ondol.accounts.models import Approval
 from ondol.instances import actions
 from ondol.instances.actions import ActionError
 from ondol.instances.lifecycle import Reason, Status
-from ondol.instances.models import Instance, SshKey, StatusChange, move
+from ondol.instances.models import Instance, SshKey, StatusChange
+from ondol.instances.moves import move
 from ondol.keys import vault
 from tests.committed import committed, together  # noqa: F401  a fixture
 from tests.instances.keys import PEM
-from tests.instances.rig import person
+from tests.instances.rig import made, person
 
 pytestmark = pytest.mark.django_db
 
@@ -41,7 +42,7 @@ WISHES = [
 
 
 def machine(owner, status=Status.RUNNING, **fields):
-    return Instance.objects.create(owner=owner, status=status.value, instance_type="t3.small", volume_gib=30, **fields)
+    return made(owner, status=status, **fields)
 
 
 def ask(wish, owner, ada=None):

@@ -8,7 +8,7 @@ import pytest
 from ondol import clock
 from ondol.cloud.port import IdleRule
 from ondol.instances import actions
-from ondol.instances.models import Instance
+from ondol.instances.models import Run
 from ondol.policy.models import Policy
 from ondol.reconciler import observe
 from tests.instances.rig import person
@@ -16,7 +16,7 @@ from tests.instances.rig import person
 
 def settled():
     """The alarm was put some time ago, so that looks may trust what they are shown."""
-    Instance.objects.update(armed_at=clock.now() - timedelta(seconds=90))
+    Run.objects.update(armed_at=clock.now() - timedelta(seconds=90))
 
 
 def alarm_of(rig, instance):
@@ -29,7 +29,7 @@ def test_each_is_armed_by_her_own_rule(rig, alice):
     hers, his = rig.running(alice), rig.running(bob)
     assert (alarm_of(rig, hers).rule, alarm_of(rig, hers).warm_up_minutes) == (IdleRule(30, 5.0), 40)
     assert (alarm_of(rig, his).rule, alarm_of(rig, his).warm_up_minutes) == (IdleRule(120, 2.5), 130)
-    assert (his.armed_idle_minutes, his.armed_cpu_percent, his.warm_up_minutes) == (120, 2.5, 130)
+    assert (his.run.armed_idle_minutes, his.run.armed_cpu_percent, his.run.warm_up_minutes) == (120, 2.5, 130)
 
 
 def test_a_machine_that_runs_is_armed_anew_once_its_rule_has_changed(rig, alice):
@@ -49,17 +49,17 @@ def test_of_a_long_run_it_is_not_judged_within_15_minutes(rig, alice):
     settled()
     server = rig.cloud.world.ec2_instances[instance.instance_id]
     server.value = replace(server.value, launched_at=clock.now() - timedelta(hours=5))
-    Instance.objects.update(armed_at=None)
+    Run.objects.update(armed_at=None)
     rig.tick()
     assert alarm_of(rig, instance).warm_up_minutes == 15
 
 
 def test_a_wish_is_armed_and_so_is_its_end(rig, alice):
     instance = rig.running(alice)
-    Instance.objects.update(awake_until=clock.now() + timedelta(hours=4))
+    Run.objects.update(awake_until=clock.now() + timedelta(hours=4))
     rig.tick()
     assert alarm_of(rig, instance).warm_up_minutes == 240
-    Instance.objects.update(awake_until=None)
+    Run.objects.update(awake_until=None)
     rig.tick()
     assert alarm_of(rig, instance).warm_up_minutes == 40
 
@@ -68,8 +68,8 @@ def test_a_wish_is_armed_and_so_is_its_end(rig, alice):
 def test_a_wish_that_comes_while_the_alarm_is_put_is_armed_too(rig, alice, hours):
     instance = rig.running(alice)
     wish = hours and clock.now() + timedelta(hours=hours)
-    Instance.objects.update(awake_until=clock.now() + timedelta(hours=9))
-    rig.cloud.meanwhile["arm"] = lambda: Instance.objects.update(awake_until=wish)
+    Run.objects.update(awake_until=clock.now() + timedelta(hours=9))
+    rig.cloud.meanwhile["arm"] = lambda: Run.objects.update(awake_until=wish)
     rig.tick()
     assert alarm_of(rig, instance).warm_up_minutes == (240 if hours else 40)
     assert rig.mine(alice).error_code == ""
@@ -77,36 +77,38 @@ def test_a_wish_that_comes_while_the_alarm_is_put_is_armed_too(rig, alice, hours
 
 def test_a_wish_ends_with_its_run(rig, alice):
     rig.running(alice)
-    Instance.objects.update(awake_until=clock.now() + timedelta(hours=4), waived_close=clock.now())
+    Run.objects.update(awake_until=clock.now() + timedelta(hours=4), waived_close=clock.now())
     rig.tick()
     actions.stop(alice)
     rig.work()
     rig.tick(2)
     instance = rig.mine(alice)
-    assert (instance.status, instance.awake_until, instance.waived_close) == ("STOPPED", None, None)
+    assert (instance.status, instance.kept_awake_until(clock.now())) == ("STOPPED", None)
     actions.start(alice)
     rig.work()
+    run = rig.mine(alice).run
+    assert (run.awake_until, run.waived_close) == (None, None)
     assert alarm_of(rig, instance).warm_up_minutes == 40
 
 
 def test_that_it_is_armed_has_been_seen_and_when(rig, alice):
     instance = rig.running(alice)
-    assert instance.armed_shown_at is None
+    assert instance.run.alarm_verified_at is None
     settled()
     before = clock.now()
     rig.tick()
-    shown = rig.mine(alice).armed_shown_at
+    shown = rig.mine(alice).run.alarm_verified_at
     assert shown >= before
     rig.tick()
-    assert rig.mine(alice).armed_shown_at == shown, "not written at each look"
+    assert rig.mine(alice).run.alarm_verified_at == shown, "not written at each look"
 
 
 def test_what_was_put_anew_meanwhile_has_not_been_seen(rig, alice):
     rig.running(alice)
     settled()
-    rig.cloud.meanwhile["alarms"] = lambda: Instance.objects.update(armed_at=clock.now())
+    rig.cloud.meanwhile["alarms"] = lambda: Run.objects.update(armed_at=clock.now())
     observe.observe_all(rig.cloud)
-    assert rig.mine(alice).armed_shown_at is None
+    assert rig.mine(alice).run.alarm_verified_at is None
 
 
 def test_of_an_alarm_that_is_gone_nothing_is_said_to_be_seen(rig, alice):
@@ -115,4 +117,4 @@ def test_of_an_alarm_that_is_gone_nothing_is_said_to_be_seen(rig, alice):
     rig.tick()
     rig.cloud.world.alarms.clear()
     observe.observe_all(rig.cloud)
-    assert rig.mine(alice).armed_shown_at is None
+    assert rig.mine(alice).run.alarm_verified_at is None

@@ -15,7 +15,7 @@ from ondol.deployment.account import bind_account
 from ondol.deployment.models import Deployment
 from ondol.instances import actions
 from ondol.instances.lifecycle import Status
-from ondol.instances.models import Instance, Launch, SshKey
+from ondol.instances.models import Instance, Launch, Run, SshKey
 from ondol.instances.record import Receipt
 from ondol.reconciler import observe
 from ondol.testing.fake import FakeCloud
@@ -61,7 +61,7 @@ def test_a_machine_of_an_attempt_given_up_is_ended(rig, alice):
 
 def test_an_alarm_deleted_in_the_console_is_put_back(rig, alice):
     rig.running(alice)
-    Instance.objects.update(armed_at=clock.now() - timedelta(seconds=90))
+    Run.objects.update(armed_at=clock.now() - timedelta(seconds=90))
     rig.cloud.world.alarms.clear()
     rig.tick()
     instance = rig.mine(alice)
@@ -96,7 +96,7 @@ def test_a_stop_behind_our_back_is_noticed_with_its_reason(rig, alice, event, re
 
 def test_an_idle_stop_has_its_receipt_the_values_and_the_rule_of_then(rig, alice):
     instance = rig.running(alice)
-    Instance.objects.update(armed_idle_minutes=30, armed_cpu_percent=5.0)
+    Run.objects.update(armed_idle_minutes=30, armed_cpu_percent=5.0)
     rig.cloud.world.stop_by_alarm(instance.instance_id)
     observe.observe_all(rig.cloud)
     rig.work()
@@ -203,7 +203,7 @@ def test_a_row_that_is_put_off_is_not_asked_for_again_and_again(rig, alice):
 # --- the console ------------------------------------------------------------------------------------------------------
 def settled(rig):
     """The alarm was put some time ago, so that looks may trust what they are shown."""
-    Instance.objects.update(armed_at=clock.now() - timedelta(seconds=90))
+    Run.objects.update(armed_at=clock.now() - timedelta(seconds=90))
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ def test_an_unknown_machine_that_has_gone_is_in_nobodys_way(rig, alice):
     rig.tick()
     rig.cloud.world.ec2_instances[instance.instance_id].tags = {}
     rig.tick()
-    assert rig.mine(alice).unknown == []
+    assert rig.mine(alice).unrecognized_instance_ids == []
     actions.create(alice)
 
 
@@ -323,7 +323,7 @@ def test_where_the_history_cannot_be_read_a_stop_is_noticed_and_its_reason_asked
 
 def test_an_alarm_without_the_warm_up_that_keeps_a_machine_awake_is_put_anew(rig, alice):
     instance = rig.running(alice)
-    Instance.objects.update(awake_until=clock.now() + timedelta(hours=4))
+    Run.objects.update(awake_until=clock.now() + timedelta(hours=4))
     rig.tick()
     settled(rig)
     alarm = rig.cloud.world.alarms[instance.resource_name]
@@ -395,7 +395,7 @@ def test_a_machine_whose_launch_we_do_not_know_is_left_alone(rig, alice):
     copied = rig.cloud.launch(spec, "of-somebody-who-copied-the-tags").instance_id
     rig.tick(3)
     assert set(rig.live(alice)) == {instance.instance_id, copied}
-    assert rig.mine(alice).unknown == [copied]
+    assert rig.mine(alice).unrecognized_instance_ids == [copied]
 
 
 @pytest.mark.parametrize("status", [Status.FAILED, Status.PENDING, Status.STOPPED])
@@ -445,6 +445,7 @@ def test_after_a_restore_nobody_is_given_a_second_machine(rig, alice, has_row):
             cursor.execute("DELETE FROM instances_sshkey")
             cursor.execute("DELETE FROM instances_statuschange")
             cursor.execute("DELETE FROM instances_instance")
+            cursor.execute("DELETE FROM instances_run")
     actions.create(alice)
     rig.work()
     rig.tick(3)

@@ -40,7 +40,7 @@ def test_alice_gets_one_machine_with_group_key_and_alarm(rig, alice):
     assert "PRIVATE KEY" in vault.open_sealed(str(instance.pk), bytes(instance.ssh_key.sealed_private_key))
     assert instance.ssh_key.key_pair_name in world.keys
     assert reasons(instance) == [("PENDING", "PERSON"), ("RUNNING", "DONE")]
-    assert (instance.warm_up_minutes, instance.alarm_name) == (40, f"ondol-{instance.pk}")
+    assert (instance.run.warm_up_minutes, instance.alarm_name) == (40, f"ondol-{instance.pk}")
 
 
 def test_the_launch_follows_after_two_round_trips_and_no_look_ups(rig, alice):

@@ -368,6 +368,14 @@ class House(RuleBasedStateMachine):
             assert changes[-1].new == row.status
             assert all(one.new == two.old for one, two in itertools.pairwise(changes))
 
+    @invariant()
+    def a_run_goes_on_just_while_its_machine_runs_or_will(self):
+        for row in Instance.objects.select_related("run"):
+            on = {"PENDING", "STARTING", "RUNNING", "STOPPING"}
+            going_on = [run.pk for run in row.runs.filter(ended_at=None)]
+            assert going_on == ([row.run_id] if row.status in on else []), (row.status, going_on)
+            assert row.run.instance_id == row.pk
+
     # --- where it comes to rest --------------------------------------------------------------------------------------
     def come_to_rest(self):
         self.cloud.next_error.clear()
@@ -417,9 +425,9 @@ class House(RuleBasedStateMachine):
             rule = IdleRule(rules.idle_minutes, rules.idle_cpu_percent)
             assert (alarm.instance_id, alarm.rule, alarm.state) == (row.instance_id, rule, "INSUFFICIENT_DATA")
             let_be = timedelta(minutes=alarm.warm_up_minutes)
-            assert row.awake_until is None or alarm.configured_at + let_be >= row.awake_until
-            assert alarm.configured_at + let_be >= row.launched_at + timedelta(minutes=rule.minutes + 10) - SLACK
-            if row.awake_until is None:
+            assert row.run.awake_until is None or alarm.configured_at + let_be >= row.run.awake_until
+            assert alarm.configured_at + let_be >= row.run.launched_at + timedelta(minutes=rule.minutes + 10) - SLACK
+            if row.run.awake_until is None:
                 assert let_be <= timedelta(minutes=rule.minutes + 10)
 
 

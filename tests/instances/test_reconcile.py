@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from ondol import clock
 from ondol.cloud.errors import NoCapacity, Refused
 from ondol.instances import actions
-from ondol.instances.models import Instance
+from ondol.instances.models import Instance, Run
 from ondol.reconciler import observe
 from ondol.reconciler.lease import LeaseLost
 from ondol.reconciler.reconcile import reconcile
@@ -41,7 +41,7 @@ def test_no_call_to_aws_is_made_in_a_transaction(transactional_db, rig, alice, a
     for operation in EVERY_CALL:
         rig.cloud.meanwhile[operation] = partial(lambda name: seen.setdefault(name, open_transactions()), operation)
     instance = rig.running(alice)
-    Instance.objects.update(armed_at=clock.now() - timedelta(seconds=90))
+    Run.objects.update(armed_at=clock.now() - timedelta(seconds=90))
     rig.tick()
     rig.cloud.world.stop_by_alarm(instance.instance_id)
     rig.tick(2)
@@ -178,7 +178,7 @@ def test_a_running_machine_whose_alarm_is_refused_is_not_called_stopped(rig, ali
     rig.tick()
     actions.start(alice)
     rig.work()
-    Instance.objects.update(armed_at=None)
+    Run.objects.update(armed_at=None)
     rig.cloud.next_error["arm"] = [Refused("AccessDenied")] * 50
     rig.tick(2)
     assert rig.mine(alice).status == "STARTING"
@@ -192,7 +192,7 @@ def test_a_running_machine_whose_alarm_is_refused_is_not_called_stopped(rig, ali
 
 def test_a_clock_that_is_minutes_behind_aws_does_not_arm_again_and_again(rig, alice):
     instance = rig.running(alice)
-    Instance.objects.update(launched_at=clock.now() + timedelta(minutes=6))
+    Run.objects.update(launched_at=clock.now() + timedelta(minutes=6))
     rig.cloud.calls.clear()
     reconcile(str(instance.pk), rig.cloud, rig.ensure_lease, lambda address, port: True)
     assert rig.cloud.asked("arm") == 1

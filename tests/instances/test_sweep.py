@@ -15,7 +15,7 @@ from ondol.deployment import alerts, health
 from ondol.deployment.findings import Why, remembered
 from ondol.deployment.models import Deployment
 from ondol.instances import actions
-from ondol.instances.models import Instance
+from ondol.instances.models import Instance, Run
 from ondol.reconciler import orphans
 from ondol.testing.fake import FakeCloud
 from tests.instances.rig import person
@@ -144,6 +144,7 @@ def test_after_restoring_a_dump_nothing_goes_by_itself(rig, alice, ada, later):
         cursor.execute("DELETE FROM instances_statuschange")
         cursor.execute("DELETE FROM instances_launch")
         cursor.execute("DELETE FROM instances_instance WHERE id = %s", [instance.pk])
+        cursor.execute("DELETE FROM instances_run WHERE instance_id = %s", [instance.pk])
     before = things(rig)
     swept(rig, later, 4)
     assert things(rig) == before
@@ -284,10 +285,11 @@ def test_one_leak_that_aws_holds_on_to_does_not_keep_the_others(rig, alice, ada,
     assert things(rig) == [5, 5, 5, 6]
 
 
-@pytest.mark.parametrize(("state", "why"), [({"armed_at": None}, "UNARMED"), ({"status": "TERMINATING"}, "STUCK")])
-def test_what_lasts_too_long_is_told(rig, alice, later, state, why):
+@pytest.mark.parametrize(("status", "why"), [("RUNNING", "UNARMED"), ("TERMINATING", "STUCK")])
+def test_what_lasts_too_long_is_told(rig, alice, later, status, why):
     rig.running(alice)
-    Instance.objects.update(status_since=clock.now() - timedelta(minutes=16), **state)
+    Instance.objects.update(status_since=clock.now() - timedelta(minutes=16), status=status)
+    Run.objects.update(armed_at=None)
     orphans.survey(rig.cloud)
     assert why in {finding.why.value for finding in remembered()}
 

@@ -13,8 +13,9 @@ from django.test.testcases import LiveServerThread
 from ondol import clock
 from ondol.accounts.models import Approval, Role, User
 from ondol.instances.lifecycle import Reason, Status
-from ondol.instances.models import Instance, SshKey, StatusChange
+from ondol.instances.models import SshKey, StatusChange
 from ondol.keys import vault
+from tests.instances.rig import made
 from tests.web.browser import sign_in
 
 ROOT = Path(__file__).parents[2]
@@ -131,7 +132,7 @@ def machine(owner, status=Status.RUNNING, reason=Reason.DONE, minutes_ago=3.0, k
         "warm_up_minutes": 40,
         "armed_idle_minutes": 30,
         "armed_cpu_percent": 5.0,
-        "armed_shown_at": since,
+        "alarm_verified_at": since,
         "ready_at": since,
     }
     at_first = {"client_token": f"token-{owner.pk}"}
@@ -141,15 +142,8 @@ def machine(owner, status=Status.RUNNING, reason=Reason.DONE, minutes_ago=3.0, k
         Status.STOPPED: running | {"public_ip": None, "armed_at": None, "ready_at": None, "seen_view": "stopped"},
         Status.STARTING: running | {"ready_at": None, "seen_view": "pending", "public_ip": None},
     }.get(status, running)
-    row = Instance.objects.create(
-        owner=owner,
-        status=status.value,
-        status_reason=reason.value,
-        status_since=since,
-        instance_type="t3.small",
-        volume_gib=30,
-        **({"is_clean": False} | facts | fields),
-    )
+    facts = {"is_clean": False, "status": status, "status_reason": reason, "status_since": since} | facts | fields
+    row = made(owner, **facts)
     StatusChange.objects.create(instance=row, new=status.value, reason=reason.value, at=since)
     if key and status is not Status.FAILED:
         SshKey.objects.create(

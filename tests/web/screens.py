@@ -17,7 +17,7 @@ from ondol.costs.models import Budget, ExchangeRate
 from ondol.doctor import records
 from ondol.doctor.findings import failed, ok, unknown, warning
 from ondol.instances.lifecycle import Reason, Status
-from ondol.instances.models import Instance, StatusChange
+from ondol.instances.models import Instance, Run, StatusChange
 from ondol.policy.models import Policy, PolicyChange
 from tests.web.conftest import machine, person
 
@@ -54,7 +54,7 @@ def furnish() -> list[Screen]:
     loads(machine(bob, address_changed=True, minutes_ago=300), [40, 95, 99, 62, 3, 1, 0.4, 0.5, 12, 71, 70, 4, 0.3])
     about_to_stop = machine(person("soon@example.org"), minutes_ago=100)
     loads(about_to_stop, [80, 22, *[0.4] * 7])
-    run = about_to_stop.launched_at
+    run = about_to_stop.run.launched_at
     create_token(bob, "script")
     ExchangeRate.objects.create(krw=Decimal("1387.50"), as_of=clock.now().date(), set_by=alice)
     Budget.objects.create(usd=Decimal("0.01"), stops=True)
@@ -96,6 +96,7 @@ def furnish() -> list[Screen]:
     StatusChange.objects.create(reason=Reason.SIZE_REFUSED, detail=why, **same)
     idle = User.objects.get(email="idle@example.org")
     receipt = {"cpu": [0.42, 0.4, 1.3, 0.38, 0.4, 4.71], "rule": {"minutes": 30, "percent": 5.0}}
+    Run.objects.filter(instance__owner=idle).update(receipt=receipt)
     StatusChange.objects.filter(instance__owner=idle).update(detail=receipt)
     TOTP.activate(idle, "JBSWY3DPEHPK3PXP")
     RecoveryCodes.activate(idle)

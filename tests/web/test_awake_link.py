@@ -12,7 +12,7 @@ from ondol.accounts.models import Approval, User
 from ondol.autostop import warnings
 from ondol.autostop.models import StopWarning
 from ondol.instances.lifecycle import Reason, Status
-from ondol.instances.models import Instance
+from ondol.instances.models import Instance, Run
 from tests.web.conftest import machine, person
 
 
@@ -29,13 +29,13 @@ def link(row):
 
 def link_of(row, minutes=8):
     warning = StopWarning.objects.create(
-        instance=row, launched_at=row.launched_at, stops_at=clock.now() + timedelta(minutes=minutes)
+        instance=row, launched_at=row.run.launched_at, stops_at=clock.now() + timedelta(minutes=minutes)
     )
     return f"/awake/{warnings.token_of(warning)}/"
 
 
 def wished():
-    return Instance.objects.get().awake_until
+    return Instance.objects.get().run.awake_until
 
 
 def test_it_says_when_it_stops_and_offers_one_button(english, link):
@@ -92,7 +92,7 @@ def test_somebody_else_who_has_signed_in_keeps_bobs_awake_not_her_own(alice, row
     assert browser_of(alice).post(link).status_code == 200
     hers.refresh_from_db()
     row.refresh_from_db()
-    assert (hers.awake_until, bool(row.awake_until)) == (None, True)
+    assert (hers.run.awake_until, bool(row.run.awake_until)) == (None, True)
 
 
 def test_to_bob_it_is_his_own_and_the_page_warns_him_once(bob, link, browser_of):
@@ -120,12 +120,15 @@ def test_long_after_the_stop_it_has_expired(english, row):
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ({"status": Status.STOPPED, "status_reason": Reason.IDLE}, "Your machine does not run"),
-        ({"launched_at": clock.now()}, "This link is out of date"),
+        (
+            lambda: Instance.objects.update(status=Status.STOPPED, status_reason=Reason.IDLE),
+            "Your machine does not run",
+        ),
+        (lambda: Run.objects.update(launched_at=clock.now()), "This link is out of date"),
     ],
 )
 def test_once_the_machine_has_stopped_or_was_started_again_it_does_nothing(english, link, changed, told):
-    Instance.objects.update(**changed)
+    changed()
     for answer in (english.get(link), english.post(link)):
         assert answer.status_code == 409
         assert told in answer.text
@@ -164,4 +167,4 @@ def test_it_is_for_one_machine(english, link):
     carols = machine(person("carol@example.org"))
     english.post(link)
     carols.refresh_from_db()
-    assert carols.awake_until is None
+    assert carols.run.awake_until is None

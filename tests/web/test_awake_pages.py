@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ondol.instances.lifecycle import Status
-from ondol.instances.models import Instance
+from ondol.instances.models import Instance, Run
 from ondol.policy.models import Policy
 from tests.web.conftest import machine
 
@@ -53,10 +53,10 @@ def test_a_click_keeps_it_awake_and_another_ends_it(browser_of, bob):
     machine(bob)
     browser = browser_of(bob)
     browser.post("/machine/awake/", {"until": "9"})
-    assert mine().awake_until == NOON + timedelta(hours=21)
+    assert mine().run.awake_until == NOON + timedelta(hours=21)
     assert "Kept awake until <time" in page(browser)
     browser.post("/machine/awake/end/")
-    assert mine().awake_until is None
+    assert mine().run.awake_until is None
     assert "Kept awake" not in page(browser)
 
 
@@ -65,7 +65,7 @@ def test_what_was_not_offered_is_refused_in_words(browser_of, bob, wish):
     machine(bob)
     answer = browser_of(bob).post("/machine/awake/", {"until": wish}, follow=True)
     assert "cannot be chosen any more" in answer.content.decode()
-    assert mine().awake_until is None
+    assert mine().run.awake_until is None
 
 
 def test_a_resting_machine_has_nothing_to_keep_awake(browser_of, bob):
@@ -89,14 +89,14 @@ def test_the_next_closing_time_can_be_waived_and_taken_back(browser_of, bob, hou
     browser.post("/machine/not-tonight/")
     assert "your machine runs on this time" in page(browser)
     browser.post("/machine/tonight/")
-    assert mine().waived_close is None
+    assert mine().run.waived_close is None
 
 
 def test_it_is_told_when_auto_stop_was_last_checked(browser_of, bob):
     row = machine(bob)
-    Instance.objects.update(armed_shown_at=NOON - timedelta(minutes=1))
+    Run.objects.update(alarm_verified_at=NOON - timedelta(minutes=1))
     assert "Auto-stop is set in AWS · checked at <time" in page(browser_of(bob))
-    Instance.objects.filter(pk=row.pk).update(armed_at=None)
+    Run.objects.filter(instance=row).update(armed_at=None)
     assert "Auto-stop is being set in AWS." in page(browser_of(bob))
 
 
@@ -104,9 +104,9 @@ def test_a_check_alone_does_not_make_the_page_load_anew(browser_of, bob):
     machine(bob)
     browser = browser_of(bob)
     version = browser.get("/").context["page"].version
-    Instance.objects.update(armed_shown_at=NOON + timedelta(minutes=1))
+    Run.objects.update(alarm_verified_at=NOON + timedelta(minutes=1))
     assert browser.get("/machine/", {"v": version}).status_code == 204
-    Instance.objects.update(awake_until=NOON + timedelta(hours=1))
+    Run.objects.update(awake_until=NOON + timedelta(hours=1))
     assert browser.get("/machine/", {"v": version}).status_code == 200
 
 
@@ -140,4 +140,4 @@ def test_a_link_changes_nothing_and_nobody_else_is_let_in(browser_of, bob, carol
     machine(bob)
     assert browser_of(bob).get(path).status_code == 405
     assert browser_of(carol).post(path, {"until": "1h"}).status_code in {302, 403}
-    assert mine().awake_until is None
+    assert mine().run.awake_until is None

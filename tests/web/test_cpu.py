@@ -54,7 +54,7 @@ def test_ten_minutes_before_the_stop_every_page_warns_and_its_title_too(bob, idl
 
 def test_the_warning_keeps_it_awake_with_one_click(bob, idles, browser_of):
     browser_of(bob).post(reverse("machine_awake"), {"until": "1h"})
-    until = Instance.objects.get(pk=idles.pk).awake_until
+    until = Instance.objects.get(pk=idles.pk).run.awake_until
     assert timedelta(minutes=59) < until - clock.now() <= timedelta(minutes=60)
 
 

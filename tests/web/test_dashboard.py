@@ -15,8 +15,9 @@ from ondol.config import config
 from ondol.costs.models import Budget, ListPrice
 from ondol.instances import actions
 from ondol.instances.lifecycle import CHANGING, Reason, Status
-from ondol.instances.models import Instance, SshKey
+from ondol.instances.models import Instance, Run, SshKey
 from ondol.policy.models import Policy
+from tests.instances.rig import RUN_FIELDS
 from tests.web.conftest import machine
 
 HTMX = {"HX-Request": "true"}
@@ -75,7 +76,7 @@ def test_the_key_is_offered_where_it_is_given(bob, browser_of, status):
 
 
 def test_no_new_attempt_beside_a_machine_that_the_database_does_not_know(bob, browser_of):
-    machine(bob, Status.FAILED, unknown=["i-0123456789abcdef0"], is_clean=False)
+    machine(bob, Status.FAILED, unrecognized_instance_ids=["i-0123456789abcdef0"], is_clean=False)
     page = browser_of(bob).get("/").text
     assert wishes_on(page) == set()
     assert "that this database does not know. " in " ".join(page.split())
@@ -111,7 +112,8 @@ def test_each_step_that_the_worker_records_is_shown_by_the_next_poll(bob, browse
         {"seen_view": "running"},
         {"ready_at": clock.now()},
     ):
-        Instance.objects.filter(pk=row.pk).update(**progress)
+        table = Run if progress.keys() <= RUN_FIELDS else Instance
+        table.objects.update(**progress)
         if "instance_id" in progress:
             SshKey.objects.create(instance=row, sealed_private_key=b"")
         page = browser.get(poll_of(page), headers=HTMX).text
@@ -210,7 +212,7 @@ def test_how_the_last_machine_ended_is_told(alice, bob, browser_of):
     row = machine(bob)
     actions.terminate(bob, by=alice)
     row.refresh_from_db()
-    from ondol.instances.models import move
+    from ondol.instances.moves import move
 
     move(row, Status.TERMINATED, Reason.DONE)
     assert "An administrator ended it." in browser_of(bob).get("/").text

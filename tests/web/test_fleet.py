@@ -41,7 +41,7 @@ def test_what_aws_shows_otherwise_for_long_is_told(alice, bob, browser_of, minut
 
 
 def test_strange_machines_with_its_tags_are_told(alice, bob, browser_of):
-    machine(bob, unknown=["i-0123456789abcdef0"])
+    machine(bob, unrecognized_instance_ids=["i-0123456789abcdef0"])
     assert "There are other machines with its tags." in fleet(browser_of, alice).text
 
 

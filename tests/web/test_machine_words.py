@@ -9,7 +9,7 @@ from ondol import clock
 from ondol.cloud.aws_errors import TABLE
 from ondol.cloud.errors import NoCapacity, Quota, Refused
 from ondol.instances.lifecycle import MOVES, Reason, Status
-from ondol.instances.models import Instance
+from ondol.instances.models import Instance, Run
 from ondol.web.badge import STYLES
 from ondol.web.machine.card import present
 from ondol.web.machine.reasons import notice_of, trouble_of
@@ -27,7 +27,7 @@ def _in_english():
 
 def row(status, reason=Reason.PERSON, **fields):
     fields = {"instance_type": "t3.small", "volume_gib": 30, "status_since": NOW, **fields}
-    return Instance(status=status.value, status_reason=reason.value, **fields)
+    return Instance(run=Run(), status=status.value, status_reason=reason.value, **fields)
 
 
 def states(instance, *, has_key=False, now=NOW):
@@ -41,14 +41,14 @@ def test_a_new_machine_begins_with_the_network():
 def test_each_step_is_read_from_the_row():
     made = row(Status.PENDING, security_group_id="sg-1", instance_id="i-1", seen_view="pending", seen_since=NOW)
     assert states(made, has_key=True) == ["done", "done", "done", "current", "todo"]
-    made.armed_at = NOW
+    made.run.armed_at = NOW
     assert states(made, has_key=True) == ["done", "done", "done", "done", "current"]
 
 
 def test_a_start_is_armed_first():
-    made = row(Status.STARTING, instance_id="i-1", seen_view="stopped", launched_at=NOW)
+    made = row(Status.STARTING, instance_id="i-1", seen_view="stopped", seen_launched_at=NOW)
     assert states(made) == ["current", "todo", "todo"]
-    made.armed_at = NOW
+    made.run.armed_at = NOW
     assert states(made) == ["done", "current", "todo"]
     made.seen_view = "pending"
     assert states(made) == ["done", "done", "current"]

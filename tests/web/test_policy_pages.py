@@ -124,8 +124,8 @@ def test_machines_whose_rule_has_changed_are_armed_anew_at_once_and_no_others(de
     Policy.objects.create(owner=carol, idle_minutes=30)
     save(desk, idle_minutes="60")
     assert asked_for() == {str(bobs.pk)}
-    assert Instance.objects.get(pk=bobs.pk).armed_at is None
-    assert Instance.objects.get(pk=carols.pk).armed_at is not None
+    assert Instance.objects.get(pk=bobs.pk).run.armed_at is None
+    assert Instance.objects.get(pk=carols.pk).run.armed_at is not None
 
 
 def test_a_rule_about_other_things_leaves_alarms_alone(desk, bob):

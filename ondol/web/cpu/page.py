@@ -44,7 +44,7 @@ def cpu_page(request: HttpRequest, row: Instance) -> CpuPage:
     readings = readings_of(row, now - BACK)
     idle = notice.outlook.idle if notice else None
     runs = row.status == Status.RUNNING
-    percent = row.armed_cpu_percent or rules_of(row.owner_id).idle_cpu_percent
+    percent = row.run.armed_cpu_percent or rules_of(row.owner_id).idle_cpu_percent
     return CpuPage(
         status=row.status,
         stop_notice=notice,

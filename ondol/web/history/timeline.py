@@ -48,8 +48,7 @@ def last_receipt(instance: Instance) -> Receipt | None:
     """Of a machine that was stopped for idling."""
     if (instance.status, instance.status_reason) != (Status.STOPPED, Reason.IDLE):
         return None
-    idle = instance.changes.filter(reason=Reason.IDLE, at__lte=instance.status_since).order_by("-at", "-id")
-    return next((receipt for change in idle[:2] if (receipt := change.record.receipt)), None)
+    return instance.run.idle_receipt
 
 
 def _told(story: list[StatusChange]) -> Iterator[Event]:

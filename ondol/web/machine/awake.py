@@ -46,6 +46,6 @@ def awake_of(row: Instance, rules: Rules, now: datetime) -> Awake:
         offered=[Offered(one.name, _SPANS.get(one.name, ""), one.until) for one in choices(rules, now)],
         closing=closing(row, rules.hours, now),
         is_armed=row.is_armed,
-        shown_at=row.armed_shown_at,
+        shown_at=row.run.alarm_verified_at,
         is_running=row.status == Status.RUNNING,
     )

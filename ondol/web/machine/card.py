@@ -83,7 +83,7 @@ class MachineCard:
         row = self.instance
         size = row.instance_type, row.volume_gib, row.seen_type, row.seen_volume_gib
         facts = (*size, row.public_ip, row.is_clean, row.address_changed)
-        put_off = (row.kept_awake_until(self.now), row.waived_close)
+        put_off = (row.kept_awake_until(self.now), row.run.waived_close)
         shown = (self.badge, self.title, self.notice, self.trouble, steps, self.since, self.has_key, facts, put_off)
         return hashlib.blake2s(repr((shown, self.poll_seconds)).encode()).hexdigest()[:16]
 
@@ -108,7 +108,7 @@ def present(instance: Instance, now: datetime | None = None) -> MachineCard:
 
 
 def _button(instance: Instance, status: Status) -> str:
-    if status is Status.FAILED and (instance.unknown or not instance.is_clean):
+    if status is Status.FAILED and (instance.unrecognized_instance_ids or not instance.is_clean):
         return ""  # `actions.create` would refuse it
     return _BUTTONS.get(status, "")
 

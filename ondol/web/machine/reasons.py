@@ -36,11 +36,11 @@ def notice_of(instance: Instance, receipt: Receipt | None = None) -> Notice | No
     next_step = found.next_step
     if status is Status.RUNNING and reason is Reason.OUTSIDE and not instance.is_armed:
         next_step = ARMING_SOON
-    if status is Status.FAILED and instance.unknown:
+    if status is Status.FAILED and instance.unrecognized_instance_ids:
         next_step = UNKNOWN_MACHINE.next_step
     words = {
-        "cpu": f"{receipt.percent if receipt else instance.armed_cpu_percent or config().idle_cpu_percent:g}",
-        "minutes": receipt.minutes if receipt else instance.armed_idle_minutes or config().idle_minutes,
+        "cpu": f"{receipt.percent if receipt else instance.run.armed_cpu_percent or config().idle_cpu_percent:g}",
+        "minutes": receipt.minutes if receipt else instance.run.armed_idle_minutes or config().idle_minutes,
         "type": instance.instance_type,
     }
     needs_reference = status is Status.FAILED or REASONS[reason].needs_reference
@@ -67,7 +67,7 @@ def size_refusal(record: Record) -> Notice:
 
 
 def _kept(instance: Instance, status: Status) -> Text:
-    if status is Status.FAILED and instance.unknown:
+    if status is Status.FAILED and instance.unrecognized_instance_ids:
         return UNKNOWN_MACHINE.cause
     if status is Status.FAILED and not instance.is_clean:
         return BEING_CLEANED_UP

@@ -82,7 +82,7 @@ def _is_done(name: str, instance: Instance, has_key: bool) -> bool:
             return instance.instance_id is not None and instance.seen_view in _BOOTING
         case "auto-stop":
             return instance.is_armed
-    return instance.ready_at is not None
+    return instance.run.ready_at is not None
 
 
 def _began(name: str, instance: Instance) -> datetime:

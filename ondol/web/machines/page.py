@@ -50,7 +50,7 @@ class FleetEntry:
     @property
     def has_unknown(self) -> bool:
         """There are machines in AWS that carry its tags, and are not it."""
-        return bool(self.instance.unknown or self.instance.strays)
+        return bool(self.instance.unrecognized_instance_ids or self.instance.superseded_instance_ids)
 
     @property
     def kept_awake_until(self) -> datetime | None:
@@ -102,7 +102,7 @@ def _machines() -> QuerySet[Instance]:
     """Return all that have not ended, those that need an eye first."""
     ranks = [When(status=status.value, then=Value(rank)) for rank, status in enumerate(_FIRST)]
     rank = Case(*ranks, output_field=IntegerField())
-    rows = Instance.objects.exclude(status=Status.TERMINATED).select_related("owner")
+    rows = Instance.objects.exclude(status=Status.TERMINATED).select_related("owner", "run")
     return rows.order_by(rank, "owner__name", "pk")
 
 

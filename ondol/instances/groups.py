@@ -1,0 +1,66 @@
+"""Which fields of a machine's row belong together, with what each is at first: a group is replaced as a whole.
+
+Every field of `Instance` is in exactly one group, or named in `KEPT`; a test holds it.
+"""
+
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from ondol.instances.lifecycle import View
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What one attempt to make a machine has brought; a new attempt begins with nothing of it."""
+
+    client_token: str | None = None
+    instance_id: str | None = None
+    ami_id: str = ""
+    root_device: str = ""
+    security_group_id: str = ""
+    group_unsure_at: datetime | None = None
+    key_pair_name: str = ""
+    alarm_name: str = ""
+    last_public_ip: str | None = None
+    address_changed: bool = False
+    stopped_at: datetime | None = None
+    superseded_instance_ids: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What AWS last showed of the machine."""
+
+    seen_view: str = View.UNSEEN
+    seen_since: datetime | None = None
+    seen_at: datetime | None = None
+    seen_launched_at: datetime | None = None
+    seen_reason: str = ""
+    seen_type: str = ""
+    seen_volume_gib: int | None = None
+    volume_id: str = ""
+    public_ip: str | None = None
+    private_ip: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """The last trouble with AWS, and the back-off that came of it."""
+
+    tries: int = 0
+    next_at: datetime | None = None
+    error_code: str = ""
+    error_ref: str = ""
+
+
+KEPT = frozenset({
+    "id", "owner", "status", "status_reason", "status_since", "run", "instance_type", "volume_gib", "created_at",
+    "updated_at", "is_clean", "unrecognized_instance_ids",
+})  # fmt: skip
+"""What outlives an attempt: who and since when, where it stands, what is wished for, and what is left in AWS."""
+
+
+def fresh(group: type[Attempt] | type[Observed] | type[Trouble]) -> dict[str, Any]:
+    """Return the fields of a group as they are at first."""
+    return asdict(group())

@@ -1,0 +1,114 @@
+"""How a machine's row moves: `move` alone writes a status, with its line in the record, and begins and ends runs."""
+
+import uuid
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from ondol import clock
+from ondol.accounts.models import User
+from ondol.instances.groups import Attempt, Observed, Trouble, fresh
+from ondol.instances.lifecycle import MOVES, Reason, Status, View
+from ondol.instances.models import Instance, StatusChange
+from ondol.instances.record import NOTHING, Receipt, Record
+from ondol.instances.runs import Run
+
+
+def write_line(
+    instance: Instance,
+    old: Status | None,
+    new: Status,
+    reason: Reason,
+    record: Record,
+    *,
+    at: datetime,
+    by: User | None = None,
+) -> None:
+    """Add a line to a machine's record."""
+    StatusChange.objects.create(
+        instance=instance, old=old or "", new=new, reason=reason, detail=record.to_json(), by=by, at=at
+    )
+
+
+def move(
+    instance: Instance,
+    new: Status,
+    reason: Reason,
+    *,
+    by: User | None = None,
+    record: Record = NOTHING,
+    **fields: Any,
+) -> bool:
+    """Change a status by compare-and-set, with its record and `fields`. False: somebody else was first.
+
+    The instance is what the caller has read; it is brought up to date. Raises ValueError for a move that is not in
+    `lifecycle.MOVES`.
+    """
+    old = Status(instance.status)
+    if new not in MOVES[old]:
+        raise ValueError(f"{old} does not become {new}")
+    at = clock.now()
+    since = record.since or at
+    run = Run(instance=instance, reason=reason, by=by, began_at=since) if _begins_run(new, reason) else None
+    changes = {"status": new, "status_reason": reason, "status_since": at, **_follow(new, at), **fields}
+    changes |= {"run": run} if run else {}
+    with transaction.atomic():
+        current = Instance.objects.filter(pk=instance.pk, status=old, status_since=instance.status_since)
+        if not current.update(**changes):
+            return False
+        if _ends_run(old, new, reason):
+            _end_run(instance.run_id, since, instance.status_reason if run else reason, record.receipt)
+        there = Instance.objects.get(pk=instance.pk)  # as others may have noted meanwhile
+        if run:
+            _begin(run, Run.objects.get(pk=instance.run_id), there)
+        write_line(instance, old, new, reason, replace(record, size=there.size), by=by, at=at)
+    for name, value in changes.items():
+        setattr(instance, name, value)
+    instance._state.fields_cache.pop("run", None)  # what ended is read again
+    return True
+
+
+def _follow(new: Status, at: datetime) -> dict[str, Any]:
+    """Return what a status brings along. What belongs to a run is not here: a new run replaces it as a whole."""
+    match new:
+        case Status.PENDING:  # a new attempt: nothing of the last one counts
+            return fresh(Attempt) | fresh(Observed) | fresh(Trouble)
+        case Status.STARTING | Status.RUNNING:
+            return fresh(Trouble)
+        case Status.STOPPED:
+            return {"stopped_at": at, "public_ip": None}
+        case Status.STOPPING | Status.TERMINATING:
+            return {"tries": 0, "next_at": None}
+        case Status.TERMINATED:
+            return {"public_ip": None, "private_ip": None}
+    return {}
+
+
+def _ends_run(old: Status, new: Status, reason: Reason) -> bool:
+    return new in {Status.STOPPED, Status.FAILED, Status.TERMINATING, Status.TERMINATED} or (
+        old is Status.STOPPING and _begins_run(new, reason)
+    )
+
+
+def _begins_run(new: Status, reason: Reason) -> bool:
+    """Return whether this is a start: asked for here, or found to have happened outside."""
+    return new in {Status.PENDING, Status.STARTING} or (new is Status.RUNNING and reason is Reason.OUTSIDE)
+
+
+def _begin(run: Run, last: Run, instance: Instance) -> None:
+    """Save a run whose machine points to it already; a start outside may have been seen before it was noticed."""
+    shown, is_up = instance.seen_launched_at, instance.seen_view in {View.PENDING, View.RUNNING}
+    if instance.client_token:  # else this is a new attempt, and nothing was launched before
+        run.launched_after = max(filter(None, [last.launched_at, last.launched_after]), default=None)
+        if is_up and run.is_launch(shown, is_up=True):
+            run.launched_at, run.public_ip = shown, instance.public_ip
+        elif shown:
+            run.launched_after = max(run.launched_after or shown, shown)
+    run.save(force_insert=True)
+
+
+def _end_run(pk: uuid.UUID, at: datetime, reason: str, receipt: Receipt | None) -> None:
+    receipts = {"receipt": receipt.to_json()} if receipt else {}
+    Run.objects.filter(pk=pk, ended_at=None).update(ended_at=at, end_reason=reason, **receipts)

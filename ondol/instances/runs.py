@@ -1,0 +1,94 @@
+"""A run: one start of a machine up to its stop, and everything that belongs to it alone."""
+
+import uuid
+from datetime import datetime, timedelta
+
+from django.db import models
+
+from ondol import clock
+from ondol.accounts.models import User
+from ondol.instances.record import Receipt
+from ondol.instances.states import Reason
+
+_ARMED_AHEAD = timedelta(minutes=3)
+
+
+class Run(models.Model):
+    """One start of a machine: its creation, a click, or a start that was found to have happened outside.
+
+    A new run replaces all of this as a whole, so a new field needs no line anywhere that resets it.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    instance = models.ForeignKey("instances.Instance", on_delete=models.CASCADE, related_name="runs")
+
+    began_at = models.DateTimeField(default=clock.now)
+    """When it was wished for; where nobody here has wished for it, when AWS first showed it."""
+    reason = models.CharField(max_length=16, default=Reason.PERSON)
+    by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+
+    launched_after = models.DateTimeField(null=True)
+    """EC2's LaunchTime of the run before: EC2 shows it until this one has really begun."""
+    launched_at = models.DateTimeField(null=True)
+    """EC2's LaunchTime."""
+    public_ip = models.GenericIPAddressField(protocol="IPv4", null=True)
+    ready_at = models.DateTimeField(null=True)
+    """When SSH first answered, or AWS's status checks passed."""
+
+    # The alarm that was put for it
+    armed_at = models.DateTimeField(null=True)
+    """None: not yet, or it is to be put again whatever it is like."""
+    warm_up_minutes = models.PositiveIntegerField(default=0)
+    armed_idle_minutes = models.PositiveIntegerField(default=0)
+    armed_cpu_percent = models.FloatField(default=0)
+    """The rule that the alarm was put with; 0: none yet."""
+    armed_awake_until = models.DateTimeField(null=True)
+    """The wish that it was put with."""
+    alarm_verified_at = models.DateTimeField(null=True)
+    """When DescribeAlarms last showed it as it should be."""
+
+    # What its owner wishes for it
+    awake_until = models.DateTimeField(null=True)
+    """Not stopped for idling before then; armed in AWS as a longer warm-up."""
+    waived_close = models.DateTimeField(null=True)
+    """The closing time ("not tonight") at which it is to run on."""
+
+    ended_at = models.DateTimeField(null=True)
+    end_reason = models.CharField(max_length=16, blank=True)
+    receipt = models.JSONField(null=True)
+    """Of an idle stop, as `record.Receipt` writes it."""
+
+    def __str__(self) -> str:
+        return f"run of {self.instance_id} since {self.began_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def needs_rearm(self) -> bool:
+        """Return whether its owner has wished otherwise since the alarm was put, or none counts."""
+        return self.armed_at is None or self.armed_awake_until != self.awake_until
+
+    @property
+    def is_armed(self) -> bool:
+        """Return whether the alarm was put for this wish and this start: at most a little before it.
+
+        The warm-up has 10 minutes over the idle window, of which the metric's delay takes up to 6.
+        """
+        if self.ended_at is not None or self.armed_at is None or self.needs_rearm:
+            return False
+        return self.launched_at is None or self.launched_at - self.armed_at <= _ARMED_AHEAD
+
+    def kept_awake_until(self, now: datetime) -> datetime | None:
+        """Return None where it is not kept awake, or no more."""
+        kept = self.ended_at is None and self.awake_until is not None and self.awake_until > now
+        return self.awake_until if kept else None
+
+    @property
+    def idle_receipt(self) -> Receipt | None:
+        """Return what its stop was judged by, if it was stopped for idling."""
+        return Receipt.from_json(self.receipt) if self.receipt else None
+
+    def is_launch(self, launched_at: datetime | None, *, is_up: bool) -> bool:
+        """Return whether a LaunchTime that EC2 shows is of this run; `is_up`: of a machine that boots or runs."""
+        if self.ended_at is not None or launched_at is None:
+            return False
+        before = self.launched_after
+        return before is None or launched_at > before or (launched_at == before and is_up)

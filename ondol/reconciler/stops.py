@@ -1,0 +1,37 @@
+"""Why a machine has stopped that nobody here has stopped: AWS's own history says it."""
+
+import logging
+
+from ondol.cloud.errors import CloudError, Throttled, Unreachable
+from ondol.cloud.port import AlarmStop, Cloud
+from ondol.instances.lifecycle import Reason
+from ondol.instances.models import Instance
+from ondol.instances.record import Receipt
+
+log = logging.getLogger(__name__)
+
+_ASK_WHY = 5
+"""Tries, with back-off: half a minute in all."""
+
+
+def why_stopped(instance: Instance, cloud: Cloud) -> tuple[Reason, AlarmStop | None]:
+    """Tell an idle stop from one in the console by the alarm's own history: EC2's reason looks the same."""
+    if instance.seen_reason == "Client.InstanceInitiatedShutdown":
+        return Reason.INSIDE, None
+    if not (instance.alarm_name and instance.run.launched_at):
+        return Reason.OUTSIDE, None
+    try:
+        stop = cloud.stopped_by_alarm(instance.alarm_name, instance.run.launched_at)
+    except CloudError as error:
+        if isinstance(error, Throttled | Unreachable) and instance.tries < _ASK_WHY:
+            raise
+        # That it stopped matters more than why.
+        log.warning("the alarm's history cannot be read", extra={"row": str(instance.pk), "code": error.code})
+        stop = None
+    return (Reason.IDLE if stop else Reason.OUTSIDE), stop
+
+
+def receipt_of(instance: Instance, stop: AlarmStop) -> Receipt:
+    """Return the values that the alarm has judged, and the rule that it judged them by."""
+    percent = instance.run.armed_cpu_percent if stop.cpu_percent is None else stop.cpu_percent
+    return Receipt(tuple(round(value, 2) for value in stop.cpu), instance.run.armed_idle_minutes, percent)
