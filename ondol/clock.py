@@ -1,10 +1,10 @@
 """The one clock of everything about machines: real time, or the trial's faster time.
 
-`ONDOL_CLOCK=REAL,VIRTUAL,SPEED` (epoch seconds when it was set, what it showed then, how fast it runs) makes a trial
-of 30 idle minutes pass in 30/SPEED. Sockets, sessions, polling and leases stay on real time.
+`ONDOL_CLOCK=REAL,VIRTUAL,SPEED` (epoch seconds when it was set, what it showed at that time, how fast it runs) makes a
+trial of 30 idle minutes pass in 30/SPEED. Sockets, sessions, polling and leases stay on real time.
 
-Everybody asks `now()`, and so do the defaults of models. What it answers is decided in one place, `clock()`: tests set
-the time there, by `use()`, and whoever holds a reference to `now` follows.
+All code calls `now()`, and so do the defaults of models. Its answer is decided in one place, `clock()`: tests set the
+time there, by `use()`, and code that holds a reference to `now` follows.
 """
 
 import time
@@ -24,7 +24,7 @@ class Clock:
 
     @classmethod
     def parse(cls, text: str) -> "Clock":
-        """Return the clock that `REAL,VIRTUAL,SPEED` describes; of an empty text, real time."""
+        """Return the clock that `REAL,VIRTUAL,SPEED` describes; for an empty text, real time."""
         return cls(*(float(part) for part in text.split(","))) if text else cls()
 
     def at(self, real: float) -> datetime:
@@ -40,7 +40,7 @@ _used: Clock | None = None
 
 
 def use(clock: Clock | None) -> None:
-    """Let this process go by another clock; None: by that of its settings again. Only tests do."""
+    """Set the clock of this process; None restores that of its settings. Only tests call this."""
     global _used
     _used = clock
 

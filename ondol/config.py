@@ -1,7 +1,7 @@
 """Every setting, read from the environment (or a `.env` file) and checked at start.
 
 A wrong value ends the process with a sentence that names the variable; nothing is guessed. `docs/settings.md` lists
-them all, and a test holds the two together.
+them all, and a test compares the two.
 """
 
 import base64
@@ -21,11 +21,11 @@ from pydantic import AliasChoices, Field, ValidationError, field_validator, mode
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ENV_FILE = os.environ.get("ONDOL_ENV_FILE", ".env")
-"""Read beside the environment, which wins. Empty: none."""
+"""The file that is read beside the environment, which wins. Empty if there is none."""
 
 
 class ConfigError(Exception):
-    """The environment cannot be used; the text says which variable, what is wrong and what to write instead."""
+    """Settings that cannot be used; the text says which variable, what is wrong and what to write instead."""
 
 
 def _env(name: str, default: Any = ..., **constraints: Any) -> Any:
@@ -157,7 +157,7 @@ class Config(BaseSettings):
 
     @property
     def permitted_types(self) -> tuple[str, ...]:
-        """All that machines may ever be of; that of a new machine is among them."""
+        """Return all types that machines may ever have; the type of a new machine is among them."""
         return tuple(dict.fromkeys((self.instance_type, *self.instance_types)))
 
     @field_validator("home")
@@ -262,30 +262,30 @@ class Config(BaseSettings):
         return self
 
     def require(self, *names: str) -> None:
-        """End with a sentence if a setting that this part cannot do without is missing."""
+        """Raise ConfigError if a setting is missing that this part cannot do without."""
         for name in names:
             if not getattr(self, name):
                 raise ConfigError(f"{variable(name)} is not set: {type(self).model_fields[name].description}")
 
 
 def zones() -> set[str]:
-    """The IANA time zones. tzdata also has two files that are none; `localtime` is another one on each host."""
+    """Return the IANA time zones. tzdata also has two files that are none; `localtime` differs on each host."""
     return available_timezones() - {"localtime", "Factory"}
 
 
 def limits(field: str) -> dict[str, Any]:
-    """Return what a number must keep to, by pydantic's names: `ge`, `le`, `multiple_of` and so on."""
+    """Return the limits of a number, by pydantic's names: `ge`, `le`, `multiple_of` and so on."""
     return {name: value for limit in Config.model_fields[field].metadata for name, value in asdict(limit).items()}
 
 
 def variable(field: str) -> str:
-    """The environment variable behind a field."""
+    """Return the environment variable of a field."""
     return str(cast(AliasChoices, Config.model_fields[field].validation_alias).choices[0])
 
 
 @cache
 def config() -> Config:
-    """The settings of this process; raises ConfigError with one sentence per mistake."""
+    """Return the settings of this process. Raises ConfigError with one sentence per mistake."""
     try:
         return Config()
     except (UnicodeError, OSError) as error:

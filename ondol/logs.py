@@ -1,4 +1,4 @@
-"""How lines of the log are written: as text, or one JSON object each, for collectors; without what opens anything."""
+"""The format of log lines: text, or one JSON object each, for collectors; without the secrets of links."""
 
 import json
 import logging
@@ -13,7 +13,7 @@ _LINK = re.compile(r"(/(?:awake|accounts/password/reset/key|accounts/confirm-ema
 
 
 def without_links(line: str) -> str:
-    """Without the secrets of links in letters."""
+    """Return the line without the secrets of links in e-mails."""
     return _LINK.sub(r"\1…", line)
 
 
@@ -22,7 +22,7 @@ def _extra(record: logging.LogRecord) -> dict[str, object]:
 
 
 class TextFormatter(logging.Formatter):
-    """A line for people, with the small things of what `extra=` added, such as a reference number."""
+    """Formats a line for people, with the small values of `extra=`, such as a reference number."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         words = [f"{key}={value}" for key, value in _extra(record).items() if isinstance(value, str | int | float)]
@@ -33,7 +33,7 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """Time (UTC), level, logger, message, what `extra=` added, and the traceback if any."""
+    """Formats time (UTC), level, logger, message, the values of `extra=`, and the traceback if any."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {

@@ -94,8 +94,8 @@ TEMPLATES = [
 
 
 _FROZEN = "-c idle_in_transaction_session_timeout=10s"
-"""A worker that is frozen in a transaction holds its locks, and with them whoever would take its jobs over. Nothing of
-ours waits for anybody but PostgreSQL in a transaction, so ten seconds are ample."""
+"""A time-out for frozen workers: one in a transaction holds its locks, and so blocks whoever would take its jobs over.
+Our transactions wait for nothing but PostgreSQL, so ten seconds are ample."""
 
 
 def _database(url: str) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def _database(url: str) -> dict[str, Any]:
 DATABASES = {"default": _database(CONFIG.database_url)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# Shared by every web process, so that allauth's rate limits hold over all of them.
+# Shared by every web process, so that allauth's rate limits apply across all of them.
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "ondol_cache"}}
 
 # Imported by the worker alone: the web part never loads boto3.
@@ -271,7 +271,7 @@ LOGGING = {
     "loggers": {
         # Anybody can send a wrong Host; each would be a traceback.
         "django.security.DisallowedHost": {"level": "CRITICAL"},
-        # What people ask for in vain is no trouble of ours, and 403 would come with a traceback.
+        # Requests for missing pages are no error of ours, and 403 would come with a traceback.
         "django.request": {"level": "ERROR"},
         "django.server": {"level": "WARNING"},
         "procrastinate": {"level": "WARNING"},

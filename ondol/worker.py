@@ -1,9 +1,9 @@
 """The worker: Procrastinate's, with what its command line does not offer.
 
-Heartbeats every 2 s until the last job has ended (the stock one stops when draining starts, and the job is then run
-twice), and a sweep of dead workers' jobs as a coroutine in every worker (a sweeping *job* may itself be on the dead
-one). A private name of Procrastinate is used, `_new_job_event`, and `stop` and `get_sync_connector` are overridden: its
-version is pinned exactly, and `tests/test_worker.py` kills workers and PostgreSQL.
+Heartbeats go on every 2 s until the last job has ended (the stock worker stops them when draining starts, and the job
+is then run twice), and jobs of dead workers are swept by a coroutine in every worker (a sweeping *job* may itself be on
+the dead one). A private name of Procrastinate is used, `_new_job_event`, and `stop` and `get_sync_connector` are
+overridden: its version is pinned exactly, and `tests/test_worker.py` kills workers and PostgreSQL.
 """
 
 import asyncio
@@ -30,14 +30,14 @@ DEAD_AFTER = 10.0
 SWEEP = 1.0
 POLL = 1.0
 DRAIN = 8.0
-"""Seconds that running jobs have to end after SIGTERM. What is cut off is done again by another worker."""
+"""The seconds that running jobs have to end after SIGTERM. What is cut off is done again by another worker."""
 
 
 def work(concurrency: int) -> int:
     """Run until SIGTERM or SIGINT, or until PostgreSQL is gone for some seconds. The exit code says nothing."""
     ours = cast(DjangoConnector, django_app.connector)
     connector = ours.get_worker_connector()
-    # Else what a job enqueues would be seen, and done, before the job has committed what it is about.
+    # Else another worker would see and run what a job enqueues before the job has committed.
     connector.get_sync_connector = lambda: ours  # type: ignore[method-assign]
     with django_app.replace_connector(connector) as app:
         asyncio.run(_run(app, concurrency))
@@ -45,10 +45,10 @@ def work(concurrency: int) -> int:
 
 
 class _Worker(Worker):
-    """Ends in any case, whoever asks for it: Procrastinate would wait for ever for a job in a thread."""
+    """A worker that ends in any case: Procrastinate would wait for ever for a job in a thread."""
 
     def stop(self) -> None:
-        """At SIGTERM; and Procrastinate's own call, when it can no longer listen."""
+        """Stop at SIGTERM, and when Procrastinate can no longer listen."""
         super().stop()  # type: ignore[no-untyped-call]
         asyncio.get_running_loop().call_later(DRAIN + 1, _cut_off)
 
@@ -83,7 +83,7 @@ async def _run(app: App, concurrency: int) -> None:
         try:
             await worker.run()  # type: ignore[no-untyped-call]
         finally:
-            # Not by cancelling: a pool whose PostgreSQL went away swallows that, and we would beat for ever, idle.
+            # Not by cancelling: a pool whose PostgreSQL went away ignores that, and the heartbeat would go on for ever.
             ended.set()
             await asyncio.wait(side, timeout=2)
 
@@ -101,13 +101,13 @@ async def _every(seconds: float, ended: asyncio.Event, act: Callable[[], Awaitab
 
 
 async def _beat(app: App, worker: Worker) -> None:
-    """Also while draining: else another worker takes over what we are about to finish."""
+    """Write heartbeats, also while draining: else another worker takes over the jobs that we are about to finish."""
     if worker.worker_id is not None:
         await app.job_manager.update_heartbeat(worker.worker_id)
 
 
 async def _sweep(app: App, worker: Worker) -> None:
-    """Hand on the jobs of workers that are dead."""
+    """Pass on the jobs of dead workers."""
     for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=DEAD_AFTER):
         if job.worker_id != worker.worker_id:
             await _hand_on(app, job)

@@ -17,21 +17,22 @@ from ondol.accounts.models import User, validate_email_length
 
 
 class AccountAdapter(DefaultAccountAdapter):
-    """Our user has one name, and no user name."""
+    """Adapts allauth to our user, who has one name and no user name."""
 
     def clean_email(self, email: str) -> str:
-        """At sign-up, by a provider too, and where the address is changed."""
+        """Return an address that is not too long. allauth asks at sign-up, also by a provider, and when it is
+        changed."""
         validate_email_length(email)
         return email
 
     def can_delete_email(self, email_address: Any) -> bool:
-        """Never the one that somebody signs in with."""
+        """Return whether an address may be deleted: never the one that somebody signs in with."""
         return email_address.email.lower() != email_address.user.email.lower() and super().can_delete_email(
             email_address
         )
 
     def confirm_email(self, request: HttpRequest, email_address: Any) -> bool:
-        """Between letter and click somebody else may have signed up with this address."""
+        """Confirm an address, unless somebody else has signed up with it since the e-mail was sent."""
         try:
             with transaction.atomic():
                 return bool(super().confirm_email(request, email_address))
@@ -40,7 +41,10 @@ class AccountAdapter(DefaultAccountAdapter):
             return False
 
     def login(self, request: HttpRequest, user: Any) -> None:
-        """At the first sign-in the language chosen in this browser becomes the person's; later their own holds."""
+        """Sign in.
+
+        The first time, the language chosen in this browser becomes the person's; later their own language wins.
+        """
         chosen = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME)
         if user.last_login is None and chosen in dict(settings.LANGUAGES):
             user.language = chosen
@@ -48,7 +52,7 @@ class AccountAdapter(DefaultAccountAdapter):
         super().login(request, user)
 
     def save_user(self, request: HttpRequest, user: Any, form: Any, commit: bool = True) -> User:
-        """What was asked at sign-up; in one transaction with the e-mail to the administrators."""
+        """Save the answers of the sign-up form, in one transaction with the e-mail to the administrators."""
         user.email = form.cleaned_data["email"]
         form.fill(user)
         if password := form.cleaned_data.get("password1"):
@@ -60,28 +64,28 @@ class AccountAdapter(DefaultAccountAdapter):
         return cast(User, user)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """allauth's letters, by a job; those with a secret come by the two methods below."""
+        """Enqueue one of allauth's e-mails; those with a secret come by the two methods below."""
         letters.write_later(template_prefix, email)
 
     def send_password_reset_mail(self, user: Any, email: str, context: dict[str, Any]) -> None:
-        """Without the link that allauth has made: the job makes its own."""
+        """Enqueue the e-mail without the link that allauth has made: the job makes its own."""
         letters.write_later(letters.RESET, email, user.pk)
 
     def send_confirmation_mail(self, request: HttpRequest, emailconfirmation: Any, signup: bool) -> None:
-        """As above."""
+        """Enqueue the e-mail without the link that allauth has made: the job makes its own."""
         address = emailconfirmation.email_address
         letters.write_later(letters.CONFIRM_AT_SIGN_UP if signup else letters.CONFIRM, address.email, address.pk)
 
     def ajax_response(self, request: HttpRequest, response: Any, *args: Any, **kwargs: Any) -> Any:
-        """To everybody the same page: allauth would tell scripts the whole form, with what was typed, as JSON."""
+        """Return the same page to everybody: allauth would send scripts the whole form as JSON, with what was typed."""
         return response
 
     def populate_username(self, request: HttpRequest, user: Any) -> None:
-        """There is none."""
+        """Do nothing: our user has no user name."""
 
 
 def _insert(request: HttpRequest, user: User) -> None:
-    """The form has looked for the address already; here another request may have been faster."""
+    """Insert the user. The form has checked the address already, but another request may have been faster."""
     try:
         with transaction.atomic():
             user.save()
@@ -92,10 +96,10 @@ def _insert(request: HttpRequest, user: User) -> None:
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):
-    """The provider's display name fills our one name field."""
+    """Puts the provider's display name into our one name field."""
 
     def save_user(self, request: HttpRequest, sociallogin: Any, form: Any = None) -> User:
-        """As above: nobody may wait unannounced."""
+        """Save the user, in one transaction with the e-mail to the administrators: nobody may wait unannounced."""
         with transaction.atomic():
             user: User = super().save_user(request, sociallogin, form)
             mail.send_later("request", user.pk)

@@ -13,17 +13,18 @@ from ondol.accounts.models import User
 
 
 class ChangeEmailForm(AddEmailForm):
-    """allauth's, which takes an address that nobody had to confirm for a change under way, and removes it."""
+    """Changes an address. allauth's own form would take an address that nobody has confirmed as a change, and remove
+    it."""
 
     def clean_email(self) -> str:
-        """Somebody else's would get a letter that could not change anything."""
+        """Return the address. That of somebody else is refused: the e-mail to it could not change anything."""
         email: str = super().clean_email()
         if User.objects.filter(email__iexact=email).exists():
             raise get_adapter().validation_error("email_taken")
         return email
 
     def save(self, request: HttpRequest) -> EmailAddress:
-        """One change at a time."""
+        """Save the new address, and drop an earlier change that is not confirmed: there is one change at a time."""
         person = cast(User, self.user)
         with transaction.atomic():
             EmailAddress.objects.filter(user=person, verified=False).exclude(email=person.email).delete()

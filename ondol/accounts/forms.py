@@ -10,7 +10,7 @@ from ondol.accounts.models import User, validate_prose, validate_shown
 
 
 class SignupForm(forms.Form):
-    """Mixed into allauth's sign-up forms."""
+    """Adds our fields to allauth's sign-up forms."""
 
     name = forms.CharField(
         label=_("Name"),
@@ -33,11 +33,11 @@ class SignupForm(forms.Form):
     field_order = ["name", "email", "password1", "affiliation", "purpose"]
 
     def fill(self, user: User) -> None:
-        """Put what was asked into the person; the adapter saves them."""
+        """Copy the answers into the user; the adapter saves them."""
         user.name = self.cleaned_data["name"].strip()
         user.affiliation = self.cleaned_data["affiliation"].strip()
         user.purpose = self.cleaned_data["purpose"].strip()
         user.language = "en" if (get_language() or "").startswith("en") else "ko"
 
     def signup(self, request: Any, user: User) -> None:
-        """allauth wants this hook; everything is kept by then."""
+        """Do nothing: allauth requires this hook, and everything is saved before it is called."""

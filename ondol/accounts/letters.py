@@ -1,6 +1,6 @@
-"""allauth's letters, written by a job: no page waits for a mail server, and each is in its reader's language.
+"""allauth's e-mails, written by a job: no page waits for a mail server, and each is in its reader's language.
 
-A job's arguments lie in the database, so what opens an account is not among them: the job makes it.
+A job's arguments are stored in the database, so a secret that opens an account is not among them: the job makes it.
 """
 
 from typing import Any
@@ -23,13 +23,14 @@ CONFIRM, CONFIRM_AT_SIGN_UP = "account/email/email_confirmation", "account/email
 
 
 def write_later(template: str, to: str, about: int = 0) -> None:
-    """Enqueue a letter in the caller's transaction; `about` is the key of its user or of its address, if it has one."""
+    """Enqueue an e-mail in the caller's transaction; `about` is the key of its user or of its address, if it has
+    one."""
     language = translation.get_language()
     app.configure_task(TASK, queue="mail").defer(template=template, to=to, about=about, language=language)
 
 
 def write(template: str, to: str, about: int, language: str) -> None:
-    """Write it, in `language` to somebody unknown; nothing where what it is about has gone."""
+    """Write the e-mail; in `language` if its reader is unknown. Do nothing if its user or address is gone."""
     context = _CONTEXTS[template](about)
     if context is None:
         return

@@ -16,7 +16,7 @@ TASK = "ondol.accounts.send"
 def send_later(kind: str, user_id: int) -> None:
     """Enqueue an e-mail in the caller's transaction: `request` (to administrators) or `decision` (to the person).
 
-    One job for each letter: should the second fail, the first is not written again.
+    Each e-mail has a job of its own: if the second fails, the first is not sent again.
     """
     to = [user_id]
     if kind == "request":
@@ -27,7 +27,7 @@ def send_later(kind: str, user_id: int) -> None:
 
 
 def send(kind: str, user: User, to: User) -> None:
-    """Write one letter, in its reader's language; nothing where it is out of date."""
+    """Send one e-mail, in its reader's language; do nothing if it is out of date."""
     waits = user.approval == Approval.PENDING
     if kind == "request" and waits:
         write(to, "request", {"person": user, "link": config().url + reverse("admin_people")})
@@ -36,10 +36,10 @@ def send(kind: str, user: User, to: User) -> None:
 
 
 def write(to: User, name: str, context: dict[str, object]) -> None:
-    """Render `mail/NAME.txt` in the reader's language, its first line the subject, and send it."""
+    """Render `mail/NAME.txt` in the reader's language and send it. Its first line is the subject."""
     with translation.override(to.language):
         text = render_to_string(f"mail/{name}.txt", context)
     subject, _, body = text.strip().partition("\n")
-    # A name may hold other line ends, for which Django would refuse the letter.
+    # A name may contain other line breaks, for which Django would refuse the e-mail.
     subject = " ".join(subject.split())
     send_mail(settings.EMAIL_SUBJECT_PREFIX + subject, body.strip() + "\n", None, [to.email])

@@ -13,29 +13,32 @@ from ondol import clock
 from ondol.config import config
 
 EMAIL_MAX = 254
-"""Of RFC 5321, and what allauth keeps."""
+"""The longest address in RFC 5321, and what allauth stores."""
 
 
 def validate_email_length(email: str) -> None:
-    """allauth does not look; PostgreSQL would."""
+    """Raise ValidationError for an address that is too long: allauth does not check, and PostgreSQL would fail."""
     if len(email) > EMAIL_MAX:
         raise ValidationError(_("The address is longer than 254 characters."), "address_too_long")
 
 
 def validate_shown(text: str) -> None:
-    """A name stands in letters and lists: one line, with something to see in it."""
+    """Raise ValidationError unless a name, which is shown in e-mails and lists, is one line with visible characters."""
     if not text.isprintable() or not any(letter.isalnum() for letter in text):
         raise ValidationError(_("Use letters that can be seen, on one line."), "not_shown")
 
 
 def validate_prose(text: str) -> None:
-    """Several lines, but nothing that steers a terminal, and nothing that PostgreSQL cannot keep."""
+    """Raise ValidationError for control characters.
+
+    Several lines are allowed; NUL is not, PostgreSQL cannot store it.
+    """
     if any(unicodedata.category(letter) in {"Cc", "Cs"} for letter in text if letter not in "\t\r\n"):
         raise ValidationError(_("There are control characters in the text. Type it anew without them."), "control")
 
 
 def language_of_installation() -> str:
-    """Until somebody chooses."""
+    """Return the language that applies until a person chooses one."""
     return config().language
 
 
@@ -59,15 +62,15 @@ class UserManager(BaseUserManager["User"]):
     """Creates people by e-mail address; allauth looks them up through it."""
 
     def create_user(self, email: str, password: str | None = None, **fields: object) -> "User":
-        """A new person; without a password they can only sign in by a provider or after a reset."""
-        user = self.model(email=email.lower(), **fields)  # allauth looks for small letters only
+        """Create a user. Without a password they can only sign in by a provider or after a reset."""
+        user = self.model(email=email.lower(), **fields)  # allauth looks for addresses in lower case only
         user.set_password(password)
         user.save()
         return user
 
 
 class User(AbstractBaseUser):
-    """A person. Sign-in is by e-mail; `approval` decides what they see, `role` what they may do."""
+    """A person. They sign in by e-mail; `approval` decides what they see, `role` what they may do."""
 
     email = models.EmailField(_("e-mail address"), max_length=320, unique=True)
     name = models.CharField(_("name"), max_length=100, validators=[validate_shown])
@@ -83,7 +86,7 @@ class User(AbstractBaseUser):
     )
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=clock.now)
-    """Like decisions, on the machines' clock: pages tell both in one list."""
+    """The time is on the machines' clock, like that of decisions: pages show both in one list."""
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -115,11 +118,11 @@ class User(AbstractBaseUser):
 
 
 class Decision(models.Model):
-    """One decision about a person, kept for ever: who, what, why, when."""
+    """One decision about a person, kept permanently: who, what, why, when."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="decisions")
     by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
-    """None: on the command line."""
+    """None if it was made on the command line."""
     what = models.CharField(max_length=20)
     reason = models.TextField(max_length=1000, blank=True)
     at = models.DateTimeField(default=clock.now)

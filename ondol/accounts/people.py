@@ -24,7 +24,7 @@ from ondol.accounts.models import (
 
 
 class AccountError(Exception):
-    """A decision that cannot be made; the text is a sentence for a person in their language, `code` is for programs."""
+    """A decision that cannot be made. The text is a sentence in the person's language, `code` is for programs."""
 
     def __init__(self, text: str, code: str = "refused", status: int = 409) -> None:
         super().__init__(text)
@@ -32,11 +32,12 @@ class AccountError(Exception):
 
 
 def listed(search: str = "", approval: str | None = None) -> QuerySet[User]:
-    """Whose name, address or affiliation contains `search`, with this approval if it is one; in no order."""
+    """Return the people whose name, address or affiliation contains `search`, with this approval if given;
+    unordered."""
     found = User.objects.all()
     if approval in Approval.values:
         found = found.filter(approval=approval)
-    if words := search.replace("\x00", "").strip()[:200]:  # PostgreSQL knows no NUL
+    if words := search.replace("\x00", "").strip()[:200]:  # PostgreSQL cannot store NUL
         found = found.filter(Q(name__icontains=words) | Q(email__icontains=words) | Q(affiliation__icontains=words))
     return found
 
@@ -71,7 +72,7 @@ def add_user(
 
 
 def approve(user_id: int, by: User) -> User:
-    """Let somebody in, also back in; twice is the same as once."""
+    """Approve somebody, also after a suspension. Doing it twice changes nothing."""
     with _decision(user_id, by) as user:
         if user.approval != Approval.APPROVED:
             _decide(user, by, Approval.APPROVED, "")
@@ -79,7 +80,7 @@ def approve(user_id: int, by: User) -> User:
 
 
 def reject(user_id: int, by: User, reason: str) -> User:
-    """Refuse a request. Somebody who was approved is suspended instead: they may have a machine."""
+    """Reject a request. Somebody who was approved is suspended instead: they may have a machine."""
     with _decision(user_id, by) as user:
         if user.approval == Approval.REJECTED:
             return user
@@ -90,7 +91,7 @@ def reject(user_id: int, by: User, reason: str) -> User:
 
 
 def suspend(user_id: int, by: User, reason: str = "") -> User:
-    """Shut somebody out; their machine and data stay until an administrator ends them."""
+    """Suspend somebody. Their machine and data stay until an administrator terminates them."""
     with _decision(user_id, by) as user:
         if user.approval == Approval.SUSPENDED:
             return user
@@ -118,7 +119,7 @@ def set_role(user_id: int, by: User, role: Role) -> User:
 
 @contextmanager
 def _decision(user_id: int, by: User) -> Iterator[User]:
-    """One decision at a time: otherwise two last administrators could demote each other at once."""
+    """Lock the decisions, one at a time: otherwise the last two administrators could demote each other at once."""
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext('ondol.decision'))")

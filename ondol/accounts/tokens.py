@@ -14,7 +14,7 @@ _NOTE_USE_EVERY = timedelta(minutes=1)
 
 
 def create_token(user: User, name: str) -> str:
-    """A new token of `user`; its text is returned here and never again. Raises AccountError beyond `AT_MOST`."""
+    """Return the text of a new token of `user`, which is not stored. Raises AccountError beyond `AT_MOST`."""
     if ApiToken.objects.filter(user=user).count() >= AT_MOST:
         text = _("There are %(n)s tokens already. Revoke one that is not used any more.") % {"n": AT_MOST}
         raise AccountError(text, "too_many_tokens")
@@ -24,7 +24,7 @@ def create_token(user: User, name: str) -> str:
 
 
 def user_of(token: str) -> User | None:
-    """Whose token this is; None if nobody's, or if the account is closed."""
+    """Return the owner of this token; None if there is none, or if the account is closed."""
     row = ApiToken.objects.select_related("user").filter(digest=_digest(token), user__is_active=True).first()
     if row is None:
         return None

@@ -1,4 +1,4 @@
-"""The API as one: its addresses, and what holds at each of them, whatever the method."""
+"""The API as a whole: its addresses, and what applies at each of them, whatever the method."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -16,13 +16,13 @@ View = Callable[..., HttpResponseBase]
 
 
 class Readable(JSONRenderer):
-    """Korean as Korean, not as escapes."""
+    """Renders Korean as Korean, not as escapes."""
 
     json_dumps_params = {"ensure_ascii": False}
 
 
 class Api(NinjaAPI):
-    """Ninja's, with HEAD, OPTIONS and refusals at every address under it, known or not."""
+    """Ninja's API, with HEAD, OPTIONS and refusals at every address under it, known or not."""
 
     @property
     def urls(self) -> tuple[list[Any], str, str]:
@@ -43,11 +43,11 @@ def _framed(view: View) -> View:
     @wraps(view)
     def framed(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         is_head = request.method == "HEAD"
-        if is_head:  # ninja knows GET only; the server leaves out the body
+        if is_head:  # Ninja knows GET only; the server leaves out the body
             request.method = "GET"
         try:
             response = view(request, *args, **kwargs)
-        except Http404:  # ninja's view of the root
+        except Http404:  # Ninja's view of the root
             response = refusals.not_found(request)
         if is_head:
             request.method = "HEAD"
@@ -56,7 +56,7 @@ def _framed(view: View) -> View:
         response.headers.setdefault("Cache-Control", "no-store")
         return response
 
-    # Ninja says the same of its own views: who comes by the cookie is checked in `auth.Session`.
+    # Ninja says the same of its own views: requests with the cookie are checked in `auth.Session`.
     framed.csrf_exempt = True  # type: ignore[attr-defined]
     return framed
 

@@ -1,9 +1,9 @@
-"""Django's entry for this part."""
+"""Django's configuration of this app."""
 
 from django.apps import AppConfig
 
 
 class ApiConfig(AppConfig):
-    """API."""
+    """The API."""
 
     name = "ondol.api"

@@ -1,4 +1,7 @@
-"""Who asks: a personal token, or the browser's session with CSRF. An Authorization header alone decides where it is."""
+"""Authentication: a personal token, or the browser's session with CSRF.
+
+An Authorization header alone decides if present.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,30 +19,30 @@ from ondol.accounts.models import User
 from ondol.instances.actions import ActionError
 
 Rule = Callable[[User], None]
-"""Raises ActionError for people who may not come in."""
+"""Raises ActionError for people who are not allowed in."""
 
 
 class ApiRequest(HttpRequest):
-    """A request of somebody known, who may ask this."""
+    """A request of a known person, who is allowed to make it."""
 
     auth: User
 
 
 def approved(user: User) -> None:
-    """For approved people."""
+    """Raise ActionError unless the person is approved."""
     if not user.is_approved:
         raise ActionError("not_approved", _("An administrator has to approve you first."), "", 403)
 
 
 def administrator(user: User) -> None:
-    """For administrators."""
+    """Raise ActionError unless the person is an administrator."""
     approved(user)
     if not user.is_admin:
         raise ActionError("not_admin", _("Only an administrator can do this."), "", 403)
 
 
 class Token(HttpBearer):
-    """`Authorization: Bearer TOKEN`."""
+    """Authenticates by `Authorization: Bearer TOKEN`."""
 
     openapi_description = "A personal token, made under “Account” or by `ondol token create EMAIL`."
 
@@ -64,7 +67,8 @@ class Token(HttpBearer):
 
 
 class Session(APIKeyCookie):
-    """The session cookie; whatever changes something needs the CSRF token in `X-CSRFToken` too."""
+    """Authenticates by the session cookie; a request that changes something needs the CSRF token in `X-CSRFToken`
+    too."""
 
     param_name = settings.SESSION_COOKIE_NAME
     openapi_description = "The browser's session. POST and DELETE need `X-CSRFToken` besides."
@@ -83,10 +87,10 @@ class Session(APIKeyCookie):
 
 
 class _Csrf(CsrfViewMiddleware):
-    """Django's check, as an answer instead of a page."""
+    """Django's CSRF check, which answers in JSON instead of a page."""
 
     def refuses(self, request: HttpRequest) -> bool:
-        # Set when the middleware let this view through: ninja's views are exempt there.
+        # Set when the middleware let this view through: Ninja's views are exempt there.
         request.__dict__.pop("csrf_processing_done", None)
         self.process_request(request)
         return self.process_view(request, _nothing, (), {}) is not None

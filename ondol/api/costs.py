@@ -72,7 +72,7 @@ class WhichMonth(Schema):
 
 @router.get("", response={200: Costs, **refusals(422)}, operation_id="costs", summary="What my machine costs")
 def costs(request: ApiRequest, which: Query[WhichMonth]) -> Costs:
-    """Line by line."""
+    """Return the costs of a month, line by line."""
     month = Month.parse(which.month) if which.month else bills.this_month()
     bill = bills.bill_of(request.auth, month)
     budget, rate = bill.budget_status, bills.exchange_rate()

@@ -1,6 +1,6 @@
-"""Old names on the wire, which are read and written for one more release beside those that replaced them.
+"""Old API names, read and written for one more release beside the names that replaced them.
 
-What is GiB was once called GB. The old unit is made from capitals, so that no renaming in the code changes the wire.
+What is GiB was once called GB. The old unit is built from capitals, so that no renaming in the code changes the API.
 """
 
 from pydantic import ValidationInfo
@@ -17,7 +17,7 @@ DEPRECATED: JsonDict = {"deprecated": True}
 
 
 def require_same(name: str, old: int | None, info: ValidationInfo) -> int | None:
-    """Return what came under the old name; refuse it where something else came under the new one, `name`."""
+    """Return the value under the old name; raise ValueError if the new name, `name`, has a different value."""
     new = info.data.get(name)
     if None not in (old, new) and old != new:
         raise PydanticCustomError("two_values", "not the same as {name}", {"name": name})

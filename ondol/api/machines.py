@@ -34,14 +34,15 @@ _KEY = {
 
 @router.get("/status", response={200: MachineAnswer, **refusals()}, operation_id="status", summary="My machine")
 def status(request: ApiRequest) -> MachineAnswer:
-    """From the database: ask as often as you like, up to ten times a second."""
+    """Return your machine, from the database: ask as often as you like, up to ten times a second."""
     row = actions.current(request.auth)
     return MachineAnswer(instance=shown.machine(row, request.auth) if row else None)
 
 
 @router.get("/offers", response={200: OffersAnswer, **refusals()}, operation_id="offers", summary="What I may choose")
 def offers(request: ApiRequest) -> OffersAnswer:
-    """Types, smallest first, with their prices, and disks: of a machine that is there, what it may become."""
+    """Return the types you may choose, smallest first, with their prices, and disks; of an existing machine, its new
+    sizes."""
     return shown.offers(offers_for(request.auth, actions.current(request.auth)))
 
 
@@ -49,7 +50,7 @@ def offers(request: ApiRequest) -> OffersAnswer:
     "", response={202: MachineAnswer, **refusals(400, 409, 422)}, operation_id="create", summary="Make a machine"
 )
 def create(request: ApiRequest, wish: Body[SizeWish | None] = None) -> Status[MachineAnswer]:
-    """It is made in the background, in about a minute: ask for the status. Asking twice makes one machine."""
+    """Create your machine in the background, in about a minute: ask for the status. Asking twice makes one machine."""
     return _accepted(request, actions.create(request.auth, *(wish.size if wish else ())))
 
 
@@ -60,8 +61,8 @@ def create(request: ApiRequest, wish: Body[SizeWish | None] = None) -> Status[Ma
     summary="Change the type or grow the disk",
 )
 def size(request: ApiRequest, wish: Body[SizeWish]) -> Status[MachineAnswer]:
-    """The type of a stopped machine; the disk of one that runs or rests, once in six hours. Ubuntu takes the new room
-    at the next start. If AWS refuses, the machine stays as it is."""
+    """Change the type of a stopped machine, or enlarge the disk of a running or stopped one, once in six hours.
+    Ubuntu uses the new space from the next start. If AWS refuses, the machine stays as it is."""
     return _accepted(request, change_size(request.auth, *wish.size))
 
 
@@ -69,7 +70,7 @@ def size(request: ApiRequest, wish: Body[SizeWish]) -> Status[MachineAnswer]:
     "/start", response={202: MachineAnswer, **refusals(404, 409)}, operation_id="start", summary="Start my machine"
 )
 def start(request: ApiRequest) -> Status[MachineAnswer]:
-    """Running already is fine. The address will be another one."""
+    """Start your machine; one that already runs stays as it is. It gets a new address."""
     return _accepted(request, actions.start(request.auth))
 
 
@@ -77,7 +78,7 @@ def start(request: ApiRequest) -> Status[MachineAnswer]:
     "/stop", response={202: MachineAnswer, **refusals(404, 409)}, operation_id="stop", summary="Stop my machine"
 )
 def stop(request: ApiRequest) -> Status[MachineAnswer]:
-    """Stopped already is fine. The disk is kept."""
+    """Stop your machine; one that is already stopped stays as it is. The disk is kept."""
     return _accepted(request, actions.stop(request.auth))
 
 
@@ -88,8 +89,8 @@ def stop(request: ApiRequest) -> Status[MachineAnswer]:
     summary="Keep my machine awake",
 )
 def keep_awake(request: ApiRequest, wish: Body[Awake]) -> Status[MachineAnswer]:
-    """It is not stopped for idling before then, even while Ondol is away; capped by an administrator. A later wish
-    replaces an earlier one."""
+    """Keep your machine running although it idles, until the given time, even while Ondol is away.
+    An administrator sets the longest time. A later request replaces an earlier one."""
     user = request.auth
     return _accepted(request, awake.keep_awake(user, wish.until) if wish.until else awake.end_awake(user))
 
@@ -102,7 +103,7 @@ def keep_awake(request: ApiRequest, wish: Body[Awake]) -> Status[MachineAnswer]:
     openapi_extra=_KEY,
 )
 def ssh_key(request: ApiRequest, which: Query[WhichForm]) -> HttpResponse:
-    """As `pem` for OpenSSH, or as `ppk` for PuTTY. Save it so that only you can read it."""
+    """Return your private key, as `pem` for OpenSSH or as `ppk` for PuTTY. Save it so that only you can read it."""
     file = actions.take_key(request.auth, which.format)
     return HttpResponse(
         file.text.encode("ascii"),

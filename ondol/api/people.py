@@ -22,7 +22,7 @@ UserId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 @router.get("/users", response={200: People, **refusals(422)}, operation_id="users", summary="People")
 def users(request: ApiRequest, which: Query[WhichPeople]) -> People:
-    """Everybody with their machine."""
+    """Return everybody with their machine."""
     found = people.listed(which.search, which.approval).order_by("pk")
     some = list(found[which.offset : which.offset + which.limit])
     machines = actions.machines_of(some)
@@ -36,7 +36,7 @@ def users(request: ApiRequest, which: Query[WhichPeople]) -> People:
     summary="Let somebody in",
 )
 def approve(request: ApiRequest, user_id: UserId) -> Person:
-    """Also back in. They get an e-mail."""
+    """Approve a request, or let a suspended person in again. They get an e-mail."""
     return Person.from_orm(people.approve(user_id, request.auth))
 
 
@@ -47,7 +47,7 @@ def approve(request: ApiRequest, user_id: UserId) -> Person:
     summary="Refuse a request",
 )
 def reject(request: ApiRequest, user_id: UserId, why: Why) -> Person:
-    """They read the reason in an e-mail."""
+    """Reject a request. The person reads the reason in an e-mail."""
     return Person.from_orm(people.reject(user_id, request.auth, why.reason))
 
 
@@ -58,7 +58,7 @@ def reject(request: ApiRequest, user_id: UserId, why: Why) -> Person:
     summary="Shut somebody out",
 )
 def suspend(request: ApiRequest, user_id: UserId, why: PerhapsWhy | None = None) -> Person:
-    """Their machine and data stay until you end them."""
+    """Suspend a person. Their machine and data stay until you terminate them."""
     return Person.from_orm(people.suspend(user_id, request.auth, why.reason if why else ""))
 
 
@@ -69,7 +69,7 @@ def suspend(request: ApiRequest, user_id: UserId, why: PerhapsWhy | None = None)
     summary="End somebody's machine",
 )
 def terminate(request: ApiRequest, user_id: UserId) -> Status[SummaryAnswer]:
-    """With its disk and all data. It ends in the background; ending already is fine."""
+    """Terminate a person's machine with its disk and all data, in the background. Asking twice changes nothing."""
     user = User.objects.filter(pk=user_id).first()
     if user is None:
         raise AccountError(_("There is no such person."), "no_such_person", 404)

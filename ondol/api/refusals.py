@@ -1,4 +1,4 @@
-"""How a program is told no: `{"error": {"code", "message", "hint"}}`, in the language of the person, never a trace."""
+"""How a program is refused: `{"error": {"code", "message", "hint"}}`, in the person's language, never a traceback."""
 
 import logging
 from collections.abc import Mapping
@@ -20,13 +20,13 @@ from ondol.instances.actions import ActionError
 log = logging.getLogger(__name__)
 
 UNAVAILABLE_FOR = 5
-"""Seconds; Retry-After where nothing else is known."""
+"""The seconds in Retry-After where nothing else is known."""
 
 
 def refuse(
     status: int, code: str, message: str, hint: str = "", headers: Mapping[str, str] | None = None
 ) -> HttpResponse:
-    """One refusal."""
+    """Return one refusal."""
     if status == 503:
         headers = {"Retry-After": str(UNAVAILABLE_FOR), **(headers or {})}
     told = {"error": {"code": code, "message": message, "hint": hint}}
@@ -34,26 +34,26 @@ def refuse(
 
 
 def speak(request: HttpRequest) -> None:
-    """The language of a program that nobody is known behind; a person's own has been set with who they are."""
+    """Set the language for a program of an unknown person; that of a known person has been set already."""
     if not hasattr(request, "auth") and settings.SESSION_COOKIE_NAME not in request.COOKIES:
         translation.activate(translation.get_language_from_request(request))
 
 
 def not_found(request: HttpRequest) -> HttpResponse:
-    """No such address."""
+    """Return the refusal for an unknown address."""
     speak(request)
     return refuse(404, "not_found", _("There is no such address."), _("What there is: /api/openapi.json."))
 
 
 def wrong_method(request: HttpRequest, allowed: str) -> HttpResponse:
-    """An address that knows other methods."""
+    """Return the refusal for a known address with another method."""
     speak(request)
     hint = _("Use %(methods)s.") % {"methods": allowed}
     return refuse(405, "method_not_allowed", _("This address does not know this method."), hint, {"Allow": allowed})
 
 
 def install(api: NinjaAPI) -> None:
-    """Let every exception end in a refusal."""
+    """Turn every exception into a refusal."""
     for kind, handler in _HANDLERS.items():
         api.add_exception_handler(kind, handler)
 
@@ -97,20 +97,20 @@ def _too_big(request: HttpRequest, error: Any) -> HttpResponse:
 
 
 def bad_request(request: HttpRequest, error: Any = None) -> HttpResponse:
-    """Also what Django refuses before any view, such as a host that is not ours."""
+    """Return the refusal for what Django refuses before any view, such as a host that is not ours."""
     speak(request)
     return refuse(400, "bad_request", _("The request cannot be understood."))
 
 
 def unavailable(request: HttpRequest, error: Any = None) -> HttpResponse:
-    """PostgreSQL is away, in a view or before any."""
+    """Return the refusal while PostgreSQL is away, in a view or before any."""
     speak(request)
     log.error("the database does not answer", extra={"path": request.path})
     return refuse(503, "unavailable", _("The database does not answer."), _("Try again in a minute."))
 
 
 def internal(request: HttpRequest) -> HttpResponse:
-    """Our own mistake, in a view or around it."""
+    """Return the refusal for our own mistake, in a view or around it."""
     speak(request)
     hint = _("Try again. If it stays, tell an administrator.")
     return refuse(500, "internal", _("Something went wrong on our side"), hint)

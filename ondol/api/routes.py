@@ -27,7 +27,7 @@ api.add_router("/admin", people.router)
 
 @api.get("/openapi.json", include_in_schema=False, auth=None)
 def openapi(request: HttpRequest) -> HttpResponse:
-    """This API in OpenAPI 3.1."""
+    """Return this API in OpenAPI 3.1."""
     return JsonResponse(_schema(), headers={"Cache-Control": "public, max-age=300"})
 
 

@@ -1,4 +1,4 @@
-"""What goes over the wire, with examples; `/api/openapi.json` is made of this."""
+"""What the API reads and writes, with examples; `/api/openapi.json` is made from this."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -14,7 +14,7 @@ from ondol.instances.lifecycle import Reason, Status
 
 
 class Problem(Schema):
-    """Why not, and what to do."""
+    """Why a request was refused, and what to do."""
 
     code: str = Field(description="For programs; does not change.", examples=["no_machine"])
     message: str = Field(description="For people, in their language.", examples=["There is no machine."])
@@ -28,7 +28,7 @@ class Refusal(Schema):
 
 
 def refusals(*statuses: int) -> dict[Any, Any]:
-    """The documented refusals of an operation."""
+    """Return the documented refusals of an operation."""
     return dict.fromkeys((401, 403, 429, 503, *statuses), Refusal)
 
 
@@ -100,13 +100,13 @@ class Machine(MachineSummary):
 
 
 class MachineAnswer(Schema):
-    """One's machine, or none."""
+    """Your machine, or none."""
 
     instance: Machine | None
 
 
 class SizeWish(Schema):
-    """Type and disk; what is left out is as usual, or as it is."""
+    """Type and disk. What is left out keeps its value, or gets the default."""
 
     model_config = ConfigDict(extra="forbid")
     instance_type: str | None = Field(None, max_length=32, examples=["t3.medium"])
@@ -127,7 +127,7 @@ class SizeWish(Schema):
 
     @property
     def size(self) -> tuple[str | None, int | None]:
-        """Type and GiB, by whichever name the disk came."""
+        """Return type and GiB, by whichever name the disk was given."""
         return self.instance_type, self.old_volume if self.volume_gib is None else self.volume_gib
 
 
@@ -140,7 +140,7 @@ class TypePrice(Schema):
 
 
 class TypeOffer(Schema):
-    """An instance type that one may choose."""
+    """An instance type that you may choose."""
 
     instance_type: str = Field(examples=["t3.medium"])
     vcpus: int | None = Field(description="Null: a type that is newer than this Ondol.", examples=[2])
@@ -153,7 +153,7 @@ class TypeOffer(Schema):
 
 
 class OffersAnswer(Schema):
-    """What one may choose."""
+    """What you may choose."""
 
     types: list[TypeOffer] = Field(description="Smallest first.")
     chosen: TypeOffer = Field(description="What there is; without a machine, what is made if nothing is said.")
@@ -209,7 +209,7 @@ class People(Schema):
 
 
 Text = Annotated[str, Field(max_length=1000, pattern=r"^[^\x00]*$")]
-"""PostgreSQL keeps no NUL."""
+"""PostgreSQL cannot store NUL."""
 
 
 class WhichPeople(Schema):
@@ -228,7 +228,7 @@ class WhichForm(Schema):
 
 
 def _with_zone(value: object) -> datetime | None:
-    """ISO 8601 with a zone; pydantic alone would take numbers, too."""
+    """Parse ISO 8601 with a zone; pydantic alone would take numbers, too."""
     if value is None:
         return None
     moment = datetime.fromisoformat(value) if isinstance(value, str) else None

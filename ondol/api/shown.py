@@ -21,7 +21,7 @@ _FIELDS = {"launched_at": "seen_launched_at"}
 
 
 def machine(row: Instance, owner: User) -> Machine:
-    """To its owner."""
+    """Return a machine as its owner sees it."""
     now, rules = clock.now(), rules_of(row.owner_id)
     close = closing(row, rules.hours, now) if row.status in RUNS_OR_WILL else None
     return Machine(
@@ -42,7 +42,7 @@ def machine(row: Instance, owner: User) -> Machine:
 
 
 def summary(row: Instance) -> MachineSummary:
-    """To an administrator."""
+    """Return a machine as an administrator sees it."""
     return MachineSummary(**{name: getattr(row, _FIELDS.get(name, name)) for name in MachineSummary.model_fields})
 
 

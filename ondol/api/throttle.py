@@ -1,4 +1,4 @@
-"""Not too much at once: counted by person and minute, in the cache that all web processes share."""
+"""Rate limits, counted by person and minute in the cache that all web processes share."""
 
 import math
 import time
@@ -17,13 +17,13 @@ from ondol.api.auth import ApiRequest
 
 @dataclass
 class PerPerson(BaseThrottle):
-    """A fixed window. It counts roughly: this keeps loops in check, it guards no secret."""
+    """Limits requests in a fixed window. It counts roughly: it slows loops down, it guards no secret."""
 
     reads: int = 600
     wishes: int = 60
-    """Each window: ten looks and one wish a second. Nobody who waits for a machine gets there."""
+    """The limits of each window: ten reads and one request a second. Nobody who waits for a machine gets there."""
     batch: int = 20
-    """So many looks are told to the other processes at once; a poll each would otherwise cost a write."""
+    """Reads are shared with the other processes in batches; each would otherwise cost a write."""
     window: int = 60
     now: Callable[[], float] = time.time
     _number: int = 0
@@ -53,7 +53,7 @@ class PerPerson(BaseThrottle):
         return True
 
     def wait(self) -> float:
-        """Seconds until the next window."""
+        """Return the seconds until the next window."""
         return math.ceil(self.window - self.now() % self.window)
 
 

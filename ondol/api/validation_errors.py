@@ -1,4 +1,4 @@
-"""What is wrong with what a program sent, in people's words: pydantic knows English alone."""
+"""Validation errors in the person's language: pydantic knows English alone."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -22,11 +22,11 @@ _WORDS = {
     "two_values": gettext_lazy("the old name of %(name)s, which has another value; send %(name)s alone"),
     "model_attributes_type": gettext_lazy("use a JSON object"),
 }
-"""pydantic's types of errors, as far as our schemas lead to them; a test looks for others."""
+"""Words for pydantic's types of errors, as far as our schemas lead to them; a test looks for others."""
 
 
 def told(mistakes: Iterable[Mapping[str, Any]]) -> str:
-    """Where and why, but not what was sent: that may be a secret in the wrong field."""
+    """Return where and why, but not what was sent: that may be a secret in the wrong field."""
     return "; ".join(f"{mistake['loc'][-1]}: {_why(mistake)}" for mistake in mistakes)[:500]
 
 

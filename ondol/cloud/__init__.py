@@ -1,1 +1,1 @@
-"""The boundary that costs money: a port, its errors, Amazon behind it, and a fake for tests."""
+"""The boundary to what costs money: a port, its errors, and Amazon behind it."""

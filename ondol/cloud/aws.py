@@ -40,7 +40,10 @@ _ID_FILTERS = {
 
 
 class AwsCloud(AutoStop):
-    """`ondol.cloud.port.Cloud` by boto3. One for all threads; a client is made when it is first needed."""
+    """Implements `ondol.cloud.port.Cloud` by boto3.
+
+    One object serves all threads; clients are made when first needed.
+    """
 
     BOTO_CONFIG = WORKER_CONFIG
 
@@ -51,11 +54,11 @@ class AwsCloud(AutoStop):
 
     @classmethod
     def from_config(cls, config: Config, deployment_id: str) -> "AwsCloud":
-        """With the SDK's usual credentials. Raises ConfigError if the network is not set."""
+        """Return a cloud with the SDK's usual credentials. Raises ConfigError if the network is not set."""
         config.require("vpc_id", "subnet_id")
         return cls(session(config.region), config, deployment_id)
 
-    # --- looking -----------------------------------------------------------------------------------------------
+    # --- reading -----------------------------------------------------------------------------------------------
     def ec2_instances(self, rows: Collection[str] | None = None) -> list[Ec2Instance]:
         if rows is None:
             return self._ec2_instances(self._ours())
@@ -128,14 +131,14 @@ class AwsCloud(AutoStop):
         made = ask(
             self._ec2.create_security_group,
             GroupName=name,
-            Description=f"Ondol: SSH to {name}",  # ASCII only, says EC2
+            Description=f"Ondol: SSH to {name}",  # EC2 takes ASCII only
             VpcId=self._config.vpc_id,
             TagSpecifications=shapes.tagged(self._tags(tags), "security-group"),
         )
         return made["GroupId"]
 
     def group(self, name: str) -> str | None:
-        # By its name, and by its tags only here: a filter for tags may lag behind their making.
+        # By its name, and by its tags only here: a filter for tags may lag behind their creation.
         filters = [where("group-name", name), where("vpc-id", self._config.vpc_id)]
         for group in every(self._ec2, "describe_security_groups", "SecurityGroups", Filters=filters):
             if shapes.tags(group).get(Tag.DEPLOYMENT) == self._deployment:
@@ -149,7 +152,7 @@ class AwsCloud(AutoStop):
         try:
             self._allow(group_id, wanted)
         except AlreadyThere:
-            # One rule that exists makes EC2 refuse all of the call.
+            # One existing rule makes EC2 refuse the whole call.
             for cidr in wanted if len(wanted) > 1 else ():
                 with suppress(AlreadyThere):
                     self._allow(group_id, [cidr])
@@ -181,7 +184,7 @@ class AwsCloud(AutoStop):
         with suppress(Gone):
             ask_of(partial(self._has_key, name), self._ec2.delete_key_pair, KeyName=name)
 
-    # --- server ------------------------------------------------------------------------------------------------
+    # --- instance ----------------------------------------------------------------------------------------------
     def newest_image(self) -> Image:
         image_id = self._config.image_id
         if not image_id:
@@ -235,7 +238,7 @@ class AwsCloud(AutoStop):
         lives = partial(self._lives, instance_id)
         change = self._ec2.modify_instance_attribute
         ask_of(lives, change, InstanceId=instance_id, InstanceType={"Value": instance_type})
-        if facts_of(instance_type).is_burstable:  # one of another family becomes `unlimited` by that
+        if facts_of(instance_type).is_burstable:  # a type of another family becomes `unlimited` by that
             credits: Any = {"InstanceId": instance_id, "CpuCredits": "standard"}
             answer = ask(self._ec2.modify_instance_credit_specification, InstanceCreditSpecifications=[credits])
             for refused in answer.get("UnsuccessfulInstanceCreditSpecifications", []):
@@ -252,7 +255,7 @@ class AwsCloud(AutoStop):
         try:
             ask_of(partial(self._has_volume, volume_id), self._ec2.modify_volume, VolumeId=volume_id, Size=gib)
         except Refused as error:
-            # Asked again, EC2 refuses, though it has done it or is at it.
+            # Asked again, EC2 refuses, though it has made the change or is making it.
             if error.code in DENIED or not self._is_or_becomes(volume_id, gib):
                 raise
 

@@ -1,4 +1,4 @@
-"""Amazon's auto-stop behind the port: alarms, what they have done, and the CPU that they judge by."""
+"""Amazon's auto-stop behind the port: alarms, their history, and the CPU that they judge by."""
 
 from collections.abc import Collection, Mapping
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""How Amazon is asked: the only boto3 in the package."""
+"""How Amazon is called: the only boto3 in the package."""
 
 from collections.abc import Callable, Collection
 from functools import cache
@@ -27,19 +27,19 @@ WORKER_CONFIG = BotoConfig(
 INTERACTIVE_CONFIG = BotoConfig(
     retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=3, read_timeout=8, user_agent_extra="ondol"
 )
-"""Of somebody who waits, and asks much."""
+"""The limits for a person who waits, and makes many calls."""
 _MAKING = Lock()
-"""Clients are for all threads, the session that makes them is not."""
+"""Clients may be shared by threads; the session that makes them may not."""
 
 
 @cache
 def session(region: str) -> Session:
-    """With the SDK's usual credentials. One for this process: each reads AWS's models for itself, some 30 MB."""
+    """Return the one session of this process, with the SDK's usual credentials: each reads AWS's models, some 30 MB."""
     return Session(region_name=region)
 
 
 class Clients:
-    """Of one session, by the service's name; each is made when it is first needed."""
+    """Holds the clients of one session by the service's name; each is made when first needed."""
 
     def __init__(self, session: Session, endpoint_url: str, boto_config: BotoConfig) -> None:
         self._session, self._endpoint, self._manners = session, endpoint_url or None, boto_config
@@ -57,7 +57,7 @@ class Clients:
 
 
 def ask(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call the SDK; what it raises becomes ours, without a chain: an answer that cannot be read may hold a key."""
+    """Call the SDK and turn its errors into ours, without a chain: an answer that cannot be read may hold a key."""
     try:
         return call(*args, **kwargs)
     except ClientError as error:
@@ -72,7 +72,10 @@ def ask(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 
 
 def ask_of(is_there: Callable[[], bool], call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """`ask`, for something that may be gone. A policy that goes by tags denies that too, for it has none: then look."""
+    """Call `ask` for something that may be gone.
+
+    A policy by tags denies that too, as it has none: then check for it.
+    """
     try:
         return ask(call, *args, **kwargs)
     except Refused as error:
@@ -82,17 +85,17 @@ def ask_of(is_there: Callable[[], bool], call: Callable[P, T], *args: P.args, **
 
 
 def every(client: Any, operation: str, key: str, page_size: int | None = None, **request: Any) -> list[dict[str, Any]]:
-    """All pages of a listing."""
+    """Return all pages of a listing."""
     pages = client.get_paginator(operation).paginate(PaginationConfig={"PageSize": page_size}, **request)
     return cast("list[dict[str, Any]]", ask(pages.build_full_result).get(key, []))
 
 
 def where(name: str, *values: str) -> Any:
-    """One of EC2's filters."""
+    """Return one of EC2's filters."""
     return {"Name": name, "Values": list(values)}
 
 
 def chunks(values: Collection[str], size: int) -> list[list[str]]:
-    """Each of them once, sorted, at most `size` together."""
+    """Return the values once each, sorted, in lists of at most `size`."""
     ordered = sorted(set(values))
     return [ordered[start : start + size] for start in range(0, len(ordered), size)]

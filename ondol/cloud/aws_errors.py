@@ -24,7 +24,7 @@ _CODES: dict[type[CloudError], str] = {
         RequestLimitExceeded BandwidthLimitExceeded EC2ThrottledException RequestThrottled RequestThrottledException
         SlowDown ThrottledException Throttling ThrottlingException TooManyRequestsException
         """,
-    # Nothing was done. Credentials may be mended, a clock set right, without a word to us: ask again, never give up.
+    # Nothing was done. Credentials or a clock may be corrected without our notice: ask again, never give up.
     Unreachable: """
         AuthFailure ExpiredToken ExpiredTokenException IncompleteSignature InternalError InternalFailure
         InvalidClientTokenId MissingAuthenticationToken RequestExpired RequestTimeout RequestTimeoutException
@@ -48,14 +48,14 @@ _CODES: dict[type[CloudError], str] = {
 TABLE: dict[str, type[CloudError]] = {code: kind for kind, codes in _CODES.items() for code in codes.split()}
 
 DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
-"""The policy does not allow it."""
+"""Codes that mean: the policy does not allow it."""
 _SILENT = frozenset({"SignatureDoesNotMatch", "IncompleteSignature"})
-"""Their messages repeat the signed request, session token included."""
+"""The messages of these codes repeat the signed request, session token included."""
 _ENCODED = "Encoded authorization failure message:"
 
 
 def kind_of(code: str, http_status: int | None) -> type[CloudError]:
-    """The class for an error code; one we do not know is judged by its HTTP status."""
+    """Return the class for an error code; an unknown one is judged by its HTTP status."""
     if code in TABLE:
         return TABLE[code]
     if code.endswith("LimitExceeded"):
@@ -68,6 +68,6 @@ def kind_of(code: str, http_status: int | None) -> type[CloudError]:
 
 
 def named(code: str, message: str, http_status: int | None) -> CloudError:
-    """The error to raise: AWS's text shortened for the log, without what must not be there."""
+    """Return the error to raise: AWS's text is shortened for the log, without secrets."""
     text = "" if code in _SILENT else message.partition(_ENCODED)[0].strip()[:300]
     return kind_of(code, http_status)(code, text)

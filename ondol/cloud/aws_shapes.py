@@ -1,4 +1,4 @@
-"""What we ask of AWS and what it answers, in its words and in the port's. Pure; `aws.py` sends it."""
+"""Our requests to AWS and its answers, in its words and in the port's. Pure; `aws.py` sends them."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -20,25 +20,31 @@ from ondol.cloud.port import (
 from ondol.ec2_types import facts_of
 
 PERIOD = 300
-"""Seconds. Basic monitoring has a datapoint every five minutes; a shorter period would cost money and see nothing."""
+"""The seconds of a period.
+
+Basic monitoring has a datapoint every five minutes; a shorter one would cost money in vain.
+"""
 _DEFAULTS = {"TreatMissingData": "missing"}
-"""What DescribeAlarms may leave out."""
+"""Defaults that DescribeAlarms may leave out."""
 _MUST_BE_EMPTY = ("Unit", "Metrics", "ExtendedStatistic", "ThresholdMetricId", "OKActions", "InsufficientDataActions")
-"""With a unit it never has data; another metric or action is somebody else's idea of it."""
+"""Fields that our alarms leave empty.
+
+With a unit there is never data; another metric or action is somebody else's change.
+"""
 
 
 def tag_list(tags: Mapping[str, str]) -> list[Any]:
-    """Sorted: under one client token every request must be the same."""
+    """Return tags as AWS takes them, sorted: under one client token every request must be the same."""
     return [{"Key": str(key), "Value": value} for key, value in sorted(tags.items())]
 
 
 def tagged(tags: Mapping[str, str], *kinds: str) -> list[Any]:
-    """TagSpecifications: each kind of resource is tagged by itself, none inherits."""
+    """Return TagSpecifications: each kind of resource is tagged by itself, none inherits."""
     return [{"ResourceType": kind, "Tags": tag_list(tags)} for kind in kinds]
 
 
 def run_instances(spec: LaunchSpec, subnet_id: str, tags: Mapping[str, str]) -> dict[str, Any]:
-    """RunInstances, all but the client token."""
+    """Return the parameters of RunInstances, all but the client token."""
     disk = {"VolumeSize": spec.volume_gib, "VolumeType": "gp3", "Encrypted": True, "DeleteOnTermination": True}
     # Subnet and group belong in here: AWS refuses them beside a network interface.
     interface = {
@@ -56,7 +62,7 @@ def run_instances(spec: LaunchSpec, subnet_id: str, tags: Mapping[str, str]) -> 
         "KeyName": spec.key_name,
         "NetworkInterfaces": [interface],
         "BlockDeviceMappings": [{"DeviceName": spec.image.root_device, "Ebs": disk}],
-        # One hop: no container of its owner, and nothing that one forwards, has business with the metadata service.
+        # One hop: containers on the machine, and what is forwarded by them, must not reach the metadata service.
         "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 1},
         # With `terminate`, `sudo poweroff` would delete the disk.
         "InstanceInitiatedShutdownBehavior": "stop",
@@ -69,24 +75,24 @@ def run_instances(spec: LaunchSpec, subnet_id: str, tags: Mapping[str, str]) -> 
 
 
 def tags(shown: Mapping[str, Any]) -> dict[str, str]:
-    """Of anything in EC2."""
+    """Return the tags of any EC2 resource."""
     return {tag["Key"]: tag["Value"] for tag in shown.get("Tags", [])}
 
 
 def volume(shown: Mapping[str, Any]) -> Found:
-    """From DescribeVolumes."""
+    """Return a volume of DescribeVolumes."""
     is_attached = shown.get("State") != "available"
     row = tags(shown).get(Tag.ROW, "")
     return Found(Kind.VOLUME, shown["VolumeId"], row, in_use=is_attached, gib=int(shown["Size"]))
 
 
 def key(shown: Mapping[str, Any]) -> Found:
-    """From DescribeKeyPairs."""
+    """Return a key pair of DescribeKeyPairs."""
     return Found(Kind.KEY, shown["KeyName"], tags(shown).get(Tag.ROW, ""))
 
 
 def group(shown: Mapping[str, Any]) -> Found:
-    """From DescribeSecurityGroups."""
+    """Return a group of DescribeSecurityGroups."""
     cidrs = {opened for rule in shown.get("IpPermissions", []) for opened in _opened(rule)}
     return Found(Kind.GROUP, shown["GroupId"], tags(shown).get(Tag.ROW, ""), cidrs=frozenset(cidrs))
 
@@ -105,7 +111,7 @@ def _opened(rule: Mapping[str, Any]) -> list[str]:
 
 
 def ec2_instance(shown: Mapping[str, Any]) -> Ec2Instance:
-    """From an instance of DescribeInstances or RunInstances."""
+    """Return an instance of DescribeInstances or RunInstances."""
     return Ec2Instance(
         instance_id=shown["InstanceId"],
         state=InstanceState(shown["State"]["Name"]),
@@ -129,17 +135,18 @@ def _root_volume(shown: Mapping[str, Any]) -> str:
 
 
 def stop_action(region: str) -> str:
-    """The ARN of EC2's own stop, for an alarm."""
+    """Return the ARN of EC2's own stop action, for an alarm."""
     return f"arn:aws:automate:{region}:ec2:stop"
 
 
 def signature(deployment_id: str) -> str:
-    """How an alarm's description begins: DescribeAlarms shows no tags, so this tells our alarms from others."""
+    """Return the start of an alarm's description: DescribeAlarms shows no tags, so this tells our alarms from
+    others."""
     return f"Ondol {deployment_id}:"
 
 
 def put_alarm(name: str, instance_id: str, rule: IdleRule, warm_up: int, action: str) -> dict[str, Any]:
-    """PutMetricAlarm for an idle machine, all but description and tags."""
+    """Return the parameters of PutMetricAlarm for an idle machine, all but description and tags."""
     return {
         "AlarmName": name,
         "Namespace": "AWS/EC2",
@@ -162,7 +169,10 @@ def put_alarm(name: str, instance_id: str, rule: IdleRule, warm_up: int, action:
 
 
 def alarm(shown: Mapping[str, Any], action: str) -> Alarm:
-    """From DescribeAlarms: is it what `put_alarm` would put for the machine and the rule that it names?"""
+    """Return an alarm of DescribeAlarms.
+
+    It is sound if it equals what `put_alarm` makes for the machine and rule it names.
+    """
     instance_id = next((d["Value"] for d in shown.get("Dimensions", []) if d["Name"] == "InstanceId"), "")
     minutes = shown.get("EvaluationPeriods", 0) * shown.get("Period", 0) // 60
     rule = IdleRule(minutes, float(shown.get("Threshold", 0)))
@@ -185,20 +195,20 @@ def alarm(shown: Mapping[str, Any], action: str) -> Alarm:
 
 
 def cpu_query(name: str, instance_id: str) -> Any:
-    """Of GetMetricData: what `put_alarm` has judged. A query's name begins with a small letter."""
+    """Return a query of GetMetricData for what `put_alarm` judges. Its name must begin with a lower-case letter."""
     dimensions = [{"Name": "InstanceId", "Value": instance_id}]
     metric = {"Namespace": "AWS/EC2", "MetricName": "CPUUtilization", "Dimensions": dimensions}
     return {"Id": name, "MetricStat": {"Metric": metric, "Period": PERIOD, "Stat": "Average"}}
 
 
 def readings(shown: Mapping[str, Any]) -> list[Reading]:
-    """From one of GetMetricData's results."""
+    """Return the readings in one result of GetMetricData."""
     pairs = zip(shown.get("Timestamps", []), shown.get("Values", []), strict=True)
     return [Reading(at.astimezone(UTC), float(value)) for at, value in pairs]
 
 
 def last_stop(items: Collection[Mapping[str, Any]], action: str, since: datetime) -> AlarmStop | None:
-    """From DescribeAlarmHistory: the last time that `action` was carried out, and the verdict that led to it."""
+    """Return from DescribeAlarmHistory when `action` was last carried out, and the verdict that led to it."""
     acted = [at for item in items if has_acted(item, action) and (at := utc(item["Timestamp"])) and at > since]
     if not acted:
         return None
@@ -210,7 +220,7 @@ def last_stop(items: Collection[Mapping[str, Any]], action: str, since: datetime
 
 
 def _verdict(item: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """What led to ALARM; None for any other item."""
+    """Return the data of a change to ALARM; None for any other item."""
     if item.get("HistoryItemType") != "StateUpdate":
         return None
     state = _json(item).get("newState", {})
@@ -226,12 +236,12 @@ def _json(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def has_acted(item: Mapping[str, Any], action: str) -> bool:
-    """Whether this Action item of an alarm's history tells that `action` was carried out."""
+    """Return whether this Action item of an alarm's history says that `action` was carried out."""
     summary, data = item.get("HistorySummary", ""), _json(item)
     state = data.get("actionState") or ("Succeeded" if summary.startswith("Successfully executed") else "")
     return state == "Succeeded" and action in {data.get("notificationResource"), summary.rpartition(" ")[2]}
 
 
 def utc(moment: datetime | None) -> datetime | None:
-    """The SDK's time zones are its own."""
+    """Return the moment in UTC: the SDK uses time zones of its own."""
     return moment.astimezone(UTC) if moment else None

@@ -3,13 +3,13 @@
 CloudError
 ├── Gone          nothing is there: carry on without it
 ├── AlreadyThere  look it up by its tag and adopt it
-├── NotYet        the state is in the way: look, and ask again soon
+├── NotYet        the state does not allow it: check, and ask again soon
 ├── Throttled     slow down, ask again
-├── Unreachable   no answer, a 5xx, or credentials out of order: ask again; administrators are told
-├── Spent         this client token belongs to a dead or different launch: look what became of it
-├── NoCapacity    AWS has none left: tell the owner, try later
-├── Quota         the account's limit: tell the owner, an administrator raises it
-└── Refused       permission or configuration: an administrator mends it
+├── Unreachable   no answer, a 5xx, or bad credentials: ask again; administrators are notified
+├── Spent         this client token belongs to a dead or different launch: find out what became of it
+├── NoCapacity    AWS has none left: notify the owner, try later
+├── Quota         the account's limit: notify the owner, an administrator raises it
+└── Refused       permission or configuration: an administrator has to fix it
     └── WrongPlace  another account or region: touch nothing
 """
 
@@ -20,7 +20,7 @@ class CloudError(Exception):
     """An AWS call that did not do what was asked. `code` is AWS's error code; the text is for the log only."""
 
     may_have_happened: ClassVar[bool] = False
-    """The call may have taken effect all the same: its answer was lost, or one of the SDK's own tries got through."""
+    """The call may have taken effect all the same: its answer was lost, or one of the SDK's own retries got through."""
     is_final: ClassVar[bool] = False
     """Asking again soon will not help."""
 
@@ -39,7 +39,7 @@ class AlreadyThere(CloudError):
 
 
 class NotYet(CloudError):
-    """Its state is in the way (starting, stopping, still attached): look, and ask again soon."""
+    """Its state does not allow it (starting, stopping, still attached): check, and ask again soon."""
 
 
 class Throttled(CloudError):
@@ -49,29 +49,29 @@ class Throttled(CloudError):
 
 
 class Unreachable(CloudError):
-    """No answer, a 5xx, or credentials out of order. It may have taken effect; ask again."""
+    """No answer, a 5xx, or bad credentials. The call may have taken effect; ask again."""
 
     may_have_happened = True
 
 
 class Spent(CloudError):
-    """The client token belongs to a terminated or a different launch: look what became of it."""
+    """The client token belongs to a terminated or a different launch: find out what became of it."""
 
 
 class NoCapacity(CloudError):
-    """AWS has none left in this zone: tell the owner, try later."""
+    """AWS has none left in this zone: notify the owner, try later."""
 
     is_final = True
 
 
 class Quota(CloudError):
-    """The account's limit is reached: tell the owner, an administrator raises it."""
+    """The account's limit is reached: notify the owner, an administrator raises it."""
 
     is_final = True
 
 
 class Refused(CloudError):
-    """Permission or configuration: asking again will not help until an administrator mends it."""
+    """Permission or configuration: asking again does not help until an administrator fixes it."""
 
     is_final = True
 

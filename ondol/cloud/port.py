@@ -1,8 +1,8 @@
-"""What Ondol asks of a cloud. The docstrings are the contract; `tests/cloud` holds every implementation to them.
+"""What Ondol asks of a cloud. The docstrings are the contract; `tests/cloud` checks every implementation against them.
 
-All of it is blocking and may raise any `ondol.cloud.errors.CloudError`; `Throttled` and `Unreachable` everywhere, also
-after the call has taken effect. Everything created carries the caller's tags, and `mark`, which never changes, besides;
-listings return nothing without this deployment's tag. What is asked for by its id is the caller's to know.
+Every method blocks and may raise any `ondol.cloud.errors.CloudError`; `Throttled` and `Unreachable` everywhere, also
+after the call has taken effect. Everything created carries the caller's tags, and those of `mark`, which never change;
+listings return nothing without this deployment's tag. Of what is asked for by its id, the caller knows that it is ours.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -24,7 +24,7 @@ class InstanceState(StrEnum):
 
     @property
     def is_live(self) -> bool:
-        """It exists and may cost money."""
+        """Return whether it exists and may cost money."""
         return self not in {InstanceState.SHUTTING_DOWN, InstanceState.TERMINATED}
 
 
@@ -64,14 +64,14 @@ class Ec2Instance:
     launched_at: datetime | None = None
     """EC2's LaunchTime: the *last* start, not the creation."""
     volume_id: str = ""
-    """Of its root disk, once that is attached."""
+    """The id of its root disk, once that is attached."""
     reason_code: str = ""
-    """StateReason.Code, such as `Client.UserInitiatedShutdown` or `Ec2Instance.InsufficientInstanceCapacity`."""
+    """The StateReason.Code, such as `Client.UserInitiatedShutdown` or `Server.InsufficientInstanceCapacity`."""
     groups: frozenset[str] = frozenset()
-    """Ids of its security groups."""
+    """The ids of its security groups."""
 
     def as_found(self) -> "Found":
-        """In a listing of everything."""
+        """Return it as a listing of everything shows it."""
         return Found(Kind.INSTANCE, self.instance_id, self.row, self.client_token, self.groups)
 
 
@@ -85,7 +85,7 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class KeyPair:
-    """A key pair just made. The private key is told only once, in PEM (PKCS#1)."""
+    """A key pair just made. AWS shows the private key only once, in PEM (PKCS#1)."""
 
     name: str
     fingerprint: str
@@ -95,9 +95,9 @@ class KeyPair:
 
 @dataclass(frozen=True, slots=True)
 class LaunchSpec:
-    """All that RunInstances is told. Equal specs under one token give one instance.
+    """All parameters of RunInstances. Equal specs under one token give one instance.
 
-    So it is kept with the token, as JSON, and a launch that is asked for again is asked for with what was kept.
+    So the spec is stored with the token, as JSON, and a repeated launch uses what was stored.
     """
 
     image: Image
@@ -107,15 +107,15 @@ class LaunchSpec:
     key_name: str
     tags: Mapping[str, str]
     subnet_id: str = ""
-    """Empty: the one of the settings."""
+    """Empty if it is the subnet of the settings."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return what the database keeps."""
+        """Return the JSON for the database."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "LaunchSpec":
-        """Read what this version or any earlier one has kept."""
+        """Return the spec from JSON that this version or any earlier one has stored."""
         return cls(**{**data, "image": Image(**data["image"])})
 
 
@@ -134,11 +134,11 @@ class Alarm:
     name: str
     instance_id: str
     state: str
-    """OK, ALARM or INSUFFICIENT_DATA."""
+    """One of OK, ALARM and INSUFFICIENT_DATA."""
     rule: IdleRule
     warm_up_minutes: int
     is_sound: bool
-    """It watches CPUUtilization of that instance, its actions are on and stop it."""
+    """True if it watches CPUUtilization of that instance, and its actions are enabled and stop it."""
     configured_at: datetime | None = None
 
 
@@ -147,24 +147,24 @@ class Reading:
     """A datapoint of CPUUtilization."""
 
     at: datetime
-    """When its 5 minutes begin."""
+    """The start of its 5 minutes."""
     percent: float
-    """Their average."""
+    """The average of its 5 minutes."""
 
 
 @dataclass(frozen=True, slots=True)
 class AlarmStop:
-    """That an idle alarm stopped its machine, and what it judged by."""
+    """A stop of a machine by its idle alarm, and the values that the alarm judged."""
 
     at: datetime
     cpu: tuple[float, ...] = ()
-    """Averages of the 5-minute periods, oldest first; empty where AWS does not tell."""
+    """Averages of the 5-minute periods, oldest first; empty where AWS does not show them."""
     cpu_percent: float | None = None
-    """The threshold of then."""
+    """The threshold at that time."""
 
 
 class Kind(StrEnum):
-    """What there can be of ours, in EC2's and CloudWatch's words."""
+    """The kinds of things we make, in EC2's and CloudWatch's words."""
 
     INSTANCE = "instance"
     VOLUME = "volume"
@@ -179,24 +179,24 @@ class Found:
 
     kind: Kind
     id: str
-    """Instance, volume and group id; name of a key pair or an alarm."""
+    """The id of an instance, volume or group; the name of a key pair or an alarm."""
     row: str = ""
-    """From the tag `OndolId`. Listings show no tags of alarms."""
+    """The value of the tag `OndolId`. Listings show no tags of alarms."""
     client_token: str = ""
-    """Of an instance."""
+    """The token of an instance's launch."""
     groups: frozenset[str] = frozenset()
-    """An instance: ids of its security groups."""
+    """The ids of an instance's security groups."""
     in_use: bool = False
-    """A volume: it is attached."""
+    """True if a volume is attached."""
     gib: int = 0
-    """Of a volume, in GiB."""
+    """The size of a volume in GiB."""
     cidrs: frozenset[str] = frozenset()
-    """A group: who may reach port 22; anything else that it lets in, in the form `tcp/8080 0.0.0.0/0`."""
+    """The ranges that may reach port 22 of a group; anything else that it lets in has the form `tcp/8080 0.0.0.0/0`."""
 
 
 @dataclass(frozen=True, slots=True)
 class AwsAccount:
-    """Where these credentials lead."""
+    """The account and region that these credentials lead to."""
 
     account_id: str
     region: str
@@ -205,117 +205,139 @@ class AwsAccount:
 class Cloud(Protocol):
     """One region of one account, one VPC, one subnet, one deployment of Ondol."""
 
-    # --- looking -----------------------------------------------------------------------------------------------
+    # --- reading -----------------------------------------------------------------------------------------------
     def ec2_instances(self, rows: Collection[str] | None = None) -> list[Ec2Instance]:
-        """All our servers, or those of `rows`, in as few paginated calls as the API allows.
+        """Return all our instances, or those of `rows`, in as few paginated calls as the API allows.
 
         Terminated ones stay visible for about an hour. One just launched may be missing for some seconds.
         """
 
     def alive_of(self, user_id: str) -> list[Ec2Instance]:
-        """Our servers with this tag `UserId` that exist, whatever their row is; none that has ended or is ending."""
+        """Return our instances with this tag `UserId` that exist, whatever their row is; none that has ended or is
+        ending."""
 
     def known(self, instance_ids: Collection[str]) -> list[Ec2Instance]:
-        """Those of `instance_ids` that exist, whatever their tags are: somebody may have taken them away."""
+        """Return those of `instance_ids` that exist, whatever their tags are: somebody may have removed them."""
 
     def inventory(self) -> list[Found]:
-        """Everything of this deployment that exists; no instance that has ended or is ending. A handful of calls."""
+        """Return everything of this deployment that exists, but no instance that has ended or is ending.
+
+        A handful of calls.
+        """
 
     def shown(self, kind: Kind, ids: Collection[str]) -> list[Found]:
-        """Those of these instances, volumes, groups or key pairs that exist and do not end, whatever their tags."""
+        """Return those instances, volumes, groups or key pairs of `ids` that exist and are not ending, whatever their
+        tags."""
 
     def account(self) -> AwsAccount:
-        """The account and region that all of this is about; needs no permission."""
+        """Return the account and region that all of this is about; needs no permission."""
 
     def checks_passed(self, instance_ids: Collection[str]) -> set[str]:
-        """Those of `instance_ids` whose system and instance status checks are both `ok`. Unknown ids are left out."""
+        """Return those of `instance_ids` whose system and instance status checks are both `ok`.
+
+        Unknown ids are left out.
+        """
 
     # --- network -----------------------------------------------------------------------------------------------
     def create_group(self, name: str, tags: Mapping[str, str]) -> str:
-        """A security group of that name in the VPC, without rules; returns its id. AlreadyThere: the name is taken."""
+        """Create a security group of that name in the VPC, without rules; return its id.
+
+        AlreadyThere: the name is taken.
+        """
 
     def group(self, name: str) -> str | None:
-        """The id of our security group of that name in the VPC. One just made may be missing for some seconds."""
+        """Return the id of our security group of that name in the VPC.
+
+        One just made may be missing for some seconds.
+        """
 
     def open_ssh(self, group_id: str, cidrs: Collection[str]) -> None:
-        """Let these IPv4 ranges reach port 22. Twice is once. Gone or NotYet: the group is not (yet) there."""
+        """Let these IPv4 ranges reach port 22. Asking twice is fine. Gone or NotYet: the group is not (yet) there."""
 
     def delete_group(self, group_id: str) -> None:
-        """Remove it; absent is fine. NotYet while an interface still uses it, until its server is terminated."""
+        """Delete it; an absent one is fine. NotYet while an interface uses it, until its instance is terminated."""
 
     # --- key ---------------------------------------------------------------------------------------------------
     def create_key(self, name: str, tags: Mapping[str, str]) -> KeyPair:
-        """An RSA key pair. AlreadyThere: the name is taken; its private key cannot be had again."""
+        """Create an RSA key pair. AlreadyThere: the name is taken; its private key cannot be read again."""
 
     def keys(self, row: str) -> list[str]:
-        """Names of our key pairs that carry this row's tag."""
+        """Return the names of our key pairs that carry this row's tag."""
 
     def delete_key(self, name: str) -> None:
-        """Remove it; absent is fine. What was launched with it still admits it."""
+        """Delete it; an absent one is fine. Instances launched with it still admit it."""
 
-    # --- server ------------------------------------------------------------------------------------------------
+    # --- instance ----------------------------------------------------------------------------------------------
     def newest_image(self) -> Image:
-        """The fixed image of the settings, else Canonical's newest Ubuntu 24.04 LTS for x86-64."""
+        """Return the fixed image of the settings, else Canonical's newest Ubuntu 24.04 LTS for x86-64."""
 
     def launch(self, spec: LaunchSpec, client_token: str) -> Ec2Instance:
-        """Launch one server, or return the one that this token has launched.
+        """Launch one instance, or return the one that this token has launched.
 
-        Spent: the token's server was terminated or launched otherwise. Its public address is not known yet.
-        NotYet: a group or key just made is not visible yet.
+        Spent: the token's instance was terminated or launched otherwise. Its public address is not known yet. NotYet: a
+        group or key just made is not visible yet.
         """
 
     def start(self, instance_id: str) -> InstanceState:
-        """Ask for a start; returns the state after asking. Running already is fine. NotYet while it is stopping."""
+        """Ask for a start; return the state after asking.
+
+        One that already runs is fine. NotYet while it is stopping.
+        """
 
     def stop(self, instance_id: str) -> InstanceState:
-        """Ask for a stop; returns the state after asking. Stopped already is fine. NotYet while it is pending."""
+        """Ask for a stop; return the state after asking.
+
+        One that is already stopped is fine. NotYet while it is pending.
+        """
 
     def terminate(self, instance_id: str) -> InstanceState:
-        """Ask for its end, with volume and interface; terminated already is fine. Gone: nothing is left."""
+        """Ask for its end, with volume and interface; one that is already terminated is fine. Gone: nothing is left."""
 
     def resize(self, instance_id: str, instance_type: str) -> None:
-        """Give a stopped server another type; its own is fine. NotYet unless it is stopped.
+        """Give a stopped instance another type; its own is fine. NotYet unless it is stopped.
 
-        Two calls at EC2: where only the first was made, a burstable type may spend without limit. So ask again before a
+        Two calls at EC2: if only the first was made, a burstable type may spend without limit. So ask again before a
         start.
 
-        Whether there is capacity for that type, and whether it runs the image, only the next start tells.
+        Only the next start shows whether there is capacity for that type, and whether it runs the image.
         """
 
     def sizes(self, volume_ids: Collection[str]) -> Mapping[str, int]:
-        """GiB of those of these volumes that exist. One that is just growing may still show what it was."""
+        """Return the GiB of those volumes that exist. One that is growing may still show its old size."""
 
     def grow(self, volume_id: str, gib: int) -> None:
-        """Ask for a disk of `gib` GiB, also while its server runs; that big, or on its way to it, is fine.
+        """Ask for a disk of `gib` GiB, also while its instance runs; one that has this size, or is growing to it, is
+        fine.
 
-        Refused: it would shrink, or it has been changed within the last 6 hours (`VolumeModificationRateExceeded`).
-        It is paid for from now on. The file system grows at the next start.
+        Refused: it would shrink, or it has been changed within the last 6 hours (`VolumeModificationRateExceeded`). It
+        is paid for from now on. The file system grows at the next start.
         """
 
     def delete_volume(self, volume_id: str) -> None:
-        """Remove it with its data; absent is fine. NotYet while it is attached."""
+        """Delete it with its data; an absent one is fine. NotYet while it is attached."""
 
     # --- auto-stop ---------------------------------------------------------------------------------------------
     def arm(self, name: str, instance_id: str, rule: IdleRule, warm_up_minutes: int, tags: Mapping[str, str]) -> None:
-        """Put the idle alarm anew: delete, then create with a warm-up (1 to 2,880 minutes).
+        """Replace the idle alarm: delete it, then create it with a warm-up (1 to 2,880 minutes).
 
-        Anew, because CloudWatch acts only on a transition and judges old datapoints too: an alarm left in place over a
-        stop and start may stop a fresh machine at once, or never again.
+        It is replaced, because CloudWatch acts only on a transition and judges old datapoints too: an alarm left in
+        place over a stop and start may stop a fresh machine at once, or never again.
         """
 
     def alarms(self, names: Collection[str] | None = None) -> list[Alarm]:
-        """Those of these alarms that exist, or all of this deployment's."""
+        """Return those of these alarms that exist, or all of this deployment's."""
 
     def delete_alarm(self, name: str) -> None:
-        """Remove it; absent is fine."""
+        """Delete it; an absent one is fine."""
 
     def stopped_by_alarm(self, name: str, since: datetime) -> AlarmStop | None:
-        """How this alarm last carried out its stop action, if that was after `since`; from DescribeAlarmHistory."""
+        """Return how this alarm last carried out its stop action, if that was after `since`; from
+        DescribeAlarmHistory."""
 
     def readings(
         self, instance_ids: Collection[str], since: datetime, until: datetime
     ) -> Mapping[str, Sequence[Reading]]:
-        """The CPU of these machines in that time, oldest first; those without any are left out.
+        """Return the CPU of these machines in that time, oldest first; those without any are left out.
 
         One call for 500 machines. A datapoint is shown some minutes after its period is over. Each machine costs
         0.00001 US dollars a call (GetMetricData has no free tier).

@@ -1,4 +1,4 @@
-"""Amazon's Price List behind the port. It needs `pricing:GetProducts`, and tells public prices only."""
+"""Amazon's Price List behind the port. It needs `pricing:GetProducts`, and shows public prices only."""
 
 import json
 from collections.abc import Collection, Iterable
@@ -11,7 +11,7 @@ from ondol.cloud.price_port import ListPrice
 from ondol.config import Config
 
 _ENDPOINT_REGION = "us-east-1"
-"""There are endpoints in us-east-1, eu-central-1 and ap-south-1 only; each tells the prices of all regions."""
+"""There are endpoints in us-east-1, eu-central-1 and ap-south-1 only; each has the prices of all regions."""
 _LINUX = {
     "operatingSystem": "Linux",
     "tenancy": "Shared",
@@ -22,7 +22,7 @@ _LINUX = {
 
 
 class AwsPriceList:
-    """`ondol.cloud.price_port.PriceList` by boto3."""
+    """Implements `ondol.cloud.price_port.PriceList` by boto3."""
 
     def __init__(self, session: Session, config: Config) -> None:
         self._region = config.region
@@ -30,7 +30,7 @@ class AwsPriceList:
 
     @classmethod
     def from_config(cls, config: Config) -> "AwsPriceList":
-        """With the SDK's usual credentials."""
+        """Return a price list with the SDK's usual credentials."""
         return cls(ask(session, _ENDPOINT_REGION), config)
 
     def prices(self, instance_types: Collection[str]) -> list[ListPrice]:
@@ -71,7 +71,7 @@ class AwsPriceList:
 
 
 def _dollars(term: dict[str, Any]) -> Decimal:
-    """Of its first paid tier; what is free of charge is a dimension of its own."""
+    """Return the price of the first paid tier; what is free of charge is a dimension of its own."""
     paid = [Decimal(dimension["pricePerUnit"].get("USD", "0")) for dimension in term["priceDimensions"].values()]
     return max(paid, default=Decimal(0)).normalize()
 

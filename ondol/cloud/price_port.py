@@ -1,4 +1,4 @@
-"""What Ondol asks of a price list; beside `port`, since it is about no account."""
+"""What Ondol asks of a price list; apart from `port`, since it is about no account."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -16,11 +16,12 @@ class ListPrice:
     (a month)."""
     usd: Decimal
     since: datetime
-    """When this list came into force; the price may be as old as the hills."""
+    """The date of this list; the price itself may be much older."""
 
 
 class PriceList(Protocol):
-    """What AWS asks of everybody in one region."""
+    """AWS's public prices in one region."""
 
     def prices(self, instance_types: Collection[str]) -> list[ListPrice]:
-        """Of these types, and of all else that a machine needs; what is not on the list is left out."""
+        """Return the prices of these types, and of all else that a machine needs; what is not on the list is left
+        out."""

@@ -1,4 +1,4 @@
-"""What a check-up asks of Amazon: looks and dry runs. Changes nothing, and gives up early where nobody answers."""
+"""What a check-up asks of Amazon: reads and dry runs. Changes nothing, and gives up early where nothing answers."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -19,13 +19,13 @@ from ondol.config import Config
 EVENTS_ROLE = "AWSServiceRoleForCloudWatchEvents"
 
 _NAME = "ondol-doctor"
-"""Nothing of ours is called this: those are named by their row."""
+"""A name that nothing of ours has: our things are named by their row."""
 _PASSED = {
     "DryRunOperation", "IncorrectInstanceState", "IncorrectState", "DependencyViolation", "InvalidGroup.InUse",
     "InvalidPermission.Duplicate", "InvalidKeyPair.Duplicate", "InvalidGroup.Duplicate", "VolumeInUse",
     "OperationNotPermitted", "IncorrectModificationState", "VolumeModificationRateExceeded",
 }  # fmt: skip
-"""EC2 has looked at the thing itself: the caller was let in."""
+"""Codes after which EC2 has checked the thing itself: the caller was let in."""
 _DENIED_KIND = re.compile(r"on resource: arn:[^:]*:ec2:[^:]*:\d*:([a-z-]+)/")
 
 
@@ -39,17 +39,17 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whose credentials these are."""
+    """The identity behind these credentials."""
 
     account_id: str
     arn: str
     clock: datetime
-    """What Amazon's clock shows."""
+    """The time on Amazon's clock."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subnet:
-    """As DescribeSubnets shows it."""
+    """A subnet, as DescribeSubnets shows it."""
 
     vpc_id: str
     zone: str
@@ -58,48 +58,49 @@ class Subnet:
 
 @dataclass(frozen=True, slots=True)
 class InstanceType:
-    """As DescribeInstanceTypes shows it."""
+    """An instance type, as DescribeInstanceTypes shows it."""
 
     vcpus: int
     architectures: tuple[str, ...]
 
 
 def is_denial(error: CloudError) -> bool:
-    """The policy does not allow it."""
+    """Return whether the policy does not allow it."""
     return error.code in DENIED
 
 
 class Probes(AwsCloud):
-    """One check-up. May raise any CloudError."""
+    """Asks AWS for one check-up. May raise any CloudError."""
 
     BOTO_CONFIG = INTERACTIVE_CONFIG
 
     @classmethod
     def from_config(cls, config: Config, deployment_id: str) -> "Probes":
-        """With the SDK's usual credentials."""
+        """Return probes with the SDK's usual credentials."""
         return cls(ask(session, config.region), config, deployment_id)
 
     # --- who and where -----------------------------------------------------------------------------------------
     def caller(self) -> Caller:
-        """Needs no permission."""
+        """Return the caller. Needs no permission."""
         answer = ask(self._client("sts").get_caller_identity)
         date = answer["ResponseMetadata"]["HTTPHeaders"].get("date", "")
         clock = parsedate_to_datetime(date) if date else datetime.now(UTC)
         return Caller(answer["Account"], answer["Arn"], clock)
 
     def has_vpc(self) -> bool:
-        """Whether the VPC of the settings is in this account and region."""
+        """Return whether the VPC of the settings is in this account and region."""
         return bool(ask(self._ec2.describe_vpcs, Filters=[where("vpc-id", self._config.vpc_id)])["Vpcs"])
 
     def subnet(self) -> Subnet | None:
-        """The subnet of the settings."""
+        """Return the subnet of the settings."""
         wanted = [where("subnet-id", self._config.subnet_id)]
         for shown in ask(self._ec2.describe_subnets, Filters=wanted)["Subnets"]:
             return Subnet(shown["VpcId"], shown["AvailabilityZone"], shown["AvailableIpAddressCount"])
         return None
 
     def routes(self) -> list[Any]:
-        """Of the subnet's own route table, else of its VPC's main one; as DescribeRouteTables shows them."""
+        """Return the routes of the subnet's own table, else of its VPC's main one; as DescribeRouteTables shows
+        them."""
         for filters in (
             [where("association.subnet-id", self._config.subnet_id)],
             [where("vpc-id", self._config.vpc_id), where("association.main", "true")],
@@ -109,19 +110,19 @@ class Probes(AwsCloud):
         return []
 
     def acl_entries(self) -> list[Any]:
-        """Of the subnet's network ACL, as DescribeNetworkAcls shows them."""
+        """Return the entries of the subnet's network ACL, as DescribeNetworkAcls shows them."""
         filters = [where("association.subnet-id", self._config.subnet_id)]
         acls = ask(self._ec2.describe_network_acls, Filters=filters)["NetworkAcls"]
         return list(acls[0]["Entries"]) if acls else []
 
     # --- what a machine is made of -----------------------------------------------------------------------------
     def architecture(self, image: Image) -> str:
-        """Of an image, such as `x86_64`."""
+        """Return the architecture of an image, such as `x86_64`."""
         shown = ask(self._ec2.describe_images, ImageIds=[image.image_id])["Images"]
         return str(shown[0]["Architecture"]) if shown else ""
 
     def instance_types(self) -> dict[str, InstanceType]:
-        """Of the types that people may be given, those that there are in this region."""
+        """Return those of the types that people may be given that exist in this region."""
         wanted = [where("instance-type", *self._config.permitted_types)]
         return {
             shown["InstanceType"]: InstanceType(
@@ -131,7 +132,7 @@ class Probes(AwsCloud):
         }
 
     def offered(self, zone: str) -> set[str]:
-        """Those that can be had there."""
+        """Return those that can be had in this zone."""
         there: Any = {
             "LocationType": "availability-zone",
             "Filters": [where("instance-type", *self._config.permitted_types), where("location", zone)],
@@ -146,7 +147,7 @@ class Probes(AwsCloud):
         return float(answer["Quota"]["Value"])
 
     def has_events_role(self) -> bool:
-        """Whether CloudWatch has its role to stop machines."""
+        """Return whether CloudWatch has its role to stop machines."""
         try:
             ask(self._client("iam").get_role, RoleName=EVENTS_ROLE)
         except CloudError as error:
@@ -156,14 +157,14 @@ class Probes(AwsCloud):
         return True
 
     def has_alarms(self) -> bool:
-        """Whether there is an alarm of any Ondol."""
+        """Return whether there is an alarm of any Ondol."""
         return bool(ask(self._cloudwatch.describe_alarms, AlarmNamePrefix="ondol-", MaxRecords=1)["MetricAlarms"])
 
     # --- permissions -------------------------------------------------------------------------------------------
     def permissions(self, account_id: str) -> Iterator[tuple[str, Verdict]]:
-        """Every action that we use and that can be tried without doing anything, named as in a policy.
+        """Yield every action that we use and that can be tried without doing anything, named as in a policy.
 
-        A policy that goes by tags can be tried on things of ours only: what there is none of stays untried.
+        A policy by tags can be tried on our own things only: an action is not tried where there is no such thing.
         """
         yield from self._looks()
         instance = self._one("describe_instances", _id_of_instance)
@@ -224,14 +225,14 @@ class Probes(AwsCloud):
     def _launch(self, group: str, key: str) -> Verdict:
         try:
             image = self.newest_image()
-        except Refused:  # said by another check
+        except Refused:  # covered by another check
             return Verdict.UNTRIED
         spec = LaunchSpec(image, self._config.instance_type, self._config.volume_gib, group, key, {})
         request = shapes.run_instances(spec, self._config.subnet_id, self._tags({Tag.NAME: _NAME}))
         if group and key:
             return _dry(self._ec2.run_instances, **request)
-        # With the VPC's own group and without a key: only what is denied for another reason than the group's tags
-        # can be told.
+        # With the VPC's own group and without a key: only a denial for another reason than the group's tags
+        # can be seen.
         del request["KeyName"], request["NetworkInterfaces"][0]["Groups"]
         try:
             ask(self._ec2.run_instances, DryRun=True, **request)
@@ -242,7 +243,10 @@ class Probes(AwsCloud):
         return Verdict.UNTRIED
 
     def _alarm_calls(self, account_id: str) -> Iterator[tuple[str, Verdict]]:
-        """CloudWatch knows no dry run: looks, and changes to an alarm that is not there."""
+        """Yield CloudWatch's actions.
+
+        It knows no dry run: they are reads, and changes to an alarm that does not exist.
+        """
         cloudwatch = self._cloudwatch
         yield "cloudwatch:DescribeAlarms", _try(cloudwatch.describe_alarms, MaxRecords=1)
         history = {"AlarmName": _NAME, "HistoryItemType": "Action", "MaxRecords": 1}
@@ -254,7 +258,7 @@ class Probes(AwsCloud):
         yield "cloudwatch:PutMetricAlarm", Verdict.UNTRIED
 
     def _one(self, look: str, pick: Callable[[Any], str]) -> str:
-        """The id or name of any thing of ours; empty if there is none, or looking is not allowed."""
+        """Return the id or name of any thing of ours; empty if there is none, or reading is not allowed."""
         more = {} if look == "describe_key_pairs" else {"MaxResults": 5}
         try:
             return pick(ask(getattr(self._ec2, look), Filters=self._ours(), **more))
@@ -276,7 +280,10 @@ def _dry(call: Callable[..., Any], **request: Any) -> Verdict:
 
 
 def _try(call: Callable[..., Any], **request: Any) -> Verdict:
-    """Raises what is no answer to the question; the next ones would go the same way."""
+    """Return the verdict on one call.
+
+    Raises what is no answer to the question; the next calls would go the same way.
+    """
     try:
         ask(call, **request)
     except Gone:

@@ -1,4 +1,4 @@
-"""The `ondol` command: one module for each word after it."""
+"""The `ondol` command: one module for each subcommand."""
 
 import argparse
 import importlib
@@ -24,15 +24,15 @@ WORDS = {
 
 
 PASSED_ON = ("localcloud", "manage")
-"""Commands whose words are another program's, options first or not."""
+"""Commands whose arguments are another program's, options first or not."""
 
 
 class CommandError(Exception):
-    """What was asked cannot be done; the text is the sentence on the terminal."""
+    """A request that cannot be fulfilled; the text is the sentence on the terminal."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; what goes wrong is a sentence on stderr and code 1, or 2 for wrong options."""
+    """Run one command. Errors are a sentence on stderr and code 1, or 2 for wrong options."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal without Korean letters still shows the rest

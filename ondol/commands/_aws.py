@@ -20,21 +20,21 @@ def set_up() -> None:
 
 
 def take_credentials() -> None:
-    """Those of the trial that runs on this home, or the SDK's own. Raises CommandError where that does not run."""
+    """Set the credentials of this home's trial, or the SDK's own. Raises CommandError if the trial does not run."""
     read_env_file()
     if config().cloud == "local" and "AWS_ENDPOINT_URL" not in os.environ:
         _borrow_trial()
 
 
 def read_env_file() -> None:
-    """For the AWS SDK, which reads the environment alone."""
+    """Read the `.env` file for the AWS SDK, which reads the environment alone."""
     # Credentials are a set: a profile in the file must not join another key.
     if "AWS_ACCESS_KEY_ID" not in os.environ:
         load_dotenv(ENV_FILE)
 
 
 def language() -> str:
-    """Of this terminal."""
+    """Return the language of this terminal."""
     return "ko" if os.environ.get("LC_ALL", os.environ.get("LANG", "")).startswith("ko") else "en"
 
 

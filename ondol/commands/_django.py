@@ -21,7 +21,7 @@ _STRAY = re.compile("%(?![0-9A-Fa-f]{2})")
 def set_up(*, migrated: bool = True, patience: float = 0.0) -> None:
     """Load Django, on the database of this home's `ondol up` if none is set. Raises CommandError.
 
-    `patience` is for how many seconds PostgreSQL may still be on its way.
+    `patience` is how many seconds PostgreSQL may still need to start.
     """
     borrow_from_home()
     django.setup()
@@ -43,12 +43,12 @@ def _trouble() -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """What PostgreSQL says; the lines below it are advice for somebody else."""
+    """Return what PostgreSQL says; the lines below it are advice for somebody else."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 def borrow_from_home() -> None:
-    """What `ondol up` made and keeps in its home, unless the environment says otherwise."""
+    """Set what `ondol up` made and keeps in its home, unless the environment says otherwise."""
     home = config().home
     files = {"DATABASE_URL": "database.url", "ONDOL_SECRET_KEY": "secret.key", "ONDOL_VAULT_KEYS": "vault.keys"}
     for variable, name in files.items():
@@ -70,13 +70,13 @@ def borrow_from_home() -> None:
 
 
 def _borrow_clock(file: Path) -> None:
-    """A trial's times are on its own clock, whoever asks; the file has it as ONDOL_CLOCK does."""
+    """Set the trial's clock, for its times are on it whoever asks; the file has the form of ONDOL_CLOCK."""
     if config().cloud == "local" and not os.environ.get("ONDOL_CLOCK") and file.exists():
         os.environ["ONDOL_CLOCK"] = file.read_text().strip()
 
 
 def _is_well_formed(url: str) -> bool:
-    """Else pieces of a password are taken for a host or a port, and told to everybody as such."""
+    """Return whether this is a URL: else pieces of a password are taken for a host or a port, and printed as such."""
     try:
         parts = urlsplit(url)
         parts.port  # noqa: B018  it is read here
@@ -88,7 +88,7 @@ def _is_well_formed(url: str) -> bool:
 
 
 def trouble_in(error: BaseException) -> str:
-    """What PostgreSQL says, if it has gone or does not let us; empty for anything else, a mistake of ours."""
+    """Return what PostgreSQL says if it is away or refuses us; empty for anything else, which is our own mistake."""
     if not isinstance(error, Error):
         return ""
     deeper: BaseException | None = error

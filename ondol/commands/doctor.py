@@ -1,4 +1,4 @@
-"""`ondol doctor`: is all there that machines need? One line for each check, with its mend. Changes nothing."""
+"""`ondol doctor`: is everything there that machines need? One line for each check, with a fix. Changes nothing."""
 
 import argparse
 import os
@@ -13,14 +13,14 @@ from ondol.host.home import new_secret_key, new_vault_key
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Of `ondol doctor`."""
+    """Add the arguments of `ondol doctor`."""
     parser.add_argument("--language", choices=["ko", "en"], help="of what it says (that of the terminal)")
     parser.add_argument("--print-policy", action="store_true", help="the IAM policy that Ondol needs, and nothing else")
     parser.add_argument("--account", default="", help="with --print-policy: 12 digits (that of the credentials)")
 
 
 def run(options: argparse.Namespace) -> int:
-    """The code is 1 where something fails."""
+    """Run the checks; return 1 if one fails."""
     try:
         _aws.take_credentials()
         has_trial = True
@@ -34,7 +34,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _load_django() -> str:
-    """Why there is no database; Django then gets one that is not there, since it speaks no language without."""
+    """Load Django; return why there is no database.
+
+    Django then gets one that does not exist: it needs one to translate.
+    """
     reason = ""
     try:
         _django.borrow_from_home()

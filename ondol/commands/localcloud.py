@@ -1,4 +1,4 @@
-"""`ondol localcloud`: the trial cloud alone; a program of its own that shares nothing with us but the wire."""
+"""`ondol localcloud`: the trial cloud alone; a program of its own that shares only the network with us."""
 
 import argparse
 import os
@@ -9,14 +9,14 @@ from ondol.host.extras import NO_TRIAL_CLOUD, has_trial_cloud
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Everything is passed on."""
+    """Add what is passed on: everything."""
     parser.add_argument(
         "rest", nargs=argparse.REMAINDER, help="its own options; `ondol localcloud -- --help` lists them"
     )
 
 
 def run(options: argparse.Namespace) -> None:
-    """Become it."""
+    """Replace this process by the trial cloud."""
     from ondol.config import config  # noqa: PLC0415  read when it is needed
 
     if not has_trial_cloud():

@@ -6,12 +6,12 @@ from ondol.commands import _django
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Everything is passed on."""
+    """Add what is passed on: everything."""
     parser.add_argument("rest", nargs=argparse.REMAINDER)
 
 
 def run(options: argparse.Namespace) -> None:
-    """Run it."""
+    """Run Django's command."""
     _django.borrow_from_home()
     from django.core.management import execute_from_command_line  # noqa: PLC0415  after the environment
 

@@ -1,4 +1,4 @@
-"""`ondol migrate`: bring the database up to date; any number at once, one of them does it."""
+"""`ondol migrate`: bring the database up to date. Any number may run at once; one of them does it."""
 
 import argparse
 import secrets
@@ -8,13 +8,13 @@ from ondol.commands import _django
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Of `ondol migrate`."""
+    """Add the arguments of `ondol migrate`."""
     parser.add_argument("--wait", type=float, default=0.0, metavar="SECONDS", help="for a PostgreSQL that is starting")
     parser.add_argument("--first-admin", metavar="FILE", help=argparse.SUPPRESS)
 
 
 def run(options: argparse.Namespace) -> None:
-    """Migrate, and for a trial's first start add somebody to sign in as."""
+    """Migrate, and for a trial's first start add an administrator to sign in as."""
     _django.set_up(migrated=False, patience=options.wait)
     from django.core.management import call_command  # noqa: PLC0415  after Django's set-up
     from django.db import connection  # noqa: PLC0415
@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _first_admin(file: Path) -> None:
-    """Where nobody is there yet: an administrator whose password only this file has."""
+    """Add an administrator where there is none yet; only this file has their password."""
     from ondol.accounts.models import User  # noqa: PLC0415  after Django's set-up
     from ondol.accounts.people import add_user  # noqa: PLC0415
     from ondol.host.home import write_private  # noqa: PLC0415
@@ -39,13 +39,13 @@ def _first_admin(file: Path) -> None:
         _forget_old_password(file)
         return
     password = secrets.token_urlsafe(12)
-    # Written first: a kill in between must not leave somebody whose password nobody knows.
+    # Written first: a kill in between must not leave an account whose password nobody knows.
     write_private(file, f"admin@example.com\n{password}\n")
     add_user("admin@example.com", "Administrator", admin=True, password=password)
 
 
 def _forget_old_password(file: Path) -> None:
-    """Once it has been changed, only the address stays: every start would tell a password that opens nothing."""
+    """Remove the password from the file once it was changed: every start would show one that opens nothing."""
     from ondol.accounts.models import User  # noqa: PLC0415  after Django's set-up
     from ondol.host.home import write_private  # noqa: PLC0415
 

@@ -6,7 +6,7 @@ from ondol.commands import CommandError, _aws
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Of `ondol sweep`."""
+    """Add the arguments of `ondol sweep`."""
     parser.add_argument("--apply", action="store_true", help="remove what is left over, open what was shut")
     unknown = (
         "with --apply: also what this database does not know. After restoring a dump, these are people's machines!"
@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Two lines for each finding; the code is 1 where something is left."""
+    """Print two lines for each finding; return 1 if something is left."""
     if options.unknown and not options.apply:
         raise CommandError("--unknown goes together with --apply.")
     _aws.set_up()

@@ -8,7 +8,7 @@ from ondol.commands import CommandError, _django
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Of `ondol token`."""
+    """Add the arguments of `ondol token`."""
     words = parser.add_subparsers(dest="what", required=True, metavar="create")
     create = words.add_parser("create", help="create a token; it is printed once and not kept")
     create.add_argument("email")
@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> None:
     user = User.objects.filter(email__iexact=options.email.strip()).first()
     if user is None:
         raise CommandError(f"There is nobody with the address {options.email}.")
-    translation.activate("en")  # as everything the command says
+    translation.activate("en")  # English, as everything the command says
     try:
         print(create_token(user, options.name[:60]))
     except AccountError as error:

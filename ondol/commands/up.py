@@ -17,7 +17,7 @@ from ondol.host.tree import Tree, TreeError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Of `ondol up`."""
+    """Add the arguments of `ondol up`."""
     parser.add_argument("--host", help="address to listen on (ONDOL_HOST, 127.0.0.1)")
     parser.add_argument("--port", type=int, help="port to listen on (ONDOL_PORT, 8000)")
     parser.add_argument("--home", type=Path, help="folder for everything Ondol keeps (ONDOL_HOME, ~/.ondol)")
@@ -35,7 +35,7 @@ def _speed(text: str) -> float:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run until told to stop."""
+    """Run until a signal ends it."""
     settings = _settings(options)
     if options.speed and settings.cloud == "aws":
         raise CommandError("--speed is for the trial cloud; Amazon's clock cannot be made faster.")
@@ -73,7 +73,7 @@ def _stop_on_signals(tree: Tree) -> None:
 
 
 def _settings(options: argparse.Namespace) -> Config:
-    """Options go before the environment; children inherit both."""
+    """Return the settings. Options go before the environment; child processes inherit both."""
     given = {"ONDOL_HOST": options.host, "ONDOL_PORT": options.port, "ONDOL_HOME": options.home}
     for name, value in given.items():
         if value is not None:
@@ -91,7 +91,7 @@ def check_extras(settings: Config) -> None:
 
 
 def check_port(settings: Config) -> None:
-    """Said before anything is started; raises CommandError."""
+    """Raise CommandError, before anything is started, if the port is taken."""
     where = f"{settings.host}:{settings.port}"
     try:
         family, *_, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]

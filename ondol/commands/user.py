@@ -9,7 +9,7 @@ from ondol.commands import CommandError, _django
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Of `ondol user`."""
+    """Add the arguments of `ondol user`."""
     words = parser.add_subparsers(dest="what", required=True, metavar="add")
     add = words.add_parser("add", help="add a person")
     add.add_argument("email")
@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> None:
     password = sys.stdin.readline().rstrip("\r\n") if options.password_stdin else None
     if password == "":
         raise CommandError("The password on standard input is empty.")
-    translation.activate("en")  # as everything the command says
+    translation.activate("en")  # English, as everything the command says
     try:
         user = add_user(options.email, options.name, approved=options.approved, admin=options.admin, password=password)
     except AccountError as error:

@@ -1,4 +1,4 @@
-"""`ondol web`: pages and API. Any number, on any hosts."""
+"""`ondol web`: pages and API. Any number may run, on any hosts."""
 
 import argparse
 import fcntl
@@ -14,19 +14,19 @@ from ondol.config import config
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Of `ondol web`."""
+    """Add the arguments of `ondol web`."""
     parser.add_argument("--host", help="default: ONDOL_HOST")
     parser.add_argument("--port", type=int, help="default: ONDOL_PORT")
 
 
 def run(options: argparse.Namespace) -> None:
-    """Become the server: one process that serves, and one that watches it."""
+    """Replace this process by the server: one process that serves, and one that watches it."""
     for name, value in (("ONDOL_HOST", options.host), ("ONDOL_PORT", options.port)):
         if value is not None:
             os.environ[name] = str(value)
-    os.umask(0o077)  # e-mails with links to sign in: nobody else's
+    os.umask(0o077)  # e-mails with links to sign in: nobody else may read them
     _django.borrow_from_home()
-    check_port(config())  # the server itself would share it with another one, silently
+    check_port(config())  # the server itself would share the port with another one, silently
     collect_static()
     os.environ["ONDOL_DIE_WITH_PARENT"] = "1"
     words = ["--interface", "wsgi", "--host", config().host, "--port", str(config().port)]
@@ -36,12 +36,15 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _threads() -> int:
-    """Each has its own connection to PostgreSQL; granian advises against more for so many processors."""
+    """Return the number of threads.
+
+    Each has its own connection; granian advises against more for so many processors.
+    """
     return min(8, 2 * (os.cpu_count() or 1) + 1)
 
 
 def collect_static() -> None:
-    """Styles and scripts, versioned and compressed, into ONDOL_HOME/static; only where something has changed."""
+    """Collect styles and scripts, versioned and compressed, into ONDOL_HOME/static, if something has changed."""
     root = config().home / "static"
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (root.parent / "static.lock").open("w") as lock:  # two webs may start at once
@@ -61,7 +64,7 @@ def _collect_into(root: Path) -> None:
 
 
 def _fingerprint() -> str:
-    """Of every static file there is: ours, and those of the packages."""
+    """Return the fingerprint of all static files: ours, and those of the packages."""
     import allauth  # noqa: PLC0415
     import django_htmx  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""Django's entry for this part."""
+"""Django's configuration of this app."""
 
 from django.apps import AppConfig
 
@@ -9,7 +9,7 @@ class CostsConfig(AppConfig):
     name = "ondol.costs"
 
     def ready(self) -> None:
-        """No machine starts beyond a budget that stops machines."""
+        """Let no machine start beyond a budget that stops machines."""
         from ondol.costs.budget import require_room  # noqa: PLC0415  models come first
         from ondol.instances.actions import MAY_RUN  # noqa: PLC0415
 

@@ -50,49 +50,49 @@ class Bill:
     saved: Money
     saved_by_idle: Money
     budget_status: BudgetStatus | None
-    """None: no budget."""
+    """None if there is no budget."""
 
     @property
     def hours(self) -> Decimal:
-        """Running, as billed."""
+        """Return the hours of running, as billed."""
         return sum((shown.line.quantity for shown in self.lines if shown.line.item is Item.COMPUTE), Decimal(0))
 
     @property
     def unpriced(self) -> list[str]:
-        """What has no known price, and is not in the total."""
+        """Return what has no known price, and is not in the total."""
         return [shown.line.what for shown in self.lines if shown.line.usd is None]
 
 
 def zone() -> ZoneInfo:
-    """The zone whose months these are."""
+    """Return the time zone of the months."""
     return ZoneInfo(config().time_zone)
 
 
 def this_month(now: datetime | None = None) -> Month:
-    """On the machines' clock."""
+    """Return the current month, on the machines' clock."""
     return Month.of(now or clock.now(), zone())
 
 
 def exchange_rate() -> ExchangeRate | None:
-    """The rate in force."""
+    """Return the exchange rate in force."""
     return ExchangeRate.objects.order_by("-pk").first()
 
 
 def bills(month: Month, people: Collection[int] | None = None) -> dict[int, Bill]:
-    """By person; of everybody for None. Without those who had no machine then."""
+    """Return the bills by person, of all people for None; without those who had no machine in that month."""
     krw, found = _krw(), dict(calculations(month, people))
     limits = budgets(found)
     return {owner: _bill(month, calculation, limits.get(owner), krw) for owner, calculation in found.items()}
 
 
 def bill_of(user: User, month: Month) -> Bill:
-    """One person's; without lines if there was no machine then."""
+    """Return one person's bill; without lines if there was no machine in that month."""
     found = dict(calculations(month, [user.pk])).get(user.pk, Calculation())
     return _bill(month, found, budgets([user.pk]).get(user.pk), _krw())
 
 
 def calculations(month: Month, people: Collection[int] | None = None) -> Iterator[tuple[int, Calculation]]:
-    """By person, not rounded."""
+    """Yield the exact costs by person, before rounding."""
     now, span = clock.now(), month.span(zone())
     until = min(now, span.end)
     record = usage_by_owner(people, Span(min(span.start, until - PACE), span.end))
@@ -104,13 +104,13 @@ def calculations(month: Month, people: Collection[int] | None = None) -> Iterato
 
 
 def total(some: Iterable[Money]) -> Money:
-    """Together."""
+    """Return the sum of some amounts."""
     amounts = list(some)
     return reduce(add, amounts) if amounts else Money()
 
 
 def by_item(some: Iterable[Bill]) -> dict[Item, Money]:
-    """What was paid for each kind of thing."""
+    """Return what was paid for each kind of thing."""
     lines = [line for bill in some for line in bill.lines]
     return {item: total(shown.money for shown in lines if shown.line.item is item) for item in Item}
 

@@ -1,4 +1,4 @@
-"""What a person may spend in a month: who is told when it runs out, and what stops then."""
+"""What a person may spend in a month: who is notified when it runs out, and what is stopped then."""
 
 from decimal import Decimal
 from functools import partial
@@ -22,12 +22,12 @@ from ondol.instances.lifecycle import Reason
 from ondol.instances.models import Instance
 
 LEVELS = (80, 100)
-"""Per cent of a budget at which people are told."""
+"""The percentages of a budget at which people are notified."""
 TASK = "ondol.costs.letter"
 
 
 def require_room(user: User) -> None:
-    """Raise ActionError for somebody whose budget is used up, where it stops machines."""
+    """Raise ActionError for somebody whose budget is used up, if that stops machines."""
     month = this_month()
     now = bill_of(user, month).budget_status
     if now and now.budget.stops and now.is_used_up:
@@ -41,7 +41,7 @@ def require_room(user: User) -> None:
 
 
 def check() -> None:
-    """Tell, and stop, whoever has come to a level since the last look; twice is once."""
+    """Notify everybody who has reached a level since the last check, and stop their machines. It may run twice."""
     if not Budget.objects.exists():
         return
     month = this_month()
@@ -55,13 +55,13 @@ def check() -> None:
 
 
 def _still_stops(instance: Instance, spent: Decimal) -> bool:
-    """An administrator may have raised the budget meanwhile."""
+    """Return whether the budget still stops machines: an administrator may have raised it meanwhile."""
     budget = budgets([instance.owner_id]).get(instance.owner_id)
     return budget is not None and budget.stops and BudgetStatus(budget, spent).is_used_up
 
 
 def _tell(owner: User, month: Month, now: BudgetStatus) -> None:
-    """A letter about the highest level that nobody has been told of."""
+    """Send an e-mail about the highest level, unless that was sent already."""
     with transaction.atomic():
         news = None
         for percent in [level for level in LEVELS if now.percent >= level]:
@@ -80,7 +80,7 @@ def _tell(owner: User, month: Month, now: BudgetStatus) -> None:
 
 
 def send(notice: BudgetNotice, to: User) -> None:
-    """Write one letter."""
+    """Send one e-mail about a budget."""
     budget = budgets([notice.owner_id]).get(notice.owner_id)
     page = "costs" if to == notice.owner else "admin_costs"
     write(

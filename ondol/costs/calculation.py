@@ -1,4 +1,4 @@
-"""From a machine's record to money: how long it ran and rested × dated prices. Pure, exact; rounding is for display.
+"""The costs of a machine, from its record: how long it ran and was stopped × dated prices. Pure and exact.
 
 EC2's rules: compute and the public address are paid by the second while the machine is `running` (not while it is
 pending, stopping or stopped), at least 60 seconds for each start; disk and alarm by the second of the month from its
@@ -18,12 +18,12 @@ from ondol.costs.price_table import PriceTable
 from ondol.instances.lifecycle import Reason, Status
 
 MINIMUM = timedelta(seconds=60)
-"""Of each start."""
+"""The shortest time that is billed for a start."""
 TYPICAL_HOURS = 176
-"""A month of 22 days with 8 hours each."""
+"""The hours in a month of 22 days with 8 hours each."""
 _TYPICAL_SHARE = Decimal(TYPICAL_HOURS) / 730
 PACE = timedelta(days=28)
-"""A forecast goes on at the pace of so many days: whole weeks, since nights and weekends are quiet."""
+"""The days whose pace a forecast continues: whole weeks, since nights and weekends are quiet."""
 _PRESENT = {Status.RUNNING, Status.STOPPING, Status.STOPPED, Status.STARTING}
 CENT, WON = Decimal("0.01"), Decimal(1)
 
@@ -42,7 +42,7 @@ _HOURLY = {Item.COMPUTE, Item.ADDRESS}
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A line of a machine's record: what it became, and how big it is from then on."""
+    """A line of a machine's record: its new status, and its size from then on."""
 
     at: datetime
     status: Status
@@ -53,12 +53,12 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Time in which a machine ran or rested; together they are its life, from its first run to its end."""
+    """Time in which a machine ran or was stopped; together they are its life, from its first run to its end."""
 
     span: Span
     runs: bool
     change: Change
-    """It began with this."""
+    """The change that began it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +79,19 @@ class Line:
     what: str
     count: int
     usd: Decimal | None
-    """For each hour (compute, address) or month (disk: and GiB); None: no price is known."""
+    """The price of an hour (compute, address) or month (disk: of a GiB); None if no price is known."""
     seconds: int
     unit: int
-    """So many seconds are an hour, or the month."""
+    """The seconds of an hour, or of the month."""
 
     @property
     def quantity(self) -> Decimal:
-        """Hours, GiB-months or months."""
+        """Return hours, GiB-months or months."""
         return Decimal(self.count * self.seconds) / self.unit
 
     @property
     def amount(self) -> Decimal:
-        """US dollars; nothing where no price is known."""
+        """Return US dollars; 0 where no price is known."""
         return (self.usd or Decimal(0)) * self.count * self.seconds / self.unit
 
 
@@ -101,25 +101,26 @@ class Calculation:
 
     lines: tuple[Line, ...] = ()
     to_run: Decimal = Decimal(0)
-    """For running in the rest of the month, at the pace of the last weeks."""
+    """The costs of running in the rest of the month, at the pace of the last weeks."""
     to_rest: Decimal = Decimal(0)
-    """For disk and alarm in the rest of the month: that comes in any case."""
+    """The costs of disk and alarm in the rest of the month, which come in any case."""
     saved: Decimal = Decimal(0)
-    """Against running all the time."""
+    """The savings against running all the time."""
     saved_by_idle: Decimal = Decimal(0)
-    """The part of it that auto-stop has stopped."""
+    """The part of the savings that is due to auto-stop."""
 
     @property
     def total(self) -> Decimal:
         return _sum(self.lines)
 
     def forecast(self, room: Decimal | None = None) -> Decimal:
-        """The whole month, if it goes on like this; `room` is what may be spent before the machine is stopped."""
+        """Return the costs of the whole month at this pace; `room` is what may be spent before the machine is
+        stopped."""
         return self.total + self.to_rest + (self.to_run if room is None else min(self.to_run, max(room, Decimal(0))))
 
 
 def calculate(machines: Iterable[Sequence[Change]], prices: PriceTable, month: Span, now: datetime) -> Calculation:
-    """A month of all machines of one person, as known at `now`."""
+    """Return a month of all machines of one person, as known at `now`."""
     lives = [life_of(changes, now) for changes in machines]
     to_come = [_rest_of_month(life, prices, month, now) for life in lives]
     rests = [(interval, _running(interval, interval.span)) for life in lives for interval in life if not interval.runs]
@@ -140,8 +141,8 @@ def calculate(machines: Iterable[Sequence[Change]], prices: PriceTable, month: S
 
 
 def life_of(changes: Sequence[Change], now: datetime) -> list[Interval]:
-    """What a machine did, without gaps, up to `now`."""
-    # In whole seconds; and never backwards, wherever the moments come from.
+    """Return what a machine did, without gaps, up to `now`."""
+    # In whole seconds; and never backwards, whatever the source of the times.
     moments = list(accumulate([_whole(change.at) for change in changes], max))
     moments.append(max([*moments, _whole(now)]))
     found = []
@@ -154,7 +155,7 @@ def life_of(changes: Sequence[Change], now: datetime) -> list[Interval]:
 
 
 def uses(life: Sequence[Interval]) -> Iterator[Use]:
-    """What all of this is paid for with."""
+    """Yield everything that this life is billed for."""
     for runs, intervals in groupby(life, key=lambda interval: interval.runs):
         if runs:
             run = list(intervals)
@@ -165,7 +166,7 @@ def uses(life: Sequence[Interval]) -> Iterator[Use]:
 
 
 def charge(uses: Iterable[Use], prices: PriceTable, month: Span) -> list[Line]:
-    """The lines of a month: for each thing and price, all of its time together."""
+    """Return the lines of a month: for each thing and price, all of its time together."""
     seconds: defaultdict[tuple[Item, str, int, Decimal | None], int] = defaultdict(int)
     for use in uses:
         for span, usd in prices.over(use.what, use.span):
@@ -180,7 +181,7 @@ def charge(uses: Iterable[Use], prices: PriceTable, month: Span) -> list[Line]:
 
 
 def rounded(amounts: Sequence[Decimal], unit: Decimal = CENT) -> list[Decimal]:
-    """For display: each within a unit of the truth, and together their rounded sum (largest remainder)."""
+    """Return amounts for display: each within a unit of the exact one, with their rounded sum (largest remainder)."""
     down = [amount.quantize(unit, ROUND_FLOOR) for amount in amounts]
     missing = int((sum(amounts, Decimal(0)).quantize(unit, ROUND_HALF_UP) - sum(down, Decimal(0))) / unit)
     for index in sorted(range(len(down)), key=lambda i: down[i] - amounts[i])[:missing]:
@@ -189,7 +190,7 @@ def rounded(amounts: Sequence[Decimal], unit: Decimal = CENT) -> list[Decimal]:
 
 
 def _rest_of_month(life: Sequence[Interval], prices: PriceTable, month: Span, now: datetime) -> tuple[Decimal, Decimal]:
-    """What is still to come: for running, at the pace of the last weeks, and for being there."""
+    """Return what is still to come: for running, at the pace of the last weeks, and for disk and alarm."""
     if not life or life[-1].span.end < _whole(now):
         return Decimal(0), Decimal(0)
     rest = Span(max(_whole(now), month.start), month.end)
@@ -198,7 +199,7 @@ def _rest_of_month(life: Sequence[Interval], prices: PriceTable, month: Span, no
 
 
 def _pace(life: Sequence[Interval], now: datetime) -> Decimal:
-    """The share of time in which it runs. The days before a young machine are taken to be typical ones."""
+    """Return the share of time in which it runs. The days before a young machine are assumed to be typical ones."""
     lately = Span(_whole(now) - PACE, _whole(now))
     ran = sum(interval.span.within(lately).seconds for interval in life if interval.runs)
     lived = sum(interval.span.within(lately).seconds for interval in life)
@@ -220,7 +221,7 @@ def _present(interval: Interval, span: Span) -> list[Use]:
 
 
 def _has_not_stopped(change: Change, after: Change | None) -> bool:
-    """It was asked to stop, and ran on all the while."""
+    """Return whether it was asked to stop, and ran on all the while."""
     failed = after is not None and after.reason is Reason.STOP_FAILED
     return change.status is Status.STOPPING and failed
 

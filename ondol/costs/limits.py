@@ -1,4 +1,4 @@
-"""Who has which budget, and how far they are with it."""
+"""Who has which budget, and how much of it is used."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -9,19 +9,19 @@ from ondol.costs.models import Budget
 
 @dataclass(frozen=True, slots=True)
 class BudgetStatus:
-    """How far somebody is with their budget."""
+    """How much of a budget is used."""
 
     budget: Budget
     spent: Decimal
 
     @property
     def room(self) -> Decimal | None:
-        """What may be spent before the machine is stopped; None: it is not."""
+        """Return what may be spent before the machine is stopped; None if it is not stopped."""
         return self.budget.usd - self.spent if self.budget.stops else None
 
     @property
     def percent(self) -> int:
-        """Rounded down: 100 means that nothing is left."""
+        """Return the percentage, rounded down: 100 means that nothing is left."""
         return int(self.spent * 100 / self.budget.usd)
 
     @property
@@ -30,12 +30,12 @@ class BudgetStatus:
 
 
 def budgets(people: Collection[int]) -> dict[int, Budget]:
-    """Each person's own, or that of everybody."""
+    """Return each person's own budget, or the default one."""
     own = {budget.owner_id: budget for budget in Budget.objects.filter(owner__in=people)}
     default = for_everybody()
     return {person: budget for person in people if (budget := own.get(person, default))}
 
 
 def for_everybody() -> Budget | None:
-    """What holds for those who have none of their own."""
+    """Return the default budget, for those who have none of their own."""
     return Budget.objects.filter(owner=None).first()

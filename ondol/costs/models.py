@@ -1,4 +1,4 @@
-"""Prices that AWS has told, the rate of the won, budgets, and which of them have been told."""
+"""Prices from AWS, the exchange rate of the won, budgets, and notices about budgets."""
 
 from decimal import Decimal
 
@@ -11,11 +11,11 @@ from ondol.accounts.models import User
 
 
 class ListPrice(models.Model):
-    """A price from AWS's Price List, where it is another than that of the package."""
+    """A price from AWS's Price List, where it differs from that of the package."""
 
     region = models.CharField(max_length=32)
     what = models.CharField(max_length=32)
-    """As in `price_table.PriceTable`."""
+    """The key in `price_table.PriceTable`."""
     since = models.DateTimeField()
     usd = models.DecimalField(max_digits=14, decimal_places=10)
 
@@ -24,15 +24,15 @@ class ListPrice(models.Model):
 
 
 class PriceCheck(models.Model):
-    """The last look at the Price List; one row."""
+    """The last request to the Price List; one row."""
 
     only = models.BooleanField(default=True, unique=True, editable=False)
     tried_at = models.DateTimeField()
-    """Real time."""
+    """The time is real time."""
     told_at = models.DateTimeField(null=True)
     """When AWS last answered, on the machines' clock: as pages show all times."""
     trouble_code = models.CharField(max_length=80, blank=True)
-    """Of the last try; empty where it went well."""
+    """The error code of the last try; empty if it succeeded."""
 
 
 class ExchangeRate(models.Model):
@@ -50,7 +50,7 @@ class ExchangeRate(models.Model):
 
 
 class Budget(models.Model):
-    """What a person may spend in a month; without an owner: everybody who has none of their own."""
+    """What a person may spend in a month; without an owner, the default for all who have no budget of their own."""
 
     owner = models.OneToOneField(User, on_delete=models.CASCADE, null=True, related_name="budget")
     usd = models.DecimalField(
@@ -68,7 +68,7 @@ class Budget(models.Model):
 
 
 class BudgetNotice(models.Model):
-    """Somebody has been told that a budget is used up to so many per cent; once for each budget and month."""
+    """A notice that a budget is used up to so many per cent; sent once for each budget and month."""
 
     owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     month = models.CharField(max_length=7)

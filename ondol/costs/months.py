@@ -7,18 +7,18 @@ from datetime import UTC, datetime, tzinfo
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """From `start` up to, but not including, `end`; empty where that is not later."""
+    """The time from `start` up to, but not including, `end`; empty if `end` is not later."""
 
     start: datetime
     end: datetime
 
     @property
     def seconds(self) -> int:
-        """Whole seconds, as EC2 bills them."""
+        """Return whole seconds, as EC2 bills them."""
         return max(0, int((self.end - self.start).total_seconds()))
 
     def within(self, other: "Span") -> "Span":
-        """The part that lies in the other."""
+        """Return the part that lies in the other."""
         return Span(max(self.start, other.start), min(self.end, other.end))
 
 
@@ -31,19 +31,19 @@ class Month:
 
     @classmethod
     def of(cls, moment: datetime, zone: tzinfo) -> "Month":
-        """The month that people in this zone live in at that moment."""
+        """Return the month at that moment in this zone."""
         local = moment.astimezone(zone)
         return cls(local.year, local.month)
 
     @classmethod
     def parse(cls, text: str) -> "Month":
-        """From `2026-06`. Raises ValueError, also for other centuries."""
+        """Return the month of a text such as `2026-06`. Raises ValueError, also for other centuries."""
         if not re.fullmatch(r"20[0-9]{2}-(0[1-9]|1[0-2])", text):
             raise ValueError(f"not a month: {text!r}")
         return cls(int(text[:4]), int(text[5:]))
 
     def span(self, zone: tzinfo) -> Span:
-        """From its first midnight in this zone to the next month's, in UTC."""
+        """Return the time from its first midnight in this zone to the next month's, in UTC."""
         after = self.next
         return Span(*(datetime(m.year, m.number, 1, tzinfo=zone).astimezone(UTC) for m in (self, after)))
 

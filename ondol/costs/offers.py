@@ -21,9 +21,9 @@ class Choice:
     instance_type: str
     vcpus: int | None
     memory_gib: float | None
-    """None: a type that is newer than `ondol.ec2_types`; AWS's pages know it."""
+    """None for a type that is newer than `ondol.ec2_types`; AWS's pages know it."""
     price: Price | None
-    """With the disk that goes with it."""
+    """The price with the disk that goes with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +32,12 @@ class Offers:
 
     types: tuple[Choice, ...]
     chosen: Choice
-    """What there is, or what is made if nothing is said."""
+    """The present type, or the type of a new machine if nothing is chosen."""
     volume_gib: int
     volume_gib_min: int
     volume_gib_max: int
     gib_usd: Decimal | None
-    """Of one GiB for a month."""
+    """The price of one GiB for a month."""
 
     @property
     def has_types(self) -> bool:
@@ -49,10 +49,10 @@ class Offers:
 
 
 def offers_for(user: User, row: Instance | None = None) -> Offers:
-    """Of a new machine; with `row`, of another size for that one. A disk never shrinks."""
+    """Return the choices for a new machine; with `row`, the new sizes for that one. A disk never shrinks."""
     within, table = range_of(user), prices()
     size, least = within.usual, within.volume_gib_min
-    if row and row.status == Status.FAILED:  # nothing is there: what was chosen last, if it is permitted still
+    if row and row.status == Status.FAILED:  # There is no machine: suggest the last choice, if it is still permitted.
         size = within.nearest(row.instance_type, row.volume_gib)
     elif row:
         size, least = Size(row.instance_type, row.volume_gib), row.volume_gib

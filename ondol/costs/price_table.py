@@ -14,41 +14,41 @@ from ondol.costs.months import Span
 
 @dataclass(frozen=True, slots=True, order=True)
 class Dated:
-    """A price from a moment on, until the next one."""
+    """A price from one moment until the next price."""
 
     since: datetime
     usd: Decimal
 
 
 class PriceTable:
-    """By what is paid for: an instance type (an hour), `public-ipv4` (an hour), `gp3` (a GiB for a month), `alarm`
-    (a month)."""
+    """Prices by what is paid for: an instance type (an hour), `public-ipv4` (an hour), `gp3` (a GiB for a month),
+    `alarm` (a month)."""
 
     def __init__(self, dated: Mapping[str, Iterable[Dated]]) -> None:
         self._dated = {what: sorted(prices) for what, prices in dated.items()}
 
     def at(self, what: str, moment: datetime) -> Dated | None:
-        """What is in force then. The earliest price is taken for all time before it, too."""
+        """Return the price in force at that moment. The earliest price also applies to all time before it."""
         known = self._dated.get(what)
         if not known:
             return None
         return known[max(0, bisect_right(known, moment, key=lambda price: price.since) - 1)]
 
     def over(self, what: str, span: Span) -> Iterator[tuple[Span, Decimal | None]]:
-        """That span, cut where the price changes; None: no price is known."""
+        """Yield that span, cut where the price changes; None if no price is known."""
         changes = [price.since for price in self._dated.get(what, ()) if span.start < price.since < span.end]
         for start, end in zip([span.start, *changes], [*changes, span.end], strict=True):
             price = self.at(what, start)
             yield Span(start, end), price.usd if price else None
 
     def in_force(self, moment: datetime) -> dict[str, Dated]:
-        """Everything that has a price then."""
+        """Return everything that has a price at that moment."""
         return {what: price for what in self._dated if (price := self.at(what, moment))}
 
 
 @cache
 def shipped(region: str) -> dict[str, list[Dated]]:
-    """The table of the package; empty for regions that are not in it."""
+    """Return the table of the package; empty for regions that are not in it."""
     tables = json.loads((files("ondol.costs") / "prices.json").read_text("utf-8"))
     found: dict[str, list[Dated]] = {}
     for table in tables.get(region, ()):

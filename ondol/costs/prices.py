@@ -1,4 +1,4 @@
-"""The prices in force: the table of the package, and what AWS's Price List has told since."""
+"""The prices in force: the table of the package, and newer ones from AWS's Price List."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,21 +17,24 @@ from ondol.instances.models import Instance
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """Of one machine. `running_hour` is with its public address; `resting_month` is disk and alarm, always paid."""
+    """The prices of one machine.
+
+    `running_hour` includes its public address; `resting_month` is disk and alarm, always paid.
+    """
 
     running_hour: Decimal
     resting_month: Decimal
     since: datetime
-    """Since when the youngest of them is in force."""
+    """The date since which the newest of them is in force."""
 
     @property
     def typical_month(self) -> Decimal:
-        """At TYPICAL_HOURS of running."""
+        """Return the costs of a month with TYPICAL_HOURS of running."""
         return self.resting_month + self.running_hour * TYPICAL_HOURS
 
 
 def prices() -> PriceTable:
-    """Of our region."""
+    """Return the prices of our region."""
     region = config().region
     dated = {what: {price.since: price.usd for price in known} for what, known in shipped(region).items()}
     for what, since, usd in ListPrice.objects.filter(region=region).values_list("what", "since", "usd"):
@@ -40,12 +43,12 @@ def prices() -> PriceTable:
 
 
 def price_of(instance_type: str, volume_gib: int) -> Price | None:
-    """What such a machine costs now, where we know it."""
+    """Return what such a machine costs now; None if it is not known."""
     return price_in(prices(), instance_type, volume_gib)
 
 
 def price_in(table: PriceTable, instance_type: str, volume_gib: int) -> Price | None:
-    """The same, by prices that have been read already."""
+    """Return the same, by prices that have been read already."""
     now = clock.now()
     compute, address = table.at(instance_type, now), table.at(Item.ADDRESS, now)
     disk, alarm = table.at(Item.DISK, now), table.at(Item.ALARM, now)
@@ -59,14 +62,14 @@ def price_in(table: PriceTable, instance_type: str, volume_gib: int) -> Price | 
 
 
 def wanted() -> set[str]:
-    """The instance types whose prices somebody may need."""
+    """Return the instance types whose prices somebody may need."""
     used = Instance.objects.values_list("instance_type", flat=True).distinct()
     known = {what for what in shipped(config().region) if "." in what}
     return known | {*config().permitted_types, *used}
 
 
 def keep(told: Iterable[tuple[str, Dated]]) -> None:
-    """Take over what the Price List says. It dates every price anew each month: only another price is news."""
+    """Save the prices of the Price List. It gives every price a new date each month: only a different price is new."""
     table, now = prices(), datetime.now(UTC)
     with transaction.atomic():
         for what, price in told:
@@ -84,6 +87,6 @@ def keep(told: Iterable[tuple[str, Dated]]) -> None:
 
 
 def note_trouble(code: str) -> None:
-    """The Price List could not be asked."""
+    """Save that the Price List could not be asked."""
     now = datetime.now(UTC)
     PriceCheck.objects.update_or_create(only=True, defaults={"tried_at": now, "trouble_code": code[:80]})

@@ -1,4 +1,4 @@
-"""What the database knows of machines' lives, as `calculation` wants it."""
+"""The records of machines, in the form that `calculation` needs."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
@@ -15,12 +15,12 @@ from ondol.instances.models import Instance, StatusChange
 from ondol.instances.record import Record, Size
 
 _BEFORE = timedelta(days=1)
-"""A start or a stop that has not come to its end is not older: then one line before the span tells the rest."""
+"""The longest time that a start or a stop takes: then one line before the span tells how the machine was."""
 _FIELDS = ("instance_id", "at", "new", "reason", "detail")
 
 
 def usage_by_owner(people: Collection[int] | None, span: Span) -> dict[int, list[list[Change]]]:
-    """The record of that time, by owner and machine; of all people for None. Four queries, however many."""
+    """Return the record of that time, by owner and machine; of all people for None. Four queries for any number."""
     machines = Instance.objects.filter(created_at__lt=span.end)
     machines = machines.exclude(status=Status.TERMINATED, status_since__lt=span.start)
     if people is not None:
@@ -36,9 +36,9 @@ def _lines(machines: Collection[Any], span: Span) -> dict[Any, list[tuple[Any, .
     since = span.start - _BEFORE
     record = StatusChange.objects.filter(instance__in=machines)
     earlier: QuerySet[StatusChange] = record.filter(at__lt=since).order_by("instance", "-at", "-id")
-    # Noted later, however late, what it tells of may have happened in the span.
+    # A change is written later than it happens, and may have happened in the span.
     later: QuerySet[StatusChange] = record.filter(at__gte=span.end).order_by("instance", "at", "id")
-    later = later.exclude(new=Status.STOPPING, reason=Reason.UNKNOWN)  # the line after it says since when
+    later = later.exclude(new=Status.STOPPING, reason=Reason.UNKNOWN)  # the next line says since when
     lines: defaultdict[Any, list[tuple[Any, ...]]] = defaultdict(list)
     for some in (
         earlier.distinct("instance").values_list(*_FIELDS),
@@ -51,7 +51,7 @@ def _lines(machines: Collection[Any], span: Span) -> dict[Any, list[tuple[Any, .
 
 
 def _explained(changes: Iterable[Change]) -> list[Change]:
-    """Return them with each stop that nobody here asked for told by what came of it: why it was, and since when."""
+    """Return the changes; each stop that nobody here asked for has the reason and the time of what followed it."""
     told: list[Change] = []
     for change in reversed(list(changes)):
         if told and change.status is Status.STOPPING and change.reason is Reason.UNKNOWN:
@@ -67,7 +67,7 @@ def _change(line: tuple[Any, ...], row: Instance) -> Change:
     return Change(
         min(at, record.since or at),
         Status(new),
-        record.status_reason or Reason(reason),  # why it rests is still why, when its size has changed
+        record.status_reason or Reason(reason),  # the reason of the stop still applies after a change of size
         size.instance_type,
         size.volume_gib,
     )

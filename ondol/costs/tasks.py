@@ -19,20 +19,20 @@ from ondol.costs.price_table import Dated
 
 log = logging.getLogger(__name__)
 FRESH, AGAIN = timedelta(hours=20), timedelta(hours=1)
-"""Prices change a few times a year: once a day is often; after a failure, an hour is soon enough."""
+"""Prices change a few times a year: once a day is enough; after a failure, an hour is soon enough."""
 
 
 @app.periodic(cron="* * * * * */30")
 @app.task(name="ondol.costs.budgets", queue="periodic", lock="budgets", queueing_lock="budgets")
 def budgets(timestamp: int) -> None:
-    """Twice a minute: a trial's month may last hours. Nothing is reckoned where there are no budgets."""
+    """Check budgets twice a minute: a trial's month may last hours. Without budgets nothing is calculated."""
     budget.check()
 
 
 @app.periodic(cron="*/5 * * * *")
 @app.task(name="ondol.costs.prices", queue="periodic", lock="prices", queueing_lock="prices")
 def refresh_prices(timestamp: int) -> None:
-    """A few minutes after the first start, then once a day."""
+    """Read the Price List a few minutes after the first start, then once a day."""
     now = datetime.now(UTC)
     went_well = Q(tried_at__gt=now - FRESH, trouble_code="")
     if not PriceCheck.objects.filter(went_well | Q(tried_at__gt=now - AGAIN)).exists():
@@ -40,7 +40,7 @@ def refresh_prices(timestamp: int) -> None:
 
 
 def refresh(price_list: Callable[[], PriceList]) -> None:
-    """Take over what the Price List says; where it may not be asked, the prices that are known stay in force."""
+    """Save what the Price List says; if it may not be asked, the known prices stay in force."""
     try:
         told = price_list().prices(prices.wanted())
     except CloudError as error:
@@ -52,7 +52,7 @@ def refresh(price_list: Callable[[], PriceList]) -> None:
 
 @app.task(name=budget.TASK, queue="mail", retry=RetryStrategy(max_attempts=8, exponential_wait=3))
 def letter(notice: int, to: int) -> None:
-    """Write one letter about a budget."""
+    """Send one e-mail about a budget."""
     about = BudgetNotice.objects.select_related("owner").filter(pk=notice).first()
     reader = User.objects.filter(pk=to).first()
     if about and reader:

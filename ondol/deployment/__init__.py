@@ -1,1 +1,1 @@
-"""This installation: its AWS account, whether AWS answers, what has drifted, and who is told."""
+"""This installation: its AWS account, whether AWS answers, what has drifted, and who is notified."""

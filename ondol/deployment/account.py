@@ -1,4 +1,4 @@
-"""Where this database's machines are. Other credentials would show none of them, as if all had ended."""
+"""The account of this database's machines. Other credentials would show none of them, as if all had ended."""
 
 from ondol.cloud.errors import WrongAccount
 from ondol.cloud.port import AwsAccount
@@ -6,7 +6,7 @@ from ondol.deployment.models import Deployment
 
 
 def bind_account(account: AwsAccount) -> None:
-    """Remember the first account and region; raise WrongPlace for others."""
+    """Save the first account and region; raise WrongPlace for others."""
     Deployment.current().filter(account_id="").update(account_id=account.account_id, region=account.region)
     known = AwsAccount(*Deployment.current().values_list("account_id", "region").get())
     if known != account:

@@ -1,4 +1,4 @@
-"""Letters to administrators about what the worker has met with; each once, by a job for each reader."""
+"""E-mails to administrators about problems that the worker has found; each once, by a job for each reader."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -14,17 +14,17 @@ from ondol.deployment.models import Deployment
 
 TASK = "ondol.instances.alert"
 TROUBLE_FOR = timedelta(minutes=10)
-"""Real time. Shorter troubles with AWS pass by themselves."""
+"""The time is real time. Shorter problems with AWS pass by themselves."""
 
 
 def notify_administrators(kind: str) -> None:
-    """Enqueue a letter to each, in the caller's transaction: `trouble` or `findings`."""
+    """Enqueue an e-mail to each administrator, in the caller's transaction: `trouble` or `findings`."""
     for admin in User.objects.filter(role=Role.ADMIN, approval=Approval.APPROVED, is_active=True):
         app.configure_task(TASK, queue="mail").defer(kind=kind, to=admin.pk)
 
 
 def notify_of_lasting_trouble() -> None:
-    """If AWS has not answered for long: once, until it has answered again."""
+    """Notify administrators if AWS has not answered for long; once, until it has answered again."""
     now = datetime.now(UTC)
     with transaction.atomic():
         if (
@@ -36,7 +36,7 @@ def notify_of_lasting_trouble() -> None:
 
 
 def send(kind: str, to: User) -> None:
-    """Write one letter; nothing where it is out of date."""
+    """Send one e-mail; do nothing if it is out of date."""
     state = Deployment.current().get()
     if kind == "trouble" and state.trouble:
         write(to, "trouble", {"state": state, "link": config().url + reverse("dashboard")})

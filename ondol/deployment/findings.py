@@ -1,4 +1,4 @@
-"""What a sweep has found, in the database and in people's words. Reaches no cloud."""
+"""What a sweep has found, in the database and in words. Reaches no cloud."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -11,7 +11,7 @@ from ondol.deployment.models import Deployment
 
 
 class Why(StrEnum):
-    """What is the matter with a thing."""
+    """What is wrong with a thing."""
 
     ENDED = "ENDED"
     SURPLUS = "SURPLUS"
@@ -28,9 +28,9 @@ class Why(StrEnum):
 
 
 LEAKS = {Why.ENDED, Why.SURPLUS}
-"""These go by themselves."""
+"""The reasons whose things are removed automatically."""
 REPAIRED = LEAKS | {Why.CLOSED}
-"""And this is opened again."""
+"""The reasons that are corrected automatically: a closed group is opened again."""
 WORDS = {
     Why.ENDED: _("Its machine has ended. It goes by itself, unless too much would go at once."),
     Why.SURPLUS: _("Its machine uses another one. It goes by itself, unless too much would go at once."),
@@ -57,21 +57,21 @@ class Finding:
     """Something that is not as it should be."""
 
     kind: str
-    """`cloud.port.Kind`"""
+    """A member of `cloud.port.Kind`."""
     id: str
     why: Why
     row: str = ""
     detail: str = ""
     since: str = ""
-    """When a sweep first saw it, on the machines' clock (ISO 8601)."""
+    """The time when a sweep first saw it, on the machines' clock (ISO 8601)."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return what the database keeps."""
+        """Return the JSON for the database."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Finding":
-        """Read what this version or any earlier one has kept."""
+        """Return the finding from JSON that this version or any earlier one has stored."""
         return cls(**{**data, "why": Why(data["why"])})
 
     @property
@@ -80,11 +80,11 @@ class Finding:
 
     @property
     def sentence(self) -> str:
-        """What is the matter, in the reader's language."""
+        """Return what is wrong, in the reader's language."""
         return " ".join(filter(None, [str(WORDS[self.why]), self.detail]))
 
 
 def remembered() -> list[Finding]:
-    """What the last sweep has found."""
+    """Return what the last sweep has found."""
     stored = Deployment.objects.values_list("findings", flat=True).first() or []
     return [Finding.from_json(finding) for finding in stored]

@@ -1,4 +1,4 @@
-"""This installation of Ondol: its id, where its machines are, and what the last look and sweep have met with."""
+"""This installation of Ondol: its id, where its machines are, and the results of the last observation and sweep."""
 
 import uuid
 from datetime import UTC, datetime
@@ -8,34 +8,34 @@ from django.db import models
 
 
 class Deployment(models.Model):
-    """This installation of Ondol, once: its id is on everything we make, so that two never touch each other's."""
+    """The one row of this installation. Its id is on everything we make, so that two installations stay apart."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     only = models.BooleanField(default=True, unique=True, editable=False)
     account_id = models.CharField(max_length=12, blank=True)
     region = models.CharField(max_length=32, blank=True)
-    """Where its machines are: of the first credentials that it was started with. Others would find none of them."""
+    """The region of the first credentials. Others would find none of its machines."""
     looked_at = models.DateTimeField(default=datetime.min.replace(tzinfo=UTC))
-    """When a look at all machines was last begun, on their clock."""
+    """When the last observation of all machines began, on their clock."""
 
     # The answers of AWS
     confirmed_at = models.DateTimeField(null=True)
     """When all machines were last seen, on their clock."""
     trouble = models.CharField(max_length=16, blank=True)
-    """The class of `cloud.errors` that the last look met with; empty where it went well."""
+    """The class of `cloud.errors` that the last observation raised; empty if it succeeded."""
     trouble_code = models.CharField(max_length=80, blank=True)
     trouble_since = models.DateTimeField(null=True)
-    """Real time."""
+    """The time is real time."""
     trouble_told_at = models.DateTimeField(null=True)
 
     # The last sweep
     swept_at = models.DateTimeField(null=True)
     findings = models.JSONField(default=list)
-    """What is in AWS and ours, but nobody's; and the reverse. See `findings.Finding`."""
+    """What is in AWS and ours without a row, and the reverse. See `findings.Finding`."""
     findings_told = models.JSONField(default=list)
-    """Those that administrators have had a letter about."""
+    """The findings that administrators have had an e-mail about."""
     sweep_count = models.PositiveIntegerField(default=0)
-    """How many things there were."""
+    """The number of things that were found."""
 
     class Meta:
         app_label = "instances"
@@ -50,12 +50,12 @@ class Deployment(models.Model):
 
 @cache
 def deployment_id() -> str:
-    """The id in the tag `OndolDeployment`; made at the first use, kept in every dump."""
+    """Return the id in the tag `OndolDeployment`, which is made at the first use and kept in every dump."""
     return str(Deployment.current().get().id)
 
 
 def is_id(row: str) -> bool:
-    """Whether this may be a row's id: anybody may write anything into a tag."""
+    """Return whether this may be a row's id: anybody may write anything into a tag."""
     try:
         return bool(uuid.UUID(row))
     except ValueError:

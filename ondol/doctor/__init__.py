@@ -1,1 +1,1 @@
-"""Is all there that machines need? Asked by `ondol doctor` and by the worker, and shown to administrators."""
+"""Is everything there that machines need? Asked by `ondol doctor` and by the worker, and shown to administrators."""

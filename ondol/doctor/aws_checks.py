@@ -12,7 +12,7 @@ from ondol.doctor.network import shut_out, way_out
 from ondol.ec2_types import facts_of
 
 SKEW = 60.0
-"""Seconds that our clock may be off Amazon's; it refuses us at 15 minutes."""
+"""The seconds by which our clock may differ from Amazon's; it refuses us at 15 minutes."""
 FEW_ADDRESSES = 10
 FEW_MACHINES = 2
 """A new account's 5 vCPUs are enough for two of t3.small. Stopped machines do not count, so a start may fail too."""
@@ -22,12 +22,12 @@ _STALE = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What the checks go by."""
+    """The input of the checks."""
 
     probes: Probes
     config: Config
     account_id: str = ""
-    """Where the database's machines are, if there are any."""
+    """The account of the database's machines, if there are any."""
     has_tags: bool = True
     """The deployment's id is known; a policy that goes by it would deny everything else."""
 
@@ -36,7 +36,7 @@ Check = Callable[[Case], Iterator[Finding]]
 
 
 def credentials(case: Case) -> Iterator[Finding]:
-    """They lead somewhere, and not to the account's root."""
+    """Check that the credentials lead somewhere, and not to the account's root."""
     try:
         caller = case.probes.caller()
     except Unreachable as error:
@@ -54,7 +54,7 @@ def credentials(case: Case) -> Iterator[Finding]:
 
 
 def region(case: Case) -> Iterator[Finding]:
-    """EC2 answers there."""
+    """Check that EC2 answers in the region."""
     try:
         case.probes.has_vpc()
     except Unreachable as error:
@@ -70,13 +70,13 @@ def region(case: Case) -> Iterator[Finding]:
 
 
 def vpc(case: Case) -> Iterator[Finding]:
-    """It is there."""
+    """Check that the VPC exists."""
     facts = {"vpc": case.config.vpc_id, "region": case.config.region}
     yield ok("vpc", "sound", **facts) if case.probes.has_vpc() else failed("vpc", "missing", **facts)
 
 
 def subnet(case: Case) -> Iterator[Finding]:
-    """It is there, in that VPC, and has room."""
+    """Check that the subnet exists, is in that VPC, and has room."""
     found = case.probes.subnet()
     if found is None:
         yield failed("subnet", "missing", subnet=case.config.subnet_id, region=case.config.region)
@@ -91,7 +91,7 @@ def subnet(case: Case) -> Iterator[Finding]:
 
 
 def route(case: Case) -> Iterator[Finding]:
-    """A public address is reached through an internet gateway, and through nothing else."""
+    """Check that a public address is reached through an internet gateway, and through nothing else."""
     target, state = way_out(case.probes.routes())
     if not target:
         yield failed("route", "missing", subnet=case.config.subnet_id)
@@ -104,13 +104,13 @@ def route(case: Case) -> Iterator[Finding]:
 
 
 def acl(case: Case) -> Iterator[Finding]:
-    """The network ACL lets SSH in and its answers out."""
+    """Check that the network ACL lets SSH in and its answers out."""
     out = shut_out(case.probes.acl_entries(), case.config.ssh_cidrs)
     yield warning("acl", "shut", cidrs=", ".join(out)) if out else ok("acl", "sound")
 
 
 def image(case: Case) -> Iterator[Finding]:
-    """There is one."""
+    """Check that there is an image."""
     try:
         yield ok("image", "sound", image=case.probes.newest_image().image_id)
     except CloudError as error:
@@ -121,7 +121,7 @@ def image(case: Case) -> Iterator[Finding]:
 
 
 def instance_types(case: Case) -> Iterator[Finding]:
-    """Each that people may be given is offered in the subnet's zone, and runs the image."""
+    """Check that each permitted type is offered in the subnet's zone, and runs the image."""
     found, place = case.probes.instance_types(), case.probes.subnet()
     offered = case.probes.offered(place.zone) if place else set(found)
     image = case.probes.architecture(case.probes.newest_image())
@@ -137,12 +137,12 @@ def instance_types(case: Case) -> Iterator[Finding]:
             if is_usual:
                 yield ok("type", "sound", type=name, vcpus=found[name].vcpus)
             continue
-        # Without the usual one nobody is given a machine; another is refused to whoever chooses it.
+        # Without the default type nobody gets a machine; without another, whoever chooses that one is refused.
         yield wrong if is_usual else replace(wrong, level=Level.WARNING)
 
 
 def quota(case: Case) -> Iterator[Finding]:
-    """How many machines may run at once."""
+    """Check how many machines may run at once."""
     usual = case.config.instance_type
     counted = facts_of(usual).quota
     if counted is None:
@@ -165,7 +165,7 @@ def quota(case: Case) -> Iterator[Finding]:
 
 
 def role_of_alarms(case: Case) -> Iterator[Finding]:
-    """With it CloudWatch stops idle machines."""
+    """Check that CloudWatch has the role with which it stops idle machines."""
     try:
         there = case.probes.has_events_role()
     except CloudError as error:
@@ -182,7 +182,7 @@ def role_of_alarms(case: Case) -> Iterator[Finding]:
 
 
 def permissions(case: Case) -> Iterator[Finding]:
-    """Every action, by a dry run or a call that changes nothing."""
+    """Check every action, by a dry run or a call that changes nothing."""
     if not case.has_tags:
         yield unknown("permissions", "no_database")
         return

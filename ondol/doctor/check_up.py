@@ -25,13 +25,13 @@ OURS: dict[str, Callable[[], Iterator[Finding]]] = {
 
 
 def check_up(config: Config) -> list[Finding]:
-    """Everything; half a minute at most, where nobody answers."""
+    """Return all findings; after half a minute at most, even if nothing answers."""
     found = our_side()
     return [*found, *amazons_side(config, *place(found))]
 
 
 def our_side() -> list[Finding]:
-    """What needs no AWS."""
+    """Return the findings that need no AWS."""
     found: list[Finding] = []
     for name, check in OURS.items():
         found += _isolated(name, check) if _has_database(found) else [unknown(name, "no_database")]
@@ -39,7 +39,7 @@ def our_side() -> list[Finding]:
 
 
 def amazons_side(config: Config, deployment: str, account_id: str) -> list[Finding]:
-    """What needs no database: `place` has been asked before."""
+    """Return the findings that need no database: `place` has been called before."""
     settings = ok("settings", "amazon" if config.cloud == "aws" else "trial", region=config.region)
     if unset := [variable(name) for name in ("vpc_id", "subnet_id") if not getattr(config, name)]:
         return [failed("settings", "unset", names=", ".join(unset))]
@@ -51,16 +51,16 @@ def amazons_side(config: Config, deployment: str, account_id: str) -> list[Findi
 
 
 def examine(case: aws_checks.Case) -> list[Finding]:
-    """All that AWS is asked, side by side."""
-    with ThreadPoolExecutor(max_workers=len(aws_checks.CHECKS)) as pool:  # else one's silence adds to the next one's
+    """Return all findings about AWS, whose checks run at the same time."""
+    with ThreadPoolExecutor(max_workers=len(aws_checks.CHECKS)) as pool:  # else the time-out of one adds to the next
         found = pool.map(lambda item: _isolated(item[0], partial(item[1], case)), aws_checks.CHECKS.items())
         return [finding for some in found for finding in some]
 
 
 def place(found: list[Finding]) -> tuple[str, str]:
-    """Id of this deployment and the account that its machines are in; empty where the database does not tell.
+    """Return the id of this deployment and the account of its machines; empty if the database does not answer.
 
-    `found` is what `our_side` has said.
+    `found` is what `our_side` has returned.
     """
     if not _has_database(found):
         return "", ""
@@ -77,7 +77,7 @@ def _has_database(found: list[Finding]) -> bool:
 def _isolated(name: str, check: Callable[[], Iterable[Finding]]) -> list[Finding]:
     found: list[Finding] = []
     try:
-        found.extend(check())  # what was said before a failure stays
+        found.extend(check())  # findings before a failure stay
     except DatabaseError as error:
         reason = str(error).strip().partition("\n")[0][:200]
         found.append(failed(name, "no_database", reason=reason) if name == "database" else unknown(name, "no_database"))

@@ -1,4 +1,4 @@
-"""What a check says: a code with its parameters, never a sentence, so that each reader has it in their language."""
+"""The result of a check: a code with its parameters, never a sentence, so that each reader has it in their language."""
 
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -12,12 +12,12 @@ class Level(StrEnum):
     WARNING = "warning"
     FAILED = "failed"
     UNKNOWN = "unknown"
-    """It could not be looked at; something else says why."""
+    """The state could not be checked; another finding says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of a check-up. Its words are in `words.py`."""
+    """One line of a check-up. Its words are in `messages.py`."""
 
     check: str
     level: Level
@@ -25,32 +25,32 @@ class Finding:
     params: dict[str, str] = field(default_factory=dict)
 
     def stored(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """Return the JSON for the database."""
         return asdict(self)
 
     @classmethod
     def read(cls, stored: dict[str, Any]) -> "Finding":
-        """The reverse of `stored`."""
+        """Return the finding that `stored` has written."""
         return cls(stored["check"], Level(stored["level"]), stored["code"], stored["params"])
 
 
 def ok(check: str, code: str, /, **params: object) -> Finding:
-    """All is well."""
+    """Return a finding that all is well."""
     return _finding(check, Level.OK, code, params)
 
 
 def warning(check: str, code: str, /, **params: object) -> Finding:
-    """It works, but somebody should look."""
+    """Return a finding that something works, but should be checked by a person."""
     return _finding(check, Level.WARNING, code, params)
 
 
 def failed(check: str, code: str, /, **params: object) -> Finding:
-    """Machines cannot be made or used until it is mended."""
+    """Return a finding that machines cannot be made or used until it is fixed."""
     return _finding(check, Level.FAILED, code, params)
 
 
 def unknown(check: str, code: str, /, **params: object) -> Finding:
-    """Nobody can tell."""
+    """Return a finding that a check was not possible."""
     return _finding(check, Level.UNKNOWN, code, params)
 
 

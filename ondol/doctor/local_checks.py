@@ -1,4 +1,4 @@
-"""What can be said without AWS: database, clock, sealed keys, workers."""
+"""What can be checked without AWS: database, clock, sealed keys, workers."""
 
 import time
 from collections.abc import Iterator
@@ -11,13 +11,13 @@ from ondol.instances.models import SshKey
 from ondol.keys import vault
 
 SKEW = 5.0
-"""Seconds that two clocks may differ. Amazon refuses signatures that are 15 minutes off."""
+"""The seconds by which two clocks may differ. Amazon refuses signatures that are 15 minutes off."""
 WORKER_SILENT = 10.0
-"""Seconds. A worker beats every two."""
+"""The seconds after which a worker counts as dead. It writes a heartbeat every two."""
 
 
 def database() -> Iterator[Finding]:
-    """It answers, and has all that this version needs."""
+    """Check that the database answers, and has all that this version needs."""
     executor = MigrationExecutor(connection)
     missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
     version = f"{connection.pg_version // 10_000}.{connection.pg_version % 10_000}"  # type: ignore[attr-defined]
@@ -28,7 +28,7 @@ def database() -> Iterator[Finding]:
 
 
 def clock() -> Iterator[Finding]:
-    """The database's and ours: leases and back-offs compare them."""
+    """Compare the database's clock with ours: leases and back-offs use both."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT extract(epoch FROM clock_timestamp())")
         skew = abs(float(cursor.fetchone()[0]) - time.time())
@@ -39,7 +39,7 @@ def clock() -> Iterator[Finding]:
 
 
 def keys() -> Iterator[Finding]:
-    """Every private key that is sealed can be opened."""
+    """Check that every sealed private key can be opened."""
     shut, old, count = 0, 0, 0
     for instance_id, sealed in SshKey.objects.values_list("instance_id", "sealed_private_key").iterator():
         count += 1
@@ -56,7 +56,7 @@ def keys() -> Iterator[Finding]:
 
 
 def worker() -> Iterator[Finding]:
-    """Somebody works."""
+    """Check that a worker runs."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - make_interval(secs => %s)",

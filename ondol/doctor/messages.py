@@ -1,4 +1,4 @@
-"""Findings in people's words: what is so, and what to do. Reaches no cloud."""
+"""Findings in words: what is wrong, and what to do. Reaches no cloud."""
 
 from django.utils.translation import gettext_lazy as _
 
@@ -146,11 +146,11 @@ SAYS = {
 
 
 def name(finding: Finding) -> str:
-    """What was looked at."""
+    """Return what was checked."""
     return str(CHECKS.get(finding.check, finding.check))
 
 
 def sentence(finding: Finding) -> str:
-    """What is so and, if it is not as it should be, the mend."""
+    """Return the state and, if it is not as it should be, the fix."""
     text = SAYS.get((finding.check, finding.code)) or ANY.get(finding.code)
     return str(text) % finding.params if text else finding.code

@@ -1,4 +1,4 @@
-"""Whether packets find their way: a subnet's routes and its network ACL. Pure; what EC2 shows goes in."""
+"""Whether packets can reach a machine: a subnet's routes and its network ACL. Pure; what EC2 shows goes in."""
 
 from collections.abc import Iterable
 from ipaddress import IPv4Network
@@ -6,12 +6,12 @@ from typing import Any
 
 SSH = 22
 CLIENTS = (32768, 49152, 60999, 65535)
-"""Ports that SSH clients come from: the ends of Linux's and Windows's ranges. Answers go back there."""
+"""Ports that SSH clients use: the ends of Linux's and Windows's ranges. Answers go back there."""
 _TCP = {"6", "-1"}
 
 
 def way_out(routes: Iterable[Any]) -> tuple[str, str]:
-    """Where 0.0.0.0/0 leads and whether that is `active`; two empty words without such a route."""
+    """Return the target of 0.0.0.0/0 and its state, such as `active`; two empty strings without such a route."""
     for route in routes:
         if route.get("DestinationCidrBlock") == "0.0.0.0/0":
             targets = (
@@ -22,7 +22,7 @@ def way_out(routes: Iterable[Any]) -> tuple[str, str]:
 
 
 def shut_out(entries: Iterable[Any], cidrs: Iterable[str]) -> list[str]:
-    """Those of `cidrs` of which no or not every address can reach port 22 and be answered."""
+    """Return those of `cidrs` from which some addresses cannot reach port 22, or get no answer."""
     rules = sorted(entries, key=lambda entry: entry["RuleNumber"])
     inwards = [rule for rule in rules if not rule["Egress"]]
     outwards = [rule for rule in rules if rule["Egress"]]
@@ -34,7 +34,10 @@ def shut_out(entries: Iterable[Any], cidrs: Iterable[str]) -> list[str]:
 
 
 def _lets(rules: Iterable[Any], cidr: str, port: int) -> bool:
-    """The first rule that fits decides; one that denies a part of the range shuts somebody out."""
+    """Return whether a rule allows it.
+
+    The first that matches decides; one that denies a part of the range counts as no.
+    """
     who = IPv4Network(cidr)
     for rule in rules:
         if rule.get("Protocol") not in _TCP or "CidrBlock" not in rule or not _covers(rule.get("PortRange"), port):

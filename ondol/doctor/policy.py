@@ -9,7 +9,10 @@ ANY = "*"
 
 
 def policy(config: Config, account_id: str, deployment: str = "") -> str:
-    """As JSON. Without the deployment's id it is about every Ondol in the account. Raises ConfigError."""
+    """Return the policy as JSON.
+
+    Without the deployment's id it covers every Ondol in the account. Raises ConfigError.
+    """
     config.require("vpc_id", "subnet_id")
     text = (files("ondol.doctor") / "iam-policy.json").read_text("utf-8")
     return Template(text).substitute(

@@ -14,7 +14,7 @@ from ondol.doctor.models import CheckUp
 
 TASK = "ondol.doctor.check_up"
 TIMEOUTS = timedelta(minutes=2)
-"""Real time. A check-up takes seconds, and a minute where nobody answers."""
+"""The time is real time. A check-up takes seconds, and a minute if nothing answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +23,12 @@ class Record:
 
     at: datetime | None
     is_asked_for: bool
-    """Another is on its way."""
+    """True if another check-up is requested."""
     findings: list[Finding]
 
 
 def ask(after_seconds: int = 0) -> None:
-    """Enqueue one; one that waits already will do."""
+    """Enqueue a check-up, unless one is waiting already."""
     with transaction.atomic():
         CheckUp.objects.update_or_create(only=True, defaults={"asked_at": datetime.now(UTC)})
         try:
@@ -40,14 +40,14 @@ def ask(after_seconds: int = 0) -> None:
 
 
 def keep(findings: list[Finding], began: datetime) -> None:
-    """Keep what was found by a check-up that began then, unless a later one is there already."""
+    """Save the findings of a check-up that began then, unless a later one is there already."""
     row, _ = CheckUp.objects.get_or_create(only=True)
     older = CheckUp.objects.filter(Q(began_at=None) | Q(began_at__lt=began), pk=row.pk)
     older.update(began_at=began, at=clock.now(), findings=[finding.stored() for finding in findings])
 
 
 def last() -> Record:
-    """What a worker has found."""
+    """Return what a worker has found last."""
     row = CheckUp.objects.first() or CheckUp()
     asked, began = row.asked_at, row.began_at
     is_due = asked is not None and (began is None or began < asked) and datetime.now(UTC) - asked < TIMEOUTS

@@ -11,7 +11,7 @@ from ondol.doctor.check_up import check_up as examine
 
 @app.task(name=records.TASK, queue="periodic", queueing_lock=records.TASK)
 def check_up() -> None:
-    """One check-up, kept for the pages."""
+    """Make one check-up, and save it for the pages."""
     began = datetime.now(UTC)
     records.keep(examine(config()), began)
 
@@ -19,5 +19,5 @@ def check_up() -> None:
 @app.periodic(cron="23 * * * *")
 @app.task(name="ondol.doctor.hourly", queue="periodic", queueing_lock="ondol.doctor.hourly")
 def hourly(timestamp: int) -> None:
-    """Every hour."""
+    """Make a check-up every hour."""
     records.ask()

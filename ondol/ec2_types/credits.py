@@ -9,7 +9,7 @@ _BASELINES = {
     "nano": 5.0, "micro": 10.0, "small": 20.0, "medium": 20.0, "large": 30.0, "xlarge": 40.0, "2xlarge": 40.0,
 }  # fmt: skip
 _T2_BASELINES = {"xlarge": 22.5, "2xlarge": 17.0}
-"""The rest of T2 is as in the newer families."""
+"""Baselines that differ: the rest of T2 is as in the newer families."""
 
 
 def is_burstable(family: str) -> bool:

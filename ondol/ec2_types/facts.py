@@ -20,17 +20,17 @@ class InstanceType:
 
     name: str
     family: str
-    """Such as `t3` of `t3.large`."""
+    """The part before the dot, such as `t3` of `t3.large`."""
     size: str
-    """Such as `large` of `t3.large`."""
+    """The part after the dot, such as `large` of `t3.large`."""
     vcpus: int | None
     memory_gib: float | None
     architecture: str | None
-    """`x86_64` or `arm64`, as EC2 says it of an image."""
+    """The architecture as EC2 shows it for an image: `x86_64` or `arm64`."""
     gpus: int | None
-    """A part of a GPU counts as one, as for the software that runs there."""
+    """The number of GPUs. A part of a GPU counts as one, as for the software that runs there."""
     is_burstable: bool
-    """Its processor lives on CPU credits. A family that is not known is taken to have none."""
+    """True if its processor uses CPU credits. An unknown family is assumed to use none."""
     baseline_percent: float | None
     """The CPU per vCPU that a burstable type can keep up without credits; None: not burstable, or not known."""
     quota: Quota | None
@@ -38,13 +38,13 @@ class InstanceType:
 
     @property
     def is_known(self) -> bool:
-        """Whether its size is known."""
+        """Return whether its size is known."""
         return self.vcpus is not None
 
 
 @cache
 def facts_of(name: str) -> InstanceType:
-    """Return the facts about a type; one that is not known has none but those which follow from its name."""
+    """Return the facts about a type; an unknown one has only those which follow from its name."""
     family, _dot, size = name.partition(".")
     shown = _families().get(family, {})
     vcpus, memory_mib, *gpus = shown.get("sizes", {}).get(size) or (None, None, None)

@@ -13,7 +13,7 @@ class Quota:
 
     code: str
     instances: str
-    """As in its name, "Running On-Demand … instances"."""
+    """The words in its name, "Running On-Demand … instances"."""
 
 
 STANDARD = Quota("L-1216C47A", "Standard (A, C, D, H, I, M, R, T, Z)")
@@ -29,7 +29,7 @@ _BY_LETTERS = {
     "hpc": Quota("L-F7808C92", "HPC"),
     "u": Quota("L-43DA4232", "High Memory"),
 }
-"""By the letters that a family's name begins with. Mac has a quota for each kind of host instead."""
+"""Quotas by the letters that a family's name begins with. Mac has a quota for each kind of host instead."""
 
 
 def quota_of(family: str) -> Quota | None:

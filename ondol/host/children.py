@@ -1,4 +1,4 @@
-"""The processes of `ondol up`: started, their output told apart, started again when they end."""
+"""The processes of `ondol up`: their start, their output line by line, and their restart when they end."""
 
 import contextlib
 import io
@@ -18,14 +18,14 @@ from ondol.host.process import die_with_parent
 
 RESTART_AFTER = (0.2, 0.5, 1.0, 2.0, 5.0)
 CALM_AFTER = 30.0
-"""A child that has run for so many seconds starts its back-off anew."""
+"""The seconds of running after which the back-off of a child starts from the beginning."""
 LOG_BYTES = 5_000_000
 LINE_BYTES = 65_536
 """Longer lines are cut, so that output without an end of line does not fill our memory."""
 
 
 class Child:
-    """One part of `ondol up`; `tell` puts a line on the terminal."""
+    """One part of `ondol up`; `tell` prints a line on the terminal."""
 
     def __init__(
         self, name: str, words: list[str], env: Mapping[str, str], logs: Path, tell: Callable[[str], None]
@@ -38,7 +38,7 @@ class Child:
         self._failures, self._started, self._due = 0, 0.0, 0.0
 
     def start(self) -> None:
-        """Start it; its end follows ours."""
+        """Start it; it ends when we end."""
         self._started = time.monotonic()
         self.process = subprocess.Popen(
             self.words, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -67,12 +67,12 @@ class Child:
                 self._wait_before_restart(now, f"cannot be started ({error.strerror})")
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """Ask it to end."""
+        """Ask it to end, by a signal."""
         if self.is_running and self.process:
             self.process.send_signal(how)
 
     def join(self, seconds: float) -> None:
-        """Wait for its end; what has not ended by then is killed, with its whole session."""
+        """Wait for its end; if it has not ended by then, kill it with its whole session."""
         if self.process is None:
             return
         try:
@@ -84,12 +84,12 @@ class Child:
         self._kill_group()
 
     def say(self, text: str) -> None:
-        """A line of ours about it."""
+        """Print a line of ours about it."""
         self._log.warning(text)
         self._tell(f"{self.name:>8} | {text}")
 
     def last_words(self) -> str:
-        """Why it has ended, as a sentence: what it said last."""
+        """Return why it has ended, as a sentence: its last line."""
         if self._reader:
             self._reader.join(1)
         return f"The part `{self.name}` ended at its start: {self._last_line.removeprefix('ondol: ')}"
@@ -103,7 +103,8 @@ class Child:
         self.say(f"{what}; starting again in {wait:g} s")
 
     def _kill_group(self) -> None:
-        """What it forked is in its process group, whose id is not given to anybody else before the group is empty."""
+        """Kill what it forked: that is in its process group, whose id is not given to others before the group is
+        empty."""
         if self.process:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid, signal.SIGKILL)
@@ -120,7 +121,7 @@ class Child:
 
 
 class _PrivateFile(RotatingFileHandler):
-    """Readable by its owner alone; a full disk is no reason to stop."""
+    """A log file that only its owner can read; a full disk is no reason to stop."""
 
     def _open(self) -> io.TextIOWrapper:
         handle = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -128,11 +129,11 @@ class _PrivateFile(RotatingFileHandler):
         return cast(io.TextIOWrapper, os.fdopen(handle, self.mode, encoding="utf-8", errors="backslashreplace"))
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """The terminal still shows it."""
+        """Do nothing: the terminal still shows the line."""
 
 
 def _log(name: str, folder: Path) -> logging.Logger:
-    """A file of at most 5 MB and one before it."""
+    """Return a logger to a file of at most 5 MB, with one older file."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     log = logging.getLogger(f"ondol.up.{name}")
     log.propagate = False

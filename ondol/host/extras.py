@@ -1,4 +1,4 @@
-"""Is what only some hosts need installed? The trial cloud and the embedded PostgreSQL are extras of `ondol`."""
+"""Whether the optional parts are installed: the trial cloud and the embedded PostgreSQL are extras of `ondol`."""
 
 from importlib.util import find_spec
 

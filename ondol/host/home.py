@@ -9,11 +9,11 @@ from pathlib import Path
 
 
 class HomeError(Exception):
-    """The folder cannot be used; the text says why and what to do."""
+    """A folder that cannot be used; the text says why and what to do."""
 
 
 def lock(home: Path) -> int:
-    """Take the folder for this process; the lock goes with the process. Raises HomeError if another has it."""
+    """Lock the folder for this process; the lock ends with the process. Raises HomeError if another has it."""
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -28,7 +28,7 @@ def lock(home: Path) -> int:
 
 
 def kept(home: Path, name: str, make: Callable[[], str]) -> str:
-    """The text of a secret file in `home`, made at the first use; only its owner may read it."""
+    """Return the text of a secret file in `home`, which is made at the first use; only its owner may read it."""
     file = home / name
     if not file.exists():
         write_private(file, make() + "\n")
@@ -48,10 +48,10 @@ def write_private(file: Path, text: str) -> None:
 
 
 def new_secret_key() -> str:
-    """For ONDOL_SECRET_KEY."""
+    """Return a value for ONDOL_SECRET_KEY."""
     return secrets.token_urlsafe(48)
 
 
 def new_vault_key() -> str:
-    """For ONDOL_VAULT_KEYS: 32 random bytes in base64url."""
+    """Return a value for ONDOL_VAULT_KEYS: 32 random bytes in base64url."""
     return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()

@@ -15,20 +15,21 @@ _STEPS = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 3.0), (signal.SIGKILL, 3.0))
 
 
 class StillThere(Exception):
-    """Not even SIGKILL ended it; the text is a sentence."""
+    """A server that not even SIGKILL ended; the text is a sentence."""
 
 
 def mark(data: Path) -> str:
-    """In the command line of every process of the server on `data` (`cluster_name`), where everybody may read it.
+    """Return the name of the server on `data` (`cluster_name`), which everybody can read in its processes' command
+    lines.
 
-    Where a process stands would say it too, but root in a container may not ask that of another user's.
+    The working directory would show it too, but root in a container may not read that of another user's process.
     """
     state = data.stat()
     return f"ondol-{state.st_dev:x}-{state.st_ino:x}"
 
 
 def clear(data: Path, socket: Path, uid: int, waiting: Callable[[], None]) -> None:
-    """End every server process on `data`, gently first; nothing acknowledged is lost by that. Raises StillThere."""
+    """End every server process on `data`, gently first, so that nothing acknowledged is lost. Raises StillThere."""
     for how, seconds in _STEPS:
         found = servers_on(data, uid)
         if how == signal.SIGINT:
@@ -50,7 +51,7 @@ def clear(data: Path, socket: Path, uid: int, waiting: Callable[[], None]) -> No
 
 
 def servers_on(data: Path, uid: int) -> list[int]:
-    """PostgreSQL's processes on the folder `data`: the server and its children."""
+    """Return PostgreSQL's processes on the folder `data`: the server and its children."""
     wanted, found = mark(data).encode(), []
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
@@ -60,15 +61,15 @@ def servers_on(data: Path, uid: int) -> list[int]:
 
 
 def _uids(process: Path) -> list[int]:
-    """Real, effective, saved, of the file system."""
+    """Return the real, effective, saved and file-system user ids."""
     lines = (process / "status").read_text().splitlines()
     return [int(word) for line in lines if line.startswith("Uid:") for word in line.split()[1:]]
 
 
 def _disown(file: Path) -> None:
-    """After a reboot the pid in it may be somebody else's; PostgreSQL would take them for its other self, and refuse.
+    """Write our pid into the file: after a reboot the old one may be another process's, and PostgreSQL would refuse.
 
-    It counts its parent's pid, ours, as stale, and then still looks whether anybody uses the memory that the file
+    It counts its parent's pid, ours, as stale, and then still checks whether anybody uses the memory that the file
     names; it could not if the file were gone.
     """
     if file.exists():

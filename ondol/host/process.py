@@ -7,7 +7,7 @@ import sys
 
 _PR_SET_PDEATHSIG = 1
 _prctl = ctypes.CDLL(None, use_errno=True).prctl if sys.platform.startswith("linux") else None
-"""Looked up here: between fork and exec another thread may have held the loader's lock."""
+"""The function is looked up here: between fork and exec another thread may have held the loader's lock."""
 
 
 def die_with_parent(how: signal.Signals, parent: int) -> None:

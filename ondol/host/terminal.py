@@ -1,4 +1,4 @@
-"""Where `ondol up` speaks: a terminal that may be slow, stopped with Ctrl-S, or gone. Nothing of ours waits for it."""
+"""The terminal of `ondol up`, which may be slow, stopped with Ctrl-S, or gone. Nothing of ours waits for it."""
 
 import contextlib
 import os
@@ -10,19 +10,19 @@ OUT, ERR = 1, 2
 
 
 class Terminal:
-    """Lines in their order, written by a thread of its own; what a stopped terminal cannot take is left out."""
+    """Prints lines in their order, from a thread of its own; what a stopped terminal cannot take is left out."""
 
     def __init__(self) -> None:
         self._lines: queue.Queue[tuple[int, str]] = queue.Queue(2000)
         threading.Thread(target=self._write, name="terminal", daemon=True).start()
 
     def tell(self, text: str, where: int = OUT) -> None:
-        """One or more lines; returns at once."""
+        """Print one or more lines; return at once."""
         with contextlib.suppress(queue.Full):
             self._lines.put_nowait((where, text))
 
     def flush(self, seconds: float = 1.0) -> None:
-        """Let it catch up."""
+        """Wait until all lines are printed."""
         end = time.monotonic() + seconds
         while self._lines.unfinished_tasks and time.monotonic() < end:
             time.sleep(0.01)  # noqa: TID251  a process at the edge

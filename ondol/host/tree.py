@@ -26,11 +26,11 @@ ONDOL = [sys.executable, "-m", "ondol"]
 
 
 class TreeError(Exception):
-    """A part does not start; the text says which and why."""
+    """A part that does not start; the text says which and why."""
 
 
 class Tree:
-    """Everything on this host."""
+    """All processes of `ondol up` on this host."""
 
     def __init__(self, settings: Config, speed: float) -> None:
         self.settings, self.home, self.speed = settings, settings.home, speed
@@ -66,7 +66,7 @@ class Tree:
         if self.cloud:
             self._await(self._cloud_file.exists, self.cloud, 60)
             self._told_by_cloud = self._read_cloud_file()
-            # Of AWS only what pages show; the keys are the worker's alone.
+            # Of the AWS settings only what pages show; the credentials are the worker's alone.
             env |= environments.of_web(self._told_by_cloud) | environments.without_proxy(env)
         self.worker = self._child("worker", [*ONDOL, "worker"], environments.of_worker(env, self._told_by_cloud))
         self.web = self._child("web", [*ONDOL, "web"], environments.of_web(env))
@@ -74,7 +74,7 @@ class Tree:
         self._announce(is_trial)
 
     def run(self) -> None:
-        """Keep everything running until told to stop."""
+        """Keep everything running until a signal ends it."""
         while not self.stop_requested:
             time.sleep(TICK)  # noqa: TID251  a supervisor at the edge
             self._tick()
@@ -99,7 +99,7 @@ class Tree:
 
     # --- parts -----------------------------------------------------------------------------------------------------
     def _environment(self) -> dict[str, str]:
-        """What every part of ours inherits; secrets are made at the first start."""
+        """Return what every part of ours inherits; secrets are made at the first start."""
         settings = self.settings
         env = dict(os.environ) | {
             "ONDOL_HOME": str(self.home),
@@ -126,7 +126,7 @@ class Tree:
         return self.postgres.url
 
     def _start_cloud(self, env: dict[str, str]) -> Child:
-        """It makes credentials of its own."""
+        """Start the trial cloud, which makes credentials of its own."""
         self._cloud_file.unlink(missing_ok=True)
         words = [sys.executable, "-m", "localcloud", "--home", str(self._cloud_file.parent)]
         words += ["--region", self.settings.region, "--die-with-parent"]
@@ -170,7 +170,7 @@ class Tree:
             self._say(f"{error} Trying again in 5 s.")
 
     def _follow_cloud(self) -> None:
-        """A trial cloud that was started again may have had to choose another port."""
+        """Use the trial cloud's new port if it had to choose another one at a restart."""
         if self.worker is None or self._told_by_cloud is None:
             return
         try:
@@ -202,7 +202,7 @@ class Tree:
             os.ftruncate(self._postgres_log, 0)  # PostgreSQL appends, and keeps the file open
 
     def _while_waiting(self) -> None:
-        """PostgreSQL may need minutes after a hard stop; the clock is kept, and Ctrl-C heard."""
+        """Keep the clock and hear Ctrl-C while PostgreSQL starts, which may take minutes after a hard stop."""
         self._keep_time()
         if self.stop_requested:
             raise TreeError("Stopped while starting.")

@@ -11,28 +11,28 @@ from ondol.host.home import HomeError, write_private
 
 HEARTBEAT = 5.0
 BRIDGE = 20.0
-"""Seconds after the last heartbeat during which the clock may still have run fast. Four missed heartbeats."""
+"""The seconds after the last heartbeat during which the clock may still have run fast: four missed heartbeats."""
 
 
 def carried_on(old: Clock, real: float, speed: float) -> Clock:
-    """The clock of a new start at `real`: never behind what `old` may have shown, and `speed` times as fast."""
+    """Return the clock of a new start at `real`: never behind what `old` may have shown, and `speed` times as fast."""
     off = max(real - old.real, 0.0)
     fast = min(off, BRIDGE)
     return Clock(real, old.virtual + fast * max(old.speed, 1.0) + (off - fast), speed)
 
 
 def moved(clock: Clock, real: float) -> Clock:
-    """The same clock, anchored at `real`."""
+    """Return the same clock, anchored at `real`."""
     return Clock(real, clock.virtual + (real - clock.real) * clock.speed, clock.speed)
 
 
 def text(clock: Clock) -> str:
-    """As in ONDOL_CLOCK."""
+    """Return the text for ONDOL_CLOCK."""
     return f"{clock.real:.6f},{clock.virtual:.6f},{clock.speed:g}"
 
 
 def start(file: Path, real: float, speed: float) -> Clock | None:
-    """The clock to run with; None is real time: the speed is 1, and it always was."""
+    """Return the clock to run with; None for real time, if the speed is 1 and always was."""
     old = _read(file)
     if old is None:
         return None if speed == 1.0 else Clock(real, real, speed)

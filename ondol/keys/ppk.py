@@ -15,7 +15,7 @@ _KIND, _CIPHER = b"ssh-rsa", b"none"
 
 
 def from_pem(pem: str, comment: str) -> str:
-    """The same key as a `.ppk` file. Raises ValueError for anything but an RSA key."""
+    """Return the same key as a `.ppk` file. Raises ValueError for anything but an RSA key."""
     key = load_pem_private_key(pem.encode(), None)
     if not isinstance(key, RSAPrivateKey):
         raise ValueError("only RSA keys")

@@ -17,7 +17,7 @@ _VERSION = b"\x01"
 
 
 class VaultError(Exception):
-    """A sealed key cannot be opened with the keys there are. Nothing was changed."""
+    """A sealed key that the present keys do not open. Nothing was changed."""
 
 
 def seal(row: str, private_key: str) -> bytes:
@@ -28,7 +28,7 @@ def seal(row: str, private_key: str) -> bytes:
 
 
 def open_sealed(row: str, sealed: bytes) -> str:
-    """The private key sealed for that row. Raises VaultError."""
+    """Return the private key sealed for that row. Raises VaultError."""
     version, key_id, nonce, body = sealed[:1], sealed[1:5], sealed[5:17], sealed[17:]
     if version != _VERSION:
         raise VaultError("the sealed key has an unknown form")
@@ -42,7 +42,7 @@ def open_sealed(row: str, sealed: bytes) -> str:
 
 
 def needs_resealing(sealed: bytes) -> bool:
-    """It was sealed with another key than the first: rotation is not done."""
+    """Return whether it was sealed with another key than the first: rotation is not done."""
     return sealed[1:5] != _keys()[0][0]
 
 

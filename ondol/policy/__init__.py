@@ -1,1 +1,1 @@
-"""What administrators allow: for everybody, and for single people."""
+"""What administrators allow: the default rules, and the rules of single people."""

@@ -1,4 +1,4 @@
-"""The rule about the hours at which machines may run: one rule that five fields of a policy keep."""
+"""The rule about the hours at which machines may run: one rule that five fields of a policy store."""
 
 from collections.abc import Iterator, Mapping
 from datetime import time
@@ -16,13 +16,13 @@ from ondol.policy.models import Policy
 
 _INHERITED, _AT_ANY_TIME, _IN_THESE = "", "no", "yes"
 _ANSWERS = {None: _INHERITED, False: _AT_ANY_TIME, True: _IN_THESE}
-"""By `Policy.has_hours`."""
+"""The answers by `Policy.has_hours`."""
 _OPENS, _CLOSES = time(9), time(22)
-"""What a form suggests."""
+"""The hours that a form suggests."""
 
 
 class ZoneField(forms.CharField):
-    """The name of a time zone that this computer knows; empty: that of the settings."""
+    """The name of a time zone that this computer knows; if empty, that of the settings."""
 
     def clean(self, value: Any) -> str:
         zone = str(super().clean(value)).strip() or config().time_zone
@@ -32,7 +32,7 @@ class ZoneField(forms.CharField):
 
 
 class AllowedHours(Rule[Hours | None]):
-    """From, until, weekends and zone, of one piece: who has hours of their own inherits nothing of others'."""
+    """From, until, weekends and zone as one value: a policy with hours of its own inherits none of the defaults."""
 
     @property
     def stored(self) -> Mapping[str, Text]:

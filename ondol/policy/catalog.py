@@ -22,9 +22,9 @@ class Source(StrEnum):
 
 
 class Rules:
-    """What holds for one person.
+    """The rules that apply to one person.
 
-    To add a rule: a field of `Policy` with a migration, an entry of the same name here, and what goes by it.
+    To add a rule: a field of `Policy` with a migration, an entry of the same name here, and the code that uses it.
     """
 
     __slots__ = ("sources", "values", "why")
@@ -100,7 +100,7 @@ class Rules:
     )
 
     def __init__(self, values: Mapping[str, Any], sources: Mapping[str, Source], why: str = "") -> None:
-        """Take what holds and where it comes from, both by the names above, and an administrator's words."""
+        """Take the values and their sources, both by the names above, and an administrator's words."""
         self.values, self.sources, self.why = values, sources, why
 
 

@@ -5,13 +5,14 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 _AROUND_DAYS = 9
-"""Each week has a closing time, if there is any."""
+"""The days around a moment to search: each week has a closing time, if there is any."""
 _SATURDAY = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """From `opens` until `closes`, on the next day if that is not later; equal: all day long, from midnight.
+    """The time from `opens` until `closes`, on the next day if that is not later; if equal, all day long, from
+    midnight.
 
     `weekends`: on Saturdays and Sundays too.
     """
@@ -21,13 +22,13 @@ class Hours:
     weekends: bool
     zone: ZoneInfo
     set_at: datetime | None = None
-    """Since when they hold; what runs is not stopped at once."""
+    """The time since which they apply; a running machine is not stopped at once."""
 
     @classmethod
     def of(
         cls, opens: time | None, closes: time | None, weekends: bool, zone: str, set_at: datetime | None = None
     ) -> "Hours":
-        """From what is stored."""
+        """Return the hours from stored values."""
         return cls(opens or time(), closes or time(), weekends, ZoneInfo(zone or "Asia/Seoul"), set_at)
 
     @property
@@ -35,21 +36,21 @@ class Hours:
         return self.opens == self.closes
 
     def is_open(self, at: datetime) -> bool:
-        """Whether machines may run at that time."""
+        """Return whether machines may run at that time."""
         return any(opens <= at < closes for opens, closes in self._around(at))
 
     def next_close(self, at: datetime) -> datetime | None:
-        """The first closing time after `at`, in UTC; None: it never closes."""
+        """Return the first closing time after `at`, in UTC; None if it never closes."""
         if self.is_all_day and self.weekends:
             return None
         return min((closes for _opens, closes in self._around(at) if closes > at), default=None)
 
     def last_close(self, at: datetime) -> datetime | None:
-        """The last closing time until `at`."""
+        """Return the last closing time until `at`."""
         return max((closes for _opens, closes in self._around(at) if closes <= at), default=None)
 
     def _around(self, at: datetime) -> list[tuple[datetime, datetime]]:
-        """When it is open, in UTC; what follows without a gap is one."""
+        """Return the open times around `at`, in UTC; those without a gap between them are merged."""
         here = at.astimezone(self.zone).date()
         days = [here + timedelta(days=number) for number in range(-_AROUND_DAYS, _AROUND_DAYS + 1)]
         spans = [self._on(day) for day in days if self.weekends or day.weekday() < _SATURDAY]

@@ -1,4 +1,4 @@
-"""What a rule is: who keeps it, which values it may have, how a form asks for it, and how people read it."""
+"""What a rule is: how it is stored, which values it may have, how a form asks for it, and how people read it."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -21,7 +21,7 @@ T = TypeVar("T")
 class Rule(Generic[T]):
     """A rule that is declared in `catalog.Rules`: there, and on `Policy`, it has the same name.
 
-    Read from the class it is the rule, read from an object it is the value that holds.
+    Read from the class it is the rule, read from an object it is the value that applies.
     """
 
     name: str
@@ -38,7 +38,10 @@ class Rule(Generic[T]):
         note: Text = "",
         because: str = "",
     ) -> None:
-        """`asks` is the label in a form and `changed` the word in a line of activity. `because` is for the docs."""
+        """Take the words of the rule: `asks` is the label in a form and `changed` the word in a line of activity.
+
+        `because` is for the docs.
+        """
         self.label, self.describe, self.asks, self.changed = label, describe, asks, changed
         self.default, self.settings, self.note, self.because = default, settings, note, because
 
@@ -54,7 +57,7 @@ class Rule(Generic[T]):
 
     @property
     def stored(self) -> Mapping[str, Text]:
-        """The fields of `Policy` that keep it, each with its word in a line of activity."""
+        """Return the fields of `Policy` that store it, each with its word in a line of activity."""
         return {self.name: self.changed}
 
     def is_set(self, policy: Policy) -> bool:
@@ -62,7 +65,7 @@ class Rule(Generic[T]):
         return getattr(policy, self.name) is not None
 
     def value(self, policy: Policy) -> T:
-        """Return what a policy that says something about it says."""
+        """Return the value in a policy that sets it."""
         return getattr(policy, self.name)  # type: ignore[no-any-return]
 
     def form_fields(self) -> dict[str, forms.Field]:
@@ -74,7 +77,7 @@ class Rule(Generic[T]):
         return {self.name: getattr(policy, self.name)} if policy else {}
 
     def from_form(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what `Policy` keeps of the fields' values."""
+        """Return the initial values of these fields."""
         return {self.name: data[self.name]}
 
     def mistakes(self, data: Mapping[str, Any]) -> Iterable[tuple[str, Text]]:
@@ -82,7 +85,7 @@ class Rule(Generic[T]):
         return ()
 
     def check(self, values: Mapping[str, Any]) -> None:
-        """Raise ValidationError unless a policy may say these `values` of the form's fields."""
+        """Raise ValidationError unless a policy may have these `values` of the form's fields."""
         for name, field in self.form_fields().items():
             try:
                 field.clean(values.get(name))
@@ -96,7 +99,7 @@ class Rule(Generic[T]):
         raise NotImplementedError
 
     def installed(self) -> str:
-        """Return what holds if nobody has set it, in English: for the docs."""
+        """Return the value if nobody has set it, in English: for the docs."""
         names = ", ".join(f"`{variable(setting)}`" for setting in self.settings)
         return f"{self.describe(self.default())}{names and f' ({names})'}"
 
@@ -129,7 +132,7 @@ class Number(Rule[int]):
 
 
 class Percent(Rule[float]):
-    """A number of per cent with one decimal."""
+    """A percentage with one decimal."""
 
     def __init__(self, *, least: Decimal, most: Decimal, **words: Any) -> None:
         super().__init__(**words)

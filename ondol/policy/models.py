@@ -1,4 +1,4 @@
-"""What an administrator has set, for everybody or for one person."""
+"""The rules that administrators have set: the default ones, or those of one person."""
 
 from django.db import models
 
@@ -7,10 +7,10 @@ from ondol.accounts.models import User
 
 
 class Policy(models.Model):
-    """What is set; null: inherited. Which values it may have, and its words, are in `catalog.Rules`."""
+    """The rules that are set; null: inherited. Which values they may have, and their words, are in `catalog.Rules`."""
 
     owner = models.OneToOneField(User, on_delete=models.CASCADE, null=True, related_name="policy")
-    """None: everybody."""
+    """None for the default rules."""
 
     idle_minutes = models.PositiveIntegerField(null=True)
     idle_cpu_percent = models.DecimalField(max_digits=4, decimal_places=1, null=True)
@@ -20,16 +20,16 @@ class Policy(models.Model):
     volume_gib_max = models.PositiveIntegerField(null=True)
 
     has_hours = models.BooleanField(null=True)
-    """Whether machines are stopped at a closing time. False: they are not, whatever holds for everybody."""
+    """True if machines are stopped at a closing time; False if they are not, whatever the default is."""
     opens_at = models.TimeField(null=True)
     closes_at = models.TimeField(null=True)
     weekends = models.BooleanField(default=True)
-    """Open on Saturdays and Sundays too."""
+    """True if also open on Saturdays and Sundays."""
     zone = models.CharField(max_length=64, blank=True)
-    """Of these hours; a name of the IANA time zones."""
+    """The zone of these hours; a name of the IANA time zones."""
 
     why = models.CharField(max_length=200, blank=True)
-    """Shown to those it applies to."""
+    """The reason that is shown to those it applies to."""
     set_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     set_at = models.DateTimeField(default=clock.now)
 
@@ -40,12 +40,12 @@ class Policy(models.Model):
 
 
 class PolicyChange(models.Model):
-    """Who has changed which policy, and how. Never changed, never deleted but with its person."""
+    """A change of a policy: who made it, and how. Never changed, and deleted only with its person."""
 
     owner = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="policy_changes")
-    """None: that of everybody."""
+    """None for the default rules."""
     what = models.JSONField()
-    """By the names of `Policy`: before and after; null: not set."""
+    """The values before and after, by the names of `Policy`; null: not set."""
     by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     at = models.DateTimeField(default=clock.now)
 

@@ -1,4 +1,4 @@
-"""Which rules hold for whom: one's own, else everybody's, else the settings'."""
+"""Which rules apply to whom: a person's own, else the default ones, else those of the settings."""
 
 from collections.abc import Collection
 
@@ -11,24 +11,24 @@ __all__ = ["Rules", "Source", "inherited_rules", "rules_for", "rules_of", "says_
 
 
 def rules_of(person: int | None) -> Rules:
-    """Return what holds for a person, by id; None: for whoever has no rules of their own."""
+    """Return the rules of a person, by id; None: for people without rules of their own."""
     return rules_for([person] if person is not None else [])[person]
 
 
 def inherited_rules(owner: int | None) -> Rules:
-    """Return what holds where a policy says nothing: for a person everybody's rules, for everybody the settings'."""
+    """Return the rules where a policy sets nothing: for a person the default rules, for these the settings."""
     return rules_of(None) if owner is not None else _merge(None, None)
 
 
 def rules_for(people: Collection[int]) -> dict[int | None, Rules]:
-    """Return what holds for many, and for everybody else (None), in one query."""
+    """Return the rules of many people, and the default ones under None, in one query."""
     kept = {policy.owner_id: policy for policy in Policy.objects.filter(Q(owner__in=people) | Q(owner=None))}
     everybody = kept.pop(None, None)
     return {person: _merge(kept.get(person), everybody) for person in (*people, None)}
 
 
 def says_anything(policy: Policy) -> bool:
-    """Return whether anything is set; a policy stays when everything in it was taken back."""
+    """Return whether anything is set; a policy without any setting stays."""
     return bool(policy.why) or any(rule.is_set(policy) for rule in all_rules())
 
 

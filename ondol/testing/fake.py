@@ -44,9 +44,9 @@ def _row(thing: Thing[Any]) -> str:
 
 
 class FakeCloud(Ledger):
-    """`ondol.cloud.port.Cloud` in memory.
+    """Implements `ondol.cloud.port.Cloud` in memory.
 
-    `lag`: how many looks do not show yet what is made from now on.
+    `lag`: how many reads do not yet show what is made from now on.
     """
 
     def __init__(self, world: World | None = None, deployment: str = "here") -> None:
@@ -56,7 +56,7 @@ class FakeCloud(Ledger):
         self.lag = 0
         self.image = Image("ami-00000000000000001", "/dev/sda1")
 
-    # --- looking -----------------------------------------------------------------------------------------------
+    # --- reading -----------------------------------------------------------------------------------------------
     @operation
     def ec2_instances(self, rows: Collection[str] | None = None) -> list[Ec2Instance]:
         shown = [
@@ -159,7 +159,7 @@ class FakeCloud(Ledger):
     def delete_key(self, name: str) -> None:
         self.world.keys.pop(name, None)
 
-    # --- server ------------------------------------------------------------------------------------------------
+    # --- instance ----------------------------------------------------------------------------------------------
     @operation
     def newest_image(self) -> Image:
         return self.image
@@ -293,7 +293,7 @@ class FakeCloud(Ledger):
     def _change(
         self, instance_id: str, only: InstanceState, to: InstanceState, reason: str, fine: Collection[InstanceState]
     ) -> InstanceState:
-        """From `only` to `to`; nothing to do in one of `fine`."""
+        """Change the state from `only` to `to`; do nothing in one of `fine`."""
         state = self._ec2_instance(instance_id).state
         if state in fine:
             return state

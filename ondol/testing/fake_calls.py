@@ -1,4 +1,4 @@
-"""What the fake cloud was asked, and what is to go wrong in it."""
+"""The calls to the fake cloud, and the errors that it is to return."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ L = TypeVar("L", bound="Ledger")
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The call takes effect, its answer does not arrive."""
+    """A call that takes effect, and whose answer does not arrive."""
 
     error: BaseException
 
@@ -30,10 +30,10 @@ class Call:
 
 
 class Ledger:
-    """Of the calls to a cloud in memory.
+    """Records the calls to a cloud in memory.
 
     `next_error["launch"] = [NoCapacity("…"), Lost(Unreachable("…")), None]`: the first launch fails, the second takes
-    effect without an answer, the third goes well. `meanwhile["launch"]` runs once, just before the next launch and
+    effect without an answer, the third succeeds. `meanwhile["launch"]` runs once, just before the next launch and
     without the lock. `calls`: what was asked.
     """
 
@@ -45,14 +45,14 @@ class Ledger:
         self.meanwhile: dict[str, Callable[[], None]] = {}
 
     def asked(self, operation: str) -> int:
-        """How often."""
+        """Return how often it was called."""
         return sum(call.operation == operation for call in self.calls)
 
 
 def operation(
     method: Callable[Concatenate[L, P], T],
 ) -> Callable[Concatenate[L, P], T]:
-    """A call that is noted, and may go wrong."""
+    """Return the method as a call that is recorded, and may fail."""
     name = method.__name__
 
     @wraps(method)

@@ -1,4 +1,4 @@
-"""What there is in the fake cloud, and what happens in it behind Ondol's back."""
+"""What there is in the fake cloud, and what happens in it without Ondol."""
 
 import itertools
 from collections.abc import Mapping
@@ -23,14 +23,14 @@ FROM_INSIDE = "Client.InstanceInitiatedShutdown"
 
 @dataclass
 class Thing(Generic[T]):
-    """Something that was made: its tags, and how many more looks will not show it."""
+    """Something that was made: its tags, and how many more reads will not show it."""
 
     value: T
     tags: Mapping[str, str]
     unseen: int = 0
 
     def is_shown(self) -> bool:
-        """AWS may show a thing a little later than it is made; asking counts."""
+        """Return whether it is shown: AWS may show a thing a little later than it is made. Each call counts."""
         self.unseen -= 1
         return self.unseen < 0
 
@@ -48,22 +48,22 @@ class World:
     """One account, for any number of `FakeCloud`s of different deployments."""
 
     ahead: timedelta = timedelta()
-    """How far the clock of LaunchTime and of the alarms' history is ahead of the machines' clock."""
+    """The time by which the clock of LaunchTime and of the alarms' history is ahead of the machines' clock."""
     lock: RLock = field(default_factory=RLock)
     ec2_instances: dict[str, Thing[Ec2Instance]] = field(default_factory=dict)
     specs: dict[str, LaunchSpec] = field(default_factory=dict)
     volumes: dict[str, Thing[str]] = field(default_factory=dict)
-    """With the instance that each is attached to; it goes with it."""
+    """The instance that each volume is attached to; the volume is deleted with it."""
     sizes: dict[str, int] = field(default_factory=dict)
-    """Of each volume, in GiB."""
+    """The size of each volume, in GiB."""
     grown_at: dict[str, datetime] = field(default_factory=dict)
     groups: dict[str, Thing[Group]] = field(default_factory=dict)
     keys: dict[str, Thing[str]] = field(default_factory=dict)
     alarms: dict[str, Thing[Alarm]] = field(default_factory=dict)
     stops: dict[str, list[AlarmStop]] = field(default_factory=dict)
-    """By alarm: how it stopped its machine. Survives the alarm, as DescribeAlarmHistory does."""
+    """The stops of each alarm. They survive the alarm, as in DescribeAlarmHistory."""
     cpu: dict[str, list[Reading]] = field(default_factory=dict)
-    """By instance, oldest first: put here what its processor is to have done."""
+    """The readings of each instance, oldest first: tests put here what its processor did."""
     account: AwsAccount = field(default_factory=lambda: AwsAccount("123456789012", "ap-northeast-2"))
     failing: set[str] = field(default_factory=set)
     """Instances whose status checks do not pass."""
@@ -74,19 +74,19 @@ class World:
         return clock.now() + self.ahead
 
     def new_id(self, prefix: str) -> str:
-        """An id as AWS makes them."""
+        """Return an id as AWS makes them."""
         return f"{prefix}-{next(self._numbers):017x}"
 
     # --- what AWS, its console, the alarm and the machine itself do ------------------------------------------------
     def settle(self) -> None:
-        """What has been asked for happens: pending → running, stopping → stopped, shutting-down → terminated."""
+        """Complete all transitions: pending → running, stopping → stopped, shutting-down → terminated."""
         with self.lock:
             for instance_id, thing in self.ec2_instances.items():
                 if to := _SETTLED.get(thing.value.state):
                     self._arrive(instance_id, to)
 
     def stop_by_alarm(self, instance_id: str) -> None:
-        """Its idle alarm fires."""
+        """Let its idle alarm fire."""
         with self.lock:
             name = next(name for name, alarm in self.alarms.items() if alarm.value.instance_id == instance_id)
             self.alarms[name].value = replace(self.alarms[name].value, state="ALARM")
@@ -96,32 +96,32 @@ class World:
             self.change(instance_id, InstanceState.STOPPING, BY_USER)
 
     def stop_outside(self, instance_id: str) -> None:
-        """Somebody stops it in the console."""
+        """Stop it, as somebody in the console."""
         self.change(instance_id, InstanceState.STOPPING, BY_USER)
 
     def power_off(self, instance_id: str) -> None:
-        """Its owner types `sudo poweroff`."""
+        """Power it off, as its owner by `sudo poweroff`."""
         self.change(instance_id, InstanceState.STOPPING, FROM_INSIDE)
 
     def start_outside(self, instance_id: str) -> None:
-        """Somebody starts it in the console."""
+        """Start it, as somebody in the console."""
         self.change(instance_id, InstanceState.PENDING)
 
     def terminate_outside(self, instance_id: str) -> None:
-        """Somebody ends it in the console."""
+        """Terminate it, as somebody in the console."""
         self.change(instance_id, InstanceState.SHUTTING_DOWN, BY_USER)
 
     def fail_launch(self, instance_id: str, reason: str = "Server.InternalError") -> None:
-        """It is accepted, then ended by AWS: pending → terminated with a StateReason."""
+        """Accept the launch, then end it, as AWS does: pending → terminated with a StateReason."""
         self.change(instance_id, InstanceState.TERMINATED, reason)
 
     def forget(self, instance_id: str) -> None:
-        """An hour after its end a terminated machine is not shown any more."""
+        """Remove it: an hour after its end a terminated machine is not shown any more."""
         with self.lock:
             del self.ec2_instances[instance_id]
 
     def change(self, instance_id: str, state: InstanceState, reason: str = "") -> None:
-        """To another state, with what comes along."""
+        """Put it into another state, with all that follows from it."""
         with self.lock:
             thing = self.ec2_instances[instance_id]
             thing.value = replace(thing.value, state=state, reason_code=reason)

@@ -1,4 +1,4 @@
-"""How a status looks at a glance: icon, word and colour, the same on every page."""
+"""The badge of a status: icon, word and colour, the same on every page."""
 
 from dataclasses import dataclass
 
@@ -29,7 +29,7 @@ STYLES = {
 
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """A status at a glance; readable in grey."""
+    """The badge of a status; readable in grey."""
 
     status: Status
     word: str

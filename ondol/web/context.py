@@ -21,7 +21,7 @@ class Site:
 
     @cached_property
     def trial_clock(self) -> Clock | None:
-        """The clock of a trial; None where machines live in real time."""
+        """Return the clock of a trial; None if machines are on real time."""
         machines_clock = clock.clock()
         return None if machines_clock.is_real else machines_clock
 
@@ -35,15 +35,15 @@ class Site:
 
     @cached_property
     def stop_notice(self) -> StopNotice | None:
-        """When the machine of whoever asks will stop."""
+        """Return when the reader's machine will stop."""
         return stop_notice_of(self._request)
 
     @cached_property
     def people_waiting(self) -> int:
-        """How many people wait for approval."""
+        """Return how many people wait for approval."""
         return User.objects.filter(approval=Approval.PENDING, is_active=True).count()
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
-    """Django's hook: `site` for our pages, `site_url` for the letters of allauth."""
+    """Return Django's context: `site` for our pages, `site_url` for allauth's e-mails."""
     return {"site": Site(request), "site_url": config().url}

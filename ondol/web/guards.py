@@ -1,4 +1,4 @@
-"""Who may see a page. Whoever may not is told so, and nothing happens."""
+"""Who may see a page. Others are told so, and nothing happens."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -27,7 +27,7 @@ View = Callable[..., HttpResponse]
 
 
 def signed_in(view: View) -> View:
-    """For everybody who has signed in, approved or not. Never kept by a browser."""
+    """Restrict a view to people who have signed in, approved or not. Browsers never cache it."""
 
     @wraps(view)
     @never_cache
@@ -38,7 +38,7 @@ def signed_in(view: View) -> View:
 
 
 def approved(view: View) -> View:
-    """For approved people. Others see where they stand, wherever they go."""
+    """Restrict a view to approved people. Others see their own status instead, wherever they go."""
 
     @wraps(view)
     @signed_in
@@ -49,7 +49,7 @@ def approved(view: View) -> View:
 
 
 def administrator(view: View) -> View:
-    """For administrators."""
+    """Restrict a view to administrators."""
 
     @wraps(view)
     @approved
@@ -62,7 +62,7 @@ def administrator(view: View) -> View:
 
 
 def where_they_stand(request: PersonRequest) -> HttpResponse:
-    """Waiting, rejected or suspended: one page, at the address of the dashboard; a form sent anyway is refused."""
+    """Show who waits, was rejected or is suspended one page, at the dashboard's address; refuse forms sent anyway."""
     if request.htmx:
         return HttpResponseClientRedirect("/")
     page = StandingPage(request.user)

@@ -16,7 +16,7 @@ Page = Callable[[HttpRequest], HttpResponse]
 
 
 def healthz(get_response: Page) -> Page:
-    """Answers before anything else: load balancers come by address, without https, host name or session."""
+    """Answer before anything else: load balancers come by address, without https, host name or session."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         if request.path != "/healthz":
@@ -32,9 +32,9 @@ def healthz(get_response: Page) -> Page:
 
 
 class Unavailable:
-    """PostgreSQL is away: a designed page with 503 and Retry-After instead of a failure.
+    """Turns errors of a missing PostgreSQL into a designed page with 503 and Retry-After.
 
-    What a middleware raised comes to `errors.server_error`, which asks the same question.
+    Exceptions of a middleware come to `errors.server_error`, which asks the same question.
     """
 
     def __init__(self, get_response: Page) -> None:
@@ -44,12 +44,12 @@ class Unavailable:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Django's hook for what a view raised."""
+        """Return the page for an exception of a view; Django's hook."""
         return errors.unavailable(request) if errors.is_database_away(error) else None
 
 
 def language_of_browser(get_response: Page) -> Page:
-    """The language chosen in this browser, else the installation's; not the browser's own: Korean comes first."""
+    """Set the language chosen in this browser, else the installation's; not the browser's own: Korean comes first."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         chosen = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME, "")
@@ -63,7 +63,7 @@ def language_of_browser(get_response: Page) -> Page:
 
 
 def language_of_person(get_response: Page) -> Page:
-    """Somebody signed in sees the language they chose, on every device."""
+    """Set the language that a signed-in person has chosen, on every device."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         if request.user.is_authenticated:
@@ -82,7 +82,7 @@ _FOR_EVERYBODY = {"account_logout", "account_login", "account_confirm_email", "a
 
 
 def designed_405(get_response: Page) -> Page:
-    """Django answers a wrong method with nothing at all, which a browser shows as its own failure."""
+    """Return a page for a wrong method: Django answers with nothing, which a browser shows as its own failure."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
@@ -93,7 +93,7 @@ def designed_405(get_response: Page) -> Page:
 
 
 class Admission:
-    """allauth's pages for keeping an account are for approved people, like every other page."""
+    """Restricts allauth's pages for one's account to approved people, like every other page."""
 
     def __init__(self, get_response: Page) -> None:
         self.get_response = get_response
@@ -102,7 +102,7 @@ class Admission:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
-        """Django's hook before a view."""
+        """Return a refusal before a view; Django's hook."""
         match = request.resolver_match
         if match is None or not match.route.startswith("accounts/") or match.url_name in _FOR_EVERYBODY:
             return None

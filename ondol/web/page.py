@@ -1,4 +1,4 @@
-"""What a template gets: one page object, whose class says all that may be read."""
+"""The page object that a template gets; its class declares everything that may be read."""
 
 from typing import ClassVar
 
@@ -13,9 +13,9 @@ class Page:
     """
 
     template: ClassVar[str] = ""
-    """The whole page; empty for a part of another."""
+    """The template of the whole page; empty for a part of another."""
     fragment: ClassVar[str] = ""
-    """What htmx exchanges, if anything."""
+    """The template of what htmx replaces, if there is any."""
 
     def answer(self, request: HttpRequest, status: int = 200) -> HttpResponse:
         """Return the whole page."""

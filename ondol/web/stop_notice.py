@@ -1,4 +1,4 @@
-"""When the stop will come, in words, for any page of its owner."""
+"""The time of the next stop, in words, for any page of its owner."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,21 +20,21 @@ _MINUTE = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class StopNotice:
-    """What somebody is told about the stop of their machine."""
+    """A notice about the stop of the reader's machine."""
 
     outlook: Outlook
     when: str
-    """`in about 25–35 minutes (14:20–14:30 KST)`."""
+    """The time, such as `in about 25–35 minutes (14:20–14:30 KST)`."""
     may_keep_awake: bool
 
     @property
     def minutes(self) -> int:
-        """Until then, at least."""
+        """Return the minutes until then, at least."""
         return floor((self.outlook.left or timedelta()) / _MINUTE)
 
 
 def stop_notice_of(request: HttpRequest) -> StopNotice | None:
-    """Return that of whoever asks, found once for each request; None while nothing runs."""
+    """Return the notice for the reader, found once for each request; None while nothing runs."""
     if not hasattr(request, "_stop_notice"):
         request._stop_notice = _find(request)  # type: ignore[attr-defined]
     found: StopNotice | None = request._stop_notice  # type: ignore[attr-defined]
@@ -42,7 +42,7 @@ def stop_notice_of(request: HttpRequest) -> StopNotice | None:
 
 
 def stop_notice_on(row: Instance, rules: Rules) -> StopNotice | None:
-    """Return that of this machine; None while it does not run."""
+    """Return the notice about this machine; None while it does not run."""
     seen = outlook(row, rules)
     return StopNotice(seen, _when(seen), rules.awake_hours > 0) if seen else None
 
@@ -63,7 +63,7 @@ def _when(seen: Outlook) -> str:
 
 
 def about(earliest: datetime, latest: datetime, now: datetime) -> str:
-    """A range of time to come, in minutes and on the clock."""
+    """Return a range of future times, in minutes and on the clock."""
     first, last = (timezone.localtime(moment) for moment in (earliest, latest))
     clock = f"{first:%H:%M}–{last:%H:%M %Z}"
     if earliest - now < _IN_MINUTES:

@@ -1,4 +1,4 @@
-"""That AWS could not be asked for a while: since when, and for administrators why and what mends it."""
+"""The notice that AWS does not answer: since when, and for administrators why and how to fix it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,17 +12,17 @@ from ondol.instances.messages.texts import Text
 
 @dataclass(frozen=True, slots=True)
 class Unconfirmed:
-    """What is shown is of `since`, on the machines' clock. The rest is for administrators, and empty for others."""
+    """The notice: what is shown is from `since`, on the machines' clock. The rest is for administrators, else empty."""
 
     since: datetime
     cause: Text = ""
     mend: Text = ""
     code: str = ""
-    """AWS's."""
+    """The code from AWS."""
 
 
 def unconfirmed(reader: User) -> Unconfirmed | None:
-    """None while all is well."""
+    """Return the notice; None while all is well."""
     since = unconfirmed_since()
     if since is None or not reader.is_admin:
         return Unconfirmed(since) if since else None

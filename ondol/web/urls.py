@@ -1,4 +1,4 @@
-"""Which page is where. `/healthz` is answered by a middleware, before hosts, sessions and https matter."""
+"""The addresses of all pages. `/healthz` is answered by a middleware, before hosts, sessions and https matter."""
 
 from django.urls import include, path
 

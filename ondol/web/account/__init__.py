@@ -1,1 +1,1 @@
-"""One's own account: name, language, rules, API tokens."""
+"""Your own account: name, language, rules, API tokens."""

@@ -1,4 +1,4 @@
-"""Forms of the account page: what is asked, how long it may be. They decide nothing."""
+"""Forms of the account page: their fields and the limits of these. They decide nothing."""
 
 from django import forms
 from django.conf import settings

@@ -37,7 +37,7 @@ class AccountPage(Page):
 
     @property
     def has_providers(self) -> bool:
-        """Whether accounts elsewhere can be connected."""
+        """Return whether accounts of other providers can be connected."""
         return bool(config().social_providers)
 
 

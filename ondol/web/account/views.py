@@ -1,4 +1,4 @@
-"""One's own account: name, language, API tokens."""
+"""Your own account: name, language, API tokens."""
 
 from django.conf import settings
 from django.contrib import messages
@@ -51,7 +51,7 @@ def create_api_token(request: PersonRequest) -> HttpResponse:
 @require_POST
 @approved
 def revoke_api_token(request: PersonRequest, pk: int) -> HttpResponse:
-    """One's own token ends at once; anybody else's is not found among one's own."""
+    """Revoke one of the reader's own tokens; those of others are not found."""
     revoked, _details = ApiToken.objects.filter(user=request.user, pk=pk).delete()
     if revoked:
         messages.success(request, _("The token has been revoked."))
@@ -60,7 +60,7 @@ def revoke_api_token(request: PersonRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def language(request: HttpRequest) -> HttpResponse:
-    """The language switch: remembered by the browser, and by the account of somebody signed in."""
+    """Set the language: in the browser, and in the account of a signed-in person."""
     form = LanguageForm(request.POST)
     if not form.is_valid():
         return redirect("dashboard")

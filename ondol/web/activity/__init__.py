@@ -1,1 +1,1 @@
-"""Administration: who did what lately."""
+"""Administration: the latest actions."""

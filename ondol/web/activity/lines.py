@@ -1,4 +1,4 @@
-"""Who did what: changes of machines and decisions about people, told in one line each."""
+"""Actions in one line each: changes of machines, and decisions about people."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class Line:
     why: str
     by: User | None
     without: str = ""
-    """What stands in for a person where nobody in Ondol did it; empty where there is nothing to say."""
+    """The words instead of a person if nobody in Ondol did it; empty if there is nothing to say."""
 
 
 def told(
@@ -44,7 +44,7 @@ def told(
     policies: QuerySet[PolicyChange],
     most: int = 100,
 ) -> list[Line]:
-    """The newest of all, newest first."""
+    """Return the newest of all, newest first."""
     lines = [_decision(decision) for decision in decisions[:most]] + [_change(change) for change in changes[:most]]
     lines += policy_lines(policies[:most])
     return sorted(lines, key=lambda line: line.at, reverse=True)[:most]
@@ -56,7 +56,7 @@ def _decision(decision: Decision) -> Line:
 
 
 def policy_lines(policies: Iterable[PolicyChange]) -> list[Line]:
-    """Changes of rules."""
+    """Yield the changes of rules."""
     return [Line(one.at, one.owner, _("rules changed"), changed(one.what), one.by) for one in policies]
 
 

@@ -1,4 +1,4 @@
-"""What happened lately."""
+"""The latest actions."""
 
 from functools import cached_property
 

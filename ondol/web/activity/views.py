@@ -1,4 +1,4 @@
-"""Administration: what happened lately."""
+"""Administration: the latest actions."""
 
 from django.http import HttpResponse
 from django.views.decorators.http import require_GET

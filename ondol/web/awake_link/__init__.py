@@ -1,1 +1,1 @@
-"""The link in a letter about a stop."""
+"""The link in an e-mail about a stop."""

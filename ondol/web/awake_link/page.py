@@ -1,4 +1,4 @@
-"""What the link in a letter leads to."""
+"""The page behind the link in an e-mail about a stop."""
 
 from datetime import datetime
 from functools import cached_property
@@ -13,15 +13,15 @@ from ondol.web.stop_notice import StopNotice, stop_notice_on
 
 
 class AwakeLinkPage(Page):
-    """Say when the machine stops, with the button; or that it stays awake; or why the link does nothing any more."""
+    """Say when the machine stops, with the button; or that it stays awake; or why the link does not work any more."""
 
     template = "awake_link/page.html"
     refusal: str
-    """Why the link does nothing any more; empty if it does."""
+    """The reason why the link does not work any more; empty if it works."""
     hint: str
-    """What to do then."""
+    """The next step after a refusal."""
     is_open: bool
-    """The button is there, and has not been pressed."""
+    """True if the button is there, and has not been pressed."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class AwakeLinkPage(Page):
 
     @property
     def of_another(self) -> User | None:
-        """The owner, where somebody else has signed in."""
+        """Return the owner if somebody else has signed in."""
         owner = self._row.owner if self._row else None
         return owner if self._reader and owner != self._reader else None
 

@@ -1,4 +1,4 @@
-"""The link in a letter about a stop. It is the permission itself: who opens it need not have signed in."""
+"""The link in an e-mail about a stop. It is the permission itself: no sign-in is needed."""
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -16,7 +16,8 @@ from ondol.web.awake_link.page import AwakeLinkPage
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def awake_link(request: HttpRequest, token: str) -> HttpResponse:
-    """A look changes nothing, since mail scanners look too; the button keeps the machine awake, once."""
+    """Show the page, which changes nothing, since mail scanners open links too; the button keeps the machine awake,
+    once."""
     warning = None
     try:
         warning = warnings.warning_of(token)
@@ -31,7 +32,7 @@ def awake_link(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _speak_as_its_owner(request: HttpRequest, warning: StopWarning) -> None:
-    """Where nobody has signed in and this browser has chosen no language."""
+    """Use the owner's language if nobody has signed in and this browser has chosen none."""
     if not request.user.is_authenticated and settings.LANGUAGE_COOKIE_NAME not in request.COOKIES:
         translation.activate(warning.instance.owner.language)
 

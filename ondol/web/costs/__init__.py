@@ -1,1 +1,1 @@
-"""What machines cost: one's own, everybody's, and one person's."""
+"""What machines cost: your own, everybody's, and one person's."""

@@ -13,7 +13,7 @@ _AWS_BEGAN = date(2006, 3, 14)
 
 
 class RateForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
-    """How many won a dollar is, and of which day that rate is."""
+    """The exchange rate of the won, and its date."""
 
     class Meta:
         model = ExchangeRate
@@ -21,7 +21,7 @@ class RateForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
         widgets = {"as_of": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")}
 
     def clean_as_of(self) -> date:
-        """A day on which it can have been read."""
+        """Return a day on which the rate can have been read."""
         day: date = self.cleaned_data["as_of"]
         if not _AWS_BEGAN <= day <= timezone.localdate(clock.now()):
             raise forms.ValidationError(_("Give the day that the rate is of: today, or before."))
@@ -29,7 +29,7 @@ class RateForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
 
 
 class BudgetForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A budget; an empty amount takes it away."""
+    """A budget; an empty amount removes it."""
 
     class Meta:
         model = Budget
@@ -40,11 +40,11 @@ class BudgetForm(forms.ModelForm):  # type: ignore[type-arg]
         self.fields["usd"].required = False
 
     def save(self, commit: bool = True) -> Budget | None:
-        """Keep it, or remove it."""
+        """Save the budget, or remove it."""
         owner, wanted = self.instance.owner, self.cleaned_data
         if wanted["usd"] is None:
             Budget.objects.filter(owner=owner).delete()
             return None
-        # Not by its id: another administrator may have made or removed it since this one's page was drawn.
+        # Not by its id: another administrator may have made or removed it since this page was drawn.
         budget, _made = Budget.objects.update_or_create(owner=owner, defaults=wanted)
         return budget

@@ -1,4 +1,4 @@
-"""A month's costs: one's own, somebody's, everybody's."""
+"""A month's costs: your own, one person's, everybody's."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -27,7 +27,7 @@ from ondol.web.page import Page
 
 
 def month_of(request: HttpRequest) -> Month:
-    """Return the month that was asked for, or this one; Http404 for one that is none or has not begun."""
+    """Return the requested month, or the current one; Http404 for one that is not valid or has not begun."""
     now = bills.this_month()
     try:
         month = Month.parse(request.GET["month"]) if "month" in request.GET else now
@@ -48,7 +48,7 @@ class MonthPage(Page):
 
     @cached_property
     def months(self) -> list[Month]:
-        """The months to choose from."""
+        """Return the months to choose from."""
         return months()
 
     @property
@@ -87,7 +87,7 @@ class PersonCostsPage(MyCostsPage):
 
     @cached_property
     def for_everybody(self) -> Budget | None:
-        """The budget that holds without one of their own."""
+        """Return the default budget."""
         return for_everybody()
 
 
@@ -128,7 +128,7 @@ class EverybodysCostsPage(MonthPage):
 
     @property
     def kinds(self) -> list[tuple[str | Promise, Money]]:
-        """What was paid for, and how much for each kind."""
+        """Return what was paid for, and how much for each kind."""
         return [(ITEMS[item], money) for item, money in bills.by_item(self._bills).items()]
 
     @cached_property

@@ -38,5 +38,5 @@ def _rows(month: Month, statements: Iterable[Statement]) -> Iterator[list[str]]:
 
 
 def _text(value: str) -> str:
-    """What people have typed must not be a formula in a spreadsheet; East Asian ones read wide signs, too."""
+    """Return a text that a spreadsheet does not take for a formula; East Asian ones read full-width signs, too."""
     return f"'{value}" if unicodedata.normalize("NFKC", value).startswith(("=", "+", "-", "@", "\t", "\r")) else value

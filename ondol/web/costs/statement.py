@@ -31,9 +31,9 @@ class ShownLine:
 
     name: str
     quantity: str
-    """How much of it, at which price."""
+    """The amount and its price."""
     money: Money | None
-    """None: it has no known price."""
+    """None if it has no known price."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +59,12 @@ class Statement:
 
 
 def statement_of(owner: User, month: Month) -> Statement:
-    """Return that of one person."""
+    """Return the month of one person."""
     return Statement(owner, bills.bill_of(owner, month))
 
 
 def statements_of(month: Month) -> list[Statement]:
-    """Return those of everybody who had a machine then, the dearest first."""
+    """Return the months of everybody who had a machine in it, the most expensive first."""
     found = bills.bills(month)
     owners = User.objects.in_bulk(found)
     statements = [Statement(owners[pk], bill) for pk, bill in found.items()]
@@ -72,7 +72,7 @@ def statements_of(month: Month) -> list[Statement]:
 
 
 def months() -> list[Month]:
-    """Those in which there were machines, the newest first; this one in any case."""
+    """Return the months in which there were machines, the newest first; the current one in any case."""
     now = clock.now()
     first = Instance.objects.order_by("created_at").values_list("created_at", flat=True).first()
     month, earliest = bills.this_month(now), bills.this_month(first or now)
@@ -84,7 +84,7 @@ def months() -> list[Month]:
 
 
 def prices_in_force() -> list[PriceLine]:
-    """Instance types by their price, then the rest."""
+    """Return the prices: instance types by their price, then the rest."""
     known = prices().in_force(clock.now())
     rest = {Item.ADDRESS: _("an hour"), Item.DISK: _("a GiB and month"), Item.ALARM: _("a month")}
     types = sorted((dated.usd, what) for what, dated in known.items() if what not in rest)
@@ -118,6 +118,6 @@ def _line(line: Line, money: Money) -> ShownLine:
 
 
 def price(usd: Decimal) -> str:
-    """All digits that count, and at least two: `$0.10`, `$0.0912`."""
+    """Return a price with all digits that count, and at least two: `$0.10`, `$0.0912`."""
     whole, _point, part = f"{usd.normalize():f}".partition(".")
     return f"${whole}.{part:0<2}"

@@ -1,4 +1,4 @@
-"""What machines cost: one's own, and for administrators everybody's, with prices, the rate of the won, budgets."""
+"""What machines cost: your own, and for administrators everybody's, with prices, the rate of the won, budgets."""
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -21,7 +21,7 @@ from ondol.web.guards import PersonRequest, administrator, approved
 @require_GET
 @approved
 def mine(request: PersonRequest) -> HttpResponse:
-    """Show what one's own machine costs, line by line."""
+    """Show what the reader's machine costs, line by line."""
     return MyCostsPage(request, request.user).answer(request)
 
 
@@ -35,7 +35,7 @@ def everybody(request: PersonRequest) -> HttpResponse:
 @require_GET
 @administrator
 def spreadsheet(request: PersonRequest) -> HttpResponse:
-    """Give the same table as a file."""
+    """Return the same table as a file."""
     month = month_of(request)
     return HttpResponse(
         table(month, statements_of(month)).encode(),
@@ -69,7 +69,7 @@ def set_rate(request: PersonRequest) -> HttpResponse:
 @require_POST
 @administrator
 def set_budget(request: PersonRequest) -> HttpResponse:
-    """Set the budget of all who have none of their own."""
+    """Set the default budget."""
     form = BudgetForm(request.POST, instance=for_everybody())
     if not _keep(request, form):
         return EverybodysCostsPage(request, _rate_form(), form).answer(request)

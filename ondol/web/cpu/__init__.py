@@ -1,1 +1,1 @@
-"""The CPU of one's own machine: a chart and a forecast that look for news by themselves."""
+"""The CPU of your own machine: a chart and a forecast that refresh by themselves."""

@@ -1,4 +1,4 @@
-"""The CPU chart: where its bars and lines are; across in per cent of the drawing, so that it fits, down in pixels."""
+"""The CPU chart: the places of its bars and lines; x in per cent of the drawing, so that it fits, y in pixels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A line with its word: an hour at `place` per cent from the left, or a level at `place` pixels from the top."""
+    """A line with a label: an hour at `place` per cent from the left, or a level at `place` pixels from the top."""
 
     place: str
     word: str
@@ -35,7 +35,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """What `cpu/chart.html` draws."""
+    """The contents of `cpu/chart.html`."""
 
     bars: tuple[Bar, ...]
     hours: tuple[Mark, ...]
@@ -43,9 +43,9 @@ class Chart:
     threshold: Mark
     now: str
     stop: Bar | None
-    """Between these times it will stop, if it goes on as now."""
+    """The times between which it will stop, if it goes on as now."""
     rows: tuple[tuple[datetime, float, bool], ...]
-    """The same as a table, newest first: from when, per cent, whether that is active."""
+    """The same as a table, newest first: start, per cent, whether that is active."""
     foot: int = TOP + PLOT
     words: int = TOP + PLOT + 16
     height: int = TOP + PLOT + FOOT
@@ -57,7 +57,7 @@ def chart(
     now: datetime,
     stop: tuple[datetime, datetime] | None = None,
 ) -> Chart:
-    """Of the last six hours and the next; `readings` are starts of 5 minutes with their average, oldest first."""
+    """Return the last six hours and the next; `readings` are starts of 5 minutes with their average, oldest first."""
     start = floor(now - BACK)
     span = now + AHEAD - start
     seen = [(at, percent) for at, percent in readings if at >= start]
@@ -84,7 +84,7 @@ def chart(
 
 
 def _y(percent: float) -> float:
-    """By the square root: 5 % is the line that matters, and would else lie on the ground."""
+    """Return the height by the square root: 5 % is the line that matters, and would else be too low to see."""
     return TOP + PLOT * (1 - sqrt(min(max(percent, 0.0), 100.0) / 100))
 
 
@@ -93,7 +93,7 @@ def _percent(value: float) -> str:
 
 
 def _hours(start: datetime, end: datetime) -> list[datetime]:
-    """Every second full hour of the zone that is shown."""
+    """Return every second full hour of the zone that is shown."""
     local = timezone.localtime(start).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     full = [local + timedelta(hours=number) for number in range(8)]
     return [hour for hour in full if hour.hour % 2 == 0 and hour < end - timedelta(minutes=20)]

@@ -1,4 +1,4 @@
-"""What the dashboard shows of a machine's CPU: the chart, the forecast, and how often it looks for news."""
+"""The CPU on the dashboard: the chart, the forecast, and how often they refresh."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,7 +22,7 @@ _FASTEST, _SLOWEST = 5, 60
 
 @dataclass(frozen=True)
 class CpuPage(Page):
-    """Show the chart and the forecast: a part of the dashboard that looks for news by itself."""
+    """Show the chart and the forecast: a part of the dashboard that refreshes by itself."""
 
     fragment = "cpu/swap.html"
 
@@ -30,16 +30,16 @@ class CpuPage(Page):
     stop_notice: StopNotice | None
     chart: Chart
     as_of: datetime | None
-    """Until when the readings tell; None: there are none yet."""
+    """The end of the readings; None if there are none yet."""
     zone: str
     pace: int | None
-    """Seconds between two looks of the page; None: nothing moves."""
+    """The seconds between two polls of the page; None if nothing changes."""
     has_trouble: bool
-    """CloudWatch does not answer."""
+    """True if CloudWatch does not answer."""
 
 
 def cpu_page(request: HttpRequest, row: Instance) -> CpuPage:
-    """Return what there is to show about the machine of whoever asks."""
+    """Return the chart and forecast of the reader's machine."""
     now, notice = clock.now(), stop_notice_of(request)
     readings = readings_of(row, now - BACK)
     idle = notice.outlook.idle if notice else None

@@ -1,4 +1,4 @@
-"""The CPU of one's own machine, as a fragment that looks for news by itself."""
+"""The CPU of your own machine, as a fragment that refreshes by itself."""
 
 from django.http import HttpResponse
 from django.views.decorators.http import require_GET
@@ -12,7 +12,10 @@ from ondol.web.guards import PersonRequest, approved
 @require_GET
 @approved
 def cpu(request: PersonRequest) -> HttpResponse:
-    """Chart and forecast; nothing (204) once the machine is in another state. The page then looks at the rest, too."""
+    """Show chart and forecast; nothing (204) once the machine is in another state.
+
+    The page then loads the rest, too.
+    """
     row = actions.current(request.user)
     if row is None or row.status != request.GET.get("s"):
         answer = HttpResponse(status=204)

@@ -1,1 +1,1 @@
-"""Administration: the last check-up, and what AWS holds that nobody needs."""
+"""Administration: the last check-up, and what AWS holds without need."""

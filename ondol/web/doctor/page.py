@@ -1,4 +1,4 @@
-"""What the last check-up has found, and what the last sweep has."""
+"""The results of the last check-up and of the last sweep."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,7 +23,7 @@ _KINDS: dict[str, str | Promise] = {
     "key-pair": gettext_lazy("Key pair"),
     "alarm": gettext_lazy("Alarm"),
 }
-"""`cloud.port.Kind`"""
+"""Words for `cloud.port.Kind`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class LeftOver:
 
 
 class CheckUpPage(Page):
-    """Show the last check-up; what polls gets that part."""
+    """Show the last check-up; a poll gets that part only."""
 
     template = "doctor/page.html"
     fragment = "doctor/swap.html"
@@ -57,18 +57,18 @@ class CheckUpPage(Page):
 
     @cached_property
     def lines(self) -> list[Line]:
-        """What needs an eye comes first."""
+        """Return the lines that need attention first."""
         found = sorted(self.record.findings, key=lambda finding: _ORDER.index(finding.level))
         return [_line(finding) for finding in found]
 
     @property
     def to_mend(self) -> int:
-        """How many findings ask for something to be done."""
+        """Return how many findings need to be fixed."""
         return sum(finding.level in {Level.FAILED, Level.WARNING} for finding in self.record.findings)
 
     @cached_property
     def silent(self) -> list[str]:
-        """What the worker cannot tell: that there is none."""
+        """Return a line for what the worker cannot report: that there is none."""
         return [messages.sentence(finding) for finding in local_checks.worker() if finding.level is not Level.OK]
 
     @cached_property

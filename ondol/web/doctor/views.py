@@ -1,4 +1,4 @@
-"""Administration: what the last check-up has found, and asking for another."""
+"""Administration: the last check-up, and a button for another."""
 
 from django.http import HttpResponse
 from django.shortcuts import redirect
@@ -12,7 +12,7 @@ from ondol.web.guards import PersonRequest, administrator
 @require_GET
 @administrator
 def doctor(request: PersonRequest) -> HttpResponse:
-    """Show the page; what polls gets its changing part."""
+    """Show the page; a poll gets its changing part."""
     page = CheckUpPage()
     return page.swap(request) if request.htmx else page.answer(request)
 
@@ -20,6 +20,6 @@ def doctor(request: PersonRequest) -> HttpResponse:
 @require_POST
 @administrator
 def look_again(request: PersonRequest) -> HttpResponse:
-    """Ask a worker for another."""
+    """Ask a worker for another check-up."""
     records.ask()
     return redirect("admin_doctor")

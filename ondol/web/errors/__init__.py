@@ -1,1 +1,1 @@
-"""Designed pages for what went wrong."""
+"""Designed pages for errors."""

@@ -1,4 +1,4 @@
-"""Designed pages for what went wrong, and JSON for programs where the API itself could not answer.
+"""Designed pages for errors, and JSON for programs where the API itself could not answer.
 
 Those for 500 and 503 need neither a session nor the database.
 """
@@ -14,41 +14,41 @@ from ondol.api import refusals
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """400: not understood, or sent to a host that is not ours."""
+    """Return 400: not understood, or sent to a host that is not ours."""
     if _is_for_a_program(request):
         return refusals.bad_request(request)
     return HttpResponse(render_to_string("errors/400.html"), status=400)
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """403: above one's role."""
+    """Return 403: not allowed for one's role."""
     return render(request, "errors/403.html", status=403)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """403: the form is too old, or came from elsewhere."""
+    """Return 403: the form is too old, or came from elsewhere."""
     return render(request, "errors/403_csrf.html", status=403)
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """404: no such page."""
+    """Return 404: no such page."""
     return render(request, "errors/404.html", status=404)
 
 
 def not_allowed(request: HttpRequest, refused: HttpResponse) -> HttpResponse:
-    """405: a page that only a form may send to."""
+    """Return 405: a page that only a form may send to."""
     page = render(request, "errors/405.html", status=405)
     page.headers["Allow"] = refused.headers.get("Allow", "")
     return page
 
 
 def too_many(request: HttpRequest) -> HttpResponse:
-    """429: allauth's rate limits."""
+    """Return 429: allauth's rate limits."""
     return HttpResponse(render_to_string("errors/429.html"), status=429, headers={"Retry-After": "60"})
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500; also reached when a middleware found PostgreSQL away."""
+    """Return 500, or 503 if a middleware found PostgreSQL away."""
     error = sys.exception()
     if error is not None and is_database_away(error):
         return unavailable(request)
@@ -58,14 +58,14 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def unavailable(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """503: PostgreSQL is away."""
+    """Return 503: PostgreSQL is away."""
     if _is_for_a_program(request):
         return refusals.unavailable(request)
     return HttpResponse(render_to_string("errors/503.html"), status=503, headers={"Retry-After": "5"})
 
 
 def is_database_away(error: BaseException | None) -> bool:
-    """Whether this, or what caused it, is a database that does not answer."""
+    """Return whether this error, or its cause, is a database that does not answer."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         if isinstance(error, (OperationalError, InterfaceError)):

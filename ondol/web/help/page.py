@@ -20,7 +20,7 @@ class HelpPage(Page):
 
     @cached_property
     def connect(self) -> Connect:
-        """The reader's own machine, or stand-ins."""
+        """Return the commands for the reader's own machine, or placeholders."""
         instance = actions.current(self._reader)
         return (connect_to(instance) if instance else None) or example_for(self._reader)
 

@@ -1,1 +1,1 @@
-"""What has happened to a machine, run by run."""
+"""The history of a machine, run by run."""

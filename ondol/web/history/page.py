@@ -1,4 +1,4 @@
-"""The story of a machine, in pages."""
+"""The history of a machine, in pages."""
 
 from functools import cached_property
 
@@ -12,7 +12,7 @@ PER_PAGE = 30
 
 
 class HistoryPage(Page):
-    """Tell what has happened to somebody's machines, newest first."""
+    """Show the history of somebody's machines, newest first."""
 
     template = "history/page.html"
     owner: User

@@ -1,4 +1,4 @@
-"""The story of somebody's machines: made, started, stopped, by whom, why, and how long each run was."""
+"""The history of somebody's machines: created, started, stopped, by whom, why, and how long each run was."""
 
 import uuid
 from collections import defaultdict
@@ -15,7 +15,7 @@ from ondol.instances.models import Instance, StatusChange
 from ondol.instances.record import Receipt
 
 _NEWEST = 500
-"""Changes that a page is made from."""
+"""The number of changes that a page is made from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +26,16 @@ class Event:
     what: Text
     why: Text = ""
     by: User | None = None
-    """Who asked for it."""
+    """The person who asked for it."""
     ran: timedelta | None = None
-    """How long it had run, for what ends a run."""
+    """The length of the run that it ended."""
     receipt: Receipt | None = None
     size: str = ""
-    """`t3.small, 30 GiB`, where it is news."""
+    """The size, such as `t3.small, 30 GiB`, where it is new."""
 
 
 def timeline(owner: User) -> list[Event]:
-    """Of all machines that somebody has had, newest first."""
+    """Return the history of all machines that somebody has had, newest first."""
     newest = StatusChange.objects.filter(instance__owner=owner).select_related("by").order_by("-at", "-id")[:_NEWEST]
     stories: defaultdict[uuid.UUID, list[StatusChange]] = defaultdict(list)
     for change in reversed(newest):
@@ -45,14 +45,14 @@ def timeline(owner: User) -> list[Event]:
 
 
 def last_receipt(instance: Instance) -> Receipt | None:
-    """Of a machine that was stopped for idling."""
+    """Return the receipt of a machine that was stopped for idling."""
     if (instance.status, instance.status_reason) != (Status.STOPPED, Reason.IDLE):
         return None
     return instance.run.idle_receipt
 
 
 def _told(story: list[StatusChange]) -> Iterator[Event]:
-    """One machine's events. A wish is told with what came of it, or as under way."""
+    """Yield one machine's events. A request is shown with its result, or as under way."""
     wish: StatusChange | None = None
     is_told = False
     runs_since: datetime | None = None
@@ -71,7 +71,7 @@ def _told(story: list[StatusChange]) -> Iterator[Event]:
         elif status is not Status.STOPPING:
             runs_since = None
         if status in CHANGING:
-            if ran is not None:  # ended while it ran
+            if ran is not None:  # terminated while it ran
                 yield Event(at, event_of(status), _why(change), change.by, ran)
             wish, is_told = change, ran is not None
             continue
@@ -82,7 +82,7 @@ def _told(story: list[StatusChange]) -> Iterator[Event]:
 
 
 def _done(change: StatusChange, before: Status | None, wish: StatusChange | None) -> Event:
-    """What a wish has come to, or what happened without one."""
+    """Return the result of a request, or what happened without one."""
     status = Status(change.new)
     is_new = (before, status) == (Status.PENDING, Status.RUNNING)
     what, by = event_of(status, before), (wish and wish.by) or change.by
@@ -90,7 +90,7 @@ def _done(change: StatusChange, before: Status | None, wish: StatusChange | None
 
 
 def _in_aws(change: StatusChange) -> datetime:
-    """When it was so in AWS, if that was earlier than we noticed."""
+    """Return when it was so in AWS, if that was earlier than we noticed."""
     return min(change.at, change.record.since or change.at)
 
 

@@ -1,1 +1,1 @@
-"""The dashboard: one's own machine, and what one may ask of it."""
+"""The dashboard: your own machine, and what you may ask of it."""

@@ -1,4 +1,4 @@
-"""How a page puts off a stop: what is offered, what was wished, when the hours end, and that auto-stop is armed."""
+"""How a page postpones a stop: the choices, the request, the closing time, and that auto-stop is armed."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,26 +21,26 @@ class Offered:
 
     name: str
     span: str | Promise
-    """`4 hours`; empty where the time says it all."""
+    """The time span, such as `4 hours`; empty if the time says it all."""
     until: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Awake:
-    """Of a machine that runs, or will."""
+    """How the stop of a machine that runs, or will, is postponed."""
 
     until: datetime | None
-    """It is kept awake until then; None: it is not."""
+    """The time until which it is kept awake; None if it is not."""
     offered: list[Offered]
     closing: Closing | None
     is_armed: bool
     shown_at: datetime | None
-    """When AWS last showed its alarm."""
+    """The time at which AWS last showed its alarm."""
     is_running: bool
 
 
 def awake_of(row: Instance, rules: Rules, now: datetime) -> Awake:
-    """Return how the stop of a machine that runs, or will, is put off."""
+    """Return how the stop of a machine that runs, or will, is postponed."""
     return Awake(
         until=row.kept_awake_until(now),
         offered=[Offered(one.name, _SPANS.get(one.name, ""), one.until) for one in choices(rules, now)],

@@ -18,17 +18,17 @@ from ondol.web.machine.steps import Step, steps_of
 
 _BUTTONS = {Status.RUNNING: "stop", Status.STOPPED: "start", Status.FAILED: "create"}
 _WITHOUT_KEY = {Status.PENDING, Status.FAILED, Status.TERMINATING}
-"""As in `actions.take_key`."""
+"""The same statuses as in `actions.take_key`."""
 _PACES, _SLOWEST = ((30, 1), (180, 3)), 10
-"""How a page polls while something changes: for 30 s every second, up to 3 minutes every 3 s, then every 10 s; real
+"""The pace of polls while something changes: for 30 s every second, up to 3 minutes every 3 s, then every 10 s; real
 time. Why: docs/decisions/0004."""
 _RESIZING = 2
-"""Seconds: AWS changes a type or a disk at once."""
+"""The seconds between polls during a resize: AWS changes a type or a disk at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class MachineCard:
-    """Hold what the card of one machine says, whoever looks at it."""
+    """Hold what the card of one machine says, for any reader."""
 
     instance: Instance
     badge: Badge
@@ -39,9 +39,9 @@ class MachineCard:
     since: datetime
     now: datetime
     button: str
-    """`create`, `start`, `stop`, or none while nothing can be asked for."""
+    """The possible action: `create`, `start`, `stop`, or empty while there is none."""
     has_key: bool
-    """It may be downloaded."""
+    """True if the key may be downloaded."""
 
     @property
     def status(self) -> Status:
@@ -53,12 +53,12 @@ class MachineCard:
 
     @property
     def elapsed(self) -> timedelta:
-        """In this state, on the machines' clock."""
+        """Return the time in this status, on the machines' clock."""
         return max(self.now - self.since, timedelta())
 
     @property
     def poll_seconds(self) -> int | None:
-        """After how long to look again; None while nothing changes."""
+        """Return the seconds until the next poll; None while nothing changes."""
         if self.is_resizing:
             return _RESIZING
         is_cleaned_up = self.status is not Status.FAILED or self.instance.is_clean
@@ -68,7 +68,10 @@ class MachineCard:
 
     @property
     def is_resizing(self) -> bool:
-        """Asked of AWS now; a type that was wished for waits while it runs, such as when the console started it."""
+        """Return whether AWS is asked for a size now.
+
+        A new type waits while the machine runs, such as after a console start.
+        """
         seen = self.instance.seen
         return seen.disk_differs or (seen.type_differs and self.status is Status.STOPPED)
 
@@ -78,7 +81,7 @@ class MachineCard:
 
     @property
     def version(self) -> str:
-        """Changes with anything a page shows, but not with the passing time."""
+        """Return a text that changes with anything a page shows, but not with the passing time."""
         steps = [(step.name, step.state, str(step.detail), step.slow) for step in self.steps]
         row = self.instance
         size = row.instance_type, row.volume_gib, row.seen_type, row.seen_volume_gib
@@ -121,14 +124,14 @@ def card_of(user: User) -> MachineCard | None:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The machine somebody had before."""
+    """The machine that somebody had before."""
 
     at: datetime
     cause: str
 
 
 def last_ended(user: User) -> Ended | None:
-    """How the last machine of somebody who has none came to its end."""
+    """Return how the last machine of somebody who has none came to its end."""
     change = (
         StatusChange.objects.filter(instance__owner=user, new=Status.TERMINATING)
         .order_by("-at", "-id")

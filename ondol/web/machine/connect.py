@@ -1,4 +1,4 @@
-"""The exact words with which each tool reaches a machine."""
+"""The exact commands with which each tool reaches a machine."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ SSH_USER = "ubuntu"
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """One machine at one address. Without a machine: the same words with stand-ins, for the help page."""
+    """One machine at one address. Without a machine: the same commands with placeholders, for the help page."""
 
     name: str
     address: str
@@ -40,7 +40,8 @@ class Connect:
 
     @property
     def windows(self) -> str:
-        """PowerShell does not expand %USERPROFILE% or %USERNAME%, hence $env: and whoami."""
+        """Return the commands for PowerShell, which does not expand %USERPROFILE% or %USERNAME%, hence $env: and
+        whoami."""
         return "\n".join(
             [
                 f'$k="$env:USERPROFILE\\.ssh\\{self.key_file}"',
@@ -53,7 +54,10 @@ class Connect:
 
     @property
     def unix(self) -> str:
-        """A desktop of Linux calls the folder of downloads by its language; macOS, and bare systems, by one name."""
+        """Return the commands for a shell.
+
+        Linux desktops name the folder of downloads by language; macOS always the same.
+        """
         return "\n".join(
             [
                 "mkdir -p ~/.ssh && chmod 700 ~/.ssh",
@@ -66,7 +70,10 @@ class Connect:
 
     @property
     def config_entry(self) -> str:
-        """The alias of the host key is the instance: a new address asks nothing, a new machine is noticed."""
+        """Return an entry for the SSH configuration.
+
+        Its host-key alias is the instance: a new address causes no question, a new machine is noticed.
+        """
         port = [] if self.port == 22 else [f"  Port {self.port}"]
         return "\n".join(
             [
@@ -89,7 +96,7 @@ class Connect:
 
     @property
     def scp(self) -> str:
-        """For those who keep no entry in their configuration; scp's port option has a capital letter."""
+        """Return the copy command without a configuration entry; scp's port option has a capital letter."""
         port = "" if self.port == 22 else f"-P {self.port} "
         return f"scp {port}-i ~/.ssh/{self.key_file} scene.zip {self.target}:"
 
@@ -99,18 +106,18 @@ class Connect:
 
 
 def connect_to(instance: Instance) -> Connect | None:
-    """How to reach this machine; None while it has no address."""
+    """Return how to reach this machine; None while it has no address."""
     if not (instance.public_ip and instance.instance_id):
         return None
     return Connect(ascii_name(instance.owner), instance.public_ip, instance.instance_id, config().ssh_port)
 
 
 def example_for(user: User) -> Connect:
-    """With stand-ins for what only a running machine has."""
+    """Return the commands with placeholders for what only a running machine has."""
     return Connect(ascii_name(user), "ADDRESS", "INSTANCE_ID", config().ssh_port)
 
 
 def way_for(request: HttpRequest) -> str:
-    """`windows` or `unix`, by what the browser says of itself; most people here use Windows."""
+    """Return `windows` or `unix`, by the browser's user agent; most people here use Windows."""
     hint = request.headers.get("Sec-CH-UA-Platform", "") or request.headers.get("User-Agent", "")
     return "unix" if any(word in hint.lower() for word in ("mac", "linux", "x11", "chrome os")) else "windows"

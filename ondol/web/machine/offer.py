@@ -1,4 +1,4 @@
-"""What pressing the button creates, what else may be chosen, and what it costs."""
+"""What the button creates, what else may be chosen, and what it costs."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ _REGIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A machine that is not there yet."""
+    """A machine that does not exist yet."""
 
     sizes: Offers
     region: str
@@ -29,6 +29,6 @@ class Offer:
 
 
 def offer(user: User) -> Offer:
-    """What this installation makes for this person."""
+    """Return what this installation creates for this person."""
     region = config().region
     return Offer(offers_for(user), region, _REGIONS.get(region, ""))

@@ -1,4 +1,4 @@
-"""One's own machine: all that the dashboard shows, and the part of it that is exchanged while something changes."""
+"""Your own machine: all that the dashboard shows, and the part of it that is replaced while something changes."""
 
 from functools import cached_property
 
@@ -22,7 +22,7 @@ from ondol.web.unconfirmed import Unconfirmed, unconfirmed
 
 
 class MachinePage(Page):
-    """Show the reader's machine, or what the button would make.
+    """Show the reader's machine, or what the button would create.
 
     Most polls find nothing new: whatever `version` does not need is found when a template asks for it.
     """
@@ -30,7 +30,7 @@ class MachinePage(Page):
     template = "machine/page.html"
     fragment = "machine/swap.html"
     card: MachineCard | None
-    """None: they have no machine."""
+    """None if they have no machine."""
     unconfirmed: Unconfirmed | None
 
     def __init__(self, request: PersonRequest) -> None:
@@ -40,18 +40,21 @@ class MachinePage(Page):
 
     @property
     def status(self) -> str:
-        """The machine's status, or `NONE`."""
+        """Return the machine's status, or `NONE`."""
         return self.card.status if self.card else "NONE"
 
     @property
     def version(self) -> str:
-        """What a page sends with each poll. One in another language, or from before this trouble, is replaced whole."""
+        """Return what a page sends with each poll.
+
+        One in another language, or from before this problem, is replaced whole.
+        """
         version = self.card.version if self.card else "none"
         return f"{version}-{self._request.LANGUAGE_CODE}{'-stale' if self.unconfirmed else ''}"
 
     @property
     def is_news(self) -> bool:
-        """The page that asked showed another status."""
+        """Return whether the page showed another status."""
         return self._request.GET.get("s", "") != self.status
 
     @cached_property
@@ -60,22 +63,22 @@ class MachinePage(Page):
 
     @cached_property
     def offer(self) -> Offer:
-        """What the button makes."""
+        """Return what the button creates."""
         return offer(self._user)
 
     @cached_property
     def ended(self) -> Ended | None:
-        """How the machine before this one came to its end."""
+        """Return how the machine before this one came to its end."""
         return last_ended(self._user)
 
     @cached_property
     def retry(self) -> Offers | None:
-        """What may be chosen for another attempt."""
+        """Return what may be chosen for another attempt."""
         return offers_for(self._user, self._row) if self._row else None
 
     @cached_property
     def size(self) -> SizeChoice | None:
-        """What type and disk may become."""
+        """Return the possible types and disks."""
         return size_of(self._user, self._row) if self._row else None
 
     @cached_property
@@ -84,7 +87,7 @@ class MachinePage(Page):
 
     @cached_property
     def awake(self) -> Awake | None:
-        """How a stop is put off; None: there is nothing to put off."""
+        """Return how a stop is postponed; None if there is no stop to postpone."""
         if self.card is None or self.card.status not in RUNS_OR_WILL:
             return None
         return awake_of(self.card.instance, self.rules, self.card.now)
@@ -95,17 +98,17 @@ class MachinePage(Page):
 
     @cached_property
     def statement(self) -> Statement:
-        """What this month has cost."""
+        """Return what this month has cost."""
         return statement_of(self._user, this_month())
 
     @cached_property
     def connect(self) -> Connect | None:
-        """The commands that reach a machine that runs."""
+        """Return the commands that reach a running machine."""
         return connect_to(self.card.instance) if self.card and self.card.status is Status.RUNNING else None
 
     @property
     def way(self) -> str:
-        """Which commands come first: `windows` or `unix`."""
+        """Return which commands come first: `windows` or `unix`."""
         return way_for(self._request)
 
     @property

@@ -14,19 +14,19 @@ from ondol.instances.record import Failure, Receipt, Record, Wish
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What a person reads about the state of their machine."""
+    """A text about the state of a person's machine."""
 
     cause: str
     kept: str = ""
     next_step: str = ""
     reference: str = ""
-    """To tell an administrator; the log has it too. Empty where nobody needs to be asked."""
+    """The number to give to an administrator; the log has it too. Empty if nobody needs to be asked."""
     receipt: Receipt | None = None
-    """Of an idle stop."""
+    """The receipt of an idle stop."""
 
 
 def notice_of(instance: Instance, receipt: Receipt | None = None) -> Notice | None:
-    """What there is to say about why this machine is as it is; None where the status says it all."""
+    """Return why this machine is as it is; None where the status says it all."""
     status, reason = Status(instance.status), Reason(instance.status_reason)
     found = explanation(status, reason)
     if REASONS[reason].code_says_more and status in {Status.STOPPED, Status.FAILED}:
@@ -54,7 +54,7 @@ def notice_of(instance: Instance, receipt: Receipt | None = None) -> Notice | No
 
 
 def size_refusal(record: Record) -> Notice:
-    """From the record: AWS did not give a machine another type or a bigger disk."""
+    """Return a notice from the record: AWS did not give a machine another type or a bigger disk."""
     wish, failure = record.refused or Wish(), record.failure or Failure()
     found = resizing_refused(failure.code)
     words = {"type": wish.instance_type}
@@ -75,8 +75,8 @@ def _kept(instance: Instance, status: Status) -> Text:
 
 
 def trouble_of(instance: Instance) -> str:
-    """That AWS does not answer as it should, while Ondol keeps trying; empty if all is well."""
-    # One retry is everyday life: AWS shows a thing just made a moment later.
+    """Return that AWS fails while Ondol keeps trying; empty if all is well."""
+    # One retry is normal: AWS shows a new thing a moment later.
     if instance.next_at is None or not instance.error_code or instance.tries < 2:
         return ""
     return str(trouble(instance.error_code))

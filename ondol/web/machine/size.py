@@ -1,4 +1,4 @@
-"""Type and disk of a machine that is there: what they may become, what is under way, and what AWS has refused."""
+"""Type and disk of an existing machine: what they may become, what is under way, and what AWS has refused."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,12 +16,12 @@ _TOLD_FOR = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class SizeChoice:
-    """What a person may choose, and what came of it."""
+    """The choices of a person, and the result of the last one."""
 
     offers: Offers
     may_change_type: bool
     is_pending: bool
-    """AWS has not done it yet."""
+    """True if AWS has not done it yet."""
     refusals: tuple[Notice, ...]
     typical_hours: int = TYPICAL_HOURS
 
@@ -31,7 +31,7 @@ class SizeChoice:
 
 
 def size_of(user: User, row: Instance) -> SizeChoice:
-    """Return what one's own machine may become."""
+    """Return what the reader's machine may become."""
     offers = offers_for(user, row)
     return SizeChoice(
         offers=offers,
@@ -42,7 +42,7 @@ def size_of(user: User, row: Instance) -> SizeChoice:
 
 
 def _refusals(row: Instance) -> tuple[Notice, ...]:
-    """Those of the last wish, for a day: of type and disk together, if both were refused."""
+    """Return the refusals of the last request, for a day: of type and disk together, if both were refused."""
     about_size = row.changes.filter(
         reason__in=[Reason.RESIZED, Reason.SIZE_REFUSED], at__gt=clock.now() - _TOLD_FOR
     ).order_by("-at", "-id")

@@ -1,4 +1,4 @@
-"""How far a machine has got on its way to running, read from its row."""
+"""The progress of a machine on its way to running, read from its row."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,18 +19,18 @@ class Step:
     name: str
     label: str | Promise
     state: str
-    """`done`, `current` or `todo`."""
+    """The progress: `done`, `current` or `todo`."""
     detail: str | Promise = ""
-    """What is waited for, where the step has parts."""
+    """The part that is waited for, if the step has parts."""
     slow: bool = False
-    """It takes more than twice its usual time."""
+    """True if it takes more than twice its usual time."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
     label: str | Promise
     usual: float
-    """Real seconds at AWS."""
+    """The usual real seconds at AWS."""
 
 
 _KINDS = {
@@ -42,7 +42,7 @@ _KINDS = {
 }
 _OF_STATUS = {
     Status.PENDING: ("network", "key", "server", "auto-stop", "ready"),
-    # Armed before the start is asked for: should we die in between, the machine still stops by itself.
+    # Armed before the start is asked for: if we die in between, the machine still stops by itself.
     Status.STARTING: ("auto-stop", "server", "ready"),
 }
 _BOOTING: dict[str, str | Promise] = {
@@ -52,7 +52,7 @@ _BOOTING: dict[str, str | Promise] = {
 
 
 def steps_of(instance: Instance, *, has_key: bool, now: datetime) -> tuple[Step, ...]:
-    """The steps of a machine that is being made or started, in order; none in any other state."""
+    """Return the steps of a machine that is being created or started, in order; none in any other status."""
     return tuple(_steps(instance, has_key, now))
 
 
@@ -78,7 +78,7 @@ def _is_done(name: str, instance: Instance, has_key: bool) -> bool:
             return bool(instance.security_group_id)
         case "key":
             return has_key
-        case "server":  # AWS has it in hand; that it boots is waited for by the last step
+        case "server":  # AWS is starting it; the last step waits for the boot
             return instance.instance_id is not None and instance.seen_view in _BOOTING
         case "auto-stop":
             return instance.is_armed
@@ -86,7 +86,7 @@ def _is_done(name: str, instance: Instance, has_key: bool) -> bool:
 
 
 def _began(name: str, instance: Instance) -> datetime:
-    """When the step before it was over, as far as the row tells; never before the status was entered."""
+    """Return when the step before it was over, as far as the row shows; never before the status was entered."""
     if name in {"auto-stop", "ready"} and instance.seen_since is not None:
         return max(instance.status_since, instance.seen_since)
     return instance.status_since

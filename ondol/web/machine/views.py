@@ -1,4 +1,4 @@
-"""One's own machine: the dashboard, its fragment, and the wishes."""
+"""Your own machine: the dashboard, its fragment, and the requests."""
 
 from collections.abc import Callable
 
@@ -21,7 +21,7 @@ from ondol.web.machine.page import MachinePage
 @require_GET
 @approved
 def dashboard(request: PersonRequest) -> HttpResponse:
-    """Show the whole page. Asked for by the waiting page when one returns to its tab: load it whole."""
+    """Show the whole page; also when its reader returns to a tab that waits: then it is loaded whole."""
     if request.htmx:
         return HttpResponseClientRedirect("/")
     return MachinePage(request).answer(request)
@@ -30,7 +30,7 @@ def dashboard(request: PersonRequest) -> HttpResponse:
 @require_GET
 @approved
 def fragment(request: PersonRequest) -> HttpResponse:
-    """Return what polling replaces; nothing (204) while a page shows the truth already."""
+    """Return what a poll replaces; nothing (204) while the page is up to date."""
     page = MachinePage(request)
     return HttpResponse(status=204) if request.GET.get("v") == page.version else page.swap(request)
 
@@ -94,7 +94,7 @@ def tonight_after_all(request: PersonRequest) -> HttpResponse:
 @require_POST
 @approved
 def key(request: PersonRequest) -> HttpResponse:
-    """Give the private key as a file, `pem` or `ppk`."""
+    """Return the private key as a file, `pem` or `ppk`."""
     try:
         file = actions.take_key(request.user, "ppk" if request.POST.get("form") == "ppk" else "pem")
     except ActionError as error:
@@ -110,7 +110,7 @@ def key(request: PersonRequest) -> HttpResponse:
 @require_POST
 @approved
 def address_told(request: PersonRequest) -> HttpResponse:
-    """The owner has read that the address has changed, to this one; a later change is another one."""
+    """Save that the owner has read about this new address; a later one is shown again."""
     row = actions.current(request.user)
     if row and row.public_ip == request.POST.get("address"):
         actions.tell_address(row)
@@ -118,7 +118,7 @@ def address_told(request: PersonRequest) -> HttpResponse:
 
 
 def _chosen(request: PersonRequest) -> tuple[str | None, int | None]:
-    """Type and GiB; a disk that is no number is one that nobody may have."""
+    """Return type and GiB; a disk that is no number becomes one that nobody may have."""
     gib = request.POST.get("volume_gib", "")
     digits = gib.isascii() and gib.isdecimal() and len(gib) < 7
     return request.POST.get("instance_type") or None, (int(gib) if digits else 0) if gib else None

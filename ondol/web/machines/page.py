@@ -1,4 +1,4 @@
-"""All machines at a glance, for administrators: what runs, whether it stops by itself, what fell out of step."""
+"""All machines at a glance, for administrators: what runs, whether it stops by itself, what differs from AWS."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -27,9 +27,9 @@ _MATCHES = {
     Status.STOPPED: {View.STOPPED},
 }
 _LONG = 300
-"""Real seconds. Until then, what AWS shows is on its way into the row."""
+"""The time is real seconds. Until then, a change in AWS is still on its way into the row."""
 _FIRST = (Status.FAILED, *sorted(CHANGING), Status.RUNNING, Status.STOPPED)
-"""What needs an eye comes first."""
+"""The statuses that need attention come first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +40,16 @@ class FleetEntry:
     badge: Badge
     trouble: str
     is_out_of_step: bool
-    """AWS shows another state than the one that it should be in."""
+    """True if AWS shows another state than the one that it should be in."""
 
     @property
     def is_unarmed(self) -> bool:
-        """It runs, and nothing would stop it."""
+        """Return whether it runs, and nothing would stop it."""
         return self.badge.status is Status.RUNNING and not self.instance.is_armed
 
     @property
     def has_unknown(self) -> bool:
-        """There are machines in AWS that carry its tags, and are not it."""
+        """Return whether AWS has other machines that carry its tags."""
         return bool(self.instance.unrecognized_instance_ids or self.instance.superseded_instance_ids)
 
     @property
@@ -59,17 +59,18 @@ class FleetEntry:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sum up all machines."""
+    """Sums of all machines."""
 
     machines: int
     running: int
     unarmed: int
     hourly: Decimal
-    """What all that run cost in an hour by today's prices, in dollars; those without a known price not counted."""
+    """The costs of all running machines in an hour by today's prices, in dollars; without those whose price is
+    unknown."""
 
 
 class MachinesPage(Page):
-    """Show what runs, whether it stops by itself, what fell out of step."""
+    """Show what runs, whether it stops by itself, what differs from AWS."""
 
     template = "machines/page.html"
 
@@ -99,7 +100,7 @@ class MachinesPage(Page):
 
 
 def _machines() -> QuerySet[Instance]:
-    """Return all that have not ended, those that need an eye first."""
+    """Return all machines that have not ended, those that need attention first."""
     ranks = [When(status=status.value, then=Value(rank)) for rank, status in enumerate(_FIRST)]
     rank = Case(*ranks, output_field=IntegerField())
     rows = Instance.objects.exclude(status=Status.TERMINATED).select_related("owner", "run")

@@ -1,1 +1,1 @@
-"""Administration: the list of people, and decisions about those who wait."""
+"""Administration: the list of people, and decisions about pending requests."""

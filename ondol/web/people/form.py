@@ -1,11 +1,11 @@
-"""The form with which administrators decide about those who wait."""
+"""The form with which administrators decide about pending requests."""
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 
 class DecisionForm(forms.Form):
-    """A decision about one or several waiting people."""
+    """A decision about one or several pending requests."""
 
     decision = forms.ChoiceField(choices=[("approve", ""), ("reject", "")])
     people = forms.TypedMultipleChoiceField(coerce=int)

@@ -1,4 +1,4 @@
-"""The list of people as administrators see it: who waits, and everybody with their machine."""
+"""The list of people as administrators see it: pending requests, and everybody with their machine."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class PersonEntry:
     machine: Instance | None
     badge: Badge | None
     bill: Bill | None
-    """Of this month so far; None where nothing ran or rested."""
+    """The bill of this month so far; None without a machine."""
 
     @property
     def can_stop(self) -> bool:
@@ -41,15 +41,15 @@ class PersonEntry:
 
 
 class PeoplePage(Page):
-    """Show those who wait on top, then everybody: search, filter, pages."""
+    """Show pending requests on top, then everybody: search, filter, pages."""
 
     template = "people/page.html"
     search: str
     approval: str
     reason: str
-    """What was typed into a rejection that could not be done."""
+    """The reason that was typed into a rejection that failed."""
     chosen: list[str]
-    """Who was ticked then."""
+    """The people who were selected then."""
 
     def __init__(self, request: PersonRequest, reason: str = "", chosen: Sequence[str] = ()) -> None:
         self._request = request
@@ -60,13 +60,13 @@ class PeoplePage(Page):
 
     @cached_property
     def waiting(self) -> list[User]:
-        """The longest wait first."""
+        """Return the pending requests, the oldest first."""
         found = User.objects.filter(approval=Approval.PENDING, is_active=True)
         return list(found.order_by("created_at", "pk")[:WAITING])
 
     @cached_property
     def people(self) -> paginator.Page[User]:
-        """One page of them; a number that does not exist gives the nearest."""
+        """Return one page of people; for a number that does not exist, the nearest."""
         found = people.listed(self._search, self.approval).order_by("name", "pk")
         return paginator.Paginator(found, PER_PAGE).get_page(self._request.GET.get("page", "1"))
 

@@ -1,4 +1,4 @@
-"""Administration: the list of people, and decisions about those who wait."""
+"""Administration: the list of people, and decisions about pending requests."""
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -17,7 +17,7 @@ from ondol.web.people.page import PeoplePage
 @require_GET
 @administrator
 def people_list(request: PersonRequest) -> HttpResponse:
-    """Show who waits, and everybody."""
+    """Show pending requests, and everybody."""
     return PeoplePage(request).answer(request)
 
 

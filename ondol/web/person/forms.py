@@ -1,4 +1,4 @@
-"""Forms of one person's page: what is asked, how long it may be. They decide nothing."""
+"""Forms of one person's page: their fields and the limits of these. They decide nothing."""
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -7,7 +7,7 @@ from ondol.accounts.models import Role, User
 
 
 class ReasonForm(forms.Form):
-    """Why somebody is rejected or suspended; `people.reject` insists on a reason."""
+    """The reason for a rejection or suspension; `people.reject` insists on one."""
 
     reason = forms.CharField(
         label=_("Reason"), max_length=1000, required=False, widget=forms.Textarea(attrs={"rows": 2})
@@ -34,7 +34,7 @@ class TerminateForm(forms.Form):
         self.owner = owner
 
     def clean_email(self) -> str:
-        """The same address, whatever its case."""
+        """Return the address if it is the same, whatever its case."""
         typed = str(self.cleaned_data["email"]).strip()
         if typed.casefold() != self.owner.email.casefold():
             raise forms.ValidationError(_("This is not the owner’s address. Nothing was ended."))

@@ -32,7 +32,7 @@ class PersonPage(Page):
 
     @cached_property
     def history(self) -> list[Line]:
-        """The newest decisions about them, changes of their machines and of their rules."""
+        """Return the newest decisions about them, changes of their machines and of their rules."""
         changes = StatusChange.objects.filter(instance__owner=self._person).select_related("by", "instance")
         return told(
             Decision.objects.filter(user=self._person).select_related("by"),
@@ -42,7 +42,7 @@ class PersonPage(Page):
 
 
 class TerminatePage(Page):
-    """Name what is lost, and ask for the owner's address."""
+    """Say what will be lost, and ask for the owner's address."""
 
     template = "person/terminate.html"
     entry: PersonEntry

@@ -29,7 +29,7 @@ def person(request: PersonRequest, pk: int) -> HttpResponse:
 @require_POST
 @administrator
 def approve(request: PersonRequest, pk: int) -> HttpResponse:
-    """Let them in, also back in."""
+    """Approve them, also after a suspension."""
     return _decide(request, pk, lambda: people.approve(pk, request.user), _("Approved. They get an e-mail."))
 
 
@@ -43,7 +43,7 @@ def reject(request: PersonRequest, pk: int) -> HttpResponse:
 @require_POST
 @administrator
 def suspend(request: PersonRequest, pk: int) -> HttpResponse:
-    """Shut them out; their machine stays, and the page offers to stop it."""
+    """Suspend them; their machine stays, and the page offers to stop it."""
     return _decide_for_a_reason(request, pk, people.suspend, _("Suspended. They get an e-mail."))
 
 
@@ -75,7 +75,7 @@ def stop(request: PersonRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @administrator
 def terminate(request: PersonRequest, pk: int) -> HttpResponse:
-    """Name what is lost; end it once the owner's address has been typed."""
+    """Say what will be lost; terminate the machine once the owner's address has been typed."""
     owner = _person(pk)
     entry = entries_of([owner])[0]
     if entry.machine is None:

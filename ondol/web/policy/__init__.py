@@ -1,1 +1,1 @@
-"""Administration: which rules hold, for everybody and for single people."""
+"""Administration: the default rules, and those of single people."""

@@ -1,4 +1,4 @@
-"""Rules in people's words: what holds, who has set it, and what was changed."""
+"""Rules in words: what applies, who has set it, and what was changed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,17 +28,17 @@ class Fact:
 
 
 def facts_of(rules: Rules, *, is_mine: bool = False) -> list[Fact]:
-    """Return all rules that hold for somebody, or for the reader."""
+    """Return all rules that apply to somebody, or to the reader."""
     return [Fact(rule.label, describe_value(rules, rule), origin(rules, rule, is_mine=is_mine)) for rule in all_rules()]
 
 
 def describe_value(rules: Rules, rule: Rule[Any]) -> str:
-    """Return in words what holds by one rule."""
+    """Return the value of one rule, in words."""
     return str(rule.describe(rules.values[rule.name]))
 
 
 def origin(rules: Rules, rule: Rule[Any], *, is_mine: bool = False) -> str:
-    """Return in words who has set one rule."""
+    """Return who has set one rule, in words."""
     source = rules.sources[rule.name]
     return _("set for you") if is_mine and source is Source.OWN else str(_SOURCES[source])
 

@@ -1,4 +1,4 @@
-"""The form of a policy. What is left empty is inherited."""
+"""The form of a policy. Empty fields are inherited."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,19 +16,19 @@ from ondol.web.policy.facts import describe_value, origin
 
 _Template = Literal["parts/field.html", "policy/types.html", "policy/hours.html"]
 _TEMPLATES: dict[type[Rule[Any]], _Template] = {Types: "policy/types.html", AllowedHours: "policy/hours.html"}
-"""How a kind of rule is asked for, unless it is one field."""
+"""The template of a kind of rule, unless it is one field."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What the form shows of one rule."""
+    """The part of the form for one rule."""
 
     template: _Template
     field: forms.BoundField
 
 
 class PolicyForm(forms.Form):
-    """For everybody, or for one person."""
+    """The form for the default rules, or for those of one person."""
 
     why = forms.CharField(
         label=gettext_lazy("Why"),
@@ -39,7 +39,7 @@ class PolicyForm(forms.Form):
 
     def __init__(self, *args: Any, inherited: Rules, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # What is asked for by several fields comes last.
+        # Rules with several fields come last.
         self._rules = sorted(all_rules(), key=lambda rule: len(rule.form_fields()) > 1)
         for rule in self._rules:
             self.fields.update(rule.form_fields())
@@ -49,7 +49,7 @@ class PolicyForm(forms.Form):
         self.order_fields([name for name in self.fields if name != "why"])
 
     def parts(self) -> Iterator[Part]:
-        """Return what the form shows, in its order."""
+        """Return the parts of the form, in its order."""
         for rule in self._rules:
             yield Part(_TEMPLATES.get(type(rule), "parts/field.html"), self[rule.name])
         yield Part("parts/field.html", self["why"])
@@ -64,7 +64,7 @@ class PolicyForm(forms.Form):
         return data
 
     def values(self) -> dict[str, Any]:
-        """Return what was filled in, by the names of `Policy`."""
+        """Return the answers, by the names of `Policy`."""
         kept = {"why": self.cleaned_data["why"]}
         for rule in self._rules:
             kept |= rule.from_form(self.cleaned_data)
@@ -72,7 +72,7 @@ class PolicyForm(forms.Form):
 
 
 def initial(policy: Policy | None) -> dict[str, Any]:
-    """Return what is set, and what the form suggests where nothing is."""
+    """Return what is set, and the form's suggestions where nothing is."""
     shown = {"why": policy.why} if policy else {}
     for rule in all_rules():
         shown |= rule.to_form(policy)

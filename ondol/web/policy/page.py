@@ -1,4 +1,4 @@
-"""The rules of everybody, or of one person, and the form that changes them."""
+"""The default rules, or those of one person, and the form that changes them."""
 
 from functools import cached_property
 
@@ -13,11 +13,11 @@ from ondol.web.policy.form import PolicyForm
 
 
 class PolicyPage(Page):
-    """Show which rules hold, change them, and say who has rules of their own."""
+    """Show which rules apply, change them, and say who has rules of their own."""
 
     template = "policy/page.html"
     person: User | None
-    """None: the rules of everybody."""
+    """None for the default rules."""
     form: PolicyForm
 
     def __init__(self, person: User | None, form: PolicyForm) -> None:
@@ -33,7 +33,7 @@ class PolicyPage(Page):
 
     @cached_property
     def others(self) -> list[Policy]:
-        """The policies of single people."""
+        """Return the policies of single people."""
         if self.person:
             return []
         own = Policy.objects.exclude(owner=None).select_related("owner").order_by("owner__name")

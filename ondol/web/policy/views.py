@@ -1,4 +1,4 @@
-"""Administration: which rules hold, for everybody and for single people."""
+"""Administration: the default rules, and those of single people."""
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -18,7 +18,7 @@ from ondol.web.policy.page import PolicyPage
 @require_http_methods(["GET", "HEAD", "POST"])
 @administrator
 def everybody(request: PersonRequest) -> HttpResponse:
-    """Show and change the rules of all who have none of their own."""
+    """Show and change the default rules, and list the people who have rules of their own."""
     return _policy(request, None)
 
 

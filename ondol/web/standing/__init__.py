@@ -1,1 +1,1 @@
-"""What people see who are not approved: that they wait, or were rejected or suspended."""
+"""The page for people who are not approved: they wait, or were rejected or suspended."""

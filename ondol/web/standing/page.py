@@ -1,4 +1,4 @@
-"""What somebody sees who is not approved."""
+"""The page for people who are not approved."""
 
 from ondol.accounts.models import User
 from ondol.web.page import Page

@@ -1,1 +1,1 @@
-"""What templates can say beyond Django's own tags."""
+"""Template tags and filters beyond Django's own."""

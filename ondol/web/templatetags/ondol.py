@@ -20,7 +20,7 @@ register = template.Library()
 
 @register.filter
 def moment(value: datetime | None) -> SafeString | str:
-    """A time in the zone of the settings, with the zone shown: `2026-06-03 14:05 KST`."""
+    """Return a time in the zone of the settings, with the zone shown: `2026-06-03 14:05 KST`."""
     if value is None:
         return ""
     local = timezone.localtime(value)
@@ -30,7 +30,7 @@ def moment(value: datetime | None) -> SafeString | str:
 
 @register.filter
 def wall(value: datetime, zone: str = "") -> SafeString:
-    """A time of these days, as on a clock on the wall: `18:00`, `tomorrow 09:00`; with `"T"`, `18:00 KST`."""
+    """Return a time of these days, as on a wall clock: `18:00`, `tomorrow 09:00`; with `"T"`, `18:00 KST`."""
     local, today = timezone.localtime(value), timezone.localdate(clock.now())
     told = formats.date_format(local, f"H:i {zone}".strip())
     if local.date() == today + timedelta(days=1):
@@ -43,7 +43,7 @@ def wall(value: datetime, zone: str = "") -> SafeString:
 
 @register.filter
 def duration(value: timedelta) -> str:
-    """The two largest units: `3 hours 12 minutes`."""
+    """Return the two largest units: `3 hours 12 minutes`."""
     minutes = int(value.total_seconds()) // 60
     days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
     parts = [
@@ -57,7 +57,7 @@ def duration(value: timedelta) -> str:
 
 @register.filter
 def stopwatch(value: timedelta) -> str:
-    """Minutes and seconds, as `ondol.js` goes on counting them: `1:05`, `1:02:03`."""
+    """Return minutes and seconds, as `ondol.js` goes on counting them: `1:05`, `1:02:03`."""
     seconds = int(value.total_seconds())
     hours, minutes, seconds = seconds // 3600, seconds // 60 % 60, seconds % 60
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
@@ -65,31 +65,31 @@ def stopwatch(value: timedelta) -> str:
 
 @register.filter
 def seconds(value: timedelta) -> int:
-    """Whole seconds, for `ondol.js`."""
+    """Return whole seconds, for `ondol.js`."""
     return int(value.total_seconds())
 
 
 @register.filter
 def dollars(value: Decimal, places: int = 2) -> str:
-    """`$1,208.29`."""
+    """Return dollars: `$1,208.29`."""
     return f"${value:,.{places}f}"
 
 
 @register.filter
 def won(value: Decimal) -> str:
-    """`₩12,040`."""
+    """Return won: `₩12,040`."""
     return f"₩{value:,.0f}"
 
 
 @register.filter
 def month_name(value: Month) -> str:
-    """`June 2026`."""
+    """Return the name of a month: `June 2026`."""
     return formats.date_format(date(value.year, value.number, 1), "YEAR_MONTH_FORMAT")
 
 
 @register.filter
 def is_number(host: str) -> bool:
-    """Whether a page is open at an IP address, with or without a port: browsers allow no passkeys there."""
+    """Return whether a page is open at an IP address, with or without a port: browsers allow no passkeys there."""
     try:
         ipaddress.ip_address(host.rpartition("]")[0].strip("[") or host.partition(":")[0])
     except ValueError:
@@ -99,14 +99,14 @@ def is_number(host: str) -> bool:
 
 @register.filter
 def labelled(field: BoundField) -> BoundField:
-    """Without the placeholder that allauth gives its fields: the label says the same, and stays."""
+    """Return the field without allauth's placeholder: the label says the same, and stays."""
     field.field.widget.attrs.pop("placeholder", None)
     return field
 
 
 @register.filter
 def widget_kind(field: BoundField) -> str:
-    """`text`, `password`, `checkbox`, `textarea`, `select`, `radio`."""
+    """Return `text`, `password`, `checkbox`, `textarea`, `select` or `radio`."""
     kind = field.field.widget.__class__.__name__.lower()
     for known in ("password", "checkbox", "textarea", "radio", "select"):
         if known in kind:
@@ -120,7 +120,7 @@ _SYSTEMS = (("Windows", "Windows"), ("iPhone", "iOS"), ("iPad", "iPadOS"), ("Mac
 
 @register.filter
 def browser(user_agent: str) -> str:
-    """`Firefox · Windows`: enough to tell one's own devices apart."""
+    """Return `Firefox · Windows` or the like: enough to tell one's own devices apart."""
     name = next((told for word, told in _BROWSERS if word in user_agent), "")
     system = next((told for word, told in (*_SYSTEMS, ("Linux", "Linux")) if word in user_agent), "")
     return " · ".join(filter(None, [name, system])) or user_agent[:60]
