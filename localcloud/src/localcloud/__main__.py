@@ -21,7 +21,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="localcloud: %(message)s", stream=sys.stderr)
     if options.die_with_parent:
         linux.die_with_parent(signal.SIGTERM)
-    # Who starts us may be strict, and a sandbox's user has to pass through some folders here. What is private says so.
+    # The caller's umask may be strict, and a sandbox's user has to pass through some folders here. Private ones say so.
     os.umask(0o022)
     try:
         clock = Clock.from_environment()
@@ -33,9 +33,9 @@ def main() -> int:
     except (BadClock, HomeInUse, UnsafeFolder, OSError) as problem:
         print(f"localcloud: {problem}", file=sys.stderr)  # noqa: T201
         return 1
-    # Now, while this is one thread and has little in its memory.
+    # Now, while there is one thread and little in memory.
     channel = process_supervisor.start(identity.marker, isolation.first_uid)
-    # And only now what is large: moto and asyncssh
+    # Only now the large modules: moto and asyncssh
     from localcloud.running import run  # noqa: PLC0415
 
     return run(home, clock, isolation, channel, options)

@@ -15,7 +15,7 @@ VARIABLES = ("LOCALCLOUD_CLOCK", "ONDOL_CLOCK")
 
 
 class BadClock(ValueError):
-    """The variable says something else than three numbers."""
+    """A clock setting that is not three numbers."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ class Clock:
         return cls(real, virtual, speed)
 
     def now(self) -> float:
-        """Epoch seconds as this cloud sees them."""
+        """Return the epoch seconds of this cloud."""
         return self.at(self.source())
 
     def at(self, real: float) -> float:
-        """What this clock showed, or will show, at a real time."""
+        """Return what this clock showed, or will show, at a real time."""
         return self.virtual + (real - self.real) * self.speed
 
     def real_seconds_until(self, virtual: float) -> float:
@@ -55,10 +55,11 @@ class Clock:
 
 
 def seconds_of(given: datetime) -> float:
-    """moto reads the times in a request as UTC and then forgets that they are; Seoul would be nine hours off."""
+    """Return epoch seconds. moto reads a request's times as UTC and then drops the zone; Seoul would be nine hours
+    off."""
     return (given if given.tzinfo else given.replace(tzinfo=UTC)).timestamp()
 
 
 def moment(seconds: float) -> datetime:
-    """Whole seconds, as EC2 shows them."""
+    """Return whole seconds, as EC2 shows them."""
     return datetime.fromtimestamp(int(seconds), UTC)

@@ -1,6 +1,6 @@
 """Everything that one request may touch, behind one lock: moto is not thread-safe.
 
-A change is on disk before its answer is sent, so nothing that somebody has seen is ever lost.
+A change is on disk before its answer is sent, so nothing that a client has seen is ever lost.
 """
 
 import logging
@@ -43,12 +43,12 @@ class Cloud:
         return region
 
     def touch(self) -> None:
-        """Something in the region is about to differ from what is on disk; `commit` follows before anybody is told."""
+        """Mark the region as different from what is on disk; `commit` follows before anybody gets an answer."""
         self._unsaved = True
         self.wake()  # so that the lifecycle comes back where writing is put off
 
     def commit(self) -> None:
-        """Write now, or within two seconds where writing has become slow."""
+        """Write now, or within two seconds if writing has become slow."""
         if not self._unsaved:
             return
         if self._save_took < SLOW_SAVE or time.monotonic() - self._saved_at > COLLECT_FOR:
@@ -56,7 +56,7 @@ class Cloud:
 
     @property
     def behind(self) -> bool:
-        """Is there something that is not on disk yet?"""
+        """Return whether something is not on disk yet."""
         return self._unsaved
 
     def save(self) -> None:
@@ -70,16 +70,16 @@ class Cloud:
             self._unsaved = False
 
     def begins(self, machine: Machine) -> None:
-        """A launch: pending for its first seconds. The caller holds the lock."""
+        """Begin a launch: pending for its first seconds. The caller holds the lock."""
         machine.enter(State.PENDING, due=time.time() + TRANSITION_TAKES / self.hurry)
         self.touch()
 
     def may(self, request: str, machine: Machine) -> None:
-        """Raises states.Refused where `ask` would."""
+        """Raise states.Refused where `ask` would."""
         after(request, machine.id, machine.phase)
 
     def ask(self, request: str, machine: Machine, reason: tuple[str, str] = USER) -> State:
-        """Start, stop or terminate; returns the phase it was in. Raises states.Refused. The caller holds the lock."""
+        """Start, stop or terminate; return the previous state. Raises states.Refused. The caller holds the lock."""
         before = machine.phase
         reached = after(request, machine.id, before)
         if request == "reboot":

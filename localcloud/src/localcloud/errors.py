@@ -25,7 +25,8 @@ def combination(message: str) -> AwsError:
 
 
 def not_found(kind: str, what: str, ids: Iterable[str]) -> AwsError:
-    """`not_found("InvalidInstanceID", "instance ID", ["i-1"])`; several ids change the grammar, as in AWS."""
+    """Return an error: `not_found("InvalidInstanceID", "instance ID", ["i-1"])`; several ids change the grammar, as in
+    AWS."""
     names = sorted(ids)
     if len(names) == 1:
         return AwsError(f"{kind}.NotFound", f"The {what} '{names[0]}' does not exist")

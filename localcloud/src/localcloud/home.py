@@ -1,9 +1,9 @@
-"""The folder that this cloud lives in: one process at a time, its identity, and what others need to reach it.
+"""The home folder of this cloud: one process at a time, its identity, and what clients need to reach it.
 
 identity.json     account, keys, ports: made once, kept
-environment.json  for whoever wants to talk to this cloud; written when it is ready
+environment.json  what clients of this cloud need; written when it is ready
 state.db          everything else that must survive
-policy.json       what the keys may do; not there: everything. Written by whoever wants to try a policy
+policy.json       what the keys may do; absent: everything. Written by whoever tests a policy
 boxes/i-…/           one folder for each machine
 """
 
@@ -21,16 +21,19 @@ from typing import IO
 log = logging.getLogger(__name__)
 
 PATIENCE = 10.0
-"""Seconds that the cloud before us has to leave: whoever started it was killed, and it still puts its things away."""
+"""The seconds that an earlier cloud has to leave: its parent was killed, and it is still saving its state."""
 
 
 class HomeInUse(Exception):
-    """Another process holds the lock: two clouds on one state would overwrite each other."""
+    """A home whose lock another process holds: two clouds on one state would overwrite each other."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Made at the first start. Clients may keep these in their own settings, so they never change by themselves."""
+    """What is made at the first start.
+
+    Clients may keep these in their own settings, so they never change by themselves.
+    """
 
     account_id: str
     access_key_id: str
@@ -100,7 +103,7 @@ class Home:
         return identity
 
     def announce(self, identity: Identity) -> None:
-        """Tell those who start us where we are; last of all, so that its presence means: ready."""
+        """Write where we are, for those who start us; last of all, so that the file means: ready."""
         variables = {
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{identity.port}",
             "AWS_REGION": identity.region,
@@ -114,7 +117,7 @@ class Home:
         write_privately(self.environment_file, json.dumps(variables, indent=2) + "\n")
 
     def withdraw(self) -> None:
-        """Not ready any more, or not yet again: a file of last time would send people to a closed port."""
+        """Remove the file, as we are not ready: an old one would send clients to a closed port."""
         self.environment_file.unlink(missing_ok=True)
 
     @property
@@ -123,7 +126,10 @@ class Home:
 
 
 def _taken(handle: IO[str]) -> bool:
-    """Every process of the cloud closes it at its end; those of the sandboxes never have it."""
+    """Return whether it is locked.
+
+    Every process of the cloud closes it at its end; those of the sandboxes never have it.
+    """
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -132,7 +138,7 @@ def _taken(handle: IO[str]) -> bool:
 
 
 def write_privately(file: Path, text: str) -> None:
-    """All or nothing, readable by the owner only from the first byte."""
+    """Write a file whole or not at all, readable by the owner only from the first byte."""
     draft = file.with_name(f".{file.name}.{os.getpid()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as handle:

@@ -1,7 +1,7 @@
-"""Carries each machine from one phase to the next when its seconds are over.
+"""Carries each machine from one state to the next when its seconds are over.
 
-Act first, then say so: SSH answers before the state says running, and the processes are gone before it says stopped.
-Whoever sees a state may rely on it.
+It acts first and then changes the state: SSH answers before the state says running, and the processes are gone before
+it says stopped. Clients may rely on a state that they see.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ class Lifecycle:
         self._busy: dict[str, asyncio.Task[None]] = {}
 
     def start(self) -> asyncio.Task[None]:
-        """Machines that were running run again, at the address they had."""
+        """Start the loop. Machines that were running run again, at the address they had."""
         self._loop = asyncio.get_running_loop()
         self.cloud.wake = self._wake
         self.sandboxes.switched = self._switched
@@ -40,7 +40,7 @@ class Lifecycle:
         return self._loop.create_task(self._run())
 
     def _wake(self) -> None:
-        """From any thread."""
+        """Wake the loop, from any thread."""
         self._loop.call_soon_threadsafe(self._woken.set)
 
     async def _run(self) -> None:
@@ -76,7 +76,10 @@ class Lifecycle:
         self._woken.set()
 
     def _next(self) -> float:
-        """Terminated machines disappear on the cloud's clock; everything else wakes us itself."""
+        """Return the seconds to wait.
+
+        Terminated machines disappear on the cloud's clock; everything else wakes us itself.
+        """
         gone = [m.gone_at + REMEMBERED for m in self.cloud.region.machines if m.gone_at is not None]
         waits = [self.cloud.clock.real_seconds_until(at) for at in gone]
         longest = COLLECT_FOR if self.cloud.behind else LONGEST_SLEEP
@@ -88,7 +91,7 @@ class Lifecycle:
             await self.sandboxes.close(machine.id)
         await asyncio.sleep(max(0.0, (machine.due or 0.0) - time.time()))
         with self.cloud.lock:
-            if machine.phase is not phase:  # terminated while it was stopping, say: the next look carries that on
+            if machine.phase is not phase:  # terminated while it was stopping, say: the next round carries that on
                 return
             machine.enter(self._settle(machine))
             self.cloud.touch()
@@ -108,7 +111,7 @@ class Lifecycle:
         return SETTLES[machine.phase]
 
     def _opened(self, machine: Machine) -> bool:
-        """Whatever goes wrong with one machine is not to take the others with it."""
+        """Open the sandbox; return whether that worked. A failure of one machine must not stop the others."""
         try:
             self._open(machine)
         except Exception:
@@ -136,7 +139,7 @@ class Lifecycle:
             machine.running_since = time.time()
 
     async def _reboot(self, machine: Machine) -> None:
-        """Same address, new processes. The state says running all the while, as it does on EC2."""
+        """Reboot: same address, new processes. The state says running all the while, as it does on EC2."""
         machine.reboot_asked = False
         await self.sandboxes.close(machine.id)
         with self.cloud.lock:
@@ -144,7 +147,7 @@ class Lifecycle:
                 self._open(machine)
 
     def _switched(self, instance_id: str, word: str) -> None:
-        """Somebody in the sandbox has said `poweroff` or `reboot`."""
+        """Handle `poweroff` or `reboot` from inside the sandbox."""
         with self.cloud.lock:
             machine = self.cloud.region.machine(instance_id)
             if machine is None or machine.phase is not State.RUNNING:

@@ -20,7 +20,7 @@ def page(things: Sequence[T], size: int | None, token: str | None) -> tuple[list
 
 
 def cut(things: Sequence[T], size: int, token: str | None) -> tuple[list[T], str | None]:
-    """One page, and the token of the next where there is more."""
+    """Return one page, and the token of the next if there is more."""
     start = _position(token)
     stop = start + size
     return list(things[start:stop]), _token(stop) if stop < len(things) else None

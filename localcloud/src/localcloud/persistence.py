@@ -1,4 +1,4 @@
-"""What survives: one SQLite file, written after each change and before its answer leaves.
+"""What survives a restart: one SQLite file, written after each change and before its answer is sent.
 
 moto keeps everything in memory. Its EC2 backend is pickled whole (measured: some 70 ms at 1,000 machines); alarms,
 history and datapoints are rows. SQLite's write-ahead log makes a kill -9 between any two instructions harmless.
@@ -36,7 +36,7 @@ CREATE TABLE IF NOT EXISTS datapoint (
 
 
 class Database:
-    """One connection behind one lock: SQLite is fast enough here, and its threads are then no topic."""
+    """One connection behind one lock: SQLite is fast enough here, and threads are then no problem."""
 
     def __init__(self, file: Path) -> None:
         self._lock = threading.RLock()
@@ -83,7 +83,7 @@ def _version() -> str:
 
 
 def _usable(file: Path) -> Path:
-    """A pickle of another moto may load and then fail anywhere, so such a file is set aside, whole."""
+    """Return the file; one that another moto has pickled is set aside, whole: it may load and then fail anywhere."""
     if not file.exists():
         return file
     connection = sqlite3.connect(file)

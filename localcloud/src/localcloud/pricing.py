@@ -1,6 +1,6 @@
 """A page of AWS's Price List: what one small machine in this region needs. moto has none of it.
 
-The Price List knows no machines of ours: it is public, the same for everybody, and lives in three regions only.
+The Price List is the same for all accounts: it is public, and lives in three regions only.
 """
 
 import json
@@ -11,7 +11,7 @@ from moto.core.responses import ActionResult
 
 from localcloud.service import Service
 
-#: whoever asks signs for one of these, wherever the machines are
+#: clients sign for one of these, wherever the machines are
 REGIONS = frozenset({"us-east-1", "eu-central-1", "ap-south-1"})
 _SINCE = "2026-06-01T00:00:00Z"
 #: on-demand Linux in Seoul, US dollars an hour
@@ -53,7 +53,7 @@ def _products(region: str) -> Iterator[tuple[str, dict[str, str], str]]:
 
 
 def _product(attributes: dict[str, str], usd: str) -> str:
-    """JSON in a string, as AWS has it."""
+    """Return JSON in a string, as AWS does."""
     dimension = {"unit": "Hrs", "beginRange": "0", "endRange": "Inf", "pricePerUnit": {"USD": usd}}
     term: dict[str, Any] = {"effectiveDate": _SINCE, "priceDimensions": {"SKU.JRTCKXETXF.6YS6EN2CT7": dimension}}
     product = {"sku": "SKU", "attributes": attributes}

@@ -1,6 +1,6 @@
-"""From a request to the service that answers it: whose it is, which service it means, and moto's classes behind.
+"""Routes a request to the service that answers it: checks the signature, finds the service and moto's class.
 
-A WSGI application, so that what stands in front of it (fault injection) needs to know little of AWS.
+It is a WSGI application, so that what stands in front of it (fault injection) needs to know little of AWS.
 """
 
 import io

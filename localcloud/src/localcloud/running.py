@@ -1,4 +1,4 @@
-"""The cloud from the first answer to the last: says that it is ready, ends when told."""
+"""The process of the cloud: says that it is ready, and ends at a signal."""
 
 import argparse
 import asyncio
@@ -32,7 +32,7 @@ REGION = "ap-northeast-2"
 
 
 class CannotStart(Exception):
-    """One sentence for a person."""
+    """A cloud that cannot start; the text is one sentence for a person."""
 
 
 def run(home: Home, clock: Clock, isolation: Isolation, channel: socket.socket, options: argparse.Namespace) -> int:
@@ -49,7 +49,7 @@ def run(home: Home, clock: Clock, isolation: Isolation, channel: socket.socket, 
 
 
 def _identity(home: Home, options: argparse.Namespace) -> Identity:
-    """What was chosen before stays, unless it cannot."""
+    """Return the identity. Earlier choices stay, unless they cannot."""
     identity = home.identity()
     region = options.region or identity.region or REGION
     if identity.region and region != identity.region:
@@ -93,7 +93,7 @@ async def _serve(
     await asyncio.to_thread(sweep, sandboxes.root)
     await stopped.wait()
     failed = [error for task in work if task.done() and (error := task.exception())]
-    for error in failed:  # without it machines would stay pending, or never be stopped: whoever starts us begins anew
+    for error in failed:  # without it machines would stay pending, or never be stopped: so end, to be started again
         log.error("a part of the trial cloud has failed", exc_info=error)
     await _end(home, server, parts, work)
     supervisor.close()
@@ -110,7 +110,7 @@ async def _end(home: Home, server: Server, parts: "Parts", work: list[asyncio.Ta
 
 
 def _listen(wanted: int, before: int, application: Application) -> Server:
-    """The port of last time, so that addresses written down elsewhere stay true."""
+    """Listen on the earlier port, so that addresses written down elsewhere stay true."""
     try:
         return Server(wanted or before, application)
     except OSError as error:
@@ -121,14 +121,17 @@ def _listen(wanted: int, before: int, application: Application) -> Server:
 
 
 def _allow_many_connections() -> None:
-    """A session takes seven descriptors, and the usual limit is 1024. The supervisor and its sandboxes keep it."""
+    """Raise the limit of 1024 descriptors: a session takes seven.
+
+    The supervisor and its sandboxes keep the old limit.
+    """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = 65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _settle_memory() -> None:
-    """What is there now stays: the collector need not walk it again and again."""
+    """Freeze what is in memory now: the collector need not walk it again and again."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(5000, 20, 50)

@@ -1,7 +1,7 @@
 """HTTP/1.1 on loopback with keep-alive, a thread for each connection, in front of a WSGI application.
 
-The standard library's own WSGI server speaks HTTP/1.0 and werkzeug's closes after each answer; a portal that looks
-every few seconds would open a connection for each look.
+The standard library's own WSGI server speaks HTTP/1.0 and werkzeug's closes after each answer; a client that polls
+every few seconds would open a connection for each poll.
 """
 
 import io
@@ -20,7 +20,7 @@ LARGEST_BODY = 16 * 1024 * 1024
 
 
 class HangUp(Exception):
-    """Raised by an application that wants the connection closed without an answer."""
+    """An exception of an application that wants the connection closed without an answer."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -97,7 +97,7 @@ class Handler(BaseHTTPRequestHandler):
         return "AmazonEC2"
 
     def log_message(self, format: str, *args: Any) -> None:
-        """A line for each poll would bury everything else."""
+        """Log nothing: a line for each poll would hide everything else."""
 
 
 class Server(ThreadingHTTPServer):
@@ -113,4 +113,4 @@ class Server(ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.5}, name="http", daemon=True).start()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients go away in the middle; that is not an error of ours."""
+        """Ignore clients that disconnect in the middle; that is not an error of ours."""

@@ -20,10 +20,11 @@ class Service(BaseResponse):
     cloud: "Cloud"  # set once, on the class: moto makes a new response object for each request
 
     def _authenticate_and_authorize_normal_action(self, resource: str = "*") -> None:
-        """The router has checked the signature; moto's own check knows no conditions and loads all of its IAM."""
+        """Do nothing: the router has checked the signature; moto's check knows no conditions and loads all of its
+        IAM."""
 
     def call_action(self) -> Any:
-        """One request at a time. A change is on disk before its answer leaves."""
+        """Handle one request at a time. A change is on disk before its answer is sent."""
         with self.cloud.lock:
             try:
                 answer = super().call_action()
@@ -35,17 +36,17 @@ class Service(BaseResponse):
             return answer
 
     def asked(self) -> dict[str, Any]:
-        """The parameters, in AWS's names; moto reads those of some services only."""
+        """Return the parameters, in AWS's names; moto reads those of some services only."""
         if not self.automated_parameter_parsing:
             self.parse_parameters(self.normalized_request)
         return dict(self.params)
 
     def refuse(self, error: AwsError) -> Any:
-        """An error in whatever protocol the request came in: XML, JSON or CBOR."""
+        """Return an error in the protocol of the request: XML, JSON or CBOR."""
         return self.serialized(ActionResult(error))
 
     def nothing(self) -> Any:
-        """An answer with empty lists, as when there is nothing to describe."""
+        """Return an answer with empty lists, as when there is nothing to describe."""
         output = get_service_model(self.boto3_service_name).operation_model(self._get_action()).output_shape
         lists: dict[str, list[object]] = {
             name: [] for name, shape in output.members.items() if shape.type_name == "list"

@@ -29,11 +29,14 @@ STANDARD_VCPUS = "L-1216C47A"
 class Ec2(Instances, Keys, Groups, Volumes):
     @property
     def ec2_backend(self) -> Region:
-        """The one that is kept; moto's own register of backends would make another."""
+        """Return the backend that we keep; moto's own register of backends would make another."""
         return self.cloud.region
 
     def call_action(self) -> Any:
-        """A dry run of a look is answered here: moto would look. The other calls ask for it themselves."""
+        """Answer a dry run of a Describe call here, since moto would carry it out.
+
+        The other calls check for it themselves.
+        """
         if self._get_param("DryRun") and self._get_action().startswith("Describe"):
             return self.refuse(AwsError("DryRunOperation", "Request would have succeeded, but DryRun flag is set"))
         return super().call_action()
@@ -59,7 +62,7 @@ class Ssm(Service, SimpleSystemManagerResponse):
         return super().get_parameters()
 
     def _canonical(self, name: str) -> dict[str, object] | None:
-        """moto has Amazon's own images only."""
+        """Return Canonical's parameter: moto has Amazon's own images only."""
         value = self.cloud.region.parameters.get(name)
         if value is None:
             return None
@@ -82,7 +85,7 @@ class Sts(Service, TokenResponse):
 
 
 class Iam(Service):
-    """The one role that CloudWatch's alarms need to stop machines."""
+    """IAM with one role: the one that CloudWatch's alarms need to stop machines."""
 
     def __init__(self) -> None:
         super().__init__(service_name="iam")
@@ -136,7 +139,7 @@ class Quotas(Service):
 
 
 def services_of(cloud: Cloud, metrics: Metrics, alarms: Alarms) -> dict[str, type[Service]]:
-    """By the name that a request's signature carries."""
+    """Return the services by the name that a request's signature carries."""
     Service.cloud = cloud
     CloudWatch.metrics, CloudWatch.alarms = metrics, alarms
     return {

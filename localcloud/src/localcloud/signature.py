@@ -1,4 +1,4 @@
-"""Is this request signed with our credentials? AWS Signature Version 4, as the SDKs send it in a header.
+"""Checks that a request is signed with our credentials: AWS Signature Version 4, as the SDKs send it in a header.
 
 Anyone on this computer can reach a loopback port; only who may read the home's environment.json can sign.
 """
@@ -16,7 +16,7 @@ LARGEST_SKEW = 15 * 60
 
 
 class BadSignature(Exception):
-    """`code` is in the words of STS; EC2 has its own."""
+    """A signature that is not ours; `code` is in the words of STS, since EC2 has its own."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -43,7 +43,7 @@ class Message:
 
 
 def read(authorization: str) -> Credential:
-    """Raises BadSignature for anything but a SigV4 header."""
+    """Return the credential of a SigV4 header. Raises BadSignature for anything else."""
     scheme, _, rest = authorization.partition(" ")
     fields = dict(part.strip().partition("=")[::2] for part in rest.split(","))
     scope = fields.get("Credential", "").split("/")

@@ -3,7 +3,7 @@
 moto 5.2.5 reads its whole catalogue of instance types when `moto.ec2` is imported, and asks boto3 for all regions of
 all services. This cloud needs a few families in one region. Both are replaced while that import lasts, so it has to
 happen here first. Each request is also entered in moto's IAM, which would load all managed policies to find no user,
-and each thing ever made in a list for moto's dashboard, which would never forget one.
+and each thing ever made in a list for moto's dashboard, which would keep it for ever.
 """
 
 import os
@@ -18,7 +18,7 @@ FAMILIES = frozenset((*BURSTABLE, *STEADY))
 
 
 def import_moto(region: str, account_id: str) -> None:
-    """Must run before any other module here touches moto: it also reads its environment when imported."""
+    """Import moto. This must run before any other module touches it: moto also reads its environment when imported."""
     os.environ["MOTO_ACCOUNT_ID"] = account_id
     os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
     os.environ.pop("MOTO_AMIS_PATH", None)
@@ -37,7 +37,7 @@ def import_moto(region: str, account_id: str) -> None:
     import moto.core.responses as responses  # noqa: PLC0415
     from moto.core.common_models import BaseModel  # noqa: PLC0415
 
-    # It looks through the 600 methods of EC2 at each request: half of the time that a short call takes.
+    # It searches the 600 methods of EC2 at each request: half of the time that a short call takes.
     cached = cache(responses.method_names_from_class)  # type: ignore[attr-defined]
     responses.method_names_from_class = cached  # type: ignore[attr-defined]
     errors.COMMON_ERROR_CODES += ["AccessDenied", "AccessDeniedException"]  # any service says so; moto would warn
@@ -45,7 +45,7 @@ def import_moto(region: str, account_id: str) -> None:
 
 
 class _OneRegion:
-    """What moto asks of boto3.Session while it is imported."""
+    """The part of boto3.Session that moto uses while it is imported."""
 
     def __init__(self, region: str) -> None:
         self.region = region

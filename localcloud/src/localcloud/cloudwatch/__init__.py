@@ -1,1 +1,1 @@
-"""CloudWatch: metrics of the machines, and alarms that are judged. moto stores alarms and never looks at them."""
+"""CloudWatch: metrics of the machines, and alarms that are evaluated. moto stores alarms and never evaluates them."""

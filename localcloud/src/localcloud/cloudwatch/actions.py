@@ -1,4 +1,4 @@
-"""What an alarm does to a machine. The service-linked role of AWS would do it there; the result looks the same.
+"""What an alarm does to a machine. In AWS the service-linked role would do it; the result looks the same.
 
 A machine that an alarm stops shows `User initiated` like one that its owner stopped: only DescribeAlarmHistory tells.
 """
@@ -14,7 +14,7 @@ class Actions:
         self.cloud = cloud
 
     def __call__(self, arn: str, alarm: Alarm) -> str | None:
-        """Returns what went wrong, for the history. The caller holds the cloud's lock."""
+        """Return what went wrong, for the history. The caller holds the cloud's lock."""
         found = EC2_ACTION.fullmatch(arn)
         if not found:
             return "this trial cloud has no service behind this action"

@@ -1,4 +1,4 @@
-"""The alarms of this account: their settings, their state, their history, and what a change of state sets off."""
+"""The alarms of this account: their settings, state and history, and the actions at a change of state."""
 
 import json
 import logging
@@ -21,7 +21,7 @@ Act = Callable[[str, "Alarm"], str | None]
 
 @dataclass
 class Alarm:
-    """`settings` are PutMetricAlarm's parameters as they came; the rest is ours to keep."""
+    """An alarm: `settings` are PutMetricAlarm's parameters as they came; the rest is our own data."""
 
     name: str
     arn: str
@@ -33,7 +33,7 @@ class Alarm:
     reason_data: str = ""
     updated: float = 0.0
     transitioned: float = 0.0
-    warm: bool = False  # the warm-up is over, for good: changing its length later does not start it again
+    warm: bool = False  # the warm-up is over, permanently: changing its length later does not start it again
     tags: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -67,7 +67,10 @@ class Alarm:
         return list(self.settings.get(names[state]) or [])
 
     def warming_up(self, now: float, enough_data: bool) -> bool:
-        """In its warm-up an alarm neither judges nor acts. Without the flag it ends as soon as the data suffices."""
+        """Return whether it is in its warm-up, in which an alarm neither judges nor acts.
+
+        Without the flag it ends as soon as the data suffices.
+        """
         warm_up = self.settings.get("WarmUpConfiguration")
         if self.warm or not warm_up:
             return False
@@ -79,7 +82,7 @@ class Alarm:
 
 
 class Alarms:
-    """Everything here is called with the cloud's lock held."""
+    """The alarms. Every method is called with the cloud's lock held."""
 
     def __init__(self, database: Database, metrics: Metrics, act: Act) -> None:
         self.database = database
@@ -93,7 +96,10 @@ class Alarms:
         self.database.execute("INSERT OR REPLACE INTO alarm VALUES (?, ?)", (alarm.name, json.dumps(asdict(alarm))))
 
     def put(self, alarm: Alarm, now: float) -> None:
-        """A new one starts INSUFFICIENT_DATA; an update overwrites everything but the state and the tags."""
+        """Put an alarm.
+
+        A new one starts INSUFFICIENT_DATA; an update overwrites everything but the state and the tags.
+        """
         before = self.known.get(alarm.name)
         if before:
             before.settings, before.configured = alarm.settings, now
@@ -107,7 +113,10 @@ class Alarms:
         self.keep(alarm)
 
     def delete(self, names: list[str], now: float) -> None:
-        """Unknown names do not stand in the way of known ones. The history stays, for its 30 days."""
+        """Delete alarms; unknown names do not prevent the deletion of known ones.
+
+        The history stays, for its 30 days.
+        """
         for name in names:
             alarm = self.known.pop(name, None)
             if alarm:
@@ -121,7 +130,7 @@ class Alarms:
             self.keep(alarm)
 
     def evaluate(self, minute: float) -> None:
-        """All alarms, at one minute of the cloud's clock."""
+        """Evaluate all alarms, at one minute of the cloud's clock."""
         for alarm in list(self.known.values()):
             rule = alarm.rule
             points = self.metrics.read(alarm.series, minute - rule.reach - rule.period, minute)
@@ -137,7 +146,10 @@ class Alarms:
                 self.move(alarm, verdict.state, wording.reason(rule, verdict), data, minute)
 
     def move(self, alarm: Alarm, state: str, reason: str, data: str, now: float) -> None:
-        """Actions belong to the transition: none while a state lasts, none when it is set to what it is."""
+        """Change the state.
+
+        Actions belong to the transition: none while a state lasts, none when it is set to the same.
+        """
         before = {"stateValue": alarm.state, "stateReason": alarm.reason}
         changed = state != alarm.state
         alarm.reason, alarm.reason_data, alarm.updated = reason, data, now

@@ -1,7 +1,7 @@
-"""The beat of the cloud: read the CPU time of the sandboxes, write datapoints, judge the alarms of each minute.
+"""The heartbeat of the cloud: read the CPU time of the sandboxes, write datapoints, evaluate the alarms of each minute.
 
-A minute is judged once, in order, after the datapoints that were visible at it are written. Minutes that passed while
-this process was not there (or the whole computer slept) are not judged: nobody measured anything then.
+A minute is evaluated once, in order, after the datapoints that were visible at it are written. Minutes that passed
+while this process was not running (or the whole computer slept) are skipped: nothing was measured then.
 """
 
 import asyncio
@@ -24,13 +24,13 @@ ABSENT = 20.0
 
 
 def step_for(speed: float) -> float:
-    """Seconds on the cloud's clock between two beats: ten real ones, at most half a minute, at least 0.2 real ones."""
+    """Return the seconds on the cloud's clock between two beats: ten real ones, at most 30, at least 0.2 real ones."""
     return max(min(30.0, 10.0 * speed), 0.2 * speed)
 
 
 @dataclass
 class _Reading:
-    """Of one sandbox: its CPU seconds at a real time."""
+    """The CPU seconds of one sandbox at a real time."""
 
     at: float
     seconds: float
@@ -44,7 +44,7 @@ class Heartbeat:
     alarms: Alarms
     meters: dict[str, Meter] = field(default_factory=dict)
     readings: dict[str, _Reading] = field(default_factory=dict)
-    judged: float = 0.0  # the last minute that was judged
+    judged: float = 0.0  # the last minute that was evaluated
 
     async def run(self) -> None:
         clock, step = self.cloud.clock, step_for(self.cloud.clock.speed)
@@ -68,7 +68,7 @@ class Heartbeat:
         self.judged = self.cloud.clock.now() // 60 * 60
 
     async def beat(self) -> None:
-        """Up to the moment of the measurement, and not a second beyond: what comes later belongs to the next beat."""
+        """Measure up to this moment, and not a second beyond: what comes later belongs to the next beat."""
         now = self.cloud.clock.now()
         with self.cloud.lock:
             runs = any(machine.phase is State.RUNNING for machine in self.cloud.region.machines)

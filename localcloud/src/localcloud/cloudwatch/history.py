@@ -1,4 +1,4 @@
-"""DescribeAlarmHistory: how people learn that it was the alarm that stopped their machine. moto answers 500 here."""
+"""DescribeAlarmHistory, which shows that an alarm has stopped a machine. moto answers 500 here."""
 
 from moto.core.responses import ActionResult
 
@@ -9,7 +9,7 @@ from localcloud.service import Service
 
 class History(Service):
     def describe_alarm_history(self) -> ActionResult:
-        """Newest first unless asked otherwise; of deleted alarms too."""
+        """Return the history, newest first unless asked otherwise; of deleted alarms too."""
         newest_first = (self._get_param("ScanBy") or "TimestampDescending") == "TimestampDescending"
         conditions, values = self._conditions()
         direction = "DESC" if newest_first else "ASC"

@@ -1,8 +1,8 @@
-"""How does CloudWatch judge an alarm? Pure: datapoints and a time in, a verdict out.
+"""How CloudWatch evaluates an alarm. Pure: datapoints and a time in, a verdict out.
 
 From the CloudWatch user guide, "Evaluating an alarm" and "Configuring how CloudWatch alarms treat missing data":
 
-- Every minute it looks at windows of one period each, ending at that minute, so windows slide over the datapoints.
+- Every minute it uses windows of one period each, ending at that minute, so windows slide over the datapoints.
 - It reads more windows than EvaluationPeriods (their example: 5 for 3; the general rule is not documented).
 - Enough datapoints among them: the newest EvaluationPeriods are judged and TreatMissingData plays no part.
 - Too few: the missing ones are filled as TreatMissingData says. Only a range without any is INSUFFICIENT_DATA.
@@ -25,7 +25,7 @@ class Alarmed(StrEnum):
 
 @dataclass(frozen=True)
 class Datapoint:
-    """An aggregated one, as CloudWatch stores them. `at` is where its period begins, `visible` when it can be read."""
+    """An aggregated datapoint, as CloudWatch stores it. Its period begins at `at`; it can be read from `visible` on."""
 
     at: float
     visible: float
@@ -53,7 +53,7 @@ class Rule:
 
     @property
     def reach(self) -> int:
-        """Seconds back from now that an evaluation looks at."""
+        """Return how many seconds back from now an evaluation reads."""
         return self.windows * self.period
 
     def breached_by(self, value: float) -> bool:
@@ -73,7 +73,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Verdict:
-    """`state` is None where the current one is to stay."""
+    """The result of an evaluation; `state` is None if the current one stays."""
 
     state: Alarmed | None
     judged: list[Window] = field(default_factory=list)
@@ -81,7 +81,7 @@ class Verdict:
 
 
 def statistic(name: str, points: Sequence[Datapoint]) -> float | None:
-    """One value for the points of one period; None where there is none."""
+    """Return one value for the points of one period; None if there is no point."""
     if not points:
         return None
     samples = sum(point.samples for point in points)
@@ -100,7 +100,7 @@ def statistic(name: str, points: Sequence[Datapoint]) -> float | None:
 
 
 def windows(rule: Rule, points: Iterable[Datapoint], now: float) -> list[Window]:
-    """Newest first. A window ends at the minute of `now`; what is not visible by then does not exist."""
+    """Return the windows, newest first. One ends at the minute of `now`; what is not visible by then does not exist."""
     end = now // 60 * 60
     known = [p for p in points if p.visible <= now and rule.unit in (None, p.unit)]
     found = []
@@ -112,7 +112,7 @@ def windows(rule: Rule, points: Iterable[Datapoint], now: float) -> list[Window]
 
 
 def judge(rule: Rule, seen: Sequence[Window]) -> Verdict:
-    """`seen` newest first, as `windows` returns them."""
+    """Return the verdict on `seen`, newest first, as `windows` returns them."""
     real = [window for window in seen if window.value is not None]
     if not real:
         return Verdict(_all_missing(rule), [], rule.periods)
@@ -138,9 +138,10 @@ def _all_missing(rule: Rule) -> Alarmed | None:
 
 
 def _too_few(rule: Rule, seen: Sequence[Window], real: Sequence[Window]) -> Alarmed | None:
-    """Fewer datapoints than are needed to decide by counting.
+    """Return the verdict if there are too few datapoints to decide by counting.
 
-    Theirs, for 3 of 3, oldest first: `- - X - -` is ALARM (with `ignore`: stays), `- - - - X` stays, `- - - - 0` is OK.
+    Their examples, for 3 of 3, oldest first:
+    `- - X - -` is ALARM (with `ignore`: stays), `- - - - X` stays, `- - - - 0` is OK.
     """
     if not all(_breaches(rule, window) for window in real):
         return Alarmed.OK
@@ -155,5 +156,5 @@ def _breaches(rule: Rule, window: Window) -> bool:
 
 
 def fills_its_window(rule: Rule, seen: Sequence[Window]) -> bool:
-    """Enough data to end a warm-up early."""
+    """Return whether there is enough data to end a warm-up early."""
     return sum(window.value is not None for window in seen) >= rule.periods

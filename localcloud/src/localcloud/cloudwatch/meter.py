@@ -1,6 +1,6 @@
 """CPU time of a machine, as datapoints of five minutes on the cloud's clock. Pure.
 
-The share of the CPU is measured in real seconds and written down under the cloud's: a loop that keeps one of two vCPUs
+The share of the CPU is measured in real seconds and recorded at the cloud's time: a loop that keeps one of two vCPUs
 busy shows 50 %, however fast the clock runs. Basic monitoring: one datapoint each 300 s, made of five minutes.
 """
 
@@ -27,12 +27,12 @@ class _Minute:
 
 @dataclass
 class Meter:
-    """One machine. `minutes` are those whose period is not over, by the second at which they begin."""
+    """The meter of one machine. `minutes` are those whose period is not over, by the second at which they begin."""
 
     minutes: dict[int, _Minute] = field(default_factory=dict)
 
     def add(self, start: float, end: float, percent: float) -> None:
-        """`percent` on average from `start` to `end` on the cloud's clock, spread over the minutes it touches."""
+        """Add `percent` on average from `start` to `end` on the cloud's clock, spread over the minutes it touches."""
         percent = min(max(percent, 0.0), 100.0)
         while start < end:
             minute = int(start // MINUTE) * MINUTE
@@ -43,7 +43,7 @@ class Meter:
             start = until
 
     def finished(self, now: float) -> list[Datapoint]:
-        """Datapoints of the periods that have ended by `now`. Each is given out once."""
+        """Return the datapoints of the periods that have ended by `now`. Each is returned once."""
         over = int(now // PERIOD) * PERIOD
         periods: dict[int, list[_Minute]] = {}
         for minute in sorted(self.minutes):
@@ -53,7 +53,7 @@ class Meter:
 
 
 def _datapoint(period: int, minutes: list[_Minute]) -> Datapoint:
-    """A machine that ran for a part of the period is averaged over that part."""
+    """Return a datapoint. A machine that ran for a part of the period is averaged over that part."""
     seconds = sum(minute.seconds for minute in minutes)
     average = sum(minute.weighted for minute in minutes) / seconds
     values = [minute.percent for minute in minutes]

@@ -1,4 +1,4 @@
-"""Datapoints: what has been measured, and reading it back by period. Kept for 15 days."""
+"""Datapoints: what has been measured, and reading it by period. Kept for 15 days."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,7 @@ STATISTICS = ("Average", "Sum", "SampleCount", "Minimum", "Maximum")
 
 
 def series(namespace: str, metric: str, dimensions: Iterable[Mapping[str, str]]) -> str:
-    """A metric is its namespace, its name and all of its dimensions; fewer dimensions are another metric."""
+    """Return the key of a metric: namespace, name and all dimensions; fewer dimensions are another metric."""
     pairs = sorted((one["Name"], one["Value"]) for one in dimensions)
     return json.dumps([namespace, metric, pairs])
 
@@ -35,7 +35,7 @@ class Metrics:
         )
 
     def read(self, name: str, start: float, end: float) -> list[Datapoint]:
-        """From `start` up to but without `end`, oldest first."""
+        """Return the datapoints from `start` up to, but not including, `end`; oldest first."""
         rows = self.database.execute(
             "SELECT at, visible, samples, total, low, high, unit FROM datapoint "
             "WHERE series = ? AND at >= ? AND at < ? ORDER BY at",
@@ -46,7 +46,10 @@ class Metrics:
     def by_period(
         self, name: str, start: float, end: float, period: int, now: float, unit: str | None = None
     ) -> list[tuple[float, list[Datapoint]]]:
-        """(start of period, its points), oldest first. Periods are aligned to the clock, not to `start`."""
+        """Return pairs (start of period, its points), oldest first.
+
+        Periods are aligned to the clock, not to `start`.
+        """
         first = start // period * period
         groups: dict[float, list[Datapoint]] = {}
         for point in self.read(name, first, end):

@@ -85,7 +85,8 @@ class CloudWatch(Readings, History, Service, CloudWatchResponse):
         return EmptyResult()
 
     def set_alarm_state(self) -> ActionResult:
-        """For tests of actions: the next evaluation, a minute later at most, puts back what the metric says."""
+        """Set a state to test actions: the next evaluation, a minute later at most, restores the state of the
+        metric."""
         alarm = self._known(self._get_param("AlarmName"))
         state = self._get_param("StateValue")
         if state not in STATES:
@@ -126,7 +127,7 @@ class CloudWatch(Readings, History, Service, CloudWatchResponse):
 
 
 def show(alarm: Alarm) -> dict[str, Any]:
-    """As DescribeAlarms does: the settings as they were put, with the defaults that AWS fills in."""
+    """Return an alarm as DescribeAlarms shows it: the settings as they were put, with AWS's defaults."""
     shown = {
         "ActionsEnabled": True,
         "OKActions": [],
@@ -147,7 +148,7 @@ def show(alarm: Alarm) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """Dicts and lists of Python's own, so that settings can be written as JSON."""
+    """Return plain dicts and lists, so that settings can be written as JSON."""
     if isinstance(value, dict) or hasattr(value, "items"):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

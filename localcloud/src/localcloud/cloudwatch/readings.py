@@ -1,4 +1,4 @@
-"""Reading metrics back, and writing one's own: GetMetricData, GetMetricStatistics, ListMetrics, PutMetricData."""
+"""Reading metrics, and writing custom ones: GetMetricData, GetMetricStatistics, ListMetrics, PutMetricData."""
 
 from datetime import datetime
 from typing import Any
@@ -93,7 +93,7 @@ class Readings(Service):
 
 
 def _points(one: dict[str, Any], now: float) -> list[Datapoint]:
-    """Kept by the minute, as metrics of standard resolution are."""
+    """Return the points by the minute, as metrics of standard resolution are stored."""
     given = one.get("Timestamp")
     at = (seconds_of(given) if given else now) // 60 * 60
     unit = one.get("Unit") or "None"

@@ -1,4 +1,4 @@
-"""PutMetricAlarm and PutMetricData: what CloudWatch refuses. From the API reference; moto takes nearly anything."""
+"""What CloudWatch refuses in PutMetricAlarm and PutMetricData. From the API reference; moto takes nearly anything."""
 
 import re
 from typing import Any
@@ -22,7 +22,7 @@ def invalid(message: str) -> AwsError:
 
 
 def check_alarm(params: dict[str, Any], region: str) -> dict[str, Any]:
-    """The settings of the alarm, without what is not a setting."""
+    """Return the settings of the alarm, without what is not a setting."""
     if params.get("Metrics") or params.get("ExtendedStatistic") or params.get("ThresholdMetricId"):
         raise invalid("This trial cloud has alarms on one metric and one plain statistic only")
     for name in ("AlarmName", "MetricName", "Namespace", "ComparisonOperator", "EvaluationPeriods", "Threshold"):

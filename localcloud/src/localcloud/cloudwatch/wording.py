@@ -1,4 +1,4 @@
-"""The sentences and the JSON that CloudWatch gives with a state: StateReason, StateReasonData, HistoryData."""
+"""The sentences and the JSON that CloudWatch adds to a state: StateReason, StateReasonData, HistoryData."""
 
 import json
 from datetime import UTC, datetime
@@ -33,7 +33,7 @@ def reason(rule: Rule, verdict: Verdict) -> str:
 
 
 def reason_data(rule: Rule, verdict: Verdict, now: float) -> str:
-    """The documented keys of StateReasonData, version 1.0."""
+    """Return the documented keys of StateReasonData, version 1.0."""
     data: dict[str, Any] = {
         "version": "1.0",
         "queryDate": stamp(now),

@@ -1,4 +1,4 @@
-"""The account's EC2 in one region: moto's backend, launching our machines. This is what is pickled."""
+"""The account's EC2 in one region: moto's backend, which launches our machines. This is what is pickled."""
 
 import copy
 import secrets
@@ -32,7 +32,8 @@ class Region(EC2Backend):
         return parameters()
 
     def describe_tags(self, filters: dict[str, list[str]] | None = None) -> list[dict[str, str]]:
-        """moto walks all tags of the account for each resource that it shows; one lookup is enough for one resource."""
+        """Return tags. moto walks all tags of the account for each resource that it shows; a lookup is enough for
+        one."""
         if filters and list(filters) == ["resource-id"] and len(filters["resource-id"]) == 1:
             resource_id = filters["resource-id"][0]
             if "*" not in resource_id:
@@ -48,7 +49,7 @@ class Region(EC2Backend):
         return next((machine for machine in self.machines if machine.id == instance_id), None)
 
     def machines_named(self, instance_ids: list[str]) -> list[Machine]:
-        """All of them or an error: one unknown id fails the whole call, as in AWS."""
+        """Return all of them or raise an error: one unknown id fails the whole call, as in AWS."""
         for instance_id in instance_ids:
             if not _well_formed(instance_id):
                 raise AwsError("InvalidInstanceID.Malformed", f'Invalid id: "{instance_id}"')
@@ -59,7 +60,10 @@ class Region(EC2Backend):
         return [known[instance_id] for instance_id in dict.fromkeys(instance_ids)]
 
     def asked_before(self, token: str, digest: str) -> Reservation | None:
-        """The reservation of an earlier request with this ClientToken. Raises where AWS refuses to reuse the token."""
+        """Return the reservation of an earlier request with this ClientToken.
+
+        Raises where AWS refuses to reuse the token.
+        """
         if not token or token not in self.tokens:
             return None
         earlier, reservation_id = self.tokens[token]
@@ -125,12 +129,12 @@ class Region(EC2Backend):
         return machine
 
     def _free_number(self) -> int:
-        """The lowest that no machine has. A sandbox's user follows from it, so ids stay in a narrow range."""
+        """Return the lowest free number. A sandbox's user follows from it, so ids stay in a narrow range."""
         taken = {machine.number for machine in self.machines if machine.live}
         return next(number for number in range(len(taken) + 1) if number not in taken)
 
     def _private_ip(self, subnet: Any, wanted: str | None) -> str:
-        """A free one, anywhere in the subnet but its first four and its last, which are AWS's own.
+        """Return a free address, anywhere in the subnet but its first four and its last, which are AWS's own.
 
         moto counts upwards, and from the start again after a restart, the reserved ones included.
         """
@@ -174,7 +178,7 @@ class Region(EC2Backend):
             volume.add_tags(order.tags.get("volume", {}))
 
     def dismantle(self, machine: Machine) -> None:
-        """What goes with a terminated machine. Its record stays for an hour, without any of these."""
+        """Remove what ends with a terminated machine. Its record stays for an hour, without any of these."""
         for interface in list(machine.nics.values()):
             interface.public_ip = None
             if interface.delete_on_termination:
@@ -186,10 +190,10 @@ class Region(EC2Backend):
             if volume_id not in self.volumes:
                 self.tags.pop(volume_id, None)
         machine.nics = {}
-        machine._private_ips.clear()  # moto frees them again at garbage collection, from under their next owner
+        machine._private_ips.clear()  # moto frees them again at garbage collection, although they may have a new owner
 
     def forget(self, machine: Machine) -> None:
-        """The end of the hour: from now on the id is unknown. The token stays, or it could launch a second time."""
+        """Forget a machine: after an hour its id is unknown. The token stays, or it could launch a second time."""
         reservation = self.reservations.get(machine.reservation_id)
         if reservation and machine in reservation.instances:
             reservation.instances.remove(machine)
@@ -199,7 +203,7 @@ class Region(EC2Backend):
 
 
 def _public(order: Order) -> bool:
-    """The request decides; without a word in it, the subnet."""
+    """Return what the request says; without a word in it, what the subnet says."""
     return order.subnet.map_public_ip_on_launch is True if order.public_address is None else bool(order.public_address)
 
 

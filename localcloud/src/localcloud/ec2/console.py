@@ -1,4 +1,4 @@
-"""What the console of a machine shows, as far as anybody looks at it: its host key and that the login is there."""
+"""The console output of a machine, as far as anybody needs it: its host key and that the login is there."""
 
 from localcloud.ec2.machine import Machine
 from localcloud.sandboxes.hostkeys import fingerprint, public_line

@@ -68,7 +68,7 @@ def reservation(found: Any, machines: list[Machine]) -> dict[str, Any]:
 
 
 def _network(machine: Machine, primary: NetworkInterface) -> dict[str, Any]:
-    """Gone with termination: AWS leaves these fields out of a terminated machine."""
+    """Return the network fields. AWS leaves them out of a terminated machine."""
     shown: dict[str, Any] = {
         "VpcId": primary.subnet.vpc_id,
         "SubnetId": primary.subnet.id,
@@ -90,7 +90,7 @@ def _network(machine: Machine, primary: NetworkInterface) -> dict[str, Any]:
 
 
 def network_interface(nic: Any) -> dict[str, Any]:
-    """As DescribeNetworkInterfaces shows one of a machine."""
+    """Return a machine's network interface as DescribeNetworkInterfaces shows it."""
     shown = _interface(nic)
     shown["Attachment"] |= {"InstanceId": nic.instance.id, "InstanceOwnerId": nic.owner_id}
     tags = [{"Key": tag["key"], "Value": tag["value"]} for tag in nic.get_tags()]

@@ -1,7 +1,7 @@
 """Filters of DescribeInstances and DescribeInstanceStatus.
 
-All filters must match, one value of each is enough, `*` and `?` are wildcards, letter case counts. moto ignores or
-breaks on many; AWS refuses a name that it does not know, and so does this.
+All filters must match, one value of each is enough, `*` and `?` are wildcards, letter case counts. moto ignores many or
+fails on them; AWS refuses a name that it does not know, and so does this.
 """
 
 import re

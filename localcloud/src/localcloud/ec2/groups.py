@@ -1,4 +1,4 @@
-"""Security groups: names and descriptions as strict as Amazon's, and none goes while it is in use."""
+"""Security groups: names and descriptions as strict as Amazon's, and no deletion while a group is in use."""
 
 import re
 from typing import Any
@@ -75,7 +75,8 @@ class Groups(Service, EC2Response):
         raise _unknown(group_id or name)
 
     def _in_use(self, group: Any) -> bool:
-        """By a network interface, which lives until its machine is terminated, or by a rule of another group."""
+        """Return whether a network interface, which lives as long as its machine, or a rule of another group uses
+        it."""
         region = self.cloud.region
         if any(group in interface._group_set for interface in region.enis.values()):
             return True

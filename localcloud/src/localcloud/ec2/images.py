@@ -14,7 +14,7 @@ ROOT_DEVICE = "/dev/sda1"
 
 
 class Ubuntu(Ami):
-    """moto gives every image a root disk of 15 GB that stays when its machine goes."""
+    """An image without moto's default: a root disk of 15 GB that stays when its machine is terminated."""
 
     ena_support = True
     sriov_net_support = "simple"
@@ -79,7 +79,7 @@ IMAGES = (
 
 
 def parameters() -> dict[str, str]:
-    """SSM parameter → image id; a later image takes `current` over."""
+    """Return SSM parameter → image id; a later image takes `current` over."""
     found: dict[str, str] = {}
     for image in IMAGES:
         found[image.parameter(image.serial)] = image.image_id

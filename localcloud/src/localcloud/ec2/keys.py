@@ -1,4 +1,4 @@
-"""Key pairs. The private key leaves once, in the answer of CreateKeyPair, and is not kept here either."""
+"""Key pairs. The private key is shown once, in the answer of CreateKeyPair, and is not stored here either."""
 
 import hashlib
 from typing import Any
@@ -52,7 +52,7 @@ class Keys(Service, EC2Response):
         return ActionResult({"KeyPairs": [_info(key, bool(with_public_key)) for key in found]})
 
     def delete_key_pair(self) -> ActionResult:
-        """A name that does not exist succeeds. Machines keep the public key: deleting does not lock anybody out."""
+        """Delete a key pair; an unknown name succeeds. Machines keep the public key: deleting locks nobody out."""
         name, key_id = self._get_param("KeyName"), self._get_param("KeyPairId")
         if not name and not key_id:
             raise missing("KeyName")
@@ -91,7 +91,10 @@ def _info(key: Any, with_public_key: bool = False) -> dict[str, Any]:
 
 
 def fingerprint_of_private_key(pem: bytes) -> str:
-    """For a key that EC2 made: SHA-1 over the private key in DER. moto gives MD5 of the public key, as for imports."""
+    """Return the fingerprint of a key that EC2 made: SHA-1 over the private key in DER.
+
+    moto gives MD5 of the public key, as for imports.
+    """
     key = serialization.load_pem_private_key(pem, password=None)
     der = key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     digest = hashlib.sha1(der, usedforsecurity=False).hexdigest()

@@ -1,4 +1,4 @@
-"""RunInstances: what is asked for, whether AWS would take it, and the machines that come of it.
+"""RunInstances: what is asked for, whether AWS would accept it, and the machines that are made.
 
 moto accepts nearly anything here. What is refused below, AWS refuses: unknown image, key, group, subnet or type, groups
 beside a network interface, a token used twice for different things.
@@ -40,7 +40,10 @@ class Order:
 
 
 def digest_of(params: dict[str, Any]) -> str:
-    """Two requests with one ClientToken must agree in everything else (EC2 developer guide, "Ensuring idempotency")."""
+    """Return a digest: two requests with one ClientToken must agree in everything else.
+
+    From the EC2 developer guide, "Ensuring idempotency".
+    """
     asked = {key: value for key, value in params.items() if key not in _NOT_COMPARED}
     return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
 
@@ -157,7 +160,7 @@ def _key(name: str | None, backend: Any) -> Any:
 
 
 def _count(params: dict[str, Any]) -> int:
-    """As many as MaxCount asks for, since capacity never ends here."""
+    """Return MaxCount, since capacity never ends here."""
     least, most = int(params.get("MinCount") or 0), int(params.get("MaxCount") or 0)
     if least < 1 or most < least:
         raise invalid_value(f"Invalid value '{most}' for maxCount. It must be at least minCount ({least}).")
@@ -182,7 +185,7 @@ def _tags(specifications: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
 
 
 def _disks(mappings: list[dict[str, Any]], image: Any) -> list[dict[str, Any]]:
-    """The image's root disk with the request's changes, then any further ones.
+    """Return the image's root disk with the request's changes, then any further ones.
 
     A root device under another name than the image's is a second disk, not the root: AWS does not guess either.
     """

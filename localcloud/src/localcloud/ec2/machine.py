@@ -16,7 +16,7 @@ OUR_FAULT = "Server.InternalError", "Internal error on launch"
 
 
 class Machine(Instance):
-    """What a launch makes. moto answers from the attributes that it knows; the rest is ours."""
+    """The result of a launch. moto answers from the attributes that it knows; the rest is ours."""
 
     def __init__(self, backend: Any, image_id: str, user_data: Any, **launch: Any) -> None:
         self.boot_key: str = launch.pop("public_key")
@@ -31,7 +31,7 @@ class Machine(Instance):
         self.gone_at: float | None = None  # when it terminated, on the cloud's clock
         self.reboot_asked = False
         super().__init__(backend, image_id, user_data, [], **launch)
-        self.hypervisor = "xen"  # what EC2 still says, on Nitro too
+        self.hypervisor = "xen"  # EC2 still says so, on Nitro too
         self.enter(State.PENDING)
         for interface in self.nics.values():
             interface.public_ip = None  # moto gives one at once; EC2 when it runs
@@ -39,7 +39,7 @@ class Machine(Instance):
 
     @property
     def live(self) -> bool:
-        """Still has a disk and a network interface."""
+        """Return whether it still has a disk and a network interface."""
         return self.phase is not State.TERMINATED
 
     @property
@@ -73,7 +73,7 @@ class Machine(Instance):
         self._state = InstanceState(state.label, state.code)
 
     def because(self, reason: tuple[str, str], now: float) -> None:
-        """The alarm's `ec2:stop` leaves the same words as a person's StopInstances."""
+        """Set the state reason. The alarm's `ec2:stop` leaves the same words as a person's StopInstances."""
         code, text = reason
         self.state_reason = StateReason(f"{code}: {text}", code)
         who = {USER: "User initiated", FROM_INSIDE: "Instance initiated"}.get(reason, code)
@@ -85,7 +85,7 @@ class Machine(Instance):
         self.state_reason = StateReason("pending", "pending")
 
     def admits(self, source: str, port: int = 22) -> bool:
-        """Do the security groups let `source` in? The port is the one in the rules, whatever we really listen on."""
+        """Return whether the groups let `source` in. The port is the one in the rules, whatever we really listen on."""
         return any(_allows(rule, source, port) for group in self.groups for rule in group.ingress_rules)
 
 

@@ -20,7 +20,7 @@ from localcloud.service import Service
 
 
 class Instances(Service, EC2Response):
-    """Instances: launching, describing, starting, stopping, ending, changing."""
+    """Calls about instances: launching, describing, starting, stopping, terminating, changing."""
 
     def run_instances(self) -> ActionResult:
         params = dict(self.params)
@@ -85,7 +85,8 @@ class Instances(Service, EC2Response):
         return EmptyResult()
 
     def _all(self, request: str, protection: str = "") -> list[dict[str, Any]]:
-        """Every id or none: the checks come first, since AWS refuses the whole call for one wrong machine."""
+        """Change every instance or none: the checks come first, since AWS refuses the whole call for one wrong
+        machine."""
         ids = self._get_param("InstanceIds", [])
         if not ids:
             raise missing("InstanceId")
@@ -141,7 +142,8 @@ class Instances(Service, EC2Response):
             )
 
     def get_console_output(self) -> ActionResult:
-        """The host keys, as cloud-init prints them at the first boot: how to know a machine before the first login."""
+        """Return the host keys, as cloud-init prints them at the first boot, to check a machine before the first
+        login."""
         (machine,) = self.cloud.region.machines_named([self._get_param("InstanceId")])
         text = console.output(machine) if machine.running_since else ""
         return ActionResult(
@@ -179,7 +181,10 @@ class Instances(Service, EC2Response):
 
 
 def _credits(machine: Machine) -> str:
-    """T3 and T4g are unlimited unless the launch says otherwise; T2 is standard; other families have no credits."""
+    """Return the credit option.
+
+    T3 and T4g are unlimited unless the launch says otherwise; T2 is standard; others have none.
+    """
     family = machine.instance_type.partition(".")[0]
     if not family.startswith("t"):
         return ""

@@ -5,7 +5,7 @@ from localcloud.home import Home
 
 
 def seed(cloud: Cloud, home: Home) -> None:
-    """Once. Later starts find the ids in the home's identity, so clients may keep them in their settings."""
+    """Make the network once. Later starts find the ids in the home's identity, so clients may keep them in settings."""
     identity, region = cloud.identity, cloud.region
     if identity.vpc_id in region.vpcs and any(identity.subnet_id in subnets for subnets in region.subnets.values()):
         return
@@ -13,7 +13,7 @@ def seed(cloud: Cloud, home: Home) -> None:
     vpc.enable_dns_hostnames = True
     vpc.add_tag("Name", "trial")
     subnet = region.create_subnet(vpc.id, "10.20.0.0/20", availability_zone=f"{region.region_name}a")
-    # Off, as in any subnet that somebody makes: who wants an address asks for one at launch.
+    # Off, as in any custom subnet: who wants an address asks for one at launch.
     subnet.map_public_ip_on_launch = False
     subnet.add_tag("Name", "trial-public")
     gateway = region.create_internet_gateway()

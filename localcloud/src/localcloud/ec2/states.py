@@ -1,4 +1,4 @@
-"""Which requests a machine takes in which state, and what they make of it. Pure.
+"""Which requests a machine accepts in which state, and its next state. Pure.
 
 From the EC2 user guide, "Instance lifecycle", and the errors seen in practice: starting a running machine or stopping a
 stopped one succeeds and changes nothing; starting one that is still stopping is refused.
@@ -8,7 +8,7 @@ from enum import Enum
 
 
 class State(Enum):
-    """Name and code as in InstanceState; the upper byte of the code is Amazon's own business."""
+    """The name and code as in InstanceState; the upper byte of the code is Amazon's own business."""
 
     PENDING = ("pending", 0)
     RUNNING = ("running", 16)
@@ -30,7 +30,7 @@ class State(Enum):
 
 
 class Refused(Exception):
-    """The state does not allow it; the message is the one that AWS gives."""
+    """A request that the state does not allow; the message is the one that AWS gives."""
 
 
 P, R, D, T, G, S = (
@@ -71,12 +71,12 @@ REMEMBERED = 3600.0
 
 
 def checks(running_for: float, take: float) -> str:
-    """What both status checks say about a running machine."""
+    """Return what both status checks say about a running machine."""
     return "initializing" if running_for < take else "ok"
 
 
 def after(request: str, instance_id: str, state: State) -> State:
-    """Where `request` takes a machine. Raises Refused."""
+    """Return the next state of a machine after `request`. Raises Refused."""
     if request == "stop" and state is State.PENDING:
         raise Refused(f"Instance '{instance_id}' is in an invalid state: it never reached 'running'.")
     try:

@@ -19,7 +19,7 @@ Writer = Callable[[Any, list[str]], None]
 
 
 def answer(operation: str, result: Mapping[str, Any]) -> str:
-    """`result` in plain dicts, lists, strings, numbers and times, named as in the API."""
+    """Return the XML of `result`: plain dicts, lists, strings, numbers and times, named as in the API."""
     parts = [f'<?xml version="1.0" encoding="UTF-8"?><{operation}Response xmlns="{_NAMESPACE}">']
     parts.append(f"<requestId>{uuid4()}</requestId>")
     _writer_for(operation)(result, parts)

@@ -1,4 +1,4 @@
-"""What has been asked, and what has ever been made: a sweep can compare this with what its client believes."""
+"""The calls so far, and everything that was ever made: a test can compare this with what its client believes."""
 
 import itertools
 import time
@@ -44,7 +44,7 @@ class Ledger:
         return [asdict(call) for call in list(self.calls) if call.number > number]
 
     def look(self) -> None:
-        """After each change, whether or not its answer arrived."""
+        """Record what exists, after each change, whether or not its answer arrived."""
         with self.cloud.lock:
             for kind, things in self.now().items():
                 known = self.ever.setdefault(kind, {})

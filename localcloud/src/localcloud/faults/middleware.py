@@ -1,4 +1,4 @@
-"""A WSGI application in front of the router: counts the calls, breaks those that a rule means, takes rules in.
+"""A WSGI application in front of the router: records the calls, breaks those that a rule matches, accepts rules.
 
 GET|POST|DELETE /_localcloud/rules, DELETE /_localcloud/rules/N
 GET|DELETE      /_localcloud/calls?since=N
@@ -76,7 +76,7 @@ class Faults:
         return started[0], started[1], answer
 
     def _remember(self, request: tuple[str, bytes], answer: Any) -> Any:
-        """The last answer to this very request, which this one replaces."""
+        """Return the last answer to this very request, and store this one instead."""
         if not request[0].startswith("Describe"):
             return None
         before = self.answers.get(request)
@@ -103,7 +103,7 @@ class Faults:
                 return "200 OK", [rule.shown() for rule in self.rules]
             case "POST", ["rules"]:
                 if environ["CONTENT_TYPE"] != "application/json":
-                    raise BadRule("send application/json")  # which a page from elsewhere cannot, unasked
+                    raise BadRule("send application/json")  # which a page from elsewhere cannot just send
                 return "201 Created", self._add(json.loads(body))
             case "DELETE", ["rules", *number]:
                 with self._lock:
@@ -131,7 +131,7 @@ class Faults:
 
 
 def _called(environ: dict[str, Any], body: bytes) -> tuple[str, str]:
-    """Service and operation, in any of the protocols that SDKs speak."""
+    """Return service and operation, in any of the protocols of the SDKs."""
     scope = environ.get("HTTP_AUTHORIZATION", "").split("/")
     service = scope[3] if len(scope) > 3 else "?"
     found = _ACTION.search(body)

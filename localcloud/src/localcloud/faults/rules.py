@@ -1,4 +1,4 @@
-"""Which call fails, and how. A rule is JSON; `read_rule` says what it can be.
+"""Which call fails, and how. A rule is JSON; `read_rule` says what it may contain.
 
 {"operation": "RunInstances", "when": "drop"}                            done, but the answer is lost
 {"operation": "ec2:Describe*", "when": "before", "code": "RequestLimitExceeded", "status": 503, "times": 3}
@@ -17,14 +17,14 @@ class When(StrEnum):
     AFTER = "after"  # it has happened, and an error says otherwise
     DROP = "drop"  # it has happened, and the connection is reset
     DROP_BEFORE = "drop-before"  # the connection is reset, and nothing has happened
-    HANG = "hang"  # it has happened, and for `seconds` nobody says anything, then the connection is reset
+    HANG = "hang"  # it has happened, there is no answer for `seconds`, then the connection is reset
     DELAY = "delay"  # `seconds` late, otherwise right
     MISSING = "missing"  # Describe…: as if nothing were there; NotFound where ids are named
     STALE = "stale"  # Describe…: the answer of the time before
 
 
 class BadRule(ValueError):
-    """The message names the field."""
+    """A rule that is not valid; the message names the field."""
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Rule:
     dice: random.Random = field(default_factory=random.Random, repr=False)
 
     def meets(self, service: str, operation: str, body: bytes) -> bool:
-        """Is this call meant, and is it this one's turn? Counts as it answers."""
+        """Return whether the rule matches this call, and it is this call's turn. Each match counts."""
         name = f"{service}:{operation}" if ":" in self.operation else operation
         if not fnmatchcase(name, self.operation) or self.contains.encode() not in body:
             return False

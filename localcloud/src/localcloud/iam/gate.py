@@ -1,4 +1,4 @@
-"""The policy in force, and what is said to who may not. It is a file; what is written there holds at once."""
+"""The policy in force, and the answer to a denied request. It is a file; a change applies at once."""
 
 import logging
 from pathlib import Path
@@ -13,29 +13,29 @@ log = logging.getLogger(__name__)
 
 #: by the name in the signature: the others answer AccessDenied
 _CODES = {"ec2": "UnauthorizedOperation"} | dict.fromkeys(("ssm", "servicequotas", "pricing"), "AccessDeniedException")
-#: of these in the signature, IAM knows another name
+#: for these names in the signature, IAM has another name
 PREFIXES = {"monitoring": "cloudwatch"}
 
 
 class Denied(AwsError):
-    """Not allowed; HTTP 403 in every service."""
+    """A denied request; HTTP 403 in every service."""
 
 
 class Gate:
     def __init__(self, cloud: Cloud, file: Path) -> None:
-        """Without the file everything is allowed. Raises BadPolicy."""
+        """Read the policy; without the file everything is allowed. Raises BadPolicy."""
         self.cloud, self.file = cloud, file
         self._stamp: tuple[int, int] | None = None
         self._policy: Policy | None = None
         self._load()
 
     def refusal(self, service: str, request: Service) -> Denied | None:
-        """The caller holds no lock; nothing has happened yet."""
+        """Return why a request is denied, before anything has happened. The caller holds no lock."""
         try:
             self._load()
-        except BadPolicy as problem:  # as in IAM, a wrong one is not saved: the last one holds
+        except BadPolicy as problem:  # as in IAM, a wrong one is not saved: the last one applies
             log.error("%s", problem)
-        # Whoever has credentials may ask whose they are: "no permissions are required" (STS API reference).
+        # Everybody with credentials may ask who they are: "no permissions are required" (STS API reference).
         if self._policy is None or (action := request._get_action()) == "GetCallerIdentity":
             return None
         with self.cloud.lock:

@@ -47,7 +47,7 @@ def _instance(params: dict[str, Any]) -> dict[str, Values]:
 
 
 def _disks(params: dict[str, Any], there: Resources) -> list[dict[str, Any]]:
-    """The image's own disk is there without a word, as it is: not encrypted."""
+    """Return the disks. The image's own disk is there even if not mentioned, as it is: not encrypted."""
     image = there.cloud.region.amis.get(str(params.get("ImageId")))
     named = {one["DeviceName"]: one["Ebs"] for one in params.get("BlockDeviceMappings") or [] if one.get("Ebs")}
     root: dict[str, Any] = {image.root_device_name: {}} if image else {}
@@ -75,7 +75,10 @@ def _vpc(subnet_id: str, there: Resources) -> dict[str, Values]:
 
 
 def _image(image_id: str, there: Resources) -> Permission:
-    """It is nobody's: no account in the name. `ec2:Owner` is an alias such as amazon, else an account."""
+    """Return the permission for an image.
+
+    Its ARN has no account. `ec2:Owner` is an alias such as amazon, else an account.
+    """
     image = there.cloud.region.amis.get(image_id)
     facts: dict[str, Values] = {"ec2:imageid": (image_id,), "ec2:imagetype": ("machine",)}
     if image:

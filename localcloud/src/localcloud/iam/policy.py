@@ -19,12 +19,12 @@ Values = tuple[str, ...]
 
 
 class BadPolicy(Exception):
-    """One sentence: IAM would not take it, or this trial does not know it."""
+    """A policy that IAM would not accept, or this trial does not know; the text is one sentence."""
 
 
 @dataclass(frozen=True)
 class Permission:
-    """One of those that a request needs: to do this, to that, under these conditions."""
+    """One permission that a request needs: this action, on this resource, under these conditions."""
 
     action: str
     resource: str  # an ARN; * where the action knows no resources
@@ -85,7 +85,7 @@ class Policy:
 
 
 def like(text: str, pattern: str) -> bool:
-    """`*` is any text, `?` one character."""
+    """Return whether it matches: `*` is any text, `?` one character."""
     return bool(_pattern(pattern).fullmatch(text))
 
 
@@ -117,7 +117,7 @@ _OPERATORS: dict[str, Callable[[str, str], bool]] = {
 
 
 def read(text: str) -> Policy:
-    """Raises BadPolicy."""
+    """Return the policy in a text. Raises BadPolicy."""
     try:
         document = json.loads(text)
     except ValueError as error:

@@ -1,7 +1,7 @@
-"""From a request to the permissions it needs: which action on which resources, under which conditions.
+"""The permissions that a request needs: which action on which resources, under which conditions.
 
-By the Service Authorization Reference (EC2, CloudWatch, Systems Manager, IAM, Service Quotas; read June 2026). What is
-about to be made is `…/*`. A resource that is not there has no tags, so a policy by tags refuses it: EC2 then says
+From the Service Authorization Reference (EC2, CloudWatch, Systems Manager, IAM, Service Quotas; read June 2026). What
+is about to be made is `…/*`. A missing resource has no tags, so a policy by tags refuses it: EC2 then says
 UnauthorizedOperation and not NotFound (seen on Amazon: karpenter-provider-aws issues 2100 and 2253).
 """
 
@@ -73,7 +73,7 @@ def _ec2(name: str, action: str, params: Params, there: Resources) -> list[Permi
     return found or [Permission(name, "*", there.context())]
 
 
-#: of ModifyInstanceAttribute, by which it may be narrowed
+#: attributes of ModifyInstanceAttribute, by which it may be narrowed
 _ATTRIBUTES = {"InstanceType", "UserData", "Groups", "DisableApiTermination", "DisableApiStop", "SourceDestCheck"}
 
 #: what each makes, and the parameter that names it, if its ARN has a name at that time

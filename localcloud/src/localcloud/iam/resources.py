@@ -1,4 +1,4 @@
-"""Names and conditions of what is there, and of what is about to be made."""
+"""Names and conditions of resources, existing ones and those about to be made."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,13 +24,13 @@ _BY_PREFIX = {
 
 
 class Resources:
-    """Of one cloud, for one service. Keys of conditions are in lower case: IAM does not mind their case."""
+    """The resources of one cloud, for one service. Keys of conditions are in lower case: IAM ignores their case."""
 
     def __init__(self, cloud: Cloud, prefix: str) -> None:
         self.cloud, self.prefix = cloud, prefix
 
     def context(self, more: Mapping[str, Values] | None = None) -> dict[str, Values]:
-        """What every request has."""
+        """Return the condition keys of every request."""
         region = "us-east-1" if self.prefix == "iam" else self.cloud.identity.region
         account = self.cloud.identity.account_id
         always = {
@@ -52,20 +52,20 @@ class Resources:
         return f"arn:aws:iam::{self.cloud.identity.account_id}:role/{name}"
 
     def parameter(self, name: str) -> str:
-        """Public ones are nobody's: no account in the name."""
+        """Return the ARN of a parameter. Public ones have no account in it."""
         account = "" if name.startswith("/aws/") else self.cloud.identity.account_id
         return f"arn:aws:ssm:{self.cloud.identity.region}:{account}:parameter/{name.lstrip('/')}"
 
     # -- what is there -------------------------------------------------------------------------------------------------
 
     def known(self, kind: str, name: str) -> tuple[str, dict[str, Values]]:
-        """ARN and conditions of something that has this id or name; if it is not there, it has no tags."""
+        """Return ARN and conditions of the thing with this id or name; if it does not exist, it has no tags."""
         if kind == "key-pair" and not name.startswith("key-"):
             return self.arn(f"{kind}/{name}"), self.context(self._of_key(name))
         return self.arn(f"{kind}/{name}"), self.context(self._tags(name) | self._facts(kind, name))
 
     def by_id(self, name: str, more: Mapping[str, Values]) -> tuple[str, dict[str, Values]]:
-        """The same, for an id of any kind."""
+        """Return the same, for an id of any kind."""
         arn, context = self.known(_BY_PREFIX.get(name.partition("-")[0], "*"), name)
         return arn, context | dict(more)
 
@@ -104,7 +104,8 @@ class Resources:
 
     @staticmethod
     def tagging(maker: str, resource: str, tags: dict[str, str], context: Mapping[str, Values]) -> list[Permission]:
-        """To tag what one makes needs CreateTags besides; alone it could take over anything by its tags."""
+        """Return the permission for tags at creation: CreateTags besides; alone it could take over anything by its
+        tags."""
         return [Permission("ec2:CreateTags", resource, {**context, "ec2:createaction": (maker,)})] if tags else []
 
 

@@ -1,4 +1,7 @@
-"""Public addresses. The whole of 127.0.0.0/8 answers on Linux, so each machine gets one there, new at every start."""
+"""Public addresses.
+
+The whole of 127.0.0.0/8 answers on Linux, so each machine gets one there, a new one at every start.
+"""
 
 import contextlib
 import errno
@@ -31,7 +34,7 @@ def listen(address: str, port: int) -> socket.socket:
 
 
 def listen_somewhere(port: int, taken: set[str]) -> tuple[str, socket.socket]:
-    """A new address. Another cloud on this computer may hold one that we draw; then we draw again."""
+    """Return a new address. Another cloud on this computer may hold one that we draw; then we draw again."""
     for _ in range(50):
         address = random_address(taken)
         with contextlib.suppress(OSError):
@@ -40,7 +43,7 @@ def listen_somewhere(port: int, taken: set[str]) -> tuple[str, socket.socket]:
 
 
 def free_ssh_port(wanted: int) -> int:
-    """`wanted`, or the next one that nobody holds for all addresses at once, as a server on 0.0.0.0 does."""
+    """Return `wanted`, or the next port that nobody holds for all addresses at once, as a server on 0.0.0.0 does."""
     for port in range(wanted, wanted + 200):
         if 0 < port < 65536:
             with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""The cloud's end of the conversation with the supervisor: requests, answers, and news of processes that have ended."""
+"""The cloud's end of the connection to the supervisor: requests, answers, and notices of processes that have ended."""
 
 import asyncio
 import itertools
@@ -17,7 +17,7 @@ Ended = Callable[[int], None]
 
 
 class Conversation:
-    """Used from the event loop's thread only."""
+    """The connection to the supervisor. Used from the event loop's thread only."""
 
     def __init__(self, channel: socket.socket, lost: Callable[[], None]) -> None:
         self._channel = channel
@@ -47,12 +47,12 @@ class Conversation:
         self._say(do="signal", job=job, number=int(number))
 
     async def end(self, sandbox: str, number: int) -> int:
-        """Send a signal to every process of a sandbox; returns how many are left right after it."""
+        """Send a signal to every process of a sandbox; return how many are left right after it."""
         answer = await self._ask(do="end", sandbox=sandbox, number=int(number))
         return int(answer["left"])
 
     async def cpu_seconds(self) -> tuple[float, dict[str, float]]:
-        """When they were read, and the CPU seconds of each sandbox since the supervisor began."""
+        """Return the time of the reading, and the CPU seconds of each sandbox since the supervisor began."""
         answer = await self._ask(do="cpu")
         return float(answer["at"]), dict(answer["cpu"])
 
@@ -89,5 +89,5 @@ class Conversation:
                 future.set_result(words)
 
     def close(self) -> None:
-        """The supervisor takes this as its sign to end every process and go."""
+        """Close the connection, at which the supervisor ends every process and itself."""
         self._channel.close()

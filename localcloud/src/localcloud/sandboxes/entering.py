@@ -12,10 +12,10 @@ from pathlib import Path
 from localcloud.sandboxes import linux
 from localcloud.sandboxes.plan import INSIDE_HOME, INSIDE_TOOLS, Plan
 
-#: of one home
+#: within one home
 UIDS = 1000
 
-#: of one sandbox with a user of its own; a fork bomb should end there
+#: within one sandbox with a user of its own; a fork bomb should end there
 MOST_PROCESSES = 4096
 
 
@@ -58,7 +58,7 @@ def _own_view(plan: Plan) -> None:
     linux.unshare(linux.CLONE_NEWNS | linux.CLONE_NEWUTS)
     linux.mount("none", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
     linux.set_hostname(plan.hostname)
-    # Opened in the new namespace, then named by number: /home and /tmp are about to be covered, with us below perhaps.
+    # Opened in the new namespace, then named by number: /home and /tmp will be covered, perhaps with us below.
     sources = {name: os.open(Path(plan.folder) / name, os.O_PATH) for name in _COVERED}
     linux.mount("tmpfs", "/home", "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=755,size=64k")
     for inside in (INSIDE_HOME, INSIDE_TOOLS):
@@ -71,7 +71,7 @@ def _own_view(plan: Plan) -> None:
 
 
 def works(uid: int | None, namespaces: bool) -> bool:
-    """Tried for real, in a child: containers forbid it in more ways than can be read anywhere."""
+    """Return whether it works, by trying it in a child: containers forbid it in more ways than are documented."""
     with tempfile.TemporaryDirectory() as folder:
         for name in ("home", "tmp", "etc", "tools"):
             (Path(folder) / name).mkdir()
@@ -89,10 +89,10 @@ def works(uid: int | None, namespaces: bool) -> bool:
 
 
 def first_uid(marker: str) -> int:
-    """Where the uids of this home's sandboxes begin. Two clouds on one computer hardly ever share a block.
+    """Return where the uids of this home's sandboxes begin. Two clouds on one computer hardly ever share a block.
 
-    Far above people's; or, in a container that maps only 65,536 of them, in the range that systemd uses for users who
-    exist while a service runs.
+    They are far above people's; or, in a container that maps only 65,536 of them, in the range that systemd uses for
+    users who exist while a service runs.
     """
     rows = [line.split() for line in Path("/proc/self/uid_map").read_text().splitlines()]
     wide = any(int(start) == 0 and int(count) > 100_300_000 for start, _, count in rows)

@@ -1,4 +1,4 @@
-"""What a machine has on disk: a home folder as Ubuntu makes it, a /tmp, and the user list that it sees."""
+"""The disk of a machine: a home folder as Ubuntu makes it, a /tmp, and the user list that it sees."""
 
 import contextlib
 import os
@@ -28,7 +28,7 @@ alias ll='ls -alF'
 
 
 def make(plan: Plan, public_key: str) -> None:
-    """At the first start. What a person has changed since stays as it is."""
+    """Make the folders at the first start. What a person has changed since stays as it is."""
     fresh = not plan.home.exists()
     for folder, mode in ((plan.home, 0o750), (plan.tmp, 0o1777), (plan.etc, 0o755)):
         folder.mkdir(parents=True, exist_ok=True)
@@ -62,7 +62,7 @@ def _give_away(plan: Plan) -> None:
 
 
 def _write_user_list(plan: Plan, uid: int) -> None:
-    """The host's users, except that this sandbox's uid is `ubuntu` and nobody else is called so."""
+    """Write the host's users, except that this sandbox's uid is `ubuntu` and nobody else has that name."""
     ours = f"{USER}:x:{uid}:{uid}:Ubuntu:{INSIDE_HOME}:{shell()}"
     _replace(Path("/etc/passwd"), plan.etc / "passwd", ours, uid)
     _replace(Path("/etc/group"), plan.etc / "group", f"{USER}:x:{uid}:", uid)
@@ -77,12 +77,12 @@ def _replace(source: Path, target: Path, ours: str, number: int) -> None:
 
 
 def empty_tmp(plan: Plan) -> None:
-    """It does not survive a stop."""
+    """Empty /tmp, which does not survive a stop."""
     shutil.rmtree(plan.tmp, ignore_errors=True)
 
 
 def set_aside(plan: Plan) -> Path | None:
-    """Out of the way at once; taking it apart may take long and is done by `sweep`, elsewhere."""
+    """Rename the folder, so that it is gone at once; `sweep` deletes it later, which may take long."""
     folder = Path(plan.folder)
     if not folder.exists():
         return None
@@ -92,7 +92,7 @@ def set_aside(plan: Plan) -> Path | None:
 
 
 def sweep(root: Path) -> None:
-    """What is left of terminated machines. Folders may be read-only: people unpack all kinds of archives."""
+    """Delete folders of terminated machines. They may be read-only: people unpack all kinds of archives."""
     for aside in root.glob(".removed-*"):
         if os.geteuid() != 0:
             for folder, _, _ in os.walk(aside):

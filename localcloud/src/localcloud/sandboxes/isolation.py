@@ -1,4 +1,4 @@
-"""How far can sandboxes be kept apart on this computer? Found out once, at start."""
+"""How far sandboxes can be kept apart on this computer. It is found out once, at start."""
 
 import os
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Isolation:
 
 
 class UnsafeFolder(Exception):
-    """Somebody else made the folder that the sandboxes would live in."""
+    """A folder of the sandboxes that somebody else made."""
 
 
 def find_isolation(sandboxes: Path, marker: str) -> Isolation:
@@ -43,7 +43,8 @@ def find_isolation(sandboxes: Path, marker: str) -> Isolation:
 
 
 def _elsewhere(marker: str) -> Path:
-    """A sandbox's user cannot pass through the cloud's own folder, and nothing can be mounted without namespaces."""
+    """Return another folder: a sandbox's user cannot pass through the cloud's own, and without namespaces nothing is
+    mounted."""
     folder = Path("/var/tmp") / f"localcloud-{marker}"  # noqa: S108 - the name is random, and the owner is checked
     folder.mkdir(mode=0o711, exist_ok=True)
     found = folder.lstat()

@@ -51,10 +51,10 @@ def die_with_parent(number: int = signal.SIGTERM) -> None:
 
 
 def inherit_orphans() -> None:
-    """Processes whose parent has gone become our children and not init's: their CPU time and their end stay ours."""
+    """Adopt processes whose parent has ended, instead of init: so their CPU time and their end stay ours."""
     _checked(_libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl")
 
 
 def no_new_privileges() -> None:
-    """From here on no sudo and no set-uid program makes this process more than it is."""
+    """Give up new privileges: from here on no sudo and no set-uid program gives this process more rights."""
     _checked(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl")

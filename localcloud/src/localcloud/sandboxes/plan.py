@@ -18,7 +18,10 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/games"
 
 @dataclass(frozen=True)
 class Plan:
-    """One sandbox. `folder` holds home/, tmp/, etc/, tools/; `uid` is None where we may not become anybody else."""
+    """The plan of one sandbox.
+
+    `folder` holds home/, tmp/, etc/, tools/; `uid` is None if we may not change the user.
+    """
 
     sandbox: str
     folder: str
@@ -53,7 +56,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Command:
-    """What runs: a login shell, a command line for it, or the SFTP server."""
+    """A command to run: a login shell, a command line for it, or the SFTP server."""
 
     plan: Plan
     line: str | None = None
@@ -62,7 +65,7 @@ class Command:
     environment: dict[str, str] = field(default_factory=dict)
 
     def full_environment(self, marker: str) -> dict[str, str]:
-        """A short list of our own: nothing is inherited, least of all credentials."""
+        """Return a short environment of our own: nothing is inherited, least of all credentials."""
         return {
             "USER": USER,
             "LOGNAME": USER,

@@ -37,7 +37,7 @@ exit 1
 
 
 def install(folder: Path, seen_as: str) -> Path:
-    """Write the programs and the FIFO into `folder`, which the sandbox sees as `seen_as`; returns the FIFO."""
+    """Write the programs and the FIFO into `folder`, which the sandbox sees as `seen_as`; return the FIFO."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o755)
     fifo = folder / "switch"
@@ -55,7 +55,7 @@ def install(folder: Path, seen_as: str) -> Path:
 
 
 def read(descriptor: int) -> str:
-    """A word that somebody has written, or nothing."""
+    """Return a word that somebody has written, or nothing."""
     try:
         words = os.read(descriptor, 4096).decode(errors="replace").split()
     except BlockingIOError:

@@ -1,8 +1,8 @@
 """The supervisor: a small process that starts, counts and ends the processes in the sandboxes.
 
-It is forked before there are threads, so it may fork safely, with the privileges to enter a sandbox. It inherits
-the orphans of the sandboxes, so nothing escapes its count. When the cloud dies, even by kill -9, it ends
-them all and goes.
+It is forked before there are threads, so it may fork safely, with the privileges to enter a sandbox. It adopts the
+orphans of the sandboxes, so nothing escapes its count. When the cloud dies, even by kill -9, it ends them all and then
+itself.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ LARGEST = 180_000
 
 
 def start(marker: str, first_uid: int | None) -> socket.socket:
-    """Fork the supervisor; returns our end of the conversation. Call before starting any thread."""
+    """Fork the supervisor; return our end of the connection. Call this before starting any thread."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     for end in (ours, theirs):
         end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * LARGEST)
@@ -75,7 +75,7 @@ class ProcessSupervisor:
                 return
 
     def listen(self) -> bool:
-        """One request; False at the end of the conversation."""
+        """Handle one request; return False at the end of the connection."""
         message, descriptors, _, _ = socket.recv_fds(self.channel, LARGEST, 3)
         if not message:
             return False
@@ -111,7 +111,7 @@ class ProcessSupervisor:
         self.census.started(pid, command.plan)
 
     def _become(self, command: Command, descriptors: list[int]) -> NoReturn:
-        """In the child: from here on there is only exec or exit."""
+        """Become the command, in the child: from here on there is only exec or exit."""
         status = 126
         try:
             signal.set_wakeup_fd(-1)
@@ -151,7 +151,7 @@ class ProcessSupervisor:
                 self.say(job=job, status=status)
 
     def _sandbox_of_the_dead(self, pid: int) -> str:
-        """Asked before it is reaped: afterwards neither its session nor its user can be read."""
+        """Return the sandbox of a dead process before it is reaped: afterwards neither session nor user can be read."""
         if pid in self.jobs:
             return self.jobs[pid][1]
         stat = read_stat(pid)
@@ -159,8 +159,8 @@ class ProcessSupervisor:
         return known or self.census.sandbox_of(pid, stat)
 
     def hang_up(self, job: str) -> None:
-        """The client has gone: as when a line drops, nohup and setsid protect from it."""
-        list(self.census.living(os.getpid()))  # a last look at who belongs to whom, before parents go
+        """End a session whose client has gone, as when a line drops: nohup and setsid protect from it."""
+        list(self.census.living(os.getpid()))  # a last look at who belongs to whom, before parents end
         self.signal_job(job, signal.SIGHUP)
 
     def signal_job(self, job: str, number: int) -> None:
@@ -178,7 +178,7 @@ class ProcessSupervisor:
         return sum(owner == sandbox for _, owner, _ in self.census.living(os.getpid()))
 
     def cpu(self) -> dict[str, float]:
-        """CPU seconds of each sandbox since the supervisor began; only ever grows."""
+        """Return the CPU seconds of each sandbox since the supervisor began; they only grow."""
         self.reap()
         used = dict(self.spent)
         for _, sandbox, stat in self.census.living(os.getpid()):
@@ -187,7 +187,7 @@ class ProcessSupervisor:
 
 
 def end_all(pids: list[int]) -> None:
-    """TERM, a moment for last words, then KILL."""
+    """Send TERM, wait a moment for last output, then send KILL."""
     if not pids:
         return
     for pid in pids:
@@ -203,11 +203,11 @@ def _kill(pid: int, number: int) -> None:
 
 
 def take_terminal(descriptor: int) -> None:
-    """A session has no terminal until its leader takes one."""
+    """Take the terminal: a session has none until its leader takes one."""
     fcntl.ioctl(descriptor, termios.TIOCSCTTY, 0)
 
 
 def as_request(job: str, command: Command) -> bytes:
-    """A spawn request as `listen` reads it."""
+    """Return a spawn request as `listen` reads it."""
     words = {key: value for key, value in asdict(command).items() if key != "plan"}
     return json.dumps({"do": "spawn", "job": job, "plan": asdict(command.plan), "command": words}).encode()

@@ -2,8 +2,8 @@
 # ruff: noqa: PTH110, PTH115, PTH116, PTH123, PTH208
 """Which processes belong to which sandbox, and how much CPU time they have used. Reads /proc, changes nothing.
 
-All are descendants of the supervisor, which inherits orphans. An orphan that nobody saw while its parent lived is known
-by its session, the marker in its environment, its user, or where there is none of its own, its working folder.
+All are descendants of the supervisor, which adopts orphans. An orphan that nobody saw while its parent lived is known
+by its session, the marker in its environment, its user, or, without a user of its own, its working directory.
 """
 
 import os
@@ -26,7 +26,7 @@ class Stat:
 
 @dataclass
 class Census:
-    """Pids and sessions that have been told apart before; a pid is only trusted with its start time."""
+    """The pids and sessions whose sandbox is known; a pid is only trusted with its start time."""
 
     marker: str
     first_uid: int | None
@@ -42,7 +42,7 @@ class Census:
             self.uids[plan.uid] = plan.sandbox
 
     def living(self, supervisor: int) -> Iterator[tuple[int, str, Stat]]:
-        """Every living process of every sandbox. Those whose sandbox nobody can tell are left out."""
+        """Yield every living process of every sandbox. Those whose sandbox is unknown are left out."""
         seen: dict[tuple[int, int], str] = {}
         sessions: set[int] = set()
         for child in children(supervisor):
@@ -50,7 +50,7 @@ class Census:
                 sessions.add(stat.session)
                 yield pid, sandbox, stat
         self.seen = seen
-        # A leader that has gone leaves its number to its children, and once they are gone, to anybody.
+        # A leader that has ended leaves its number to its children, and once they have ended, to any process.
         self.sessions = {
             s: sandbox for s, sandbox in self.sessions.items() if s in sessions or os.path.exists(f"/proc/{s}")
         }
@@ -79,7 +79,8 @@ class Census:
         return self._standing_in(pid)
 
     def _standing_in(self, pid: int) -> str:
-        """Without a user of its own a process can shed everything but the folder where it stands."""
+        """Return the sandbox by the working directory: all else can be removed by a process without a user of its
+        own."""
         try:
             place = os.readlink(f"/proc/{pid}/cwd")
         except OSError:
@@ -93,7 +94,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def children(pid: int) -> list[int]:
-    """Of all its threads: each keeps its own list."""
+    """Return the children of all its threads: each has its own list."""
     found: list[int] = []
     try:
         for task in os.listdir(f"/proc/{pid}/task"):
@@ -108,7 +109,7 @@ def children(pid: int) -> list[int]:
 
 
 def _children_the_long_way(pid: int) -> list[int]:
-    """A kernel without CONFIG_PROC_CHILDREN."""
+    """Return the children on a kernel without CONFIG_PROC_CHILDREN."""
     return [other for other in all_pids() if (stat := read_stat(other)) is not None and stat.parent == pid]
 
 
@@ -129,7 +130,7 @@ def read_stat(pid: int) -> Stat | None:
 
 
 def marked_sandbox(pid: int, marker: str) -> str:
-    """The sandbox named in the environment of a process, if it is one of this home."""
+    """Return the sandbox named in the environment of a process, if it is one of this home."""
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
             environment = file.read()

@@ -18,13 +18,13 @@ from localcloud.sandboxes.ssh import Admits, SshMachine
 
 log = logging.getLogger(__name__)
 
-#: seconds between a polite signal and the other one
+#: seconds between SIGTERM and SIGKILL
 LAST_WORDS = 1.0
 
 
 @dataclass(frozen=True)
 class Sandbox:
-    """What the EC2 side tells about a machine that is to run."""
+    """The EC2 side's data about a machine that is to run."""
 
     instance_id: str
     number: int
@@ -34,7 +34,7 @@ class Sandbox:
 
 
 class Sandboxes:
-    """Used from the event loop's thread."""
+    """The sandboxes. Used from the event loop's thread."""
 
     def __init__(self, supervisor: Conversation, isolation: Isolation, port: int) -> None:
         self.root = isolation.root
@@ -56,7 +56,7 @@ class Sandboxes:
         )
 
     def open(self, sandbox: Sandbox, address: str | None, taken: set[str], admits: Admits, public: bool) -> str | None:
-        """Start its SSH server and return its address: the given one where it still can be had, or a new one."""
+        """Start its SSH server and return its address: the given one if it is still free, or a new one."""
         plan = self.plan(sandbox.instance_id, sandbox.number, sandbox.private_ip)
         folders.make(plan, sandbox.public_key)
         machine = SshMachine(plan, sandbox.public_key, sandbox.host_key, self.supervisor, admits)
@@ -73,7 +73,7 @@ class Sandboxes:
         return address if public else None
 
     def _watch_switch(self, plan: Plan) -> None:
-        """For reading and writing, so that it never ends when a writer closes it."""
+        """Open the FIFO for reading and writing, so that it never ends when a writer closes it."""
         switch = os.open(plan.tools / "switch", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         self.switches[plan.sandbox] = switch
         asyncio.get_running_loop().add_reader(switch, self._switch, plan.sandbox, switch)
@@ -90,7 +90,7 @@ class Sandboxes:
             os.close(switch)
 
     async def close(self, instance_id: str) -> None:
-        """Everybody out, then every process: TERM, a second, KILL."""
+        """Close all connections, then end every process: TERM, a second, KILL."""
         machine = self.open_machines.pop(instance_id, None)
         self._unwatch_switch(instance_id)
         if machine:
@@ -108,12 +108,12 @@ class Sandboxes:
             folders.empty_tmp(machine.plan)
 
     async def remove(self, instance_id: str) -> None:
-        """The disk goes with the machine: out of sight at once, off the disk in a while."""
+        """Remove the disk of a machine: it is renamed at once, and deleted later."""
         folders.set_aside(self.plan(instance_id, 0, ""))
         await asyncio.to_thread(folders.sweep, self.root)
 
     def close_all(self) -> None:
-        """At the end of the cloud; the supervisor ends the processes."""
+        """Close everything at the end of the cloud; the supervisor ends the processes."""
         for instance_id, machine in self.open_machines.items():
             self._unwatch_switch(instance_id)
             machine.close()

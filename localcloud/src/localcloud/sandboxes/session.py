@@ -140,7 +140,7 @@ class Session(asyncssh.SSHServerSession[bytes]):
         return True  # the process may still have much to say
 
     def _write(self) -> None:
-        """As much as fits; the rest waits until the process reads, and the client is told to wait too."""
+        """Write as much as fits; the rest waits until the process reads, and the client has to wait too."""
         if self.input < 0:
             self.waiting = b""
             return
@@ -166,7 +166,7 @@ class Session(asyncssh.SSHServerSession[bytes]):
             self._end_input()
 
     def _end_input(self) -> None:
-        """A pipe is closed. A terminal has no end of file but Ctrl-D; `ssh -tt < file` counts on it."""
+        """Close the input. A terminal has no end of file but Ctrl-D; `ssh -tt < file` counts on it."""
         if self.has_terminal:
             with contextlib.suppress(OSError):
                 os.write(self.input, b"\4")
@@ -231,7 +231,10 @@ class Session(asyncssh.SSHServerSession[bytes]):
             self.chan.exit(os.WEXITSTATUS(self.status))
 
     def _has_said_all(self) -> bool:
-        """A command ends with its pipes, as in OpenSSH; a terminal with its shell, once its last words are out."""
+        """Return whether all output was read.
+
+        A command ends with its pipes, as in OpenSSH; a terminal with its shell.
+        """
         if not self.has_terminal:
             return not self.outputs
         for descriptor in list(self.outputs):
@@ -248,7 +251,7 @@ class Session(asyncssh.SSHServerSession[bytes]):
         return bool(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The line is gone: closing the terminal hangs up its processes; the others are told."""
+        """End the session: closing the terminal hangs up its processes; the others are signalled."""
         if self.job and self.status is None:
             self.supervisor.hang_up(self.job)
         self._close_all()

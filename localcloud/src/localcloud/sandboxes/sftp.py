@@ -62,7 +62,7 @@ class Status(Exception):
 
 
 def serve(source: int, target: int) -> int:
-    """Until the client closes; returns the exit status, which scp takes for its own."""
+    """Serve until the client closes; return the exit status, which scp takes for its own."""
     server = Server()
     with os.fdopen(source, "rb", buffering=LARGEST_READ) as requests:
         while True:
@@ -204,7 +204,7 @@ class Server:
         return pack(HANDLE) + text(handle)
 
     def read_folder(self, reader: Reader) -> Reply:
-        """A hundred names at a time; "." and ".." come first, as clients expect from a directory."""
+        """Return a hundred names at a time; "." and ".." come first, as clients expect from a directory."""
         folder = self.folders.get(reader.string())
         if folder is None:
             raise Status(FAILURE, "no such handle")
@@ -226,7 +226,7 @@ class Server:
         return _do(os.mkdir, path, attributes.get("mode", 0o777) & 0o7777)
 
     def rename(self, reader: Reader) -> Reply:
-        """Refuses to replace, as the draft says; OpenSSH's clients use posix-rename instead."""
+        """Rename, but refuse to replace, as the draft says; OpenSSH's clients use posix-rename instead."""
         old, new = reader.path(), reader.path()
         if os.path.lexists(new):
             raise Status(FAILURE, "the target exists")

@@ -23,7 +23,7 @@ Admits = Callable[[str], bool]
 
 
 class Door(asyncssh.SSHServer):
-    """One connection. Only `ubuntu`, only with the launch's key: authorized_keys in the sandbox changes nothing."""
+    """One connection. It admits only `ubuntu` with the launch's key: authorized_keys in the sandbox changes nothing."""
 
     def __init__(self, machine: "SshMachine") -> None:
         self.machine = machine
@@ -54,18 +54,18 @@ class Door(asyncssh.SSHServer):
         return Session(self.machine.plan, self.machine.supervisor, variables)
 
     def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> bool:
-        """`ssh -L`. The connection leaves from the cloud's process; it can reach what the sandbox itself can."""
+        """Allow `ssh -L`. The connection leaves from the cloud's process; it can reach what the sandbox itself can."""
         return True
 
     def server_requested(self, listen_host: str, listen_port: int) -> Any:
-        """`ssh -R`. On loopback, whatever the client asks, as sshd does without GatewayPorts."""
+        """Allow `ssh -R`, on loopback, whatever the client asks, as sshd does without GatewayPorts."""
         if 0 < listen_port < 1024:
             return False
         return self.conn.forward_local_port("127.0.0.1", listen_port, listen_host, listen_port)
 
 
 class SshMachine:
-    """A running machine's listener and its connections."""
+    """The listener of a running machine, and its connections."""
 
     def __init__(self, plan: Plan, public_key: str, host_key: str, supervisor: Conversation, admits: Admits) -> None:
         self.plan = plan
@@ -122,7 +122,7 @@ class SshMachine:
             client.close()
 
     def close(self) -> None:
-        """Nobody new, and everybody out."""
+        """Accept nobody new, and close all connections."""
         if self.listener is not None:
             asyncio.get_running_loop().remove_reader(self.listener.fileno())
             self.listener.close()
@@ -135,5 +135,5 @@ class SshMachine:
 
 
 def quiet_asyncssh() -> None:
-    """It logs each connection and channel; those who want that set its level themselves."""
+    """Silence asyncssh, which logs each connection and channel; set its level yourself if you want that."""
     asyncssh.set_log_level(logging.WARNING)

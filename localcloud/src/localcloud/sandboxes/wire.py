@@ -46,7 +46,7 @@ class Reader:
         return value
 
     def path(self) -> bytes:
-        """Relative paths mean the home folder, which is where the server stands."""
+        """Return a path. Relative paths mean the home folder, which is the server's working directory."""
         path = self.string()
         if b"\0" in path:
             raise ValueError("a path with a zero byte")
@@ -75,7 +75,7 @@ def attributes_of(found: os.stat_result) -> bytes:
 
 
 def long_name(name: bytes, found: os.stat_result) -> bytes:
-    """The line that `ls -l` in sftp shows; the draft leaves its form open, clients show it as it is."""
+    """Return the line that `ls -l` in sftp shows; the draft leaves its form open, clients show it as it is."""
     when = time.strftime("%b %d %H:%M", time.localtime(found.st_mtime))
     owner = f"{found.st_uid:<8} {found.st_gid:<8}"
     return f"{stat.filemode(found.st_mode)} {found.st_nlink:>3} {owner} {found.st_size:>8} {when} ".encode() + name
