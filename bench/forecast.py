@@ -39,16 +39,16 @@ LOADS: dict[str, str] = {
 
 @dataclass
 class Watched:
-    """One person's machine, and what was said of its stop."""
+    """One person's machine, and the forecasts of its stop."""
 
     person: Person
     load: str
     said: list[tuple[datetime, datetime, datetime]] = field(default_factory=list)
-    """When, and the range."""
+    """The forecasts: the time of each, and its range."""
     stop: datetime | None = None
 
     def forecast(self, before: timedelta) -> tuple[datetime, datetime] | None:
-        """The last one that was told at least so long before the stop."""
+        """Return the last forecast that was shown at least this long before the stop."""
         told = [(low, high) for at, low, high in self.said if self.stop and at <= self.stop - before]
         return told[-1] if told else None
 
@@ -58,7 +58,7 @@ class Watched:
 
 
 def main(folder: Path) -> None:
-    """Two rounds: every machine made, loaded, left alone."""
+    """Run two rounds: every machine created, loaded, left alone."""
     site = Site(folder / "home", "--speed", str(SPEED)).start()
     try:
         clock = Clock.parse((site.home / "clock").read_text().strip())
@@ -114,7 +114,7 @@ def _load(one: Watched, folder: Path, now: Callable[[], datetime]) -> None:
 
 
 def _next(at: datetime, hour: int, minute: int) -> datetime:
-    """The time on the wall, next to `at`."""
+    """Return the moment next to `at` with this time of day."""
     local = at.astimezone(ZoneInfo("Asia/Seoul"))
     found = local.replace(hour=hour, minute=minute, second=0, microsecond=0)
     if found < local - timedelta(hours=6):

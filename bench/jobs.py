@@ -1,4 +1,4 @@
-"""From the click to the start of its job: LISTEN against polling only, once a second."""
+"""Measures the time from the click to the start of its job: LISTEN against polling only, once a second."""
 
 import os
 import random
@@ -18,7 +18,7 @@ WAYS = {"LISTEN": "", "polling only": "yes"}
 
 
 def main() -> None:
-    """Clicks at random moments, with one worker."""
+    """Click at random moments, with one worker."""
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE bench (way text, waited float)")
     times = {way: percentiles(_waits(way, poll_only)) for way, poll_only in WAYS.items()}

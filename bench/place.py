@@ -1,4 +1,4 @@
-"""Where measurements run: a PostgreSQL of their own and Django on it, and a table on the terminal."""
+"""The environment of measurements: a PostgreSQL of their own with Django on it, and a table on the terminal."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ ONDOL = [sys.executable, "-m", "ondol"]
 
 @contextmanager
 def database(folder: Path) -> Iterator[None]:
-    """An empty Ondol: PostgreSQL, tables, Django in this process."""
+    """Prepare an empty Ondol: PostgreSQL, tables, Django in this process."""
     for name in [name for name in os.environ if name.startswith(("ONDOL_", "AWS_", "DATABASE_URL"))]:
         del os.environ[name]
     server = EmbeddedPostgres(folder / "postgres", lambda text: None)
@@ -39,13 +39,13 @@ def database(folder: Path) -> Iterator[None]:
 
 
 def percentiles(values: Sequence[float]) -> tuple[float, float]:
-    """The 50th and the 99th."""
+    """Return the 50th and the 99th percentile."""
     parts = quantiles(values, n=100, method="inclusive")
     return parts[49], parts[98]
 
 
 def table(title: str, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """As in Markdown, so that it can be pasted into docs/benchmarks.md."""
+    """Print a Markdown table, which can be pasted into docs/benchmarks.md."""
     lines = [tuple(map(str, row)) for row in (head, *rows)]
     widths = [max(len(row[column]) for row in lines) for column in range(len(head))]
     print(f"\n{title}\n")

@@ -1,4 +1,4 @@
-"""What pages cost that wait for a machine: fifty people poll one `ondol web`, and nothing has changed."""
+"""What waiting pages cost: fifty people poll one `ondol web`, and nothing has changed."""
 
 import os
 import random
@@ -24,11 +24,11 @@ from tests.journey.site import free_port
 
 PEOPLE, SECONDS = 50, 10.0
 WAYS = {"every second": (1.0, ""), "every 3 s": (3.0, ""), "every 10 s": (10.0, ""), "every second, whole": (1.0, "x")}
-"""Seconds between two polls, and what is added to the version that a page shows: `whole` answers with the fragment."""
+"""The seconds between two polls, and what is added to the page's version: `whole` is answered by the fragment."""
 
 
 def main() -> None:
-    """Paces, and what an answer of 204 saves."""
+    """Measure several paces, and what an answer of 204 saves."""
     cookies = [_somebody(number) for number in range(PEOPLE)]
     rows = []
     with _web(port := free_port()) as web:
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def _somebody(number: int) -> str:
-    """Who waits for a machine, as a cookie."""
+    """Return the cookie of a new person who waits for a machine."""
     person = User.objects.create(email=f"poll{number}@example.org", name=f"Person {number}", approval="APPROVED")
     Instance.objects.create(owner=person, instance_type="t3.small", volume_gib=30)
     client = Client()
@@ -54,7 +54,7 @@ def _somebody(number: int) -> str:
 
 @contextmanager
 def _web(port: int) -> Iterator[int]:
-    """The id of the process that runs the pages."""
+    """Yield the id of the process that serves the pages."""
     words, env = [*ONDOL, "web", "--port", str(port)], os.environ | {"DJANGO_SETTINGS_MODULE": "ondol.settings"}
     with subprocess.Popen(words, env=env, stderr=subprocess.DEVNULL) as web:
         while True:
@@ -73,7 +73,7 @@ def _asked(http: HTTPConnection, path: str, cookie: str) -> tuple[int, str]:
 
 
 def _opened(port: int, cookie: str, stale: str) -> tuple[HTTPConnection, str]:
-    """A page, and the path by which it asks for news."""
+    """Return the connection of a page, and the path by which it polls."""
     http = HTTPConnection("127.0.0.1", port, timeout=20)
     found = re.search(r'hx-get="([^"]+)"', _asked(http, "/", cookie)[1])
     assert found
@@ -81,7 +81,7 @@ def _opened(port: int, cookie: str, stale: str) -> tuple[HTTPConnection, str]:
 
 
 def _polls(pages: list[tuple[HTTPConnection, str]], cookies: list[str], pace: float, status: int) -> list[float]:
-    """Seconds that each poll took."""
+    """Return the seconds that each poll took."""
     took: list[float] = []
     people = [
         threading.Thread(target=_person, args=(*page, cookie, pace, status, took))
@@ -105,7 +105,7 @@ def _person(http: HTTPConnection, path: str, cookie: str, pace: float, status: i
 
 
 def _cpu(web: int) -> float:
-    """Seconds of processor time so far: of the pages' processes and of their connections' in PostgreSQL."""
+    """Return the seconds of processor time so far: of the web processes and of their connections in PostgreSQL."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"

@@ -1,4 +1,4 @@
-"""Ondol's settings, with a worker that knows `bench.tasks` alone."""
+"""Ondol's settings, with a worker that loads `bench.tasks` alone."""
 
 from ondol.settings import *  # noqa: F403
 

@@ -1,4 +1,4 @@
-"""A whole trial: how long `ondol up` takes to be ready, and a machine from the click until one can log in."""
+"""A whole trial: how long `ondol up` takes to be ready, and a machine from the click until SSH works."""
 
 import time
 from datetime import datetime
@@ -20,7 +20,7 @@ _NAMES = ("network, key made and sealed", "launched, auto-stop armed", "booted, 
 
 
 def main(folder: Path) -> None:
-    """The first start, warm ones, and machines."""
+    """Measure the first start, warm starts, and machines."""
     site = Site(folder / "home")
     first, warm = _start(site), []
     try:
@@ -49,7 +49,7 @@ def _machines(site: Site) -> None:
 
 
 def _steps(site: Site, person: Person) -> list[float]:
-    """Seconds from the click to the end of each step, as the row has them."""
+    """Return the seconds from the click to the end of each step, as the row has them."""
     machine = person.create()
     with psycopg.connect((site.home / "database.url").read_text().strip()) as connection:
         row = connection.execute(_STEPS, [machine["instance_id"]]).fetchone()

@@ -1,4 +1,4 @@
-"""The job that `bench.jobs` starts: it says how long after the click it began."""
+"""The job that `bench.jobs` starts: it records how long after the click it began."""
 
 import os
 import time
@@ -12,7 +12,7 @@ if os.environ.get("BENCH_POLL_ONLY"):
 
 @app.task(name="bench")
 def started(way: str, clicked: float) -> None:
-    """Note the seconds since the click."""
+    """Record the seconds since the click."""
     waited = time.time() - clicked
     with connection.cursor() as cursor:
         cursor.execute("INSERT INTO bench VALUES (%s, %s)", [way, waited])
@@ -21,4 +21,4 @@ def started(way: str, clicked: float) -> None:
 @app.periodic(cron="* * * * * */2")
 @app.task(name="tick", queueing_lock="tick")
 def tick(timestamp: int) -> None:
-    """As in the real worker."""
+    """Tick periodically, as the real worker does."""

@@ -1,4 +1,4 @@
-"""docs/images anew, from a real trial at speed: real pages of real machines, with what their processors really did."""
+"""Take the pictures in docs/images from a real trial at speed: real pages of real machines, with their real CPU."""
 
 import tempfile
 from pathlib import Path
@@ -14,11 +14,11 @@ LANGUAGES = ("ko", "en")
 Theme = Literal["light", "dark"]
 PASSWORD = "warm floors in winter"  # noqa: S105  of a trial that is thrown away
 LOADS = ((20, ""), (25, "while :; do :; done"), (10, ""), (15, "while :; do sleep 0.002; done"), (8, ""))
-"""Real seconds, minutes of the trial's clock, and what a processor does meanwhile."""
+"""The real seconds, minutes of the trial's clock, and what a processor does meanwhile."""
 
 
 def main() -> None:
-    """Make them all."""
+    """Take all pictures."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         site = Site(Path(folder) / "home", "--speed", "60").start()
@@ -75,7 +75,7 @@ def _work(person: Person, folder: Path) -> None:
 def _pictures(
     page: Page, site: Site, name: str, theme: Theme, path: str = "/", height: int = 780, wait_for: str = "main"
 ) -> None:
-    """One page in each language."""
+    """Take one page in each language."""
     page.emulate_media(color_scheme=theme)
     page.set_viewport_size({"width": 1100, "height": height})
     page.goto(site.url + path)

@@ -1,4 +1,4 @@
-"""For tests whose threads commit, each on a connection of its own."""
+"""Fixtures for tests whose threads commit, each on a connection of its own."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,14 +11,14 @@ from django.db import connection, connections
 
 @pytest.fixture
 def committed(transactional_db):
-    """Procrastinate's tables are not Django's to empty afterwards."""
+    """Empty Procrastinate's tables afterwards, which Django does not."""
     yield
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE procrastinate_jobs CASCADE")
 
 
 def together(*calls: Callable[[], Any]) -> list[Any]:
-    """Do all of them at the same instant; what each has returned."""
+    """Call all of them at the same instant; return their results."""
     barrier = Barrier(len(calls))
 
     def run(call: Callable[[], Any]) -> Any:

@@ -12,7 +12,7 @@ from ondol.reconciler.lease import LeaseLost, ensure_lease
 
 @app.task(name="ask", queue="instances", pass_context=True)
 def ask(context: JobContext, name: str) -> None:
-    """Begins, takes a while, and writes down whether it may still write."""
+    """Begin, take a while, and record whether this job may still write."""
     note(name, "began")
     time.sleep(1.5)
     try:
@@ -26,7 +26,7 @@ def ask(context: JobContext, name: str) -> None:
 @app.periodic(cron="* * * * * */2")
 @app.task(name="tick", queueing_lock="tick")
 def tick(timestamp: int) -> None:
-    """As in the real worker, which notices by it that PostgreSQL has gone."""
+    """Tick, as the real worker does, which notices by it that PostgreSQL has gone."""
 
 
 def note(name: str, what: str) -> None:

@@ -1,4 +1,4 @@
-"""The moment at which the machines' clock starts in a run: any, and rather one at which code goes wrong."""
+"""The moment at which the machines' clock starts in a run: any, and more often one at which code fails."""
 
 import calendar
 import random
@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 
 SEOUL = ZoneInfo("Asia/Seoul")
 ZONES = ("Asia/Seoul", "UTC", "America/New_York", "Europe/Berlin", "Australia/Lord_Howe")
-"""Lord Howe's summer time is half an hour."""
+"""The time zones; Lord Howe's summer time is half an hour."""
 YEARS = 4
-"""One of so many years has a 29 February."""
+"""The years of which one has a 29 February."""
 
 
 def draw(seed: int, today: date) -> datetime:
-    """Return the moment of this seed: within four years after `today`, for no trial's clock is behind."""
+    """Return the moment of this seed: within four years after `today`, since no trial's clock is behind."""
     dice = random.Random(seed)
     kind = dice.choice(list(KINDS))
     moment = KINDS[kind](dice, today + timedelta(days=1 + dice.randrange(365 * YEARS)))
@@ -52,13 +52,13 @@ def _end_of_a_year(dice: random.Random, day: date) -> datetime:
 
 
 def _leap_day(dice: random.Random, day: date) -> datetime:
-    """29 February itself, or the minutes around it."""
+    """Return 29 February itself, or the minutes around it."""
     year = next(year for year in range(day.year, day.year + 9) if calendar.isleap(year))
     return _at(date(year, 2, 29), 0, 0, SEOUL) + timedelta(minutes=dice.choice((-1, 0, 12 * 60, 24 * 60 - 2, 24 * 60)))
 
 
 def _change_of_clocks(dice: random.Random, day: date) -> datetime:
-    """The minutes around an hour, or half of one, that comes twice or never."""
+    """Return the minutes around an hour, or half of one, that comes twice or never."""
     zone = ZoneInfo(dice.choice(ZONES[2:]))
     noon = _at(day, 12, 0, zone)
     while (noon + timedelta(days=1)).utcoffset() == noon.utcoffset():  # of the wall clock
@@ -70,7 +70,7 @@ def _change_of_clocks(dice: random.Random, day: date) -> datetime:
 
 
 def _thirtieth_day(dice: random.Random, day: date) -> datetime:
-    """The last days of a month of any length: 30 days earlier is this month, the last, or the one before."""
+    """Return the last days of a month: 30 days earlier is this month, the last, or the one before."""
     last = calendar.monthrange(day.year, day.month)[1]
     return _at(day.replace(day=dice.randint(last - 3, last)), dice.randrange(24), dice.choice((0, 30, 58)), SEOUL)
 

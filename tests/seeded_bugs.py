@@ -1,4 +1,4 @@
-"""Do the tests see what they are for? Each bug is put into a copy of the checkout, and the tests must fail there.
+"""Checks that the tests find bugs: each bug is put into a copy of the checkout, and the tests must fail there.
 
 `python -m tests.seeded_bugs [NAME …]` prints one line for each, with the test that caught it, and how many were caught.
 """
@@ -90,7 +90,7 @@ BUGS = [
 
 
 def main() -> int:
-    """Try all, or those named; code 1 if more than one in twenty was not seen."""
+    """Try all, or those named; return 1 if more than one in twenty was not caught."""
     wanted = [bug for bug in BUGS if not sys.argv[1:] or bug.name in sys.argv[1:]]
     missed = 0
     with tempfile.TemporaryDirectory() as folder:
@@ -112,7 +112,7 @@ def main() -> int:
 
 
 def _first_failure(copy: Path) -> str:
-    """The test that failed first; empty if none did."""
+    """Return the test that failed first; empty if none did."""
     words = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "2", "-p", "no:cacheprovider", *TESTS]
     env = {**os.environ, "PYTHONPATH": f"{copy}:{copy}/localcloud/src"}
     done = subprocess.run(words, cwd=copy, env=env, capture_output=True, text=True, check=False)

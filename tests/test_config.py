@@ -1,4 +1,4 @@
-"""Settings: a wrong one is named, all are documented."""
+"""Settings: a wrong one is named, and all are documented."""
 
 import pytest
 

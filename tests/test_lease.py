@@ -1,4 +1,4 @@
-"""A worker that was frozen, while another did its job, comes back: it saves nothing."""
+"""A worker that was frozen while another did its job comes back, and saves nothing."""
 
 import os
 import signal
@@ -27,7 +27,7 @@ def database():
 
 @pytest.fixture
 def ondol(database, tmp_path):
-    """Starts `ondol …` on that database; what still runs at the end is killed."""
+    """Start `ondol …` on that database; what still runs at the end is killed."""
     kept = {name: os.environ[name] for name in ("ONDOL_SECRET_KEY", "ONDOL_VAULT_KEYS", "ONDOL_CLOCK", "PYTHONPATH")}
     settings = {"DATABASE_URL": database, "DJANGO_SETTINGS_MODULE": "tests.lease_settings"}
     env, started = environment(tmp_path / "home", **kept, **settings, **NOWHERE), []

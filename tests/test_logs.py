@@ -1,4 +1,4 @@
-"""What a log must not say."""
+"""What a log must not contain."""
 
 import logging
 

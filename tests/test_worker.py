@@ -33,11 +33,11 @@ class Hosts:
         return self.workers[-1]
 
     def defer(self, *jobs):
-        """Each as NAME:SECONDS:LOCK."""
+        """Enqueue each, as NAME:SECONDS:LOCK."""
         assert self._run("defer", *jobs).wait(20) == 0
 
     def falter(self, name):
-        """A job that enqueues another, and fails before it commits."""
+        """Enqueue a job that enqueues another, and fails before it commits."""
         assert self._run("falter", name).wait(20) == 0
 
     def ask(self, query, *values):
@@ -59,7 +59,7 @@ class Hosts:
 
 @pytest.fixture(scope="module")
 def database():
-    """One for this file: making the tables takes a second."""
+    """Make one database for this file: making the tables takes a second."""
     name, admin = f"ondol_{os.getpid()}_worker", os.environ["DATABASE_URL"]
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')
@@ -113,7 +113,7 @@ def test_a_worker_that_is_told_to_stop_ends_its_jobs_and_cuts_off_what_takes_too
     assert worker.wait(12) == 0
     assert 8 <= time.monotonic() - began < 11
     assert hosts.ask("SELECT ended FROM ran WHERE name = 'carol'")
-    # No longer at work, though not ended: another worker does it again, as a killed one's.
+    # It does not work any more, though it has not ended: another worker does its job again, as after a kill.
     assert not hosts.ask("SELECT ended FROM ran WHERE name = 'dan'")
     assert hosts.ask("SELECT status::text FROM procrastinate_jobs WHERE args->>'name' = 'dan'") == "doing"
 

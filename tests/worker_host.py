@@ -18,7 +18,7 @@ TABLE = "CREATE TABLE ran (name text, pid int, ended boolean DEFAULT false)"
 
 
 def set_up() -> None:
-    """Django with Procrastinate's tables and nothing else."""
+    """Set up Django with Procrastinate's tables and nothing else."""
     if not settings.configured:
         settings.configure(
             DATABASES=DATABASES,
@@ -32,7 +32,7 @@ def set_up() -> None:
 
 
 def record(name: str, seconds: float) -> None:
-    """One run: noted when it begins, and when it has ended."""
+    """Record one run: when it begins, and when it has ended."""
     with connection.cursor() as cursor:
         cursor.execute("INSERT INTO ran (name, pid) VALUES (%s, %s)", [name, os.getpid()])
         time.sleep(seconds)

@@ -8,13 +8,13 @@ from tests.worker_host import record
 
 @app.task(name="nap")
 def nap(name: str, seconds: float) -> None:
-    """Takes as long as told, in a thread, as the jobs about machines do."""
+    """Sleep for so long, in a thread, as the jobs about machines do."""
     record(name, seconds)
 
 
 @app.task(name="falter")
 def falter(name: str) -> None:
-    """Enqueues a nap, and fails before it commits."""
+    """Enqueue a nap, and fail before committing."""
     with transaction.atomic():
         app.configure_task("nap").defer(name=name, seconds=0)
         raise RuntimeError(name)
@@ -23,4 +23,4 @@ def falter(name: str) -> None:
 @app.periodic(cron="* * * * * */2")
 @app.task(name="tick", queueing_lock="tick")
 def tick(timestamp: int) -> None:
-    """Without a periodic task a worker does not notice that PostgreSQL has gone."""
+    """Tick: without a periodic task a worker does not notice that PostgreSQL has gone."""

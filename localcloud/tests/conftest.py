@@ -18,5 +18,5 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
 
 @pytest.fixture(scope="session")
 def yuna(cloud: Trial) -> Machine:
-    """A machine that runs all the time. Tests that stop one take their own."""
+    """Return a machine that runs all the time. Tests that stop one make their own."""
     return cloud.machine("yuna")

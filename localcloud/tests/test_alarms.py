@@ -47,7 +47,7 @@ def history(cloud: Trial, name: str, kind: str) -> list[dict[str, Any]]:
 
 
 def cpu(cloud: Trial, machine: Machine) -> list[float]:
-    """Newest first."""
+    """Return the CPU, newest first."""
     launch = machine.describe()["LaunchTime"]
     metric = {
         "Namespace": "AWS/EC2",
@@ -134,14 +134,14 @@ def test_setting_a_state_acts_once_and_only_on_a_change(cloud: Trial) -> None:
 
 @pytest.fixture
 def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
-    """Five minutes in a second."""
+    """Run a cloud in which five minutes pass in a second."""
     trial = Trial(tmp_path_factory.mktemp("hasty") / "home", speed=300).start()
     yield trial
     trial.end()
 
 
 def test_work_keeps_a_machine_and_idleness_stops_it(hasty: Trial) -> None:
-    """The whole story in short: two periods of five minutes instead of six, a warm-up of eight minutes."""
+    """Run the whole story in short: two periods of five minutes instead of six, a warm-up of eight minutes."""
     cloud, sora = hasty, hasty.machine("sora")
     loop = sora.background("timeout 4 sh -c 'while :; do :; done'")
     warm_up = {"WarmUpPeriodDurationInMinutes": 8, "OnlyStartEvaluatingAfterWarmUpPeriodEnds": True}

@@ -1,4 +1,4 @@
-"""Describing: filters, pages, names that do not exist."""
+"""Describe calls: filters, pages, names that do not exist."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Breaking calls on purpose, and counting what was asked and made."""
+"""Failing calls on purpose, and counting what was asked and made."""
 
 import json
 import time
@@ -70,7 +70,7 @@ def test_a_lost_request_has_made_nothing(cloud: Trial, control: Control) -> None
 
 @pytest.mark.slow
 def test_an_sdks_own_retry_finds_its_own_group(cloud: Trial, control: Control) -> None:
-    """What the portal will see: the answer is lost, the SDK asks again, the group is already there."""
+    """The client sees: the answer is lost, the SDK asks again, the group is already there."""
     from botocore.config import Config
 
     patient = cloud.client("ec2", config=Config(retries={"mode": "standard", "total_max_attempts": 3}))

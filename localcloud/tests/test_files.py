@@ -82,7 +82,7 @@ def test_sftp_does_what_people_do_with_it(yuna: Machine, tmp_path: Path) -> None
 @pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="a person's sandbox can read what the person can")
 def test_sftp_reads_no_more_than_the_boxs_user_may(yuna: Machine, tmp_path: Path) -> None:
-    """A server with the cloud's own rights would follow this link and hand out the cloud's secrets."""
+    """A server with the cloud's own rights would follow this link and give out the cloud's secrets."""
     yuna.says(f"ln -sf '{yuna.trial.home}/identity.json' secret; ln -sf /etc/shadow shadow")
     for name in ("secret", "shadow"):
         assert scp(yuna, f"ubuntu@{yuna.address}:{name}", tmp_path / name).returncode == 1

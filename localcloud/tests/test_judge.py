@@ -1,4 +1,4 @@
-"""CloudWatch judges as its user guide says: the tables there, and the stories of machines that idle."""
+"""CloudWatch evaluates as its user guide says: the tables there, and the stories of machines that idle."""
 
 import pytest
 from hypothesis import given
@@ -10,7 +10,7 @@ OK, ALARM, NO_DATA, STAYS = Alarmed.OK, Alarmed.ALARM, Alarmed.INSUFFICIENT_DATA
 
 
 def seen(text: str) -> list[Window]:
-    """`0 - X`, oldest first as in the guide: fine, missing, breaching."""
+    """Return the windows of `0 - X`, oldest first as in the guide: fine, missing, breaching."""
     values = {"0": 0.0, "X": 100.0, "-": None}
     return [Window(0.0, values[mark]) for mark in reversed(text.split())]
 
@@ -53,7 +53,7 @@ def test_the_guides_table_for_two_of_three(row: tuple, treatment: str) -> None:
 
 @pytest.mark.parametrize("data", ["- - - - X", "- - - X -", "- - - X X"])
 def test_one_late_breaching_point_does_not_alarm_yet(data: str) -> None:
-    """The next one may be fine."""
+    """The next point may be fine."""
     assert judge(rule(3), seen(data)).state is STAYS
 
 
@@ -122,7 +122,7 @@ def test_a_wrong_unit_is_missing_data_forever() -> None:
 
 
 def first_alarm(points: list[Datapoint], start: int = 0, end: int = 240) -> int | None:
-    """The first minute at which a machine with these datapoints would be stopped."""
+    """Return the first minute at which a machine with these datapoints would be stopped."""
     for minute in range(start, end):
         if judge(IDLE, windows(IDLE, points, minute * 60)).state is ALARM:
             return minute
@@ -149,6 +149,6 @@ def test_a_machine_that_works_once_in_half_an_hour_is_left_alone() -> None:
 
 
 def test_old_idle_points_would_stop_a_fresh_machine_without_a_warm_up() -> None:
-    """Why the portal puts its alarm anew with a warm-up: the points before the stop still count."""
+    """This is why the client replaces its alarm, with a warm-up: the points before the stop still count."""
     before = [point(5 * number, 0.0) for number in range(8)]
     assert first_alarm(before, start=46) == 46

@@ -1,4 +1,4 @@
-"""RunInstances: what it takes, what it refuses, what it makes. Nothing here waits for a machine to run."""
+"""RunInstances: what it accepts, what it refuses, what it makes. Nothing here waits for a machine to run."""
 
 import copy
 from collections.abc import Callable, Iterator

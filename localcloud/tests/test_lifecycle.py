@@ -1,4 +1,4 @@
-"""A machine's life, as DescribeInstances tells it."""
+"""A machine's life, as DescribeInstances shows it."""
 
 import re
 from typing import Any
@@ -27,7 +27,7 @@ def test_stop_and_start(cloud: Trial, minho: Machine) -> None:
     assert re.fullmatch(r"127\.(?!0\.)\d+\.\d+\.\d+", before["PublicIpAddress"])
     assert "StateReason" not in before
 
-    # Something that does not want to go makes the stopping last for a second.
+    # A process that ignores TERM makes the stopping last for a second.
     minho.says(
         "nohup sh -c 'trap \"\" TERM; echo ready; while :; do sleep 1; done' > up 2>&1 & "
         "until grep -q ready up; do sleep 0.1; done"

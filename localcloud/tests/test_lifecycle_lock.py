@@ -1,4 +1,4 @@
-"""Requests make machines while the lifecycle looks at them: it looks only while it holds the lock."""
+"""Requests make machines while the lifecycle reads them: it does so only while it holds the lock."""
 
 import asyncio
 import threading
@@ -11,7 +11,7 @@ from localcloud.lifecycle import Lifecycle
 
 
 class Region:
-    """Notes whether whoever looks holds the lock."""
+    """Records whether the reader holds the lock."""
 
     def __init__(self, lock: Any) -> None:
         self.lock = lock

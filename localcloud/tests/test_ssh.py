@@ -170,7 +170,7 @@ def _connect(port: int) -> socket.socket | None:
 
 
 def alive(machine: Machine, name: str) -> list[int]:
-    """Processes of this sandbox with `name` in their command line, seen from outside."""
+    """Return the processes of this sandbox with `name` in their command line, seen from outside."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:

@@ -1,4 +1,4 @@
-"""What a machine takes in which state."""
+"""Which requests a machine accepts in which state."""
 
 import pytest
 

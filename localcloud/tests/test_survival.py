@@ -62,7 +62,7 @@ def test_a_second_process_on_the_same_home_says_so_and_goes(own: Trial) -> None:
 
 
 def test_a_second_process_waits_for_one_that_is_going_and_carries_on(own: Trial, eunji: Machine) -> None:
-    """As after a kill of whoever had started the first."""
+    """The situation is that of a kill: the parent of the first process is gone, and another has started a second."""
     said, second = own.log(), Trial(own.home, speed=None)
 
     def end_the_first() -> None:
@@ -130,7 +130,7 @@ def test_processes_that_outlived_cloud_and_supervisor_are_found_and_ended(own: T
 
 
 def test_it_ends_within_two_seconds_with_everything_in_its_sandboxes(own: Trial, eunji: Machine) -> None:
-    """In one of three tries: who waits for something waits each time, a busy computer is slow now and then."""
+    """One of three tries must succeed: a real wait shows in each of them, a busy computer is slow now and then."""
     for _ in range(3):
         seconds = how_long_it_takes_to_end(own, eunji)
         if seconds < 2:
@@ -156,7 +156,8 @@ NAMES_IN_HOMES = {
     ("localcloud.ec2.machine", "Machine"),
     ("localcloud.ec2.states", "State"),
 }
-"""Every home out there is a pickle with these names: `Database.load` must find them, whatever they are called later."""
+"""The names in homes: every existing home is a pickle with them, and `Database.load` must find them after any
+renaming."""
 
 
 def test_homes_of_this_version_hold_no_other_names_of_ours(own: Trial, eunji: Machine) -> None:

@@ -1,4 +1,4 @@
-"""A localcloud as a child process, and a person's machine in it: what the tests here talk to."""
+"""A localcloud as a child process, and a person's machine in it: what the tests here use."""
 
 import json
 import os
@@ -24,7 +24,7 @@ FROM_ANYWHERE = "0.0.0.0/0"
 
 
 def until(condition: Callable[[], Any], seconds: float = 10.0, every: float = 0.05) -> Any:
-    """The first true answer, or a failure that shows the last one."""
+    """Return the first true answer; fail, showing the last one, if there is none in time."""
     end = time.monotonic() + seconds
     while True:
         answer = condition()
@@ -42,7 +42,7 @@ class Trial:
     prefix: tuple[str, ...] = ()
     process: "subprocess.Popen[str] | None" = None
     clock: str = ""
-    """Since the first start: a later one does not set it back."""
+    """The clock since the first start: a later start does not set it back."""
     environment: dict[str, str] = field(default_factory=dict)
     clients: dict[tuple[str, str], Any] = field(default_factory=dict)
 
@@ -72,7 +72,7 @@ class Trial:
         return self
 
     def anchored(self) -> str:
-        """Return ONDOL_CLOCK of a clock that shows now what that of the tests shows, and is faster."""
+        """Return the ONDOL_CLOCK of a clock that shows the same as that of the tests now, and is faster."""
         now = time.time()
         return f"{now},{Clock.from_environment().at(now)},{self.speed}"
 
@@ -108,7 +108,7 @@ class Trial:
         return self._kept("cloudwatch")
 
     def _kept(self, service: str) -> Any:
-        """Making a client takes longer than most calls; the address in it may change with a restart."""
+        """Return a cached client: making one takes longer than most calls; its address may change with a restart."""
         key = (service, self.environment["AWS_ENDPOINT_URL"])
         if key not in self.clients:
             self.clients[key] = self.client(service)
@@ -127,7 +127,7 @@ class Trial:
         return str(group_id)
 
     def order(self, owner: str, group_id: str, **changes: Any) -> dict[str, Any]:
-        """A launch as the portal asks for it."""
+        """Return a launch as the portal asks for it."""
         tags = [{"Key": "ManagedBy", "Value": "ondol"}, {"Key": "Owner", "Value": owner}]
         interface = {
             "DeviceIndex": 0,
@@ -152,7 +152,7 @@ class Trial:
         return {**order, **changes}
 
     def machine(self, owner: str, cidr: str | None = FROM_ANYWHERE, **changes: Any) -> "Machine":
-        """Key, group and instance of one person; running when this returns."""
+        """Make key, group and instance of one person; the instance runs when this returns."""
         ec2 = self.ec2
         pem = ec2.create_key_pair(KeyName=owner)["KeyMaterial"]
         key = self.home.parent / f"{owner}.pem"

@@ -6,14 +6,14 @@ from ondol.accounts.models import Approval, Role, User
 
 
 def person(who, approval=Approval.APPROVED, role=Role.MEMBER, **fields):
-    """Somebody with an account."""
+    """Return somebody with an account."""
     fields = {"name": who.title(), "affiliation": "KIGAM", "purpose": "InSAR", "language": "en"} | fields
     return User.objects.create_user(f"{who}@example.org", approval=approval, role=role, **fields)
 
 
 @pytest.fixture
 def ada(db):
-    """Administrates."""
+    """Return Ada, an administrator."""
     return person("ada", role=Role.ADMIN)
 
 
@@ -24,5 +24,5 @@ def alice(db):
 
 @pytest.fixture
 def carol(db):
-    """Waits."""
+    """Return Carol, who waits."""
     return person("carol", Approval.PENDING)

@@ -1,4 +1,4 @@
-"""allauth's letters: by a job that makes the secret itself, in the language of whoever reads them."""
+"""allauth's e-mails: sent by a job that makes the secret itself, in the language of their reader."""
 
 import pytest
 from allauth.account.models import EmailAddress, EmailConfirmationHMAC
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 
 def post(*words, language="en"):
-    """Enqueue a letter while a page speaks `language`, and do the job; what it was told, and the letter."""
+    """Enqueue an e-mail while a page speaks `language`, and do the job; return its arguments and the e-mail."""
     with translation.override(language):
         letters.write_later(*words)
     job = ProcrastinateJob.objects.get(task_name=letters.TASK)

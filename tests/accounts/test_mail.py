@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 
 def write(kind, user_id):
-    """Enqueue the letters, and do the jobs."""
+    """Enqueue the e-mails, and do the jobs."""
     mail.send_later(kind, user_id)
     for job in ProcrastinateJob.objects.filter(task_name=mail.TASK):
         send(**job.args)

@@ -1,4 +1,4 @@
-"""Who is let in, by whom, and that somebody can always let people in."""
+"""Who is approved, by whom, and that there is always somebody who can approve people."""
 
 from functools import partial
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 
 def letters():
-    """Jobs that would send an e-mail."""
+    """Return the jobs that would send an e-mail."""
     return [(job.args["kind"], job.args["user_id"]) for job in ProcrastinateJob.objects.filter(task_name=mail.TASK)]
 
 
@@ -166,7 +166,7 @@ def test_a_suspended_administrator_does_not_count(ada):
 
 
 def code_of(decide):
-    """How it ended."""
+    """Return the code of the error, if there was one."""
 
     def run():
         try:

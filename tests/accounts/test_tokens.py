@@ -1,4 +1,4 @@
-"""Personal API tokens: told once, kept as a digest, good until taken back."""
+"""Personal API tokens: shown once, stored as a digest, valid until revoked."""
 
 from datetime import timedelta
 

@@ -11,7 +11,7 @@ from ondol.accounts.models import Approval, Role, User
 
 
 def person(name: str, approval: Approval = Approval.APPROVED, role: Role = Role.MEMBER, language: str = "en") -> User:
-    """Somebody with an account."""
+    """Return somebody with an account."""
     return User.objects.create_user(
         f"{name}@example.org", name=name.title(), approval=approval, role=role, language=language
     )
@@ -19,7 +19,7 @@ def person(name: str, approval: Approval = Approval.APPROVED, role: Role = Role.
 
 @dataclass
 class Program:
-    """With a person's token, or nobody's."""
+    """A program with a person's token, or none."""
 
     user: User | None = None
     headers: dict[str, str] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class Program:
 
 
 def refusal(response: HttpResponse, status: int) -> dict[str, str]:
-    """The refusal in an answer, which has exactly these parts."""
+    """Return the refusal in an answer, which has exactly these parts."""
     assert response.status_code == status, response.content
     assert response.headers["Content-Type"] == "application/json"
     told = response.json()

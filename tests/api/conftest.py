@@ -23,7 +23,7 @@ def _nobody_has_called_yet(db):
 
 @pytest.fixture
 def ada():
-    """Administrates."""
+    """Return Ada, an administrator."""
     return Program(person("ada", role=Role.ADMIN))
 
 
@@ -39,7 +39,7 @@ def bob():
 
 @pytest.fixture
 def carol():
-    """Waits for an administrator."""
+    """Return Carol, who waits for an administrator."""
     return Program(person("carol", Approval.PENDING))
 
 
@@ -50,7 +50,7 @@ def nobody():
 
 @pytest.fixture
 def machine():
-    """Makes somebody's machine in any state."""
+    """Return a function that makes somebody's machine in any status."""
 
     def make(program, status=Status.RUNNING, **fields):
         return made(program.user, status=status, **fields)

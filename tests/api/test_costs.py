@@ -20,7 +20,7 @@ def _june(machines_clock):
 
 @pytest.fixture
 def ran(machine):
-    """Makes somebody's machine that has been running for ten hours."""
+    """Return a function that makes somebody's machine, which has been running for ten hours."""
 
     def make(program):
         row = machine(program, status=Status.RUNNING)

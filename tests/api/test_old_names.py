@@ -1,4 +1,4 @@
-"""The API once said GB where it means GiB: for one more release, programs may use the old names beside the new ones."""
+"""The API once said GB for GiB: for one more release, programs may use the old names beside the new ones."""
 
 from json import dumps
 
@@ -20,7 +20,7 @@ PATHS = ["/instances", "/instances/size"]
 
 @pytest.fixture
 def resting(alice, machine):
-    """Alice has a machine with 30 GiB at rest."""
+    """Give Alice a stopped machine with 30 GiB."""
     return machine(alice, Status.STOPPED)
 
 

@@ -38,7 +38,7 @@ OPERATIONS = {
 
 
 CAPPED = {"/api/instances", "/api/instances/size", "/api/instances/keep-awake"}
-"""An administrator's rules say more than the form."""
+"""Paths for which an administrator's rules say more than the form."""
 
 
 @pytest.fixture
@@ -80,7 +80,8 @@ def test_the_description_may_be_kept_for_a_while(nobody):
 # --- as described ----------------------------------------------------------------------------------------------------
 @pytest.fixture
 def schema(db):
-    """Over WSGI, in this test's own transaction: like Django's test client, without closing the connection."""
+    """Return the schema, over WSGI in this test's own transaction: like Django's test client, with the connection
+    open."""
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
     yield _loaded()
@@ -94,7 +95,7 @@ def _loaded():
 
 @pytest.fixture
 def everybody(ada, alice, carol, machine):
-    """Somebody to decide about in every way; the one who asks has a machine and may do everything."""
+    """Make people to decide about in every way; the caller has a machine and may do everything."""
     row = machine(ada, Status.RUNNING)
     SshKey.objects.create(instance=row, key_pair_name="k", sealed_private_key=vault.seal(str(row.pk), PEM))
     machine(alice, Status.STOPPED)
@@ -104,7 +105,7 @@ def everybody(ada, alice, carol, machine):
 
 @pytest.fixture
 def _without_end(monkeypatch):
-    """However often somebody asks."""
+    """Lift the limits, however often somebody asks."""
     for kind in ("reads", "wishes"):
         monkeypatch.setattr(PER_PERSON, kind, 1_000_000)
 
@@ -127,7 +128,7 @@ def test_every_answer_is_as_described(schema, everybody, ada, method, path, mode
     @given(case=cases, whom=sampled_from([*everybody, None]))
     @CAREFUL
     def check(case, whom):
-        # Not where the number is what is wrong with it.
+        # Not where the number itself is wrong.
         if whom and case.path_parameters and type(case.path_parameters.get("user_id")) is int:
             case.path_parameters["user_id"] = whom
         # A time of the right form may be over, a type of the right form not be permitted.

@@ -1,4 +1,4 @@
-"""Every no has a code, a message and a hint, in JSON and in the person's language."""
+"""Every refusal has a code, a message and a hint, in JSON and in the person's language."""
 
 import logging
 import re
@@ -63,7 +63,7 @@ def test_administration_is_not_for_alice(alice, method, path):
 # --- a browser's session ---------------------------------------------------------------------------------------------
 @pytest.fixture
 def browser(alice):
-    """Alice's, which Django's tests would not check for CSRF otherwise."""
+    """Return Alice's browser, with the CSRF check that Django's tests leave out."""
     client = Client(enforce_csrf_checks=True, raise_request_exception=False)
     client.force_login(alice.user, "allauth.account.auth_backends.AuthenticationBackend")
     return Program(client=client)

@@ -1,4 +1,4 @@
-"""Loops are slowed down; people who wait are not, and everybody is counted by themselves."""
+"""Loops are slowed down; people who wait are not, and each person is counted alone."""
 
 from types import SimpleNamespace
 
@@ -22,12 +22,12 @@ def clock():
 
 @pytest.fixture
 def process(clock):
-    """One web process."""
+    """Return one web process."""
     return PerPerson(reads=10, wishes=3, batch=5, now=clock)
 
 
 def asks(process, who, method="POST", times=1):
-    """How many of them are let through."""
+    """Return how many of the calls are let through."""
     request = SimpleNamespace(method=method, auth=SimpleNamespace(pk=who))
     return sum(process.allow_request(request) for _ in range(times))
 

@@ -1,4 +1,4 @@
-"""The grounds on which the contract is tried."""
+"""The clouds on which the contract is tested."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.cloud.script import Script
 
 @pytest.fixture(scope="session")
 def trial(tmp_path_factory):
-    """One trial cloud for all of them; each test is a deployment of its own."""
+    """Run one trial cloud for all of them; each test is a deployment of its own."""
     trial = Trial(tmp_path_factory.mktemp("trial") / "home")
     yield trial
     trial.end()
@@ -45,5 +45,5 @@ def amazon():
 
 @pytest.fixture
 def script(amazon):
-    """Amazon, with nothing asked and nothing to answer yet."""
+    """Return Amazon, with no calls and no answers yet."""
     return amazon.begin()

@@ -1,4 +1,5 @@
-"""Where the contract is tried: in memory, and in the trial cloud over HTTP by the production adapter."""
+"""The clouds on which the contract is tested: one in memory, and the trial cloud over HTTP by the production
+adapter."""
 
 import json
 import os
@@ -43,15 +44,15 @@ class Person:
 
 
 class Ground(ABC):
-    """A cloud, and a hand behind the scenes."""
+    """A cloud, and a way to change things in it without Ondol."""
 
     cloud: Cloud
     neighbour: Cloud
-    """Another deployment in the same account."""
+    """The cloud of another deployment in the same account."""
 
     @abstractmethod
     def settle(self, row: str) -> Ec2Instance:
-        """Until this row's machine has got where it was going."""
+        """Wait until this row's machine has left its transition."""
 
     @abstractmethod
     def fire(self, alarm: str, instance_id: str) -> None:
@@ -61,7 +62,7 @@ class Ground(ABC):
         return clock.now()
 
     def order(self, person: Person, cloud: Cloud | None = None) -> LaunchSpec:
-        """All that a launch needs, made for this person."""
+        """Return all that a launch needs, made for this person."""
         cloud = cloud or self.cloud
         group_id = cloud.create_group(person.resource, person.tags)
         key = cloud.create_key(person.resource, person.tags)
@@ -77,7 +78,7 @@ class Ground(ABC):
 
 
 def token(person: Person) -> str:
-    """Of this person's one launch attempt."""
+    """Return the token of this person's one launch attempt."""
     return f"token-{person.row}"
 
 
@@ -86,7 +87,7 @@ def spec(person: Person, image: Image, group_id: str, key_name: str) -> LaunchSp
 
 
 class InMemory(Ground):
-    """`FakeCloud`."""
+    """Runs the contract on `FakeCloud`."""
 
     def __init__(self) -> None:
         self.world = World()
@@ -103,13 +104,13 @@ class InMemory(Ground):
 
 @cache
 def _session_and_clients(url: str, *keys: str) -> tuple[Session, Clients]:
-    """Of all tests in a trial: its clients take longer to make than most calls."""
+    """Return session and clients of all tests in a trial: making them takes longer than most calls."""
     session = Session(*keys, region_name="ap-northeast-2")
     return session, Clients(session, url, WORKER_CONFIG)
 
 
 class InTheTrial(Ground):
-    """`AwsCloud` and the trial cloud as a process."""
+    """Runs the contract on `AwsCloud` and the trial cloud as a process."""
 
     def __init__(self, environment: dict[str, str]) -> None:
         self.url = environment["AWS_ENDPOINT_URL"]
@@ -133,7 +134,7 @@ class InTheTrial(Ground):
         self.clients("cloudwatch").set_alarm_state(AlarmName=alarm, **idle)
 
     def break_next(self, operation: str, when: str, code: str = "", status: int = 503) -> None:
-        """Let one call go wrong: `before` or `after` its effect with a code, or `drop` its answer."""
+        """Let one call fail: `before` or `after` its effect with a code, or `drop` its answer."""
         rule: dict[str, object] = {"operation": operation, "when": when}
         if code:
             rule |= {"code": code, "status": status}
@@ -144,7 +145,7 @@ class InTheTrial(Ground):
 
 
 class Trial:
-    """The process."""
+    """The process of the trial cloud."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -157,7 +158,7 @@ class Trial:
             )  # fmt: skip
 
     def environment(self) -> dict[str, str]:
-        """What it tells its clients, once it is ready."""
+        """Return what it writes for its clients, once it is ready."""
         end, file = time.monotonic() + 60, self.home / "environment.json"
         while not file.exists():
             assert self.process.poll() is None, self.log.read_text()

@@ -1,4 +1,4 @@
-"""Amazon played by a script: what the SDK would send is noted, what it would receive is given. No network."""
+"""Amazon played by a script: what the SDK would send is recorded, what it would receive is given. No network."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ DEPLOYMENT = "2f6c1f0e-0000-4000-8000-000000000001"
 
 
 def settings(**changed: str) -> Config:
-    """As from the environment."""
+    """Return settings as if from the environment."""
     return Config(_env_file=None, **SETTINGS | changed)  # type: ignore[call-arg]
 
 
 _MODELS = create_loader()
-"""Reading EC2's model takes a third of a second: once is enough."""
+"""The models are loaded once, since EC2's takes a third of a second."""
 
 
 @dataclass
@@ -41,7 +41,7 @@ class Refusal:
 
 
 class Script:
-    """`answers["RunInstances"]`: what comes back, one after the other; `asked`: operation and parameters."""
+    """A script: `answers["RunInstances"]` are returned one after the other; `asked` has operation and parameters."""
 
     def __init__(self, **changed: str) -> None:
         self.asked: list[tuple[str, dict[str, Any]]] = []
@@ -55,7 +55,7 @@ class Script:
         self.price_list = AwsPriceList(session, settings(**changed))
 
     def begin(self) -> "Script":
-        """With nothing asked and nothing to answer; the clients stay, since they take long to make."""
+        """Start with no calls and no answers; the clients stay, since they take long to make."""
         self.asked.clear()
         self.answers.clear()
         return self

@@ -145,7 +145,7 @@ def test_the_last_stop_counts(script):
 
 
 def state_update(minutes: int, state: str, **data: Any) -> dict[str, Any]:
-    """As AWS shows it: the values are in the new state's data."""
+    """Return an item as AWS shows it: the values are in the new state's data."""
     new = {"stateValue": state, "stateReason": "Threshold Crossed: …", "stateReasonData": {"period": 300, **data}}
     update = item(minutes, {"version": "1.0", "oldState": {"stateValue": "OK"}, "newState": new})
     return update | {"HistoryItemType": "StateUpdate", "HistorySummary": f"Alarm updated from OK to {state}"}

@@ -9,7 +9,7 @@ from ondol.cloud.errors import Unreachable
 
 @pytest.fixture
 def clients(monkeypatch, tmp_path):
-    """Of a host that has no credentials yet."""
+    """Return the clients of a host that has no credentials yet."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     return Clients(Session(region_name="ap-northeast-2"), "http://127.0.0.1:9", WORKER_CONFIG)

@@ -1,4 +1,4 @@
-"""What goes wrong in AWS is named by the next move, and no secret is told on the way."""
+"""Errors of AWS are named by the next move, and no secret is shown on the way."""
 
 import pytest
 from botocore.exceptions import (

@@ -120,7 +120,8 @@ def test_what_is_on_its_way_has_to_arrive_first(ground, cloud, alice):
     instance_id = cloud.launch(ground.order(alice), token(alice)).instance_id
 
     def is_refused(ask, turned_back) -> bool:
-        """Whether we were in time: a transition takes a fraction of a second here, and a computer may be busy."""
+        """Return whether we were in time: a transition takes a fraction of a second here, and a computer may be
+        busy."""
         try:
             ask(instance_id)
         except NotYet:

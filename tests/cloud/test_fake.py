@@ -1,4 +1,4 @@
-"""What the fake can do besides keeping the contract: fail, lose answers, lag, and act behind one's back."""
+"""What the fake can do besides keeping the contract: fail, lose answers, lag, and change things without Ondol."""
 
 from dataclasses import replace
 from threading import Barrier, Thread

@@ -1,4 +1,4 @@
-"""What the adapter makes of an AWS that stumbles, by the SDK's own retries and on the wire."""
+"""What the adapter makes of an AWS with errors, by the SDK's own retries and on the wire."""
 
 import pytest
 

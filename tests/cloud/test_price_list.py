@@ -15,7 +15,7 @@ JUNE = datetime(2026, 6, 1, tzinfo=UTC)
 
 
 def product(usage: str, *usd: str, since: str = "2026-06-01T00:00:00Z", term: str = "OnDemand") -> str:
-    """As GetProducts shows one: JSON in a string."""
+    """Return a product as GetProducts shows one: JSON in a string."""
     dimensions = {f"SKU.{number}": {"unit": "Hrs", "pricePerUnit": {"USD": one}} for number, one in enumerate(usd)}
     terms = {term: {"SKU.T": {"effectiveDate": since, "priceDimensions": dimensions}}}
     return json.dumps({"product": {"sku": "SKU", "attributes": {"usagetype": usage}}, "terms": terms})

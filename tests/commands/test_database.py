@@ -1,4 +1,4 @@
-"""What goes wrong with the database is a sentence, and no piece of a password is in it."""
+"""Errors of the database are a sentence, and no piece of a password is in it."""
 
 import os
 import subprocess

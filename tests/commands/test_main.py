@@ -1,4 +1,4 @@
-"""What goes wrong on the command line is a sentence, never a stack trace."""
+"""Errors on the command line are a sentence, never a stack trace."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ NOBODY_THERE = "postgresql://alice:secret@127.0.0.1:1/ondol"
 
 
 def ondol(*words, home, **env):
-    """A command of a person who has set nothing else."""
+    """Run a command of a person who has set nothing else."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ONDOL_", "AWS_", "DATABASE"))}
     env = kept | {"ONDOL_HOME": str(home), "ONDOL_ENV_FILE": ""} | env
     return subprocess.run(
@@ -22,7 +22,7 @@ def ondol(*words, home, **env):
 
 
 def told(done):
-    """The one sentence on stderr."""
+    """Return the one sentence on stderr."""
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     (sentence,) = done.stderr.splitlines()
@@ -53,7 +53,7 @@ def test_a_wrong_word_or_option_is_code_2(words, capsys):
 
 @pytest.mark.slow
 class TestSentences:
-    """Each starts a process: settings are read once in each."""
+    """Sentences; each test starts a process, since settings are read once in each."""
 
     def test_a_wrong_setting(self, tmp_path):
         done = ondol("up", home=tmp_path, ONDOL_IDLE_MINUTES="soon")

@@ -2,6 +2,7 @@
 
 import io
 import os
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -23,7 +24,7 @@ def _korean_installation():
 
 
 def test_the_first_administrator_is_added_without_a_browser(capsys, monkeypatch):
-    monkeypatch.setattr("sys.stdin", io.StringIO("a long password\n"))
+    monkeypatch.setattr(sys, "stdin", io.StringIO("a long password\n"))
     assert main(["user", "add", "Alice@Example.org", "--admin", "--password-stdin"]) == 0
     alice = User.objects.get(email__iexact="alice@example.org")
     assert alice.is_admin
@@ -42,7 +43,7 @@ def test_nobody_is_added_twice_or_with_half_an_address(capsys):
 
 
 def test_an_empty_password_is_refused(capsys, monkeypatch):
-    monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\n"))
     assert main(["user", "add", "carol@example.org", "--password-stdin"]) == 1
     assert not User.objects.exists()
     assert "empty" in capsys.readouterr().err
@@ -63,7 +64,7 @@ def test_nobody_gets_a_token_for_a_stranger(capsys):
 
 @pytest.fixture
 def told(tmp_path):
-    """What `ondol up` says of the trial's first administrator, after one more start."""
+    """Return what `ondol up` says of the trial's first administrator, after one more start."""
     file = tmp_path / "admin.txt"
 
     def start():

@@ -65,7 +65,7 @@ def test_a_port_that_is_taken_is_said_before_anything_starts(site, tmp_path):
     assert not (tmp_path / "postgres").exists()
 
 
-# A worker that was just asking PostgreSQL when it went could stay for ever, with a heartbeat and without jobs.
+# A worker that was querying PostgreSQL when it went could stay for ever, with a heartbeat and without jobs.
 @pytest.mark.parametrize(("part", "time_"), [*((part, 1) for part in PARTS), ("PostgreSQL", 2), ("PostgreSQL", 3)])
 def test_a_killed_part_is_back_within_seconds(site, part, time_):
     before, killed = site.children(PARTS[part]), time.time()
@@ -83,12 +83,12 @@ def _launched(person):
 
 
 def looked_at(site):
-    """When a look was last asked for."""
+    """Return when the last observation was enqueued."""
     return site.ask("SELECT max(defer_timestamp) FROM procrastinate_periodic_defers")[0][0]
 
 
 def test_its_supervisor_is_killed_while_it_makes_a_machine_and_the_next_carries_on(site, tmp_path):
-    """The next one starts at once, while parts of the last one still put their things away."""
+    """The next one starts at once, while parts of the last one are still shutting down."""
     [yuna], key = site.people("yuna"), (site.home / "secret.key").read_text()
     assert yuna.call("POST", "/instances").status_code == 202
     launched = until(lambda: _launched(yuna), 20, "it is launched, and boots for two seconds")

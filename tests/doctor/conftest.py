@@ -18,7 +18,7 @@ from tests.cloud.grounds import InTheTrial, Person, Trial
 
 
 class Account:
-    """Of all tests here: its clients take longer to make than most calls."""
+    """The account of all tests here: making its clients takes longer than most calls."""
 
     def __init__(self, trial):
         self.environment, self.clock = trial.environment(), trial.clock
@@ -26,7 +26,7 @@ class Account:
         keys = (self.environment["AWS_ACCESS_KEY_ID"], self.environment["AWS_SECRET_ACCESS_KEY"])
         self.session = Session(*keys, region_name="ap-northeast-2")
         self.config = Config(_env_file=None, **self.environment)
-        prices = Session(*keys, region_name="us-east-1")  # the only region of three whose endpoint is asked
+        prices = Session(*keys, region_name="us-east-1")  # the only region of three whose endpoint is called
         self.price_list = AwsPriceList(prices, self.config)
         self.clients = Clients(self.session, self.environment["AWS_ENDPOINT_URL"], WORKER_CONFIG)
         self.ec2, self.cloudwatch = self.clients("ec2"), self.clients("cloudwatch")
@@ -38,7 +38,7 @@ class Account:
 
 
 class Guarded(InTheTrial):
-    """One deployment of the production adapter, as far as its policy lets it."""
+    """One deployment of the production adapter, with no more rights than its policy gives."""
 
     def __init__(self, account):
         self.account, self.session, self.config = account, account.session, account.config
@@ -60,7 +60,7 @@ class Guarded(InTheTrial):
 
     @contextmanager
     def nobody_looking(self):
-        """As somebody with the account's full power, such as in the console."""
+        """Act as somebody with the account's full power, such as in the console."""
         text = self.account.policy.read_text()
         self.account.policy.unlink()
         yield
@@ -72,7 +72,7 @@ class Guarded(InTheTrial):
             self.cloudwatch.set_alarm_state(AlarmName=alarm, **reason)
 
     def left_over(self, person):
-        """A disk of this person's that nobody uses."""
+        """Make a disk of this person's that nothing uses."""
         tags = [{"Key": key, "Value": value} for key, value in self.cloud._tags(person.tags).items()]
         made = [{"ResourceType": "volume", "Tags": tags}]
         with self.nobody_looking():
@@ -81,12 +81,12 @@ class Guarded(InTheTrial):
             ]
 
     def there(self):
-        """Everything in the account, with the states of machines and alarms."""
+        """Return everything in the account, with the states of machines and alarms."""
         with urlopen(f"{self.url}/_localcloud/resources", timeout=5) as answer:
             return json.load(answer)["now"]
 
     def denied(self):
-        """Operations that have been denied since the last time, also where the adapter knew another way."""
+        """Return the operations that were denied since the last call, also if the adapter knew another way."""
         with urlopen(f"{self.url}/_localcloud/calls?since={self.read}", timeout=5) as answer:
             calls = json.load(answer)
         self.read = calls[-1]["number"] if calls else self.read
@@ -102,7 +102,7 @@ def account(tmp_path_factory):
 
 @pytest.fixture
 def ground(account, machines_clock):
-    """Under the policy from the first call on."""
+    """Return a ground that is under the policy from the first call on."""
     machines_clock.agree_with(account.clock)
     yield Guarded(account)
     account.policy.unlink(missing_ok=True)

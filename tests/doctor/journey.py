@@ -10,7 +10,7 @@ from tests.cloud.grounds import Person, spec, token
 
 
 def journey(ground):
-    """One step after the other. A refusal that the adapter does not know a way around ends it."""
+    """Take one step after the other. A refusal that the adapter cannot handle ends it."""
     alice = Person("alice")
     for step in (_prepare, _check_up, _run, _rest_and_start, _check_up, _price, _count, _end):
         trouble = None

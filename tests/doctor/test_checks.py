@@ -1,4 +1,4 @@
-"""What each check makes of what AWS and the database say."""
+"""The findings of each check, from the answers of AWS and the database."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -22,7 +22,7 @@ TYPES = CONFIG.permitted_types
 
 
 class Amazon:
-    """An account in which all is well, but for what a test says; an error is raised."""
+    """An account in which all is well, except for what a test sets; an error is raised."""
 
     def __init__(self, **answers):
         network = {"has_vpc": True, "subnet": Subnet(CONFIG.vpc_id, "ap-northeast-2a", 4091)}
@@ -49,7 +49,7 @@ class Amazon:
 
 
 def found(check, config=CONFIG, account_id="", **answers):
-    """Level and code of what one check says."""
+    """Return level and code of the findings of one check."""
     case = aws_checks.Case(Amazon(**answers), config, account_id)
     said = [finding for finding in check_up.examine(case) if finding.check == check]
     return [(finding.level.value, finding.code) for finding in said]

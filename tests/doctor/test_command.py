@@ -1,4 +1,4 @@
-"""`ondol doctor` on a terminal: one line for each check, a mend where one is needed, and never a traceback."""
+"""`ondol doctor` on a terminal: one line for each check, a fix where one is needed, and never a traceback."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""The port's whole contract holds under the policy: what is refused for want of tags is told as what it is."""
+"""The port's whole contract holds under the policy: a denial for missing tags becomes the error that it stands for."""
 
 import pytest
 
@@ -9,6 +9,6 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def ground(ground):
-    """A neighbour has a policy of its own; here one for both will do."""
+    """Give a neighbour the same policy; normally each has its own, but one is enough here."""
     ground.guard(ground.document(deployment="*"))
     return ground

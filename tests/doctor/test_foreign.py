@@ -22,7 +22,7 @@ FOREIGN = ["of somebody else", "of another Ondol", "with our id alone"]
 
 @pytest.fixture(params=FOREIGN)
 def foreign(request, ground, bob):
-    """A machine in the same account, with its group, key, disk and alarm; started and stopped by its owner alone."""
+    """Make a machine in the same account, with its group, key, disk and alarm; only its owner starts and stops it."""
     with ground.nobody_looking():
         order = ground.order(bob, ground.neighbour)
         instance_id = ground.neighbour.launch(order, token(bob)).instance_id
@@ -89,7 +89,7 @@ def test_nothing_is_taken_over_or_given_away_by_its_tags(ground, foreign, alice)
 
 # --- only what we make -----------------------------------------------------------------------------------------------
 def launch(ground, order, **changes):
-    """As the adapter asks for it, but for one thing."""
+    """Launch as the adapter does, except for one thing."""
     request = aws_shapes.run_instances(order, ground.config.subnet_id, ground.cloud._tags(order.tags))
     interface, (mapping,) = request["NetworkInterfaces"][0], request["BlockDeviceMappings"]
     for name, value in changes.items():
@@ -109,7 +109,7 @@ def other_subnet(ground):
 
 
 def with_half(kind, half, ground):
-    """All tags but one, which says something else on one of the things that a launch makes."""
+    """Return all tags, one of which is different on one of the things that a launch makes."""
     ours = {"ManagedBy": "ondol", "OndolDeployment": ground.deployment}
     tagged = [*aws_shapes.tagged(ours | {half: "other"}, kind), *aws_shapes.tagged(ours, *(set(MADE) - {kind}))]
     return {"TagSpecifications": tagged}

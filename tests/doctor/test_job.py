@@ -1,4 +1,4 @@
-"""The worker's check-up is kept for the pages."""
+"""The worker's check-up is saved for the pages."""
 
 import pytest
 from procrastinate.contrib.django.models import ProcrastinateJob

@@ -1,4 +1,4 @@
-"""Routes and network ACLs, judged without a network."""
+"""Routes and network ACLs, checked without a network."""
 
 import pytest
 

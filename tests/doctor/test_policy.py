@@ -47,7 +47,7 @@ _CALLS = (
 
 
 def test_every_call_in_the_code_is_allowed():
-    """Whoever adds a call adds its permission."""
+    """A new call needs its permission."""
     files = [file.read_text() for file in Path(aws.__file__).parent.glob("*.py")]
     calls = {found for text in files for pattern in _CALLS for found in re.findall(pattern, text)}
     prefixes = {"service-quotas": "servicequotas"}
@@ -83,7 +83,7 @@ def test_a_check_up_changes_nothing(ground, alice):
 
 # --- and not more ----------------------------------------------------------------------------------------------------
 def without():
-    """The policy without a statement, and without each entry of its lists."""
+    """Yield the policy without a statement, and without each entry of its lists."""
     for number, statement in enumerate(DOCUMENT["Statement"]):
         if statement["Sid"] == "MakeRoleOfAlarms":
             continue  # needed as long as the role is not there: below

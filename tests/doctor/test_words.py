@@ -15,7 +15,7 @@ MAKERS = {level.value for level in Level}
 
 
 def told():
-    """Check, code and parameters of each finding that the code can make."""
+    """Return check, code and parameters of each finding that the code can make."""
     files = [*FOLDER.glob("*.py"), FOLDER.parent / "commands" / "doctor.py"]
     for tree in (ast.parse(file.read_text()) for file in files):
         for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):

@@ -1,4 +1,4 @@
-"""What Ondol knows about EC2's types, held against what AWS publishes (in the form in which moto ships it)."""
+"""What Ondol knows about EC2's types, compared with what AWS publishes (in the form in which moto ships it)."""
 
 import gzip
 import json

@@ -19,7 +19,7 @@ SHELL = ["/bin/sh", "-c"]
 
 @pytest.fixture
 def child(tmp_path):
-    """Makes a part that runs a line of shell; `child.told` is what came to the terminal."""
+    """Return a function that makes a part from a line of shell; `child.told` is what came to the terminal."""
     made = []
 
     def make(script, **env):

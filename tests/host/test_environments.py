@@ -1,4 +1,4 @@
-"""Each part of `ondol up` is told no more than it needs."""
+"""Each part of `ondol up` gets no more of the environment than it needs."""
 
 from ondol.host import environments
 

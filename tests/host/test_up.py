@@ -1,4 +1,4 @@
-"""`ondol up` in bad surroundings: a hostile shell, a closed terminal, a database that goes, a stop at any moment."""
+"""`ondol up` under bad conditions: a hostile shell, a closed terminal, a database that fails, a stop at any moment."""
 
 import contextlib
 import os
@@ -24,11 +24,11 @@ HOSTILE = {
 }  # fmt: skip
 PARTS = {"PostgreSQL": "postgres", "trial cloud": "-m localcloud", "worker": "-m ondol worker", "web": "granian"}
 MEMORY_MB = 500
-"""Promised in docs/operations.md."""
+"""The limit that docs/operations.md promises."""
 
 
 def memory_of(pid):
-    """Of its own and its share of what it has in common with others, in MB."""
+    """Return the memory of its own plus its share of what it has in common with others, in MB."""
     with contextlib.suppress(OSError):
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
@@ -113,7 +113,7 @@ def command_lines():
 
 @pytest.fixture
 def elsewhere(tmp_path):
-    """A PostgreSQL that is not ours to start."""
+    """Run a PostgreSQL that is not ours to start."""
     server = EmbeddedPostgres(tmp_path / "elsewhere", lambda text: None)
     with (tmp_path / "postgres.log").open("ab") as log:
         server.output = log.fileno()
@@ -141,7 +141,7 @@ def test_a_database_of_ones_own_goes_and_comes_back(elsewhere, tmp_path):
 
 @pytest.fixture
 def lone_web(tmp_path):
-    """`ondol web` whose PostgreSQL is away."""
+    """Run `ondol web` while its PostgreSQL is away."""
     settings = {
         "DATABASE_URL": "postgresql://ondol:hunter2@127.0.0.1:9/ondol",
         "ONDOL_SECRET_KEY": new_secret_key(), "ONDOL_VAULT_KEYS": new_vault_key(),

@@ -1,1 +1,1 @@
-"""The whole job: real processes, real SSH, a real browser. Slow, and last."""
+"""The whole product: real processes, real SSH, a real browser. Slow, and last."""

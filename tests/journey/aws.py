@@ -1,4 +1,4 @@
-"""What AWS has of somebody, counted by boto3 itself: our own answers may be as wrong as what they tell of."""
+"""What AWS has of somebody, counted by boto3 itself: our own answers may be wrong."""
 
 import json
 from collections.abc import Iterator
@@ -22,7 +22,8 @@ _LIVE = ["pending", "running", "stopping", "stopped"]
 
 
 def things_of(person: Person) -> Things:
-    """Everything by this deployment's and this person's tags; alarms by the names of all rows there ever were."""
+    """Return everything with this deployment's and this person's tags; alarms by the names of all rows there ever
+    were."""
     ec2 = person.site.aws("ec2")
     mine = [{"Name": f"tag:{key}", "Values": [value]} for key, value in _own_tags(person).items()]
     live = [*mine, {"Name": "instance-state-name", "Values": _LIVE}]
@@ -45,18 +46,18 @@ def tags_of(thing: dict[str, Any]) -> dict[str, str]:
 
 
 def wanted_tags(person: Person, row: str) -> dict[str, str]:
-    """On everything of a machine."""
+    """Return the tags on everything of a machine."""
     more = {"Name": f"ondol-{person.name}", "Project": "ondol", "ManagedBy": "ondol", "OndolId": row}
     return _own_tags(person) | more
 
 
 def sealed_keys(person: Person) -> list[str]:
-    """Names of the key pairs whose private key the database still has."""
+    """Return the names of the key pairs whose private key the database still has."""
     return [name for (name,) in person.site.ask(_SEALED, person.email)]
 
 
 def stops_of(person: Person) -> list[datetime]:
-    """When the alarm has stopped the machine, the first time first, on AWS's clock."""
+    """Return when the alarm has stopped the machine, the first time first, on AWS's clock."""
     cloudwatch, found = person.site.aws("cloudwatch"), []
     for (row,) in person.site.ask(_ROWS, person.email):
         history = cloudwatch.describe_alarm_history(AlarmName=f"ondol-{row}", HistoryItemType="Action")

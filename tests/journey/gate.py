@@ -1,4 +1,5 @@
-"""Between Ondol and AWS: passes every request on byte for byte, and holds some, before or after they took effect."""
+"""A proxy between Ondol and AWS: passes every request on byte for byte, and holds some, before or after their
+effect."""
 
 import re
 import socket
@@ -16,7 +17,7 @@ _LENGTH = re.compile(rb"^content-length: *(\d+)", re.I | re.M)
 
 @dataclass
 class Lease:
-    """The next call of an operation with a text in it stops here; `when` is "before" it took effect, or "after"."""
+    """A call that is held: the next of an operation with a text in it, "before" or "after" it took effect (`when`)."""
 
     operation: str
     when: str
@@ -25,12 +26,12 @@ class Lease:
     is_over: threading.Event = field(default_factory=threading.Event)
 
     def wait(self, seconds: float = 20) -> None:
-        """Until a call is held."""
+        """Wait until a call is held."""
         assert self.reached.wait(seconds), f"no {self.operation} within {seconds:.0f} s"
 
 
 class _Over(Exception):
-    """Who asked has been killed: the request is not sent on, its answer told to nobody."""
+    """The caller was killed: the request is not sent on, and its answer goes to nobody."""
 
 
 class Gate:
@@ -57,14 +58,14 @@ class Gate:
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def hold(self, operation: str, when: str, text: str) -> Lease:
-        """Hold the next one."""
+        """Hold the next such call."""
         hold = Lease(operation, when, text.encode())
         with self._lock:
             self._holds.append(hold)
         return hold
 
     def drop(self) -> None:
-        """Forget all that is held, as it happens to the requests of a process that has gone."""
+        """Drop all held calls, as happens to the requests of a process that has ended."""
         with self._lock:
             over, self._waiting = self._waiting, []
         for hold in over:
@@ -75,7 +76,7 @@ class Gate:
         self._server.server_close()
 
     def serve(self, asks: IO[bytes], asker: socket.socket) -> None:
-        """One connection."""
+        """Serve one connection."""
         with socket.create_connection(self.upstream) as above, above.makefile("rb") as answers:
             for request in _messages(asks):
                 found = _OPERATION.search(request)
@@ -100,7 +101,7 @@ class Gate:
 
 
 def _messages(file: IO[bytes]) -> Iterator[bytes]:
-    """HTTP/1.1 with Content-Length, which is all that is spoken here."""
+    """Yield messages of HTTP/1.1 with Content-Length, the only form that is used here."""
     while True:
         lines = []
         while not lines or lines[-1] != b"\r\n":

@@ -31,20 +31,21 @@ _OURS = ("ONDOL_", "AWS_", "DATABASE_URL", "DJANGO_", "PYTHONPATH")
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    """Of a person who has set nothing but ONDOL_HOME; a `.env` of the checkout does not count."""
+    """Return the environment of a person who has set nothing but ONDOL_HOME; a `.env` of the checkout does not
+    count."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
     return kept | {"ONDOL_HOME": str(home), "ONDOL_ENV_FILE": ""} | more
 
 
 def free_port() -> int:
-    """A port nobody listens on at the moment."""
+    """Return a port that nobody listens on at the moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def until(condition: Callable[[], Any], seconds: float, what: str, every: float = 0.1) -> Any:
-    """Wait for something that is bound to happen; its value."""
+    """Wait for something that is bound to happen; return its value."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         with contextlib.suppress(requests.ConnectionError):
@@ -64,12 +65,12 @@ def _client(service: str, environment: str) -> Any:
 
 
 def slowness() -> float:
-    """How much longer things take here, for promises in seconds: what wants to run, for each processor; at least 1."""
+    """Return how much longer things take here, for promises in seconds: runnable tasks per processor, at least 1."""
     return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def alive(pids: Iterable[int]) -> list[int]:
-    """Those that still run; init may not have reaped the others."""
+    """Return those that still run; init may not have reaped the others."""
     running = []
     for pid in pids:
         with contextlib.suppress(OSError):
@@ -79,9 +80,9 @@ def alive(pids: Iterable[int]) -> list[int]:
 
 
 def furnished(home: Path) -> Path:
-    """A home with a migrated database and collected styles: a site begins in half of the processor time it else takes.
+    """Return a home with a migrated database and collected styles: a start from it takes half of the processor time.
 
-    Made once in a run, for all of its processes.
+    It is made once in a run, for all of its processes.
     """
     ready = Path(os.environ["ONDOL_HOME"]).parent / "ready"
     ready.mkdir(exist_ok=True)
@@ -107,7 +108,7 @@ def _furnish(home: Path) -> None:
 
 
 def _hear_ctrl_c() -> None:
-    """As at a terminal; what a script starts with `&` ignores it, and so would its children."""
+    """Hear Ctrl-C, as at a terminal; what a script starts with `&` ignores it, and so would its children."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -119,7 +120,7 @@ class Site:
     ) -> None:
         self.home, self.options, self.port = home, options, free_port()
         self.cloud = home / "cloud"
-        """The home of the trial cloud that its machines are in."""
+        """The home of the trial cloud of its machines."""
         self.ondol, self.cwd = [python, "-m", "ondol"], cwd
         self.env = environment(home, **env)
         self._set_clock()
@@ -190,11 +191,11 @@ class Site:
         until(lambda: self.ask(alive)[0][0], 30, "a worker is at work")
 
     def is_healthy(self) -> bool:
-        """Whether it answers, and its database."""
+        """Return whether it answers, and its database does."""
         return requests.get(f"{self.url}/healthz", timeout=5).status_code == 200
 
     def command(self, *words: str, text: str | None = None) -> str:
-        """The output of `ondol …` against this site."""
+        """Return the output of `ondol …` against this site."""
         done = subprocess.run(
             [*self.ondol, *words], env=self.env, cwd=self.cwd, input=text, text=True, capture_output=True, timeout=60
         )
@@ -202,21 +203,21 @@ class Site:
         return done.stdout.strip()
 
     def ask(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        """What its database says."""
+        """Return the rows of a query to its database."""
         with psycopg.connect((self.home / "database.url").read_text().strip()) as connection:
             return connection.execute(query, values).fetchall()
 
     def aws(self, service: str) -> Any:
-        """boto3's client of its cloud: what is true there, whatever we say of it."""
+        """Return boto3's client of its cloud: the truth there, whatever we say of it."""
         return _client(service, (self.cloud / "environment.json").read_text())
 
     def processes(self) -> list[int]:
-        """Process ids of the whole tree."""
+        """Return the process ids of the whole tree."""
         assert self.process
         return [self.process.pid, *self.children("")]
 
     def children(self, part: str) -> list[int]:
-        """Process ids below `ondol up` whose command line has `part`."""
+        """Return the process ids below `ondol up` whose command line has `part`."""
         assert self.process
         found = []
         for pid in _below(self.process.pid):
@@ -227,13 +228,13 @@ class Site:
         return found
 
     def person(self, name: str, *, admin: bool = False) -> "Person":
-        """Somebody approved, with an API token."""
+        """Add somebody approved, with an API token."""
         email = f"{name}@example.org"
         self.command("user", "add", email, "--name", name.title(), "--admin" if admin else "--approved")
         return Person(self, name, self.command("token", "create", email).splitlines()[-1].strip())
 
     def people(self, *names: str, admin: bool = False) -> "list[Person]":
-        """The same of many, by one process: each takes a second to begin."""
+        """Add many people by one process: each process takes a second to begin."""
         tokens = self.command("manage", "shell", "-v", "0", "-c", _MANY.format(names=names, admin=admin)).split()
         return [Person(self, name, token) for name, token in zip(names, tokens, strict=True)]
 
@@ -274,18 +275,18 @@ class Person:
         return f"{self.name}@example.org"
 
     def call(self, method: str, path: str, **more: Any) -> requests.Response:
-        """One API call."""
+        """Make one API call."""
         headers = {"Authorization": f"Bearer {self.token}"}
         return requests.request(method, f"{self.site.url}/api{path}", headers=headers, timeout=20, **more)
 
     def page(self, path: str) -> str:
-        """A page as it is sent."""
+        """Return the HTML of a page."""
         answer = requests.get(self.site.url + path, timeout=20)
         answer.raise_for_status()
         return answer.text
 
     def machine(self) -> dict[str, Any] | None:
-        """My machine, as the API shows it."""
+        """Return my machine, as the API shows it."""
         answer = self.call("GET", "/instances/status")
         if answer.status_code == 503:
             return None
@@ -294,7 +295,7 @@ class Person:
         return machine
 
     def wait_for(self, *status: str, seconds: float = 60, every: float = 0.2) -> dict[str, Any]:
-        """Until my machine is in one of these states."""
+        """Wait until my machine is in one of these statuses."""
         last: list[Any] = []
 
         def there() -> Any:
@@ -314,7 +315,7 @@ class Person:
         return self.wait_for("RUNNING", seconds=seconds)
 
     def key(self, folder: Path) -> Path:
-        """My private key, saved as a person would."""
+        """Save my private key as a person would; return the file."""
         answer = self.call("POST", "/instances/ssh-key")
         assert answer.status_code == 200, answer.text
         file = folder / f"{self.name}.pem"
@@ -323,7 +324,7 @@ class Person:
         return file
 
     def ssh(self, key: Path, *words: str, options: tuple[str, ...] = (), seconds: float = 20) -> str:
-        """What a command prints in my machine."""
+        """Return what a command prints in my machine."""
         done = self.try_ssh(key, *words, options=options, seconds=seconds)
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -331,7 +332,7 @@ class Person:
     def try_ssh(
         self, key: Path, *words: str, options: tuple[str, ...] = (), seconds: float = 20, user: str = "ubuntu"
     ) -> "subprocess.CompletedProcess[str]":
-        """The same, also if it is refused."""
+        """Return the same, also if it is refused."""
         machine = self.machine()
         assert machine
         return subprocess.run(
@@ -341,7 +342,7 @@ class Person:
 
 
 def ssh_options(key: Path, machine: dict[str, Any], port_flag: str = "-p") -> list[str]:
-    """Like the configuration that the connect page shows."""
+    """Return the options of the configuration that the connect page shows."""
     return [
         "-i", str(key), port_flag, str(machine["ssh_port"]), "-F", "none",
         "-o", "IdentitiesOnly=yes", "-o", f"HostKeyAlias=ondol-{machine['instance_id']}", "-o", "CheckHostIP=no",

@@ -1,8 +1,9 @@
-"""AWS stops what idles, neither early nor never, however soon a machine is started again.
+"""AWS stops idle machines, neither early nor never, however soon a machine is started again.
 
-Measured by AWS's own times: LaunchTime, and the alarm's history. So it does not count how late we notice something, and
-the bounds hold on a busy computer, though the clock here runs 120 times as fast: a minute of it is half a second. What
-takes real time still takes many of those minutes: a stop, and our seeing it, up to eleven. So much longer are the gaps.
+Measured by AWS's own times: LaunchTime, and the alarm's history. So it does not matter how late we notice something,
+and the bounds hold on a busy computer, though the clock here runs 120 times as fast: a minute of it is half a second.
+What takes real time still takes many of those minutes: a stop, and our observing it, up to eleven. The gaps are longer
+by that.
 """
 
 import time
@@ -20,7 +21,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.waits, pytest.mark.timeout(300)]
 SPEED = 120
 GAPS = [1, 3, 5, 10, 20, 40, 60, 120]
 BUSY = 80
-"""Minutes: twice as long as an idle machine lives."""
+"""The minutes of work: twice as long as an idle machine runs."""
 _LOOP = """
 while [ $(date +%s%3N) -lt {milliseconds} ]; do i=0; while [ $i -lt 9999 ]; do i=$((i+1)); done; sleep 0.03; done
 """
@@ -38,7 +39,7 @@ def fast_site(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def ended(fast_site, tmp_path_factory):
-    """What became of everybody; they do it side by side, since it takes long."""
+    """Return the results of all machines, which run side by side, since it takes long."""
     grace, *others = fast_site.people("grace", *(f"heidi{gap}" for gap in GAPS))
     with ThreadPoolExecutor(len(GAPS) + 1) as pool:
         busy = pool.submit(_busy_then_idle, grace, tmp_path_factory.mktemp("grace"))
@@ -61,7 +62,7 @@ def test_started_again_it_is_stopped_neither_early_nor_never(ended, gap):
 
 
 def real(minutes: float) -> float:
-    """Seconds here."""
+    """Return real seconds."""
     return minutes * 60 / SPEED
 
 
@@ -70,7 +71,7 @@ def minutes(passed: timedelta) -> float:
 
 
 def started(person: Person) -> datetime:
-    """The last time, on AWS's clock."""
+    """Return the last start, on AWS's clock."""
     [machine] = things_of(person)["instance"]
     time_: datetime = machine["LaunchTime"]
     return time_
@@ -81,7 +82,7 @@ def until_idle(person: Person) -> None:
 
 
 def _busy_then_idle(person, folder):
-    """Minutes from its start to the end of a busy loop, and from there to the machine's only stop."""
+    """Return the minutes from its start to the end of a busy loop, and from there to the machine's only stop."""
     person.create(seconds=90)
     clock = Clock.parse((person.site.home / "clock").read_text().strip())
     end = (clock.at(time.time()).timestamp() // 300 + 1) * 300 + BUSY * 60
@@ -93,7 +94,7 @@ def _busy_then_idle(person, folder):
 
 
 def _idle_twice(person, gap):
-    """Minutes of a first run, to the second start, and of that run; with nothing done in the machine."""
+    """Return the minutes of a first run, to the second start, and of that run; with nothing done in the machine."""
     person.create(seconds=90)
     first = started(person)
     until_idle(person)

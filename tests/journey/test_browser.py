@@ -1,4 +1,4 @@
-"""The whole job as Minji does it: in Korean, in Chromium, and with OpenSSH's client."""
+"""The whole product as Minji uses it: in Korean, in Chromium, and with OpenSSH's client."""
 
 import re
 import subprocess
@@ -20,7 +20,7 @@ PASSWORD = "따뜻한 온돌방 2026"
 
 
 def ko(text: str) -> str:
-    """A text as the pages show it in Korean."""
+    """Return a text as the pages show it in Korean."""
     with translation.override("ko"):
         return str(translation.gettext(text))
 
@@ -35,7 +35,7 @@ def chromium():
 
 @pytest.fixture
 def new_page(chromium):
-    """A browser of one person's own, in Korean; nothing may go wrong in its console."""
+    """Return a function that opens one person's browser, in Korean; nothing may go wrong in its console."""
     contexts, troubles = [], []
 
     def make() -> Page:
@@ -64,7 +64,7 @@ def sign_in(page: Page, site: Site, email: str, password: str) -> None:
 
 
 def status_is(page: Page, text: str, seconds: float = 60) -> None:
-    """The badge shows it; the page gets there by itself."""
+    """Wait until the badge shows it, without a reload."""
     expect(page.locator("#machine .badge")).to_contain_text(ko(text), timeout=seconds * 1000)
 
 

@@ -1,7 +1,8 @@
-"""Kill the worker, or everything, while AWS is asked: it carries on, with one of each thing and a key that logs in.
+"""Kill the worker, or everything, while AWS is called: it carries on, with one of each thing and a key that logs in.
 
-AWS is a trial cloud of its own here, which lives on as Amazon does, with a ledger of what it was asked; `ondol up` asks
-it through a gate that holds a call back before or after it took effect. Every call at once: one kill meets them all.
+AWS is a trial cloud of its own here, which survives as Amazon does, with a ledger of its calls; `ondol up` calls it
+through a gate that holds a call back before or after it took effect. Every call is held at once, so that one kill meets
+them all.
 """
 
 import json
@@ -28,7 +29,7 @@ MOMENTS = [
 
 @pytest.fixture(scope="module")
 def amazon(tmp_path_factory):
-    """The home of a trial cloud that nobody kills."""
+    """Return the home of a trial cloud that nobody kills."""
     folder = tmp_path_factory.mktemp("amazon")
     words = [*ONDOL, "localcloud", "--", "--home", str(folder / "cloud"), "--faults", "--die-with-parent"]
     with (folder / "log").open("wb") as log:
@@ -66,14 +67,14 @@ def kill_the_worker(site: Site) -> None:
 
 
 def kill_everything(site: Site) -> None:
-    """The next one starts at once."""
+    """Kill everything; the next `ondol up` starts at once."""
     site.kill()
     site.start()
 
 
 @pytest.fixture(scope="module", params=[kill_the_worker, kill_everything], ids=["the worker", "everything"])
 def survivors(request, site, gate, told):
-    """By moment: somebody who asked for a machine, and whose worker was killed just then."""
+    """Return by moment: somebody who asked for a machine, and whose worker was killed just then."""
     kill: Callable[[Site], None] = request.param
     names = [f"{'ivan' if kill is kill_the_worker else 'judy'}{number}" for number in range(len(MOMENTS))]
     people = dict(zip(MOMENTS, site.people(*names), strict=True))
@@ -89,14 +90,14 @@ def survivors(request, site, gate, told):
 
 
 def ask_for_a_machine(person: Person) -> str:
-    """Its row's id."""
+    """Return the id of its row."""
     answer = person.call("POST", "/instances")
     assert answer.status_code == 202
     return str(answer.json()["instance"]["id"])
 
 
 def statuses(told: dict[str, str], operation: str, row: str) -> list[int]:
-    """Of the calls about this row, as AWS's ledger has them."""
+    """Return the statuses of the calls about this row, as AWS's ledger has them."""
     calls = requests.get(f"{told['AWS_ENDPOINT_URL']}/_localcloud/calls", timeout=10).json()
     return [call["status"] for call in calls if call["operation"] == operation and row in call["request"]]
 

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 @pytest.fixture
 def hosts(tmp_path):
-    """Processes by name; the settings they share are all that they share."""
+    """Run processes by name; they share their settings and nothing else."""
     database = f"ondol_{os.getpid()}_hosts"
     admin = os.environ["DATABASE_URL"]
     head, _, query = admin.partition("?")

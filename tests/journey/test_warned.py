@@ -1,7 +1,7 @@
-"""Alice is warned before her idle machine stops, keeps it awake from the letter, is warned again, and it does stop.
-Bob's and Carol's rules are changed while their machines run.
+"""Alice is warned before her idle machine stops, keeps it awake from the e-mail, is warned again, and it does stop.
 
-The clock here runs 120 times as fast: a minute of it is half a second, and a letter comes six seconds before the stop.
+Bob's and Carol's rules are changed while their machines run. The clock here runs 120 times as fast: a minute of it is
+half a second, and an e-mail comes six seconds before the stop.
 """
 
 import re
@@ -32,7 +32,7 @@ def fast_site(tmp_path_factory):
 
 
 def letters(site):
-    """The links in them, oldest first."""
+    """Return the links in the e-mails, oldest first."""
     return [link for file in site.letters() for link in re.findall(r"^http\S+(/awake/\S+/)$", text_of(file), re.M)]
 
 
@@ -45,7 +45,7 @@ def send(browser, address, **fields):
 
 
 def press(site, link):
-    """Open the letter's page, signed in nowhere, and press its button."""
+    """Open the page of the e-mail's link, signed in nowhere, and press its button."""
     with requests.Session() as browser:
         return send(browser, site.url + link).status_code
 
@@ -98,6 +98,6 @@ def test_a_rule_changed_while_a_machine_runs_holds_for_this_run(fast_site):
 
 
 def armed_minutes(person):
-    """Of the alarm in AWS."""
+    """Return the minutes of the alarm in AWS."""
     [alarm] = things_of(person)["alarm"]
     return alarm["EvaluationPeriods"] * alarm["Period"] / 60

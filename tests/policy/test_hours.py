@@ -25,7 +25,7 @@ times = st.datetimes(datetime(2024, 1, 1), datetime(2030, 12, 31), timezones=st.
 
 
 def kst(text):
-    """`Fri 21:59` of the week of Monday, 5 January 2026."""
+    """Return `Fri 21:59` of the week of Monday, 5 January 2026."""
     day, clock = text.split()
     number = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"].index(day)
     return datetime.combine(datetime(2026, 1, 5 + number, tzinfo=KST), time.fromisoformat(clock), KST)

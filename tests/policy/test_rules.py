@@ -1,4 +1,4 @@
-"""Which rules hold for whom: one's own, else everybody's, else the settings'."""
+"""Which rules apply to whom: a person's own, else the default ones, else those of the settings."""
 
 from datetime import time
 

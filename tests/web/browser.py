@@ -30,7 +30,7 @@ def launch(playwright):
 
 
 def sign_in(client, user):
-    """As who has just typed their password again, which allauth asks for where something weighs more."""
+    """Sign in as somebody who has just typed their password, which allauth asks for before sensitive changes."""
     client.force_login(user, backend=settings.AUTHENTICATION_BACKENDS[0])
     session = client.session
     session["account_authentication_methods"] = [{"method": "password", "at": time.time(), "reauthenticated": True}]
@@ -39,7 +39,7 @@ def sign_in(client, user):
 
 
 def cookies(base, email, language):
-    """Of somebody who has signed in, or of nobody."""
+    """Return the cookies of a signed-in person, or of nobody."""
     found = [{"name": settings.LANGUAGE_COOKIE_NAME, "value": language, "url": base}]
     if email:
         User.objects.filter(email=email).update(language=language)
@@ -52,12 +52,12 @@ def cookies(base, email, language):
 
 @contextmanager
 def page_of(browser, base, email="", language="en", width=1280, **options):
-    """A page of this person; afterwards its console must have been silent."""
+    """Return a page of this person; afterwards its console must be empty."""
     context = browser.new_context(viewport={"width": width, "height": 800}, base_url=base, **options)
     page, complaints = context.new_page(), []
 
     def hear(message):
-        # The browser itself notes an answer of 403 or 404.
+        # The browser itself logs an answer of 403 or 404.
         if message.type in {"error", "warning"} and "Failed to load resource" not in message.text:
             complaints.append(f"{page.url}: {message.text}")
 
@@ -75,6 +75,6 @@ def page_of(browser, base, email="", language="en", width=1280, **options):
 
 
 def become(page, base, email, language):
-    """Somebody else takes this browser over; what it has loaded stays."""
+    """Let another person use this browser; what it has loaded stays."""
     page.context.clear_cookies()
     page.context.add_cookies(cookies(base, email, language))

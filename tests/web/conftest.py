@@ -24,7 +24,7 @@ ALICE, BOB, CAROL, DAN, ERIN = (f"{name}@example.org" for name in ("alice", "bob
 
 @pytest.fixture(scope="session", autouse=True)
 def _static_files_and_words():
-    """Pages refer to files by their content, and speak Korean from compiled catalogues."""
+    """Prepare static files, whose names depend on their content, and compiled translations."""
     call_command("collectstatic", interactive=False, verbosity=0)
     stale = [
         po
@@ -40,7 +40,8 @@ def _static_files_and_words():
 
 @pytest.fixture(scope="session")
 def site():
-    """The address of a server in this process, whose WhiteNoise lets browsers keep files. pytest-django's does not."""
+    """Return the address of a server in this process, whose WhiteNoise lets browsers cache files, unlike
+    pytest-django's."""
     server = LiveServerThread("127.0.0.1", lambda handler: handler, connections_override={})
     server.daemon = True
     server.start()
@@ -57,37 +58,37 @@ def person(email, approval=Approval.APPROVED, role=Role.MEMBER, **fields):
 
 @pytest.fixture
 def alice(db):
-    """Administrates."""
+    """Return Alice, an administrator."""
     return person(ALICE, role=Role.ADMIN)
 
 
 @pytest.fixture
 def bob(db):
-    """May use Ondol."""
+    """Return Bob, who is approved."""
     return person(BOB)
 
 
 @pytest.fixture
 def carol(db):
-    """Waits."""
+    """Return Carol, who waits."""
     return person(CAROL, Approval.PENDING)
 
 
 @pytest.fixture
 def dan(db):
-    """Was rejected."""
+    """Return Dan, who was rejected."""
     return person(DAN, Approval.REJECTED, decision_reason="Not one of us.", decided_at=clock.now())
 
 
 @pytest.fixture
 def erin(db):
-    """Was suspended."""
+    """Return Erin, who was suspended."""
     return person(ERIN, Approval.SUSPENDED, decision_reason="Project over.", decided_at=clock.now())
 
 
 @pytest.fixture
 def browser_of():
-    """A browser in which somebody has signed in, speaking English unless told otherwise."""
+    """Return a function that signs somebody in, in English unless another language is given."""
 
     def browser(user, language="en", **options):
         User.objects.filter(pk=user.pk).update(language=language)
@@ -100,7 +101,7 @@ def browser_of():
 
 @pytest.fixture
 def english():
-    """A browser in which nobody has signed in, switched to English."""
+    """Return a browser in which nobody has signed in, switched to English."""
     client = Client()
     client.cookies[settings.LANGUAGE_COOKIE_NAME] = "en"
     return client
@@ -119,7 +120,7 @@ v/Ow5T0q5gIJAiEAyS4RaI9YG8EWx/2w0T67ZUVAw8eOMB6BIUg0Xcu+3okCIBOs
 
 
 def machine(owner, status=Status.RUNNING, reason=Reason.DONE, minutes_ago=3.0, key=True, **fields):
-    """A machine in some state, as the worker would have left it."""
+    """Make a machine in some status, as the worker would have left it."""
     since = clock.now() - timedelta(minutes=minutes_ago)
     running = {
         "instance_id": f"i-{owner.pk:017x}",

@@ -1,4 +1,4 @@
-"""Every screen in every state: how to come there, and who looks."""
+"""Every screen in every state: how to get there, and who reads it."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
@@ -27,25 +27,25 @@ class Screen:
     name: str
     path: str
     who: str = ""
-    """E-mail address of who has signed in; empty: nobody."""
+    """The e-mail address of who has signed in; empty for nobody."""
     status: int = 200
 
 
 def loads(row: Instance, percents: list[float]) -> None:
-    """Readings up to now, 5 minutes each."""
+    """Save readings up to now, 5 minutes each."""
     last = floor(clock.now() - timedelta(minutes=1)) - PERIOD
     readings = [CpuReading(instance=row, at=last - n * PERIOD, percent=p) for n, p in enumerate(reversed(percents))]
     CpuReading.objects.bulk_create(readings)
 
 
 def letter(row: Instance, **fields: datetime) -> str:
-    """Where the link in a letter about its stop leads."""
+    """Return the link in an e-mail about its stop."""
     stops_at = clock.now() + timedelta(minutes=8)
     return f"/awake/{token_of(StopWarning.objects.create(instance=row, stops_at=stops_at, **fields))}/"
 
 
 def furnish() -> list[Screen]:
-    """Fill the database, and list what there is to see."""
+    """Fill the database, and return all screens."""
     soon = clock.now() + timedelta(minutes=5)
     alice = person("alice@example.org", role=Role.ADMIN)
     bob = person("bob@example.org")
@@ -161,7 +161,7 @@ def furnish() -> list[Screen]:
 
 
 def _check_up():
-    """One finding of each kind."""
+    """Save one finding of each kind."""
     untried = "ec2:AuthorizeSecurityGroupIngress, ec2:TerminateInstances, cloudwatch:PutMetricAlarm"
     found = [
         ok("database", "sound", version="18.4"),

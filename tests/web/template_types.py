@@ -30,24 +30,24 @@ from django.utils.functional import Promise
 from ondol.web.page import Page
 
 Scope = Mapping[str, Any]
-"""The names a template may read, with their types."""
+"""The names that a template may read, with their types."""
 
 
 _CONSTANTS = {"True", "False", "None"}
 MADE_FIELDS: dict[type[BaseForm], Collection[str]] = {}
-"""What forms have that make their fields when they are made themselves."""
+"""The fields of forms that are made in their constructors."""
 
 
 class Wrong(Exception):
-    """A name that is not there."""
+    """A name that does not exist."""
 
 
 @dataclass
 class Checker:
-    """Read templates; `found` is what is wrong, `read` are the templates that were read."""
+    """Reads templates; `found` is what is wrong, `read` are the templates that were read."""
 
     scope: Scope
-    """What context processors give."""
+    """The names from context processors."""
     found: set[str] = field(default_factory=set)
     read: set[str] = field(default_factory=set)
 
@@ -227,14 +227,14 @@ def _returned(function: Callable[..., Any]) -> Any:
 
 
 def _form_field(form: type[BaseForm], name: str) -> Any:
-    """A field, or what every form has; None: it is neither."""
+    """Return a field, or what every form has; None if it is neither."""
     if name in {*form.base_fields, *MADE_FIELDS.get(form, ())}:
         return BoundField
     return Any if name in vars(Form()) else None
 
 
 def _field(model: type[Model], name: str) -> Any:
-    """A column or a relation of a model; None: it is neither."""
+    """Return a column or a relation of a model; None if it is neither."""
     known = {one.name: one for one in model._meta.get_fields()}
     if name not in known:
         return None
@@ -265,7 +265,7 @@ def _unpacked(each: Any, count: int) -> tuple[Any, ...]:
 
 
 def _leaves(condition: TokenBase) -> Iterator[FilterExpression]:
-    """All values that a condition compares."""
+    """Yield all values that a condition compares."""
     if hasattr(condition, "value") and isinstance(condition.value, FilterExpression):
         yield condition.value
     for part in (condition.first, condition.second):

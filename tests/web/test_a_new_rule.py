@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def lunch(db):
-    """A new rule: a column, and an entry in the list. Nothing else knows of it."""
+    """Add a new rule: a column, and an entry in the list. Nothing else knows of it."""
     column = models.PositiveIntegerField(null=True)
     column.contribute_to_class(Policy, "lunch_minutes")
     with connection.schema_editor() as editor:

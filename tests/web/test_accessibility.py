@@ -19,7 +19,7 @@ COLOURS = {
 
 RUN = "options => axe.run(document, options)"
 WIDTHS = (320, 1280)
-"""The last one is that of `page_of`."""
+"""The widths in pixels; the last one is that of `page_of`."""
 
 NAMES = {
     "runOnly": ["cat.name-role-value", "cat.text-alternatives", "cat.forms", "cat.language", "cat.parsing"],
@@ -65,7 +65,7 @@ def told(results, where):
 
 
 def misfits(page, where):
-    """At the widths of a phone and of a desk."""
+    """Return what does not fit, at the widths of a phone and of a desk."""
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 800})
         if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):

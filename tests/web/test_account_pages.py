@@ -1,4 +1,4 @@
-"""One's own account: name, language, tokens."""
+"""Your own account: name, language, tokens."""
 
 import pytest
 from allauth.account.models import EmailAddress, EmailConfirmationHMAC

@@ -1,4 +1,4 @@
-"""The link in a letter: a look changes nothing, the button works once, and whoever has it need not sign in."""
+"""The link in an e-mail: opening it changes nothing, the button works once, and no sign-in is needed."""
 
 import re
 from datetime import timedelta
@@ -18,7 +18,7 @@ from tests.web.conftest import machine, person
 
 @pytest.fixture
 def row(bob):
-    """Bob's machine stops in 8 minutes or a little later."""
+    """Return Bob's machine, which stops in 8 minutes or a little later."""
     return machine(bob, minutes_ago=32)
 
 

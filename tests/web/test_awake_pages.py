@@ -21,7 +21,7 @@ def _noon(machines_clock):
 
 @pytest.fixture
 def hours():
-    """Workdays until 22 o'clock."""
+    """Return workdays until 22 o'clock."""
     return Policy.objects.create(
         owner=None, has_hours=True, opens_at=time(9), closes_at=time(22), weekends=False, zone="Asia/Seoul"
     )

@@ -1,4 +1,4 @@
-"""The exact words with which each tool connects, and the key."""
+"""The exact commands with which each tool connects, and the key."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""What machines cost: one's own page, and everybody's for administrators."""
+"""What machines cost: a person's own page, and everybody's for administrators."""
 
 import csv
 import io
@@ -20,7 +20,7 @@ from ondol.web.costs.forms import BudgetForm
 from tests.web.conftest import machine, person
 
 NOON = datetime(2026, 6, 20, 12, tzinfo=ZoneInfo("Asia/Seoul"))
-"""Every machine here began to run ten hours before."""
+"""Noon, ten hours after every machine here began to run."""
 
 
 @pytest.fixture(autouse=True)
@@ -29,12 +29,12 @@ def _june(machines_clock):
 
 
 def ran(owner, hours=10):
-    """A machine that has been running for so long."""
+    """Make a machine that has been running for so long."""
     return machine(owner, minutes_ago=hours * 60)
 
 
 def words(answer):
-    """The text of a page, as one line."""
+    """Return the text of a page, as one line."""
     return " ".join(re.sub(r"<[^>]+>", " ", answer.text).split())
 
 

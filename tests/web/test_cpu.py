@@ -18,7 +18,7 @@ IDLE = [90, *[0.4] * 7]
 
 @pytest.fixture
 def idles(bob):
-    """Bob's machine, about to be stopped for idling."""
+    """Return Bob's machine, about to be stopped for idling."""
     row = machine(bob, minutes_ago=100)
     loads(row, IDLE)
     return row
@@ -69,7 +69,7 @@ def test_the_chart_looks_for_news_and_brings_warning_and_title_along(bob, idles,
     assert 'id="cpu"' in answer.text
     assert 'hx-swap-oob="outerHTML"' in answer.text
     assert "minutes left)" in answer.text
-    assert "ondol:moved" in answer.headers["HX-Trigger"]  # the rest may have changed, too, such as by the letter's link
+    assert "ondol:moved" in answer.headers["HX-Trigger"]  # the rest may have changed, too, such as by the e-mail's link
 
 
 def test_once_the_machine_has_stopped_the_page_looks_at_it(bob, browser_of):

@@ -1,4 +1,4 @@
-"""One's own machine, in every state."""
+"""Your own machine, in every status."""
 
 import re
 from datetime import timedelta
@@ -37,7 +37,7 @@ PACE = re.compile(r'id="machine"[^>]* hx-trigger="every (\d+)s')
 
 
 def poll_of(page):
-    """Where this page asks for news."""
+    """Return the address that this page polls."""
     return re.search(r'hx-get="([^"]+)"', page)[1].replace("&amp;", "&")
 
 
@@ -147,7 +147,7 @@ def test_the_same_state_is_not_announced_twice(bob, browser_of):
 
 @pytest.mark.parametrize("status", LIVING)
 def test_a_poll_that_finds_nothing_new_reckons_nothing(bob, browser_of, status):
-    """Fifty people who wait ask all at once: neither prices nor costs, rules nor the CPU are looked up for a 204."""
+    """Fifty people who wait poll at once: neither prices nor costs, rules nor the CPU are read for a 204."""
     row, browser = machine(bob, status), browser_of(bob)
     CpuReading.objects.create(instance=row, at=clock.now(), percent=3)
     poll = poll_of(browser.get("/").text)
@@ -201,7 +201,7 @@ def test_a_changed_address_is_told_until_bob_has_noted_it(bob, browser_of):
         page = browser.get("/").text
         assert "Its address has changed" in page
         assert browser.get(poll_of(page), headers=HTMX).status_code == 204
-    browser.post(reverse("machine_address_told"), {"address": "198.51.100.1"})  # of the run before
+    browser.post(reverse("machine_address_told"), {"address": "198.51.100.1"})  # from the run before
     assert "Its address has changed" in browser.get("/").text
     answer = browser.post(reverse("machine_address_told"), {"address": row.public_ip}, headers=HTMX).text
     assert row.public_ip in answer

@@ -22,7 +22,7 @@ FOUND = [
 
 @pytest.fixture
 def worker(db):
-    """Somebody works."""
+    """Add a worker with a heartbeat."""
     with connection.cursor() as cursor:
         cursor.execute("INSERT INTO procrastinate_workers DEFAULT VALUES")
 

@@ -1,4 +1,4 @@
-"""Designed pages for what went wrong, also while PostgreSQL is away."""
+"""Designed pages for errors, also while PostgreSQL is away."""
 
 from unittest.mock import patch
 
@@ -7,6 +7,7 @@ from django.db import OperationalError, connection
 from django.test import Client
 from django.urls import reverse
 
+from ondol.web import middleware
 from ondol.web.errors import views as errors
 from ondol.web.machine import page as machine_page
 
@@ -84,7 +85,7 @@ def test_a_host_that_is_not_ours_is_told_to_programs_in_json(db, language, messa
 def test_our_own_mistake_around_a_view_is_json_too(bob, browser_of, monkeypatch):
     browser = browser_of(bob)
     browser.raise_request_exception = False
-    monkeypatch.setattr("ondol.web.middleware._speak", lambda request, language: 1 / 0)
+    monkeypatch.setattr(middleware, "_speak", lambda request, language: 1 / 0)
     answer = browser.get("/api/instances/status")
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
 

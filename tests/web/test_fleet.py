@@ -1,4 +1,4 @@
-"""Administration: all machines, and which of them needs an eye."""
+"""Administration: all machines, and which of them needs attention."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Who sees what. Whoever may not is told so, and nothing happens."""
+"""Who sees which page. Others are told so, and nothing happens."""
 
 import pytest
 from django.urls import reverse

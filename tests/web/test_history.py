@@ -1,4 +1,4 @@
-"""What has happened to a machine: made, started, stopped, by whom, why, and how long it ran."""
+"""What has happened to a machine: created, started, stopped, by whom, why, and how long it ran."""
 
 from datetime import timedelta
 
@@ -21,7 +21,7 @@ def _in_english():
 
 @pytest.fixture
 def story(bob, alice):
-    """Bob's machine: made, stopped for idling after two hours, started, stopped by alice, resized."""
+    """Return Bob's machine: created, stopped for idling after two hours, started, stopped by Alice, resized."""
     row = machine(bob, Status.STOPPED)
     StatusChange.objects.all().delete()
     start = clock.now() - timedelta(days=1)

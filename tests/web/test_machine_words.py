@@ -1,4 +1,4 @@
-"""What is said about a machine: steps, reasons, trouble."""
+"""The words about a machine: steps, reasons, problems."""
 
 from datetime import UTC, datetime, timedelta
 

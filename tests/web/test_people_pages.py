@@ -1,4 +1,4 @@
-"""Administration: alice decides about people and their machines."""
+"""Administration: Alice decides about people and their machines."""
 
 import re
 from datetime import UTC, datetime

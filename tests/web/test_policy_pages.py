@@ -1,4 +1,4 @@
-"""Ada sets rules for everybody and for Bob; they are checked, kept with her name, and armed at once."""
+"""Ada sets the default rules and those of Bob; they are checked, saved with her name, and armed at once."""
 
 import pytest
 from procrastinate.contrib.django.models import ProcrastinateJob

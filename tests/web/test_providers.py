@@ -1,4 +1,4 @@
-"""Sign-in by a provider is there where it is configured; settings are read once, so each try is a process."""
+"""Sign-in by a provider exists if it is configured; settings are read once, so each try is a process."""
 
 import os
 import subprocess

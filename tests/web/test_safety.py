@@ -13,7 +13,7 @@ from tests.web.screens import furnish
 
 
 class InlineCode(HTMLParser):
-    """Finds what the content-security policy forbids, and what comes from elsewhere."""
+    """Finds what the content-security policy forbids, and what comes from other hosts."""
 
     def __init__(self):
         super().__init__()
@@ -71,9 +71,9 @@ def test_cookies_are_not_for_scripts_or_other_sites(english, bob):
 
 
 def test_djangos_own_check_of_a_deployment_finds_nothing():
-    """With https, as in production."""
+    """The check runs with https, as in production."""
     environment = os.environ | {"ONDOL_URL": "https://ondol.example.org", "DJANGO_SETTINGS_MODULE": "ondol.settings"}
-    environment.pop("DJANGO_ALLOW_ASYNC_UNSAFE", None)  # of tests with a browser
+    environment.pop("DJANGO_ALLOW_ASYNC_UNSAFE", None)  # for tests with a browser
     command = [sys.executable, "-W", "error", "-m", "django", "check", "--deploy", "--fail-level", "WARNING"]
     outcome = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert outcome.returncode == 0, outcome.stderr

@@ -1,4 +1,4 @@
-"""Coming in: sign-up, sign-in, passwords, and what is refused there."""
+"""Sign-up, sign-in, passwords, and what is refused there."""
 
 import pytest
 from django.contrib.sessions.models import Session
@@ -188,7 +188,7 @@ def test_many_wrong_passwords_make_a_pause(english, bob):
 
 
 def forget(browser, email):
-    """Ask for a new password; then the jobs write what there is to write."""
+    """Ask for a new password; then run the jobs."""
     page = browser.post(reverse("account_reset_password"), {"email": email}, follow=True)
     waiting = ProcrastinateJob.objects.filter(task_name=letters.TASK)
     assert not any("/password/reset/key/" in str(job.args) for job in waiting)

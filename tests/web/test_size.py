@@ -17,7 +17,7 @@ def three_types(monkeypatch):
 
 
 def radios(page):
-    """The types on offer; the chosen one in stars."""
+    """Return the types on offer; the chosen one in stars."""
     found = re.findall(r'name="instance_type" value="([^"]+)"\s*(checked)?', page)
     return [f"*{name}*" if checked else name for name, checked in found]
 

@@ -28,7 +28,10 @@ PROCESSORS: dict[str, Any] = {
     "site": Site,
 }
 OF_OTHERS = ("account", "allauth", "mfa", "socialaccount", "usersessions", "mail")
-"""Called by allauth or by letters, with what those give. Our own account pages are read by their page objects."""
+"""Templates that allauth or e-mails render, with data of their own.
+
+Our own account pages are read by their page objects.
+"""
 
 MADE_FIELDS[PolicyForm] = {name for rule in all_rules() for name in rule.form_fields()}
 
@@ -50,7 +53,7 @@ def test_a_page_has_all_that_its_templates_read(page):
 
 
 def test_no_template_is_left_out():
-    """What no page object names is a page about an error, which gets no data."""
+    """A template that no page object names is a page about an error, which gets no data."""
     checker = Checker(PROCESSORS)
     for page in pages():
         checker.check(page)

@@ -1,4 +1,4 @@
-"""While AWS cannot be asked, pages say since when what they show is unconfirmed, and administrators what mends it."""
+"""While AWS does not answer, pages say since when what they show is unconfirmed, and how administrators can fix it."""
 
 from datetime import timedelta
 
@@ -22,7 +22,7 @@ KINDS = {
 
 @pytest.fixture
 def away(db):
-    """AWS has not been seen for ten minutes; the last look met with this."""
+    """Save that AWS has not answered for ten minutes, with this error."""
 
     def since(kind="", code=""):
         health.confirm(clock.now() - timedelta(minutes=10))

@@ -37,7 +37,7 @@ def test_one_speech_level():
 
 
 def test_idle_and_stopped_have_words_of_their_own():
-    """Not one word for both: a machine is idle (유휴) or stopped (중지됨), as its badge says."""
+    """There is not one word for both: a machine is idle (유휴) or stopped (중지됨), as its badge says."""
     resting = re.compile("쉬(는|고|다|었|면)")
     assert not [message.string for _, message in messages() if resting.search(str(message.string))]
 
