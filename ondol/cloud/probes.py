@@ -99,8 +99,7 @@ class Probes(AwsCloud):
         return None
 
     def routes(self) -> list[Any]:
-        """Return the routes of the subnet's own table, else of its VPC's main one; as DescribeRouteTables shows
-        them."""
+        """Return the routes of the subnet's own table, else of its VPC's main one."""
         for filters in (
             [where("association.subnet-id", self._config.subnet_id)],
             [where("vpc-id", self._config.vpc_id), where("association.main", "true")],
@@ -243,10 +242,7 @@ class Probes(AwsCloud):
         return Verdict.UNTRIED
 
     def _alarm_calls(self, account_id: str) -> Iterator[tuple[str, Verdict]]:
-        """Yield CloudWatch's actions.
-
-        It knows no dry run: they are reads, and changes to an alarm that does not exist.
-        """
+        """Yield CloudWatch's actions, tried without a dry run: by reading, and on an alarm that does not exist."""
         cloudwatch = self._cloudwatch
         yield "cloudwatch:DescribeAlarms", _try(cloudwatch.describe_alarms, MaxRecords=1)
         history = {"AlarmName": _NAME, "HistoryItemType": "Action", "MaxRecords": 1}
