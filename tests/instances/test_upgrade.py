@@ -14,9 +14,6 @@ from importlib import import_module
 import pytest
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
-from ondol.cloud.fake import FakeCloud
-from ondol.cloud.fake_world import Group, Thing, World
-from ondol.web.timeline import last_receipt, timeline
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from ondol import clock
@@ -29,10 +26,13 @@ from ondol.deployment.models import deployment_id
 from ondol.instances import actions
 from ondol.instances.models import Instance, Launch, Run
 from ondol.reconciler import observe
+from ondol.testing.fake import FakeCloud
+from ondol.testing.fake_world import Group, Thing, World
+from ondol.web.history.timeline import last_receipt, timeline
 from tests.instances.recorded import before_runs
 from tests.instances.rig import Rig
 
-BEFORE, NOW = [("instances", "0005_armed_awake_until")], [("instances", "0009_what_runs_have_now")]
+BEFORE, NOW = [("instances", "0005_armed_awake_until")], [("instances", "0010_gib")]
 GOES_ON = {"PENDING", "STARTING", "RUNNING", "STOPPING"}
 
 
