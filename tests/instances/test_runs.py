@@ -156,13 +156,12 @@ def test_a_start_outside_begins_a_run(rig, alice, from_status):
     assert first.ended_at is not None
 
 
-def test_a_stop_that_failed_does_not_end_the_run(rig, alice, monkeypatch):
+def test_a_stop_that_failed_does_not_end_the_run(rig, alice, machines_clock):
     instance = rig.running(alice)
     rig.cloud.next_error["stop"] = [Throttled("RequestLimitExceeded")] * 9
     actions.stop(alice)
     rig.work()
-    real = clock.now
-    monkeypatch.setattr(clock, "now", lambda: real() + timedelta(minutes=11))
+    machines_clock.advance(timedelta(minutes=11))
     rig.tick()
     row = rig.mine(alice)
     assert (row.status, row.status_reason, row.run_id) == ("RUNNING", "STOP_FAILED", instance.run_id)

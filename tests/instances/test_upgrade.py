@@ -7,7 +7,7 @@ and then a worker, looks and pages of this version go on with it.
 import itertools
 import json
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from importlib import import_module
 
@@ -64,7 +64,7 @@ def moment(text):
 
 def world_of(data):
     """What AWS had at that moment."""
-    world = World(now=clock.now)
+    world = World()
 
     def things(kind, read):
         return {name: Thing(read(thing["value"]), thing["tags"], thing["unseen"]) for name, thing in data[kind].items()}
@@ -76,7 +76,7 @@ def world_of(data):
     def alarm(value):
         return Alarm(**value | {"rule": IdleRule(**value["rule"]), "configured_at": moment(value["configured_at"])})
 
-    world.ec2_instances, world.alarms = things("ec2_instances", server), things("alarms", alarm)
+    world.ec2_instances, world.alarms = things("servers", server), things("alarms", alarm)
     world.volumes, world.keys = things("volumes", str), things("keys", str)
     world.groups = things("groups", lambda value: Group(value["name"], set(value["cidrs"])))
     world.sizes = dict(data["sizes"])
@@ -97,10 +97,10 @@ def world_of(data):
 
 
 @pytest.fixture
-def before(db, monkeypatch):
+def before(db, monkeypatch, machines_clock):
     """The database as that version left it."""
     recorded = before_runs()
-    monkeypatch.setattr(config(), "clock", f"0,{moment(recorded['now']).timestamp()},0")
+    machines_clock.freeze(moment(recorded["now"]))
     monkeypatch.setattr(config(), "instance_types", ("t3.large", "t3.medium"))
     migrate(BEFORE)
     restore(recorded["tables"])
@@ -204,7 +204,7 @@ def test_histories_are_the_same(after):
         assert told == [[at, by, ran, size] for at, _what, _why, by, ran, _receipt, size in story]
 
 
-def test_everything_under_way_goes_on_and_nothing_is_launched_twice(after, monkeypatch):
+def test_everything_under_way_goes_on_and_nothing_is_launched_twice(after, machines_clock):
     rig = Rig(FakeCloud(world_of(after["world"]), deployment=deployment_id()))
     there = set(rig.cloud.world.ec2_instances)
     armed = {row.pk: row.run.armed_at for row in Instance.objects.select_related("run") if row.is_armed}
@@ -213,8 +213,7 @@ def test_everything_under_way_goes_on_and_nothing_is_launched_twice(after, monke
     assert statuses == {actions.RECONCILE}
     rig.work()  # the jobs of that version
     for _ in range(6):
-        later = clock.now().timestamp() + 20
-        monkeypatch.setattr(config(), "clock", f"0,{later},0")
+        machines_clock.advance(timedelta(seconds=20))
         rig.tick()
     ended = {"bob": "RUNNING", "hana": "RUNNING", "zoe": "RUNNING", "oscar": "RUNNING", "paul": "RUNNING",
              "sara": "RUNNING", "ivan": "STOPPED", "nora": "STOPPED", "judy": "TERMINATED", "lee": "RUNNING",

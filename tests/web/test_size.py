@@ -113,15 +113,15 @@ def test_polls_bring_what_aws_has_done(bob, browser_of):
 @pytest.mark.parametrize(
     ("code", "wish", "words"),
     [
-        ("VolumeModificationRateExceeded", {"volume_gib": 40}, "once in six hours"),
+        ("VolumeModificationRateExceeded", {"volume_gb": 40}, "once in six hours"),
         ("Unsupported", {"instance_type": "t3.large"}, "does not offer this machine the type t3.large"),
-        ("VolumeSizeLimitExceeded", {"volume_gib": 40}, "has reached its limit"),
-        ("UnauthorizedOperation", {"volume_gib": 40}, "a permission or a setting is missing"),
+        ("VolumeSizeLimitExceeded", {"volume_gb": 40}, "has reached its limit"),
+        ("UnauthorizedOperation", {"volume_gb": 40}, "a permission or a setting is missing"),
     ],
 )
 def test_a_refusal_says_why_what_is_kept_and_a_number(bob, browser_of, code, wish, words):
     row = machine(bob, Status.STOPPED)
-    detail = {"code": code, "wish": wish, "reference": "7KQ4MX2P", "instance_type": "t3.small", "volume_gib": 30}
+    detail = {"code": code, "wish": wish, "reference": "7KQ4MX2P", "instance_type": "t3.small", "volume_gb": 30}
     StatusChange.objects.create(
         instance=row, old="STOPPED", new="STOPPED", reason="SIZE_REFUSED", detail=detail, at=row.status_since
     )
