@@ -105,7 +105,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """At once, for whoever ends the run."""
+    """Print the moment at once, for whoever ends the run."""
     if reporter := session.config.pluginmanager.get_plugin("terminalreporter"):
         reporter.write_line(_said(session.config))
 

@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config):
-    """Before pytest-django reads Django's settings. Workers of xdist inherit all of it."""
+    """Prepare the environment before pytest-django reads Django's settings. Workers of xdist inherit all of it."""
     if worker := os.environ.get("PYTEST_XDIST_WORKER"):
         os.environ["ONDOL_HOME"] += f"-{worker}"  # one collects styles while another would read them
         return

@@ -8,7 +8,7 @@ METRIC_DELAY = timedelta(minutes=10)
 """Beyond the idle window. The first judgement is then on datapoints of this run only: 6 to 10 minutes are right for a
 30-minute rule by simulation over 4,320 cases (docs/decisions/0001)."""
 MIN_NOTICE = timedelta(minutes=15)
-"""Nobody is stopped sooner after a click, a changed policy, or an alarm that was put anew."""
+"""Nobody is stopped sooner after a click, a changed policy, or an alarm that was replaced."""
 WARM_UP_MAX_MINUTES = 2880
 """CloudWatch's."""
 
@@ -32,7 +32,7 @@ class Forecast:
     earliest: datetime
     latest: datetime
     is_active: bool
-    """By its last reading, its processor works: the times are those of a machine that idles from now on."""
+    """Its processor works, by the last reading: the times are those of a machine that idles from now on."""
 
 
 def forecast(
@@ -43,7 +43,7 @@ def forecast(
     idle_minutes: int,
     cpu_percent: float,
 ) -> Forecast:
-    """From the readings of this run (start of 5 minutes, per cent; oldest first) and the alarm that is put.
+    """Return the forecast from the readings of this run (start of 5 minutes, per cent; oldest first) and its alarm.
 
     The alarm fires with the first judgement that sees `idle_minutes` of idle periods in a row, and not before its
     warm-up is over. Periods of which there is no reading yet count as idle for `earliest`; if the last reading was

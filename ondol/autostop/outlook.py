@@ -21,7 +21,7 @@ _BACK = timedelta(hours=13)
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """Of a machine that runs and is armed."""
+    """When a machine that runs and is armed will stop."""
 
     instance: Instance
     idle: Forecast | None
@@ -56,14 +56,14 @@ class Outlook:
 
 
 def outlook(instance: Instance, rules: Rules, now: datetime | None = None) -> Outlook | None:
-    """Of one machine; None while it does not run."""
+    """Return the outlook of one machine; None while it does not run."""
     return outlooks([instance], {instance.owner_id: rules}, now).get(instance.owner_id)
 
 
 def outlooks(
     rows: Iterable[Instance], rules: Mapping[int | None, Rules], now: datetime | None = None
 ) -> dict[int, Outlook]:
-    """By owner, for those that run; one query for all."""
+    """Return the outlooks of those that run, by owner; one query for all."""
     now = now or clock.now()
     running = {str(row.pk): row for row in rows if row.status == Status.RUNNING and row.run.launched_at}
     kept = CpuReading.objects.filter(instance__in=list(running.values()), at__gte=now - _BACK).order_by("at")

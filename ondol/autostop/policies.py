@@ -1,4 +1,4 @@
-"""Setting a policy: it is kept with who changed what, and machines that run are armed anew at once."""
+"""Setting a policy: it is kept with who changed what, and the alarms of machines that run are replaced at once."""
 
 from collections.abc import Mapping
 from datetime import time
@@ -57,7 +57,7 @@ def _arm_anew(owner: User | None) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """As JSON has it."""
+    """Return the value as JSON has it; None for what is empty."""
     match value:
         case time():
             return f"{value:%H:%M}"

@@ -15,9 +15,9 @@ from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
 
 SHOWN_AFTER = timedelta(minutes=1)
-"""After its period, a datapoint may be there; it often takes some minutes more."""
+"""The time after its period from which a datapoint may be there; it often takes some minutes more."""
 ASK_AGAIN = timedelta(seconds=55)
-"""For one that is late, on the machines' clock: about a minute."""
+"""The pause before a late datapoint is asked for again, on the machines' clock: about a minute."""
 BACK, LATE = timedelta(hours=6), timedelta(minutes=20)
 """How far back a gap is filled; how long after a stop the last datapoints may come."""
 KEPT = timedelta(days=14)
@@ -67,14 +67,14 @@ def _misses_one(row: Instance, now: datetime) -> bool:
 
 
 def _known_until(row: Instance, now: datetime) -> datetime:
-    """From where on this run's datapoints are not known."""
+    """Return the time from which this run's datapoints are not known."""
     last: datetime | None = getattr(row, "last_reading", None)
     first = floor(row.run.launched_at or now)
     return max(first, last + PERIOD) if last else first
 
 
 def _is_my_turn(now: datetime) -> bool:
-    """Of several workers, one asks; should it die now, the next asks a minute later."""
+    """Return whether this worker is the one of several that asks; should it die now, the next asks a minute later."""
     ReadingRound.objects.get_or_create(only=True, defaults={"at": now - ASK_AGAIN})
     ahead = Q(at__gt=now)  # of a clock that ran ahead
     return bool(ReadingRound.objects.filter(Q(at__lte=now - ASK_AGAIN) | ahead).update(at=now))

@@ -25,7 +25,7 @@ class Closing:
 
 
 def closing(instance: Instance, hours: Hours | None, now: datetime) -> Closing | None:
-    """Also one that is over, if the machine still has to be stopped for it; None: there is none.
+    """Return the next closing, or one that is over if the machine still has to be stopped for it; None: there is none.
 
     A machine that was started after it is not concerned: a person's act comes before the schedule.
     """

@@ -24,11 +24,11 @@ from ondol.policy.rules import Rules, rules_for, rules_of
 
 TASK = "ondol.autostop.letter"
 AHEAD = SOON + timedelta(minutes=2)
-"""Of the earliest stop: the letter is on its way before pages warn."""
+"""The time before the earliest stop at which we write: the e-mail is on its way before pages warn."""
 MOVED = timedelta(minutes=15)
 """A stop put off by so much is another one, and worth another letter."""
 SPAN, VALID = timedelta(hours=1), timedelta(hours=1)
-"""For how long a link keeps a machine awake; until how long after the stop it may be used."""
+"""The time for which a link keeps a machine awake; the time after the stop until which it may be used."""
 _MINUTE = timedelta(minutes=1)
 _signer = Signer(salt="ondol.autostop.awake", sep=".")
 

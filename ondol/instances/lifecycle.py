@@ -81,9 +81,9 @@ class Timeouts:
     """How long AWS may take, on the machines' clock."""
 
     change: timedelta = timedelta(minutes=10)
-    """For a start, a stop, a launch. EC2 needs about a minute."""
+    """The limit for a start, a stop, a launch. EC2 needs about a minute."""
     ready: timedelta = timedelta(minutes=4)
-    """From running to SSH answering."""
+    """The limit from running until SSH answers."""
     absent: timedelta = timedelta(minutes=2)
     """DescribeInstances may lag behind RunInstances; what is to end and is missing for longer than this is gone."""
     gone: timedelta = timedelta(hours=1)

@@ -47,13 +47,13 @@ class Instance(models.Model):
     instance_type = models.CharField(max_length=32)
     volume_gib = models.PositiveIntegerField()
     client_token = models.CharField(max_length=64, unique=True, null=True)  # noqa: DJ001  unique, and none yet
-    """Of this launch attempt; stored before RunInstances is asked for, and for ever in `Launch`."""
+    """The token of this launch attempt; stored before RunInstances is called, and for ever in `Launch`."""
 
     # What is there
     instance_id = models.CharField(max_length=32, unique=True, null=True)  # noqa: DJ001  unique, and none yet
     ami_id = models.CharField(max_length=32, blank=True)
     root_device = models.CharField(max_length=32, blank=True)
-    """Of that image. Kept, since one client token must always come with the same parameters."""
+    """The root device of that image. Kept, since one client token must always come with the same parameters."""
     security_group_id = models.CharField(max_length=32, blank=True)
     group_unsure_at = models.DateTimeField(null=True)
     """When a group was asked for whose id we have not been told: it may be there and not be shown yet."""
@@ -174,7 +174,7 @@ class Launch(models.Model):
     instance = models.ForeignKey(Instance, on_delete=models.CASCADE, related_name="launches")
     at = models.DateTimeField(default=clock.now)
     spec = models.JSONField(default=dict, db_default={})
-    """As `cloud.port.LaunchSpec` writes it; empty in rows of earlier versions."""
+    """The parameters as `cloud.port.LaunchSpec` writes them; empty in rows of earlier versions."""
 
 
 class SshKey(models.Model):
@@ -195,7 +195,7 @@ class StatusChange(models.Model):
     new = models.CharField(max_length=12)
     reason = models.CharField(max_length=16)
     detail = models.JSONField(default=dict)
-    """As `record` reads and writes it."""
+    """The details as `record` reads and writes them."""
     by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     at = models.DateTimeField()
 

@@ -87,7 +87,7 @@ class Record:
     failure: Failure | None = None
     receipt: Receipt | None = None
     status_reason: Reason | None = None
-    """Of a change of size: why its status, which stays the same, was entered."""
+    """The reason for which the status was entered, at a change of size: that status stays the same."""
     refused: Wish | None = None
 
     def to_json(self) -> dict[str, Any]:

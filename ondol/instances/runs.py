@@ -56,7 +56,7 @@ class Run(models.Model):
     ended_at = models.DateTimeField(null=True)
     end_reason = models.CharField(max_length=16, blank=True)
     receipt = models.JSONField(null=True)
-    """Of an idle stop, as `record.Receipt` writes it."""
+    """The receipt of an idle stop, as `record.Receipt` writes it."""
 
     def __str__(self) -> str:
         return f"run of {self.instance_id} since {self.began_at:%Y-%m-%d %H:%M}"

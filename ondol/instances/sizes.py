@@ -21,10 +21,10 @@ class Range:
     volume_gib_min: int
     volume_gib_max: int
     usual: Size
-    """Of whoever does not choose."""
+    """The size for whoever does not choose."""
 
     def nearest(self, instance_type: str, volume_gib: int) -> Size:
-        """As close to an earlier choice as is permitted now."""
+        """Return the size closest to an earlier choice that is permitted now."""
         kind = instance_type if instance_type in self.types else self.usual.instance_type
         return Size(kind, min(max(volume_gib, self.volume_gib_min), self.volume_gib_max))
 

@@ -27,7 +27,7 @@ from ondol.reconciler.reconcile import decision_for
 log = logging.getLogger(__name__)
 
 ALL_EVERY = timedelta(seconds=30)
-"""On the machines' clock: a trial at speed looks as often as its minutes pass, though not twice within a tick."""
+"""The interval, on the machines' clock: a fast trial observes as often as its minutes pass, but not twice in a tick."""
 ALARM_SHOWN_AFTER = timedelta(minutes=1)
 """DescribeAlarms may lag behind PutMetricAlarm (real time)."""
 SHOWN_AGAIN = timedelta(minutes=1)
@@ -246,7 +246,7 @@ def _checks(rows: Iterable[Instance], cloud: Cloud) -> None:
 
 
 def _alarms(rows: list[Instance], cloud: Cloud) -> None:
-    """Prove that what runs is armed by its owner's rules: an alarm that somebody deleted or changed is put anew."""
+    """Prove that what runs is armed by its owner's rules: an alarm that somebody deleted or changed is replaced."""
     # One that was put a moment ago may not be shown yet.
     settled = clock.now() - clock.real_seconds(ALARM_SHOWN_AFTER.total_seconds())
     rows = [row for row in rows if row.run.armed_at and row.run.armed_at < settled]

@@ -1,4 +1,4 @@
-"""In AWS and ours, but nobody's; and rows without their machine. Compared both ways by tag; removed only with care."""
+"""Find what is ours in AWS but nobody's, and rows without their machine: compare both ways by tag, remove with care."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -172,7 +172,7 @@ def _dated(finding: Finding, before: Finding | None, now: datetime) -> Finding:
 
 
 def sweep(cloud: Cloud) -> None:
-    """As the worker does it on a schedule: leaks that two sweeps have seen go, unless there are suspiciously many."""
+    """Remove, on the worker's schedule, the leaks that two sweeps have seen, unless there are suspiciously many."""
     findings = survey(cloud)
     limit = clock.now() - clock.real_seconds(GRACE.total_seconds())
     lasting = [finding for finding in findings if datetime.fromisoformat(finding.since) <= limit]

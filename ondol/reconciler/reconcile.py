@@ -23,7 +23,7 @@ from ondol.reconciler.steps import STEPS, Answers, Context, Plan, end_superseded
 log = logging.getLogger(__name__)
 
 MAX_STEPS = 20
-"""At most so many steps in one go: a provisioning takes about seven."""
+"""The most steps in one go: a provisioning takes about seven."""
 BACKOFF_MAX = timedelta(seconds=30)
 
 

@@ -33,15 +33,15 @@ class Prepared:
 
 
 def new_client_token() -> str:
-    """Of one launch attempt; stored before the call. At most 64 ASCII characters."""
+    """Return the token of one launch attempt, to be stored before the call. It has at most 64 ASCII characters."""
     return f"ondol-{secrets.token_hex(16)}"
 
 
 def new_key_name(instance: Instance) -> str:
-    """Another one for each try.
+    """Return another name for each try.
 
-    Had a worker that was frozen in CreateKeyPair made "the" key pair anew, the machine would be launched with one key
-    and its owner be given another.
+    If a worker that was frozen in CreateKeyPair could make "the" key pair a second time, the machine would be launched
+    with one key and its owner be given another.
     """
     return f"{instance.resource_name}-{secrets.token_hex(3)}"
 
@@ -94,7 +94,7 @@ def launch(instance: Instance, cloud: Cloud) -> Ec2Instance:
 
 
 def arm(instance: Instance, cloud: Cloud) -> dict[str, Any]:
-    """Put the idle alarm anew for this run, by its owner's rule and wish; return what to record of the run."""
+    """Replace the idle alarm by one for this run, by its owner's rule and wish; return what to record of the run."""
     rules = rules_of(instance.owner_id)
     # Taken before the call: the warm-up then ends no earlier than we say.
     armed_at = clock.now()

@@ -17,7 +17,7 @@ from tests.autostop.conftest import kst
 
 @pytest.fixture
 def hours(db):
-    """Workdays from 9 to 22, for everybody."""
+    """Return default hours: workdays from 9 to 22."""
     return Policy.objects.create(
         owner=None, has_hours=True, opens_at=time(9), closes_at=time(22), weekends=False, zone="Asia/Seoul"
     )

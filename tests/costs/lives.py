@@ -17,7 +17,7 @@ def kst(text: str) -> datetime:
 
 
 def life(*lines: str, size: tuple[str, int] = ("t3.small", 30)) -> list[Change]:
-    """From lines such as `06-01 09:00 RUNNING`, or `… STOPPED IDLE`."""
+    """Return the changes from lines such as `06-01 09:00 RUNNING`, or `… STOPPED IDLE`."""
     changes = []
     for line in lines:
         day, hour, status, *why = line.split()
@@ -26,7 +26,7 @@ def life(*lines: str, size: tuple[str, int] = ("t3.small", 30)) -> list[Change]:
 
 
 def moments(from_year: int, from_month: int, to_year: int, to_month: int) -> st.SearchStrategy[datetime]:
-    """In UTC, from the first of one month to the first of another, with fractions of seconds."""
+    """Return moments in UTC, from the first of one month to the first of another, with fractions of seconds."""
     first, last = datetime(from_year, from_month, 1), datetime(to_year, to_month, 1)  # noqa: DTZ001  hypothesis adds it
     return st.datetimes(first, last, timezones=st.just(UTC))
 

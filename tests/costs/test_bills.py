@@ -1,4 +1,4 @@
-"""From what the worker has recorded to a bill that adds up."""
+"""What the worker has recorded becomes a bill that adds up."""
 
 from datetime import date
 from decimal import Decimal

@@ -15,11 +15,11 @@ from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import StatusChange
 
 HOUR = Decimal("0.026") + Decimal("0.005") + (30 * Decimal("0.0912") + Decimal("0.10")) / 720
-"""Of a running t3.small, in a month of 30 days."""
+"""The cost of an hour of a running t3.small, in a month of 30 days."""
 
 
 def limit(hours, owner=None, stops=False):
-    """As much as so many hours of June cost."""
+    """Set a budget of as much as so many hours of June cost, and return it."""
     usd = (HOUR * hours).quantize(Decimal("0.01"))
     return Budget.objects.update_or_create(owner=owner, defaults={"usd": usd, "stops": stops})[0]
 

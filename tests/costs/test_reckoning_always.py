@@ -27,7 +27,7 @@ def seconds(lines: list[Line] | tuple[Line, ...], item: Item) -> int:
 
 
 def all_months(zone) -> list[Span]:
-    """From before the first life to after the last."""
+    """Return the months from before the first life to after the last."""
     month, found = Month(2025, 12), []
     while month < Month(2028, 2):
         found.append(month.span(zone))
@@ -99,7 +99,7 @@ def test_a_price_that_is_told_anew_changes_nothing(machines, month, now, zone, a
 
 @given(several, months, nows, zones, nows)
 def test_a_new_price_counts_from_its_moment_on(machines, month, now, zone, change):
-    """Before and after add up to all of it, each at its own price."""
+    """The times before and after it add up to all of it, each at its own price."""
     span = month.span(zone)
     found = [use for changes in machines for use in uses(life_of(changes, now)) if use.item is Item.ADDRESS]
     table = PriceTable({"public-ipv4": [Dated(span.start, Decimal(1)), Dated(change, Decimal(3))]})

@@ -42,7 +42,7 @@ def keep_awake(name: str) -> None:
 
 
 def terminate(name: str) -> None:
-    """By ada."""
+    """Terminate the machine of this person, by ada."""
     actions.terminate(_user(name), by=_user("ada"))
 
 
@@ -52,7 +52,7 @@ def key(name: str) -> str:
 
 
 def token(name: str) -> str:
-    """For the API."""
+    """Return a token for the API."""
     return create_token(_user(name), "crashes")
 
 

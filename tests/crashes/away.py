@@ -14,7 +14,7 @@ from tests.crashes.verdict import wrongs
 from tests.journey.site import slowness
 
 HALF_AN_HOUR = 1800 / SPEED
-"""Of the machines' clock, in real seconds."""
+"""Half an hour of the machines' clock, in real seconds."""
 STALE = 90
 """Real seconds after which pages say since when nothing is confirmed."""
 UNCONFIRMED = "AWS의 상태를 확인하지 못했습니다"

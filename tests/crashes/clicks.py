@@ -15,7 +15,7 @@ CLICKS = {
     "create": ("POST", "/api/instances", [">PENDING"]),
     "terminate": ("DELETE", "/api/admin/users/{id}/instance", [">PENDING", "PENDING>TERMINATING"]),
 }
-"""By their names: the call, and the record of the row's statuses afterwards. Nobody works meanwhile."""
+"""The clicks by name: the call, and the record of the row's statuses afterwards. Nobody works meanwhile."""
 PEOPLE = people(24)
 BACK_WITHIN = 15.0
 

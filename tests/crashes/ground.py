@@ -131,7 +131,7 @@ class Ground:
         return Path(query["host"][0]) / f".s.PGSQL.{query['port'][0]}"
 
     def url(self, database: str, folder: Path | None = None) -> str:
-        """Of a database here, straight or by another socket."""
+        """Return the URL of a database here, straight or by another socket."""
         folder = folder or self.postgres_socket.parent
         port = self.postgres_socket.name.rpartition(".")[2]
         return f"postgresql:///{database}?user=ondol&host={folder}&port={port}"
@@ -147,7 +147,7 @@ class Ground:
         await self.ask(url, "people", *self.people)
 
     async def make_database(self) -> str:
-        """With its people, ada, and nothing else in it."""
+        """Make a database with its people, ada, and nothing else in it; return its name."""
         name = f"life{next(self._numbers)}"
         async with self._one_at_a_time:
             await self._admin.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")

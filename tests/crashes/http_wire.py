@@ -36,7 +36,7 @@ class HttpWire:
         return f"http://{host}:{self._port}"
 
     def close(self) -> None:
-        """From now on connections are refused."""
+        """Refuse connections from now on, and end those that are open."""
         if self._server:
             self._server.close()
         for task in self._open:

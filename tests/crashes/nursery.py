@@ -20,8 +20,8 @@ from pathlib import Path
 from ondol.host.process import die_with_parent
 
 HASTE = {"HEARTBEAT": 0.5, "SWEEP": 0.5, "DEAD_AFTER": 2.0}
-"""Of `ondol.worker`: a dead worker's jobs are handed on after two seconds instead of ten. And an alarm that is not
-shown counts as deleted after one second instead of a minute: the trial shows it at once."""
+"""The shorter times of `ondol.worker`: a dead worker's jobs are handed on after two seconds instead of ten. And an
+alarm that is not shown counts as deleted after one second instead of a minute: the trial shows it at once."""
 
 
 def main(path: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 REPEATS = 2
 """What is repeated for ever, looks and the job engine's own housekeeping, counts so many times in each scenario."""
 WHENS = {"aws": ("before", "after", "answered"), "sql": ("before", "after")}
-"""Before it is sent on; after it took effect, before its answer arrives; right after the answer."""
+"""Moments of a crash: before it is sent on; after it took effect, before its answer arrives; right after it."""
 
 
 @dataclass(frozen=True, order=True)
@@ -33,7 +33,7 @@ class Point:
 
     @property
     def is_repeated(self) -> bool:
-        """Of a look or of the engine's housekeeping, which come again and again."""
+        """Return whether it is of an observation or of the engine's housekeeping, which come again and again."""
         if self.where == "aws":
             return self.what.startswith(("Describe", "Get"))
         # A reconcile's transactions begin with its fence.

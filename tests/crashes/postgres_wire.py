@@ -77,7 +77,7 @@ class _Session:
                 raise outcome
 
     async def _up(self) -> None:
-        """From the worker: one question after another."""
+        """Pass on what the worker asks: one question after another."""
         self.above.write(await self._greeting())
         unit, statement = b"", ""
         async for kind, message in _messages(self.asks):
@@ -134,7 +134,7 @@ class _Session:
         return self.watch.meet("sql", what)
 
     async def _down(self) -> None:
-        """From PostgreSQL. The answer to a commit is held back until it is whole: it may have to be lost."""
+        """Pass on what PostgreSQL answers. That to a commit is held back until it is whole: it may have to be lost."""
         held = b""
         async for kind, message in _messages(self.answers):
             held += message

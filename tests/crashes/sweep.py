@@ -41,9 +41,9 @@ class Outcome:
     """How many workers did die."""
     wrongs: list[Wrong] = field(default_factory=list)
     seconds: float = 0.0
-    """From the last crash until all was as wished."""
+    """The time from the last crash until all was as wished."""
     passed: list[list[Point]] = field(default_factory=list)
-    """By each worker, up to its end."""
+    """The points that each worker passed, up to its end."""
     calls: int = 0
     commits: int = 0
 
@@ -163,7 +163,7 @@ class Report:
     outcomes: list[Outcome] = field(default_factory=list)
     seconds: float = 0.0
     left: Counter[str] = field(default_factory=Counter)
-    """In AWS, when all lives were over."""
+    """The things left in AWS when all lives were over."""
 
     @property
     def bad(self) -> list[Outcome]:

@@ -1,4 +1,4 @@
-"""Looking: few calls for everybody, and what is done behind our back is noticed."""
+"""Observing takes few calls for all machines together, and notices what is done behind our back."""
 
 import contextlib
 from dataclasses import replace
@@ -427,7 +427,7 @@ def test_where_there_is_an_unknown_machine_of_hers_alice_gets_no_second_one(rig,
 
 
 def forget_launches():
-    """As after restoring a dump of before."""
+    """Forget all launches, as after restoring an older dump."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM instances_launch")
 

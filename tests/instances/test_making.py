@@ -1,4 +1,4 @@
-"""From the wish to a machine: each step may be lost, and happens once."""
+"""A wish becomes a machine: each step may be lost, and happens once."""
 
 import threading
 from datetime import timedelta

@@ -37,7 +37,7 @@ def in_aws(rig, row):
 
 
 def told(row, reason=Reason.RESIZED):
-    """Of each change of size: what it was then, and the status that it did not change."""
+    """Return, for each change of size, the status, which it did not change, and the size recorded."""
     changes = row.changes.filter(reason=reason.value)
     assert all(change.old == change.new for change in changes)
     return [(change.new, change.detail["instance_type"], change.detail["volume_gb"]) for change in changes]

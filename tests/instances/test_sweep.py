@@ -51,7 +51,7 @@ def tags_of(instance):
 
 
 def leak(rig, instance, kinds=("group", "key", "alarm", "volume")):
-    """As if a worker had been frozen in the midst of a call and gone on after the end."""
+    """Leave resources behind as if a worker had been frozen in the midst of a call and gone on after the end."""
     world = rig.cloud.world
     if "group" in kinds:
         rig.cloud.create_group(instance.resource_name, tags_of(instance))

@@ -37,7 +37,7 @@ GOES_ON = {"PENDING", "STARTING", "RUNNING", "STOPPING"}
 
 
 def migrate(target):
-    """In the test's own transaction, in which PostgreSQL wants to have checked what it has put off."""
+    """Migrate in the test's own transaction, in which PostgreSQL wants to have checked what it has put off."""
     steps = MigrationExecutor(connection).migration_plan(target)
     connection.check_constraints()
     for migration, is_backwards in steps:

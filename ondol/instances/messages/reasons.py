@@ -15,11 +15,11 @@ class ReasonMessages:
     """The words for one reason, and what goes by it on pages."""
 
     short: Text
-    """In the list of what people did; empty where the name of a person says it."""
+    """The words in the list of what people did; empty where the name of a person says it."""
     in_history: Text
-    """After what happened; empty where the name of a person, or nothing, says it."""
+    """The words after what happened; empty where the name of a person, or nothing, says it."""
     sentences: Mapping[Status, Explanation] = field(default_factory=dict)
-    """For each status that is entered for this reason and needs an explanation."""
+    """The explanation for each status that is entered for this reason and needs one."""
     event: Text = ""
     """What has happened, where it moved no status: in the history."""
     listed: Text = ""
