@@ -82,7 +82,11 @@ def world_of(data):
     world.sizes = dict(data["sizes"])
     world.grown_at = {volume: moment(at) for volume, at in data["grown_at"].items()}
     project = {"Project": config().project}  # which the adapter of that version added by itself
-    specs = {id: {name: value for name, value in spec.items() if name != "name"} for id, spec in data["specs"].items()}
+    names = {"volume_gb": "volume_gib"}
+    specs = {
+        id: {names.get(name, name): value for name, value in spec.items() if name != "name"}
+        for id, spec in data["specs"].items()
+    }
     world.specs = {
         id: LaunchSpec.from_json(spec | {"subnet_id": config().subnet_id, "tags": spec["tags"] | project})
         for id, spec in specs.items()
