@@ -13,14 +13,15 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from ondol import clock
+from ondol.autostop import alarm
 from ondol.cloud.errors import CloudError
-from ondol.cloud.port import Alarm, Cloud, Ec2Instance, IdleRule, InstanceState
+from ondol.cloud.port import Cloud, Ec2Instance, InstanceState
 from ondol.deployment.health import confirm
 from ondol.deployment.models import Deployment, is_id
 from ondol.instances.actions import enqueue
 from ondol.instances.lifecycle import CHANGING, Status, View
 from ondol.instances.models import Instance, Launch, Run
-from ondol.policy.rules import Rules, rules_for
+from ondol.policy.rules import rules_for
 from ondol.reconciler import sizes
 from ondol.reconciler.reconcile import decision_for
 
@@ -252,9 +253,9 @@ def _alarms(rows: list[Instance], cloud: Cloud) -> None:
     rows = [row for row in rows if row.run.armed_at and row.run.armed_at < settled]
     if not rows:
         return
-    sound = {alarm.name: alarm for alarm in cloud.alarms([row.alarm_name for row in rows]) if alarm.is_sound}
+    sound = {shown.name: shown for shown in cloud.alarms([row.alarm_name for row in rows]) if shown.is_sound}
     rules = rules_for({row.owner_id for row in rows})
-    right = {row.run_id for row in rows if _is_right(row, sound.get(row.alarm_name), rules[row.owner_id])}
+    right = {row.run_id for row in rows if alarm.is_right(row, sound.get(row.alarm_name), rules[row.owner_id])}
     now = clock.now()
     long_ago = now - clock.real_seconds(SHOWN_AGAIN.total_seconds())
     due = Q(alarm_verified_at=None) | Q(alarm_verified_at__lt=long_ago)
@@ -266,20 +267,6 @@ def _alarms(rows: list[Instance], cloud: Cloud) -> None:
             same = Run.objects.filter(pk=row.run_id, armed_at=row.run.armed_at)
             if same.update(armed_at=None, alarm_verified_at=None):
                 _enqueue_if_due(Instance.objects.select_related("run").get(pk=row.pk))
-
-
-def _is_right(row: Instance, alarm: Alarm | None, rules: Rules) -> bool:
-    if alarm is None or alarm.instance_id != row.instance_id:
-        return False
-    recorded = IdleRule(row.run.armed_idle_minutes, row.run.armed_cpu_percent)
-    if not alarm.rule == recorded == IdleRule(rules.idle_minutes, rules.idle_cpu_percent):
-        return False
-    # One that is over may not be shown any more; while the machine is kept awake, it is what keeps it.
-    is_kept = row.kept_awake_until(clock.now())
-    if alarm.warm_up_minutes != row.run.warm_up_minutes and (alarm.warm_up_minutes or is_kept):
-        return False
-    # It acts on a transition only: one that is in ALARM while its machine runs has tried, and will not again.
-    return not (alarm.state == "ALARM" and row.seen_view == View.RUNNING)
 
 
 def _enqueue(rows: list[Instance]) -> None:

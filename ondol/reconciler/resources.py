@@ -1,21 +1,16 @@
 """What is made in AWS for one machine, and how it is removed again. Each step may run twice."""
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
-from ondol import clock
-from ondol.autostop.forecast import warm_up
 from ondol.cloud.errors import AlreadyThere, CloudError, Gone, NotYet
-from ondol.cloud.port import Cloud, Ec2Instance, IdleRule, Image, KeyPair, LaunchSpec, Tag
+from ondol.cloud.port import Cloud, Ec2Instance, Image, KeyPair, LaunchSpec
 from ondol.config import config
-from ondol.instances.actions import ascii_name
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance, Launch
-from ondol.policy.rules import rules_of
+from ondol.reconciler.tags import tags
 
 
 @dataclass(slots=True)
@@ -44,19 +39,6 @@ def new_key_name(instance: Instance) -> str:
     with one key and its owner be given another.
     """
     return f"{instance.resource_name}-{secrets.token_hex(3)}"
-
-
-def tags(instance: Instance) -> dict[str, str]:
-    """Return the tags of a machine and of everything that belongs to it; the cloud adds its mark.
-
-    They may depend on anything: a launch under way keeps those that it was first asked for with.
-    """
-    return {
-        Tag.NAME: f"ondol-{ascii_name(instance.owner)}",
-        Tag.PROJECT: config().project,
-        Tag.USER_ID: str(instance.owner_id),
-        Tag.ROW: str(instance.pk),
-    }
 
 
 def prepare(instance: Instance, cloud: Cloud, *, with_key: bool) -> Prepared:
@@ -91,32 +73,6 @@ def launch(instance: Instance, cloud: Cloud) -> Ec2Instance:
     kept = Launch.objects.get(pk=instance.client_token).spec
     spec = LaunchSpec.from_json(kept) if kept else launch_spec(instance)  # an earlier version kept the token alone
     return cloud.launch(spec, str(instance.client_token))
-
-
-def arm(instance: Instance, cloud: Cloud) -> dict[str, Any]:
-    """Replace the idle alarm by one for this run, by its owner's rule and wish; return what to record of the run."""
-    rules = rules_of(instance.owner_id)
-    # Taken before the call: the warm-up then ends no earlier than we say.
-    armed_at = clock.now()
-    run = instance.run
-    run_since = run.launched_at if instance.status == Status.RUNNING else None
-    minutes = warm_up(armed_at, run_since or armed_at, rules.idle_minutes, run.awake_until)
-    rule = IdleRule(rules.idle_minutes, rules.idle_cpu_percent)
-    cloud.arm(instance.resource_name, str(instance.instance_id), rule, minutes, tags(instance))
-    return {
-        "armed_at": armed_at,
-        "warm_up_minutes": minutes,
-        "armed_idle_minutes": rule.minutes,
-        "armed_cpu_percent": rule.cpu_percent,
-        "armed_awake_until": run.awake_until,
-        "alarm_verified_at": None,
-    }
-
-
-def is_by_rule(instance: Instance, armed: Mapping[str, Any]) -> bool:
-    """Whether an alarm was put by the rule that holds now."""
-    rules = rules_of(instance.owner_id)
-    return (rules.idle_minutes, rules.idle_cpu_percent) == (armed["armed_idle_minutes"], armed["armed_cpu_percent"])
 
 
 def remove(instance: Instance, cloud: Cloud, ensure_lease: Callable[[], None]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from django.db import transaction
 
 from ondol import clock
+from ondol.autostop import alarm
 from ondol.cloud.errors import CloudError, Gone
 from ondol.cloud.port import Cloud, InstanceState, KeyPair
 from ondol.config import config
@@ -22,6 +23,7 @@ from ondol.instances.runs import Run
 from ondol.keys import vault
 from ondol.reconciler import resources, sizes, stops
 from ondol.reconciler.lease import Lease, LeaseLost
+from ondol.reconciler.tags import tags
 
 log = logging.getLogger(__name__)
 
@@ -146,12 +148,12 @@ def _launch(plan: Plan, context: Context) -> None:
 
 def _arm(plan: Plan, context: Context) -> None:
     instance = plan.instance
-    armed = resources.arm(instance, context.cloud)
+    armed = alarm.arm(instance, context.cloud, tags(instance))
     with transaction.atomic():
         context.ensure_lease()
         # Whoever changes the rules waits for this row, and sees what is recorded here; or has been before: once more.
         Instance.objects.select_for_update().get(pk=instance.pk)
-        if not resources.is_by_rule(instance, armed):
+        if not alarm.is_by_rule(instance, armed):
             armed["armed_at"] = None
         record(instance, context.ensure_lease, armed, alarm_name=instance.resource_name, **_calm(instance))
 

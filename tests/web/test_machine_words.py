@@ -12,7 +12,7 @@ from ondol.instances.lifecycle import MOVES, Reason, Status
 from ondol.instances.models import Instance, Run
 from ondol.web.badge import STYLES
 from ondol.web.machine.card import present
-from ondol.web.machine.reasons import notice_of, trouble_of
+from ondol.web.machine.notices import notice_of, trouble_of
 from ondol.web.machine.steps import steps_of
 from tests.web.conftest import machine
 

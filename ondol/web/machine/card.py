@@ -13,7 +13,7 @@ from ondol.instances.messages.statuses import STATUSES
 from ondol.instances.models import Instance, SshKey, StatusChange
 from ondol.web.badge import Badge, badge_of
 from ondol.web.history.timeline import last_receipt
-from ondol.web.machine.reasons import Notice, notice_of, trouble_of
+from ondol.web.machine.notices import Notice, notice_of, trouble_of
 from ondol.web.machine.steps import Step, steps_of
 
 _BUTTONS = {Status.RUNNING: "stop", Status.STOPPED: "start", Status.FAILED: "create"}

@@ -9,7 +9,7 @@ from ondol.costs.calculation import TYPICAL_HOURS
 from ondol.costs.offers import Offers, offers_for
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance
-from ondol.web.machine.reasons import Notice, size_refusal
+from ondol.web.machine.notices import Notice, size_refusal
 
 _TOLD_FOR = timedelta(days=1)
 

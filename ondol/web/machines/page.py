@@ -16,7 +16,7 @@ from ondol.costs.prices import prices
 from ondol.instances.lifecycle import CHANGING, Status, View
 from ondol.instances.models import Instance
 from ondol.web.badge import Badge, badge_of
-from ondol.web.machine.reasons import trouble_of
+from ondol.web.machine.notices import trouble_of
 from ondol.web.page import Page
 from ondol.web.unconfirmed import Unconfirmed, unconfirmed
 

@@ -1,0 +1,55 @@
+"""The idle alarm of a run: how it is put so that it always fires and never fires early, and whether it is still right.
+
+Why it is replaced at each start, with a warm-up: docs/decisions/0001.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ondol import clock
+from ondol.autostop.forecast import warm_up
+from ondol.cloud.port import Alarm, Cloud, IdleRule
+from ondol.instances.lifecycle import Status, View
+from ondol.instances.models import Instance
+from ondol.policy.rules import Rules, rules_of
+
+
+def arm(instance: Instance, cloud: Cloud, tags: Mapping[str, str]) -> dict[str, Any]:
+    """Replace the idle alarm by one for this run, by its owner's rule and wish; return what to record of the run."""
+    rules = rules_of(instance.owner_id)
+    # Taken before the call: the warm-up then ends no earlier than we say.
+    armed_at = clock.now()
+    run = instance.run
+    run_since = run.launched_at if instance.status == Status.RUNNING else None
+    minutes = warm_up(armed_at, run_since or armed_at, rules.idle_minutes, run.awake_until)
+    rule = IdleRule(rules.idle_minutes, rules.idle_cpu_percent)
+    cloud.arm(instance.resource_name, str(instance.instance_id), rule, minutes, tags)
+    return {
+        "armed_at": armed_at,
+        "warm_up_minutes": minutes,
+        "armed_idle_minutes": rule.minutes,
+        "armed_cpu_percent": rule.cpu_percent,
+        "armed_awake_until": run.awake_until,
+        "alarm_verified_at": None,
+    }
+
+
+def is_by_rule(instance: Instance, armed: Mapping[str, Any]) -> bool:
+    """Return whether an alarm was put by the rule that applies now."""
+    rules = rules_of(instance.owner_id)
+    return (rules.idle_minutes, rules.idle_cpu_percent) == (armed["armed_idle_minutes"], armed["armed_cpu_percent"])
+
+
+def is_right(row: Instance, alarm: Alarm | None, rules: Rules) -> bool:
+    """Return whether this alarm is the one that was put for this run, by the rules that apply to its owner."""
+    if alarm is None or alarm.instance_id != row.instance_id:
+        return False
+    recorded = IdleRule(row.run.armed_idle_minutes, row.run.armed_cpu_percent)
+    if not alarm.rule == recorded == IdleRule(rules.idle_minutes, rules.idle_cpu_percent):
+        return False
+    # One that is over may not be shown any more; while the machine is kept awake, it is what keeps it.
+    is_kept = row.kept_awake_until(clock.now())
+    if alarm.warm_up_minutes != row.run.warm_up_minutes and (alarm.warm_up_minutes or is_kept):
+        return False
+    # It acts on a transition only: one that is in ALARM while its machine runs has tried, and will not again.
+    return not (alarm.state == "ALARM" and row.seen_view == View.RUNNING)
