@@ -10,7 +10,7 @@ CloudError
 ├── NoCapacity    AWS has none left: notify the owner, try later
 ├── Quota         the account's limit: notify the owner, an administrator raises it
 └── Refused       permission or configuration: an administrator has to fix it
-    └── WrongPlace  another account or region: touch nothing
+    └── WrongAccount  another account or region: touch nothing
 """
 
 from typing import ClassVar

@@ -6,7 +6,7 @@ from ondol.deployment.models import Deployment
 
 
 def bind_account(account: AwsAccount) -> None:
-    """Save the first account and region; raise WrongPlace for others."""
+    """Save the first account and region; raise WrongAccount for others."""
     Deployment.current().filter(account_id="").update(account_id=account.account_id, region=account.region)
     known = AwsAccount(*Deployment.current().values_list("account_id", "region").get())
     if known != account:

@@ -47,7 +47,7 @@ class Guarded(InTheTrial):
         self.deployment = str(uuid.uuid4())
         self.cloud, self.neighbour = account.cloud(self.deployment), account.cloud(str(uuid.uuid4()))
         self.probes, self.price_list = account.cloud(self.deployment, Probes), account.price_list
-        self.account_id = self.cloud.place().account_id
+        self.account_id = self.cloud.account().account_id
         self.read = 0
         self.guard(self.document())
         self.denied()

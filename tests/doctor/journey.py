@@ -30,7 +30,7 @@ def _check_up(ground, alice):
 
 def _prepare(ground, alice):
     cloud = ground.cloud
-    cloud.place()
+    cloud.account()
     ground.group_id = cloud.create_group(alice.resource, alice.tags)
     cloud.open_ssh(ground.group_id, ["203.0.113.0/24", "198.51.100.7/32"])
     cloud.create_key(alice.resource, alice.tags)
