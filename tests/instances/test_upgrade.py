@@ -51,8 +51,12 @@ def restore(tables):
     with connection.cursor() as cursor:
         for table, rows in tables.items():
             cursor.execute(f"DELETE FROM {table}")
+            if not rows:
+                continue
+            names = ", ".join(f'"{name}"' for name in rows[0])  # columns that are newer get their default
             cursor.execute(
-                f"INSERT INTO {table} SELECT * FROM json_populate_recordset(NULL::{table}, %s)", [json.dumps(rows)]
+                f"INSERT INTO {table} ({names}) SELECT {names} FROM json_populate_recordset(NULL::{table}, %s)",
+                [json.dumps(rows)],
             )
         for table in ("instances_statuschange", "instances_sshkey", "accounts_user", "procrastinate_jobs"):
             cursor.execute(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT max(id) FROM {table}))")
