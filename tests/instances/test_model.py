@@ -414,8 +414,8 @@ class House(RuleBasedStateMachine):
         assert self.world.groups[row.security_group_id].value.cidrs == set(config().ssh_cidrs)
         there = server.instance_type, self.world.sizes[row.volume_id]
         assert there == (row.seen_type, row.seen_volume_gib)
-        last = StatusChange.objects.filter(instance=row).latest("at", "id").detail
-        assert there == (last["instance_type"], last["volume_gib"])  # what it costs is what it is
+        last = StatusChange.objects.filter(instance=row).latest("at", "id").record.size
+        assert there == (last.instance_type, last.volume_gib)  # what it costs is what it is
         assert row.volume_gib == row.seen_volume_gib
         # Started in the console before it had its new type: that comes at its next rest.
         assert row.instance_type == row.seen_type or status is Status.RUNNING

@@ -11,6 +11,7 @@ from ondol.accounts.models import Approval, Role, User
 from ondol.accounts.people import add_user
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance
+from ondol.instances.record import Record, Size
 from tests.web.conftest import machine, person
 
 
@@ -50,7 +51,7 @@ def test_a_whole_class_is_approved_at_once(alice, db, browser_of):
 
 def test_the_list_tells_hours_and_money_of_this_month_and_why_somebody_is_out(alice, bob, dan, browser_of):
     row = machine(bob, minutes_ago=60)
-    row.changes.update(detail={"instance_type": "t3.small", "volume_gib": 30})
+    row.changes.update(detail=Record(Size("t3.small", 30)).to_json())
     page = browser_of(alice).get(reverse("admin_people")).text
     assert "1.0 h this month, $0.0" in page
     assert "Not one of us." in page
