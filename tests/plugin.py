@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests import clock
 
@@ -20,6 +21,12 @@ _SETTINGS = {
 
 HASTE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 """Nothing of this server outlives the run."""
+
+
+def pytest_configure() -> None:
+    """Give property tests no deadline: how long an example takes depends on what else the computer does."""
+    settings.register_profile("untimed", settings.default, deadline=None)
+    settings.load_profile("untimed")
 
 
 @pytest.hookimpl(trylast=True)

@@ -3,8 +3,15 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from trial import Machine, Trial
+
+
+def pytest_configure() -> None:
+    """Give property tests no deadline: how long an example takes depends on what else the computer does."""
+    settings.register_profile("untimed", settings.default, deadline=None)
+    settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
