@@ -37,6 +37,10 @@ translations:  ## bring ondol/locale up to date with the texts in the code
 	@scripts/setup test
 	@$(BIN)/python scripts/translations --write
 
+migrations:  ## write the migrations that changed models need
+	@scripts/setup dev
+	@scripts/migrations $(ARGS)
+
 screenshots:  ## make docs/images anew from a running trial
 	@scripts/setup test
 	@$(BIN)/python scripts/screenshots.py
@@ -52,4 +56,4 @@ lock:  ## write the lock files anew from pyproject.toml
 clean:  ## remove what was set up here; your data in ~/.ondol stays
 	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help run check test sweep-test bench wheel translations screenshots lock clean
+.PHONY: help run check test sweep-test bench wheel translations migrations screenshots lock clean

@@ -1,4 +1,4 @@
-"""One batched look at 1, 10, 100, 1000 machines, on the cloud in memory: what Ondol itself takes for it."""
+"""One observation of 1, 10, 100, 1000 machines, on the cloud in memory: what Ondol itself takes for it."""
 
 import time
 import uuid
@@ -19,18 +19,18 @@ SIZES = (1, 10, 100, 1000)
 
 
 def main() -> None:
-    """The usual look: nothing has changed since the last one."""
+    """Measure the usual observation: nothing has changed since the last one."""
     rows, alone = [], 0.0
     for size in SIZES:
-        seconds, calls = _look_at(size)
+        seconds, calls = _observe(size)
         alone = alone or seconds
         each = seconds / size
         rows.append((size, calls, f"{seconds * 1000:.1f} ms", f"{each * 1000:.2f} ms", f"{each / alone:.2f} ×"))
-    table("One look", ["machines", "calls", "all", "each", "each, ratio"], rows)
+    table("One observation", ["machines", "calls", "all", "each", "each, ratio"], rows)
 
 
-def _look_at(size: int) -> tuple[float, int]:
-    """The median of five looks in seconds, and the calls that one makes."""
+def _observe(size: int) -> tuple[float, int]:
+    """Return the median of five observations in seconds, and the calls that one makes."""
     cloud = FakeCloud()
     cloud.world.groups["sg-1"] = Thing(Group("bench"), {})
     cloud.world.keys["bench"] = Thing("bench", {})
@@ -52,7 +52,7 @@ def _make(size: int, cloud: FakeCloud) -> None:
     User.objects.all().delete()
     people = User.objects.bulk_create([User(email=f"person{n}@example.org", name=f"Person {n}") for n in range(size)])
     rows, now = [], datetime.now(UTC)
-    armed = now - timedelta(minutes=5)  # long enough ago that each look proves it
+    armed = now - timedelta(minutes=5)  # long enough ago that each observation proves it
     common = {"status": "RUNNING", "instance_type": "t3.small", "volume_gib": 30}
     cloud.world.now = lambda: armed
     rule = IdleRule(30, 5.0)

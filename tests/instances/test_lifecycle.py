@@ -18,6 +18,7 @@ from ondol.instances.lifecycle import (
     View,
     decide,
 )
+from ondol.instances.states import OURS
 
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 JUST_NOW, LONG_AGO = NOW - timedelta(seconds=5), NOW - timedelta(hours=25)
@@ -251,7 +252,6 @@ seens = st.builds(
 )
 since = ages.map(lambda age: NOW - age)
 anything = {"status": st.sampled_from(Status), "reason": st.sampled_from(Reason), "seen": seens, "since": since}
-BY_US = {Reason.PERSON, Reason.ADMIN, Reason.BUDGET, Reason.SCHEDULE}
 LIVE = {View.PENDING, View.RUNNING, View.STOPPING, View.STOPPED}
 
 
@@ -275,7 +275,7 @@ def test_whatever_is_seen_the_rules_of_the_house_hold(status, reason, seen, sinc
     # Never before its key is kept.
     assert step is not Step.LAUNCH or seen.prepared
     # A machine is stopped only because somebody here has asked for it.
-    assert step is not Step.STOP or (status is Status.STOPPING and reason in BY_US)
+    assert step is not Step.STOP or (status is Status.STOPPING and reason in OURS)
     # AWS's history is asked only about what rests, and is not known to.
     assert step is not Step.ASK_WHY or (seen.view is View.STOPPED and status is not Status.STOPPED)
     # A machine is ended only where its end was asked for, or its making has failed.
