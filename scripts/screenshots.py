@@ -7,7 +7,7 @@ from typing import Literal
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.journey.site import Person, Site
-from tests.journey.test_browser import CHROMIUM
+from tests.journey.test_one_site import CHROMIUM
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs/images"
 LANGUAGES = ("ko", "en")

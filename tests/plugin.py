@@ -4,23 +4,22 @@ import os
 import tempfile
 from pathlib import Path
 
+import psycopg
 import pytest
+from django.db import connections
 from hypothesis import settings
 
 from tests import clock
 
 ROOT = Path(__file__).parents[1]
-_SETTINGS = {
+SETTINGS = {
     "ONDOL_SECRET_KEY": "only-for-tests-0123456789-abcdefghijklmnopqrstuvwxyz",
     "ONDOL_VAULT_KEYS": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
     "ONDOL_CLOUD": "local",
     "ONDOL_ENV_FILE": "",
     "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "localcloud/src"))),
 }
-
-
-HASTE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
-"""Nothing of this server outlives the run."""
+_TEMPLATE = "ondol_tests_template"
 
 
 def pytest_configure() -> None:
@@ -44,15 +43,34 @@ def pytest_load_initial_conftests(early_config):
     for name in [name for name in os.environ if name.startswith(("ONDOL_", "AWS_", "PYTHONDONTWRITEBYTECODE"))]:
         del os.environ[name]  # the last: hundreds of processes would compile the same files
     folder = tempfile.TemporaryDirectory(prefix="ondol-tests-", ignore_cleanup_errors=True)
-    os.environ |= _SETTINGS | {"ONDOL_HOME": f"{folder.name}/home", "ONDOL_CLOCK": clock.start(early_config)}
+    os.environ |= SETTINGS | {"ONDOL_HOME": f"{folder.name}/home", "ONDOL_CLOCK": clock.start(early_config)}
     early_config.add_cleanup(folder.cleanup)
     if not os.environ.get("DATABASE_URL"):
-        from ondol.host.postgres import EmbeddedPostgres
+        _start_postgres(early_config, Path(folder.name))
 
-        server = EmbeddedPostgres(Path(folder.name) / "postgres", lambda text: None, settings=HASTE)
-        server.start(os.open(f"{folder.name}/postgres.log", os.O_WRONLY | os.O_CREAT))
-        early_config.add_cleanup(server.stop)
-        os.environ["DATABASE_URL"] = server.url
+
+def _start_postgres(config: pytest.Config, folder: Path) -> None:
+    """Start the server of this run. If there are several workers, they copy one database instead of each migrating
+    its own."""
+    from ondol.host.postgres import EmbeddedPostgres
+    from tests.furnished import HASTE, furnished
+
+    has_workers = bool(getattr(config.known_args_namespace, "numprocesses", None))
+    home = furnished(folder / "server") if has_workers else folder / "server"
+    server = EmbeddedPostgres(home / "postgres", lambda text: None, settings=HASTE)
+    server.start(os.open(f"{folder}/postgres.log", os.O_WRONLY | os.O_CREAT))
+    config.add_cleanup(server.stop)
+    os.environ["DATABASE_URL"] = server.url
+    if has_workers:
+        with psycopg.connect(server.url, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {_TEMPLATE} TEMPLATE ondol")
+        os.environ["ONDOL_TESTS_TEMPLATE"] = _TEMPLATE
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Let Django copy the migrated database, if there is one."""
+    connections["default"].settings_dict["TEST"]["TEMPLATE"] = os.environ.get("ONDOL_TESTS_TEMPLATE")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from tests.journey.site import ONDOL, environment, until
+from tests.furnished import ONDOL, environment
+from tests.journey.site import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
 NOWHERE = {"AWS_VPC_ID": "vpc-0123456789abcdef0", "AWS_SUBNET_ID": "subnet-0123456789abcdef0"}

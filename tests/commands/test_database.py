@@ -9,7 +9,7 @@ import pytest
 from django.db import OperationalError, ProgrammingError
 
 from ondol.commands import _django
-from tests.journey.site import ONDOL, environment
+from tests.furnished import ONDOL, environment
 
 SECRETS = {name: os.environ[name] for name in ("ONDOL_SECRET_KEY", "ONDOL_VAULT_KEYS")}
 

@@ -3,24 +3,45 @@
 import contextlib
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.commands.test_main import ondol
+from tests.furnished import ONDOL, environment, furnished
 from tests.journey.aws import ONE_OF_EACH, count, things_of
 from tests.journey.site import Site, alive, free_port, slowness, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket, pytest.mark.timeout(180)]
 PARTS = {"PostgreSQL": "bin/postgres", "trial cloud": "-m localcloud", "worker": "ondol worker", "web": "granian"}
+HOSTILE = {
+    "http_proxy": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9",
+    "PGPORT": "6543", "PGSERVICE": "elsewhere", "LC_ALL": "xx_XX.EUC-KR",
+    "AWS_PROFILE": "production", "AWS_SESSION_TOKEN": "real", "AWS_ENDPOINT_URL_EC2": "http://127.0.0.1:9",
+}  # fmt: skip
+"""The settings of somebody's shell; none may reach the trial."""
+MEMORY_MB = 500
+"""The limit that docs/operations.md promises."""
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    site = Site(tmp_path_factory.mktemp("up") / "집 home", "--speed", "60").start()
+    home = furnished(tmp_path_factory.mktemp("up") / "집 home")
+    site = Site(home, "--speed", "60", **HOSTILE).start()
     yield site
     site.stop()
+
+
+def memory_of(pid):
+    """Return the memory of its own plus its share of what it has in common with others, in MB."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) / 1024
+    return 0.0
 
 
 def environment_of(pid):
@@ -48,6 +69,25 @@ def test_only_the_worker_holds_credentials_and_only_our_parts_hold_secrets(site)
 
 def test_logs_and_secrets_are_for_their_owner_alone(site):
     for file in [*site.home.glob("logs/*"), *site.home.glob("*.key*"), site.home / "database.url"]:
+        assert file.stat().st_mode & 0o077 == 0, file
+
+
+def test_settings_of_somebodys_shell_do_not_reach_the_trial(site):
+    assert site.people("hana")[0].create()["public_ip"]
+
+
+def test_it_takes_less_memory_than_promised(site):
+    by_part = {part: sum(map(memory_of, site.children(words))) for part, words in PARTS.items()}
+    total = sum(map(memory_of, site.processes()))
+    print("\n", {part: round(megabytes) for part, megabytes in (by_part | {"all": total}).items()})
+    assert total < MEMORY_MB
+
+
+def test_its_logs_are_quiet_and_private(site):
+    told = "".join(site.lines)
+    assert "Traceback" not in told
+    assert "WARNING" not in told
+    for file in (site.home / "logs").iterdir():
         assert file.stat().st_mode & 0o077 == 0, file
 
 
@@ -112,6 +152,16 @@ def test_told_to_stop_it_stops_within_seconds_and_the_next_start_is_warm(site):
 
 def test_ctrl_c_stops_it_within_seconds(site):
     stop_cleanly(site, signal.SIGINT)
+
+
+def test_nobody_reads_what_it_says_any_more(site):
+    words = [*ONDOL, "up", "--port", str(port := free_port())]
+    with subprocess.Popen(words, env=environment(site.home), stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as up:
+        up.stdout.readline()
+        up.stdout.close()
+        until(lambda: requests.get(f"http://127.0.0.1:{port}/healthz", timeout=5).ok, 60, "a page answers")
+        up.send_signal(signal.SIGTERM)
+        assert up.wait(15) == 0
 
 
 def stop_cleanly(site, how):

@@ -2,9 +2,11 @@
 
 import argparse
 import asyncio
+import os
 import random
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 
@@ -14,6 +16,7 @@ from tests.crashes.ground import Ground
 from tests.crashes.scenarios import PROVISION
 from tests.crashes.storm import people, rage
 from tests.crashes.sweep import Plan, Report, otherwise, pairs, record, run, singles
+from tests.plugin import SETTINGS
 
 PARTS = ("crashes", "storm", "clicks", "away")
 
@@ -32,7 +35,9 @@ def main() -> int:
     options = parser.parse_args()
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"there is no {', '.join(unknown)}")
-    return asyncio.run(_Sweep(options).run())
+    with tempfile.TemporaryDirectory(prefix="ondol-sweep-") as folder:
+        os.environ |= SETTINGS | {"ONDOL_HOME": f"{folder}/home"}
+        return asyncio.run(_Sweep(options).run())
 
 
 class _Sweep:

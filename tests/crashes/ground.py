@@ -22,13 +22,14 @@ from ondol.host.environments import of_cloud
 from ondol.host.home import new_secret_key, new_vault_key
 from ondol.host.postgres import EmbeddedPostgres
 from tests.clock import anchored
+from tests.furnished import HASTE, furnished
 
 REPOSITORY = Path(__file__).absolute().parents[2]
 PYTHONPATH = f"{REPOSITORY}{os.pathsep}{REPOSITORY / 'localcloud/src'}"
 SPEED = 10
 """Times as fast as real time: a look at all machines comes every three seconds, a terminated machine is forgotten after
 six minutes. The warm-up of an alarm is still four minutes; no machine here lives that long."""
-_POSTGRES = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "max_connections": "600"}
+_POSTGRES = HASTE | {"max_connections": "600"}
 """PostgreSQL itself is not killed here, so nothing is lost by haste."""
 TEMPLATE = "template_of_lives"
 
@@ -44,7 +45,8 @@ class Ground:
     async def __aenter__(self) -> "Ground":
         self.folder = Path(tempfile.mkdtemp(prefix="ondol-crashes-"))
         self._stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
-        self.postgres = EmbeddedPostgres(self.folder / "postgres", lambda text: None, settings=_POSTGRES)
+        home = furnished(self.folder / "furnished")
+        self.postgres = EmbeddedPostgres(home / "postgres", lambda text: None, settings=_POSTGRES)
         self.postgres_log = os.open(self.folder / "postgres.log", os.O_WRONLY | os.O_CREAT)
         self.postgres.start(self.postgres_log)
         self._stack.callback(self.postgres.stop)
@@ -140,11 +142,8 @@ class Ground:
         self._admin = await psycopg.AsyncConnection.connect(self.url("postgres"), autocommit=True)
         self._stack.push_async_callback(self._admin.close)
         self._one_at_a_time = asyncio.Lock()
-        await self._admin.execute(f"CREATE DATABASE {TEMPLATE}")
-        url = self.url(TEMPLATE)
-        _, reader = await self.fork(self.folder / "migrate.log", words=["migrate"], env={"DATABASE_URL": url})
-        await reader.read()
-        await self.ask(url, "people", *self.people)
+        await self._admin.execute(f"CREATE DATABASE {TEMPLATE} TEMPLATE ondol")
+        await self.ask(self.url(TEMPLATE), "people", *self.people)
 
     async def make_database(self) -> str:
         """Make a database with its people, ada, and nothing else in it; return its name."""

@@ -12,8 +12,9 @@ import psycopg
 import pytest
 import requests
 
+from tests.furnished import furnished
 from tests.journey.aws import ONE_OF_EACH, count, things_of
-from tests.journey.site import Person, Site, furnished
+from tests.journey.site import Person, Site
 
 # A killed worker leaves connections of our proxies half open.
 pytestmark = [

@@ -13,65 +13,10 @@ import requests
 
 from ondol.host.home import new_secret_key, new_vault_key
 from ondol.host.postgres import EmbeddedPostgres
-from tests.journey.site import ONDOL, Site, alive, environment, free_port, furnished, until
+from tests.furnished import ONDOL, environment, furnished
+from tests.journey.site import Site, alive, free_port, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
-
-HOSTILE = {
-    "http_proxy": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9",
-    "PGPORT": "6543", "PGSERVICE": "elsewhere", "LC_ALL": "xx_XX.EUC-KR",
-    "AWS_PROFILE": "production", "AWS_SESSION_TOKEN": "real", "AWS_ENDPOINT_URL_EC2": "http://127.0.0.1:9",
-}  # fmt: skip
-PARTS = {"PostgreSQL": "postgres", "trial cloud": "-m localcloud", "worker": "-m ondol worker", "web": "granian"}
-MEMORY_MB = 500
-"""The limit that docs/operations.md promises."""
-
-
-def memory_of(pid):
-    """Return the memory of its own plus its share of what it has in common with others, in MB."""
-    with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) / 1024
-    return 0.0
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    site = Site(furnished(tmp_path_factory.mktemp("hostile") / "home"), **HOSTILE).start()
-    yield site
-    site.stop()
-
-
-def test_settings_of_somebodys_shell_do_not_reach_the_trial(site):
-    machine = site.people("hana")[0].create()
-    assert machine["public_ip"]
-
-
-def test_it_takes_less_memory_than_promised(site):
-    by_part = {part: sum(map(memory_of, site.children(words))) for part, words in PARTS.items()}
-    total = sum(map(memory_of, site.processes()))
-    print("\n", {part: round(megabytes) for part, megabytes in (by_part | {"all": total}).items()})
-    assert total < MEMORY_MB
-
-
-def test_its_logs_are_quiet_and_private(site):
-    told = "".join(site.lines)
-    assert "Traceback" not in told
-    assert "WARNING" not in told
-    for file in (site.home / "logs").iterdir():
-        assert file.stat().st_mode & 0o077 == 0, file
-
-
-def test_nobody_reads_what_it_says_any_more(site):
-    site.stop()
-    words = [*ONDOL, "up", "--port", str(port := free_port())]
-    with subprocess.Popen(words, env=environment(site.home), stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as up:
-        up.stdout.readline()
-        up.stdout.close()
-        until(lambda: requests.get(f"http://127.0.0.1:{port}/healthz", timeout=5).ok, 60, "a page answers")
-        up.send_signal(signal.SIGTERM)
-        assert up.wait(15) == 0
 
 
 @pytest.mark.parametrize("moment", [0.4, 1.4, 2.4])

@@ -1,7 +1,6 @@
 """`ondol up` as a process, and people who use it over HTTP and SSH."""
 
 import contextlib
-import fcntl
 import json
 import os
 import queue
@@ -23,18 +22,7 @@ import psycopg
 import requests
 
 from ondol.host.home import write_private
-from ondol.host.postgres import EmbeddedPostgres
-from tests.plugin import HASTE
-
-ONDOL = [sys.executable, "-m", "ondol"]
-_OURS = ("ONDOL_", "AWS_", "DATABASE_URL", "DJANGO_", "PYTHONPATH")
-
-
-def environment(home: Path, **more: str) -> dict[str, str]:
-    """Return the environment of a person who has set nothing but ONDOL_HOME; a `.env` of the checkout does not
-    count."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
-    return kept | {"ONDOL_HOME": str(home), "ONDOL_ENV_FILE": ""} | more
+from tests.furnished import environment
 
 
 def free_port() -> int:
@@ -77,34 +65,6 @@ def alive(pids: Iterable[int]) -> list[int]:
             if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
                 running.append(pid)
     return running
-
-
-def furnished(home: Path) -> Path:
-    """Return a home with a migrated database and collected styles: a start from it takes half of the processor time.
-
-    It is made once in a run, for all of its processes.
-    """
-    ready = Path(os.environ["ONDOL_HOME"]).parent / "ready"
-    ready.mkdir(exist_ok=True)
-    with (ready / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (ready / "home").exists():
-            _furnish(ready / "draft")
-            (ready / "draft").rename(ready / "home")
-    subprocess.run(["cp", "-a", str(ready / "home"), str(home)], check=True)
-    return home
-
-
-def _furnish(home: Path) -> None:
-    server = EmbeddedPostgres(home / "postgres", lambda text: None, settings=HASTE)
-    with home.with_suffix(".log").open("wb") as log:
-        server.start(log.fileno())
-        secrets = {name: os.environ[name] for name in ("ONDOL_SECRET_KEY", "ONDOL_VAULT_KEYS")}
-        env = environment(home, **secrets, DATABASE_URL=server.url)
-        collect = "from ondol.commands.web import collect_static; collect_static()"
-        for words in ([*ONDOL, "migrate"], [sys.executable, "-c", collect]):
-            subprocess.run(words, env=env, stdout=log, stderr=log, check=True, timeout=60)
-        server.stop()
 
 
 def _hear_ctrl_c() -> None:

@@ -1,22 +1,20 @@
-"""Kill the worker, or everything, while AWS is called: it carries on, with one of each thing and a key that logs in.
+"""Kill everything while AWS is called: it carries on, with one of each thing and a key that logs in.
 
 AWS is a trial cloud of its own here, which survives as Amazon does, with a ledger of its calls; `ondol up` calls it
 through a gate that holds a call back before or after it took effect. Every call is held at once, so that one kill meets
-them all.
+them all. Kills of the worker alone, at every call, are in `tests/crashes`.
 """
 
 import json
-import os
-import signal
 import subprocess
-from collections.abc import Callable
 
 import pytest
 import requests
 
+from tests.furnished import ONDOL, environment, furnished
 from tests.journey.aws import ONE_OF_EACH, count, sealed_keys, things_of
 from tests.journey.gate import Gate
-from tests.journey.site import ONDOL, Person, Site, environment, furnished, until
+from tests.journey.site import Person, Site, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -61,22 +59,10 @@ def site(amazon, told, gate, tmp_path_factory):
     site.stop()
 
 
-def kill_the_worker(site: Site) -> None:
-    [worker] = site.children("ondol worker")
-    os.kill(worker, signal.SIGKILL)
-
-
-def kill_everything(site: Site) -> None:
-    """Kill everything; the next `ondol up` starts at once."""
-    site.kill()
-    site.start()
-
-
-@pytest.fixture(scope="module", params=[kill_the_worker, kill_everything], ids=["the worker", "everything"])
-def survivors(request, site, gate, told):
-    """Return by moment: somebody who asked for a machine, and whose worker was killed just then."""
-    kill: Callable[[Site], None] = request.param
-    names = [f"{'ivan' if kill is kill_the_worker else 'judy'}{number}" for number in range(len(MOMENTS))]
+@pytest.fixture(scope="module")
+def survivors(site, gate, told):
+    """Return by moment: somebody who asked for a machine, and whose worker was killed just then, with all else."""
+    names = [f"judy{number}" for number in range(len(MOMENTS))]
     people = dict(zip(MOMENTS, site.people(*names), strict=True))
     held = [gate.hold(*moment, text=f"ondol-{person.name}") for moment, person in people.items()]
     rows = {moment: ask_for_a_machine(person) for moment, person in people.items()}
@@ -84,7 +70,8 @@ def survivors(request, site, gate, told):
         hold.wait()
     for (operation, when), row in rows.items():
         assert statuses(told, operation, row) == ([] if when == "before" else [200]), f"{when} {operation}"
-    kill(site)
+    site.kill()
+    site.start()  # at once
     gate.drop()
     return people
 

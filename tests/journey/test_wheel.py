@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import Distribution, distribution, distributions
 from pathlib import Path
 
@@ -16,7 +16,8 @@ from packaging.requirements import Requirement
 
 from ondol.host import extras
 from ondol.host.home import new_secret_key, new_vault_key
-from tests.journey.site import ONDOL, Site, environment, until
+from tests.furnished import ONDOL, environment
+from tests.journey.site import Person, Site, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -160,26 +161,38 @@ def amazon(tmp_path):
 
 
 @contextmanager
-def started(words: list[str], env: dict[str, str], folder: Path) -> Iterator[None]:
+def started(words: list[str], env: dict[str, str], folder: Path) -> "Iterator[subprocess.Popen[bytes]]":
     """Run a process for a while."""
     with (folder / "output.log").open("ab") as output:
         process = subprocess.Popen(words, env=env, cwd=folder, stdout=output, stderr=output)
         try:
-            yield
+            yield process
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(20)
 
 
-def test_production_runs_with_a_database_of_its_own(production, amazon, tmp_path):
-    site = Site(tmp_path / "host", python=str(production), cwd=tmp_path, **amazon)
-    assert site.command("migrate") == ""
-    web, worker = [*site.ondol, "web", "--port", str(site.port)], [*site.ondol, "worker"]
-    with started(web, site.env, tmp_path), started(worker, site.env, tmp_path):
-        until(site.is_healthy, 60, "a page answers")
-        alice = site.person("alice")
-        alice.create()
-        assert alice.ssh(alice.key(tmp_path), "echo in") == "in\n"
-        checks = site.command("doctor", "--language", "en")
+def test_two_webs_and_two_workers_of_production_share_a_database_of_their_own(production, amazon, tmp_path):
+    """As on several hosts, with nothing of `ondol up`: the one worker is killed, and the other does its work."""
+    sites = [Site(tmp_path / host, python=str(production), cwd=tmp_path, **amazon) for host in ("host1", "host2")]
+    assert sites[0].command("migrate") == ""
+    with ExitStack() as running:
+        for site in sites:
+            words = [*site.ondol, "web", "--port", str(site.port)]
+            running.enter_context(started(words, site.env, tmp_path))
+        workers = [running.enter_context(started([*site.ondol, "worker"], site.env, tmp_path)) for site in sites]
+        for site in sites:
+            until(site.is_healthy, 60, "both webs answer")
+        alice = sites[0].person("alice")
+        at_the_other = Person(sites[1], "alice", alice.token)
+        assert alice.call("POST", "/instances").status_code == 202
+        machine = at_the_other.wait_for("RUNNING")
+        assert alice.ssh(at_the_other.key(tmp_path), "echo in") == "in\n"
+        workers[0].kill()
+        assert at_the_other.call("POST", "/instances/stop").status_code == 202
+        alice.wait_for("STOPPED")
+        assert alice.call("POST", "/instances/start").status_code == 202
+        assert at_the_other.wait_for("RUNNING")["instance_id"] == machine["instance_id"]
+        checks = sites[0].command("doctor", "--language", "en")
     assert "ok       Database: PostgreSQL" in checks
     assert "ok       Worker: 1 at work." in checks

@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.core.management import call_command
 from django.test import Client
 from django.test.testcases import LiveServerThread
 
 from ondol import clock
 from ondol.accounts.models import Approval, Role, User
+from ondol.config import config
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import SshKey, StatusChange
 from ondol.keys import vault
+from tests.furnished import copy_styles
 from tests.instances.rig import made
 from tests.web.browser import sign_in
 
@@ -25,7 +26,7 @@ ALICE, BOB, CAROL, DAN, ERIN = (f"{name}@example.org" for name in ("alice", "bob
 @pytest.fixture(scope="session", autouse=True)
 def _static_files_and_words():
     """Prepare static files, whose names depend on their content, and compiled translations."""
-    call_command("collectstatic", interactive=False, verbosity=0)
+    copy_styles(config().home)
     stale = [
         po
         for po in ROOT.glob("ondol/**/LC_MESSAGES/*.po")
