@@ -88,6 +88,21 @@ def test_the_wrong_key_is_refused(yuna: Machine, tmp_path: Path) -> None:
     assert "Permission denied" in yuna.ssh("true", key=key).stderr
 
 
+def test_the_sixth_key_is_the_last_that_is_tried(yuna: Machine, tmp_path: Path) -> None:
+    others = [tmp_path / f"other{number}" for number in range(6)]
+    for key in others:
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+
+    def tries(keys: list[Path]) -> int:
+        command = yuna.ssh_command("true")
+        first = command.index("-i")
+        command[first : first + 2] = [word for key in keys for word in ("-i", str(key))]
+        return subprocess.run(command, capture_output=True, timeout=20).returncode
+
+    assert tries([*others[:5], yuna.key]) == 0
+    assert tries([*others, yuna.key]) == 255
+
+
 def test_another_user_is_refused(yuna: Machine) -> None:
     assert "Permission denied" in yuna.ssh("true", user="root").stderr
 

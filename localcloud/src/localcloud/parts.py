@@ -17,7 +17,6 @@ from localcloud.iam.gate import Gate
 from localcloud.lifecycle import Lifecycle
 from localcloud.persistence import Database
 from localcloud.router import Router
-from localcloud.sandboxes.conversation import Conversation
 from localcloud.sandboxes.sandboxes import Sandboxes
 from localcloud.server import Application
 from localcloud.services import services_of
@@ -30,7 +29,6 @@ class Parts:
         identity: Identity,
         clock: Clock,
         sandboxes: Sandboxes,
-        supervisor: Conversation,
         options: Namespace,
     ) -> None:
         self.sandboxes = sandboxes
@@ -40,7 +38,7 @@ class Parts:
         metrics = Metrics(self.database)
         alarms = Alarms(self.database, metrics, Actions(self.cloud))
         self.lifecycle = Lifecycle(self.cloud, sandboxes)
-        self.heartbeat = Heartbeat(self.cloud, supervisor, metrics, alarms)
+        self.heartbeat = Heartbeat(self.cloud, sandboxes, metrics, alarms)
         gate = Gate(self.cloud, options.policy or home.policy)
         self.application: Application = Router(self.cloud, services_of(self.cloud, metrics, alarms), gate)
         if options.faults:

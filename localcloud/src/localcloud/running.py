@@ -80,7 +80,7 @@ async def _serve(
     supervisor = Conversation(channel, lost=stopped.set)
     supervisor.start()
     sandboxes = Sandboxes(supervisor, isolation, identity.ssh_port)
-    parts = Parts(home, identity, clock, sandboxes, supervisor, options)
+    parts = Parts(home, identity, clock, sandboxes, options)
     server = _listen(options.port, identity.port, parts.application)
     parts.cloud.identity = home.keep(parts.cloud.identity, port=server.server_port)
     work = parts.start()

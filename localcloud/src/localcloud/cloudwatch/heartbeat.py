@@ -1,4 +1,4 @@
-"""The heartbeat of the cloud: read the CPU time of the sandboxes, write datapoints, evaluate the alarms of each minute.
+"""The heartbeat of the cloud: read what the sandboxes use, write datapoints, evaluate the alarms of each minute.
 
 A minute is evaluated once, in order, after the datapoints that were visible at it are written. Minutes that passed
 while this process was not running (or the whole computer slept) are skipped: nothing was measured then.
@@ -11,11 +11,14 @@ import time
 from dataclasses import dataclass, field
 
 from localcloud.cloud import Cloud
+from localcloud.cloudwatch import credits
 from localcloud.cloudwatch.alarms import Alarms
-from localcloud.cloudwatch.meter import Meter
-from localcloud.cloudwatch.metrics import Metrics, cpu_series
+from localcloud.cloudwatch.metrics import Metrics, of_machine
+from localcloud.cloudwatch.using import Span, Using
+from localcloud.ec2.machine import Machine
 from localcloud.ec2.states import State
-from localcloud.sandboxes.conversation import Conversation
+from localcloud.sandboxes.sandboxes import Sandboxes
+from localcloud.sandboxes.usage import Usage
 
 log = logging.getLogger(__name__)
 
@@ -30,19 +33,19 @@ def step_for(speed: float) -> float:
 
 @dataclass
 class _Reading:
-    """The CPU seconds of one sandbox at a real time."""
+    """What one sandbox had used at a real time."""
 
     at: float
-    seconds: float
+    usage: Usage
 
 
 @dataclass
 class Heartbeat:
     cloud: Cloud
-    supervisor: Conversation
+    sandboxes: Sandboxes
     metrics: Metrics
     alarms: Alarms
-    meters: dict[str, Meter] = field(default_factory=dict)
+    using: dict[str, Using] = field(default_factory=dict)
     readings: dict[str, _Reading] = field(default_factory=dict)
     judged: float = 0.0  # the last minute that was evaluated
 
@@ -87,26 +90,35 @@ class Heartbeat:
             self.cloud.commit()
 
     async def _measure(self) -> float:
-        now, used = await self.supervisor.cpu_seconds()
+        now, used = await self.sandboxes.usage({self.cloud.identity.port})
         clock = self.cloud.clock
         with self.cloud.lock:
             running = {m.id: m for m in self.cloud.region.machines if m.phase is State.RUNNING}
             for instance_id, machine in running.items():
-                seconds = used.get(instance_id, 0.0)
-                before = self.readings.get(instance_id) or _Reading(max(machine.running_since, clock.real), seconds)
-                self.readings[instance_id] = _Reading(now, seconds)
+                usage = used.get(instance_id, Usage())
+                before = self.readings.get(instance_id) or _Reading(max(machine.running_since, clock.real), usage)
+                self.readings[instance_id] = _Reading(now, usage)
                 if now - ABSENT - 10 < before.at < now:
-                    percent = 100 * (seconds - before.seconds) / ((now - before.at) * machine.vcpus)
-                    self.meters.setdefault(instance_id, Meter()).add(clock.at(before.at), clock.at(now), percent)
+                    start, end, since = clock.at(before.at), clock.at(now), clock.at(machine.running_since)
+                    span = Span(start, end, now - before.at, usage.since(before.usage), end - since)
+                    self._using(machine).add(span, machine.credit_option == "unlimited")
             for gone in set(self.readings) - set(running):
                 del self.readings[gone]
         return clock.at(now)
 
+    def _using(self, machine: Machine) -> Using:
+        """Return the meters of a machine. After each start its type may be another."""
+        using = self.using.setdefault(machine.id, Using())
+        if using.started != machine.running_since:
+            last = self.metrics.last(of_machine(machine.id, "CPUCreditBalance"))
+            using.begin(machine, credits.at_start(machine, using.credits, last))
+        return using
+
     def _write(self, now: float) -> None:
         found = []
-        for instance_id, meter in list(self.meters.items()):
-            found += [(cpu_series(instance_id), point) for point in meter.finished(now)]
-            if not meter.minutes:
-                del self.meters[instance_id]
+        for instance_id, using in list(self.using.items()):
+            found += [(of_machine(instance_id, metric), point) for metric, point in using.finished(now)]
+            if using.empty and instance_id not in self.readings:
+                del self.using[instance_id]
         if found:
             self.metrics.add(found)

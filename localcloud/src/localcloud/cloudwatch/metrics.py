@@ -17,8 +17,9 @@ def series(namespace: str, metric: str, dimensions: Iterable[Mapping[str, str]])
     return json.dumps([namespace, metric, pairs])
 
 
-def cpu_series(instance_id: str) -> str:
-    return series("AWS/EC2", "CPUUtilization", [{"Name": "InstanceId", "Value": instance_id}])
+def of_machine(instance_id: str, metric: str) -> str:
+    """Return the key of one of EC2's own metrics."""
+    return series("AWS/EC2", metric, [{"Name": "InstanceId", "Value": instance_id}])
 
 
 class Metrics:
@@ -42,6 +43,14 @@ class Metrics:
             (name, start, end),
         )
         return [Datapoint(*row) for row in rows]
+
+    def last(self, name: str) -> Datapoint | None:
+        rows = self.database.execute(
+            "SELECT at, visible, samples, total, low, high, unit FROM datapoint WHERE series = ? ORDER BY at DESC "
+            "LIMIT 1",
+            (name,),
+        )
+        return Datapoint(*rows[0]) if rows else None
 
     def by_period(
         self, name: str, start: float, end: float, period: int, now: float, unit: str | None = None

@@ -9,6 +9,7 @@ from moto.ec2.models.instances import Instance, InstanceState, StateReason
 
 from localcloud.clock import moment
 from localcloud.ec2.states import State
+from localcloud.trimmed_moto import BURSTABLE
 
 USER = "Client.UserInitiatedShutdown", "User initiated shutdown"
 FROM_INSIDE = "Client.InstanceInitiatedShutdown", "Instance initiated shutdown"
@@ -66,6 +67,21 @@ class Machine(Instance):
     @property
     def vcpus(self) -> int:
         return int(INSTANCE_TYPES[self.instance_type]["VCpuInfo"]["DefaultVCpus"])
+
+    @property
+    def nitro(self) -> bool:
+        return str(INSTANCE_TYPES[self.instance_type].get("Hypervisor")) == "nitro"
+
+    @property
+    def credit_option(self) -> str:
+        """Return the credit option.
+
+        T3, T3a and T4g are unlimited unless somebody says otherwise; T2 is standard; others have none.
+        """
+        family = self.instance_type.partition(".")[0]
+        if family not in BURSTABLE:
+            return ""
+        return self.cpu_credits or ("standard" if family == "t2" else "unlimited")
 
     def enter(self, state: State, due: float | None = None) -> None:
         self.phase = state

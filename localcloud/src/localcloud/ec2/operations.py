@@ -160,7 +160,7 @@ class Instances(Service, EC2Response):
         self.error_on_dryrun()
         done, refused = [], []
         for machine in machines:
-            if _credits(machine):
+            if machine.credit_option:
                 machine.cpu_credits = wanted[machine.id]
                 done.append({"InstanceId": machine.id})
             else:
@@ -176,19 +176,8 @@ class Instances(Service, EC2Response):
     def describe_instance_credit_specifications(self) -> ActionResult:
         ids = self._get_param("InstanceIds", [])
         machines = self.cloud.region.machines_named(ids) if ids else self.cloud.region.machines
-        shown = [{"InstanceId": machine.id, "CpuCredits": _credits(machine)} for machine in machines]
+        shown = [{"InstanceId": machine.id, "CpuCredits": machine.credit_option} for machine in machines]
         return ActionResult({"InstanceCreditSpecifications": [one for one in shown if one["CpuCredits"]]})
-
-
-def _credits(machine: Machine) -> str:
-    """Return the credit option.
-
-    T3 and T4g are unlimited unless the launch says otherwise; T2 is standard; others have none.
-    """
-    family = machine.instance_type.partition(".")[0]
-    if not family.startswith("t"):
-        return ""
-    return machine.cpu_credits or ("standard" if family == "t2" else "unlimited")
 
 
 def _protected(machine: Machine, request: str, attribute: str) -> AwsError:

@@ -10,6 +10,7 @@ from typing import Any
 
 from localcloud.sandboxes.plan import Command
 from localcloud.sandboxes.process_supervisor import LARGEST, as_request
+from localcloud.sandboxes.usage import Usage
 
 log = logging.getLogger(__name__)
 
@@ -51,10 +52,13 @@ class Conversation:
         answer = await self._ask(do="end", sandbox=sandbox, number=int(number))
         return int(answer["left"])
 
-    async def cpu_seconds(self) -> tuple[float, dict[str, float]]:
-        """Return the time of the reading, and the CPU seconds of each sandbox since the supervisor began."""
-        answer = await self._ask(do="cpu")
-        return float(answer["at"]), dict(answer["cpu"])
+    async def usage(self, ports: set[int]) -> tuple[float, dict[str, Usage]]:
+        """Return the time of the reading, and what the processes of each sandbox have used since the supervisor began.
+
+        `ports` are those at which sandboxes meet the cloud as anybody else does.
+        """
+        answer = await self._ask(do="usage", ports=sorted(ports))
+        return float(answer["at"]), {sandbox: Usage(*one) for sandbox, one in answer["usage"].items()}
 
     def _say(self, **words: Any) -> None:
         self._channel.send(json.dumps(words).encode())

@@ -14,16 +14,22 @@ import signal
 import socket
 import termios
 import time
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from typing import Any, NoReturn
 
 from localcloud.sandboxes import linux, sftp
 from localcloud.sandboxes.entering import UIDS, enter
 from localcloud.sandboxes.plan import Command, Plan, shell
-from localcloud.sandboxes.processes import TICKS, Census, descendants, leftovers, read_stat
+from localcloud.sandboxes.processes import TICKS, Census, Stat, descendants, leftovers, read_disk, read_stat
+from localcloud.sandboxes.traffic import Traffic
+from localcloud.sandboxes.usage import Usage
 
 #: one message; a command line may be long
 LARGEST = 180_000
+
+#: seconds between two looks at connections, and how much of its time the supervisor may spend on them: what opens and
+#: closes in between is not counted
+BETWEEN_LOOKS, SHARE_OF_LOOKS = 1.0, 0.02
 
 
 def start(marker: str, first_uid: int | None) -> socket.socket:
@@ -52,7 +58,11 @@ class ProcessSupervisor:
         self.marker = marker
         self.census = Census(marker, first_uid)
         self.jobs: dict[int, tuple[str, str]] = {}  # pid → job, sandbox
-        self.spent: dict[str, float] = {}  # sandbox → CPU seconds of processes that are gone
+        self.spent: dict[str, Usage] = {}  # sandbox → what processes that are gone have used
+        self.traffic = Traffic()
+        self.cloud = os.getppid()
+        self.busy = False  # whether any sandbox has a process
+        self.look_at = 0.0
 
     def run(self) -> None:
         os.setsid()  # Ctrl-C at the cloud's terminal is for the cloud; it tells us by hanging up
@@ -66,7 +76,10 @@ class ProcessSupervisor:
         end_all(leftovers(self.marker, self.census.first_uid, UIDS))
         talk = self.channel.fileno()
         while True:
-            ready, _, _ = select.select([talk, wake], [], [])
+            waits = max(0.0, self.look_at - time.monotonic()) if self.busy or self.jobs else None
+            ready, _, _ = select.select([talk, wake], [], [], waits)
+            if not ready:
+                self.look()
             if wake in ready:
                 os.read(wake, 4096)
                 self.reap()
@@ -91,8 +104,9 @@ class ProcessSupervisor:
                 case "end":
                     self.end_sandbox(request["sandbox"], request["number"])
                     self.say(id=request["id"], left=self.count(request["sandbox"]))
-                case "cpu":
-                    self.say(id=request["id"], cpu=self.cpu(), at=time.time())
+                case "usage":
+                    self.traffic.public = set(request["ports"])
+                    self.say(id=request["id"], usage=self.usage(), at=time.time())
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
@@ -141,11 +155,13 @@ class ProcessSupervisor:
                 if zombie is None:
                     return
                 sandbox = self._sandbox_of_the_dead(zombie.si_pid)
+                disk = read_disk(zombie.si_pid)
                 pid, status, usage = os.wait4(zombie.si_pid, 0)
             except ChildProcessError:
                 return
             if sandbox:
-                self.spent[sandbox] = self.spent.get(sandbox, 0.0) + usage.ru_utime + usage.ru_stime
+                used = Usage(usage.ru_utime + usage.ru_stime, *disk)
+                self.spent[sandbox] = self.spent.get(sandbox, Usage()) + used
             job, _ = self.jobs.pop(pid, ("", ""))
             if job:
                 self.say(job=job, status=status)
@@ -177,13 +193,25 @@ class ProcessSupervisor:
     def count(self, sandbox: str) -> int:
         return sum(owner == sandbox for _, owner, _ in self.census.living(os.getpid()))
 
-    def cpu(self) -> dict[str, float]:
-        """Return the CPU seconds of each sandbox since the supervisor began; they only grow."""
+    def look(self) -> list[tuple[int, str, Stat]]:
+        """Look at the connections of all sandboxes, and plan the next look; return the living processes."""
+        began = time.monotonic()
+        living = list(self.census.living(os.getpid()))
+        self.traffic.look([(pid, sandbox) for pid, sandbox, _ in living], self.cloud)
+        ended = time.monotonic()
+        self.look_at = ended + max(BETWEEN_LOOKS, (ended - began) / SHARE_OF_LOOKS)
+        self.busy = bool(living)
+        return living
+
+    def usage(self) -> dict[str, tuple[float, ...]]:
+        """Return what each sandbox has used since the supervisor began, as the fields of Usage."""
         self.reap()
         used = dict(self.spent)
-        for _, sandbox, stat in self.census.living(os.getpid()):
-            used[sandbox] = used.get(sandbox, 0.0) + stat.ticks / TICKS
-        return used
+        for pid, sandbox, stat in self.look():
+            used[sandbox] = used.get(sandbox, Usage()) + Usage(stat.ticks / TICKS, *read_disk(pid))
+        for sandbox, (received, sent) in self.traffic.totals.items():
+            used[sandbox] = used.get(sandbox, Usage()) + Usage(received=received, sent=sent)
+        return {sandbox: astuple(one) for sandbox, one in used.items()}
 
 
 def end_all(pids: list[int]) -> None:

@@ -129,6 +129,19 @@ def read_stat(pid: int) -> Stat | None:
     )
 
 
+def read_disk(pid: int) -> tuple[int, int]:
+    """Return the bytes that a process, and the children it has waited for, have read from and written to disks.
+
+    What comes out of the page cache is not read; what is truncated before it reaches the disk is not written.
+    """
+    try:
+        with open(f"/proc/{pid}/io", "rb") as file:
+            found = dict(line.split(b": ") for line in file.read().splitlines())
+    except (OSError, ValueError):
+        return 0, 0
+    return int(found[b"read_bytes"]), int(found[b"write_bytes"]) - int(found[b"cancelled_write_bytes"])
+
+
 def marked_sandbox(pid: int, marker: str) -> str:
     """Return the sandbox named in the environment of a process, if it is one of this home."""
     try:

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 
 from localcloud.sandboxes import folders, power
 from localcloud.sandboxes.addresses import listen, listen_somewhere
+from localcloud.sandboxes.carried import Carried
 from localcloud.sandboxes.conversation import Conversation
 from localcloud.sandboxes.isolation import Isolation
 from localcloud.sandboxes.plan import Plan
 from localcloud.sandboxes.ssh import Admits, SshMachine
+from localcloud.sandboxes.usage import Usage
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +44,7 @@ class Sandboxes:
         self.isolation = isolation
         self.port = port
         self.open_machines: dict[str, SshMachine] = {}
+        self.carried: dict[str, Carried] = {}
         self.switches: dict[str, int] = {}
         self.switched: Callable[[str, str], None] = lambda sandbox, word: None
 
@@ -59,7 +62,7 @@ class Sandboxes:
         """Start its SSH server and return its address: the given one if it is still free, or a new one."""
         plan = self.plan(sandbox.instance_id, sandbox.number, sandbox.private_ip)
         folders.make(plan, sandbox.public_key)
-        machine = SshMachine(plan, sandbox.public_key, sandbox.host_key, self.supervisor, admits)
+        machine = SshMachine(plan, sandbox.public_key, sandbox.host_key, self.supervisor, admits, self._carried(plan))
         if public:
             listener = None
             if address:
@@ -71,6 +74,17 @@ class Sandboxes:
         self.open_machines[sandbox.instance_id] = machine
         self._watch_switch(plan)
         return address if public else None
+
+    def _carried(self, plan: Plan) -> Carried:
+        return self.carried.setdefault(plan.sandbox, Carried())
+
+    async def usage(self, ports: set[int]) -> tuple[float, dict[str, Usage]]:
+        """Return the time of the reading, and what each sandbox has used: its processes and its SSH connections."""
+        at, used = await self.supervisor.usage({self.port, *ports})
+        for sandbox, carried in self.carried.items():
+            received, sent = carried.totals()
+            used[sandbox] = used.get(sandbox, Usage()) + Usage(received=received, sent=sent)
+        return at, used
 
     def _watch_switch(self, plan: Plan) -> None:
         """Open the FIFO for reading and writing, so that it never ends when a writer closes it."""
@@ -109,6 +123,7 @@ class Sandboxes:
 
     async def remove(self, instance_id: str) -> None:
         """Remove the disk of a machine: it is renamed at once, and deleted later."""
+        self.carried.pop(instance_id, None)
         folders.set_aside(self.plan(instance_id, 0, ""))
         await asyncio.to_thread(folders.sweep, self.root)
 

@@ -10,14 +10,16 @@ from typing import Any
 
 import asyncssh
 
+from localcloud.sandboxes.carried import Carried
 from localcloud.sandboxes.conversation import Conversation
 from localcloud.sandboxes.plan import USER, Plan
 from localcloud.sandboxes.session import Session
 
 log = logging.getLogger(__name__)
 
-#: seconds to log in, as sshd's LoginGraceTime
+#: seconds to log in, and keys to try, as sshd's LoginGraceTime and MaxAuthTries
 GRACE = 60
+TRIES = 6
 
 Admits = Callable[[str], bool]
 
@@ -25,8 +27,10 @@ Admits = Callable[[str], bool]
 class Door(asyncssh.SSHServer):
     """One connection. It admits only `ubuntu` with the launch's key: authorized_keys in the sandbox changes nothing."""
 
-    def __init__(self, machine: "SshMachine") -> None:
+    def __init__(self, machine: "SshMachine", client: socket.socket) -> None:
         self.machine = machine
+        self.client = client
+        self.failures = 0
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self.conn = conn
@@ -34,6 +38,7 @@ class Door(asyncssh.SSHServer):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.machine.connections.discard(self.conn)
+        self.machine.carried.end(self.client)
 
     def begin_auth(self, username: str) -> bool:
         return True
@@ -42,7 +47,14 @@ class Door(asyncssh.SSHServer):
         return True
 
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
-        return username == USER and self.machine.key is not None and key.public_data == self.machine.key.public_data
+        """Return whether this key opens; after as many others as sshd takes, close the connection."""
+        known = self.machine.key
+        if username == USER and known is not None and key.public_data == known.public_data:
+            return True
+        self.failures += 1
+        if self.failures >= TRIES:
+            raise asyncssh.ProtocolError("Too many authentication failures")
+        return False
 
     def session_requested(self) -> Any:
         client, client_port = self.conn.get_extra_info("peername")[:2]
@@ -67,8 +79,17 @@ class Door(asyncssh.SSHServer):
 class SshMachine:
     """The listener of a running machine, and its connections."""
 
-    def __init__(self, plan: Plan, public_key: str, host_key: str, supervisor: Conversation, admits: Admits) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        public_key: str,
+        host_key: str,
+        supervisor: Conversation,
+        admits: Admits,
+        carried: Carried,
+    ) -> None:
         self.plan = plan
+        self.carried = carried
         self.supervisor = supervisor
         self.admits = admits
         self.key = asyncssh.import_public_key(public_key) if public_key else None
@@ -90,6 +111,7 @@ class SshMachine:
                 client.close()
                 return
             client.setblocking(False)
+            self.carried.watch(client)
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             task = asyncio.get_running_loop().create_task(self._serve(client))
             self.tasks.add(task)
@@ -100,7 +122,7 @@ class SshMachine:
             await asyncssh.run_server(
                 client,
                 config=None,
-                server_factory=lambda: Door(self),
+                server_factory=lambda: Door(self, client),
                 server_host_keys=[self.host_key],
                 encoding=None,
                 line_editor=False,
@@ -116,10 +138,14 @@ class SshMachine:
             )
         except (asyncssh.Error, OSError, TimeoutError, ConnectionError) as refused:
             log.debug("a connection to %s ended early: %s", self.plan.sandbox, refused)
-            client.close()
+            self._drop(client)
         except Exception:
             log.exception("a connection to %s failed", self.plan.sandbox)
-            client.close()
+            self._drop(client)
+
+    def _drop(self, client: socket.socket) -> None:
+        self.carried.end(client)
+        client.close()
 
     def close(self) -> None:
         """Accept nobody new, and close all connections."""

@@ -1,0 +1,91 @@
+"""What a machine's own processes and its SSH connections use is what its metrics show."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from localcloud.downloads import Downloads
+from trial import Machine, Trial, until
+
+pytestmark = pytest.mark.slow
+
+SPEED = 300
+PERIOD = 300
+
+
+@pytest.fixture(scope="module")
+def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
+    """Run a cloud in which five minutes pass in a second."""
+    trial = Trial(tmp_path_factory.mktemp("usage") / "home", speed=SPEED).start()
+    yield trial
+    trial.end()
+
+
+@pytest.fixture(scope="module")
+def yuna(hasty: Trial) -> Machine:
+    return hasty.machine("yuna")
+
+
+def points(machine: Machine, metric: str, statistic: str = "Sum") -> list[float]:
+    """Return the datapoints of five minutes, oldest first."""
+    wanted = {"Namespace": "AWS/EC2", "MetricName": metric, "Dimensions": [{"Name": "InstanceId", "Value": machine.id}]}
+    query = {"Id": "one", "MetricStat": {"Metric": wanted, "Period": PERIOD, "Stat": statistic}}
+    launch = machine.describe()["LaunchTime"]
+    times = {"StartTime": launch - timedelta(hours=1), "EndTime": launch + timedelta(days=2)}
+    answer = machine.trial.cloudwatch.get_metric_data(MetricDataQueries=[query], ScanBy="TimestampAscending", **times)
+    return list(answer["MetricDataResults"][0]["Values"])
+
+
+def further(machine: Machine, metric: str, number: int) -> list[float]:
+    """Return the next points that come; the first of them may be of a period that has already begun."""
+    before = len(points(machine, metric))
+    until(lambda: len(points(machine, metric)) >= before + number, 20)
+    return points(machine, metric)[before:]
+
+
+@pytest.mark.parametrize("rate", [200_000, 5_000_000])
+def test_a_download_shows_at_its_rate_however_fast_the_clock_runs(yuna: Machine, rate: int) -> None:
+    with Downloads() as downloads:
+        client = yuna.background(downloads.command(rate))
+        seen = further(yuna, "NetworkIn", 8)[3:]
+        client.kill()
+        client.communicate()
+    assert sum(seen) / len(seen) / PERIOD == pytest.approx(rate, rel=0.1)
+    minutes = points(yuna, "NetworkIn", "Average")[-1] * 5
+    assert minutes == pytest.approx(points(yuna, "NetworkIn")[-1])
+
+
+def test_a_short_download_is_counted_whole_and_what_stays_inside_is_not(hasty: Trial, yuna: Machine) -> None:
+    further(yuna, "NetworkIn", 2)
+    before = len(points(yuna, "NetworkIn"))
+    inside = (
+        "import socket, threading; server = socket.create_server(('127.0.0.1', 0)); "
+        "client = socket.create_connection(server.getsockname()); far, _ = server.accept(); "
+        "threading.Thread(target=lambda: [client.recv(65536) for _ in range(400)], daemon=True).start(); "
+        "far.sendall(bytes(9_000_000))"
+    )
+    with Downloads() as downloads:
+        yuna.says(f'{downloads.command(6_000_000, 3_000_000)}; python3 -c "{inside}"')
+    further(yuna, "NetworkIn", 3)
+    assert sum(points(yuna, "NetworkIn")[before:]) / SPEED == pytest.approx(3_000_000, rel=0.1)
+
+
+def test_what_is_copied_over_ssh_and_written_to_the_disk_is_counted(yuna: Machine) -> None:
+    further(yuna, "NetworkIn", 2)
+    before = len(points(yuna, "NetworkIn"))
+    yuna.ssh("cat > upload; sync upload; cat upload", input="x" * 4_000_000)
+    further(yuna, "NetworkIn", 3)
+    for metric in ("NetworkIn", "NetworkOut", "EBSWriteBytes"):
+        assert sum(points(yuna, metric)[before:]) / SPEED == pytest.approx(4_000_000, rel=0.1), metric
+    assert len(points(yuna, "EBSReadBytes")) == len(points(yuna, "EBSWriteBytes"))
+
+
+def test_a_machine_that_sleeps_shows_little_but_not_nothing_and_more_while_it_boots(hasty: Trial) -> None:
+    areum = hasty.machine("areum")
+    idle = further(areum, "CPUUtilization", 3)
+    assert points(areum, "CPUUtilization", "Average")[0] > 2
+    assert all(0.1 < value < 2 for value in points(areum, "CPUUtilization", "Average")[2:])
+    assert points(areum, "NetworkIn")[-1] == points(areum, "EBSWriteBytes")[-1] == 0
+    assert len(idle) >= 3
+    areum.terminate()
