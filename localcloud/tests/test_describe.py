@@ -59,6 +59,15 @@ def test_an_unknown_filter_is_refused(cloud: Trial) -> None:
     assert refused(cloud.ec2.describe_instance_status, Filters=wanted) == "InvalidParameterValue"
 
 
+def test_200_values_are_counted_over_all_filters(cloud: Trial, yuna: Machine) -> None:
+    many = [f"i-{number:017x}" for number in range(150)]
+    half = {"Name": "instance-id", "Values": [*many, yuna.id]}
+    assert cloud.ec2.describe_instances(Filters=[half])["Reservations"]
+    both = [half, {"Name": "tag:Owner", "Values": many[:50]}]
+    for call in (cloud.ec2.describe_instances, cloud.ec2.describe_volumes):
+        assert refused(call, Filters=both) == "FilterLimitExceeded"
+
+
 def test_one_unknown_id_fails_the_whole_call(cloud: Trial, yuna: Machine) -> None:
     unknown = "i-00000000000000000"
     assert refused(cloud.ec2.describe_instances, InstanceIds=[yuna.id, unknown]) == "InvalidInstanceID.NotFound"

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
 from localcloud.faults.rules import BadRule, When, read_rule
-from trial import Machine, Trial
+from trial import Machine, Trial, until
 
 
 class Control:
@@ -126,6 +126,68 @@ def test_rules_reach_cloudwatch_too_and_the_calls_are_listed(cloud: Trial, contr
     assert control("GET", f"calls?since={calls[0]['number']}") == calls[1:]
 
 
+def alarm(name: str, instance_id: str) -> dict[str, Any]:
+    return {
+        "AlarmName": name,
+        "Namespace": "AWS/EC2",
+        "MetricName": "CPUUtilization",
+        "Statistic": "Average",
+        "Period": 300,
+        "EvaluationPeriods": 6,
+        "Threshold": 5,
+        "ComparisonOperator": "LessThanThreshold",
+        "Dimensions": [{"Name": "InstanceId", "Value": instance_id}],
+        "WarmUpConfiguration": {"WarmUpPeriodDurationInMinutes": 2000},
+    }
+
+
+@pytest.mark.slow
+def test_a_region_may_ignore_or_refuse_warm_ups(cloud: Trial, control: Control, yuna: Machine) -> None:
+    rule = {"operation": "PutMetricAlarm", "parameter": "WarmUpConfiguration", "times": None}
+    control("POST", "rules", {**rule, "when": "ignored"})
+    cloud.cloudwatch.put_metric_alarm(**alarm("ignored", yuna.id))
+    (shown,) = cloud.cloudwatch.describe_alarms(AlarmNames=["ignored"])["MetricAlarms"]
+    assert "WarmUpConfiguration" not in shown
+    control("DELETE", "rules")
+    control("POST", "rules", {**rule, "when": "refused"})
+    assert code_of(cloud.cloudwatch.put_metric_alarm, **alarm("refused", yuna.id)) == "ValidationError"
+    assert cloud.cloudwatch.describe_alarms(AlarmNames=["refused"])["MetricAlarms"] == []
+    plain = alarm("refused", yuna.id)
+    del plain["WarmUpConfiguration"]
+    cloud.cloudwatch.put_metric_alarm(**plain)
+    cloud.cloudwatch.delete_alarms(AlarmNames=["ignored", "refused"])
+
+
+@pytest.mark.slow
+def test_a_start_may_be_taken_and_undone(cloud: Trial, control: Control) -> None:
+    nari = cloud.machine("nari")
+    nari.stop()
+    control("POST", "rules", {"operation": "StartInstances", "when": "undone"})
+    (started,) = cloud.ec2.start_instances(InstanceIds=[nari.id])["StartingInstances"]
+    assert started["CurrentState"]["Name"] == "pending"
+    nari.wait_for("stopped")
+    assert nari.describe()["StateReason"]["Code"] == "Client.InternalError"
+    nari.start()
+    control("POST", "rules", {"operation": "RunInstances", "when": "undone", "code": "Client.VolumeLimitExceeded"})
+    launched = cloud.ec2.run_instances(**cloud.order("nari", nari.group_id))["Instances"][0]
+    failed = Machine(cloud, "nari", launched["InstanceId"], nari.key, nari.group_id)
+    failed.wait_for("terminated")
+    assert failed.describe()["StateReason"]["Code"] == "Client.VolumeLimitExceeded"
+    nari.terminate()
+
+
+@pytest.mark.slow
+def test_what_is_new_is_not_found_by_its_tags_for_a_while(cloud: Trial, control: Control, yuna: Machine) -> None:
+    control("POST", "rules", {"operation": "*", "when": "lag", "seconds": 60})
+    tags = [{"ResourceType": "security-group", "Tags": [{"Key": "Owner", "Value": "late"}]}]
+    words = {"Description": "x", "VpcId": cloud.environment["AWS_VPC_ID"], "TagSpecifications": tags}
+    group_id = cloud.ec2.create_security_group(GroupName="late", **words)["GroupId"]
+    by_tag = {"Filters": [{"Name": "tag:Owner", "Values": ["late"]}]}
+    assert cloud.ec2.describe_security_groups(**by_tag)["SecurityGroups"] == []
+    assert cloud.ec2.describe_security_groups(GroupIds=[group_id])["SecurityGroups"]
+    until(lambda: cloud.ec2.describe_security_groups(**by_tag)["SecurityGroups"])  # 60 of its seconds are one of ours
+
+
 @pytest.mark.parametrize(
     "rule",
     [
@@ -134,6 +196,7 @@ def test_rules_reach_cloudwatch_too_and_the_calls_are_listed(cloud: Trial, contr
         {"operation": "RunInstances", "when": "sometimes"},
         {"operation": "RunInstances", "when": "drop", "times": "two"},
         {"operation": "RunInstances", "when": "drop", "colour": "red"},
+        {"operation": "PutMetricAlarm", "when": "ignored"},
     ],
     ids=str,
 )

@@ -1,12 +1,16 @@
 """Security groups, key pairs and disks."""
 
 import hashlib
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives import serialization
 
+from localcloud.ec2.volumes import check_rate
+from localcloud.errors import AwsError
 from trial import Machine, Trial
 
 pytestmark = pytest.mark.slow
@@ -86,13 +90,29 @@ def test_a_key_name_is_taken_once_and_deleting_it_twice_succeeds(cloud: Trial) -
     assert refused(cloud.ec2.describe_key_pairs, KeyNames=["twice"]) == "InvalidKeyPair.NotFound"
 
 
-def test_a_disk_grows_once_in_six_hours_and_never_shrinks(cloud: Trial, yuna: Machine) -> None:
+def test_a_disk_grows_one_change_after_the_other_and_never_shrinks(cloud: Trial, yuna: Machine) -> None:
     volume = yuna.describe()["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
     assert refused(cloud.ec2.modify_volume, VolumeId=volume, Size=10) == "InvalidParameterValue"
     assert cloud.ec2.modify_volume(VolumeId=volume, Size=50)["VolumeModification"]["ModificationState"] == "modifying"
-    assert refused(cloud.ec2.modify_volume, VolumeId=volume, Size=60) == "VolumeModificationRateExceeded"
+    assert refused(cloud.ec2.modify_volume, VolumeId=volume, Size=60) == "IncorrectModificationState"
     (change,) = cloud.ec2.describe_volumes_modifications(VolumeIds=[volume])["VolumesModifications"]
     assert (change["OriginalSize"], change["TargetSize"]) == (30, 50)
+    (shown,) = cloud.ec2.describe_volumes(VolumeIds=[volume])["Volumes"]
+    assert shown["Attachments"][0]["DeleteOnTermination"] is True
+
+
+def test_a_disk_is_changed_four_times_in_24_hours() -> None:
+    def after(*hours_ago: float) -> None:
+        now = datetime.now(UTC)
+        changes = [SimpleNamespace(start_time=now - timedelta(hours=ago)) for ago in hours_ago]
+        check_rate(SimpleNamespace(id="vol-1", modifications=changes), now.timestamp())
+
+    after()
+    after(25, 20, 10, 1)
+    with pytest.raises(AwsError, match="4 modifications in 24 hours"):
+        after(23, 20, 10, 1)
+    with pytest.raises(AwsError, match="OPTIMIZING"):
+        after(0.02)
 
 
 def test_what_is_deleted_is_no_longer_there(cloud: Trial) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from trial import Trial
+from trial import UBUNTU, Trial
 
 pytestmark = pytest.mark.slow
 
@@ -76,6 +76,14 @@ def test_max_count_three_makes_three(cloud: Trial, order: dict) -> None:
         ("InvalidKeyPair.NotFound", {"KeyName": "nobodys"}),
         ("InvalidParameterValue", {"InstanceType": "t3.enormous"}),
         ("InvalidParameterValue", {"InstanceType": "t4g.small"}),  # arm64, and the image is not
+        (
+            "InstanceCreditSpecification.NotSupported",
+            {"InstanceType": "m5.large", "CreditSpecification": {"CpuCredits": "standard"}},
+        ),
+        (
+            "InvalidParameterValue",
+            {"TagSpecifications": [{"ResourceType": "instance", "Tags": [{"Key": "aws:x", "Value": "b"}]}]},
+        ),
         ("InvalidParameterValue", {"MinCount": 2, "MaxCount": 1}),
         ("InvalidParameterCombination", {"SecurityGroupIds": ["sg-00000000000000000"]}),
         (
@@ -129,6 +137,31 @@ def test_credits_are_as_the_launch_asked_and_unlimited_otherwise(cloud: Trial, o
     frugal_id = cloud.ec2.run_instances(**frugal)["Instances"][0]["InstanceId"]
     shown = cloud.ec2.describe_instance_credit_specifications(InstanceIds=[plain, frugal_id])
     assert [one["CpuCredits"] for one in shown["InstanceCreditSpecifications"]] == ["unlimited", "standard"]
+
+
+def test_an_arm64_machine_starts_from_the_arm64_image_and_stays_one(cloud: Trial, order: dict) -> None:
+    parameter = UBUNTU.replace("amd64", "arm64")
+    image = cloud.client("ssm").get_parameter(Name=parameter)["Parameter"]["Value"]
+    arm = changed(order, ImageId=image, InstanceType="t4g.small")
+    machine = cloud.ec2.run_instances(**arm)["Instances"][0]
+    assert (machine["Architecture"], machine["ImageId"]) == ("arm64", image)
+    cloud.ec2.get_waiter("instance_running").wait(InstanceIds=[machine["InstanceId"]], WaiterConfig={"Delay": 1})
+    cloud.ec2.stop_instances(InstanceIds=[machine["InstanceId"]])
+    cloud.ec2.get_waiter("instance_stopped").wait(InstanceIds=[machine["InstanceId"]], WaiterConfig={"Delay": 1})
+    change = {"InstanceId": machine["InstanceId"]}
+    modify = cloud.ec2.modify_instance_attribute
+    assert refused(modify, **change, InstanceType={"Value": "t3.small"}) == "InvalidParameterValue"
+    modify(**change, InstanceType={"Value": "m7g.large"})
+    cloud.ec2.terminate_instances(InstanceIds=[machine["InstanceId"]])
+
+
+def test_nobody_writes_tags_of_aws(cloud: Trial, order: dict) -> None:
+    tags = [{"Key": "AWS:owner", "Value": "boram"}]
+    made = cloud.ec2.run_instances(**order)["Instances"][0]["InstanceId"]
+    assert refused(cloud.ec2.create_tags, Resources=[made], Tags=tags) == "InvalidParameterValue"
+    specified = [{"ResourceType": "key-pair", "Tags": tags}]
+    words = {"KeyName": "reserved", "TagSpecifications": specified}
+    assert refused(cloud.ec2.create_key_pair, **words) == "InvalidParameterValue"
 
 
 def test_the_parameter_names_canonicals_newest_image(cloud: Trial) -> None:

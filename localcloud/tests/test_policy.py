@@ -2,6 +2,7 @@
 
 import json
 import re
+from urllib.request import Request, urlopen
 
 import pytest
 from botocore.exceptions import ClientError
@@ -96,6 +97,10 @@ def test_all_conditions_of_a_statement_have_to_hold():
         policy({"Action": "ec2:*", "Effect": "Maybe"}),
         policy({"NotAction": "ec2:*"}),
         policy({"Action": "ec2:*", "Condition": {"StringIs": {"a": "b"}}}),
+        policy({"Action": "ec2:*", "Condition": {"NotNull": {"a": "true"}}}),
+        policy({"Action": "ec2:*", "Condition": {"NotBool": {"a": "true"}}}),
+        policy({"Action": "ec2:*", "Condition": {"NumericNotLessThan": {"a": "1"}}}),
+        policy({"Action": "ec2:*", "Condition": {"DateLessThan": {"aws:CurrentTime": "2030-01-01"}}}),
         policy({"Action": "ec2:*", "Resource": "arn:aws:ec2:r:1:instance/${aws:username}"}),
         policy({"Action": "ec2:*", "Sid": "no-dashes"}),
         policy({"Action": []}),
@@ -166,6 +171,57 @@ def test_what_yuna_tagged_is_hers_and_the_rest_is_not(trial, put):
     trial.ec2.delete_key_pair(KeyName="yunas")
     code, _, resource = refused(trial.ec2.delete_key_pair, KeyName="minjis")
     assert (code, resource.rpartition(":")[2]) == ("UnauthorizedOperation", "key-pair/minjis")
+
+
+def test_what_is_new_has_no_tags_yet_where_a_rule_says_so(trial, put):
+    ours = {"StringEquals": {"aws:ResourceTag/Owner": "yuna"}}
+    put({"Action": ["ec2:CreateKeyPair", "ec2:CreateTags"]}, {"Action": "ec2:DeleteKeyPair", "Condition": ours})
+    address = trial.environment["AWS_ENDPOINT_URL"] + "/_localcloud/rules"
+    rule = json.dumps({"operation": "*", "when": "lag", "seconds": 60}).encode()
+    urlopen(Request(address, rule, {"Content-Type": "application/json"})).close()
+    tagged = [{"ResourceType": "key-pair", "Tags": [{"Key": "Owner", "Value": "yuna"}]}]
+    trial.ec2.create_key_pair(KeyName="yunas", TagSpecifications=tagged)
+    assert refused(trial.ec2.delete_key_pair, KeyName="yunas")[0] == "UnauthorizedOperation"
+    urlopen(Request(address, method="DELETE")).close()
+    trial.ec2.delete_key_pair(KeyName="yunas")
+
+
+def code_of(call, **request):
+    with pytest.raises(ClientError) as caught:
+        call(**request)
+    return caught.value.response["Error"]["Code"]
+
+
+NOBODYS = "i-0123456789abcdef0"
+"""What is permitted goes on, and finds that this machine is not there."""
+
+
+@pytest.mark.parametrize("call", ["create_tags", "delete_tags"])
+def test_the_keys_of_tags_may_be_narrowed(trial, put, call):
+    keys = {"ForAllValues:StringLike": {"aws:TagKeys": ["Owner", "cost-*"]}, "Null": {"aws:TagKeys": "false"}}
+    put({"Action": ["ec2:CreateTags", "ec2:DeleteTags"], "Condition": keys})
+
+    def with_keys(*keys):
+        tags = [{"Key": key, "Value": "x"} for key in keys]
+        return code_of(getattr(trial.ec2, call), Resources=[NOBODYS], Tags=tags, DryRun=True)
+
+    assert with_keys("Owner", "cost-center") != "UnauthorizedOperation"
+    assert with_keys("Owner", "Project") == with_keys() == "UnauthorizedOperation"
+
+
+def test_a_new_type_may_be_narrowed_to_some(trial, put):
+    put(
+        {
+            "Action": "ec2:ModifyInstanceAttribute",
+            "Condition": {"StringEquals": {"ec2:Attribute/InstanceType": ["t3.small"]}},
+        }
+    )
+    modify = trial.ec2.modify_instance_attribute
+    assert code_of(modify, InstanceId=NOBODYS, InstanceType={"Value": "t3.small"}) == "InvalidInstanceID.NotFound"
+    assert code_of(modify, InstanceId=NOBODYS, InstanceType={"Value": "t3.large"}) == "UnauthorizedOperation"
+    assert code_of(modify, InstanceId=NOBODYS, DisableApiStop={"Value": True}) == "UnauthorizedOperation"
+    put({"Action": "ec2:ModifyInstanceAttribute", "Condition": {"StringEquals": {"ec2:Attribute": "InstanceType"}}})
+    assert code_of(modify, InstanceId=NOBODYS, InstanceType={"Value": "t3.large"}) == "InvalidInstanceID.NotFound"
 
 
 def test_what_is_not_there_has_no_tags(trial, put):

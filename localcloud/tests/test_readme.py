@@ -16,7 +16,7 @@ README = SOURCE.parent / "README.md"
 
 
 def test_the_example_logs_in_to_a_machine(tmp_path: Path) -> None:
-    [example] = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    example, *_ = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
     trial = Trial(tmp_path / "home").start()
     try:
         (tmp_path / "work").mkdir()

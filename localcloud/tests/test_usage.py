@@ -56,6 +56,35 @@ def test_a_download_shows_at_its_rate_however_fast_the_clock_runs(yuna: Machine,
     assert minutes == pytest.approx(points(yuna, "NetworkIn")[-1])
 
 
+def test_one_busy_loop_is_a_share_of_the_types_vcpus(hasty: Trial) -> None:
+    big, small = (hasty.machine(f"of-{name}", InstanceType=name) for name in ("m7i.8xlarge", "t3.medium"))
+    loops = [machine.background("while :; do :; done") for machine in (big, small)]
+    further(small, "CPUUtilization", 5)
+    for loop in loops:
+        loop.kill()
+        loop.communicate()
+    ofs = [max(points(machine, "CPUUtilization", "Average")[2:]) for machine in (big, small)]
+    # A core at most, and less where this computer has others to serve: 3.1 % of 32, 50 % of 2.
+    assert 0.8 < ofs[0] < 3.2
+    assert 12 < ofs[1] < 51
+    for machine in (big, small):
+        machine.terminate()
+
+
+def test_without_credits_a_machine_shows_its_baseline(hasty: Trial) -> None:
+    frugal = hasty.machine("frugal", CreditSpecification={"CpuCredits": "standard"})
+    loop = frugal.background("while :; do :; done")
+    further(frugal, "CPUUtilization", 5)
+    assert points(frugal, "CPUUtilization", "Average")[-1] == pytest.approx(20, abs=1)
+    assert points(frugal, "CPUCreditBalance", "Average")[-1] == pytest.approx(0, abs=0.1)
+    assert points(frugal, "CPUCreditUsage")[-1] == pytest.approx(2, rel=0.1)  # 20 % of two vCPUs for five minutes
+    loop.kill()
+    loop.communicate()
+    further(frugal, "CPUUtilization", 3)
+    assert points(frugal, "CPUCreditBalance", "Average")[-1] > 1.5
+    frugal.terminate()
+
+
 def test_a_short_download_is_counted_whole_and_what_stays_inside_is_not(hasty: Trial, yuna: Machine) -> None:
     further(yuna, "NetworkIn", 2)
     before = len(points(yuna, "NetworkIn"))

@@ -52,6 +52,8 @@ def _options() -> argparse.Namespace:
         "--policy", type=Path, help="IAM policy of the one user; policy.json in the home, if it is there"
     )
     parser.add_argument("--faults", action="store_true", help="fault injection over HTTP, under /_localcloud/")
+    parser.add_argument("--vcpu-quota", type=int, help="running vCPUs of standard types; 5 in a new account")
+    parser.add_argument("--alarm-quota", type=int, help="alarms of the account")
     parser.add_argument(
         "--die-with-parent", action="store_true", help="end when the process that started this one ends"
     )

@@ -14,23 +14,30 @@ from localcloud.ec2.machine import USER, Machine
 from localcloud.ec2.states import TRANSITION_TAKES, State, after
 from localcloud.home import Identity
 from localcloud.persistence import Database
+from localcloud.quotas import Quotas
 
 log = logging.getLogger(__name__)
 
 #: above this many milliseconds of writing, changes are collected for a while
 SLOW_SAVE = 0.05
 COLLECT_FOR = 2.0
+NO_LIMITS = Quotas()
 
 
 class Cloud:
-    def __init__(self, identity: Identity, clock: Clock, database: Database, hurry: float = 1.0) -> None:
+    def __init__(
+        self, identity: Identity, clock: Clock, database: Database, hurry: float = 1.0, quotas: Quotas = NO_LIMITS
+    ) -> None:
         self.identity = identity
         self.clock = clock
         self.database = database
+        self.quotas = quotas
         self.hurry = hurry  # how many times faster than usual a machine boots and stops
         self.lock = threading.RLock()
         self.region = self._load()
         self.wake: Callable[[], None] = lambda: None  # tells the lifecycle that a phase has begun
+        #: whether a thing was made so lately that its tags are not seen everywhere yet; a fault rule may say so
+        self.is_too_new: Callable[[str], bool] = lambda resource_id: False
         self._save_took = 0.0
         self._saved_at = 0.0
         self._unsaved = False

@@ -101,6 +101,8 @@ class Lifecycle:
             await self.sandboxes.remove(machine.id)
 
     def _settle(self, machine: Machine) -> State:
+        if machine.undone:
+            return self._undone(machine, machine.undone)
         if machine.phase is State.PENDING and not self._opened(machine):
             return State.STOPPED
         if machine.phase is State.STOPPING:
@@ -109,6 +111,18 @@ class Lifecycle:
             self.cloud.region.dismantle(machine)
             machine.gone_at = self.cloud.clock.now()
         return SETTLES[machine.phase]
+
+    def _undone(self, machine: Machine, reason: tuple[str, str]) -> State:
+        """End a start that EC2 takes back: what has run is stopped again, what has not is terminated."""
+        machine.undone = None
+        if machine.phase is not State.PENDING:
+            return self._settle(machine)
+        machine.because(reason, self.cloud.clock.now())
+        if machine.running_since:
+            return State.STOPPED
+        self.cloud.region.dismantle(machine)
+        machine.gone_at = self.cloud.clock.now()
+        return State.TERMINATED
 
     def _opened(self, machine: Machine) -> bool:
         """Open the sandbox; return whether that worked. A failure of one machine must not stop the others."""

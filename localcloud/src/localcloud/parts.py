@@ -16,6 +16,7 @@ from localcloud.home import Home, Identity
 from localcloud.iam.gate import Gate
 from localcloud.lifecycle import Lifecycle
 from localcloud.persistence import Database
+from localcloud.quotas import Quotas
 from localcloud.router import Router
 from localcloud.sandboxes.sandboxes import Sandboxes
 from localcloud.server import Application
@@ -33,7 +34,9 @@ class Parts:
     ) -> None:
         self.sandboxes = sandboxes
         self.database = Database(home.database)
-        self.cloud = Cloud(identity, clock, self.database, options.hurry)
+        self.cloud = Cloud(
+            identity, clock, self.database, options.hurry, Quotas(options.vcpu_quota, options.alarm_quota)
+        )
         seed(self.cloud, home)
         metrics = Metrics(self.database)
         alarms = Alarms(self.database, metrics, Actions(self.cloud))

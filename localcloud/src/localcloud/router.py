@@ -13,6 +13,7 @@ from moto.core.request import Request
 
 from localcloud import pricing
 from localcloud.cloud import Cloud
+from localcloud.ec2.states import State
 from localcloud.errors import AwsError
 from localcloud.iam.gate import Denied, Gate
 from localcloud.service import Service
@@ -46,12 +47,13 @@ _NOT_FOUND = {
 
 @dataclass(frozen=True)
 class Fault:
-    """An answer that is wrong on purpose, in the protocol of its request. `when`: before, after or missing."""
+    """An answer that is wrong on purpose, in the protocol of its request. `when` is one of those of fault rules."""
 
     when: str
     code: str
     message: str
     status: int
+    parameter: str = ""
 
 
 class ServerRequest(Request):
@@ -96,7 +98,7 @@ class Router:
             status, headers, content = _plain(handler.refuse(refusal))
             return 403 if isinstance(refusal, Denied) else status, headers, content
         fault = environ.get(FAULT)
-        return _faulty(handler, fault) if fault else _plain(handler.call_action())
+        return self._faulty(handler, fault) if fault else _plain(handler.call_action())
 
     def _refusal(self, environ: Environ, body: bytes, credential: Credential) -> AwsError | None:
         identity = self.cloud.identity
@@ -111,17 +113,38 @@ class Router:
             return AwsError(bad.code, str(bad))
         return None
 
+    def _faulty(self, handler: Service, fault: Fault) -> Answer:
+        match fault.when:
+            case "after":
+                handler.call_action()
+            case "missing":
+                return _missing(handler)
+            case "ignored":
+                handler.params.pop(fault.parameter, None)
+                return _plain(handler.call_action())
+            case "undone":
+                return self._undone(handler, (fault.code, fault.message))
+        _, headers, body = _plain(handler.refuse(AwsError(fault.code, fault.message)))
+        return fault.status, headers, body
 
-def _faulty(handler: Service, fault: Fault) -> Answer:
-    if fault.when == "after":
-        handler.call_action()
-    if fault.when == "missing":
-        named = [code for parameter, code in _NOT_FOUND.items() if handler._get_param(parameter)]
-        if not named:
-            return _plain(handler.nothing())
-        return _plain(handler.refuse(AwsError(named[0], "The ID does not exist")))
-    _, headers, body = _plain(handler.refuse(AwsError(fault.code, fault.message)))
-    return fault.status, headers, body
+    def _undone(self, handler: Service, reason: tuple[str, str]) -> Answer:
+        """Carry a launch or a start out, so that it ends before the machine runs."""
+        with self.cloud.lock:
+            pending = {m.id for m in self.cloud.region.machines if m.phase is State.PENDING}
+            answer = handler.call_action()
+            for machine in self.cloud.region.machines:
+                if machine.phase is State.PENDING and machine.id not in pending:
+                    machine.undone = reason
+            self.cloud.touch()
+            self.cloud.commit()
+        return _plain(answer)
+
+
+def _missing(handler: Service) -> Answer:
+    named = [code for parameter, code in _NOT_FOUND.items() if handler._get_param(parameter)]
+    if not named:
+        return _plain(handler.nothing())
+    return _plain(handler.refuse(AwsError(named[0], "The ID does not exist")))
 
 
 def _plain(answer: Any) -> Answer:

@@ -3,7 +3,8 @@
 Each is a subclass of moto's response class: what it does not override, moto answers.
 """
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from moto.core.responses import ActionResult, BaseResponse
 from moto.core.utils import get_service_model
@@ -12,6 +13,13 @@ from localcloud.errors import AwsError
 
 if TYPE_CHECKING:
     from localcloud.cloud import Cloud
+
+
+class _Thing(Protocol):
+    id: str
+
+
+T = TypeVar("T", bound=_Thing)
 
 _READS = ("Describe", "Get", "List")
 
@@ -40,6 +48,11 @@ class Service(BaseResponse):
         if not self.automated_parameter_parsing:
             self.parse_parameters(self.normalized_request)
         return dict(self.params)
+
+    def settled(self, things: Iterable[T]) -> list[T]:
+        """Return the things without those that are too new to be found, where a filter asks for a tag."""
+        by_tag = any(str(one.get("Name")).startswith("tag") for one in self._get_param("Filters") or [])
+        return [one for one in things if not by_tag or not self.cloud.is_too_new(one.id)]
 
     def refuse(self, error: AwsError) -> Any:
         """Return an error in the protocol of the request: XML, JSON or CBOR."""

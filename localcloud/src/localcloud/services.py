@@ -12,6 +12,7 @@ from localcloud.cloud import Cloud
 from localcloud.cloudwatch.alarms import Alarms
 from localcloud.cloudwatch.metrics import Metrics
 from localcloud.cloudwatch.operations import CloudWatch
+from localcloud.ec2 import every_call
 from localcloud.ec2.backend import Region
 from localcloud.ec2.groups import Groups
 from localcloud.ec2.keys import Keys
@@ -20,10 +21,10 @@ from localcloud.ec2.volumes import Volumes
 from localcloud.errors import AwsError
 from localcloud.iam.resources import EVENTS_ROLE
 from localcloud.pricing import PriceList
+from localcloud.quotas import KINDS
 from localcloud.service import Service
 
 EVENTS_SERVICE = "events.amazonaws.com"
-STANDARD_VCPUS = "L-1216C47A"
 
 
 class Ec2(Instances, Keys, Groups, Volumes):
@@ -33,13 +34,9 @@ class Ec2(Instances, Keys, Groups, Volumes):
         return self.cloud.region
 
     def call_action(self) -> Any:
-        """Answer a dry run of a Describe call here, since moto would carry it out.
-
-        The other calls check for it themselves.
-        """
-        if self._get_param("DryRun") and self._get_action().startswith("Describe"):
-            return self.refuse(AwsError("DryRunOperation", "Request would have succeeded, but DryRun flag is set"))
-        return super().call_action()
+        """Refuse here what EC2 refuses in any call."""
+        refusal = every_call.refusal(self._get_action(), self.params)
+        return self.refuse(refusal) if refusal else super().call_action()
 
     #: without moto's "a launch always says pending": the answer to a repeated token shows the state of today
     RESPONSE_KEY_PATH_TO_TRANSFORMER = {
@@ -116,21 +113,22 @@ class Iam(Service):
         }
 
 
-class Quotas(Service):
+class ServiceQuotas(Service):
     def __init__(self) -> None:
         super().__init__(service_name="service-quotas")
         self.automated_parameter_parsing = True
 
     def get_service_quota(self) -> ActionResult:
         service, code = self._get_param("ServiceCode"), self._get_param("QuotaCode")
-        if (service, code) != ("ec2", STANDARD_VCPUS):
+        kind = next((kind for kind in KINDS if (service, code) == ("ec2", kind.code)), None)
+        if kind is None:
             raise AwsError("NoSuchResourceException", f"The request failed because {service}/{code} does not exist.")
         quota = {
             "ServiceCode": "ec2",
             "ServiceName": "Amazon Elastic Compute Cloud (Amazon EC2)",
-            "QuotaCode": STANDARD_VCPUS,
-            "QuotaName": "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances",
-            "Value": 1152.0,
+            "QuotaCode": kind.code,
+            "QuotaName": f"Running On-Demand {kind.name} instances",
+            "Value": float(self.cloud.quotas.of(kind)),
             "Unit": "None",
             "Adjustable": True,
             "GlobalQuota": False,
@@ -148,6 +146,6 @@ def services_of(cloud: Cloud, metrics: Metrics, alarms: Alarms) -> dict[str, typ
         "ssm": Ssm,
         "sts": Sts,
         "iam": Iam,
-        "servicequotas": Quotas,
+        "servicequotas": ServiceQuotas,
         "pricing": PriceList,
     }

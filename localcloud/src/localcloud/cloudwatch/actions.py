@@ -23,9 +23,12 @@ class Actions:
             return "The instance does not exist"
         if found["verb"] == "recover":
             return "Recovery is not needed: this trial cloud has no failing hardware"
-        protection = {"stop": machine.disable_api_stop, "terminate": machine.disable_api_termination}
-        if protection.get(found["verb"]):
-            return f"The instance may not be {found['verb']}ped: it is protected"
+        protected = {
+            "stop": machine.disable_api_stop,
+            "terminate": machine.disable_api_termination or machine.disable_api_stop,
+        }
+        if protected.get(found["verb"]):
+            return f"OperationNotPermitted: '{machine.id}' is protected from this action ({found['verb']})"
         try:
             self.cloud.ask(found["verb"], machine)
         except Refused as refusal:

@@ -9,22 +9,13 @@ from dataclasses import dataclass
 
 from localcloud.cloudwatch.judge import Datapoint
 from localcloud.cloudwatch.meter import PERIOD
+from localcloud.ec2.burstable import baseline
 from localcloud.ec2.machine import Machine
 
-#: size → per cent of each vCPU. Of T2, some are different
-_BASELINE = {"nano": 5.0, "micro": 10.0, "small": 20.0, "medium": 20.0, "large": 30.0, "xlarge": 40.0, "2xlarge": 40.0}
-_OF_T2 = {**_BASELINE, "xlarge": 22.5, "2xlarge": 17.0}
-_FAMILIES = {"t2": _OF_T2, "t3": _BASELINE, "t3a": _BASELINE, "t4g": _BASELINE}
 _DAY = 86_400.0
 _LAUNCH_CREDITS_OF_T2 = 30.0
 #: T3, T3a and T4g keep their credits for as long as this after a stop
 _KEPT = 7 * _DAY
-
-
-def baseline(instance_type: str) -> float | None:
-    """Return per cent of each vCPU; nothing for types that do not burst."""
-    family, _, size = instance_type.partition(".")
-    return _FAMILIES.get(family, {}).get(size)
 
 
 def at_start(machine: Machine, before: "Credits | None", last: Datapoint | None) -> "Credits | None":

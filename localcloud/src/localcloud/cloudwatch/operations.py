@@ -24,8 +24,10 @@ class CloudWatch(Readings, History, Service, CloudWatchResponse):
         identity, now = self.cloud.identity, self.cloud.clock.now()
         settings = check_alarm(plain(self.params), identity.region)
         name = settings["AlarmName"]
+        if name not in self.alarms.known:
+            self.cloud.quotas.check_alarms(len(self.alarms.known))
         arn = f"arn:aws:cloudwatch:{identity.region}:{identity.account_id}:alarm:{name}"
-        tags = {one["Key"]: one["Value"] for one in self.params.get("Tags") or []}
+        tags = tags_in(self.params)
         self.alarms.put(Alarm(name, arn, settings, created=now, configured=now, tags=tags), now)
         if (
             any(":ec2:" in action for action in settings.get("AlarmActions") or [])
@@ -107,7 +109,7 @@ class CloudWatch(Readings, History, Service, CloudWatchResponse):
 
     def tag_resource(self) -> ActionResult:
         alarm = self._by_arn()
-        alarm.tags.update({one["Key"]: one["Value"] for one in self._get_param("Tags", [])})
+        alarm.tags.update(tags_in(self.params))
         self.alarms.keep(alarm)
         return EmptyResult()
 
@@ -145,6 +147,14 @@ def show(alarm: Alarm) -> dict[str, Any]:
     if alarm.reason_data:
         shown["StateReasonData"] = alarm.reason_data
     return shown
+
+
+def tags_in(params: Any) -> dict[str, str]:
+    """Return the tags of a request. Raises for keys that are AWS's own."""
+    tags = {str(one["Key"]): str(one["Value"]) for one in params.get("Tags") or []}
+    if any(key.lower().startswith("aws:") for key in tags):
+        raise invalid("aws: prefixed tag key names are not allowed for external use.")
+    return tags
 
 
 def plain(value: Any) -> Any:

@@ -82,5 +82,5 @@ def _check_actions(kind: str, params: dict[str, Any], region: str) -> None:
             raise invalid(f"Region {ec2['region']} in ARN is invalid. Only {region} is supported.")
         if ec2:
             dimensions = [one["Name"] for one in params.get("Dimensions") or []]
-            if dimensions != ["InstanceId"] or not params["Namespace"].startswith(("AWS/EC2", "System/Linux")):
+            if dimensions != ["InstanceId"]:
                 raise invalid("EC2 actions need a metric with the dimension InstanceId and no other")

@@ -62,7 +62,10 @@ class Groups(Service, EC2Response):
         for group_id in self._get_param("GroupIds", []):
             if group_id not in known:
                 raise _unknown(group_id)
-        return super().describe_security_groups()
+        answer = super().describe_security_groups()
+        shown: Any = answer.result
+        shown["SecurityGroups"] = self.settled(shown["SecurityGroups"])
+        return answer
 
     def _named(self) -> Any:
         group_id, name = self._get_param("GroupId"), self._get_param("GroupName")

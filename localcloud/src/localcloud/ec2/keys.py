@@ -47,7 +47,7 @@ class Keys(Service, EC2Response):
         if unknown:
             raise not_found("InvalidKeyPair", "key pair ID", unknown)
         found = self.cloud.region.describe_key_pairs(names, self._filters_from_querystring())
-        found = [key for key in found if not ids or key.id in ids]
+        found = self.settled(key for key in found if not ids or key.id in ids)
         with_public_key = self._get_bool_param("IncludePublicKey", False)
         return ActionResult({"KeyPairs": [_info(key, bool(with_public_key)) for key in found]})
 

@@ -12,6 +12,7 @@ from typing import Any
 from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS, INSTANCE_TYPES
 from moto.ec2.utils import convert_tag_spec, parse_user_data
 
+from localcloud.ec2.burstable import baseline
 from localcloud.ec2.images import ROOT_DEVICE
 from localcloud.errors import AwsError, combination, invalid_value, missing, not_found
 
@@ -71,7 +72,7 @@ def read_order(params: dict[str, Any], backend: Any) -> Order:
         description=interface.get("Description") or "",
         disks=_disks(params.get("BlockDeviceMappings") or [], image),
         tags=_tags(params.get("TagSpecifications") or []),
-        options=_options(params),
+        options=_options(params, instance_type),
     )
 
 
@@ -127,11 +128,17 @@ def _check_type(instance_type: str, image: Any, subnet: Any) -> None:
             f"Your requested instance type ({instance_type}) is not supported in your requested Availability Zone "
             f"({zone}).",
         )
+    check_architecture(instance_type, image.architecture)
+
+
+def check_architecture(instance_type: str, architecture: str) -> None:
+    """Refuse a type that cannot run what is on the disk."""
     architectures = INSTANCE_TYPES[instance_type]["ProcessorInfo"]["SupportedArchitectures"]
-    if image.architecture not in architectures:
+    if architecture not in architectures:
         raise invalid_value(
-            f"The architecture '{','.join(architectures)}' of the specified instance type does not match "
-            f"the architecture '{image.architecture}' of the specified AMI."
+            f"The architecture '{','.join(architectures)}' of the specified instance type does not match the "
+            f"architecture '{architecture}' of the specified AMI. Specify an instance type and an AMI that have "
+            "matching architectures, and try again."
         )
 
 
@@ -178,9 +185,6 @@ def _tags(specifications: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
             raise invalid_value(f"'{kind}' is not a valid taggable resource type for this operation.")
         if not specification.get("Tags"):
             raise invalid_value("Tag specification must have at least one tag")
-        for tag in specification["Tags"]:
-            if tag["Key"].lower().startswith("aws:"):
-                raise invalid_value("Tag keys starting with 'aws:' are reserved for internal use")
     return {kind: dict(tags) for kind, tags in convert_tag_spec(specifications).items()}
 
 
@@ -210,7 +214,7 @@ def _disks(mappings: list[dict[str, Any]], image: Any) -> list[dict[str, Any]]:
     return [{"DeviceName": name, **disk} for name, disk in disks.items()]
 
 
-def _options(params: dict[str, Any]) -> dict[str, Any]:
+def _options(params: dict[str, Any], instance_type: str) -> dict[str, Any]:
     profile = params.get("IamInstanceProfile") or {}
     if profile:
         name = profile.get("Name") or profile.get("Arn")
@@ -226,6 +230,18 @@ def _options(params: dict[str, Any]) -> dict[str, Any]:
         "disable_api_stop": bool(params.get("DisableApiStop")),
         "instance_initiated_shutdown_behavior": behaviour,
         "monitoring_state": "enabled" if (params.get("Monitoring") or {}).get("Enabled") else "disabled",
-        "cpu_credits": (params.get("CreditSpecification") or {}).get("CpuCredits") or "",
+        "cpu_credits": _credits(params, instance_type),
         "private_ip": params.get("PrivateIpAddress"),
     }
+
+
+def _credits(params: dict[str, Any], instance_type: str) -> str:
+    wanted = (params.get("CreditSpecification") or {}).get("CpuCredits") or ""
+    if wanted and baseline(instance_type) is None:
+        raise AwsError(
+            "InstanceCreditSpecification.NotSupported",
+            f"The {instance_type} instance type does not support T2 Unlimited.",  # as EC2 says it, of any family
+        )
+    if wanted not in ("", "standard", "unlimited"):
+        raise invalid_value(f"Invalid value '{wanted}' for CpuCredits. Valid values are standard and unlimited.")
+    return wanted

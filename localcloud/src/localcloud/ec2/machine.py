@@ -8,8 +8,8 @@ from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.ec2.models.instances import Instance, InstanceState, StateReason
 
 from localcloud.clock import moment
+from localcloud.ec2.burstable import baseline
 from localcloud.ec2.states import State
-from localcloud.trimmed_moto import BURSTABLE
 
 USER = "Client.UserInitiatedShutdown", "User initiated shutdown"
 FROM_INSIDE = "Client.InstanceInitiatedShutdown", "Instance initiated shutdown"
@@ -18,6 +18,9 @@ OUR_FAULT = "Server.InternalError", "Internal error on launch"
 
 class Machine(Instance):
     """The result of a launch. moto answers from the attributes that it knows; the rest is ours."""
+
+    #: why the start under way will be undone. A default: homes of earlier versions have machines without it
+    undone: tuple[str, str] | None = None
 
     def __init__(self, backend: Any, image_id: str, user_data: Any, **launch: Any) -> None:
         self.boot_key: str = launch.pop("public_key")
@@ -66,7 +69,7 @@ class Machine(Instance):
 
     @property
     def vcpus(self) -> int:
-        return int(INSTANCE_TYPES[self.instance_type]["VCpuInfo"]["DefaultVCpus"])
+        return vcpus_of(self.instance_type)
 
     @property
     def nitro(self) -> bool:
@@ -79,7 +82,7 @@ class Machine(Instance):
         T3, T3a and T4g are unlimited unless somebody says otherwise; T2 is standard; others have none.
         """
         family = self.instance_type.partition(".")[0]
-        if family not in BURSTABLE:
+        if baseline(self.instance_type) is None:
             return ""
         return self.cpu_credits or ("standard" if family == "t2" else "unlimited")
 
@@ -103,6 +106,10 @@ class Machine(Instance):
     def admits(self, source: str, port: int = 22) -> bool:
         """Return whether the groups let `source` in. The port is the one in the rules, whatever we really listen on."""
         return any(_allows(rule, source, port) for group in self.groups for rule in group.ingress_rules)
+
+
+def vcpus_of(instance_type: str) -> int:
+    return int(INSTANCE_TYPES[instance_type]["VCpuInfo"]["DefaultVCpus"])
 
 
 def _allows(rule: Any, source: str, port: int) -> bool:

@@ -9,9 +9,10 @@ from moto.core.utils import camelcase_to_underscores
 from moto.ec2.responses import EC2Response
 
 from localcloud.ec2 import console, describe, xml
+from localcloud.ec2.burstable import baseline
 from localcloud.ec2.filters import STATUS_FILTERS, matching
-from localcloud.ec2.launch import check_type_exists, digest_of, read_order
-from localcloud.ec2.machine import Machine
+from localcloud.ec2.launch import check_architecture, check_type_exists, digest_of, read_order
+from localcloud.ec2.machine import Machine, vcpus_of
 from localcloud.ec2.states import CHECKS_TAKE, Refused, State, checks
 from localcloud.errors import AwsError, combination, missing, unknown_filter, wrong_state
 from localcloud.pages import page
@@ -29,6 +30,7 @@ class Instances(Service, EC2Response):
         if known is None:
             order = read_order(params, self.cloud.region)
             self.error_on_dryrun()
+            self._check_quota([(order.instance_type, vcpus_of(order.instance_type))] * order.count)
             keys = [new_host_key() for _ in range(order.count)]
             known = self.cloud.region.launch(order, keys, self.cloud.clock.now())
             for machine in known.instances:
@@ -42,7 +44,7 @@ class Instances(Service, EC2Response):
         if ids and self._get_param("MaxResults"):
             raise combination("The parameter instancesSet cannot be used with the parameter maxResults")
         machines = self.cloud.region.machines_named(ids) if ids else self.cloud.region.machines
-        found = matching(machines, self._get_param("Filters", []))
+        found = self.settled(matching(machines, self._get_param("Filters", [])))
         shown, token = page(found, self._get_param("MaxResults"), self._get_param("NextToken"))
         self.response_headers["Content-Type"] = "text/xml;charset=UTF-8"
         return xml.answer("DescribeInstances", {"Reservations": self._reservations(shown), "NextToken": token})
@@ -75,16 +77,16 @@ class Instances(Service, EC2Response):
         return ActionResult({"StartingInstances": self._all("start")})
 
     def stop_instances(self) -> ActionResult:
-        return ActionResult({"StoppingInstances": self._all("stop", protection="disableApiStop")})
+        return ActionResult({"StoppingInstances": self._all("stop", "disableApiStop")})
 
     def terminate_instances(self) -> ActionResult:
-        return ActionResult({"TerminatingInstances": self._all("terminate", protection="disableApiTermination")})
+        return ActionResult({"TerminatingInstances": self._all("terminate", "disableApiTermination", "disableApiStop")})
 
     def reboot_instances(self) -> ActionResult:
         self._all("reboot")
         return EmptyResult()
 
-    def _all(self, request: str, protection: str = "") -> list[dict[str, Any]]:
+    def _all(self, request: str, *protections: str) -> list[dict[str, Any]]:
         """Change every instance or none: the checks come first, since AWS refuses the whole call for one wrong
         machine."""
         ids = self._get_param("InstanceIds", [])
@@ -97,9 +99,12 @@ class Instances(Service, EC2Response):
         except Refused as refusal:
             raise wrong_state(str(refusal)) from refusal
         for machine in machines:
-            if protection and getattr(machine, camelcase_to_underscores(protection)) and machine.live:
-                raise _protected(machine, request, protection)
+            for attribute in protections if machine.live else ():
+                if getattr(machine, camelcase_to_underscores(attribute)):
+                    raise _protected(machine, request, attribute)
         self.error_on_dryrun()
+        if request == "start":
+            self._check_quota([(m.instance_type, m.vcpus) for m in machines if m.phase is State.STOPPED])
         changes = []
         for machine in machines:
             before = self.cloud.ask(request, machine)
@@ -107,6 +112,10 @@ class Instances(Service, EC2Response):
                 {"InstanceId": machine.id, "PreviousState": before.shown(), "CurrentState": machine.phase.shown()}
             )
         return changes
+
+    def _check_quota(self, more: list[tuple[str, int]]) -> None:
+        running = [m for m in self.cloud.region.machines if m.phase in (State.PENDING, State.RUNNING)]
+        self.cloud.quotas.check_vcpus(running, more)
 
     def modify_instance_attribute(self) -> ActionResult:
         instance_id = self._get_param("InstanceId")
@@ -119,9 +128,12 @@ class Instances(Service, EC2Response):
         if wanted:
             check_type_exists(wanted)
             self._must_be_stopped(machine, "instanceType")
+            check_architecture(wanted, str(machine.architecture))
         if self._get_param("UserData.Value") is not None:
             self._must_be_stopped(machine, "userData")
         self.error_on_dryrun()
+        if wanted and baseline(wanted) is None:
+            machine.cpu_credits = ""  # a burstable type that it may get later begins with the default
         groups = self._get_param("Groups", [])
         if groups:
             machine.primary._group_set = [self._group(group_id) for group_id in groups]  # type: ignore[union-attr]

@@ -12,7 +12,7 @@ from localcloud.service import Service
 
 #: seconds on the cloud's clock: modifying, then optimizing, then completed
 MODIFYING, OPTIMIZING = 30.0, 300.0
-WAIT_BETWEEN = 6 * 3600.0
+MOST_IN_A_DAY = 4
 
 
 class Volumes(Service, EC2Response):
@@ -22,7 +22,15 @@ class Volumes(Service, EC2Response):
         unknown = set(ids) - set(self.cloud.region.volumes)
         if unknown:
             raise not_found("InvalidVolume", "volume", unknown)
-        return super().describe_volumes()
+        for volume in self.cloud.region.volumes.values():
+            attachment: Any = volume.attachment
+            if attachment:  # moto knows it of the machine only
+                disk = attachment.instance.block_device_mapping.get(attachment.device)
+                attachment.delete_on_termination = bool(disk and disk.delete_on_termination)
+        answer = super().describe_volumes()
+        shown: Any = answer.result
+        shown["Volumes"] = self.settled(shown["Volumes"])
+        return answer
 
     def describe_network_interfaces(self) -> ActionResult:
         ids = self._get_param("NetworkInterfaceIds", [])
@@ -41,13 +49,7 @@ class Volumes(Service, EC2Response):
         if size is not None and int(size) < volume.size:
             raise invalid_value("New size cannot be smaller than existing size")
         now = self.cloud.clock.now()
-        last = volume.modifications[-1] if volume.modifications else None
-        if last and now - last.start_time.timestamp() < WAIT_BETWEEN:
-            raise AwsError(
-                "VolumeModificationRateExceeded",
-                f"You've reached the maximum modification rate per volume limit. Wait at least 6 hours between "
-                f"modifications per EBS volume. {volume_id}",
-            )
+        check_rate(volume, now)
         self.error_on_dryrun()
         super().modify_volume()
         done = volume.modifications[-1]
@@ -62,9 +64,27 @@ class Volumes(Service, EC2Response):
         return ActionResult({"VolumesModifications": [_modification(one, now) for one in found]})
 
 
+def check_rate(volume: Any, now: float) -> None:
+    """Refuse a change before the last one is complete, and a fifth one in 24 hours."""
+    ages = [now - one.start_time.timestamp() for one in volume.modifications]
+    if ages and (state := _state(ages[-1])) != "completed":
+        text = f"Volume {volume.id} cannot be modified in modification state {state.upper()}"
+        raise AwsError("IncorrectModificationState", text)
+    if sum(age < 86_400 for age in ages) >= MOST_IN_A_DAY:
+        raise AwsError(
+            "VolumeModificationRateExceeded",
+            f"You've reached the maximum modification rate per volume limit: {MOST_IN_A_DAY} modifications in 24 "
+            f"hours. {volume.id}",
+        )
+
+
+def _state(since: float) -> str:
+    return "modifying" if since < MODIFYING else "optimizing" if since < OPTIMIZING else "completed"
+
+
 def _modification(done: Any, now: float) -> dict[str, Any]:
     since = now - done.start_time.timestamp()
-    state = "modifying" if since < MODIFYING else "optimizing" if since < OPTIMIZING else "completed"
+    state = _state(since)
     shown: dict[str, Any] = {
         "VolumeId": done.volume.id,
         "ModificationState": state,

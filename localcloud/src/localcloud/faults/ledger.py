@@ -51,6 +51,11 @@ class Ledger:
                 for name, facts in things.items():
                     known.setdefault(name, {**facts, "made": self.cloud.clock.now()})
 
+    def age(self, resource_id: str) -> float:
+        """Return the seconds since a thing was made, on the cloud's clock; what is not recorded yet is new."""
+        made = next((known[resource_id]["made"] for known in self.ever.values() if resource_id in known), None)
+        return 0.0 if made is None else self.cloud.clock.now() - float(made)
+
     def now(self) -> dict[str, dict[str, dict[str, Any]]]:
         region = self.cloud.region
         groups = [group for groups in region.groups.values() for group in groups.values() if group.name != "default"]

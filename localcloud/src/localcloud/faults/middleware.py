@@ -22,6 +22,8 @@ from localcloud.server import Application, HangUp
 PREFIX = "/_localcloud/"
 
 _ACTION = re.compile(rb"(?:^|&)Action=([A-Za-z]+)")
+#: what the router does, which knows the protocol
+_INSIDE = (When.BEFORE, When.AFTER, When.MISSING, When.IGNORED, When.REFUSED, When.UNDONE)
 _READS = ("Describe", "Get", "List")
 
 
@@ -33,6 +35,7 @@ class Faults:
         self.answers: dict[tuple[str, bytes], tuple[str, list[tuple[str, str]], bytes]] = {}
         self._lock = threading.Lock()
         self._made = 0
+        ledger.cloud.is_too_new = self._is_too_new
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         body = environ["wsgi.input"].read()
@@ -50,8 +53,8 @@ class Faults:
         call.fault = rule.when if rule else ""
         if rule and rule.when is When.DROP_BEFORE:
             raise HangUp
-        if rule and rule.when in (When.BEFORE, When.AFTER, When.MISSING):
-            environ[FAULT] = Fault(rule.when, rule.code, rule.message, rule.status)
+        if rule and rule.when in _INSIDE:
+            environ[FAULT] = Fault(rule.when, rule.code, rule.message, rule.status, rule.parameter)
         status, headers, answer = self._inner(environ)
         if not operation.startswith(_READS):
             self.ledger.look()
@@ -69,6 +72,10 @@ class Faults:
     def _rule_for(self, service: str, operation: str, body: bytes) -> Rule | None:
         with self._lock:
             return next((rule for rule in self.rules if rule.meets(service, operation, body)), None)
+
+    def _is_too_new(self, resource_id: str) -> bool:
+        lags = [rule.seconds for rule in self.rules if rule.when is When.LAG]
+        return bool(lags) and self.ledger.age(resource_id) < max(lags)
 
     def _inner(self, environ: dict[str, Any]) -> tuple[str, list[tuple[str, str]], bytes]:
         started: list[Any] = []

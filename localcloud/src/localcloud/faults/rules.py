@@ -3,6 +3,9 @@
 {"operation": "RunInstances", "when": "drop"}                            done, but the answer is lost
 {"operation": "ec2:Describe*", "when": "before", "code": "RequestLimitExceeded", "status": 503, "times": 3}
 {"operation": "DescribeInstances", "when": "missing", "times": 2}        not there yet, as after a fresh launch
+{"operation": "PutMetricAlarm", "when": "ignored", "parameter": "WarmUpConfiguration", "times": null}
+{"operation": "StartInstances", "when": "undone", "code": "Client.InternalError"}
+{"operation": "*", "when": "lag", "seconds": 60}
 """
 
 import random
@@ -21,6 +24,10 @@ class When(StrEnum):
     DELAY = "delay"  # `seconds` late, otherwise right
     MISSING = "missing"  # Describe…: as if nothing were there; NotFound where ids are named
     STALE = "stale"  # Describe…: the answer of the time before
+    IGNORED = "ignored"  # as if `parameter` had not been sent, as by a service that does not know it yet
+    REFUSED = "refused"  # where `parameter` is sent: a ValidationError, and nothing has happened
+    UNDONE = "undone"  # RunInstances, StartInstances: it begins, and ends in terminated or stopped, for `code`
+    LAG = "lag"  # no call fails; for `seconds` on the cloud's clock, what is new has no tags for policies and filters
 
 
 class BadRule(ValueError):
@@ -40,6 +47,7 @@ class Rule:
     probability: float = 1.0
     seed: int = 0
     contains: str = ""  # only requests with this text in their body
+    parameter: str = ""  # only requests with this parameter
     number: int = 0
     fired: int = 0
     passed: int = 0
@@ -47,8 +55,12 @@ class Rule:
 
     def meets(self, service: str, operation: str, body: bytes) -> bool:
         """Return whether the rule matches this call, and it is this call's turn. Each match counts."""
+        if self.when is When.LAG:
+            return False
         name = f"{service}:{operation}" if ":" in self.operation else operation
         if not fnmatchcase(name, self.operation) or self.contains.encode() not in body:
+            return False
+        if self.parameter.encode() not in body:  # by its name, in each of the protocols
             return False
         if self.times is not None and self.fired >= self.times:
             return False
@@ -64,6 +76,12 @@ class Rule:
         return {key: value for key, value in vars(self).items() if key != "dice"}
 
 
+#: what some kinds of fault are unless the rule says otherwise
+DEFAULTS: dict[When, dict[str, Any]] = {
+    When.REFUSED: {"code": "ValidationError", "message": "Unsupported parameter", "status": 400},
+    When.UNDONE: {"code": "Client.InternalError", "message": "Client error on launch"},
+}
+
 _TYPES: dict[str, tuple[type, ...]] = {
     "operation": (str,),
     "when": (str,),
@@ -76,6 +94,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "probability": (int, float),
     "seed": (int,),
     "contains": (str,),
+    "parameter": (str,),
 }
 
 
@@ -91,7 +110,10 @@ def read_rule(given: Any) -> Rule:
         raise BadRule("operation: say which, for instance RunInstances or ec2:Describe*")
     if given.get("when") not in set(When):
         raise BadRule(f"when: one of {', '.join(When)}")
-    rule = Rule(**{**given, "when": When(given["when"])})
+    when = When(given["when"])
+    if (when in (When.IGNORED, When.REFUSED)) is not bool(given.get("parameter")):
+        raise BadRule("parameter: say which, for instance WarmUpConfiguration, with ignored and refused only")
+    rule = Rule(**{**DEFAULTS.get(when, {}), **given, "when": when})
     # The cryptographic kind could not be repeated from a seed.
     rule.dice = random.Random(rule.seed)  # noqa: S311
     return rule

@@ -112,6 +112,12 @@ _OPERATORS: dict[str, Callable[[str, str], bool]] = {
     "NumericGreaterThanEquals": _number(lambda value, wanted: value >= wanted),
 }
 
+#: all that IAM has; what is not here is refused, so that nothing is judged by an operator that is not known
+_NEGATED = (
+    *("StringNotEquals", "StringNotEqualsIgnoreCase", "StringNotLike"),
+    *("ArnNotEquals", "ArnNotLike", "NumericNotEquals"),
+)
+
 
 # -- reading -----------------------------------------------------------------------------------------------------------
 
@@ -152,10 +158,8 @@ def _statement(given: Any) -> Statement:
 def _condition(operator: str, key: str, values: Any, where: str) -> Condition:
     quantifier, _, rest = operator.rpartition(":")
     plain = rest.removesuffix("IfExists")
-    if quantifier not in ("", "ForAllValues", "ForAnyValue") or plain.replace("Not", "", 1) not in {
-        *_OPERATORS,
-        "Null",
-    }:
+    known = ("Null",) if rest == "Null" else (*_OPERATORS, *_NEGATED)
+    if quantifier not in ("", "ForAllValues", "ForAnyValue") or plain not in known:
         raise BadPolicy(f"{where}: the operator {operator} is not known here")
     return Condition(plain, quantifier, rest != plain, key.lower(), _texts(values, where))
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from localcloud.cloud import Cloud
 from localcloud.iam import launch
-from localcloud.iam.policy import Permission
-from localcloud.iam.resources import EVENTS_ROLE, Resources, tags_in, with_request_tags
+from localcloud.iam.policy import Permission, Values
+from localcloud.iam.resources import EVENTS_ROLE, Resources, tags_in, with_request_tags, with_tag_keys
 
 Params = dict[str, Any]
 
@@ -68,9 +68,25 @@ def _ec2(name: str, action: str, params: Params, there: Resources) -> list[Permi
         for one in _listed(params.get(parameter))
     ]
     if action == "ModifyInstanceAttribute":
-        changed = tuple(key for key in params if key in _ATTRIBUTES) or (str(params.get("Attribute", "")),)
-        found = [Permission(name, one.resource, {**one.context, "ec2:attribute": changed}) for one in found]
+        found = [Permission(name, one.resource, {**one.context, **_changed(params)}) for one in found]
     return found or [Permission(name, "*", there.context())]
+
+
+def _changed(params: Params) -> dict[str, Values]:
+    """Return the keys `ec2:Attribute`, the names, and `ec2:Attribute/NAME`, the new value of each."""
+    new = {
+        key: (params[key] or {}).get("Value") if isinstance(params[key], dict) else params[key]
+        for key in _ATTRIBUTES & set(params)
+    }
+    if attribute := str(params.get("Attribute") or ""):
+        new[attribute[0].upper() + attribute[1:]] = params.get("Value")
+    keys = {f"ec2:attribute/{name.lower()}": _values(value) for name, value in new.items() if value is not None}
+    return {"ec2:attribute": tuple(sorted(new)), **keys}
+
+
+def _values(given: Any) -> Values:
+    """Return values as conditions compare them."""
+    return tuple(str(one).lower() if isinstance(one, bool) else str(one) for one in _listed(given))
 
 
 #: attributes of ModifyInstanceAttribute, by which it may be narrowed
@@ -102,7 +118,8 @@ def _cloudwatch(name: str, action: str, params: Params, there: Resources) -> lis
     if action in ("DescribeAlarms", "DescribeAlarmHistory") and not names:
         resources = [there.alarm("*")]
     if action != "PutMetricAlarm":
-        return [Permission(name, resource, there.context()) for resource in resources or ["*"]]
+        keys = with_request_tags(tags_in(params.get("Tags"))) or with_tag_keys(params.get("TagKeys"))
+        return [Permission(name, resource, there.context(keys)) for resource in resources or ["*"]]
     arns = [arn for kind in ("AlarmActions", "OKActions", "InsufficientDataActions") for arn in params.get(kind) or []]
     tags = tags_in(params.get("Tags"))
     more = with_request_tags(tags)

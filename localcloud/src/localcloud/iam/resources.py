@@ -1,6 +1,6 @@
 """Names and conditions of resources, existing ones and those about to be made."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from localcloud.cloud import Cloud
@@ -90,7 +90,7 @@ class Resources:
         return {"ec2:keypairname": (name,)} | (self._tags(pair.id) if pair else {})
 
     def _tags(self, resource_id: str) -> dict[str, Values]:
-        tags = self.cloud.region.tags.get(resource_id, {})
+        tags = {} if self.cloud.is_too_new(resource_id) else self.cloud.region.tags.get(resource_id, {})
         return {
             f"{prefix}:resourcetag/{key.lower()}": (value,) for prefix in ("aws", "ec2") for key, value in tags.items()
         }
@@ -117,4 +117,10 @@ def with_request_tags(tags: dict[str, str]) -> dict[str, Values]:
     if not tags:
         return {}
     found: dict[str, Values] = {f"aws:requesttag/{key.lower()}": (value,) for key, value in tags.items()}
-    return {**found, "aws:tagkeys": tuple(tags)}
+    return found | with_tag_keys(tags)
+
+
+def with_tag_keys(keys: Iterable[str] | None) -> dict[str, Values]:
+    """Return the key `aws:TagKeys`, which has all keys of the request; without tags it is not there."""
+    found = tuple(keys or ())
+    return {"aws:tagkeys": found} if found else {}
