@@ -55,6 +55,20 @@ def test_a_terminal_is_a_terminal(yuna: Machine) -> None:
     assert any("ubuntu@ip-10-20-" in line for line in lines)
 
 
+def test_it_says_that_it_is_ubuntu_24_04(yuna: Machine) -> None:
+    greeting = yuna.ssh(flags=("-tt",), input="exit\n").stdout
+    assert greeting.startswith("Welcome to Ubuntu 24.04 LTS (GNU/Linux ")
+    assert "Welcome" not in yuna.ssh("true", flags=("-tt",)).stdout
+    assert yuna.says("lsb_release -sd; lsb_release -cs; lsb_release --release").split("\n") == [
+        "Ubuntu 24.04 LTS",
+        "noble",
+        "Release:\t24.04",
+    ]
+    assert len(yuna.says("lsb_release -a").split("\n")) == 4
+    if os.geteuid() == 0:
+        assert yuna.says(". /etc/os-release; echo $PRETTY_NAME") == "Ubuntu 24.04 LTS"
+
+
 def test_control_c_interrupts_in_a_terminal(yuna: Machine) -> None:
     command = yuna.ssh_command("echo ready; sleep 600; echo code $?", flags=("-tt",))
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:

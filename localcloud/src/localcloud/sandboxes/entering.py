@@ -9,7 +9,7 @@ import resource
 import tempfile
 from pathlib import Path
 
-from localcloud.sandboxes import linux
+from localcloud.sandboxes import linux, ubuntu
 from localcloud.sandboxes.plan import INSIDE_HOME, INSIDE_TOOLS, Plan
 
 #: within one home
@@ -26,6 +26,7 @@ _COVERED = {
     "tmp": "/tmp",  # noqa: S108
     "etc/passwd": "/etc/passwd",
     "etc/group": "/etc/group",
+    **{f"etc/{name}": f"/etc/{name}" for name in ubuntu.FILES if Path("/etc", name).exists()},
 }
 
 
@@ -75,7 +76,7 @@ def works(uid: int | None, namespaces: bool) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         for name in ("home", "tmp", "etc", "tools"):
             (Path(folder) / name).mkdir()
-        for name in ("passwd", "group"):
+        for name in ("passwd", "group", *ubuntu.FILES):
             (Path(folder) / "etc" / name).touch()
         child = os.fork()
         if child == 0:

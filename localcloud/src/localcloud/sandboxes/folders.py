@@ -6,7 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
-from localcloud.sandboxes import power
+from localcloud.sandboxes import power, ubuntu
 from localcloud.sandboxes.plan import INSIDE_HOME, USER, Plan, shell
 
 _PROFILE = """\
@@ -34,6 +34,7 @@ def make(plan: Plan, public_key: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(mode)
     power.install(plan.tools, plan.tools_as_seen_inside)
+    ubuntu.install(plan.etc, plan.tools)
     if plan.uid is not None:
         _write_user_list(plan, plan.uid)
     if fresh:
@@ -46,7 +47,6 @@ def make(plan: Plan, public_key: str) -> None:
 def _furnish(plan: Plan, public_key: str) -> None:
     (plan.home / ".profile").write_text(_PROFILE)
     (plan.home / ".bashrc").write_text(_BASHRC.replace("{hostname}", plan.hostname))
-    (plan.home / ".hushlogin").touch()
     (plan.home / ".ssh").mkdir(mode=0o700)
     keys = plan.home / ".ssh" / "authorized_keys"
     keys.write_text(f"{public_key.strip()}\n" if public_key else "")

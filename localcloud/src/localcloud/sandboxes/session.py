@@ -13,6 +13,7 @@ from typing import Any
 
 import asyncssh
 
+from localcloud.sandboxes import ubuntu
 from localcloud.sandboxes.conversation import Conversation
 from localcloud.sandboxes.plan import Command, Plan
 
@@ -78,6 +79,8 @@ class Session(asyncssh.SSHServerSession[bytes]):
         finally:
             for descriptor in theirs:
                 os.close(descriptor)
+        if self.has_terminal and self.line is None and not (self.plan.home / ".hushlogin").exists():
+            self.chan.write(ubuntu.greeting().encode(), None)
         for descriptor in self.outputs:
             self.loop.add_reader(descriptor, self._read, descriptor)
 
