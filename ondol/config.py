@@ -122,8 +122,20 @@ class Config(BaseSettings):
     idle_minutes: int = _env(
         "ONDOL_IDLE_MINUTES", 30, ge=15, le=720, multiple_of=5, description="Auto-stop after this many idle minutes."
     )
-    idle_cpu_percent: float = _env(
-        "ONDOL_IDLE_CPU_PERCENT", 5.0, gt=0, lt=100, description="CPU below this counts as idle, per cent."
+    idle_core_percent: float | None = _env(
+        "ONDOL_IDLE_CORE_PERCENT",
+        None,
+        gt=0,
+        lt=100,
+        description="CPU below this share of one core counts as idle, per cent. Unset: 10, or what is right for the "
+        "smallest burstable type among those permitted.",
+    )
+    idle_cpu_percent: float | None = _env(
+        "ONDOL_IDLE_CPU_PERCENT",
+        None,
+        gt=0,
+        lt=100,
+        description="Deprecated: per cent of two vCPUs, so half of ONDOL_IDLE_CORE_PERCENT, which wins.",
     )
     clock: str = _env("ONDOL_CLOCK", "", description="REAL,VIRTUAL,SPEED: the trial's clock. Never set it for Amazon.")
 

@@ -150,7 +150,7 @@ BUGS = [
     Bug("stopped moments after a click", "forecast:warm_up", "now + MIN_NOTICE", "now"),
     Bug("a wish is not armed", "Run.is_armed", "self.needs_rearm", "False"),
     Bug("a wish outlives its run", "moves:move", "Run(instance=instance, reason=reason, by=by, began_at=since)", "Run(instance=instance, reason=reason, by=by, began_at=since, awake_until=instance.run.awake_until)"),
-    Bug("a changed rule is not armed", "is_right", "alarm.rule == recorded == IdleRule(rules.idle_minutes, rules.idle_cpu_percent)", "alarm.rule == recorded"),
+    Bug("a changed rule is not armed", "is_right", "alarm.rule == recorded == _idle_rule(rules, row)", "alarm.rule == recorded"),
     Bug("a saved rule is armed only by and by", "policies:_arm_anew", "actions.enqueue(row)", ""),
     Bug("the schedule stops what was started after it", "schedule:closing", "began >= at", "False"),
     Bug("a click comes too late for the schedule", "stop_by_rule", "not still(instance)", "False"),

@@ -46,7 +46,8 @@ class AutoStop(Schema):
     armed: bool
     armed_at: datetime | None = Field(description="When it was put for this run.")
     idle_minutes: int = Field(description="It stops a machine that has been idle for so long.", examples=[30])
-    cpu_percent: float = Field(description="Idle: average CPU below this.", examples=[5.0])
+    core_percent: float = Field(description="Idle: average CPU below this per cent of one core.", examples=[10.0])
+    cpu_percent: float = Field(description="The same in per cent of all vCPUs, as CloudWatch shows it.", examples=[5.0])
     earliest_at: datetime | None = Field(description="Its warm-up ends; it does not judge before this moment.")
     checked_at: datetime | None = Field(description="When AWS last showed it as it should be.")
     forecast: StopForecast | None = Field(description="Null unless it runs and is armed.")

@@ -14,6 +14,7 @@ from ondol.deployment.health import unconfirmed_since
 from ondol.instances.actions import ascii_name
 from ondol.instances.models import Instance
 from ondol.policy.rules import Rules, rules_of
+from ondol.policy.threshold import Threshold
 
 SSH_USER = "ubuntu"
 _FIELDS = {"launched_at": "seen_launched_at"}
@@ -78,11 +79,13 @@ def _auto_stop(row: Instance, rules: Rules, now: datetime) -> AutoStop:
     run = row.run
     armed_at = run.armed_at if run.is_armed else None
     seen = outlook(row, rules, now)
+    threshold = Threshold.by_rule(rules.idle_core_percent, row.size.instance_type)
     return AutoStop(
         armed=run.is_armed,
         armed_at=armed_at,
         idle_minutes=rules.idle_minutes,
-        cpu_percent=rules.idle_cpu_percent,
+        core_percent=threshold.core_percent,
+        cpu_percent=threshold.cpu_percent,
         earliest_at=armed_at + timedelta(minutes=run.warm_up_minutes) if armed_at else None,
         checked_at=run.alarm_verified_at if armed_at else None,
         forecast=StopForecast(earliest_at=seen.idle.earliest, latest_at=seen.idle.latest, is_active=seen.idle.is_active)

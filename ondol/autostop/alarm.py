@@ -12,6 +12,7 @@ from ondol.cloud.port import Alarm, Cloud, IdleRule
 from ondol.instances.lifecycle import Status, View
 from ondol.instances.models import Instance
 from ondol.policy.rules import Rules, rules_of
+from ondol.policy.threshold import cpu_percent
 
 
 def arm(instance: Instance, cloud: Cloud, tags: Mapping[str, str]) -> dict[str, Any]:
@@ -22,7 +23,7 @@ def arm(instance: Instance, cloud: Cloud, tags: Mapping[str, str]) -> dict[str, 
     run = instance.run
     run_since = run.launched_at if instance.status == Status.RUNNING else None
     minutes = warm_up(armed_at, run_since or armed_at, rules.idle_minutes, run.awake_until)
-    rule = IdleRule(rules.idle_minutes, rules.idle_cpu_percent)
+    rule = _idle_rule(rules, instance)
     cloud.arm(instance.resource_name, str(instance.instance_id), rule, minutes, tags)
     return {
         "armed_at": armed_at,
@@ -37,7 +38,7 @@ def arm(instance: Instance, cloud: Cloud, tags: Mapping[str, str]) -> dict[str, 
 def is_by_rule(instance: Instance, armed: Mapping[str, Any]) -> bool:
     """Return whether an alarm was put by the rule that applies now."""
     rules = rules_of(instance.owner_id)
-    return (rules.idle_minutes, rules.idle_cpu_percent) == (armed["armed_idle_minutes"], armed["armed_cpu_percent"])
+    return _idle_rule(rules, instance) == IdleRule(armed["armed_idle_minutes"], armed["armed_cpu_percent"])
 
 
 def is_right(row: Instance, alarm: Alarm | None, rules: Rules) -> bool:
@@ -45,7 +46,7 @@ def is_right(row: Instance, alarm: Alarm | None, rules: Rules) -> bool:
     if alarm is None or alarm.instance_id != row.instance_id:
         return False
     recorded = IdleRule(row.run.armed_idle_minutes, row.run.armed_cpu_percent)
-    if not alarm.rule == recorded == IdleRule(rules.idle_minutes, rules.idle_cpu_percent):
+    if not alarm.rule == recorded == _idle_rule(rules, row):
         return False
     # One that is over may not be shown any more; while the machine is kept awake, it is what keeps it.
     is_kept = row.kept_awake_until(clock.now())
@@ -53,3 +54,8 @@ def is_right(row: Instance, alarm: Alarm | None, rules: Rules) -> bool:
         return False
     # It acts on a transition only: one that is in ALARM while its machine runs has tried, and will not again.
     return not (alarm.state == "ALARM" and row.seen_view == View.RUNNING)
+
+
+def _idle_rule(rules: Rules, row: Instance) -> IdleRule:
+    """Return the rule of an alarm for the type that the machine has in AWS."""
+    return IdleRule(rules.idle_minutes, cpu_percent(rules.idle_core_percent, row.size.instance_type))

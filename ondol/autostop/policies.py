@@ -5,7 +5,9 @@ from datetime import time
 from decimal import Decimal
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.translation import gettext_lazy as _
 
 from ondol import clock
 from ondol.accounts.models import User
@@ -14,18 +16,26 @@ from ondol.instances import actions
 from ondol.instances.models import Instance, Run
 from ondol.policy.catalog import all_rules, stored_fields
 from ondol.policy.models import Policy, PolicyChange
-from ondol.policy.rules import rules_for
+from ondol.policy.rules import Rules, rules_for
+from ondol.policy.threshold import cpu_percent, digits, too_near
+
+_TOO_NEAR = _(
+    "Without CPU credits AWS slows %(types)s down, to as little as %(baseline)s%% of each vCPU. A threshold of "
+    "%(percent)s%% of one core is at least half of that, so a machine that works could be stopped as idle. Choose at "
+    "most %(most)s%%, or leave these types out."
+)
 
 
 def set_policy(owner: User | None, by: User, values: Mapping[str, Any]) -> bool:
     """Let these `values` hold, by the names of `Policy`; None: inherited. Return False if they did already.
 
-    Raise ValidationError where a rule does not allow a value.
+    Raise ValidationError where a rule does not allow a value, or the values of several policies do not go together.
     """
     for rule in all_rules():
         rule.check(values)
     names = stored_fields()
     with transaction.atomic():
+        rules_before = _rules_affected(owner)
         policy, _made = Policy.objects.select_for_update().get_or_create(owner=owner)
         before = {name: _plain(getattr(policy, name)) for name in names}
         for name in names:
@@ -36,9 +46,43 @@ def set_policy(owner: User | None, by: User, values: Mapping[str, Any]) -> bool:
             return False
         policy.set_by, policy.set_at = by, clock.now()
         policy.save()
+        _require_distance(policy, rules_before)
         PolicyChange.objects.create(owner=owner, what=changed, by=by)
         _arm_anew(owner)
     return True
+
+
+def _rules_affected(owner: User | None) -> dict[User | None, Rules]:
+    """Return the rules that a change of this policy may change: of the default ones, also those of single people."""
+    people: list[User | None] = [owner]
+    if owner is None:
+        people += User.objects.filter(policy__isnull=False)
+    rules = rules_for([person.pk for person in people if person])
+    return {person: rules[person.pk if person else None] for person in people}
+
+
+def _require_distance(policy: Policy, before: Mapping[User | None, Rules]) -> None:
+    """Raise ValidationError if a burstable machine that works might count as idle, and this change is about that.
+
+    What was so before, and what others have set, is for `ondol doctor`: it blocks no other change.
+    """
+    own = [name for name in ("idle_core_percent", "instance_types") if getattr(policy, name)]
+    for person, rules in _rules_affected(policy.owner).items():
+        near = too_near(rules.idle_core_percent, rules.instance_types)
+        is_set_here = person == policy.owner and own
+        if near and (is_set_here or person not in before or _idle_and_types(rules) != _idle_and_types(before[person])):
+            mistake = _TOO_NEAR % {
+                "types": ", ".join(near.types),
+                "percent": digits(rules.idle_core_percent),
+                "baseline": digits(near.baseline_percent),
+                "most": digits(near.core_percent_most),
+            }
+            whose = "" if person == policy.owner else f"{person}: "
+            raise ValidationError({(own or ["idle_core_percent"])[0]: f"{whose}{mistake}"})
+
+
+def _idle_and_types(rules: Rules) -> tuple[object, ...]:
+    return rules.idle_core_percent, rules.instance_types
 
 
 def _arm_anew(owner: User | None) -> None:
@@ -50,7 +94,8 @@ def _arm_anew(owner: User | None) -> None:
     runs = Run.objects.in_bulk([row.run_id for row in found])
     for row in found:
         rule, run = rules[row.owner_id], runs[row.run_id]
-        if (run.armed_idle_minutes, run.armed_cpu_percent) != (rule.idle_minutes, rule.idle_cpu_percent):
+        wanted = (rule.idle_minutes, cpu_percent(rule.idle_core_percent, row.size.instance_type))
+        if (run.armed_idle_minutes, run.armed_cpu_percent) != wanted:
             Run.objects.filter(pk=run.pk).update(armed_at=None, alarm_verified_at=None)
             Instance.objects.filter(pk=row.pk).update(next_at=None)
             actions.enqueue(row)

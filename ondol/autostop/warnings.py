@@ -21,6 +21,7 @@ from ondol.instances.actions import ActionError
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
 from ondol.policy.rules import Rules, rules_for, rules_of
+from ondol.policy.threshold import Threshold
 
 TASK = "ondol.autostop.letter"
 AHEAD = SOON + timedelta(minutes=2)
@@ -56,6 +57,7 @@ def send(warning: StopWarning) -> None:
         return
     context = {
         "seen": seen,
+        "threshold": Threshold.armed(row.run.armed_cpu_percent, row.size.instance_type),
         "link": config().url + reverse("awake_link", args=[token_of(warning)]) if rules.awake_hours else "",
         "page": config().url + reverse("dashboard"),
     }

@@ -121,7 +121,10 @@ class LaunchSpec:
 
 @dataclass(frozen=True, slots=True)
 class IdleRule:
-    """Idle: average CPU below `cpu_percent` in every 5-minute period of `minutes` (a multiple of 5)."""
+    """Idle: average CPU below `cpu_percent` in every 5-minute period of `minutes` (a multiple of 5).
+
+    It is per cent of all vCPUs, as CPUUtilization is.
+    """
 
     minutes: int
     cpu_percent: float

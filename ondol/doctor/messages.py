@@ -16,6 +16,7 @@ CHECKS = {
     "clock": _("Clock"),
     "keys": _("Sealed SSH keys"),
     "worker": _("Worker"),
+    "rules": _("Idle rules"),
     "credentials": _("Credentials"),
     "region": _("Region"),
     "vpc": _("VPC"),
@@ -60,6 +61,29 @@ SAYS = {
     ),
     ("worker", "alive"): _("%(count)s at work."),
     ("worker", "silent"): _("None has shown itself for 10 s. Start `ondol up` or `ondol worker`, or read its log."),
+    ("rules", "sound"): _("They are right for all types that people may use or have."),
+    ("rules", "default_too_near"): _(
+        "Default rules: without CPU credits AWS slows %(types)s down, to as little as %(baseline)s%% of each vCPU. A "
+        "threshold of %(percent)s%% of one core is at least half of that, so a machine that works could be stopped as "
+        "idle. Set at most %(most)s%%, or leave these types out."
+    ),
+    ("rules", "too_near"): _(
+        "%(whose)s: without CPU credits AWS slows %(types)s down, to as little as %(baseline)s%% of each vCPU. A "
+        "threshold of %(percent)s%% of one core is at least half of that, so a machine that works could be stopped as "
+        "idle. Set at most %(most)s%% for this person, or leave these types out."
+    ),
+    ("rules", "default_a_core"): _(
+        "Default rules: %(percent)s%% of one core counts as idle, so a program that keeps one core busy is stopped. "
+        "Set at most %(most)s%%."
+    ),
+    ("rules", "a_core"): _(
+        "%(whose)s: %(percent)s%% of one core counts as idle, so a program that keeps one core busy is stopped. "
+        "Set at most %(most)s%%."
+    ),
+    ("rules", "unknown_types"): _(
+        "This version does not know the vCPUs of %(types)s, so the alarm takes the most that such a size may have: an "
+        "idle machine may stop late or never, a busy one is not stopped. Upgrade Ondol."
+    ),
     ("credentials", "sound"): _("Account %(account)s, as %(arn)s."),
     ("credentials", "root"): _(
         "These are the root user's of account %(account)s, who may do everything. Make a role or a user of its own "

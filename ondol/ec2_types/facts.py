@@ -62,6 +62,21 @@ def facts_of(name: str) -> InstanceType:
     )
 
 
+@cache
+def vcpus_at_most(name: str) -> int:
+    """Return the vCPUs of a type; of an unknown one, the most that any known type of its size has.
+
+    A size that is new as well counts as the largest of all.
+    """
+    facts = facts_of(name)
+    if facts.vcpus is not None:
+        return facts.vcpus
+    by_size: dict[str, int] = {}
+    for known in map(facts_of, known_types()):
+        by_size[known.size] = max(by_size.get(known.size, 0), known.vcpus or 0)
+    return by_size.get(facts.size) or max(by_size.values())
+
+
 def smallest_first(names: Iterable[str]) -> list[str]:
     """Return types by vCPUs, then by memory. Of equals the usually cheaper come first; unknown ones come last."""
     return sorted(names, key=_by_size)

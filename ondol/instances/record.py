@@ -61,9 +61,13 @@ class Receipt:
     """Per cent, averages of 5 minutes, oldest first; empty where AWS did not tell."""
     minutes: int
     percent: float
+    """The threshold in per cent of all vCPUs, as the values are."""
+    core_percent: float | None = None
+    """The same in per cent of one core; None where the line is older than that."""
 
     def to_json(self) -> dict[str, Any]:
-        return {"cpu": list(self.cpu), "rule": {"minutes": self.minutes, "percent": self.percent}}
+        core = {} if self.core_percent is None else {"core": self.core_percent}
+        return {"cpu": list(self.cpu), "rule": {"minutes": self.minutes, "percent": self.percent} | core}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Receipt | None":
@@ -71,7 +75,8 @@ class Receipt:
         rule, cpu = data.get("rule"), data.get("cpu")
         if not isinstance(rule, dict) or not isinstance(cpu, list):
             return None
-        return cls(tuple(cpu), int(rule["minutes"] or PERIOD_MINUTES * len(cpu)), float(rule["percent"]))
+        minutes, core = int(rule["minutes"] or PERIOD_MINUTES * len(cpu)), rule.get("core")
+        return cls(tuple(cpu), minutes, float(rule["percent"]), None if core is None else float(core))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 from ondol.config import config, limits
 from ondol.policy.allowed_hours import AllowedHours, describe_hours
 from ondol.policy.kinds import Number, Percent, Rule, Types
+from ondol.policy.threshold import CORE_PERCENT, CORE_PERCENT_MOST, core_percent_most
 
 
 class Source(StrEnum):
@@ -19,6 +20,16 @@ class Source(StrEnum):
     OWN = "own"
     EVERYBODY = "everybody"
     SETTINGS = "settings"
+
+
+def _installed_core_percent() -> float:
+    """Return the share of the settings; where they say none, one that is right on all types that they permit."""
+    settings = config()
+    if settings.idle_core_percent is not None:
+        return settings.idle_core_percent
+    if settings.idle_cpu_percent is not None:
+        return 2 * settings.idle_cpu_percent
+    return min(CORE_PERCENT, core_percent_most(settings.permitted_types))
 
 
 class Rules:
@@ -41,15 +52,16 @@ class Rules:
         settings=("idle_minutes",),
         because="CloudWatch judges averages of 5 minutes",
     )
-    idle_cpu_percent = Percent(
+    idle_core_percent = Percent(
         label=_("Idle means"),
-        describe=lambda percent: _("CPU below %(percent)s%%") % {"percent": f"{percent:g}"},
-        asks=_("CPU that counts as idle, below per cent"),
-        changed=_("idle CPU"),
+        describe=lambda percent: _("CPU below %(percent)s%% of one core") % {"percent": f"{percent:g}"},
+        asks=_("CPU that counts as idle, below per cent of one core"),
+        changed=_("idle CPU of one core"),
         least=Decimal("0.1"),
-        most=Decimal(99),
-        default=lambda: config().idle_cpu_percent,
-        settings=("idle_cpu_percent",),
+        most=Decimal(CORE_PERCENT_MOST),
+        default=_installed_core_percent,
+        settings=("idle_core_percent",),
+        because="below half of what a permitted burstable type can do without CPU credits",
     )
     awake_hours = Number(
         label=_("Keep awake"),

@@ -13,7 +13,7 @@ class Policy(models.Model):
     """None for the default rules."""
 
     idle_minutes = models.PositiveIntegerField(null=True)
-    idle_cpu_percent = models.DecimalField(max_digits=4, decimal_places=1, null=True)
+    idle_core_percent = models.DecimalField(max_digits=4, decimal_places=1, null=True)
     awake_hours = models.PositiveIntegerField(null=True)
     instance_types = models.JSONField(null=True)
     """A list of EC2's names."""

@@ -7,6 +7,7 @@ from ondol.cloud.port import AlarmStop, Cloud
 from ondol.instances.lifecycle import Reason
 from ondol.instances.models import Instance
 from ondol.instances.record import Receipt
+from ondol.policy.threshold import Threshold
 
 log = logging.getLogger(__name__)
 
@@ -34,4 +35,5 @@ def why_stopped(instance: Instance, cloud: Cloud) -> tuple[Reason, AlarmStop | N
 def receipt_of(instance: Instance, stop: AlarmStop) -> Receipt:
     """Return the values that the alarm has judged, and the rule that it judged them by."""
     percent = instance.run.armed_cpu_percent if stop.cpu_percent is None else stop.cpu_percent
-    return Receipt(tuple(round(value, 2) for value in stop.cpu), instance.run.armed_idle_minutes, percent)
+    core = Threshold.armed(percent, instance.size.instance_type).core_percent
+    return Receipt(tuple(round(value, 4) for value in stop.cpu), instance.run.armed_idle_minutes, percent, core)

@@ -69,6 +69,7 @@ def test_alice_sees_everything_about_her_machine(alice, machine):
             "armed": True,
             "armed_at": "2026-01-05T12:00:00Z",
             "idle_minutes": 30,
+            "core_percent": 10.0,
             "cpu_percent": 5.0,
             "earliest_at": "2026-01-05T12:40:00Z",
             "checked_at": "2026-01-05T12:41:00Z",

@@ -20,7 +20,7 @@ def alarm_of(rig, owner):
 def test_without_waiting_for_a_look_a_machine_that_runs_is_armed_by_the_new_rule(rig, at, alice, ada):
     rig.running(alice)
     at("Mon 15:00")
-    set_policy(None, ada, NOTHING | {"idle_minutes": 60, "idle_cpu_percent": 2.5})
+    set_policy(None, ada, NOTHING | {"idle_minutes": 60, "idle_core_percent": 5})
     rig.work()
     assert (alarm_of(rig, alice).rule, alarm_of(rig, alice).warm_up_minutes) == (IdleRule(60, 2.5), 15)
     assert rig.mine(alice).run.armed_idle_minutes == 60

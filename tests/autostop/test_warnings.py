@@ -92,7 +92,7 @@ def test_a_letter_says_when_why_what_is_kept_and_how_to_keep_it_awake(running, a
     assert letter.to == ["alice@example.org"]
     for told in (
         "If it goes on idling, it is stopped between 12:40 and 12:45 KST.",
-        "The rule: its CPU is below 5% for 30 minutes.",
+        "The rule: its CPU is below 10% of one core for 30 minutes.",
         "The disk and everything on it is kept.",
         f"/awake/{warnings.token_of(StopWarning.objects.get())}/\n",
     ):
@@ -106,7 +106,7 @@ def test_in_korean(running, at):
     send()
     (letter,) = mail.outbox
     assert letter.subject == "[Ondol] 12:40~12:45 KST 사이에 머신이 중지됩니다"
-    assert "30분 동안 CPU 사용률이 5% 미만이면" in letter.body
+    assert "30분 동안 CPU 사용률이 코어 하나의 10% 미만이면" in letter.body
     assert "디스크와 그 안의 모든 것은 보관됩니다." in letter.body
 
 

@@ -29,6 +29,7 @@ from ondol.instances.models import Instance, Launch, StatusChange
 from ondol.keys import vault
 from ondol.policy.catalog import stored_fields
 from ondol.policy.rules import rules_of
+from ondol.policy.threshold import cpu_percent
 from ondol.reconciler import observe, orphans
 from ondol.reconciler.lease import LeaseLost
 from ondol.reconciler.reconcile import reconcile
@@ -185,9 +186,9 @@ class House(RuleBasedStateMachine):
             awake.end_awake(self.people[name])
         self.life_goes_on(rounds)
 
-    @rule(name=st.none() | who, minutes=st.sampled_from([None, 15, 45, 720]), percent=st.sampled_from([None, 2.5]))
+    @rule(name=st.none() | who, minutes=st.sampled_from([None, 15, 45, 720]), percent=st.sampled_from([None, 5]))
     def the_administrator_sets_a_rule(self, name, minutes, percent):
-        rule = UNSET | {"idle_minutes": minutes, "idle_cpu_percent": percent}
+        rule = UNSET | {"idle_minutes": minutes, "idle_core_percent": percent}
         set_policy(self.people[name] if name else None, self.ada, rule)
 
     @rule(name=who, minutes=st.sampled_from([None, 50, 240]))
@@ -422,7 +423,7 @@ class House(RuleBasedStateMachine):
         if status is Status.RUNNING:
             alarm = self.world.alarms[row.resource_name].value
             rules = rules_of(row.owner_id)
-            rule = IdleRule(rules.idle_minutes, rules.idle_cpu_percent)
+            rule = IdleRule(rules.idle_minutes, cpu_percent(rules.idle_core_percent, server.instance_type))
             assert (alarm.instance_id, alarm.rule, alarm.state) == (row.instance_id, rule, "INSUFFICIENT_DATA")
             let_be = timedelta(minutes=alarm.warm_up_minutes)
             assert row.run.awake_until is None or alarm.configured_at + let_be >= row.run.awake_until

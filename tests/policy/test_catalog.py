@@ -25,7 +25,7 @@ WORKDAYS = {"has_hours": True, "opens_at": time(9), "closes_at": time(22), "week
 @pytest.mark.parametrize(
     "values",
     [
-        {"idle_minutes": 31}, {"idle_minutes": 10}, {"idle_minutes": 725}, {"idle_cpu_percent": Decimal(0)},
+        {"idle_minutes": 31}, {"idle_minutes": 10}, {"idle_minutes": 725}, {"idle_core_percent": Decimal(0)},
         {"awake_hours": 48}, {"instance_types": ["x2iedn.32xlarge"]}, {"volume_gib_max": 5}, {"volume_gib_max": 16385},
         WORKDAYS | {"opens_at": None}, WORKDAYS | {"zone": "Asia/Nowhere"},
         WORKDAYS | {"opens_at": time(9), "closes_at": time(9), "weekends": True},
@@ -39,7 +39,7 @@ def test_what_a_rule_does_not_allow_is_kept_for_nobody(values):
 
 
 def test_what_the_rules_allow_is_kept():
-    values = {"idle_minutes": 720, "idle_cpu_percent": Decimal("0.1"), "awake_hours": 0, **WORKDAYS}
+    values = {"idle_minutes": 720, "idle_core_percent": Decimal("0.1"), "awake_hours": 0, **WORKDAYS}
     assert set_policy(None, person("ada"), NOTHING | values)
     assert rules_of(None).hours.closes == time(22)
 

@@ -112,9 +112,9 @@ def test_a_check_alone_does_not_make_the_page_load_anew(browser_of, bob):
 
 def test_the_rule_on_the_page_is_ones_own_with_an_administrators_words(browser_of, bob):
     machine(bob)
-    Policy.objects.create(owner=bob, idle_minutes=90, idle_cpu_percent="2.5", why="Your models idle while they load.")
+    Policy.objects.create(owner=bob, idle_minutes=90, idle_core_percent="2.5", why="Your models idle while they load.")
     shown = page(browser_of(bob))
-    assert "stays below 2.5% for 90 minutes" in shown
+    assert "stays below 2.5% of one core for 90 minutes" in shown
     assert "Your models idle while they load." in shown
 
 
@@ -122,7 +122,7 @@ def test_the_rule_on_the_page_is_ones_own_with_an_administrators_words(browser_o
     ("language", "words"),
     [
         ("en", ["90 idle minutes", "set for you", "Monday to Friday 09:00–22:00 (Asia/Seoul)",
-                "set for everybody", "CPU below 5%", "as installed", "at most 24 hours at a time"]),
+                "set for everybody", "CPU below 10% of one core", "as installed", "at most 24 hours at a time"]),
         ("ko", ["유휴 90분", "나에게 정한 규칙",
                 "월–금 09:00–22:00 (Asia/Seoul)", "설치 기본값", "한 번에 최대 24시간"]),
     ],

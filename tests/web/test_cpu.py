@@ -27,7 +27,7 @@ def idles(bob):
 def test_the_chart_has_a_bar_for_each_five_minutes_and_the_same_as_a_table(bob, idles, browser_of):
     page = browser_of(bob).get("/").text
     assert (page.count("chart-bar"), page.count("chart-active")) == (8, 1)
-    assert "90.0%" in page
+    assert "<td>90%</td>" in page
     assert page.count("<td>idle</td>") == 7
 
 

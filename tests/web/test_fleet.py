@@ -22,7 +22,7 @@ def test_what_runs_is_counted_with_what_it_costs_an_hour(alice, bob, browser_of)
     assert "2 machines, 1 running" in page
     assert "$0.031 an hour" in page
     assert "Auto-stop is armed for each of them." in page
-    assert "Auto-stop below 5% for 30 minutes" in page
+    assert "Auto-stop below 10% of one core (CPU 5%) for 30 minutes" in page
     assert page.index("Bob") < page.index("Alice</a>")
 
 

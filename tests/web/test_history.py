@@ -58,6 +58,7 @@ def test_an_idle_stop_has_its_receipt(story, bob, browser_of):
     assert idle.receipt.cpu == (0.4, 1.25, 0.5, 0.4, 0.6, 4.9)
     page = browser_of(bob).get(reverse("history")).text
     assert "Rule: CPU below 5% for 30 minutes." in page
+    assert "of one core" not in page, "an older receipt does not say it"
     assert "it was idle" in page
     assert "4.9%" in page
 

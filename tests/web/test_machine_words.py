@@ -75,7 +75,7 @@ def test_every_state_for_every_reason_is_said_in_whole_sentences(status, reason,
         if notice is None:
             return
         assert notice.cause.endswith(".")
-        assert "%" not in notice.cause.replace("5%", "")
+        assert "%" not in notice.cause.replace("10%", "")
         assert (notice.kept + notice.next_step).endswith(".") or not notice.next_step
 
 
@@ -92,7 +92,10 @@ def test_failed_says_whether_everything_is_cleaned_up():
 
 
 def test_idle_names_the_rule():
-    assert notice_of(row(Status.STOPPED, Reason.IDLE)).cause == "It was idle: its CPU stayed below 5% for 30 minutes."
+    assert (
+        notice_of(row(Status.STOPPED, Reason.IDLE)).cause
+        == "It was idle: its CPU stayed below 10% of one core for 30 minutes."
+    )
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from tests.web.conftest import machine, person
 
 pytestmark = pytest.mark.django_db
 EVERYBODY = "/admin/policy/"
-NOTHING = {"idle_minutes": "", "idle_cpu_percent": "", "awake_hours": "", "volume_gib_max": "", "hours": "", "why": ""}
+NOTHING = {"idle_minutes": "", "idle_core_percent": "", "awake_hours": "", "volume_gib_max": "", "hours": "", "why": ""}
 
 
 @pytest.fixture
@@ -38,9 +38,9 @@ def asked_for():
 
 
 def test_a_rule_for_everybody_holds_for_bob(desk, ada, bob):
-    save(desk, idle_minutes="60", idle_cpu_percent="2.5", awake_hours="8", why="Nights are long.")
+    save(desk, idle_minutes="60", idle_core_percent="2.5", awake_hours="8", why="Nights are long.")
     rules = rules_of(bob.pk)
-    assert (rules.idle_minutes, rules.idle_cpu_percent, rules.awake_hours) == (60, 2.5, 8)
+    assert (rules.idle_minutes, rules.idle_core_percent, rules.awake_hours) == (60, 2.5, 8)
     assert rules.why == "Nights are long."
     kept = Policy.objects.get()
     assert (kept.owner, kept.set_by) == (None, ada)
@@ -59,7 +59,7 @@ def test_bobs_own_comes_before_everybodys_and_what_he_has_none_of_is_inherited(d
     ("field", "value"),
     [
         ("idle_minutes", "10"), ("idle_minutes", "31"), ("idle_minutes", "725"), ("idle_minutes", "soon"),
-        ("idle_cpu_percent", "0"), ("idle_cpu_percent", "99.5"), ("idle_cpu_percent", "1.25"),
+        ("idle_core_percent", "0"), ("idle_core_percent", "99.5"), ("idle_core_percent", "1.25"),
         ("awake_hours", "48"), ("awake_hours", "-1"), ("volume_gib_max", "16385"), ("volume_gib_max", "5"),
         ("instance_types", "x2iedn.32xlarge"), ("hours", "sometimes"), ("why", "x" * 201),
     ],
@@ -87,6 +87,21 @@ def test_hours_need_a_beginning_an_end_and_a_zone(desk, field, said):
     answer = save(desk, hours="yes", **said)
     assert field in answer.context["form"].errors
     assert not Policy.objects.exists()
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "Choose at most 19.9%"), ("ko", "19.9% 이하로 정하거나")])
+def test_a_share_that_is_too_near_a_burstable_type_is_refused_with_the_reason(browser_of, ada, language, words):
+    answer = save(browser_of(ada, language), idle_core_percent="20")
+    [mistake] = answer.context["form"].errors["idle_core_percent"]
+    assert words in mistake
+    assert "t3.small, t3.medium" in mistake
+    assert 'value="20"' in page(answer)
+    assert not Policy.objects.exists()
+
+
+def test_a_change_by_the_old_name_of_a_rule_is_told_in_words(desk, ada):
+    PolicyChange.objects.create(by=ada, what={"idle_cpu_percent": [5.0, 2.5]})
+    assert "idle CPU of two vCPUs 5.0 → 2.5" in page(desk.get("/admin/activity/"))
 
 
 def test_hours_are_kept_and_shown_again(desk):

@@ -32,7 +32,7 @@ class ReasonMessages:
     """It comes with AWS's error code, which may have better words: `codes.MAKING`."""
 
 
-_IDLE = Explanation(_("It was idle: its CPU stayed below %(cpu)s%% for %(minutes)s minutes."))
+_IDLE = Explanation(_("It was idle: its CPU stayed below %(core)s%% of one core for %(minutes)s minutes."))
 _INSIDE = Explanation(_("It was shut down from inside, for example with “sudo poweroff”."))
 _STOPPED_OUTSIDE = Explanation(_("It was stopped outside Ondol, for example in the AWS console."))
 _HOURS_OVER = _("The hours at which machines may run are over.")

@@ -13,7 +13,7 @@ class Explanation:
     """Why something is as it is, in a whole sentence, and what its reader can do."""
 
     cause: Text
-    """It may name `%(type)s`, `%(cpu)s` and `%(minutes)s`."""
+    """It may name `%(type)s`, `%(core)s` and `%(minutes)s`."""
     next_step: Text = ""
     """Empty where there is nothing to do."""
 

@@ -8,6 +8,7 @@ from math import sqrt
 from django.utils import timezone
 
 from ondol.autostop.forecast import PERIOD, floor
+from ondol.policy.threshold import digits
 
 BACK, AHEAD = timedelta(hours=6), timedelta(hours=1)
 TOP, PLOT, FOOT = 14, 130, 22
@@ -76,7 +77,7 @@ def chart(
         bars=tuple(bar(at, at + PERIOD - gap, percent, percent >= threshold) for at, percent in seen),
         hours=tuple(Mark(_percent(x(hour)), f"{hour:%H:%M}") for hour in _hours(start, now + AHEAD)),
         levels=tuple(Mark(f"{_y(level):.1f}", f"{level}%") for level in _LEVELS),
-        threshold=Mark(f"{_y(threshold):.1f}", f"{threshold:g}%"),
+        threshold=Mark(f"{_y(threshold):.1f}", f"{digits(threshold)}%"),
         now=_percent(x(now)),
         stop=bar(max(stop[0], now), stop[1], 100, False) if stop and is_in_sight else None,
         rows=tuple((at, percent, percent >= threshold) for at, percent in reversed(seen)),

@@ -13,6 +13,7 @@ from ondol.autostop.outlook import readings_of
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
 from ondol.policy.rules import rules_of
+from ondol.policy.threshold import Threshold
 from ondol.web.cpu.chart import BACK, Chart, chart
 from ondol.web.page import Page
 from ondol.web.stop_notice import StopNotice, stop_notice_of
@@ -28,6 +29,8 @@ class CpuPage(Page):
 
     status: str
     stop_notice: StopNotice | None
+    threshold: Threshold
+    """The threshold of its alarm, or what it will be."""
     chart: Chart
     as_of: datetime | None
     """The end of the readings; None if there are none yet."""
@@ -44,14 +47,23 @@ def cpu_page(request: HttpRequest, row: Instance) -> CpuPage:
     readings = readings_of(row, now - BACK)
     idle = notice.outlook.idle if notice else None
     runs = row.status == Status.RUNNING
-    percent = row.run.armed_cpu_percent or rules_of(row.owner_id).idle_cpu_percent
+    threshold = _threshold(row)
     return CpuPage(
         status=row.status,
         stop_notice=notice,
-        chart=chart(readings, percent, now, (idle.earliest, idle.latest) if idle and not idle.is_active else None),
+        threshold=threshold,
+        chart=chart(
+            readings, threshold.cpu_percent, now, (idle.earliest, idle.latest) if idle and not idle.is_active else None
+        ),
         as_of=readings[-1][0] + PERIOD if readings else None,
         zone=timezone.localtime(now).tzname() or "",
         # A minute, or the time of a datapoint where the trial's clock runs faster.
         pace=int(min(max(PERIOD / clock.real_seconds(1), _FASTEST), _SLOWEST)) if runs else None,
         has_trouble=runs and ReadingRound.objects.exclude(trouble_code="").exists(),
     )
+
+
+def _threshold(row: Instance) -> Threshold:
+    if row.run.armed_cpu_percent:
+        return Threshold.armed(row.run.armed_cpu_percent, row.size.instance_type)
+    return Threshold.by_rule(rules_of(row.owner_id).idle_core_percent, row.size.instance_type)

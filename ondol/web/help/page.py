@@ -5,6 +5,7 @@ from functools import cached_property
 from ondol.accounts.models import User
 from ondol.instances import actions
 from ondol.policy.rules import Rules, rules_of
+from ondol.policy.threshold import Threshold
 from ondol.web.machine.connect import Connect, connect_to, example_for
 from ondol.web.machine.offer import Offer, offer
 from ondol.web.page import Page
@@ -27,6 +28,13 @@ class HelpPage(Page):
     @cached_property
     def rules(self) -> Rules:
         return rules_of(self._reader.pk)
+
+    @cached_property
+    def threshold(self) -> Threshold:
+        """Return when the reader's machine counts as idle, or the one that the button creates."""
+        instance = actions.current(self._reader)
+        kind = instance.size.instance_type if instance else self.offer.sizes.chosen.instance_type
+        return Threshold.by_rule(self.rules.idle_core_percent, kind)
 
     @cached_property
     def offer(self) -> Offer:

@@ -10,6 +10,8 @@ from ondol.instances.messages.statuses import BEING_CLEANED_UP, STATUSES
 from ondol.instances.messages.texts import Text
 from ondol.instances.models import Instance
 from ondol.instances.record import Failure, Receipt, Record, Wish
+from ondol.policy.catalog import Rules
+from ondol.policy.threshold import Threshold, digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ def notice_of(instance: Instance, receipt: Receipt | None = None) -> Notice | No
     if status is Status.FAILED and instance.unrecognized_instance_ids:
         next_step = UNKNOWN_MACHINE.next_step
     words = {
-        "cpu": f"{receipt.percent if receipt else instance.run.armed_cpu_percent or config().idle_cpu_percent:g}",
+        "core": _core(instance, receipt),
         "minutes": receipt.minutes if receipt else instance.run.armed_idle_minutes or config().idle_minutes,
         "type": instance.instance_type,
     }
@@ -51,6 +53,15 @@ def notice_of(instance: Instance, receipt: Receipt | None = None) -> Notice | No
         reference=instance.error_ref if needs_reference else "",
         receipt=receipt,
     )
+
+
+def _core(instance: Instance, receipt: Receipt | None) -> str:
+    """Return the share of one core below which a stop for idling has counted, or would count, the machine as idle."""
+    if receipt and receipt.core_percent is not None:
+        return digits(receipt.core_percent)
+    if percent := receipt.percent if receipt else instance.run.armed_cpu_percent:
+        return Threshold.armed(percent, instance.size.instance_type).core
+    return digits(Rules.idle_core_percent.default())
 
 
 def size_refusal(record: Record) -> Notice:

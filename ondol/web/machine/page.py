@@ -9,6 +9,7 @@ from ondol.costs.prices import Price, price_of
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
 from ondol.policy.rules import Rules, rules_of
+from ondol.policy.threshold import Threshold
 from ondol.web.costs.statement import Statement, statement_of
 from ondol.web.cpu.page import CpuPage, cpu_page
 from ondol.web.guards import PersonRequest
@@ -60,6 +61,12 @@ class MachinePage(Page):
     @cached_property
     def rules(self) -> Rules:
         return rules_of(self._user.pk)
+
+    @cached_property
+    def threshold(self) -> Threshold:
+        """Return when it counts as idle, or when the machine would that the button creates."""
+        kind = self._row.size.instance_type if self._row else self.offer.sizes.chosen.instance_type
+        return Threshold.by_rule(self.rules.idle_core_percent, kind)
 
     @cached_property
     def offer(self) -> Offer:

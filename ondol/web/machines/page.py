@@ -15,6 +15,7 @@ from ondol.costs.calculation import Item
 from ondol.costs.prices import prices
 from ondol.instances.lifecycle import CHANGING, Status, View
 from ondol.instances.models import Instance
+from ondol.policy.threshold import Threshold
 from ondol.web.badge import Badge, badge_of
 from ondol.web.machine.notices import trouble_of
 from ondol.web.page import Page
@@ -51,6 +52,11 @@ class FleetEntry:
     def has_unknown(self) -> bool:
         """Return whether AWS has other machines that carry its tags."""
         return bool(self.instance.unrecognized_instance_ids or self.instance.superseded_instance_ids)
+
+    @property
+    def threshold(self) -> Threshold:
+        """Return the threshold of its alarm."""
+        return Threshold.armed(self.instance.run.armed_cpu_percent, self.instance.size.instance_type)
 
     @property
     def kept_awake_until(self) -> datetime | None:

@@ -17,6 +17,12 @@ _SOURCES: dict[Source, str | Promise] = {
     Source.SETTINGS: gettext_lazy("as installed"),
 }
 
+_EARLIER: dict[str, str | Promise] = {
+    "idle_cpu_percent": gettext_lazy("idle CPU of two vCPUs"),
+    "volume_gb_max": gettext_lazy("disk"),
+}
+"""Names that earlier versions have recorded changes by."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:
@@ -45,7 +51,7 @@ def origin(rules: Rules, rule: Rule[Any], *, is_mine: bool = False) -> str:
 
 def changed(what: Mapping[str, Sequence[object]]) -> str:
     """Return a change of a policy in one line: `idle minutes 30 → 60`."""
-    words = {name: word for rule in all_rules() for name, word in rule.stored.items()} | {"why": _("why")}
+    words = _EARLIER | {name: word for rule in all_rules() for name, word in rule.stored.items()} | {"why": _("why")}
     lines = [f"{words.get(name, name)} {_value(old)} → {_value(new)}" for name, (old, new) in what.items()]
     return ", ".join(lines)
 

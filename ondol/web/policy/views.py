@@ -1,6 +1,7 @@
 """Administration: the default rules, and those of single people."""
 
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
@@ -34,7 +35,11 @@ def _policy(request: PersonRequest, owner: User | None) -> HttpResponse:
     kept = Policy.objects.filter(owner=owner).first()
     form = PolicyForm(request.POST or None, initial=initial(kept), inherited=inherited_rules(pk))
     if request.method == "POST" and form.is_valid():
-        if set_policy(owner, request.user, form.values()):
-            messages.success(request, _("Saved. Machines that run get the new rule within a minute."))
-        return redirect("admin_policy_person", pk) if owner else redirect("admin_policy")
+        try:
+            if set_policy(owner, request.user, form.values()):
+                messages.success(request, _("Saved. Machines that run get the new rule within a minute."))
+        except ValidationError as error:  # what shows only with the rules that are set elsewhere
+            form.add_error(None, error)
+        else:
+            return redirect("admin_policy_person", pk) if owner else redirect("admin_policy")
     return PolicyPage(owner, form).answer(request)

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from ondol import clock
 from ondol.costs.months import Month
+from ondol.policy.threshold import digits
 
 register = template.Library()
 
@@ -73,6 +74,9 @@ def seconds(value: timedelta) -> int:
 def dollars(value: Decimal, places: int = 2) -> str:
     """Return dollars: `$1,208.29`."""
     return f"${value:,.{places}f}"
+
+
+register.filter("digits", digits)
 
 
 @register.filter
