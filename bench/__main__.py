@@ -1,14 +1,14 @@
-"""`python -m bench [jobs] [looks] [polls] [site] [forecast]`: all of them where none is named."""
+"""`python -m bench [jobs] [looks] [polls] [site] [forecast] [simulation]`: all of them where none is named."""
 
 import argparse
 import tempfile
 from importlib import import_module
 from pathlib import Path
 
-from bench import forecast, site
+from bench import forecast, simulation, site
 from bench.place import database
 
-NAMES = ("jobs", "looks", "polls", "site", "forecast")
+NAMES = ("jobs", "looks", "polls", "site", "forecast", "simulation")
 
 
 def main() -> None:
@@ -23,9 +23,11 @@ def main() -> None:
             site.main(Path(folder))
         if "forecast" in wanted:
             forecast.main(Path(folder) / "forecast")
-        if set(wanted) - {"site", "forecast"}:
+        if "simulation" in wanted:
+            simulation.main()
+        if set(wanted) - {"site", "forecast", "simulation"}:
             with database(Path(folder)):
-                for name in [name for name in wanted if name not in {"site", "forecast"}]:
+                for name in [name for name in wanted if name not in {"site", "forecast", "simulation"}]:
                     import_module(f"bench.{name}").main()  # now that Django knows its database
 
 
