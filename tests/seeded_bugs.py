@@ -20,7 +20,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-TESTS = ["tests/instances", "tests/autostop", "tests/cloud", "tests/test_lease.py", "tests/crashes"]
+TESTS = ["tests/policy", "tests/instances", "tests/autostop", "tests/cloud", "tests/test_lease.py", "tests/crashes"]
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -151,6 +151,14 @@ BUGS = [
     Bug("a wish is not armed", "Run.is_armed", "self.needs_rearm", "False"),
     Bug("a wish outlives its run", "moves:move", "Run(instance=instance, reason=reason, by=by, began_at=since)", "Run(instance=instance, reason=reason, by=by, began_at=since, awake_until=instance.run.awake_until)"),
     Bug("a changed rule is not armed", "is_right", "alarm.rule == recorded == _idle_rule(rules, row)", "alarm.rule == recorded"),
+    Bug("the share is one of two cores on every type", "threshold:cpu_percent", "max(vcpus_at_most(instance_type), _LEAST_DIVISOR)", "2"),
+    Bug("one vCPU has a threshold of its own", "threshold:cpu_percent", "_LEAST_DIVISOR", "1"),
+    Bug("the vCPUs of an unknown type are guessed low", "facts:vcpus_at_most", "max(by_size.get(known.size, 0), known.vcpus or 0)", "known.vcpus and 2"),
+    Bug("the alarm is not for the machine's type", "alarm:_idle_rule", "row.size.instance_type", "'t3.small'"),
+    Bug("exactly half of the baseline is let through", "threshold:too_near", "core_percent >= _limit(name)", "core_percent > _limit(name)"),
+    Bug("default rules are not checked for those with types of their own", "policies:_rules_affected", "people += User.objects.filter(policy__isnull=False)", ""),
+    Bug("what is installed contradicts small types", "_installed_core_percent", "min(CORE_PERCENT, core_percent_most(settings.permitted_types))", "CORE_PERCENT"),
+    Bug("a policy that others have made wrong blocks every change", "policies:_require_distance", "person == policy.owner and own", "person == policy.owner"),
     Bug("a saved rule is armed only by and by", "policies:_arm_anew", "actions.enqueue(row)", ""),
     Bug("the schedule stops what was started after it", "schedule:closing", "began >= at", "False"),
     Bug("a click comes too late for the schedule", "stop_by_rule", "not still(instance)", "False"),
