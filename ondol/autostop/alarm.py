@@ -15,8 +15,8 @@ from ondol.policy.rules import Rules, rules_of
 from ondol.policy.threshold import cpu_percent
 
 
-def arm(instance: Instance, cloud: Cloud, tags: Mapping[str, str]) -> dict[str, Any]:
-    """Replace the idle alarm by one for this run, by its owner's rule and wish; return what to record of the run."""
+def arm(instance: Instance, name: str, cloud: Cloud, tags: Mapping[str, str]) -> dict[str, Any]:
+    """Put an idle alarm for this run, by its owner's rule and wish; return what to record of the run."""
     rules = rules_of(instance.owner_id)
     # Taken before the call: the warm-up then ends no earlier than we say.
     armed_at = clock.now()
@@ -24,7 +24,7 @@ def arm(instance: Instance, cloud: Cloud, tags: Mapping[str, str]) -> dict[str, 
     run_since = run.launched_at if instance.status == Status.RUNNING else None
     minutes = warm_up(armed_at, run_since or armed_at, rules.idle_minutes, run.awake_until)
     rule = _idle_rule(rules, instance)
-    cloud.arm(instance.resource_name, str(instance.instance_id), rule, minutes, tags)
+    cloud.arm(name, str(instance.instance_id), rule, minutes, tags)
     return {
         "armed_at": armed_at,
         "warm_up_minutes": minutes,
@@ -43,7 +43,7 @@ def is_by_rule(instance: Instance, armed: Mapping[str, Any]) -> bool:
 
 def is_right(row: Instance, alarm: Alarm | None, rules: Rules) -> bool:
     """Return whether this alarm is the one that was put for this run, by the rules that apply to its owner."""
-    if alarm is None or alarm.instance_id != row.instance_id:
+    if alarm is None or not alarm.is_sound or alarm.instance_id != row.instance_id:
         return False
     recorded = IdleRule(row.run.armed_idle_minutes, row.run.armed_cpu_percent)
     if not alarm.rule == recorded == _idle_rule(rules, row):

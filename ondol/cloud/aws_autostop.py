@@ -25,7 +25,6 @@ class AutoStop:
     _client: Clients
 
     def arm(self, name: str, instance_id: str, rule: IdleRule, warm_up_minutes: int, tags: Mapping[str, str]) -> None:
-        self.delete_alarm(name)
         ask(
             self._cloudwatch.put_metric_alarm,
             AlarmDescription=f"{shapes.signature(self._deployment)} stops {instance_id} when it is idle",
@@ -44,9 +43,9 @@ class AutoStop:
             if shown.get("AlarmDescription", "").startswith(shapes.signature(self._deployment))
         ]
 
-    def delete_alarm(self, name: str) -> None:
+    def delete_alarm(self, *names: str) -> None:
         with suppress(Gone):
-            ask(self._cloudwatch.delete_alarms, AlarmNames=[name])
+            ask(self._cloudwatch.delete_alarms, AlarmNames=list(names))
 
     def stopped_by_alarm(self, name: str, since: datetime) -> AlarmStop | None:
         history = every(

@@ -321,17 +321,18 @@ class Cloud(Protocol):
 
     # --- auto-stop ---------------------------------------------------------------------------------------------
     def arm(self, name: str, instance_id: str, rule: IdleRule, warm_up_minutes: int, tags: Mapping[str, str]) -> None:
-        """Replace the idle alarm: delete it, then create it with a warm-up (1 to 2,880 minutes).
+        """Put the idle alarm with a warm-up (1 to 2,880 minutes).
 
-        It is replaced, because CloudWatch acts only on a transition and judges old datapoints too: an alarm left in
-        place over a stop and start may stop a fresh machine at once, or never again.
+        One of that name is changed, and keeps its state and what is left of its warm-up. CloudWatch acts only on a
+        transition and judges old datapoints too: so a new run needs an alarm of another name, or of a name whose alarm
+        was deleted. Otherwise a fresh machine is stopped at once, or never again.
         """
 
     def alarms(self, names: Collection[str] | None = None) -> list[Alarm]:
         """Return those of these alarms that exist, or all of this deployment's."""
 
-    def delete_alarm(self, name: str) -> None:
-        """Delete it; an absent one is fine."""
+    def delete_alarm(self, *names: str) -> None:
+        """Delete these (at most 100) in one call; absent ones are fine."""
 
     def stopped_by_alarm(self, name: str, since: datetime) -> AlarmStop | None:
         """Return how this alarm last carried out its stop action, if that was after `since`; from

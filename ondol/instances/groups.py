@@ -22,6 +22,7 @@ class Attempt:
     group_unsure_at: datetime | None = None
     key_pair_name: str = ""
     alarm_name: str = ""
+    has_other_alarm: bool = False
     last_public_ip: str | None = None
     address_changed: bool = False
     stopped_at: datetime | None = None

@@ -27,6 +27,7 @@ class Step(StrEnum):
     PREPARE = "PREPARE"  # group, key, image
     LAUNCH = "LAUNCH"  # the server
     ARM = "ARM"  # the idle alarm, anew
+    DROP_ALARM = "DROP_ALARM"  # the alarm that was replaced
     PROBE = "PROBE"  # does SSH answer?
     START = "START"
     STOP = "STOP"
@@ -63,6 +64,8 @@ class Seen:
     """A launch may have been asked for: its client token is stored."""
     armed: bool = False
     """The alarm was put for this run."""
+    other_alarm: bool = False
+    """The alarm that was replaced may still be there."""
     ready: bool = False
     """SSH has answered in this run."""
     type_differs: bool = False
@@ -167,8 +170,11 @@ def _starting(seen: Seen, since: datetime, now: datetime, timeouts: Timeouts) ->
                 return Decision(to=Status.STOPPED, reason=Reason.TOO_LATE)
             if not (resizing := _at_rest(seen)).is_wait:
                 return resizing
-            # Armed first: should we die after StartInstances, the machine still stops by itself.
-            return Decision(Step.START) if seen.armed else Decision(Step.ARM)
+            # Armed first: should we die after StartInstances, the machine still stops by itself. And by no alarm of
+            # the last run, which would judge that run's idling.
+            if not seen.armed:
+                return Decision(Step.ARM)
+            return Decision(Step.DROP_ALARM) if seen.other_alarm else Decision(Step.START)
         case View.RUNNING if late and not seen.armed:
             # Its owner may use it, and stop it; arming is tried for as long as it runs, and administrators are told.
             return Decision(to=Status.RUNNING, reason=Reason.UNARMED)
@@ -181,7 +187,7 @@ def _towards_running(seen: Seen, now: datetime, timeouts: Timeouts) -> Decision:
     if not seen.armed:
         return Decision(Step.ARM)
     if seen.view is View.PENDING:
-        return WAIT
+        return Decision(Step.DROP_ALARM) if seen.other_alarm else WAIT
     if seen.ready:
         return Decision(to=Status.RUNNING)
     if seen.since is not None and now - seen.since > timeouts.ready:
@@ -194,7 +200,9 @@ def _running(seen: Seen, now: datetime, timeouts: Timeouts) -> Decision:
         case View.PENDING | View.RUNNING:
             if seen.armed and seen.disk_differs and seen.view is View.RUNNING:
                 return Decision(Step.GROW)
-            return WAIT if seen.armed else Decision(Step.ARM)
+            if not seen.armed:
+                return Decision(Step.ARM)
+            return Decision(Step.DROP_ALARM) if seen.other_alarm else WAIT
         case View.STOPPING:
             return Decision(to=Status.STOPPING, reason=Reason.UNKNOWN)
         case View.STOPPED:
@@ -235,6 +243,8 @@ def _stopped(seen: Seen, now: datetime, timeouts: Timeouts) -> Decision:
             return Decision(to=Status.TERMINATING, reason=Reason.OUTSIDE)
         case View.ABSENT:
             return _gone_if_long(seen, now, timeouts)
+        case View.STOPPED if seen.other_alarm and _at_rest(seen).is_wait:
+            return Decision(Step.DROP_ALARM)
         case View.STOPPED:
             return _at_rest(seen)
         case View.STOPPING | View.PENDING | View.UNSEEN:

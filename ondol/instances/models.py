@@ -14,6 +14,9 @@ from ondol.instances.messages import statuses
 from ondol.instances.record import Record, Size
 from ondol.instances.runs import Run as Run
 
+OTHER_ALARM = "-2"
+"""What the second name of an alarm ends with. A row's id never ends so."""
+
 
 class InstanceManager(models.Manager["Instance"]):
     """Makes a machine together with its first run: neither is without the other."""
@@ -60,6 +63,9 @@ class Instance(models.Model):
     key_pair_name = models.CharField(max_length=255, blank=True)
     """Stored before CreateKeyPair is asked for; each has another name."""
     alarm_name = models.CharField(max_length=255, blank=True)
+    """The one of `alarm_names` that counts."""
+    has_other_alarm = models.BooleanField(default=False, db_default=False)
+    """There may be an alarm of the other name: one that was replaced, or was asked for without an answer."""
     public_ip = models.GenericIPAddressField(protocol="IPv4", null=True)
     private_ip = models.GenericIPAddressField(protocol="IPv4", null=True)
     last_public_ip = models.GenericIPAddressField(protocol="IPv4", null=True)
@@ -118,8 +124,19 @@ class Instance(models.Model):
 
     @property
     def resource_name(self) -> str:
-        """The name of group and alarm in AWS: the same at every try, so that each is found again."""
+        """The name of the group in AWS: the same at every try, so that it is found again."""
         return f"ondol-{self.pk}"
+
+    @property
+    def alarm_names(self) -> tuple[str, str]:
+        """The names that its alarms have in turn: the next one is put before the last one is deleted."""
+        return self.resource_name, f"{self.resource_name}{OTHER_ALARM}"
+
+    @property
+    def other_alarm_name(self) -> str:
+        """The name that the next alarm gets."""
+        first, second = self.alarm_names
+        return second if self.alarm_name == first else first
 
     def kept_awake_until(self, now: datetime) -> datetime | None:
         """Return None where it is not kept awake, or no more."""
@@ -153,6 +170,7 @@ class Instance(models.Model):
             ready=self.run.ready_at is not None,
             type_differs=self.instance_type != (self.seen_type or self.instance_type),
             disk_differs=bool(self.volume_id) and self.volume_gib > (self.seen_volume_gib or self.volume_gib),
+            other_alarm=self.has_other_alarm,
             clean=self.is_clean,
             unknown=bool(self.unrecognized_instance_ids),
         )

@@ -13,7 +13,6 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from ondol import clock
-from ondol.autostop import alarm
 from ondol.cloud.errors import CloudError
 from ondol.cloud.port import Cloud, Ec2Instance, InstanceState
 from ondol.deployment.health import confirm
@@ -21,18 +20,13 @@ from ondol.deployment.models import Deployment, is_id
 from ondol.instances.actions import enqueue
 from ondol.instances.lifecycle import CHANGING, Status, View
 from ondol.instances.models import Instance, Launch, Run
-from ondol.policy.rules import rules_for
-from ondol.reconciler import sizes
+from ondol.reconciler import alarms, sizes
 from ondol.reconciler.reconcile import decision_for
 
 log = logging.getLogger(__name__)
 
 ALL_EVERY = timedelta(seconds=30)
 """The interval, on the machines' clock: a fast trial observes as often as its minutes pass, but not twice in a tick."""
-ALARM_SHOWN_AFTER = timedelta(minutes=1)
-"""DescribeAlarms may lag behind PutMetricAlarm (real time)."""
-SHOWN_AGAIN = timedelta(minutes=1)
-"""Real time: that an alarm is sound still is not written at each look."""
 AHEAD = timedelta(minutes=10)
 """Real time. Longer than any call takes."""
 KEPT_OUT_AFTER = timedelta(seconds=45)
@@ -247,26 +241,8 @@ def _checks(rows: Iterable[Instance], cloud: Cloud) -> None:
 
 
 def _alarms(rows: list[Instance], cloud: Cloud) -> None:
-    """Prove that what runs is armed by its owner's rules: an alarm that somebody deleted or changed is replaced."""
-    # One that was put a moment ago may not be shown yet.
-    settled = clock.now() - clock.real_seconds(ALARM_SHOWN_AFTER.total_seconds())
-    rows = [row for row in rows if row.run.armed_at and row.run.armed_at < settled]
-    if not rows:
-        return
-    sound = {shown.name: shown for shown in cloud.alarms([row.alarm_name for row in rows]) if shown.is_sound}
-    rules = rules_for({row.owner_id for row in rows})
-    right = {row.run_id for row in rows if alarm.is_right(row, sound.get(row.alarm_name), rules[row.owner_id])}
-    now = clock.now()
-    long_ago = now - clock.real_seconds(SHOWN_AGAIN.total_seconds())
-    due = Q(alarm_verified_at=None) | Q(alarm_verified_at__lt=long_ago)
-    # Not of one that was armed anew meanwhile.
-    Run.objects.filter(due, pk__in=right, armed_at__lt=settled).update(alarm_verified_at=now)
-    for row in rows:
-        if row.run_id not in right:
-            log.warning("auto-stop is not as it should be; arming it anew", extra={"row": str(row.pk)})
-            same = Run.objects.filter(pk=row.run_id, armed_at=row.run.armed_at)
-            if same.update(armed_at=None, alarm_verified_at=None):
-                _enqueue_if_due(Instance.objects.select_related("run").get(pk=row.pk))
+    for row in alarms.check(rows, cloud):
+        _enqueue_if_due(Instance.objects.select_related("run").get(pk=row.pk))
 
 
 def _enqueue(rows: list[Instance]) -> None:

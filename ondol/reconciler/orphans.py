@@ -16,7 +16,7 @@ from ondol.deployment.findings import LEAKS, Finding, Why, remembered
 from ondol.deployment.models import Deployment, deployment_id, is_id
 from ondol.instances.actions import enqueue
 from ondol.instances.lifecycle import Reason, Status
-from ondol.instances.models import Instance
+from ondol.instances.models import OTHER_ALARM, Instance
 
 LASTS_AFTER = timedelta(minutes=15)
 """Real time. An end takes a minute or two, to arm a second."""
@@ -60,11 +60,16 @@ def _judge(thing: Found, known_by: Instance | None, rows: Mapping[str, Instance]
             why = Why.UNKNOWN  # perhaps of that machine
         case Kind.KEY:
             why = Why.ENDED if has_ended else Why.SURPLUS
-        case Kind.GROUP if not has_ended:
-            why = Why.SURPLUS if instance.security_group_id and not instance.unrecognized_instance_ids else None
         case _:
-            why = Why.ENDED if has_ended else None
+            why = Why.ENDED if has_ended else Why.SURPLUS if _is_replaced(thing, instance) else None
     return [_finding(thing, row, why)] if why else []
+
+
+def _is_replaced(thing: Found, instance: Instance) -> bool:
+    """Return whether this machine has another group, or another alarm; the first one of all may just be asked for."""
+    if thing.kind is Kind.ALARM:
+        return instance.alarm_name not in {"", thing.id}
+    return bool(instance.security_group_id) and not instance.unrecognized_instance_ids
 
 
 def _has_ended(instance: Instance) -> bool:
@@ -72,7 +77,7 @@ def _has_ended(instance: Instance) -> bool:
 
 
 def _row_of(thing: Found) -> str:
-    return thing.id.removeprefix("ondol-") if thing.kind is Kind.ALARM else thing.row
+    return thing.id.removeprefix("ondol-").removesuffix(OTHER_ALARM) if thing.kind is Kind.ALARM else thing.row
 
 
 def _opened(thing: Found, instance: Instance, cidrs: set[str]) -> list[Finding]:
@@ -220,9 +225,13 @@ def mend(finding: Finding, cloud: Cloud) -> None:
                 cloud.delete_key(finding.id)
         case _:
             with transaction.atomic():
-                # The reconciler's clean-up, under that row's own lock: a new attempt may just be using these names.
-                Instance.objects.filter(pk=finding.row, is_clean=True).update(is_clean=False)
-                enqueue(Instance.objects.get(pk=finding.row))
+                # The reconciler's work, under that row's own lock: it may just be using these names again.
+                row = Instance.objects.filter(pk=finding.row)
+                if finding.why is Why.SURPLUS:
+                    row.exclude(alarm_name=finding.id).update(has_other_alarm=True)
+                else:
+                    row.filter(is_clean=True).update(is_clean=False)
+                enqueue(row.get())
 
 
 def remove_unknown(finding: Finding, cloud: Cloud) -> None:

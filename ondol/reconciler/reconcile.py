@@ -94,6 +94,11 @@ def _announced(plan: Plan) -> Plan:
             Launch.objects.create(client_token=instance.client_token, instance=instance, spec=spec)
         case Step.LAUNCH:
             return replace(plan, maybe_done=True)
+        case Step.ARM:
+            plan = replace(plan, maybe_done=instance.has_other_alarm)
+            instance.has_other_alarm = True
+            instance.save(update_fields=["has_other_alarm", "updated_at"])
+            return plan
         case _:
             return plan
     instance.save(update_fields=["client_token", "is_clean", "key_pair_name", "group_unsure_at", "updated_at"])

@@ -89,7 +89,7 @@ def remove(instance: Instance, cloud: Cloud, ensure_lease: Callable[[], None]) -
         [
             *(partial(cloud.delete_group, group_id) for group_id in groups),
             *(partial(cloud.delete_key, name) for name in keys),
-            partial(cloud.delete_alarm, instance.resource_name),
+            partial(cloud.delete_alarm, *instance.alarm_names),
         ]
     )
     if errors:

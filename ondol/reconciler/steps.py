@@ -21,9 +21,8 @@ from ondol.instances.moves import move
 from ondol.instances.record import Record
 from ondol.instances.runs import Run
 from ondol.keys import vault
-from ondol.reconciler import resources, sizes, stops
+from ondol.reconciler import alarms, resources, sizes, stops
 from ondol.reconciler.lease import Lease, LeaseLost
-from ondol.reconciler.tags import tags
 
 log = logging.getLogger(__name__)
 
@@ -148,14 +147,24 @@ def _launch(plan: Plan, context: Context) -> None:
 
 def _arm(plan: Plan, context: Context) -> None:
     instance = plan.instance
-    armed = alarm.arm(instance, context.cloud, tags(instance))
+    name, armed = alarms.put_next(instance, context.cloud, in_doubt=plan.maybe_done)
+    has_other = bool(instance.alarm_name) or plan.maybe_done
     with transaction.atomic():
         context.ensure_lease()
         # Whoever changes the rules waits for this row, and sees what is recorded here; or has been before: once more.
         Instance.objects.select_for_update().get(pk=instance.pk)
         if not alarm.is_by_rule(instance, armed):
             armed["armed_at"] = None
-        record(instance, context.ensure_lease, armed, alarm_name=instance.resource_name, **_calm(instance))
+        names = {"alarm_name": name, "has_other_alarm": has_other}
+        record(instance, context.ensure_lease, armed, **names, **_calm(instance))
+
+
+def _drop_alarm(plan: Plan, context: Context) -> None:
+    """Delete the alarm that was replaced: only now, since a machine that runs is never without one."""
+    instance = plan.instance
+    context.still_ours()  # a worker that was frozen may find that this name is the one that counts by now
+    context.cloud.delete_alarm(instance.other_alarm_name)
+    record(instance, context.ensure_lease, has_other_alarm=False, **_calm(instance))
 
 
 def _probe(plan: Plan, context: Context) -> None:
@@ -234,6 +243,7 @@ def _clean(plan: Plan, context: Context) -> None:
         Instance.objects.filter(pk=instance.pk).update(
             is_clean=True,
             security_group_id="",
+            has_other_alarm=False,
             group_unsure_at=None,
             tries=0,
             next_at=None,
@@ -245,6 +255,7 @@ STEPS: dict[Step, Callable[[Plan, Context], None]] = {
     Step.PREPARE: _prepare,
     Step.LAUNCH: _launch,
     Step.ARM: _arm,
+    Step.DROP_ALARM: _drop_alarm,
     Step.PROBE: _probe,
     Step.START: _start,
     Step.STOP: _stop,

@@ -23,6 +23,8 @@ def why_stopped(instance: Instance, cloud: Cloud) -> tuple[Reason, AlarmStop | N
         return Reason.OUTSIDE, None
     try:
         stop = cloud.stopped_by_alarm(instance.alarm_name, instance.run.launched_at)
+        # The one before may have acted just before it was deleted; its history stays.
+        stop = stop or cloud.stopped_by_alarm(instance.other_alarm_name, instance.run.launched_at)
     except CloudError as error:
         if isinstance(error, Throttled | Unreachable) and instance.tries < _ASK_WHY:
             raise

@@ -250,17 +250,19 @@ class FakeCloud(Ledger):
     def arm(self, name: str, instance_id: str, rule: IdleRule, warm_up_minutes: int, tags: Mapping[str, str]) -> None:
         if not 1 <= warm_up_minutes <= 2880 or rule.minutes % 5:
             raise Refused("InvalidParameterValue")
-        alarm = Alarm(name, instance_id, "INSUFFICIENT_DATA", rule, warm_up_minutes, True, self.world.now())
-        self.world.alarms[name] = self._made(alarm, tags)
+        before = self.world.alarms.get(name)
+        state = before.value.state if before else "INSUFFICIENT_DATA"
+        alarm = Alarm(name, instance_id, state, rule, warm_up_minutes, True, self.world.now())
+        self.world.alarms[name] = self._made(alarm, before.tags if before else tags)
 
     @operation
     def alarms(self, names: Collection[str] | None = None) -> list[Alarm]:
-        ours = [thing.value for thing in self.world.alarms.values() if self._is_ours(thing)]
-        return [alarm for alarm in ours if names is None or alarm.name in names]
+        return [thing.value for name, thing in self._shown(self.world.alarms) if names is None or name in names]
 
     @operation
-    def delete_alarm(self, name: str) -> None:
-        self.world.alarms.pop(name, None)
+    def delete_alarm(self, *names: str) -> None:
+        for name in names:
+            self.world.alarms.pop(name, None)
 
     @operation
     def stopped_by_alarm(self, name: str, since: datetime) -> AlarmStop | None:

@@ -43,6 +43,11 @@ class Group:
     cidrs: set[str] = field(default_factory=set)
 
 
+def acts_on(alarm: Alarm, instance_id: str) -> bool:
+    """Return whether this alarm will stop that machine: one in ALARM has tried, and does not act again."""
+    return alarm.instance_id == instance_id and alarm.is_sound and alarm.state != "ALARM"
+
+
 @dataclass
 class World:
     """One account, for any number of `FakeCloud`s of different deployments."""
@@ -88,7 +93,7 @@ class World:
     def stop_by_alarm(self, instance_id: str) -> None:
         """Let its idle alarm fire."""
         with self.lock:
-            name = next(name for name, alarm in self.alarms.items() if alarm.value.instance_id == instance_id)
+            name = next(alarm.value.name for alarm in self.alarms.values() if acts_on(alarm.value, instance_id))
             self.alarms[name].value = replace(self.alarms[name].value, state="ALARM")
             rule = self.alarms[name].value.rule
             idle = AlarmStop(self.now(), (0.5,) * (rule.minutes // 5), rule.cpu_percent)

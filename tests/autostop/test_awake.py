@@ -17,7 +17,7 @@ from tests.instances.rig import person
 
 
 def alarm_of(rig, owner):
-    return rig.cloud.world.alarms[rig.mine(owner).resource_name].value
+    return rig.alarm_of(rig.mine(owner)).value
 
 
 def offered(text):

@@ -14,7 +14,7 @@ NOTHING = dict.fromkeys(stored_fields()) | {"weekends": True, "zone": "", "why":
 
 
 def alarm_of(rig, owner):
-    return rig.cloud.world.alarms[rig.mine(owner).resource_name].value
+    return rig.alarm_of(rig.mine(owner)).value
 
 
 def test_without_waiting_for_a_look_a_machine_that_runs_is_armed_by_the_new_rule(rig, at, alice, ada):

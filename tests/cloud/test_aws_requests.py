@@ -255,9 +255,9 @@ def test_checks_are_not_asked_by_id_since_an_unknown_one_would_fail_the_call(scr
 
 
 # --- auto-stop -------------------------------------------------------------------------------------------------------
-def test_an_alarm_is_put_anew_like_this_and_no_other_way(script):
+def test_an_alarm_is_put_like_this_and_no_other_way(script):
     script.cloud.arm("ondol-row-1", "i-1", IdleRule(30, 5), 40, TAGS)
-    assert script.operations() == ["DeleteAlarms", "PutMetricAlarm"]
+    assert script.operations() == ["PutMetricAlarm"]
     asked = script.parameters("PutMetricAlarm")
     assert asked.pop("AlarmDescription").isascii()
     assert asked == {
@@ -281,10 +281,10 @@ def test_an_alarm_is_put_anew_like_this_and_no_other_way(script):
     }
 
 
-def test_an_alarm_that_was_never_there_may_be_put_anew(script):
+def test_alarms_that_were_never_there_are_deleted_in_one_call(script):
     script.answers["DeleteAlarms"] = [Refusal("ResourceNotFound", http_status=404)]
-    script.cloud.arm("ondol-row-1", "i-1", IdleRule(30, 5.0), 40, TAGS)
-    assert script.operations() == ["DeleteAlarms", "PutMetricAlarm"]
+    script.cloud.delete_alarm("ondol-row-1", "ondol-row-1-2")
+    assert script.parameters("DeleteAlarms") == {"AlarmNames": ["ondol-row-1", "ondol-row-1-2"]}
 
 
 def test_a_machine_that_is_gone_is_gone(script):

@@ -305,15 +305,26 @@ def test_a_group_stays_until_its_machine_has_ended(ground, cloud, alice):
 
 
 # --- auto-stop -------------------------------------------------------------------------------------------------------
-def test_an_alarm_put_anew_has_not_judged_yet(ground, cloud, alice):
-    order = ground.order(alice)
-    instance_id = cloud.launch(order, token(alice)).instance_id
-    for rule in (IdleRule(30, 5.0), IdleRule(60, 2.5)):
-        cloud.arm(alice.resource, instance_id, rule, 70, alice.tags)
-        (alarm,) = cloud.alarms([alice.resource, "ondol-nobody"])
-        assert (alarm.name, alarm.instance_id, alarm.rule) == (alice.resource, instance_id, rule)
+def test_an_alarm_of_a_free_name_has_not_judged_yet_whatever_others_have(ground, cloud, alice):
+    instance_id = ground.running(alice).instance_id
+    names = [alice.resource, f"{alice.resource}-2"]
+    for name, rule in zip(names, (IdleRule(30, 5.0), IdleRule(60, 2.5)), strict=True):
+        cloud.arm(name, instance_id, rule, 70, alice.tags)
+        (alarm,) = cloud.alarms([name, "ondol-nobody"])
+        assert (alarm.name, alarm.instance_id, alarm.rule) == (name, instance_id, rule)
         assert (alarm.state, alarm.warm_up_minutes, alarm.is_sound) == ("INSUFFICIENT_DATA", 70, True)
-    assert cloud.alarms() == [alarm]
+    assert [alarm.name for alarm in cloud.alarms()] == names
+    cloud.delete_alarm(alice.resource)
+    assert cloud.alarms(names) == [alarm]
+
+
+def test_an_alarm_that_is_put_again_under_its_name_keeps_its_state(ground, cloud, alice):
+    server = ground.running(alice)
+    cloud.arm(alice.resource, server.instance_id, IdleRule(30, 5.0), 40, alice.tags)
+    ground.fire(alice.resource, server.instance_id)
+    cloud.arm(alice.resource, server.instance_id, IdleRule(60, 2.5), 40, alice.tags)
+    (alarm,) = cloud.alarms([alice.resource])
+    assert (alarm.rule, alarm.state) == (IdleRule(60, 2.5), "ALARM")
 
 
 def test_a_machine_that_has_just_begun_has_no_reading_yet(ground, cloud, alice):
@@ -325,7 +336,7 @@ def test_a_machine_that_has_just_begun_has_no_reading_yet(ground, cloud, alice):
 def test_an_alarm_is_removed_twice(cloud, alice):
     cloud.arm(alice.resource, NOBODY, IdleRule(30, 5.0), 40, alice.tags)
     for _ in range(2):
-        cloud.delete_alarm(alice.resource)
+        cloud.delete_alarm(alice.resource, f"{alice.resource}-2")
     assert cloud.alarms() == cloud.alarms([alice.resource]) == []
 
 

@@ -23,7 +23,8 @@ LATE = 5.0
 
 _FACTS = """
 SELECT i.id::text AS row, status, status_reason AS reason, i.instance_id AS machine, security_group_id AS group_id,
-       i.key_pair_name AS key_pair, alarm_name AS alarm, armed_at, host(i.public_ip) AS address, is_clean, error_code,
+       i.key_pair_name AS key_pair, alarm_name AS alarm, has_other_alarm, armed_at,
+       host(i.public_ip) AS address, is_clean, error_code,
        k.key_pair_name AS sealed, CASE WHEN ended_at IS NULL THEN awake_until END AS awake_until,
        armed_awake_until AS armed_until,
        coalesce(nullif(seen_type, ''), instance_type) || ', ' || coalesce(seen_volume_gib, volume_gib) || ' GiB'

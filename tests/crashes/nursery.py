@@ -55,14 +55,14 @@ def _load() -> None:
     django.setup()
     from ondol import worker
     from ondol.accounts import tasks  # noqa: F401
-    from ondol.reconciler import observe
+    from ondol.reconciler import alarms
     from ondol.reconciler import tasks as _  # noqa: F401
     from tests.crashes import asks  # noqa: F401
 
     for name, seconds in HASTE.items():
         assert hasattr(worker, name)
         setattr(worker, name, seconds)
-    observe.ALARM_SHOWN_AFTER = timedelta(seconds=1)
+    alarms.SHOWN_AFTER = timedelta(seconds=1)
     _warm_up_boto()
     gc.collect()
     gc.freeze()

@@ -17,10 +17,14 @@ class Scenario:
     """The status that it leads to."""
     reason: str = ""
     size: str = ""
+    is_never_bare: bool = False
+    """Its machine has an alarm at every moment of it."""
 
     def is_over(self, facts: Facts, before: Facts) -> bool:
         """The row is where it should be, and nothing waits to be done."""
-        if facts.get("status") != self.wish or facts["jobs"] or self.size not in {"", facts["size"]}:
+        if facts.get("status") != self.wish or facts["jobs"] or facts["has_other_alarm"]:
+            return False
+        if self.size not in {"", facts["size"]}:
             return False
         if self.wish == "RUNNING":
             is_armed = facts["armed_at"] is not None and facts["armed_until"] == facts["awake_until"]
@@ -58,7 +62,7 @@ RESIZE = Scenario("resize", asked("resize"), "STOPPED", size="t3.medium, 40 GiB"
 START = Scenario("start", asked("start"), "RUNNING")
 IDLE = Scenario("idle", idle, "STOPPED", "IDLE")
 REARM = Scenario("re-arm", disarm, "RUNNING")
-AWAKE = Scenario("keep awake", asked("keep_awake"), "RUNNING")
+AWAKE = Scenario("keep awake", asked("keep_awake"), "RUNNING", is_never_bare=True)
 TERMINATE = Scenario("terminate", asked("terminate"), "TERMINATED")
 
 TRACKS = (

@@ -83,7 +83,7 @@ def _rules() -> list[dict[str, Any]]:
 
 
 async def _all(life: Life, status: str, number: int) -> None:
-    query = "SELECT status, count(*) AS n FROM instances_instance GROUP BY 1"
+    query = "SELECT status, count(*) AS n FROM instances_instance WHERE NOT has_other_alarm GROUP BY 1"
     end = time.monotonic() + SETTLED_WITHIN
     while (there := {row["status"]: row["n"] for row in await _rows(life, query)}) != {status: number}:
         if time.monotonic() > end:

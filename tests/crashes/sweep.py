@@ -12,7 +12,7 @@ from tests.crashes.ground import Ground
 from tests.crashes.life import SETTLED_WITHIN, Facts, Life
 from tests.crashes.points import Point, counted
 from tests.crashes.scenarios import PROVISION, SHORTEST, TERMINATE, TRACKS, Scenario
-from tests.crashes.verdict import KINDS, LATE, WRONG, Wrong, everything, wrongs
+from tests.crashes.verdict import KINDS, LATE, WRONG, Wrong, everything, watched_by, wrongs
 
 Schedule = tuple[Point, ...]
 """Where the first worker dies, where its successor does, and so on. Empty: nobody dies."""
@@ -88,6 +88,8 @@ async def _crash_and_settle(life: Life, scenario: Scenario, outcome: Outcome) ->
     began = time.monotonic()
     while not (facts := await life.struck_or(life.until(_is_over(scenario, before), SETTLED_WITHIN))):
         outcome.struck += 1
+        if scenario.is_never_bare and not await asyncio.to_thread(watched_by, life.ground, before["machine"]):
+            outcome.wrongs.append((WRONG, f"{before['machine']} runs without an alarm"))
         outcome.passed.append(life.worker.watch.passed)
         began = time.monotonic()
         await life.hire(targets.pop(0))

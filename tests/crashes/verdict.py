@@ -89,6 +89,14 @@ def inventory(ground: Ground, deployment: str) -> dict[str, list[str]]:
     }
 
 
+def watched_by(ground: Ground, machine: str) -> list[str]:
+    """The alarms of this machine, by their names."""
+    cpu = {"Namespace": "AWS/EC2", "MetricName": "CPUUtilization"}
+    of_it = [{"Name": "InstanceId", "Value": machine}]
+    alarms = ground.cloudwatch.describe_alarms_for_metric(**cpu, Dimensions=of_it)["MetricAlarms"]
+    return [alarm["AlarmName"] for alarm in alarms]
+
+
 def size_of(ground: Ground, facts: Facts) -> str:
     """Type and disk of this machine."""
     (reservation,) = ground.ec2.describe_instances(InstanceIds=[facts["machine"]])["Reservations"]

@@ -7,6 +7,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from ondol import clock
 from ondol.accounts.models import Approval, Role, User
+from ondol.cloud.port import Alarm
 from ondol.deployment.models import deployment_id
 from ondol.instances import actions
 from ondol.instances.lifecycle import Status
@@ -14,6 +15,7 @@ from ondol.instances.models import Instance, Run
 from ondol.reconciler import observe
 from ondol.reconciler.reconcile import reconcile
 from ondol.testing.fake import FakeCloud
+from ondol.testing.fake_world import Thing
 
 
 def person(name: str, *, admin: bool = False, approval: Approval = Approval.APPROVED) -> User:
@@ -50,6 +52,10 @@ class Rig:
             for row in rows:
                 reconcile(row, self.cloud, self.ensure_lease, lambda address, port: self.ssh)
 
+    def work_on(self, instance: Instance) -> None:
+        """Do what this machine needs now, without a look first."""
+        reconcile(str(instance.pk), self.cloud, self.ensure_lease, lambda address, port: self.ssh)
+
     def tick(self, times: int = 1) -> None:
         """AWS gets on, both looks look, their jobs are done; nobody waits for a back-off."""
         for _ in range(times):
@@ -77,6 +83,11 @@ class Rig:
         rows = {str(pk) for pk in Instance.objects.filter(owner=owner).values_list("pk", flat=True)}
         ec2_instances = [thing.value for thing in self.cloud.world.ec2_instances.values()]
         return [server.instance_id for server in ec2_instances if server.row in rows and server.state.is_live]
+
+    def alarm_of(self, instance: Instance) -> Thing[Alarm]:
+        """The alarm of this machine; there is exactly one, of either name."""
+        [alarm] = [each for each in self.cloud.world.alarms.values() if each.value.instance_id == instance.instance_id]
+        return alarm
 
     def ensure_lease(self) -> None:
         """Our lease, which nobody takes away here; it belongs into a transaction."""

@@ -2,17 +2,21 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from ondol import clock
+from ondol.cloud.errors import Quota, Refused, Throttled, Unreachable
 from ondol.cloud.port import IdleRule
 from ondol.config import config
 from ondol.instances import actions
 from ondol.instances.models import Instance, Run
 from ondol.instances.resizing import change_size
 from ondol.policy.models import Policy
-from ondol.reconciler import observe
+from ondol.reconciler import observe, orphans
+from ondol.reconciler.reconcile import reconcile
+from ondol.testing.fake import Lost
 from tests.instances.rig import person
 
 
@@ -22,7 +26,7 @@ def settled():
 
 
 def alarm_of(rig, instance):
-    return rig.cloud.world.alarms[instance.resource_name].value
+    return rig.alarm_of(instance).value
 
 
 def test_each_is_armed_by_her_own_rule(rig, alice):
@@ -175,3 +179,135 @@ def test_of_an_alarm_that_is_gone_nothing_is_said_to_be_seen(rig, alice):
     rig.cloud.world.alarms.clear()
     observe.observe_all(rig.cloud)
     assert rig.mine(alice).run.alarm_verified_at is None
+
+
+# --- two names in turn ------------------------------------------------------------------------------------------------
+def asked_about_alarms(rig):
+    """What was asked about alarms since the last time, in its order."""
+    asked = [call.operation for call in rig.cloud.calls if call.operation in {"arm", "alarms", "delete_alarm"}]
+    rig.cloud.calls.clear()
+    return asked
+
+
+def wish(hours=4):
+    Run.objects.update(awake_until=clock.now() + timedelta(hours=hours))
+
+
+def test_the_next_alarm_is_there_before_the_last_one_goes_and_it_takes_one_call_each(rig, alice):
+    first = rig.running(alice)
+    asked_about_alarms(rig)
+    there = []
+    rig.cloud.meanwhile["delete_alarm"] = lambda: there.extend(rig.cloud.world.alarms)
+    wish()
+    rig.work_on(first)
+    then = rig.mine(alice)
+    assert (first.alarm_name, then.alarm_name) == first.alarm_names
+    assert sorted(there) == sorted(first.alarm_names)
+    assert asked_about_alarms(rig) == ["arm", "delete_alarm"]
+    assert (list(rig.cloud.world.alarms), then.has_other_alarm) == ([then.alarm_name], False)
+    wish(5)
+    rig.work_on(first)
+    assert rig.mine(alice).alarm_name == first.alarm_name
+    assert asked_about_alarms(rig) == ["arm", "delete_alarm"]
+
+
+@pytest.mark.parametrize("error", [Throttled("Throttling"), Refused("AccessDenied"), Quota("LimitExceeded")])
+def test_while_the_next_alarm_is_refused_the_last_one_stays(rig, alice, error):
+    instance = rig.running(alice)
+    before = alarm_of(rig, instance)
+    rig.cloud.next_error["arm"] = [error] * 3
+    wish()
+    rig.tick(3)
+    assert (alarm_of(rig, instance), rig.mine(alice).is_armed) == (before, False)
+    rig.tick()
+    assert (alarm_of(rig, instance).warm_up_minutes, rig.mine(alice).is_armed) == (240, True)
+
+
+@pytest.mark.parametrize("operation", ["arm", "delete_alarm"])
+def test_an_answer_that_is_lost_leaves_one_alarm_that_says_what_she_wishes(rig, alice, operation):
+    instance = rig.running(alice)
+    rig.cloud.next_error[operation] = [Lost(Unreachable("RequestTimeout"))]
+    wish()
+    rig.tick(2)
+    assert alarm_of(rig, instance).warm_up_minutes == 240
+
+
+def test_of_two_alarms_the_one_that_is_all_there_is_stays_until_another_is_put(rig, alice):
+    """The answer to the next one was lost, and then somebody deletes the last one in the console."""
+    instance = rig.running(alice)
+    rig.cloud.next_error["arm"] = [Lost(Unreachable("RequestTimeout")), Throttled("Throttling")]
+    wish()
+    rig.work_on(instance)
+    del rig.cloud.world.alarms[instance.alarm_name]
+    left = alarm_of(rig, instance)
+    rig.tick()
+    assert alarm_of(rig, instance) == left, "the second try was refused"
+    rig.tick()
+    assert alarm_of(rig, instance).warm_up_minutes == 240
+
+
+def stopped(rig, alice):
+    instance = rig.running(alice)
+    actions.stop(alice)
+    rig.work()
+    rig.tick()
+    return instance
+
+
+def test_a_machine_starts_only_when_the_alarm_of_its_last_run_is_gone(rig, alice):
+    instance = stopped(rig, alice)
+    rig.cloud.next_error["delete_alarm"] = [Throttled("Throttling")] * 2
+    actions.start(alice)
+    rig.work()
+    assert (rig.cloud.asked("start"), len(rig.cloud.world.alarms)) == (0, 2)
+    rig.tick(3)
+    assert rig.mine(alice).status == "RUNNING"
+    assert alarm_of(rig, instance).state == "INSUFFICIENT_DATA"
+
+
+def test_where_the_account_has_no_room_for_two_alarms_a_machine_at_rest_starts_all_the_same(rig, alice):
+    stopped(rig, alice)
+    rig.cloud.next_error["arm"] = [Quota("LimitExceeded")]
+    actions.start(alice)
+    rig.work()
+    assert (rig.cloud.asked("start"), len(rig.cloud.world.alarms)) == (1, 1)
+
+
+def test_a_second_alarm_that_nobody_knows_of_goes_at_the_next_look(rig, alice):
+    """Such as of a worker that was frozen while it put it, and went on after another had done so."""
+    instance = rig.running(alice)
+    late = replace(alarm_of(rig, instance), name=instance.other_alarm_name)
+    rig.cloud.world.alarms[late.name] = replace(rig.alarm_of(instance), value=late)
+    settled()
+    rig.tick()
+    assert list(rig.cloud.world.alarms) == [instance.alarm_name]
+
+
+def test_a_second_alarm_of_a_machine_at_rest_goes_with_the_sweep(rig, alice, machines_clock):
+    instance = stopped(rig, alice)
+    late = replace(alarm_of(rig, instance), name=instance.other_alarm_name)
+    rig.cloud.world.alarms[late.name] = replace(rig.alarm_of(instance), value=late)
+    for _ in range(2):
+        orphans.sweep(rig.cloud)
+        rig.work()
+        machines_clock.advance(timedelta(minutes=10))
+    assert list(rig.cloud.world.alarms) == [instance.alarm_name]
+    assert rig.mine(alice).status == "STOPPED"
+
+
+def test_the_receipt_is_there_if_the_last_alarm_acts_while_it_is_replaced(rig, alice):
+    instance = rig.running(alice)
+    rig.cloud.meanwhile["delete_alarm"] = lambda: rig.cloud.world.stop_by_alarm(instance.instance_id)
+    wish()
+    rig.tick(4)
+    row = rig.mine(alice)
+    assert (row.status, row.status_reason, row.run.end_reason) == ("STOPPED", "IDLE", "IDLE")
+
+
+def test_who_deletes_the_last_alarm_asks_just_before_whether_the_job_is_still_theirs(rig, alice):
+    instance, asked = rig.running(alice), []
+    rig.cloud.meanwhile = {name: partial(asked.append, name) for name in ("arm", "delete_alarm")}
+    wish()
+    reconcile(str(instance.pk), rig.cloud, lambda: asked.append("still ours?"))
+    delete = asked.index("delete_alarm")
+    assert asked[delete - 2 : delete] == ["still ours?"] * 2, "the plan, and the delete"

@@ -28,6 +28,10 @@ SITUATIONS = {
     "group, key and image are there": ({"prepared": True}, JUST_NOW),
     "a launch was asked for": ({"prepared": True, "asked": True}, JUST_NOW),
     "the alarm is armed": ({"prepared": True, "asked": True, "armed": True}, JUST_NOW),
+    "the alarm that was replaced may be there": (
+        {"prepared": True, "asked": True, "armed": True, "other_alarm": True},
+        JUST_NOW,
+    ),
     "SSH has answered": ({"prepared": True, "asked": True, "armed": True, "ready": True}, JUST_NOW),
     "it takes too long": ({"prepared": True, "asked": True, "armed": True}, LONG_AGO),
     "it takes too long to arm": ({"prepared": True, "asked": True}, LONG_AGO),
@@ -82,6 +86,17 @@ RUNNING     . . . . >STOPPING:UNKNOWN ASK_WHY >TERMINATING:OUTSIDE >TERMINATING:
 STOPPING    . . . STOP . >STOPPED:PERSON >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
 STOPPED     . . . >RUNNING:OUTSIDE . . >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
 STARTING    . . . PROBE . START >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+TERMINATING . . TERMINATE TERMINATE TERMINATE TERMINATE . CLEAN
+TERMINATED  . . TERMINATE TERMINATE TERMINATE TERMINATE . CLEAN
+FAILED      . . TERMINATE TERMINATE TERMINATE TERMINATE . CLEAN
+
+[the alarm that was replaced may be there]
+            unseen absent pending running stopping stopped shutting-down terminated
+PENDING     LAUNCH LAUNCH DROP_ALARM PROBE . ASK_WHY >FAILED:LAUNCH_FAILED >FAILED:LAUNCH_FAILED
+RUNNING     . . DROP_ALARM DROP_ALARM >STOPPING:UNKNOWN ASK_WHY >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+STOPPING    . . . STOP . >STOPPED:PERSON >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+STOPPED     . . . >RUNNING:OUTSIDE . DROP_ALARM >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+STARTING    . . DROP_ALARM PROBE . DROP_ALARM >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
 TERMINATING . . TERMINATE TERMINATE TERMINATE TERMINATE . CLEAN
 TERMINATED  . . TERMINATE TERMINATE TERMINATE TERMINATE . CLEAN
 FAILED      . . TERMINATE TERMINATE TERMINATE TERMINATE . CLEAN

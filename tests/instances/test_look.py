@@ -219,8 +219,9 @@ def test_an_alarm_that_would_not_stop_the_machine_is_put_anew(rig, alice, change
     alarm = rig.cloud.world.alarms[instance.alarm_name]
     alarm.value = replace(alarm.value, **changed)
     rig.tick()
-    shown = rig.cloud.world.alarms[instance.alarm_name].value
-    assert (shown.state, shown.instance_id) == ("INSUFFICIENT_DATA", instance.instance_id)
+    assert len(rig.cloud.world.alarms) == 1, "what was replaced is gone"
+    shown = rig.alarm_of(instance).value
+    assert shown.state == "INSUFFICIENT_DATA"
     assert shown.rule == IdleRule(30, 5.0)
     assert shown.is_sound
 
@@ -327,10 +328,10 @@ def test_an_alarm_without_the_warm_up_that_keeps_a_machine_awake_is_put_anew(rig
     Run.objects.update(awake_until=clock.now() + timedelta(hours=4))
     rig.tick()
     settled(rig)
-    alarm = rig.cloud.world.alarms[instance.resource_name]
+    alarm = rig.alarm_of(instance)
     alarm.value = replace(alarm.value, warm_up_minutes=0)
     rig.tick()
-    assert rig.cloud.world.alarms[instance.resource_name].value.warm_up_minutes == 240
+    assert rig.alarm_of(instance).value.warm_up_minutes == 240
 
 
 def untag(rig, instance, *names):

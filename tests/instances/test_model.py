@@ -34,6 +34,7 @@ from ondol.reconciler import observe, orphans
 from ondol.reconciler.lease import LeaseLost
 from ondol.reconciler.reconcile import reconcile
 from ondol.testing.fake import FakeCloud, Lost
+from ondol.testing.fake_world import acts_on
 from tests.clock import MachinesClock
 from tests.instances.rig import Rig, person
 
@@ -88,6 +89,7 @@ class House(RuleBasedStateMachine):
         self.foreign = self.make_foreign()
         self.ended: set[str] = set()
         self.copied: set[str] = set()
+        self.bare: set[str] = set()
         self.kill_at_commit = 0
         self.leases: dict[str, int] = {}
 
@@ -217,11 +219,14 @@ class House(RuleBasedStateMachine):
             return None
         return row.instance_id
 
+    def will_be_stopped(self, instance_id):
+        return any(acts_on(alarm.value, instance_id) for alarm in self.world.alarms.values())
+
     @rule(name=who)
     def the_alarm_fires(self, name):
         instance_id = self.instance_of(name)
-        armed = {alarm.value.instance_id for alarm in self.world.alarms.values() if alarm.value.state != "ALARM"}
-        if instance_id in armed and self.world.ec2_instances[instance_id].value.state is InstanceState.RUNNING:
+        runs = instance_id and self.world.ec2_instances[instance_id].value.state is InstanceState.RUNNING
+        if runs and self.will_be_stopped(instance_id):
             self.world.stop_by_alarm(instance_id)
 
     @rule(name=who, what=st.sampled_from(["stop_outside", "power_off", "start_outside", "terminate_outside"]))
@@ -235,7 +240,9 @@ class House(RuleBasedStateMachine):
     def its_alarm_is_deleted(self, name):
         row = actions.current(self.people[name])
         if row:
-            self.world.alarms.pop(row.resource_name, None)
+            self.bare.add(row.instance_id)
+            for name in row.alarm_names:
+                self.world.alarms.pop(name, None)
 
     @rule(name=who)
     def its_door_is_shut(self, name):
@@ -342,6 +349,19 @@ class House(RuleBasedStateMachine):
             assert row.is_armed or not observe.decision_for(row).is_wait
 
     @invariant()
+    def whoever_runs_has_an_alarm_at_every_moment(self):
+        """Unless somebody has deleted it in the console; whatever fails, and whoever is killed while it is replaced."""
+        watched = {alarm.value.instance_id for alarm in self.world.alarms.values()}
+        self.bare -= {instance_id for instance_id in self.bare if self.will_be_stopped(instance_id)}
+        for row in Instance.objects.filter(status="RUNNING").exclude(alarm_name="").select_related("run"):
+            server = self.world.ec2_instances.get(row.instance_id)
+            if not server or server.value.state is not InstanceState.RUNNING or row.instance_id in self.bare:
+                continue
+            assert row.instance_id in watched, "it is bare"
+            if row.is_armed and server.value.launched_at == row.run.launched_at:
+                assert self.will_be_stopped(row.instance_id), "nothing will stop it"
+
+    @invariant()
     def what_has_ended_stays_ended(self):
         ended = {str(pk) for pk in Instance.objects.filter(status="TERMINATED").values_list("pk", flat=True)}
         assert self.ended <= ended
@@ -401,7 +421,7 @@ class House(RuleBasedStateMachine):
             claimed = Counter(thing.tags[Tag.ROW] for thing in things.values() if self.cloud._is_ours(thing))
             assert claimed == Counter(rows.keys()), (claimed, rows)
         alarms = [name for name in self.world.alarms if name != "ondol-theirs"]
-        assert set(alarms) <= {row.resource_name for row in rows.values()}
+        assert set(alarms) <= {row.alarm_name for row in rows.values()}
 
     def rests(self, row):
         status = Status(row.status)
@@ -421,7 +441,7 @@ class House(RuleBasedStateMachine):
         # Started in the console before it had its new type: that comes at its next rest.
         assert row.instance_type == row.seen_type or status is Status.RUNNING
         if status is Status.RUNNING:
-            alarm = self.world.alarms[row.resource_name].value
+            alarm = self.rig.alarm_of(row).value
             rules = rules_of(row.owner_id)
             rule = IdleRule(rules.idle_minutes, cpu_percent(rules.idle_core_percent, server.instance_type))
             assert (alarm.instance_id, alarm.rule, alarm.state) == (row.instance_id, rule, "INSUFFICIENT_DATA")

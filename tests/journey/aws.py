@@ -60,11 +60,17 @@ def stops_of(person: Person) -> list[datetime]:
     """Return when the alarm has stopped the machine, the first time first, on AWS's clock."""
     cloudwatch, found = person.site.aws("cloudwatch"), []
     for (row,) in person.site.ask(_ROWS, person.email):
-        history = cloudwatch.describe_alarm_history(AlarmName=f"ondol-{row}", HistoryItemType="Action")
-        for item in history["AlarmHistoryItems"]:
-            assert json.loads(item["HistoryData"])["actionState"] == "Succeeded", item
-            found.append(item["Timestamp"])
+        for name in _names(row):
+            history = cloudwatch.describe_alarm_history(AlarmName=name, HistoryItemType="Action")
+            for item in history["AlarmHistoryItems"]:
+                assert json.loads(item["HistoryData"])["actionState"] == "Succeeded", item
+                found.append(item["Timestamp"])
     return sorted(found)
+
+
+def _names(row: str) -> list[str]:
+    """The names that its alarms have in turn."""
+    return [f"ondol-{row}", f"ondol-{row}-2"]
 
 
 def _own_tags(person: Person) -> dict[str, str]:
@@ -75,6 +81,6 @@ def _own_tags(person: Person) -> dict[str, str]:
 def _alarms_of(person: Person) -> Iterator[dict[str, Any]]:
     cloudwatch = person.site.aws("cloudwatch")
     for (row,) in person.site.ask(_ROWS, person.email):
-        for alarm in cloudwatch.describe_alarms(AlarmNames=[f"ondol-{row}"])["MetricAlarms"]:
+        for alarm in cloudwatch.describe_alarms(AlarmNames=_names(row))["MetricAlarms"]:
             tags = cloudwatch.list_tags_for_resource(ResourceARN=alarm["AlarmArn"])["Tags"]
             yield alarm | {"Tags": tags}

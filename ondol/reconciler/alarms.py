@@ -1,0 +1,91 @@
+"""The alarms of machines, of two names in turn: the next one is put before the last one goes, and then is the only one.
+
+Why: docs/decisions/0017.
+"""
+
+import logging
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from django.db.models import Q
+
+from ondol import clock
+from ondol.autostop import alarm
+from ondol.cloud.errors import Quota
+from ondol.cloud.port import Cloud
+from ondol.instances.lifecycle import View
+from ondol.instances.models import Instance, Run
+from ondol.policy.rules import rules_for
+from ondol.reconciler.tags import tags
+
+log = logging.getLogger(__name__)
+
+SHOWN_AFTER = timedelta(minutes=1)
+"""DescribeAlarms may lag behind PutMetricAlarm (real time)."""
+SHOWN_AGAIN = timedelta(minutes=1)
+"""Real time: that an alarm is sound still is not written at each observation."""
+
+
+def put_next(instance: Instance, cloud: Cloud, *, in_doubt: bool) -> tuple[str, dict[str, Any]]:
+    """Put the next alarm beside the one that protects the machine now; return its name and what to record of the run.
+
+    `in_doubt`: one may have been asked for before, of which no answer was recorded.
+    """
+    name = _free_name(instance, cloud, in_doubt=in_doubt)
+    put = partial(alarm.arm, instance, name, cloud, tags(instance))
+    try:
+        return name, put()
+    except Quota:
+        if instance.seen_view != View.STOPPED:
+            raise
+    # The account has no room for two. What rests can do without for a moment; what runs keeps the one that it has.
+    cloud.delete_alarm(*instance.alarm_names)
+    return name, put()
+
+
+def _free_name(instance: Instance, cloud: Cloud, *, in_doubt: bool) -> str:
+    """Return the name for the next alarm, which nothing has: one that is put under a taken name keeps its old state."""
+    name = instance.other_alarm_name
+    if in_doubt:
+        shown = [found.name for found in cloud.alarms(instance.alarm_names)]
+        if shown == [name]:  # deleted in the console was the other one: this is all there is
+            name = instance.alarm_name or instance.alarm_names[1]
+    if in_doubt or not instance.alarm_name:
+        cloud.delete_alarm(name)
+    return name
+
+
+def check(rows: list[Instance], cloud: Cloud) -> list[Instance]:
+    """Compare the alarms of these machines with their rows; return the machines that now have something to do.
+
+    An alarm that somebody deleted or changed is replaced, and one that was replaced and is still there is deleted.
+    """
+    # One that was put a moment ago may not be shown yet.
+    settled = clock.now() - clock.real_seconds(SHOWN_AFTER.total_seconds())
+    rows = [row for row in rows if row.run.armed_at and row.run.armed_at < settled]
+    if not rows:
+        return []
+    shown = {found.name: found for found in cloud.alarms([name for row in rows for name in row.alarm_names])}
+    rules = rules_for({row.owner_id for row in rows})
+    right = [row for row in rows if alarm.is_right(row, shown.get(row.alarm_name), rules[row.owner_id])]
+    now = clock.now()
+    due = Q(alarm_verified_at=None) | Q(alarm_verified_at__lt=now - clock.real_seconds(SHOWN_AGAIN.total_seconds()))
+    # Not of one that was armed anew meanwhile.
+    runs = Run.objects.filter(due, pk__in=[row.run_id for row in right], armed_at__lt=settled)
+    runs.update(alarm_verified_at=now)
+    wrong = [row for row in rows if row not in right and _is_rearmed(row)]
+    return [*wrong, *(row for row in rows if row.other_alarm_name in shown and _is_dropped(row))]
+
+
+def _is_rearmed(row: Instance) -> bool:
+    """Let the alarm be put again; False if it has been meanwhile."""
+    log.warning("auto-stop is not as it should be; arming it anew", extra={"row": str(row.pk)})
+    same = Run.objects.filter(pk=row.run_id, armed_at=row.run.armed_at)
+    return bool(same.update(armed_at=None, alarm_verified_at=None))
+
+
+def _is_dropped(row: Instance) -> bool:
+    """Let the other alarm be deleted; False if the row knows of it, or has changed them over meanwhile."""
+    same = Instance.objects.filter(pk=row.pk, alarm_name=row.alarm_name, has_other_alarm=False)
+    return bool(same.update(has_other_alarm=True))
