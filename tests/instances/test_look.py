@@ -103,7 +103,11 @@ def test_an_idle_stop_has_its_receipt_the_values_and_the_rule_of_then(rig, alice
     rig.tick(2)
     noticed, stopped = list(instance.changes.all())[-2:]
     assert (noticed.new, noticed.reason, noticed.record.receipt) == ("STOPPING", "UNKNOWN", None)
-    assert (stopped.new, stopped.reason, stopped.record.receipt) == ("STOPPED", "IDLE", Receipt((0.5,) * 6, 30, 5.0))
+    assert (stopped.new, stopped.reason, stopped.record.receipt) == (
+        "STOPPED",
+        "IDLE",
+        Receipt((0.5,) * 6, 30, 5.0, 10.0),
+    )
     assert stopped.record.since == rig.cloud.world.stops[instance.alarm_name][0].at
 
 
