@@ -173,7 +173,7 @@ def started(words: list[str], env: dict[str, str], folder: Path) -> "Iterator[su
 
 
 def test_two_webs_and_two_workers_of_production_share_a_database_of_their_own(production, amazon, tmp_path):
-    """As on several hosts, with nothing of `ondol up`: the one worker is killed, and the other does its work."""
+    """It runs as on several hosts, with nothing of `ondol up`: one worker is killed, and the other does its work."""
     sites = [Site(tmp_path / host, python=str(production), cwd=tmp_path, **amazon) for host in ("host1", "host2")]
     assert sites[0].command("migrate") == ""
     with ExitStack() as running:
