@@ -291,6 +291,14 @@ def test_a_wrong_policy_changes_nothing_and_is_said(trial, put):
     assert "policy.json: it is not JSON" in trial.log()
 
 
+@pytest.mark.parametrize("region", ["us-gov-west-1", "cn-north-1", "seoul"])
+def test_a_cloud_does_not_start_where_it_has_no_types(tmp_path, region):
+    trial = Trial(tmp_path / "trial", options=("--region", region))
+    with pytest.raises(AssertionError, match=f"no instance types in {region}"):
+        trial.start()
+    trial.end()
+
+
 def test_a_cloud_does_not_start_on_a_policy_that_it_cannot_read(tmp_path):
     home = tmp_path / "trial"
     home.mkdir()

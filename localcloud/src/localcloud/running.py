@@ -8,6 +8,7 @@ import logging
 import resource
 import signal
 import socket
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from localcloud.clock import Clock
@@ -40,6 +41,7 @@ def run(home: Home, clock: Clock, isolation: Isolation, channel: socket.socket, 
         identity = _identity(home, options)
         log.info(isolation.describe())
         import_moto(identity.region, identity.account_id)
+        _check_region(identity.region)
         quiet_asyncssh()
         _allow_many_connections()
         return asyncio.run(_serve(home, identity, clock, isolation, channel, options))
@@ -49,7 +51,7 @@ def run(home: Home, clock: Clock, isolation: Isolation, channel: socket.socket, 
 
 
 def _identity(home: Home, options: argparse.Namespace) -> Identity:
-    """Return the identity. Earlier choices stay, unless they cannot."""
+    """Return the identity, to be kept once the cloud runs. Earlier choices stay, unless they cannot."""
     identity = home.identity()
     region = options.region or identity.region or REGION
     if identity.region and region != identity.region:
@@ -60,7 +62,15 @@ def _identity(home: Home, options: argparse.Namespace) -> Identity:
         raise CannotStart(str(problem)) from problem
     if identity.ssh_port and ssh_port != identity.ssh_port:
         log.warning("machines answered on port %s and answer on %s from now on", identity.ssh_port, ssh_port)
-    return home.keep(identity, region=region, ssh_port=ssh_port)
+    return replace(identity, region=region, ssh_port=ssh_port)
+
+
+def _check_region(region: str) -> None:
+    """Refuse a region without instance types here, such as those of GovCloud and China: nothing could be launched."""
+    from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS  # noqa: PLC0415 - only after import_moto
+
+    if not INSTANCE_TYPE_OFFERINGS["availability-zone"].get(region):
+        raise CannotStart(f"this cloud has no instance types in {region}: choose a region of AWS's standard partition")
 
 
 async def _serve(
