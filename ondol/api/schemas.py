@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, ConfigDict, ValidationInfo, computed_field
 from ondol.accounts.models import Approval, Role
 from ondol.api.deprecated import DEPRECATED, OLD_MEMORY, OLD_VOLUME, OLD_VOLUME_MAX, OLD_VOLUME_MIN, require_same
 from ondol.instances.lifecycle import Reason, Status
+from ondol.instances.record import Signal
 
 
 class Problem(Schema):
@@ -37,7 +38,13 @@ class StopForecast(Schema):
 
     earliest_at: datetime
     latest_at: datetime
-    is_active: bool = Field(description="By the last reading of its CPU it is not idle now.")
+    is_active: bool = Field(description="By the last reading it is not idle now.")
+    signal: Signal | None = Field(
+        description="What shows that it is not idle: its CPU, its network or its disk.", examples=["download"]
+    )
+    rate: float | None = Field(
+        description="How much: bytes in a second on average; of the CPU, per cent.", examples=[2100000.0]
+    )
 
 
 class AutoStop(Schema):
@@ -49,6 +56,9 @@ class AutoStop(Schema):
     core_percent: float = Field(description="Idle: average CPU below this per cent of one core.", examples=[10.0])
     cpu_percent: float = Field(description="The same in per cent of all vCPUs, as CloudWatch shows it.", examples=[5.0])
     earliest_at: datetime | None = Field(description="Its warm-up ends; it does not judge before this moment.")
+    lease_until: datetime | None = Field(
+        description="Its network or disk works and keeps it on until then at least; null: no lease."
+    )
     checked_at: datetime | None = Field(description="When AWS last showed it as it should be.")
     forecast: StopForecast | None = Field(description="Null unless it runs and is armed.")
 

@@ -6,8 +6,10 @@ from ondol import clock
 from ondol.accounts.models import User
 from ondol.api.schemas import AutoStop, Machine, MachineSummary, OffersAnswer, StopForecast, TypeOffer, TypePrice
 from ondol.autostop.awake import RUNS_OR_WILL
+from ondol.autostop.forecast import Forecast
 from ondol.autostop.outlook import outlook
 from ondol.autostop.schedule import closing
+from ondol.autostop.work import Work
 from ondol.config import config
 from ondol.costs.offers import Choice, Offers
 from ondol.deployment.health import unconfirmed_since
@@ -88,7 +90,17 @@ def _auto_stop(row: Instance, rules: Rules, now: datetime) -> AutoStop:
         cpu_percent=threshold.cpu_percent,
         earliest_at=armed_at + timedelta(minutes=run.warm_up_minutes) if armed_at else None,
         checked_at=run.alarm_verified_at if armed_at else None,
-        forecast=StopForecast(earliest_at=seen.idle.earliest, latest_at=seen.idle.latest, is_active=seen.idle.is_active)
-        if seen and seen.idle
-        else None,
+        lease_until=run.lease_until if run.ended_at is None and run.lease_until and run.lease_until > now else None,
+        forecast=_forecast(seen.idle, seen.work) if seen and seen.idle else None,
+    )
+
+
+def _forecast(idle: Forecast, work: Work | None) -> StopForecast:
+    shown = work if idle.is_active else None
+    return StopForecast(
+        earliest_at=idle.earliest,
+        latest_at=idle.latest,
+        is_active=idle.is_active,
+        signal=shown.signal if shown else None,
+        rate=round(shown.rate, 1) if shown else None,
     )

@@ -4,10 +4,11 @@ Why it is replaced at each start, with a warm-up: docs/decisions/0001.
 """
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from ondol import clock
-from ondol.autostop.forecast import warm_up
+from ondol.autostop.forecast import MIN_NOTICE, warm_up
 from ondol.cloud.port import Alarm, Cloud, IdleRule
 from ondol.instances.lifecycle import Status, View
 from ondol.instances.models import Instance
@@ -16,13 +17,16 @@ from ondol.policy.threshold import cpu_percent
 
 
 def arm(instance: Instance, name: str, cloud: Cloud, tags: Mapping[str, str]) -> dict[str, Any]:
-    """Put an idle alarm for this run, by its owner's rule and wish; return what to record of the run."""
+    """Put an idle alarm for this run, by the rule, wish and lease; return what to record of the run."""
     rules = rules_of(instance.owner_id)
     # Taken before the call: the warm-up then ends no earlier than we say.
     armed_at = clock.now()
     run = instance.run
     run_since = run.launched_at if instance.status == Status.RUNNING else None
-    minutes = warm_up(armed_at, run_since or armed_at, rules.idle_minutes, run.awake_until)
+    # A lease that is taken back has left more time already: see `work.NOTICE`.
+    is_lease_only = run.armed_at is not None and run.armed_awake_until == run.awake_until and run.needs_lease
+    notice = timedelta(minutes=1) if is_lease_only else MIN_NOTICE
+    minutes = warm_up(armed_at, run_since or armed_at, rules.idle_minutes, run.held_until, notice)
     rule = _idle_rule(rules, instance)
     cloud.arm(name, str(instance.instance_id), rule, minutes, tags)
     return {
@@ -31,6 +35,7 @@ def arm(instance: Instance, name: str, cloud: Cloud, tags: Mapping[str, str]) ->
         "armed_idle_minutes": rule.minutes,
         "armed_cpu_percent": rule.cpu_percent,
         "armed_awake_until": run.awake_until,
+        "armed_lease_until": run.lease_until,
         "alarm_verified_at": None,
     }
 
@@ -48,8 +53,8 @@ def is_right(row: Instance, alarm: Alarm | None, rules: Rules) -> bool:
     recorded = IdleRule(row.run.armed_idle_minutes, row.run.armed_cpu_percent)
     if not alarm.rule == recorded == _idle_rule(rules, row):
         return False
-    # One that is over may not be shown any more; while the machine is kept awake, it is what keeps it.
-    is_kept = row.kept_awake_until(clock.now())
+    # One that is over may not be shown any more; while the machine is kept on, it is what keeps it.
+    is_kept = row.run.held_until is not None and row.run.held_until > clock.now()
     if alarm.warm_up_minutes != row.run.warm_up_minutes and (alarm.warm_up_minutes or is_kept):
         return False
     # It acts on a transition only: one that is in ALARM while its machine runs has tried, and will not again.

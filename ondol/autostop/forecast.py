@@ -1,6 +1,6 @@
 """When a machine may sleep: until when it is let be, and when its alarm will stop it. Standard library only, no I/O."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,10 +13,16 @@ WARM_UP_MAX_MINUTES = 2880
 """CloudWatch's."""
 
 
-def warm_up(now: datetime, run_since: datetime, idle_minutes: int, awake_until: datetime | None) -> int:
+def warm_up(
+    now: datetime,
+    run_since: datetime,
+    idle_minutes: int,
+    awake_until: datetime | None,
+    notice: timedelta = MIN_NOTICE,
+) -> int:
     """Minutes for which an alarm that is put `now` must not judge a run that began at `run_since`."""
     judged_at = run_since + timedelta(minutes=idle_minutes) + METRIC_DELAY
-    ends = max(judged_at, now + MIN_NOTICE, awake_until or now)
+    ends = max(judged_at, now + notice, awake_until or now)
     return min(-((now - ends) // timedelta(minutes=1)), WARM_UP_MAX_MINUTES)
 
 
@@ -32,7 +38,7 @@ class Forecast:
     earliest: datetime
     latest: datetime
     is_active: bool
-    """Its processor works, by the last reading: the times are those of a machine that idles from now on."""
+    """It works, by the last reading: the times are those of a machine that idles from now on."""
 
 
 def forecast(
@@ -42,15 +48,18 @@ def forecast(
     warm_up_ends: datetime,
     idle_minutes: int,
     cpu_percent: float,
+    worked: Collection[datetime] = (),
 ) -> Forecast:
     """Return the forecast from the readings of this run (start of 5 minutes, per cent; oldest first) and its alarm.
+
+    Those that begin at one of `worked` are active whatever their CPU.
 
     The alarm fires with the first judgement that sees `idle_minutes` of idle periods in a row, and not before its
     warm-up is over. Periods of which there is no reading yet count as idle for `earliest`; if the last reading was
     active, as active for `latest`.
     """
     window = timedelta(minutes=idle_minutes)
-    active = [at for at, percent in readings if percent >= cpu_percent]
+    active = [at for at, percent in readings if percent >= cpu_percent or at in worked]
     is_active = bool(active) and active[-1] == readings[-1][0]
     idle_since = active[-1] + PERIOD if active else floor(run_since)
     earliest = max(idle_since + window + _SHOWN_AFTER[0], warm_up_ends, now)

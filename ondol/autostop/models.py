@@ -1,19 +1,24 @@
-"""What machines' processors did, and who was warned of a stop."""
+"""What machines did, what kept them on, and who was warned of a stop."""
 
 from django.db import models
 
 from ondol import clock
-from ondol.instances.models import Instance
+from ondol.instances.models import Instance, Run
 
 
 class CpuReading(models.Model):
-    """A datapoint of CPUUtilization, as CloudWatch told it."""
+    """What a machine did in 5 minutes, as CloudWatch told it."""
 
     instance = models.ForeignKey(Instance, on_delete=models.CASCADE, related_name="readings")
     at = models.DateTimeField()
     """When its 5 minutes began."""
     percent = models.FloatField()
-    """Their average."""
+    """The average of its CPU."""
+    network_in = models.BigIntegerField(null=True)
+    """Bytes in these 5 minutes, as the three below; None where CloudWatch has not told them."""
+    network_out = models.BigIntegerField(null=True)
+    disk_read = models.BigIntegerField(null=True)
+    disk_written = models.BigIntegerField(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["instance", "at"], name="one_reading_at_a_time")]
@@ -26,6 +31,29 @@ class ReadingRound(models.Model):
     at = models.DateTimeField()
     trouble_code = models.CharField(max_length=80, blank=True)
     """What it answered; empty where it went well."""
+
+
+class WorkLease(models.Model):
+    """A time for which network or disk kept a machine on: what the history tells. The lease itself is on the run."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="leases")
+    began_at = models.DateTimeField()
+    """The start of the work."""
+    worked_until = models.DateTimeField()
+    """The end of the work, as far as it is known."""
+    signal = models.CharField(max_length=12)
+    """What it did last: a `work.Signal`."""
+    rate = models.FloatField()
+    """Bytes in a second, when the lease was last renewed."""
+    is_over = models.BooleanField(default=False)
+    """It was taken back."""
+
+
+class MetricsRead(models.Model):
+    """How many metrics CloudWatch was asked for on one day (UTC): each costs something."""
+
+    day = models.DateField(unique=True)
+    count = models.PositiveBigIntegerField(default=0)
 
 
 class StopWarning(models.Model):

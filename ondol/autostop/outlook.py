@@ -1,16 +1,16 @@
 """When somebody's machine will stop: for idling, or because the hours are over."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from ondol import clock
-from ondol.autostop.forecast import Forecast, floor, forecast
-from ondol.autostop.models import CpuReading
+from ondol.autostop.forecast import METRIC_DELAY, PERIOD, Forecast, forecast
+from ondol.autostop.samples import limits_of, samples_of, used_of
 from ondol.autostop.schedule import Closing, closing
+from ondol.autostop.work import AHEAD, RENEW_EVERY, Limits, Sample, Work, last_work, stops_after, work_of
 from ondol.instances.lifecycle import Status
-from ondol.instances.models import Instance
+from ondol.instances.models import Instance, Run
 from ondol.policy.rules import Rules
 
 SOON = timedelta(minutes=10)
@@ -28,6 +28,14 @@ class Outlook:
     """None: its alarm is just being put."""
     closing: Closing | None
     now: datetime
+    work: Work | None = None
+    """What it did in the last 5 minutes that are known, if that counts."""
+
+    @property
+    def kept_by(self) -> Work | None:
+        """Return what keeps it on although its CPU may be idle: network or disk."""
+        is_kept = self.idle is not None and self.idle.is_active
+        return self.work if is_kept and self.work and self.work.needs_lease else None
 
     @property
     def stops_at(self) -> datetime | None:
@@ -66,24 +74,42 @@ def outlooks(
     """Return the outlooks of those that run, by owner; one query for all."""
     now = now or clock.now()
     running = {str(row.pk): row for row in rows if row.status == Status.RUNNING and row.run.launched_at}
-    kept = CpuReading.objects.filter(instance__in=list(running.values()), at__gte=now - _BACK).order_by("at")
-    told: defaultdict[str, list[tuple[datetime, float]]] = defaultdict(list)
-    for reading in kept:
-        pk = str(reading.instance_id)
-        if reading.at >= floor(running[pk].run.launched_at or now):
-            told[pk].append((reading.at, reading.percent))
-    return {row.owner_id: _of(row, rules[row.owner_id], told[pk], now) for pk, row in running.items()}
+    told = samples_of(running.values(), now - _BACK)
+    return {row.owner_id: _of(row, rules[row.owner_id], told.get(pk, []), now) for pk, row in running.items()}
 
 
-def readings_of(instance: Instance, since: datetime) -> list[tuple[datetime, float]]:
-    """When each 5 minutes began, and their average in per cent; oldest first."""
-    return list(CpuReading.objects.filter(instance=instance, at__gte=since).order_by("at").values_list("at", "percent"))
-
-
-def _of(row: Instance, rules: Rules, readings: list[tuple[datetime, float]], now: datetime) -> Outlook:
-    idle = None
-    run = row.run
-    if run.is_armed and run.armed_at and run.launched_at and run.armed_idle_minutes:
+def _of(row: Instance, rules: Rules, samples: list[Sample], now: datetime) -> Outlook:
+    run, idle, limits = row.run, None, limits_of(row, rules)
+    # While another lease is put, the alarm that is there counts.
+    is_armed = run.ended_at is None and run.is_armed_for_start and run.armed_awake_until == run.awake_until
+    if is_armed and run.armed_at and run.launched_at and run.armed_idle_minutes:
         warm_up_ends = run.armed_at + timedelta(minutes=run.warm_up_minutes)
-        idle = forecast(now, readings, run.launched_at, warm_up_ends, run.armed_idle_minutes, run.armed_cpu_percent)
-    return Outlook(row, idle, closing(row, rules.hours, now), now)
+        if _is_used_up(row, samples, limits, warm_up_ends, now):
+            limits = replace(limits, day=timedelta())
+        worked = {s.at for s in samples if (work := work_of(s, limits)) and work.needs_lease}
+        readings = [(sample.at, sample.percent) for sample in samples]
+        ends = _judged_at(run, samples, limits, warm_up_ends, now)
+        idle = forecast(now, readings, run.launched_at, ends, run.armed_idle_minutes, run.armed_cpu_percent, worked)
+    work = work_of(samples[-1], limits) if samples else None
+    return Outlook(row, idle, closing(row, rules.hours, now), now, work)
+
+
+def _judged_at(run: Run, samples: Sequence[Sample], limits: Limits, warm_up_ends: datetime, now: datetime) -> datetime:
+    """Return from when the alarm will judge: a lease is taken back once its work is over."""
+    ended_at, last = last_work(samples, limits)
+    if ended_at is None or last is None or run.lease_until is None or run.lease_until <= now:
+        return warm_up_ends
+    window = timedelta(minutes=run.armed_idle_minutes)
+    others = [(run.launched_at or ended_at) + window + METRIC_DELAY, run.awake_until or ended_at]
+    return max(*others, stops_after(ended_at, run.armed_idle_minutes))
+
+
+def _is_used_up(
+    row: Instance, samples: Sequence[Sample], limits: Limits, warm_up_ends: datetime, now: datetime
+) -> bool:
+    """Return whether its lease is not renewed although its network or disk works: the hours of the day are over."""
+    work = work_of(samples[-1], limits) if samples else None
+    left = warm_up_ends - now
+    if not work or not work.needs_lease or left > AHEAD + PERIOD:
+        return False
+    return limits.day - used_of(row, limits, now) - left < RENEW_EVERY

@@ -1,16 +1,16 @@
-"""What machines' processors did: asked of CloudWatch for all of them at once, and kept for two weeks."""
+"""What machines did: asked of CloudWatch for all of them at once, and kept for two weeks."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Max, Q, QuerySet
+from django.db.models import F, Max, Q, QuerySet
 
 from ondol import clock
 from ondol.autostop.forecast import PERIOD, floor
-from ondol.autostop.models import CpuReading, ReadingRound
+from ondol.autostop.models import CpuReading, MetricsRead, ReadingRound
 from ondol.cloud.errors import CloudError
-from ondol.cloud.port import Cloud
+from ondol.cloud.port import Cloud, Reading
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
 
@@ -18,9 +18,17 @@ SHOWN_AFTER = timedelta(minutes=1)
 """The time after its period from which a datapoint may be there; it often takes some minutes more."""
 ASK_AGAIN = timedelta(seconds=55)
 """The pause before a late datapoint is asked for again, on the machines' clock: about a minute."""
+PARTIAL = timedelta(minutes=15)
+"""The age of a reading, since its start, from which its missing parts are not waited for any more."""
 BACK, LATE = timedelta(hours=6), timedelta(minutes=20)
 """How far back a gap is filled; how long after a stop the last datapoints may come."""
+AGAIN = timedelta(minutes=10)
+"""How much of what is known is read again: the metrics of one period do not come all at once. It costs nothing, since
+CloudWatch counts metrics and not datapoints."""
 KEPT = timedelta(days=14)
+METRICS = 5
+"""Each machine has so many: a call is paid by them."""
+_SIZES = ("network_in", "network_out", "disk_read", "disk_written")
 
 
 def collect(cloud: Cloud) -> None:
@@ -29,20 +37,36 @@ def collect(cloud: Cloud) -> None:
     wanted = [row for row in _of_interest(now) if _misses_one(row, now)]
     if not wanted or not _is_my_turn(now):
         return
-    since = max(min(_known_until(row, now) for row in wanted), now - BACK)
+    since = max(min(_known_until(row, now) for row in wanted) - AGAIN, now - BACK)
     by_id = {str(row.instance_id): row for row in wanted}
+    _count(len(by_id), now)
     try:
         told = cloud.readings(by_id, since, now)
     except CloudError as error:
         ReadingRound.objects.update(trouble_code=error.code[:80])
         raise
-    found = [CpuReading(instance=by_id[of], at=r.at, percent=r.percent) for of, some in told.items() for r in some]
+    found = [_row(by_id[of], reading) for of, some in told.items() for reading in some]
     with transaction.atomic():
         # Again, since CloudWatch may correct a datapoint that it has shown too early.
         CpuReading.objects.bulk_create(
-            found, update_conflicts=True, unique_fields=["instance", "at"], update_fields=["percent"], batch_size=1000
+            found,
+            update_conflicts=True,
+            unique_fields=["instance", "at"],
+            update_fields=["percent", *_SIZES],
+            batch_size=1000,
         )
         ReadingRound.objects.update(trouble_code="")
+
+
+def _row(instance: Instance, reading: Reading) -> CpuReading:
+    sizes = {name: getattr(reading, name) for name in _SIZES}
+    return CpuReading(instance=instance, at=reading.at, percent=reading.percent, **sizes)
+
+
+def _count(machines: int, now: datetime) -> None:
+    """Note what this call costs, before it is made: it is paid for also if its answer is lost."""
+    day, _made = MetricsRead.objects.get_or_create(day=now.astimezone(UTC).date())
+    MetricsRead.objects.filter(pk=day.pk).update(count=F("count") + METRICS * machines)
 
 
 def prune() -> None:
@@ -55,7 +79,9 @@ def _of_interest(now: datetime) -> Iterable[Instance]:
     has_just_run = Q(status=Status.STOPPED, status_since__gt=now - LATE)
     rows: QuerySet[Instance] = Instance.objects.filter(runs | has_just_run, instance_id__isnull=False)
     rows = rows.filter(run__launched_at__isnull=False).select_related("run")
-    return rows.annotate(last_reading=Max("readings__at"))
+    # Its network is there for every type of machine; it may come a little after its CPU.
+    whole = Q(readings__network_in__isnull=False) | Q(readings__at__lt=now - PARTIAL)
+    return rows.annotate(last_reading=Max("readings__at", filter=whole))
 
 
 def _misses_one(row: Instance, now: datetime) -> bool:

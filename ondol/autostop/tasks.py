@@ -5,7 +5,7 @@ import logging
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
-from ondol.autostop import readings, schedule, warnings
+from ondol.autostop import leases, readings, schedule, warnings
 from ondol.autostop.models import StopWarning
 from ondol.cloud.errors import CloudError
 from ondol.deployment.connection import cloud
@@ -27,7 +27,14 @@ def collect(timestamp: int) -> None:
     try:
         readings.collect(cloud())
     except CloudError as error:
-        log.warning("the CPU could not be read", extra={"code": error.code, "kind": type(error).__name__})
+        log.warning("the readings could not be read", extra={"code": error.code, "kind": type(error).__name__})
+
+
+@app.periodic(cron="* * * * * */2")
+@app.task(name="ondol.autostop.leases", queue="periodic", lock="leases", queueing_lock="leases")
+def hold(timestamp: int) -> None:
+    """Every two seconds, also while CloudWatch does not answer: a lease is renewed by the clock."""
+    leases.check()
 
 
 @app.periodic(cron="* * * * * */2")

@@ -58,6 +58,7 @@ def send(warning: StopWarning) -> None:
     context = {
         "seen": seen,
         "threshold": Threshold.armed(row.run.armed_cpu_percent, row.size.instance_type),
+        "rules": rules,
         "link": config().url + reverse("awake_link", args=[token_of(warning)]) if rules.awake_hours else "",
         "page": config().url + reverse("dashboard"),
     }

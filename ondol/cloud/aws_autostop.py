@@ -1,4 +1,4 @@
-"""Amazon's auto-stop behind the port: alarms, their history, and the CPU that they judge by."""
+"""Amazon's auto-stop behind the port: alarms, their history, and what machines did."""
 
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
 
 _ALARM_NAMES, _METRICS = 100, 500
+"""The most that one call takes."""
 
 
 class AutoStop:
@@ -54,19 +55,20 @@ class AutoStop:
         return shapes.last_stop(history, shapes.stop_action(self._config.region), since)
 
     def readings(self, instance_ids: Collection[str], since: datetime, until: datetime) -> dict[str, list[Reading]]:
-        found: dict[str, list[Reading]] = {}
-        for some in chunks(instance_ids, _METRICS):
-            asked = {f"m{number}": instance_id for number, instance_id in enumerate(some)}
-            queries = [shapes.cpu_query(name, instance_id) for name, instance_id in asked.items()]
+        found: dict[str, dict[str, dict[datetime, float]]] = {}
+        for some in chunks(instance_ids, _METRICS // len(shapes.METRICS)):
+            wanted = [(instance_id, metric) for instance_id in some for metric in shapes.METRICS]
+            asked = {f"m{number}": what for number, what in enumerate(wanted)}
+            queries = [shapes.metric_query(name, *what) for name, what in asked.items()]
             answers = every(
                 self._cloudwatch, "get_metric_data", "MetricDataResults",
                 MetricDataQueries=queries, StartTime=since, EndTime=until, ScanBy="TimestampAscending",
             )  # fmt: skip
             for answer in answers:
-                found.setdefault(asked[answer["Id"]], []).extend(shapes.readings(answer))
-        return {
-            instance_id: sorted(told, key=lambda reading: reading.at) for instance_id, told in found.items() if told
-        }
+                instance_id, metric = asked[answer["Id"]]
+                found.setdefault(instance_id, {}).setdefault(metric, {}).update(shapes.values(answer))
+        told = {instance_id: shapes.readings(some) for instance_id, some in found.items()}
+        return {instance_id: some for instance_id, some in told.items() if some}
 
     def _tags(self, tags: Mapping[str, str]) -> dict[str, str]:
         return {**tags, **mark(self._deployment)}

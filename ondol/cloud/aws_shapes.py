@@ -194,17 +194,42 @@ def alarm(shown: Mapping[str, Any], action: str) -> Alarm:
     )
 
 
-def cpu_query(name: str, instance_id: str) -> Any:
-    """Return a query of GetMetricData for what `put_alarm` judges. Its name must begin with a lower-case letter."""
+CPU = "CPUUtilization"
+"""What `put_alarm` judges."""
+METRICS = {
+    CPU: "percent",
+    "NetworkIn": "network_in",
+    "NetworkOut": "network_out",
+    "EBSReadBytes": "disk_read",
+    "EBSWriteBytes": "disk_written",
+}
+"""What is read of each machine: a metric, and the field of `Reading` that takes it."""
+
+
+def metric_query(name: str, instance_id: str, metric_name: str) -> Any:
+    """Return a query of GetMetricData. Its name must begin with a lower-case letter.
+
+    The sum of a metric in bytes is right whether AWS publishes it once in these 5 minutes or each minute.
+    """
     dimensions = [{"Name": "InstanceId", "Value": instance_id}]
-    metric = {"Namespace": "AWS/EC2", "MetricName": "CPUUtilization", "Dimensions": dimensions}
-    return {"Id": name, "MetricStat": {"Metric": metric, "Period": PERIOD, "Stat": "Average"}}
+    metric = {"Namespace": "AWS/EC2", "MetricName": metric_name, "Dimensions": dimensions}
+    stat = "Average" if metric_name == CPU else "Sum"
+    return {"Id": name, "MetricStat": {"Metric": metric, "Period": PERIOD, "Stat": stat}}
 
 
-def readings(shown: Mapping[str, Any]) -> list[Reading]:
-    """Return the readings in one result of GetMetricData."""
+def values(shown: Mapping[str, Any]) -> dict[datetime, float]:
+    """Return the values of one result of GetMetricData, by the start of their period."""
     pairs = zip(shown.get("Timestamps", []), shown.get("Values", []), strict=True)
-    return [Reading(at.astimezone(UTC), float(value)) for at, value in pairs]
+    return {at.astimezone(UTC): float(value) for at, value in pairs}
+
+
+def readings(found: Mapping[str, Mapping[datetime, float]]) -> list[Reading]:
+    """Return the readings of one machine, oldest first, from its values by metric."""
+    fields = {field: found.get(metric, {}) for metric, field in METRICS.items() if metric != CPU}
+    return [
+        Reading(at, percent, **{field: int(some[at]) for field, some in fields.items() if at in some})
+        for at, percent in sorted(found.get(CPU, {}).items())
+    ]
 
 
 def last_stop(items: Collection[Mapping[str, Any]], action: str, since: datetime) -> AlarmStop | None:

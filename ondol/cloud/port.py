@@ -147,12 +147,18 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A datapoint of CPUUtilization."""
+    """What a machine did in 5 minutes."""
 
     at: datetime
     """The start of its 5 minutes."""
     percent: float
-    """The average of its 5 minutes."""
+    """The average of CPUUtilization."""
+    network_in: int | None = None
+    """Bytes in these 5 minutes, as the three below; None where CloudWatch shows none, or none yet."""
+    network_out: int | None = None
+    disk_read: int | None = None
+    """Only Nitro types have it and what is written, of all their EBS volumes."""
+    disk_written: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,8 +347,9 @@ class Cloud(Protocol):
     def readings(
         self, instance_ids: Collection[str], since: datetime, until: datetime
     ) -> Mapping[str, Sequence[Reading]]:
-        """Return the CPU of these machines in that time, oldest first; those without any are left out.
+        """Return what these machines did in that time, oldest first; those without any CPU are left out.
 
-        One call for 500 machines. A datapoint is shown some minutes after its period is over. Each machine costs
-        0.00001 US dollars a call (GetMetricData has no free tier).
+        One call for 100 machines, of 5 metrics each. A datapoint is shown some minutes after its period is over, those
+        of one period not all at once. Each machine costs 0.00005 US dollars a call (GetMetricData has no free tier),
+        whatever the time that is asked for.
         """

@@ -7,6 +7,7 @@ understood for ever. Standard library only.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from ondol.instances.states import Reason
@@ -53,6 +54,32 @@ class Failure:
     """A person tells it to an administrator; the log has it too."""
 
 
+class Signal(StrEnum):
+    """What shows that a machine works."""
+
+    CPU = "cpu"
+    DOWNLOAD = "download"
+    UPLOAD = "upload"
+    DISK = "disk"
+
+
+@dataclass(frozen=True, slots=True)
+class LastWork:
+    """What a machine did last before it idled."""
+
+    signal: Signal
+    rate: float
+    """Bytes in a second; of the CPU, per cent."""
+    until: datetime
+
+    def to_json(self) -> dict[str, Any]:
+        return {"signal": self.signal, "rate": self.rate, "until": self.until.isoformat()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "LastWork":
+        return cls(Signal(data["signal"]), float(data["rate"]), datetime.fromisoformat(data["until"]))
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """What an idle stop was judged by."""
@@ -64,10 +91,13 @@ class Receipt:
     """The threshold in per cent of all vCPUs, as the values are."""
     core_percent: float | None = None
     """The same in per cent of one core; None where the line is older than that."""
+    last_work: LastWork | None = None
+    """None where nothing was seen to work in this run; the oldest lines do not say it."""
 
     def to_json(self) -> dict[str, Any]:
         core = {} if self.core_percent is None else {"core": self.core_percent}
-        return {"cpu": list(self.cpu), "rule": {"minutes": self.minutes, "percent": self.percent} | core}
+        work = {"work": self.last_work.to_json()} if self.last_work else {}
+        return {"cpu": list(self.cpu), "rule": {"minutes": self.minutes, "percent": self.percent} | core} | work
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Receipt | None":
@@ -76,7 +106,8 @@ class Receipt:
         if not isinstance(rule, dict) or not isinstance(cpu, list):
             return None
         minutes, core = int(rule["minutes"] or PERIOD_MINUTES * len(cpu)), rule.get("core")
-        return cls(tuple(cpu), minutes, float(rule["percent"]), None if core is None else float(core))
+        last = LastWork.from_json(data["work"]) if data.get("work") else None
+        return cls(tuple(cpu), minutes, float(rule["percent"]), None if core is None else float(core), last)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,12 +44,16 @@ class Run(models.Model):
     """The rule that the alarm was put with; 0: none yet."""
     armed_awake_until = models.DateTimeField(null=True)
     """The wish that it was put with."""
+    armed_lease_until = models.DateTimeField(null=True)
+    """The lease that it was put with."""
     alarm_verified_at = models.DateTimeField(null=True)
     """When DescribeAlarms last showed it as it should be."""
 
     # What its owner wishes for it
     awake_until = models.DateTimeField(null=True)
     """Not stopped for idling before then; armed in AWS as a longer warm-up."""
+    lease_until = models.DateTimeField(null=True)
+    """Not stopped for idling before then, since its network or disk works; armed as `awake_until` is."""
     waived_close = models.DateTimeField(null=True)
     """The closing time ("not tonight") at which it is to run on."""
 
@@ -63,8 +67,18 @@ class Run(models.Model):
 
     @property
     def needs_rearm(self) -> bool:
-        """Return whether its owner has wished otherwise since the alarm was put, or none counts."""
-        return self.armed_at is None or self.armed_awake_until != self.awake_until
+        """Return whether its owner or its work has asked otherwise since the alarm was put, or none counts."""
+        return self.armed_at is None or self.armed_awake_until != self.awake_until or self.needs_lease
+
+    @property
+    def needs_lease(self) -> bool:
+        """Return whether the alarm was put with another lease."""
+        return self.armed_lease_until != self.lease_until
+
+    @property
+    def held_until(self) -> datetime | None:
+        """Return the later of its owner's wish and its lease; either may be over."""
+        return max(filter(None, [self.awake_until, self.lease_until]), default=None)
 
     @property
     def is_armed(self) -> bool:
@@ -73,6 +87,13 @@ class Run(models.Model):
         The warm-up has 10 minutes over the idle window, of which the metric's delay takes up to 6.
         """
         if self.ended_at is not None or self.armed_at is None or self.needs_rearm:
+            return False
+        return self.is_armed_for_start
+
+    @property
+    def is_armed_for_start(self) -> bool:
+        """Return whether its alarm, whatever it was put with, counts for this start."""
+        if self.armed_at is None:
             return False
         return self.launched_at is None or self.launched_at - self.armed_at <= _ARMED_AHEAD
 

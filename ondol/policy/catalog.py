@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 
 from ondol.config import config, limits
 from ondol.policy.allowed_hours import AllowedHours, describe_hours
-from ondol.policy.kinds import Number, Percent, Rule, Types
+from ondol.policy.kinds import Number, Percent, Rate, Rule, Types
 from ondol.policy.threshold import CORE_PERCENT, CORE_PERCENT_MOST, core_percent_most
 
 
@@ -62,6 +62,43 @@ class Rules:
         default=_installed_core_percent,
         settings=("idle_core_percent",),
         because="below half of what a permitted burstable type can do without CPU credits",
+    )
+    network_kbs = Number(
+        label=_("Network that counts as work"),
+        describe=lambda rate: _("from %(n)d kB/s") % {"n": rate} if rate else str(_("does not count")),
+        asks=_("Network that counts as work, from so many kB/s (0: it does not count)"),
+        changed=_("working network"),
+        note=_("In and out together, averages of 5 minutes. Empty: as inherited."),
+        least=0,
+        most=1_000_000,
+        default=lambda: 100,
+        because="0: it does not count. In and out together, averages of 5 minutes",
+    )
+    disk_mbs = Rate(
+        label=_("Disk that counts as work"),
+        describe=lambda rate: _("from %(n)s MB/s") % {"n": f"{rate:g}"} if rate else str(_("does not count")),
+        asks=_("Disk that counts as work, from so many MB/s (0: it does not count)"),
+        changed=_("working disk"),
+        note=_("Read and written together, averages of 5 minutes. Empty: as inherited."),
+        least=Decimal(0),
+        most=Decimal(1000),
+        default=lambda: 1.0,
+        because="0: it does not count. Read and written together, averages of 5 minutes",
+    )
+    lease_hours = Number(
+        label=_("Kept on by network or disk"),
+        describe=lambda hours: (
+            ngettext("at most %(n)d hour in 24", "at most %(n)d hours in 24", hours) % {"n": hours}
+            if hours
+            else str(_("not possible"))
+        ),
+        asks=_("Kept on by network or disk for at most so many hours in 24 (0: not at all)"),
+        changed=_("hours of network or disk"),
+        note=_("Work of the CPU is not limited."),
+        least=0,
+        most=24,
+        default=lambda: 16,
+        because="0: not at all. So that a program that only sends keeps no machine on for ever",
     )
     awake_hours = Number(
         label=_("Keep awake"),

@@ -151,6 +151,13 @@ class Percent(Rule[float]):
         return f"{self.least} to {self.most} %"
 
 
+class Rate(Percent):
+    """MB/s with one decimal."""
+
+    def allowed(self) -> str:
+        return f"{self.least:,} to {self.most:,} MB/s"
+
+
 class Types(Rule[tuple[str, ...]]):
     """Some of the instance types that the settings permit."""
 

@@ -15,6 +15,12 @@ class Policy(models.Model):
     idle_minutes = models.PositiveIntegerField(null=True)
     idle_core_percent = models.DecimalField(max_digits=4, decimal_places=1, null=True)
     awake_hours = models.PositiveIntegerField(null=True)
+    network_kbs = models.PositiveIntegerField(null=True)
+    """kB/s that count as work; 0: the network does not count."""
+    disk_mbs = models.DecimalField(max_digits=5, decimal_places=1, null=True)
+    """MB/s that count as work; 0: the disk does not count."""
+    lease_hours = models.PositiveIntegerField(null=True)
+    """The hours in 24 for which such work keeps a machine on; 0: not at all."""
     instance_types = models.JSONField(null=True)
     """A list of EC2's names."""
     volume_gib_max = models.PositiveIntegerField(null=True)

@@ -2,6 +2,7 @@
 
 import logging
 
+from ondol.autostop.samples import last_work_of
 from ondol.cloud.errors import CloudError, Throttled, Unreachable
 from ondol.cloud.port import AlarmStop, Cloud
 from ondol.instances.lifecycle import Reason
@@ -35,7 +36,8 @@ def why_stopped(instance: Instance, cloud: Cloud) -> tuple[Reason, AlarmStop | N
 
 
 def receipt_of(instance: Instance, stop: AlarmStop) -> Receipt:
-    """Return the values that the alarm has judged, and the rule that it judged them by."""
+    """Return the values that the alarm has judged, the rule that it judged them by, and what worked last."""
     percent = instance.run.armed_cpu_percent if stop.cpu_percent is None else stop.cpu_percent
     core = Threshold.armed(percent, instance.size.instance_type).core_percent
-    return Receipt(tuple(round(value, 4) for value in stop.cpu), instance.run.armed_idle_minutes, percent, core)
+    cpu = tuple(round(value, 4) for value in stop.cpu)
+    return Receipt(cpu, instance.run.armed_idle_minutes, percent, core, last_work_of(instance))

@@ -68,7 +68,7 @@ class World:
     stops: dict[str, list[AlarmStop]] = field(default_factory=dict)
     """The stops of each alarm. They survive the alarm, as in DescribeAlarmHistory."""
     cpu: dict[str, list[Reading]] = field(default_factory=dict)
-    """The readings of each instance, oldest first: tests put here what its processor did."""
+    """The readings of each instance, oldest first: tests put here what it did."""
     account: AwsAccount = field(default_factory=lambda: AwsAccount("123456789012", "ap-northeast-2"))
     failing: set[str] = field(default_factory=set)
     """Instances whose status checks do not pass."""

@@ -72,6 +72,7 @@ def test_alice_sees_everything_about_her_machine(alice, machine):
             "core_percent": 10.0,
             "cpu_percent": 5.0,
             "earliest_at": "2026-01-05T12:40:00Z",
+            "lease_until": None,
             "checked_at": "2026-01-05T12:41:00Z",
             "forecast": None,
         },

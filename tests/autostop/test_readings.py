@@ -6,8 +6,9 @@ import pytest
 
 from ondol import clock
 from ondol.autostop import readings
-from ondol.autostop.models import CpuReading, ReadingRound
-from ondol.autostop.outlook import outlook, readings_of
+from ondol.autostop.models import CpuReading, MetricsRead, ReadingRound
+from ondol.autostop.outlook import outlook
+from ondol.autostop.samples import recent
 from ondol.cloud.errors import Throttled
 from ondol.cloud.port import Reading
 from ondol.instances import actions
@@ -21,15 +22,15 @@ def machine(rig, alice):
     return rig.running(alice)
 
 
-def told(rig, machine, *values, since="Mon 12:00"):
-    """Let CloudWatch have these, 5 minutes each."""
+def told(rig, machine, *values, since="Mon 12:00", network=1000):
+    """Let CloudWatch have these, 5 minutes each; `network` is what came in, in bytes."""
     at = kst(since)
-    found = [Reading(at + timedelta(minutes=5 * n), value) for n, value in enumerate(values)]
+    found = [Reading(at + timedelta(minutes=5 * n), value, network, 0, 0, 0) for n, value in enumerate(values)]
     rig.cloud.world.cpu[machine.instance_id] = found
 
 
 def kept(machine):
-    return [percent for _, percent in readings_of(machine, kst("Mon 00:00"))]
+    return [sample.percent for sample in recent(machine, kst("Mon 00:00"))]
 
 
 def test_a_datapoint_is_asked_for_when_it_may_be_there(rig, machine, at):
@@ -100,6 +101,28 @@ def test_what_is_older_than_two_weeks_is_forgotten(rig, machine, at):
         CpuReading.objects.create(instance=machine, at=clock.now() - timedelta(days=days), percent=1.0)
     readings.prune()
     assert CpuReading.objects.count() == 1
+
+
+def test_a_network_that_comes_after_its_cpu_is_waited_for(rig, machine, at):
+    told(rig, machine, 1.0, network=None)
+    at("Mon 12:06")
+    readings.collect(rig.cloud)
+    told(rig, machine, 1.0, network=7)
+    at("Mon 12:07")
+    readings.collect(rig.cloud)
+    [sample] = recent(machine, kst("Mon 00:00"))
+    assert (rig.cloud.asked("readings"), sample.network_in) == (2, 7)
+
+
+def test_what_was_asked_for_is_counted_since_it_is_paid_for(rig, machine, bob, at):
+    rig.running(bob)
+    rig.cloud.next_error["readings"] = [Throttled("Throttling")]
+    at("Mon 12:06")
+    with pytest.raises(Throttled):
+        readings.collect(rig.cloud)
+    at("Mon 12:07")
+    readings.collect(rig.cloud)
+    assert MetricsRead.objects.get().count == 2 * 2 * 5, "two calls, two machines, five metrics"
 
 
 # --- what is in sight ------------------------------------------------------------------------------------------------

@@ -91,27 +91,50 @@ def test_another_deployments_alarm_is_not_ours(script, description):
     assert script.cloud.alarms() == []
 
 
-# --- what its processor did ------------------------------------------------------------------------------------------
+# --- what it did -----------------------------------------------------------------------------------------------------
 def test_readings_come_by_machine_and_in_order_however_many_pages(script):
-    def page(token, *values):
-        first = {"Id": "m0", "Label": "CPUUtilization", "StatusCode": "Complete"}
-        times = [NOON + timedelta(minutes=5 * minutes) for minutes, _ in values]
-        result = first | {"Timestamps": times, "Values": [value for _, value in values]}
-        return {"MetricDataResults": [result]} | ({"NextToken": token} if token else {})
+    def page(token, **found):
+        results = [
+            {
+                "Id": name,
+                "StatusCode": "Complete",
+                "Timestamps": [NOON + timedelta(minutes=5 * n) for n, _ in values],
+                "Values": [value for _, value in values],
+            }
+            for name, values in found.items()
+        ]
+        return {"MetricDataResults": results} | ({"NextToken": token} if token else {})
 
-    script.answers["GetMetricData"] = [page("more", (2, 3.5), (3, 0.25)), page("", (1, 90.0))]
+    script.answers["GetMetricData"] = [
+        page("more", m0=[(2, 3.5), (3, 0.25)], m1=[(2, 6e8)], m3=[(9, 1.0)]),
+        page("", m0=[(1, 90.0)], m4=[(1, 2e6)], m6=[(1, 5.0)]),
+    ]
     told = script.cloud.readings(["i-2", "i-1"], NOON, NOON + timedelta(hours=1))
-    in_order = ((1, 90.0), (2, 3.5), (3, 0.25))
-    assert told == {"i-1": [Reading(NOON + timedelta(minutes=5 * n), value) for n, value in in_order]}
-    asked = script.asked[0][1]["MetricDataQueries"]
-    assert [query["MetricStat"]["Metric"]["Dimensions"][0]["Value"] for query in asked] == ["i-1", "i-2"]
-    assert {(query["MetricStat"]["Period"], query["MetricStat"]["Stat"]) for query in asked} == {(300, "Average")}
+    at = [NOON + timedelta(minutes=5 * n) for n in range(4)]
+    assert told == {
+        "i-1": [
+            Reading(at[1], 90.0, disk_written=2_000_000),
+            Reading(at[2], 3.5, network_in=600_000_000),
+            Reading(at[3], 0.25),
+        ]
+    }, "what has no CPU yet is left out"
+    asked = [query["MetricStat"] for query in script.asked[0][1]["MetricDataQueries"]]
+    assert [stat["Metric"]["Dimensions"][0]["Value"] for stat in asked] == ["i-1"] * 5 + ["i-2"] * 5
+    assert {stat["Period"] for stat in asked} == {300}
+    assert [(stat["Metric"]["MetricName"], stat["Stat"]) for stat in asked[:5]] == [
+        ("CPUUtilization", "Average"),
+        ("NetworkIn", "Sum"),
+        ("NetworkOut", "Sum"),
+        ("EBSReadBytes", "Sum"),
+        ("EBSWriteBytes", "Sum"),
+    ]
 
 
-def test_500_machines_are_one_call_and_one_more_are_two(script):
+def test_100_machines_are_one_call_and_one_more_are_two(script):
     script.answers["GetMetricData"] = [{"MetricDataResults": []}, {"MetricDataResults": []}]
-    script.cloud.readings([f"i-{n}" for n in range(501)], NOON, NOON + timedelta(hours=1))
+    script.cloud.readings([f"i-{n}" for n in range(101)], NOON, NOON + timedelta(hours=1))
     assert script.answers["GetMetricData"] == []
+    assert [len(asked["MetricDataQueries"]) for _, asked in script.asked] == [500, 5]
 
 
 # --- who stopped it --------------------------------------------------------------------------------------------------

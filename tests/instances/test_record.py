@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ondol.instances.models import StatusChange
-from ondol.instances.record import Failure, Receipt, Record, Size, Wish
+from ondol.instances.record import Failure, LastWork, Receipt, Record, Signal, Size, Wish
 from ondol.instances.states import Reason
 from tests.instances.recorded import before_runs
 
@@ -50,6 +50,16 @@ def test_a_refused_size_is_understood():
         (
             {"cpu": [1.0] * 3, "rule": {"minutes": 0, "percent": 5}},  # the rule was not recorded yet
             Record(receipt=Receipt((1.0,) * 3, 15, 5.0)),
+        ),
+        (
+            {
+                "cpu": [],
+                "rule": {"minutes": 30, "percent": 5.0},
+                "work": {"signal": "download", "rate": 2.1e6, "until": "2026-01-05T12:00:00+00:00"},
+            },
+            Record(
+                receipt=Receipt((), 30, 5.0, LastWork(Signal.DOWNLOAD, 2.1e6, datetime(2026, 1, 5, 12, tzinfo=UTC)))
+            ),
         ),
         ({"cpu": [], "rule": {"minutes": 30, "percent": 5.0}}, Record(receipt=Receipt((), 30, 5.0))),
         ({"what a later version adds": 1}, Record()),

@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from ondol import clock
 from ondol.accounts.models import User
+from ondol.autostop.models import MetricsRead
 from ondol.costs.bills import this_month
 from ondol.costs.models import Budget, ExchangeRate, ListPrice, PriceCheck
 from ondol.instances.lifecycle import Reason, Status
@@ -251,3 +252,9 @@ def test_this_month_is_that_of_the_machines_clock():
 def test_everybody_may_be_nobody(alice, browser_of):
     assert "There was no machine in this month." in words(browser_of(alice).get("/admin/costs/"))
     assert User.objects.count() == 1
+
+
+def test_ada_sees_what_reading_the_metrics_has_cost(alice, browser_of):
+    MetricsRead.objects.create(day=NOON.date(), count=43_210)
+    MetricsRead.objects.create(day=NOON.date() - timedelta(days=40), count=10**9)
+    assert "has cost $0.43: 43,210 metrics" in words(browser_of(alice).get("/admin/costs/"))

@@ -7,6 +7,8 @@ import pytest
 from django.urls import reverse
 
 from ondol import clock
+from ondol.autostop.models import CpuReading
+from ondol.autostop.work import Limits, Sample
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
 from ondol.web.cpu.chart import BACK, chart
@@ -40,6 +42,16 @@ def test_a_busy_machine_is_told_that_it_does_not_stop(bob, browser_of):
     loads(machine(bob, minutes_ago=100), [90] * 12)
     page = browser_of(bob).get("/").text
     assert "It is working, so it does not stop." in page
+    assert "minutes left)" not in page
+
+
+def test_a_download_is_named_with_its_speed_in_chart_and_forecast(bob, browser_of):
+    row = machine(bob, minutes_ago=100)
+    loads(row, [0.4] * 12)
+    CpuReading.objects.filter(instance=row).update(network_in=int(300 * 2.1e6), network_out=int(300 * 4e3))
+    page = " ".join(browser_of(bob).get("/").text.split())
+    assert "Kept on because it is downloading (2.1 MB/s). Should it idle from now on, it stops in about" in page
+    assert page.count("<td>2.1 MB/s</td><td></td><td>downloading</td>") == 12
     assert "minutes left)" not in page
 
 
@@ -92,7 +104,8 @@ def test_a_resting_machine_shows_its_last_hours_and_asks_no_more(bob, browser_of
 
 def test_where_all_is_drawn_stays_within_the_drawing():
     now = clock.now()
-    drawn = chart([(now - BACK, 100.0), (now - timedelta(minutes=5), 250.0)], 5.0, now, (now, now + timedelta(hours=3)))
+    samples = [Sample(now - BACK, 100.0), Sample(now - timedelta(minutes=5), 250.0)]
+    drawn = chart(samples, Limits(5.0, 1e5, 1e6, now - BACK), now, (now, now + timedelta(hours=3)))
     for bar in (*drawn.bars, drawn.stop):
         left, width = float(bar.x.rstrip("%")), float(bar.width.rstrip("%"))
         assert left >= 0

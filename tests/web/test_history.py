@@ -7,6 +7,7 @@ from django.urls import reverse
 from django.utils import translation
 
 from ondol import clock
+from ondol.autostop.models import WorkLease
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import StatusChange
 from ondol.web.history.timeline import timeline
@@ -99,3 +100,13 @@ def test_everybody_sees_their_own_only(story, bob, alice, browser_of):
     assert "Nothing has happened yet." in browser_of(alice).get(reverse("history")).text
     assert browser_of(bob).get(reverse("admin_history", args=[alice.pk])).status_code == 403
     assert browser_of(alice).get(reverse("admin_history", args=[987654])).status_code == 404
+
+
+def test_a_download_that_kept_it_on_is_told_in_one_line(story, bob, browser_of):
+    began_at = clock.now() - timedelta(hours=23)
+    WorkLease.objects.create(
+        run=story.run, began_at=began_at, worked_until=began_at + timedelta(hours=4), signal="download", rate=2.1e6
+    )
+    page = " ".join(browser_of(bob).get(reverse("history")).text.split())
+    assert "Kept on because it was downloading (2.1 MB/s)" in page
+    assert "<p>For 4 hours</p>" in page

@@ -4,10 +4,12 @@ from collections.abc import Callable
 from decimal import Decimal
 from functools import cached_property
 
+from django.db.models import Sum
 from django.http import Http404, HttpRequest
 from django.utils.functional import Promise
 
 from ondol.accounts.models import User
+from ondol.autostop.models import MetricsRead
 from ondol.costs import bills
 from ondol.costs.bills import Bill, Money
 from ondol.costs.limits import for_everybody
@@ -24,6 +26,9 @@ from ondol.web.costs.statement import (
     statements_of,
 )
 from ondol.web.page import Page
+
+METRIC_USD = Decimal("0.00001")
+"""The price of one metric in GetMetricData, in all regions; there is no free tier."""
 
 
 def month_of(request: HttpRequest) -> Month:
@@ -130,6 +135,16 @@ class EverybodysCostsPage(MonthPage):
     def kinds(self) -> list[tuple[str | Promise, Money]]:
         """Return what was paid for, and how much for each kind."""
         return [(ITEMS[item], money) for item, money in bills.by_item(self._bills).items()]
+
+    @cached_property
+    def metrics(self) -> int:
+        """Return how many metrics CloudWatch was asked for in this month, by AWS's calendar: nobody's bill has them."""
+        days = MetricsRead.objects.filter(day__year=self.month.year, day__month=self.month.number)
+        return days.aggregate(sum=Sum("count"))["sum"] or 0
+
+    @property
+    def metrics_usd(self) -> Decimal:
+        return self.metrics * METRIC_USD
 
     @cached_property
     def prices(self) -> list[PriceLine]:

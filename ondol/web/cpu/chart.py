@@ -8,6 +8,9 @@ from math import sqrt
 from django.utils import timezone
 
 from ondol.autostop.forecast import PERIOD, floor
+from ondol.autostop.work import Limits, Sample, Work, work_of
+from ondol.instances.messages.signals import counts_as, speed
+from ondol.instances.messages.texts import Text
 from ondol.policy.threshold import digits
 
 BACK, AHEAD = timedelta(hours=6), timedelta(hours=1)
@@ -24,6 +27,18 @@ class Bar:
     width: str
     height: str
     is_active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Five minutes in the table."""
+
+    at: datetime
+    percent: float
+    network: str
+    """The rate, in and out together; empty where it is not known, as the disk's."""
+    disk: str
+    counts_as: Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +60,26 @@ class Chart:
     now: str
     stop: Bar | None
     """The times between which it will stop, if it goes on as now."""
-    rows: tuple[tuple[datetime, float, bool], ...]
-    """The same as a table, newest first: start, per cent, whether that is active."""
+    kept_on: tuple[Bar, ...]
+    """The times in which network or disk worked: below the ground line."""
+    rows: tuple[Row, ...]
+    """The same as a table, newest first."""
     foot: int = TOP + PLOT
     words: int = TOP + PLOT + 16
     height: int = TOP + PLOT + FOOT
 
 
 def chart(
-    readings: Sequence[tuple[datetime, float]],
-    threshold: float,
+    samples: Sequence[Sample],
+    limits: Limits,
     now: datetime,
     stop: tuple[datetime, datetime] | None = None,
 ) -> Chart:
-    """Return the last six hours and the next; `readings` are starts of 5 minutes with their average, oldest first."""
+    """Return the last six hours and the next; `samples` are oldest first."""
     start = floor(now - BACK)
     span = now + AHEAD - start
-    seen = [(at, percent) for at, percent in readings if at >= start]
+    seen = [(sample, work_of(sample, limits)) for sample in samples if sample.at >= start]
+    threshold = limits.cpu_percent
 
     def x(moment: datetime) -> float:
         return 100 * ((moment - start) / span)
@@ -74,14 +92,25 @@ def chart(
     is_in_sight = stop is not None and stop[0] < now + AHEAD
     gap = PERIOD * 0.12
     return Chart(
-        bars=tuple(bar(at, at + PERIOD - gap, percent, percent >= threshold) for at, percent in seen),
+        bars=tuple(bar(s.at, s.at + PERIOD - gap, s.percent, work is not None) for s, work in seen),
+        kept_on=tuple(bar(s.at, s.at + PERIOD, 0, True) for s, work in seen if work and work.needs_lease),
         hours=tuple(Mark(_percent(x(hour)), f"{hour:%H:%M}") for hour in _hours(start, now + AHEAD)),
         levels=tuple(Mark(f"{_y(level):.1f}", f"{level}%") for level in _LEVELS),
         threshold=Mark(f"{_y(threshold):.1f}", f"{digits(threshold)}%"),
         now=_percent(x(now)),
         stop=bar(max(stop[0], now), stop[1], 100, False) if stop and is_in_sight else None,
-        rows=tuple((at, percent, percent >= threshold) for at, percent in reversed(seen)),
+        rows=tuple(_row(sample, work) for sample, work in reversed(seen)),
     )
+
+
+def _row(sample: Sample, work: Work | None) -> Row:
+    network = _rate(sample.network_in, sample.network_out)
+    return Row(sample.at, sample.percent, network, _rate(sample.disk), counts_as(work.signal if work else None))
+
+
+def _rate(*sizes: int | None) -> str:
+    known = [size for size in sizes if size is not None]
+    return speed(sum(known) / PERIOD.total_seconds()) if known else ""
 
 
 def _y(percent: float) -> float:

@@ -9,7 +9,7 @@ from django.utils import timezone
 from ondol import clock
 from ondol.autostop.forecast import PERIOD
 from ondol.autostop.models import ReadingRound
-from ondol.autostop.outlook import readings_of
+from ondol.autostop.samples import limits_of, recent
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
 from ondol.policy.rules import rules_of
@@ -44,18 +44,16 @@ class CpuPage(Page):
 def cpu_page(request: HttpRequest, row: Instance) -> CpuPage:
     """Return the chart and forecast of the reader's machine."""
     now, notice = clock.now(), stop_notice_of(request)
-    readings = readings_of(row, now - BACK)
+    samples = recent(row, now - BACK)
+    limits = limits_of(row, rules_of(row.owner_id))
     idle = notice.outlook.idle if notice else None
     runs = row.status == Status.RUNNING
-    threshold = _threshold(row)
     return CpuPage(
         status=row.status,
         stop_notice=notice,
-        threshold=threshold,
-        chart=chart(
-            readings, threshold.cpu_percent, now, (idle.earliest, idle.latest) if idle and not idle.is_active else None
-        ),
-        as_of=readings[-1][0] + PERIOD if readings else None,
+        threshold=_threshold(row),
+        chart=chart(samples, limits, now, (idle.earliest, idle.latest) if idle and not idle.is_active else None),
+        as_of=samples[-1].at + PERIOD if samples else None,
         zone=timezone.localtime(now).tzname() or "",
         # A minute, or the time of a datapoint where the trial's clock runs faster.
         pace=int(min(max(PERIOD / clock.real_seconds(1), _FASTEST), _SLOWEST)) if runs else None,

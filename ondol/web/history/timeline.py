@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from ondol.accounts.models import User
+from ondol.autostop.models import WorkLease
 from ondol.instances.lifecycle import CHANGING, Reason, Status
 from ondol.instances.messages.reasons import REASONS
+from ondol.instances.messages.signals import event as lease_of
 from ondol.instances.messages.statuses import event as event_of
 from ondol.instances.messages.texts import Text
 from ondol.instances.models import Instance, StatusChange
-from ondol.instances.record import Receipt
+from ondol.instances.record import Receipt, Signal
 
 _NEWEST = 500
 """The number of changes that a page is made from."""
@@ -30,6 +32,8 @@ class Event:
     ran: timedelta | None = None
     """The length of the run that it ended."""
     receipt: Receipt | None = None
+    is_lease: bool = False
+    """`ran` is the length of what kept it on."""
     size: str = ""
     """The size, such as `t3.small, 30 GiB`, where it is new."""
 
@@ -41,7 +45,18 @@ def timeline(owner: User) -> list[Event]:
     for change in reversed(newest):
         stories[change.instance_id].append(change)
     events = [event for story in stories.values() for event in _told(story)]
+    since = min((event.at for event in events), default=None)
+    events += _leases(owner, since) if since else []
     return sorted(events, key=lambda event: event.at, reverse=True)
+
+
+def _leases(owner: User, since: datetime) -> list[Event]:
+    """Return what kept machines on although their CPU was idle, as far back as the rest."""
+    kept = WorkLease.objects.filter(run__instance__owner=owner, began_at__gte=since)
+    return [
+        Event(one.began_at, lease_of(Signal(one.signal), one.rate), ran=one.worked_until - one.began_at, is_lease=True)
+        for one in kept
+    ]
 
 
 def last_receipt(instance: Instance) -> Receipt | None:

@@ -13,7 +13,10 @@ from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
 from ondol import clock
+from ondol.autostop.work import Work
 from ondol.costs.months import Month
+from ondol.instances.messages import signals
+from ondol.instances.record import LastWork
 from ondol.policy.threshold import digits
 
 register = template.Library()
@@ -40,6 +43,18 @@ def wall(value: datetime, zone: str = "") -> SafeString:
         day = formats.date_format(local, "n월 j일" if get_language() == "ko" else "j M")
         told = f"{day}, {told}" if get_language() != "ko" else f"{day} {told}"
     return format_html('<time datetime="{}">{}</time>', local.isoformat(), told)
+
+
+@register.filter
+def last_work(value: LastWork) -> str:
+    """Return what a machine did last: `Last work: a download (2.1 MB/s), until 14:05 KST.`."""
+    return signals.last_work(value.signal, value.rate, f"{timezone.localtime(value.until):%H:%M %Z}")
+
+
+@register.filter
+def kept_on(value: Work) -> str:
+    """Return why a machine does not stop: `Kept on because it is downloading (2.1 MB/s).`."""
+    return signals.kept_on(value.signal, value.rate)
 
 
 @register.filter

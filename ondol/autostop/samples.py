@@ -1,0 +1,67 @@
+"""What machines did, as `work` takes it: from the readings in the database."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+from ondol.autostop import work
+from ondol.autostop.forecast import PERIOD, floor
+from ondol.autostop.models import CpuReading
+from ondol.autostop.work import Limits, Sample
+from ondol.instances.models import Instance
+from ondol.instances.record import LastWork
+from ondol.policy.rules import Rules, rules_of
+from ondol.policy.threshold import cpu_percent
+
+_COLUMNS = ("instance_id", "at", "percent", "network_in", "network_out", "disk_read", "disk_written")
+
+
+def limits_of(row: Instance, rules: Rules) -> Limits:
+    """Return what counts as work in its present run, by the rules that apply to its owner."""
+    run = row.run
+    return Limits(
+        cpu_percent=run.armed_cpu_percent or cpu_percent(rules.idle_core_percent, row.size.instance_type),
+        network=rules.network_kbs * 1e3,
+        disk=rules.disk_mbs * 1e6,
+        run_since=run.launched_at or run.began_at,
+        day=timedelta(hours=rules.lease_hours),
+    )
+
+
+def samples_of(rows: Iterable[Instance], since: datetime) -> Mapping[str, list[Sample]]:
+    """Return what machines did in their present runs since then, by row, oldest first; one query for all."""
+    first = {str(row.pk): floor(row.run.launched_at) for row in rows if row.run.launched_at}
+    return {pk: [one for one in some if one.at >= first[pk]] for pk, some in _samples(first, since).items()}
+
+
+def recent(instance: Instance, since: datetime) -> list[Sample]:
+    """Return what a machine did since then, in earlier runs too; oldest first."""
+    return _samples([str(instance.pk)], since).get(str(instance.pk), [])
+
+
+def used_of(row: Instance, limits: Limits, now: datetime) -> timedelta:
+    """Return the time of the last 24 hours for which leases alone have kept a machine on, in earlier runs too."""
+    since = now - work.DAY
+    whole_day = Limits(limits.cpu_percent, limits.network, limits.disk, since - work.BOOT, limits.day)
+    return work.used_within(recent(row, since), whole_day)
+
+
+def last_work_of(row: Instance) -> LastWork | None:
+    """Return what a machine did last in its present run, as far as readings are kept."""
+    limits = limits_of(row, rules_of(row.owner_id))
+    samples = samples_of([row], limits.run_since - PERIOD).get(str(row.pk), [])
+    until, last = work.last_work(samples, limits)
+    return LastWork(last.signal, round(last.rate, 1), until) if last and until else None
+
+
+def _samples(pks: Iterable[str], since: datetime) -> Mapping[str, list[Sample]]:
+    found: defaultdict[str, list[Sample]] = defaultdict(list)
+    kept = CpuReading.objects.filter(instance__in=list(pks), at__gte=since).order_by("at")
+    for pk, at, percent, into, out, read, written in kept.values_list(*_COLUMNS):
+        found[str(pk)].append(Sample(at, percent, into, out, _sum(read, written)))
+    return found
+
+
+def _sum(*sizes: int | None) -> int | None:
+    known = [size for size in sizes if size is not None]
+    return sum(known) if known else None

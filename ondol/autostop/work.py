@@ -1,0 +1,147 @@
+"""What counts as work, and until when it keeps a machine on (its lease). Standard library only, no I/O.
+
+The alarm in AWS judges the CPU alone. While network or disk show work, a worker therefore renews the alarm's warm-up,
+and takes it back when the work is over: docs/decisions/0016.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ondol.autostop.forecast import PERIOD
+from ondol.instances.record import Signal as Signal
+
+AHEAD = timedelta(minutes=60)
+"""How far ahead a lease is renewed."""
+RENEW_EVERY = timedelta(minutes=20)
+"""A lease is renewed once it would grow by so much. So it never has less than 40 minutes left while work goes on, and
+costs at most three calls an hour."""
+FRESH = timedelta(minutes=16)
+"""The age, since the end of its 5 minutes, from which a reading says nothing about now any more."""
+PAUSE = timedelta(minutes=15)
+"""Work is over after so long without any; at most half the idle window."""
+SETTLE = timedelta(minutes=4)
+"""Beyond the idle window, for a lease that is taken back. The alarm judges within a minute or two of its end; work may
+have ended up to 5 minutes before the end of its last period. In all that makes 11 at most."""
+NOTICE = timedelta(minutes=12)
+"""Nobody is stopped sooner after a lease was taken back late, such as by a worker that was away."""
+BOOT = timedelta(minutes=2)
+"""What Ubuntu reads while it boots is no work: a period that begins sooner after the start counts by its CPU alone."""
+DAY = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """The work of 5 minutes."""
+
+    signal: Signal
+    rate: float
+    """Bytes in a second on average; of the CPU, per cent."""
+
+    @property
+    def needs_lease(self) -> bool:
+        """Return whether the alarm does not see it."""
+        return self.signal is not Signal.CPU
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What counts as work in one run: each limit and more."""
+
+    cpu_percent: float
+    """The alarm of the run judges by it."""
+    network: float
+    """Bytes in a second, in and out together; 0: the network does not count."""
+    disk: float
+    """Bytes in a second, read and written together; 0: the disk does not count."""
+    run_since: datetime
+    day: timedelta = DAY
+    """The longest time in 24 hours for which leases keep a machine on; none: leases are off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What a machine did in 5 minutes: bytes, and the CPU in per cent."""
+
+    at: datetime
+    percent: float
+    network_in: int | None = None
+    """None where it is not known, as in the two below."""
+    network_out: int | None = None
+    disk: int | None = None
+    """Read and written."""
+
+
+def work_of(sample: Sample, limits: Limits) -> Work | None:
+    """Return what counts as work in these 5 minutes, if anything does.
+
+    Network and disk come before the CPU: they are what a lease is for.
+    """
+    if limits.day > timedelta() and sample.at >= limits.run_since + BOOT:
+        into, out = _rate(sample.network_in), _rate(sample.network_out)
+        if 0 < limits.network <= into + out:
+            return Work(Signal.DOWNLOAD, into) if into >= out else Work(Signal.UPLOAD, out)
+        if 0 < limits.disk <= (disk := _rate(sample.disk)):
+            return Work(Signal.DISK, disk)
+    return Work(Signal.CPU, sample.percent) if sample.percent >= limits.cpu_percent else None
+
+
+def lease_until(
+    now: datetime,
+    samples: Sequence[Sample],
+    limits: Limits,
+    idle_minutes: int,
+    held_until: datetime,
+    lease: datetime | None,
+    used: timedelta = timedelta(),
+) -> datetime | None:
+    """Return until when the lease of a run is to last; `lease` itself where nothing is to change.
+
+    `samples` are those of this run, oldest first; its alarm judges nothing before `held_until`; `used` is the time for
+    which leases have kept the machine on within 24 hours.
+    """
+    if not samples:
+        return lease
+    work = work_of(samples[-1], limits)
+    seen_until = samples[-1].at + PERIOD
+    if work and work.needs_lease and now - seen_until <= FRESH:
+        until = now + min(AHEAD, limits.day - used)
+        return until if until - held_until >= RENEW_EVERY else lease
+    ended_at, last = last_work(samples, limits)
+    if last is None or ended_at is None or seen_until - ended_at < pause(idle_minutes):
+        return lease
+    until = stops_after(ended_at, idle_minutes)
+    if last.needs_lease and until > held_until > now:  # a window longer than the lease
+        return until
+    if lease is None or lease <= now or held_until > lease + PERIOD:  # over, or its owner has asked for more
+        return lease
+    until = max(until, now + NOTICE)
+    return until if until < lease else lease
+
+
+def last_work(samples: Sequence[Sample], limits: Limits) -> tuple[datetime | None, Work | None]:
+    """Return the end of the last period in which it worked, and what it did."""
+    for sample in reversed(samples):
+        if work := work_of(sample, limits):
+            return sample.at + PERIOD, work
+    return None, None
+
+
+def stops_after(ended_at: datetime, idle_minutes: int) -> datetime:
+    """Return the end of a lease that is taken back from work that ended then: the idle window, and a little."""
+    return ended_at + timedelta(minutes=idle_minutes) + SETTLE
+
+
+def pause(idle_minutes: int) -> timedelta:
+    """Return the time without work that ends a lease: a shorter one, such as between two files, is none."""
+    return min(PAUSE, timedelta(minutes=idle_minutes) / 2)
+
+
+def used_within(samples: Sequence[Sample], limits: Limits) -> timedelta:
+    """Return the time for which these samples would have kept a machine on by a lease alone."""
+    kept = [s for s in samples if s.percent < limits.cpu_percent and (w := work_of(s, limits)) and w.needs_lease]
+    return PERIOD * len(kept)
+
+
+def _rate(size: int | None) -> float:
+    return (size or 0) / PERIOD.total_seconds()

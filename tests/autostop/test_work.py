@@ -1,0 +1,171 @@
+"""What counts as work, and how long its lease keeps a machine: for any download, delay, window and death of workers."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ondol.autostop.work import Limits, Sample, Signal, lease_until, used_within, work_of
+from tests.autostop.lives import KB, MB, MINUTE, NOON, Life
+
+LIMITS = Limits(5.0, 100 * KB, 1 * MB, NOON - timedelta(hours=3))
+rates = st.floats(0.2 * MB, 50 * MB)
+chatter = st.floats(0, 90 * KB)
+phases, delays = st.integers(0, 4), st.integers(1, 6)
+windows = st.sampled_from([30, 30, 45, 60])
+
+
+def of(network_in=0, network_out=0, disk=0, cpu=0.5, at=NOON):
+    return Sample(at, cpu, int(300 * network_in), int(300 * network_out), int(300 * disk))
+
+
+# --- what counts -----------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("sample", "signal"),
+    [
+        (of(), None),
+        (of(cpu=5.0), Signal.CPU),
+        (of(100 * KB), Signal.DOWNLOAD),
+        (of(30 * KB, 70 * KB), Signal.UPLOAD),
+        (of(60 * KB, 39 * KB), None),
+        (of(disk=1 * MB), Signal.DISK),
+        (of(disk=0.9 * MB), None),
+        (of(2 * MB, disk=2 * MB, cpu=90), Signal.DOWNLOAD),
+        (Sample(NOON, 0.5), None),
+        (Sample(NOON, 0.5, None, int(300 * MB)), Signal.UPLOAD),
+    ],
+)
+def test_what_counts_as_work(sample, signal):
+    work = work_of(sample, LIMITS)
+    assert (work and work.signal) == signal
+
+
+def test_zero_switches_a_signal_off():
+    without = Limits(5.0, 0, 0, LIMITS.run_since)
+    assert work_of(of(900 * MB, disk=900 * MB), without) is None
+    no_leases = Limits(5.0, 100 * KB, 1 * MB, LIMITS.run_since, timedelta())
+    assert work_of(of(900 * MB), no_leases) is None
+
+
+def test_what_ubuntu_reads_while_it_boots_is_no_work():
+    booting = Limits(5.0, 100 * KB, 1 * MB, NOON - MINUTE)
+    assert work_of(of(disk=5 * MB), booting) is None
+    assert work_of(of(disk=5 * MB, cpu=40), booting).signal is Signal.CPU
+
+
+# --- lives -----------------------------------------------------------------------------------------------------------
+@given(rate=rates, phase=phases, delay=delays, begins=st.integers(0, 20), window=windows)
+def test_a_download_is_never_stopped_and_costs_three_alarms_an_hour(rate, phase, delay, begins, window):
+    life = Life(lambda minute: rate if minute >= begins else 0, phase=phase, delay=delay, idle_minutes=window)
+    life.live(8 * 60)
+    assert life.stopped is None
+    assert life.most_puts_in_an_hour() <= 3
+
+
+@given(rate=rates, phase=phases, delay=delays, ends=st.integers(10, 200), window=windows)
+def test_after_work_the_stop_comes_by_the_idle_window(rate, phase, delay, ends, window):
+    life = Life(lambda minute: rate if minute < ends else 0, phase=phase, delay=delay, idle_minutes=window)
+    life.live(ends + window + 60)
+    at_the_start = window + 12  # 0001: a fresh machine is let be for so long
+    assert window - 5 <= life.stopped - ends or life.stopped >= window + 10
+    assert life.stopped <= max(ends + window + 11, at_the_start), life.puts
+
+
+@given(rate=rates, phase=phases, delay=st.integers(1, 4), ends=st.integers(40, 200))
+def test_it_is_then_judged_by_what_came_after_the_work(rate, phase, delay, ends):
+    life = Life(lambda minute: rate if minute < ends else 0, phase=phase, delay=delay).live(ends + 60)
+    assert life.judged_from >= life.start + (ends - 5) * MINUTE
+
+
+@given(rate=chatter, phase=phases, delay=delays)
+def test_chatter_gets_no_lease(rate, phase, delay):
+    life = Life(lambda minute: rate, phase=phase, delay=delay).live(120)
+    assert (life.puts, life.lease) == ([], None)
+    assert 30 <= life.stopped <= 42
+
+
+@given(rate=rates, phase=phases, delay=delays, dies=st.integers(30, 200), more=st.integers(0, 300))
+def test_if_all_workers_die_the_machine_lives_for_40_minutes_and_then_ends(rate, phase, delay, dies, more):
+    life = Life(lambda minute: rate if minute < dies + more else 0, phase=phase, delay=delay, worker_until=dies)
+    life.live(dies + more + 180)
+    assert dies + 40 <= life.stopped <= dies + 62
+
+
+@given(
+    rate=rates,
+    works=st.integers(5, 30),
+    rests=st.integers(5, 24),
+    phase=phases,
+    delay=delays,
+    window=windows,
+)
+def test_pauses_shorter_than_the_window_stop_nothing(rate, works, rests, phase, delay, window):
+    life = Life(
+        lambda minute: rate if minute % (works + rests) < works else 0, phase=phase, delay=delay, idle_minutes=window
+    )
+    life.live(6 * 60)
+    if rests + delay + 10 <= window:
+        assert life.stopped is None
+    if rests <= 10:
+        assert life.most_puts_in_an_hour() <= 3
+
+
+@given(phase=phases, delay=delays, ends=st.integers(60, 200), busy=st.integers(0, 100))
+def test_a_computation_after_the_download_keeps_its_own_time(phase, delay, ends, busy):
+    def cpu(minute):
+        return 60.0 if ends <= minute < ends + busy else 0.5
+
+    life = Life(lambda minute: 2 * MB if minute < ends else 0, cpu, phase=phase, delay=delay)
+    life.live(ends + busy + 60)
+    assert 25 <= life.stopped - ends - busy <= 41
+
+
+# --- one decision ----------------------------------------------------------------------------------------------------
+def decided(samples, held=-60, lease=None, now=NOON, used=timedelta(), window=30):
+    until = lease if lease is None else NOON + lease * MINUTE
+    found = lease_until(now, samples, LIMITS, window, NOON + held * MINUTE, until, used)
+    return found and (found - NOON) / MINUTE
+
+
+def past(*rates, ago=2):
+    """Readings of 5 minutes each, the last of which ended `ago` minutes before noon."""
+    return [of(rate, at=NOON - (5 * (len(rates) - n) + ago) * MINUTE) for n, rate in enumerate(rates)]
+
+
+def test_a_lease_is_renewed_to_an_hour_ahead_but_not_before_20_minutes_are_over():
+    working = past(2 * MB)
+    assert decided(working) == 60
+    assert decided(working, held=41, lease=40.5) == 40.5
+    assert decided(working, held=40, lease=39.5) == 60
+
+
+def test_who_is_kept_awake_for_longer_needs_none():
+    assert decided(past(2 * MB), held=300) is None
+    assert decided(past(2 * MB), held=39) == 60
+
+
+def test_a_reading_that_is_old_renews_nothing():
+    assert decided(past(2 * MB, ago=16)) == 60
+    assert decided(past(2 * MB, ago=17)) is None
+
+
+def test_a_worker_that_was_away_leaves_12_minutes():
+    idle = past(2 * MB, *[0] * 8)
+    assert decided(idle, held=50, lease=49.5) == 12
+    assert decided(idle, held=12, lease=12) == 12
+
+
+def test_hours_of_the_day_that_are_used_up_renew_nothing():
+    assert decided(past(2 * MB), used=timedelta(hours=23, minutes=30)) == 30
+    assert decided(past(2 * MB), held=0, used=timedelta(hours=23, minutes=50)) is None
+    assert decided(past(2 * MB), held=30, lease=30, used=timedelta(hours=23, minutes=30)) == 30
+
+
+def test_a_window_longer_than_the_lease_is_kept_after_the_work():
+    assert decided(past(2 * MB, 0, 0, 0), held=30, lease=30, window=120) == -17 + 124
+
+
+def test_only_what_a_lease_alone_has_kept_on_is_used():
+    samples = [of(2 * MB), of(2 * MB, cpu=50), of(), of(disk=3 * MB)]
+    assert used_within(samples, LIMITS) == timedelta(minutes=10)
