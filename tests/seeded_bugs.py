@@ -178,6 +178,16 @@ BUGS = [
     Bug("a refused size is asked for again and again", "reconcile:_trouble", "step in {Step.RESIZE, Step.GROW}", "False"),
     Bug("a size is changed without a record", "sizes:note", "before != row.size", "False"),
     Bug("a letter's link works twice", "warnings:use", "StopWarning.objects.filter(pk=warning.pk, used_at=None)", "StopWarning.objects.filter(pk=warning.pk)"),
+    Bug("a start that is taken back is asked for without end", "_starting", "seen.starts >= STARTS", "False"),
+    Bug("a start that is not shown yet is taken for undone", "_is_start_undone", "seen.start_asked_at is None or now - seen.start_asked_at > certain_after", "True"),
+    Bug("accepted starts are not counted", "steps:_start", "F('starts') + 1", "F('starts')"),
+    Bug("a refusal is asked for again as often as a lost answer", "reconcile:_trouble", "refusals.refused(step, error) if error.is_final else {}", "{}"),
+    Bug("a refusal puts off everything", "is_put_off", "not instance.refused_step or (decision.to is None and step == instance.refused_step)", "True"),
+    Bug("administrators learn of refusals only by the sweep", "reconcile:_tell", "refusals.report()", "pass"),
+    Bug("a limit is a letter for each person who meets it", "refusals:_finding", "why in OF_ACCOUNT", "False"),
+    Bug("a refusal is told for ever", "troubles:is_recent", "clock.now() - instance.status_since < TOLD_FOR", "True"),
+    Bug("a denial right after the making is final", "is_lag", "step in _ON_OUR_THINGS and is_denial(error) and is_fresh(instance)", "False"),
+    Bug("a denial is never told", "is_fresh", "instance.made_at is not None and clock.now() - instance.made_at < limit", "True"),
 ]  # fmt: skip
 
 

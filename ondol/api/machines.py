@@ -61,8 +61,8 @@ def create(request: ApiRequest, wish: Body[SizeWish | None] = None) -> Status[Ma
     summary="Change the type or grow the disk",
 )
 def size(request: ApiRequest, wish: Body[SizeWish]) -> Status[MachineAnswer]:
-    """Change the type of a stopped machine, or enlarge the disk of a running or stopped one, once in six hours.
-    Ubuntu uses the new space from the next start. If AWS refuses, the machine stays as it is."""
+    """Change the type of a stopped machine, or enlarge the disk of a running or stopped one, four times in
+    24 hours. Ubuntu uses the new space from the next start. If AWS refuses, the machine stays as it is."""
     return _accepted(request, change_size(request.auth, *wish.size))
 
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ondol.cloud import aws_shapes as shapes
 from ondol.cloud.aws_autostop import AutoStop
 from ondol.cloud.aws_calls import WORKER_CONFIG, Clients, Session, ask, ask_of, chunks, every, session, where
-from ondol.cloud.aws_errors import DENIED
-from ondol.cloud.errors import AlreadyThere, Gone, NotYet, Refused
+from ondol.cloud.errors import DENIED, AlreadyThere, Gone, NotYet, Refused
 from ondol.cloud.port import (
     MANAGED_BY,
     AwsAccount,

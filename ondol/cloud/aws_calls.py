@@ -10,8 +10,8 @@ from botocore.config import Config as BotoConfig
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from botocore.parsers import ResponseParserError
 
-from ondol.cloud.aws_errors import DENIED, named
-from ondol.cloud.errors import Gone, Refused, Unreachable
+from ondol.cloud.aws_errors import named
+from ondol.cloud.errors import DENIED, Gone, Refused, Unreachable
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -35,7 +35,7 @@ _CODES: dict[type[CloudError], str] = {
         InsufficientAddressCapacity InsufficientCapacity InsufficientHostCapacity InsufficientInstanceCapacity
         InsufficientVolumeCapacity
         """,
-    # Besides every code that ends in LimitExceeded
+    # Besides every code that ends like a limit
     Quota: "InsufficientFreeAddressesInSubnet LimitExceededException LimitExceededFault ResourceCountExceeded",
     Refused: """
         AccessDenied AccessDeniedException Blocked FilterLimitExceeded IncorrectModificationState
@@ -47,8 +47,8 @@ _CODES: dict[type[CloudError], str] = {
 }
 TABLE: dict[str, type[CloudError]] = {code: kind for kind, codes in _CODES.items() for code in codes.split()}
 
-DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
-"""Codes that mean: the policy does not allow it."""
+_LIMITS = ("LimitExceeded", "LimitExceededException", "QuotaExceeded", "QuotaExceededException", "CountExceeded")
+"""How codes of limits end, also those that nobody has seen yet."""
 _SILENT = frozenset({"SignatureDoesNotMatch", "IncompleteSignature"})
 """The messages of these codes repeat the signed request, session token included."""
 _ENCODED = "Encoded authorization failure message:"
@@ -58,8 +58,10 @@ def kind_of(code: str, http_status: int | None) -> type[CloudError]:
     """Return the class for an error code; an unknown one is judged by its HTTP status."""
     if code in TABLE:
         return TABLE[code]
-    if code.endswith("LimitExceeded"):
+    if code.endswith(_LIMITS):
         return Quota
+    if code.startswith("Insufficient") and code.endswith("Capacity"):
+        return NoCapacity
     if http_status == 429:
         return Throttled
     if http_status is not None and 400 <= http_status < 500 and http_status != 408:

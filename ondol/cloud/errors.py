@@ -30,6 +30,15 @@ class CloudError(Exception):
         self.text = text
 
 
+DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+"""Codes that mean: the policy does not allow it."""
+
+
+def is_denial(error: CloudError) -> bool:
+    """Return whether the policy does not allow it."""
+    return error.code in DENIED
+
+
 class Gone(CloudError):
     """Nothing is there: carry on without it."""
 

@@ -318,8 +318,9 @@ class Cloud(Protocol):
         """Ask for a disk of `gib` GiB, also while its instance runs; one that has this size, or is growing to it, is
         fine.
 
-        Refused: it would shrink, or it has been changed within the last 6 hours (`VolumeModificationRateExceeded`). It
-        is paid for from now on. The file system grows at the next start.
+        Refused: it would shrink; it has been changed four times within 24 hours (`VolumeModificationRateExceeded`); or
+        the last change is not complete (`IncorrectModificationState`). It is paid for from now on. The file system
+        grows at the next start.
         """
 
     def delete_volume(self, volume_id: str) -> None:

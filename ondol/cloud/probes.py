@@ -11,8 +11,8 @@ from typing import Any
 from ondol.cloud import aws_shapes as shapes
 from ondol.cloud.aws import NOBLE_PARAMETER, AwsCloud
 from ondol.cloud.aws_calls import INTERACTIVE_CONFIG, ask, every, session, where
-from ondol.cloud.aws_errors import DENIED
 from ondol.cloud.errors import CloudError, Gone, Refused, Throttled, Unreachable
+from ondol.cloud.errors import is_denial as is_denial
 from ondol.cloud.port import Image, InstanceState, LaunchSpec, Tag
 from ondol.config import Config
 
@@ -62,11 +62,6 @@ class InstanceType:
 
     vcpus: int
     architectures: tuple[str, ...]
-
-
-def is_denial(error: CloudError) -> bool:
-    """Return whether the policy does not allow it."""
-    return error.code in DENIED
 
 
 class Probes(AwsCloud):

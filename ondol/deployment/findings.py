@@ -25,10 +25,21 @@ class Why(StrEnum):
     REGROUPED = "REGROUPED"
     UNARMED = "UNARMED"
     STUCK = "STUCK"
+    PROTECTED = "PROTECTED"
+    STOP_PROTECTED = "STOP_PROTECTED"
+    DISK_KEY = "DISK_KEY"
+    LIMIT = "LIMIT"
+    DENIED = "DENIED"
 
 
 LEAKS = {Why.ENDED, Why.SURPLUS}
 """The reasons whose things are removed automatically."""
+REFUSALS = {Why.PROTECTED, Why.STOP_PROTECTED, Why.DISK_KEY, Why.LIMIT, Why.DENIED}
+"""What AWS has refused to do for a machine. Administrators are told at once, since only they can fix it."""
+OF_ACCOUNT = {Why.LIMIT, Why.DENIED}
+"""The refusals that are not about one machine: one finding for each of AWS's codes, whoever met it."""
+ACCOUNT = "account"
+"""The kind of thing that these findings are about."""
 REPAIRED = LEAKS | {Why.CLOSED}
 """The reasons that are corrected automatically: a closed group is opened again."""
 WORDS = {
@@ -48,6 +59,25 @@ WORDS = {
     Why.REGROUPED: _("The machine is in other security groups than its own, so others may reach it:"),
     Why.UNARMED: _("It runs without auto-stop, which cannot be put for it:"),
     Why.STUCK: _("Its end was asked for, and AWS does not carry it out:"),
+    Why.PROTECTED: _(
+        "It is to be ended, and AWS refuses: termination or stop protection is on. Turn both off in the EC2 console"
+        " (Actions, Instance settings). It is tried again every few minutes."
+    ),
+    Why.STOP_PROTECTED: _(
+        "AWS refuses to stop it: stop protection is on, so auto-stop cannot stop it either, and it costs money. Turn"
+        " that off in the EC2 console (Actions, Instance settings)."
+    ),
+    Why.DISK_KEY: _(
+        "AWS accepted its start and took it back: most likely the KMS key of its disk is disabled, or Ondol’s role may"
+        " not use it (kms:CreateGrant, kms:Decrypt). An existing disk is kept. AWS’s code:"
+    ),
+    Why.LIMIT: _(
+        "AWS refuses what machines need, since the account has reached a limit. Raise it in the AWS console, under"
+        " Service Quotas. AWS’s code:"
+    ),
+    Why.DENIED: _(
+        "AWS refuses what machines need: a permission or a setting is missing. `ondol doctor` says which. AWS’s code:"
+    ),
     Why.MISSING: _("AWS does not show this machine any more. After an hour it counts as ended."),
 }
 

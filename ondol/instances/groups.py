@@ -23,6 +23,7 @@ class Attempt:
     key_pair_name: str = ""
     alarm_name: str = ""
     has_other_alarm: bool = False
+    made_at: datetime | None = None
     last_public_ip: str | None = None
     address_changed: bool = False
     stopped_at: datetime | None = None
@@ -53,6 +54,8 @@ class Trouble:
     next_at: datetime | None = None
     error_code: str = ""
     error_ref: str = ""
+    refused_step: str = ""
+    refused_code: str = ""
 
 
 KEPT = frozenset({

@@ -20,6 +20,13 @@ _UNEXPLAINED = frozenset({Reason.UNKNOWN, Reason.OUTSIDE})
 too early."""
 
 
+SHUTDOWNS = frozenset({
+    "", "Client.UserInitiatedShutdown", "Client.UserInitiatedHibernate", "Client.InstanceInitiatedShutdown",
+    "Server.ScheduledStop",
+})  # fmt: skip
+"""EC2's StateReason.Code of a machine that somebody has stopped; it stays while a start is not shown yet."""
+
+
 class Step(StrEnum):
     """What to do in AWS. Each may be done twice."""
 
@@ -74,6 +81,12 @@ class Seen:
     """Its disk is smaller than was wished for."""
     clean: bool = False
     """Group, key pair and alarm are gone."""
+    starts: int = 0
+    """How many starts AWS has accepted in this run."""
+    start_asked_at: datetime | None = None
+    """When it last accepted one."""
+    shut_down: bool = True
+    """EC2's reason for its stop is a shutdown, and not that a start was taken back."""
     unknown: bool = False
     """A machine carries this row's tag that our database never asked for: it may be older than AWS, such as after
     restoring a dump. Nothing is removed then."""
@@ -89,12 +102,16 @@ class Timeouts:
     """The limit from running until SSH answers."""
     absent: timedelta = timedelta(minutes=2)
     """DescribeInstances may lag behind RunInstances; what is to end and is missing for longer than this is gone."""
+    shown: timedelta = timedelta(seconds=10)
+    """EC2 may go on showing for so long what was before an act. After six times that, it is so."""
     gone: timedelta = timedelta(hours=1)
     """A machine that nobody wants to end is missing. AWS shows an end for about an hour, so this is rare; and its key
     is the only one there is."""
 
 
 TIMEOUTS = Timeouts()
+STARTS = 2
+"""A start that AWS accepts and takes back is asked for as often: after that, somebody has to find out why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,19 +183,32 @@ def _starting(seen: Seen, since: datetime, now: datetime, timeouts: Timeouts) ->
         case View.SHUTTING_DOWN | View.TERMINATED:
             return Decision(to=Status.TERMINATING, reason=Reason.OUTSIDE)
         case View.STOPPED:
-            if late:
-                return Decision(to=Status.STOPPED, reason=Reason.TOO_LATE)
-            if not (resizing := _at_rest(seen)).is_wait:
-                return resizing
-            # Armed first: should we die after StartInstances, the machine still stops by itself. And by no alarm of
-            # the last run, which would judge that run's idling.
-            if not seen.armed:
-                return Decision(Step.ARM)
-            return Decision(Step.DROP_ALARM) if seen.other_alarm else Decision(Step.START)
+            return Decision(to=Status.STOPPED, reason=Reason.TOO_LATE) if late else _start(seen, now, timeouts)
         case View.RUNNING if late and not seen.armed:
             # Its owner may use it, and stop it; arming is tried for as long as it runs, and administrators are told.
             return Decision(to=Status.RUNNING, reason=Reason.UNARMED)
     return _towards_running(seen, now, timeouts)
+
+
+def _start(seen: Seen, now: datetime, timeouts: Timeouts) -> Decision:
+    """Return what brings a stopped machine to run: its size, its alarm, and the start itself."""
+    if seen.starts and not _is_start_undone(seen, now, timeouts):
+        return WAIT
+    if seen.starts >= STARTS:
+        return Decision(to=Status.STOPPED, reason=Reason.START_UNDONE)
+    if not (resizing := _at_rest(seen)).is_wait:
+        return resizing
+    # Armed first: should we die after StartInstances, the machine still stops by itself. And by no alarm of the last
+    # run, which would judge that run's idling.
+    if not seen.armed:
+        return Decision(Step.ARM)
+    return Decision(Step.DROP_ALARM) if seen.other_alarm else Decision(Step.START)
+
+
+def _is_start_undone(seen: Seen, now: datetime, timeouts: Timeouts) -> bool:
+    """Return whether it is stopped again, and not stopped still: EC2 may show the time before the start."""
+    certain_after = timeouts.shown * (6 if seen.shut_down else 1)
+    return seen.start_asked_at is None or now - seen.start_asked_at > certain_after
 
 
 def _towards_running(seen: Seen, now: datetime, timeouts: Timeouts) -> Decision:

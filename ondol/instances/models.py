@@ -9,7 +9,7 @@ from django.db import models, transaction
 from ondol import clock
 from ondol.accounts.models import User
 from ondol.deployment.models import Deployment as Deployment
-from ondol.instances.lifecycle import CHANGING, Reason, Seen, Status, View
+from ondol.instances.lifecycle import CHANGING, SHUTDOWNS, Reason, Seen, Status, View
 from ondol.instances.messages import statuses
 from ondol.instances.record import Record, Size
 from ondol.instances.runs import Run as Run
@@ -66,6 +66,8 @@ class Instance(models.Model):
     """The one of `alarm_names` that counts."""
     has_other_alarm = models.BooleanField(default=False, db_default=False)
     """There may be an alarm of the other name: one that was replaced, or was asked for without an answer."""
+    made_at = models.DateTimeField(null=True)
+    """When group, key or machine was last made: a policy by tags may not know a thing for a minute."""
     public_ip = models.GenericIPAddressField(protocol="IPv4", null=True)
     private_ip = models.GenericIPAddressField(protocol="IPv4", null=True)
     last_public_ip = models.GenericIPAddressField(protocol="IPv4", null=True)
@@ -98,6 +100,11 @@ class Instance(models.Model):
     next_at = models.DateTimeField(null=True)
     error_code = models.CharField(max_length=80, blank=True)
     error_ref = models.CharField(max_length=12, blank=True)
+    refused_step = models.CharField(max_length=16, blank=True, default="", db_default="")
+    """What AWS refuses at present, a member of `lifecycle.Step`; empty once it has done it. Until `next_at`, only this
+    is put off."""
+    refused_code = models.CharField(max_length=80, blank=True, default="", db_default="")
+    """AWS's code for that. `error_code` is about the last trouble, or why something was given up."""
 
     created_at = models.DateTimeField(default=clock.now)
     updated_at = models.DateTimeField(auto_now=True)
@@ -171,6 +178,9 @@ class Instance(models.Model):
             type_differs=self.instance_type != (self.seen_type or self.instance_type),
             disk_differs=bool(self.volume_id) and self.volume_gib > (self.seen_volume_gib or self.volume_gib),
             other_alarm=self.has_other_alarm,
+            starts=self.run.starts,
+            start_asked_at=self.run.start_asked_at,
+            shut_down=self.seen_reason in SHUTDOWNS,
             clean=self.is_clean,
             unknown=bool(self.unrecognized_instance_ids),
         )

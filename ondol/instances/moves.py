@@ -15,6 +15,9 @@ from ondol.instances.models import Instance, StatusChange
 from ondol.instances.record import NOTHING, Receipt, Record
 from ondol.instances.runs import Run
 
+_NOT_REFUSED = {"refused_step": "", "refused_code": ""}
+"""What AWS has refused was about the status before."""
+
 
 def write_line(
     instance: Instance,
@@ -78,12 +81,12 @@ def _follow(new: Status, at: datetime) -> dict[str, Any]:
         case Status.STARTING | Status.RUNNING:
             return fresh(Trouble)
         case Status.STOPPED:
-            return {"stopped_at": at, "public_ip": None}
+            return {"stopped_at": at, "public_ip": None, **_NOT_REFUSED}
         case Status.STOPPING | Status.TERMINATING:
-            return {"tries": 0, "next_at": None}
+            return {"tries": 0, "next_at": None, **_NOT_REFUSED}
         case Status.TERMINATED:
-            return {"public_ip": None, "private_ip": None}
-    return {}
+            return {"public_ip": None, "private_ip": None, **_NOT_REFUSED}
+    return _NOT_REFUSED
 
 
 def _ends_run(old: Status, new: Status, reason: Reason) -> bool:

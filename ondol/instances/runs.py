@@ -35,6 +35,11 @@ class Run(models.Model):
     ready_at = models.DateTimeField(null=True)
     """When SSH first answered, or AWS's status checks passed."""
 
+    starts = models.PositiveIntegerField(default=0, db_default=0)
+    """How often AWS has accepted a start; it may take one back."""
+    start_asked_at = models.DateTimeField(null=True)
+    """When it last accepted one."""
+
     # The alarm that was put for it
     armed_at = models.DateTimeField(null=True)
     """None: not yet, or it is to be put again whatever it is like."""

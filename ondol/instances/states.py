@@ -50,6 +50,7 @@ class Reason(StrEnum):
     UNARMED = "UNARMED"  # running, but its alarm cannot be put
     TOO_LATE = "TOO_LATE"  # AWS did not get there in time
     LAUNCH_FAILED = "LAUNCH_FAILED"  # AWS ended the machine while it was made
+    START_UNDONE = "START_UNDONE"  # AWS accepted the start, and it was stopped again before it ran
     STOP_FAILED = "STOP_FAILED"
     NO_CAPACITY = "NO_CAPACITY"
     QUOTA = "QUOTA"

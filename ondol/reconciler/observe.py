@@ -22,6 +22,7 @@ from ondol.instances.lifecycle import CHANGING, Status, View
 from ondol.instances.models import Instance, Launch, Run
 from ondol.reconciler import alarms, sizes
 from ondol.reconciler.reconcile import decision_for
+from ondol.reconciler.refusals import is_put_off
 
 log = logging.getLogger(__name__)
 
@@ -251,8 +252,9 @@ def _enqueue(rows: list[Instance]) -> None:
 
 
 def _enqueue_if_due(row: Instance) -> None:
-    if row.next_at is not None and row.next_at > datetime.now(UTC):
+    decision = decision_for(row)
+    if is_put_off(row, decision):
         return
-    if row.superseded_instance_ids or not decision_for(row).is_wait:
+    if row.superseded_instance_ids or not decision.is_wait:
         with transaction.atomic():
             enqueue(row)

@@ -12,11 +12,12 @@ from ondol.cloud.errors import CloudError, NotYet
 from ondol.cloud.port import MANAGED_BY, Cloud, Found, Kind
 from ondol.config import config
 from ondol.deployment.alerts import notify_administrators
-from ondol.deployment.findings import LEAKS, Finding, Why, remembered
+from ondol.deployment.findings import LEAKS, REFUSALS, Finding, Why, remembered
 from ondol.deployment.models import Deployment, deployment_id, is_id
 from ondol.instances.actions import enqueue
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import OTHER_ALARM, Instance
+from ondol.reconciler import refusals
 
 LASTS_AFTER = timedelta(minutes=15)
 """Real time. An end takes a minute or two, to arm a second."""
@@ -131,7 +132,7 @@ def _what_lasts(row: Instance, now: datetime) -> Why | None:
     """What should have been over for long; the reconciler goes on trying."""
     if now - row.status_since <= clock.real_seconds(LASTS_AFTER.total_seconds()):
         return None
-    if row.status == Status.TERMINATING:
+    if row.status == Status.TERMINATING or (row.status == Status.FAILED and not row.is_clean):
         return Why.STUCK
     return Why.UNARMED if row.status == Status.RUNNING and not row.is_armed else None
 
@@ -163,6 +164,7 @@ def survey(cloud: Cloud) -> list[Finding]:
         *compare(found, rows, config().ssh_cidrs),
         *_the_reverse(found, rows, cloud, config().ssh_cidrs),
         *(_lasting(row, why) for row in rows.values() if (why := _what_lasts(row, began))),
+        *refusals.standing(),
     ]
     before = {finding.key: finding for finding in remembered()}
     findings = [_dated(finding, before.get(finding.key), began) for finding in findings]
@@ -180,7 +182,7 @@ def sweep(cloud: Cloud) -> None:
     """Remove, on the worker's schedule, the leaks that two sweeps have seen, unless there are suspiciously many."""
     findings = survey(cloud)
     limit = clock.now() - clock.real_seconds(GRACE.total_seconds())
-    lasting = [finding for finding in findings if datetime.fromisoformat(finding.since) <= limit]
+    lasting = [f for f in findings if f.why in REFUSALS or datetime.fromisoformat(f.since) <= limit]
     leaks = [finding for finding in lasting if finding.why in LEAKS]
     # A database that AWS is ahead of may take the machines of today for the leaks of yesterday.
     is_behind = any(finding.why is Why.UNKNOWN for finding in findings)

@@ -3,7 +3,7 @@
 import logging
 import random
 import secrets
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,7 +16,8 @@ from ondol.instances.lifecycle import Decision, Reason, Status, Step, Timeouts, 
 from ondol.instances.models import Instance, Launch
 from ondol.instances.moves import move
 from ondol.instances.record import Failure, Record, Wish
-from ondol.reconciler import resources, sizes
+from ondol.reconciler import refusals, resources, sizes
+from ondol.reconciler.lag import is_lag
 from ondol.reconciler.lease import Lease, LeaseLost
 from ondol.reconciler.steps import STEPS, Answers, Context, Plan, end_superseded, record, ssh_answers
 
@@ -25,13 +26,15 @@ log = logging.getLogger(__name__)
 MAX_STEPS = 20
 """The most steps in one go: a provisioning takes about seven."""
 BACKOFF_MAX = timedelta(seconds=30)
+_FAILURES = {Reason.TOO_LATE, Reason.STOP_FAILED, Reason.UNARMED, Reason.START_UNDONE}
+"""The reasons of moves that are told with a reference, besides every move to FAILED."""
 
 
 def timeouts() -> Timeouts:
     """AWS takes real minutes, whatever the machines' clock does."""
     base = Timeouts()
     return Timeouts(
-        *(clock.real_seconds(limit.total_seconds()) for limit in (base.change, base.ready, base.absent, base.gone))
+        **{field.name: clock.real_seconds(getattr(base, field.name).total_seconds()) for field in fields(base)}
     )
 
 
@@ -68,9 +71,11 @@ def _plan(row: str, ensure_lease: Lease) -> Plan | None:
     with transaction.atomic():
         ensure_lease()
         instance = Instance.objects.select_related("owner").select_for_update(of=("self",)).filter(pk=row).first()
-        if instance is None or (instance.next_at is not None and instance.next_at > datetime.now(UTC)):
+        if instance is None:
             return None
         decision = decision_for(instance)
+        if refusals.is_put_off(instance, decision):
+            return None
         # Before a launch, since nobody is to have two; otherwise after what its owner waits for.
         if instance.superseded_instance_ids and (decision.is_wait or decision.step in {Step.PREPARE, Step.LAUNCH}):
             return Plan(instance, decision, tuple(instance.superseded_instance_ids))
@@ -124,23 +129,37 @@ def _move(plan: Plan, ensure_lease: Lease) -> None:
         return
     with transaction.atomic():
         ensure_lease()
-        is_trouble = to is Status.FAILED or reason in {Reason.TOO_LATE, Reason.STOP_FAILED, Reason.UNARMED}
-        fields: dict[str, Any] = {"error_ref": new_reference()} if is_trouble else {}
-        if is_trouble and not instance.error_code:
-            fields["error_code"] = instance.seen_reason or str(reason)
-        failure = Failure(reference=fields["error_ref"]) if is_trouble else None
+        fields = _failure_of(instance, to, reason)
+        failure = Failure(reference=fields["error_ref"]) if fields else None
         since = instance.seen_since if to is Status.RUNNING else None
         record = Record(since=since, seen=instance.seen_reason, failure=failure)
         move(instance, to, reason, record=record, **fields)
+    _tell(instance)
+
+
+def _failure_of(instance: Instance, to: Status, reason: Reason) -> dict[str, Any]:
+    """Return what to keep of a move that nobody has wished for: AWS's code, and a reference; else nothing."""
+    if to is not Status.FAILED and reason not in _FAILURES:
+        return {}
+    # What AWS says of a machine that it took back is the cause; the code of a call before is not.
+    was_taken_back = reason in {Reason.START_UNDONE, Reason.LAUNCH_FAILED}
+    codes = (
+        (instance.seen_reason, instance.error_code) if was_taken_back else (instance.error_code, instance.seen_reason)
+    )
+    return {"error_ref": new_reference(), "error_code": next(filter(None, codes), str(reason))}
 
 
 # --- trouble ---------------------------------------------------------------------------------------------------------
 def _trouble(plan: Plan, error: CloudError, ensure_lease: Lease) -> None:
-    instance, step = plan.instance, plan.decision.step
+    instance = plan.instance
+    step = Step.TERMINATE if plan.superseded else plan.decision.step
     log.warning(
         "AWS did not do what was asked",
         extra={"row": str(instance.pk), "act": step.value, "code": error.code, "kind": type(error).__name__},
     )
+    if is_lag(instance, step, error):
+        record(instance, ensure_lease, **_backoff(instance, ""))
+        return
     reason = _reason_to_give_up(error)
     if step in {Step.RESIZE, Step.GROW} and (reason or isinstance(error, Gone)):
         _keep_size(plan, error, ensure_lease)
@@ -153,10 +172,18 @@ def _trouble(plan: Plan, error: CloudError, ensure_lease: Lease) -> None:
     else:
         # AWS has answered, so time counts: a launch that is put off for ever fails at last.
         told: dict[str, Any] = {} if isinstance(error, Unreachable) else {"seen_at": clock.now()}
-        put_off = _backoff(instance, error.code)
+        put_off = _backoff(instance, error.code) | (refusals.refused(step, error) if error.is_final else {})
         if instance.status == Status.FAILED:  # what made it fail stays to be read, not what delays the clean-up
             del put_off["error_code"]
         record(instance, ensure_lease, **put_off, **told)
+        if error.is_final:
+            _tell(instance)
+
+
+def _tell(instance: Instance) -> None:
+    """Let administrators know if this is something that only they can fix."""
+    if next(refusals.of(Instance.objects.get(pk=instance.pk)), None):
+        refusals.report()
 
 
 def _reason_to_give_up(error: CloudError) -> Reason | None:
@@ -197,6 +224,7 @@ def _give_up(plan: Plan, reason: Reason, error: CloudError, ensure_lease: Lease)
         )  # fmt: skip
     if moved:
         log.error("gave up: %s", error, extra={"row": str(instance.pk), "reference": instance.error_ref})
+    _tell(instance)
 
 
 def _clocks_differ(plan: Plan, ensure_lease: Lease) -> None:

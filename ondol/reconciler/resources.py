@@ -6,10 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
-from ondol.cloud.errors import AlreadyThere, CloudError, Gone, NotYet
+from ondol.cloud.errors import AlreadyThere, CloudError, Gone, NotYet, Refused, is_denial
 from ondol.cloud.port import Cloud, Ec2Instance, Image, KeyPair, LaunchSpec
 from ondol.config import config
 from ondol.instances.models import Instance, Launch
+from ondol.reconciler.lag import is_fresh
 from ondol.reconciler.tags import tags
 
 
@@ -20,6 +21,8 @@ class Prepared:
     group_id: str = ""
     group_is_sure: bool = False
     """Its id is known, or AWS has said that there is none."""
+    is_new: bool = False
+    """Something was made just now, and AWS's policies may not know its tags yet."""
     key: KeyPair | None = None
     image: Image | None = None
     alive: list[Ec2Instance] = field(default_factory=list)
@@ -97,6 +100,7 @@ def remove(instance: Instance, cloud: Cloud, ensure_lease: Callable[[], None]) -
 
 
 def _ensure_group(instance: Instance, cloud: Cloud, made: Prepared) -> None:
+    made.is_new = made.is_new or not instance.security_group_id
     made.group_id = instance.security_group_id or _make_group(instance, cloud, made)
     made.group_is_sure = True
     try:
@@ -105,6 +109,10 @@ def _ensure_group(instance: Instance, cloud: Cloud, made: Prepared) -> None:
         if instance.security_group_id:  # deleted in the console: the next try makes another
             made.group_id = ""
         raise NotYet(error.code, error.text) from error
+    except Refused as error:
+        if is_denial(error) and (made.is_new or is_fresh(instance)):
+            raise NotYet("", error.text) from error
+        raise
 
 
 def _make_group(instance: Instance, cloud: Cloud, made: Prepared) -> str:
@@ -130,6 +138,7 @@ def _find_alive(instance: Instance, cloud: Cloud, made: Prepared) -> None:
 
 def _make_key(instance: Instance, cloud: Cloud, made: Prepared) -> None:
     made.key = cloud.create_key(instance.key_pair_name, tags(instance))
+    made.is_new = True
 
 
 def _side_by_side(steps: list[Callable[[], None]]) -> list[CloudError]:

@@ -9,13 +9,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 
 from ondol import clock
 from ondol.autostop import alarm
 from ondol.cloud.errors import CloudError, Gone
 from ondol.cloud.port import Cloud, InstanceState, KeyPair
 from ondol.config import config
-from ondol.instances.lifecycle import TIMEOUTS, Decision, Status, Step, View
+from ondol.instances.lifecycle import TIMEOUTS, Decision, Reason, Status, Step, View
 from ondol.instances.models import Instance, Launch, SshKey
 from ondol.instances.moves import move
 from ondol.instances.record import Record
@@ -23,11 +24,12 @@ from ondol.instances.runs import Run
 from ondol.keys import vault
 from ondol.reconciler import alarms, resources, sizes, stops
 from ondol.reconciler.lease import Lease, LeaseLost
+from ondol.reconciler.refusals import NOT_REFUSED
 
 log = logging.getLogger(__name__)
 
 PROBE_AGAIN = timedelta(seconds=1)
-_NO_WAIT: dict[str, Any] = {"tries": 0, "next_at": None}
+_NO_WAIT: dict[str, Any] = {"tries": 0, "next_at": None, **NOT_REFUSED}
 CLEAN_AGAIN = timedelta(seconds=10)
 
 
@@ -84,8 +86,9 @@ def _record_view(
 
 
 def _calm(instance: Instance) -> dict[str, Any]:
-    """The last trouble is over; what made a machine fail stays to be read."""
-    return _NO_WAIT if instance.status == Status.FAILED else _NO_WAIT | {"error_code": "", "error_ref": ""}
+    """The last trouble is over; what made a machine fail, or not stop, stays to be read."""
+    is_told = instance.status == Status.FAILED or instance.status_reason == Reason.STOP_FAILED
+    return _NO_WAIT if is_told else _NO_WAIT | {"error_code": "", "error_ref": ""}
 
 
 def _prepare(plan: Plan, context: Context) -> None:
@@ -98,6 +101,8 @@ def _prepare(plan: Plan, context: Context) -> None:
         return
     made = resources.prepare(instance, context.cloud, with_key=with_key)
     fields: dict[str, Any] = {"security_group_id": made.group_id}
+    if made.is_new:
+        fields["made_at"] = clock.now()
     if made.group_id or (made.group_is_sure and not plan.maybe_done):
         fields["group_unsure_at"] = None
     # Also if it is somebody else's, whose tags were swapped in the console.
@@ -142,6 +147,7 @@ def _launch(plan: Plan, context: Context) -> None:
         run={"launched_at": ec2_instance.launched_at}, seen_launched_at=ec2_instance.launched_at,
         instance_id=ec2_instance.instance_id, private_ip=ec2_instance.private_ip,
         volume_id=ec2_instance.volume_id, seen_type=instance.instance_type, seen_volume_gib=instance.volume_gib,
+        made_at=clock.now(),
     )  # fmt: skip
 
 
@@ -181,7 +187,9 @@ def _start(plan: Plan, context: Context) -> None:
         context.cloud.open_ssh(instance.security_group_id, config().ssh_cidrs)
     if sizes.has_had_another_type(instance):  # a worker may have died in the midst of the change
         context.cloud.resize(str(instance.instance_id), instance.instance_type)
-    _record_view(instance, _view(context.cloud.start(str(instance.instance_id))), context.ensure_lease)
+    view = _view(context.cloud.start(str(instance.instance_id)))
+    accepted = {"starts": F("starts") + 1, "start_asked_at": clock.now()}
+    _record_view(instance, view, context.ensure_lease, run=accepted)
 
 
 def _stop(plan: Plan, context: Context) -> None:
@@ -245,8 +253,7 @@ def _clean(plan: Plan, context: Context) -> None:
             security_group_id="",
             has_other_alarm=False,
             group_unsure_at=None,
-            tries=0,
-            next_at=None,
+            **_NO_WAIT,
             updated_at=datetime.now(UTC),
         )
 
@@ -273,7 +280,7 @@ def end_superseded(plan: Plan, context: Context) -> None:
         with contextlib.suppress(Gone):
             context.cloud.terminate(instance_id)
         log.warning("ended a superseded machine", extra={"row": str(plan.instance.pk), "instance_id": instance_id})
-    record(plan.instance, context.ensure_lease, superseded_instance_ids=[])
+    record(plan.instance, context.ensure_lease, superseded_instance_ids=[], **_NO_WAIT)
 
 
 def _view(state: InstanceState) -> View:

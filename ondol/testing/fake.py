@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from ondol.cloud.errors import AlreadyThere, Gone, NotYet, Refused, Spent
+from ondol.cloud.errors import AlreadyThere, Gone, NotYet, Quota, Refused, Spent
 from ondol.cloud.port import (
     Alarm,
     AlarmStop,
@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 _RESTING = {InstanceState.STOPPING, InstanceState.STOPPED}
 _AWAKE = {InstanceState.PENDING, InstanceState.RUNNING}
-_BETWEEN_CHANGES = timedelta(hours=6)
+_CHANGE_TAKES, _CHANGES_IN_A_DAY = timedelta(minutes=5), 4
 _ENDED = {InstanceState.SHUTTING_DOWN, InstanceState.TERMINATED}
 
 
@@ -205,11 +205,15 @@ class FakeCloud(Ledger):
 
     @operation
     def stop(self, instance_id: str) -> InstanceState:
+        if instance_id in self.world.stop_protected and self._ec2_instance(instance_id).state not in _RESTING:
+            raise Refused("OperationNotPermitted")
         return self._change(instance_id, InstanceState.RUNNING, InstanceState.STOPPING, BY_USER, _RESTING)
 
     @operation
     def terminate(self, instance_id: str) -> InstanceState:
         ec2_instance = self._ec2_instance(instance_id)
+        if instance_id in self.world.protected | self.world.stop_protected and ec2_instance.state not in _ENDED:
+            raise Refused("OperationNotPermitted")
         if ec2_instance.state not in _ENDED:
             self.world.change(instance_id, InstanceState.SHUTTING_DOWN, BY_USER)
         return self._ec2_instance(instance_id).state
@@ -229,14 +233,17 @@ class FakeCloud(Ledger):
     def grow(self, volume_id: str, gib: int) -> None:
         if volume_id not in self.world.volumes:
             raise Gone("InvalidVolume.NotFound")
-        size, grown_at = self.world.sizes[volume_id], self.world.grown_at.get(volume_id)
+        size, now = self.world.sizes[volume_id], self.world.now()
+        grown = [at for at in self.world.grown.get(volume_id, []) if now - at < timedelta(days=1)]
         if gib == size:
             return
         if gib < size:
             raise Refused("InvalidParameterValue")
-        if grown_at and self.world.now() - grown_at < _BETWEEN_CHANGES:
+        if len(grown) >= _CHANGES_IN_A_DAY:
             raise Refused("VolumeModificationRateExceeded")
-        self.world.sizes[volume_id], self.world.grown_at[volume_id] = gib, self.world.now()
+        if grown and now - grown[-1] < _CHANGE_TAKES:
+            raise Refused("IncorrectModificationState")
+        self.world.sizes[volume_id], self.world.grown[volume_id] = gib, [*grown, now]
 
     @operation
     def delete_volume(self, volume_id: str) -> None:
@@ -251,6 +258,8 @@ class FakeCloud(Ledger):
         if not 1 <= warm_up_minutes <= 2880 or rule.minutes % 5:
             raise Refused("InvalidParameterValue")
         before = self.world.alarms.get(name)
+        if before is None and len(self.world.alarms) >= self.world.alarm_quota:
+            raise Quota("LimitExceeded")
         state = before.value.state if before else "INSUFFICIENT_DATA"
         alarm = Alarm(name, instance_id, state, rule, warm_up_minutes, True, self.world.now())
         self.world.alarms[name] = self._made(alarm, before.tags if before else tags)

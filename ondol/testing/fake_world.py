@@ -61,7 +61,8 @@ class World:
     """The instance that each volume is attached to; the volume is deleted with it."""
     sizes: dict[str, int] = field(default_factory=dict)
     """The size of each volume, in GiB."""
-    grown_at: dict[str, datetime] = field(default_factory=dict)
+    grown: dict[str, list[datetime]] = field(default_factory=dict)
+    """When each volume was changed."""
     groups: dict[str, Thing[Group]] = field(default_factory=dict)
     keys: dict[str, Thing[str]] = field(default_factory=dict)
     alarms: dict[str, Thing[Alarm]] = field(default_factory=dict)
@@ -72,6 +73,14 @@ class World:
     account: AwsAccount = field(default_factory=lambda: AwsAccount("123456789012", "ap-northeast-2"))
     failing: set[str] = field(default_factory=set)
     """Instances whose status checks do not pass."""
+    protected: set[str] = field(default_factory=set)
+    """Instances with termination protection, set in the console."""
+    stop_protected: set[str] = field(default_factory=set)
+    """Instances with stop protection: it blocks an end, too."""
+    undone: dict[str, str] = field(default_factory=dict)
+    """Instances whose starts are accepted and taken back, with the StateReason.Code that says why."""
+    alarm_quota: int = 5000
+    """The number of alarms that the account may have."""
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     def now(self) -> datetime:
@@ -140,6 +149,9 @@ class World:
 
     def _arrive(self, instance_id: str, state: InstanceState) -> None:
         thing = self.ec2_instances[instance_id]
+        if state is InstanceState.RUNNING and instance_id in self.undone:
+            self.change(instance_id, InstanceState.STOPPED, self.undone[instance_id])
+            return
         self.change(instance_id, state, thing.value.reason_code)
         if state is InstanceState.RUNNING:
             number = next(self._numbers)

@@ -81,7 +81,7 @@ def test_whatever_call_fails_there_is_one_machine_and_its_key(rig, alice, operat
 @pytest.mark.parametrize(
     ("trouble", "reason"),
     [(NoCapacity("InsufficientInstanceCapacity"), "NO_CAPACITY"), (Quota("VcpuLimitExceeded"), "QUOTA"),
-     (Refused("UnauthorizedOperation"), "REFUSED")],
+     (Refused("InvalidParameterValue"), "REFUSED")],
 )  # fmt: skip
 @pytest.mark.parametrize("operation", MAKING)
 def test_what_aws_refuses_leaves_nothing_behind_and_can_be_tried_again(rig, alice, operation, trouble, reason):
@@ -261,7 +261,7 @@ def test_a_group_whose_answer_is_lost_and_not_shown_yet_is_cleaned_up_all_the_sa
 
 
 def test_a_group_that_may_not_be_opened_is_not_left_behind(rig, alice):
-    rig.cloud.next_error["open_ssh"] = [Refused("UnauthorizedOperation")]
+    rig.cloud.next_error["open_ssh"] = [Refused("InvalidParameterValue")]
     rig.cloud.lag = 2
     actions.create(alice)
     rig.work()

@@ -1,7 +1,7 @@
 """Every status, every reason and every error code of AWS has its words, in one place and in both languages."""
 
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
@@ -15,7 +15,7 @@ from ondol.cloud.aws_errors import TABLE
 from ondol.cloud.errors import CloudError, Gone, Throttled
 from ondol.instances.lifecycle import Seen, Step, View, decide
 from ondol.instances.messages import codes, reasons, statuses, texts
-from ondol.instances.messages.codes import MAKING, RESIZING, SILENCE, WITHOUT_WORDS, trouble
+from ondol.instances.messages.codes import AT_STEP, EVERYWHERE, SILENCE, refusal, trouble
 from ondol.instances.messages.reasons import REASONS, explanation
 from ondol.instances.messages.statuses import STATUSES
 from ondol.instances.states import MOVES, OURS, Reason, Status
@@ -62,11 +62,11 @@ def moves() -> Iterator[tuple[Status, Reason]]:
     yield from product([Status.FAILED, Status.STOPPED], GIVEN_UP)
     reasons_of = {status: [Reason.PERSON] for status in Status} | {Status.STOPPING: [*OURS, *FOUND_OUT]}
     facts = product([True, False], repeat=4)
-    for status, view, (asked, armed, ready, unknown), age in product(Status, View, facts, (0, 5, 90)):
+    for status, view, (asked, armed, ready, unknown), age, starts in product(Status, View, facts, (0, 5, 90), (0, 2)):
         since = NOW - timedelta(minutes=age)
         seen = Seen(view, since, prepared=True, asked=asked, armed=armed, ready=ready, unknown=unknown)
         for reason in reasons_of[status]:
-            decision = decide(status, reason, seen, since, NOW)
+            decision = decide(status, reason, replace(seen, starts=starts), since, NOW)
             if decision.step is Step.ASK_WHY:
                 yield from product([Status.STOPPED], FOUND_OUT)
             if decision.to:
@@ -116,7 +116,7 @@ def test_no_sentence_is_for_a_move_that_cannot_happen():
 
 def test_what_is_said_is_a_whole_sentence_in_both_languages():
     explanations = [one for words in REASONS.values() for one in words.sentences.values()]
-    explanations += [*MAKING.values(), *RESIZING.values(), *SILENCE.values()]
+    explanations += [*(one for _, one in REFUSALS), *SILENCE.values()]
     explanations += [words.otherwise for words in STATUSES.values() if words.otherwise]
     for one in explanations:
         for text in (one.cause, one.next_step):
@@ -145,26 +145,27 @@ def test_a_stop_says_what_is_kept():
 
 
 # --- codes of AWS ----------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("code", sorted(code for code, kind in TABLE.items() if kind.is_final))
-def test_each_code_that_makes_us_give_up_has_words_or_is_without_on_purpose(code):
-    assert (code in MAKING.keys() | RESIZING.keys()) != (code in WITHOUT_WORDS)
+FINAL = sorted(code for code, kind in TABLE.items() if kind.is_final)
+REFUSALS = [*EVERYWHERE.items(), *(item for codes in AT_STEP.values() for item in codes.items())]
 
 
-@pytest.mark.parametrize("code", sorted(WITHOUT_WORDS))
-def test_a_code_without_words_is_one_that_we_know(code):
-    assert TABLE[code].is_final
+@pytest.mark.parametrize("code", FINAL)
+def test_each_code_that_makes_us_give_up_has_words(code):
+    steps = [step for step in Step if refusal(code, step).is_known]
+    assert steps
 
 
-@pytest.mark.parametrize("code", sorted(MAKING.keys() | RESIZING.keys()))
+@pytest.mark.parametrize("code", sorted({code for code, _ in REFUSALS}))
 def test_words_are_for_codes_that_make_us_give_up(code):
     kind = aws_errors.kind_of(code, None)
-    assert kind.is_final or kind is Gone or (code.startswith(STATE_REASONS) and code in MAKING)
+    assert kind.is_final or kind is Gone or code.startswith(STATE_REASONS)
 
 
-def test_a_code_is_said_in_words_not_by_itself():
-    for code, one in (*MAKING.items(), *RESIZING.items()):
+def test_a_refusal_is_said_in_words_not_by_its_code():
+    for code, one in REFUSALS:
         assert code not in str(one.cause)
         assert one.next_step
+        assert timedelta(minutes=1) <= one.again <= timedelta(minutes=15)
 
 
 @pytest.mark.parametrize("code", sorted(code for code, kind in TABLE.items() if not kind.is_final))

@@ -214,7 +214,7 @@ def test_a_refused_change_leaves_all_as_it_is_and_is_told(rig, alice, rested, re
 
 def test_a_disk_that_grew_in_the_console_is_found_out_when_it_may_not_grow_again(rig, alice, rested):
     world = rig.cloud.world
-    world.sizes[rested.volume_id], world.grown_at[rested.volume_id] = 50, world.now()
+    world.sizes[rested.volume_id], world.grown[rested.volume_id] = 50, [world.now()]
     change_size(alice, volume_gib=60)
     rig.work()
     rig.tick()
@@ -235,7 +235,7 @@ def test_a_disk_that_did_not_grow_after_all_is_grown_again(rig, alice, rested):
     change_size(alice, volume_gib=40)
     rig.work()
     rig.cloud.world.sizes[rested.volume_id] = 30
-    rig.cloud.world.grown_at.clear()
+    rig.cloud.world.grown.clear()
     orphans.survey(rig.cloud)
     rig.tick()
     assert rig.cloud.asked("grow") == 1

@@ -153,7 +153,7 @@ def test_every_refusal_of_aws_has_a_cause_a_next_step_and_a_reference(status, co
         ("OptInRequired", Reason.REFUSED, "not activated"),
         ("InvalidVpcID.NotFound", Reason.REFUSED, "not in this AWS account or region"),
         ("Unsupported", Reason.REFUSED, "does not offer the type t3.small"),
-        ("Client.InternalError", Reason.LAUNCH_FAILED, "encrypted"),
+        ("Client.InternalError", Reason.LAUNCH_FAILED, "encrypts"),
     ],
 )
 def test_what_only_an_administrator_can_mend_is_named(code, reason, words):

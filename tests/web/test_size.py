@@ -113,9 +113,9 @@ def test_polls_bring_what_aws_has_done(bob, browser_of):
 @pytest.mark.parametrize(
     ("code", "wish", "words"),
     [
-        ("VolumeModificationRateExceeded", {"volume_gb": 40}, "once in six hours"),
+        ("VolumeModificationRateExceeded", {"volume_gb": 40}, "four times in 24 hours"),
         ("Unsupported", {"instance_type": "t3.large"}, "does not offer this machine the type t3.large"),
-        ("VolumeSizeLimitExceeded", {"volume_gb": 40}, "has reached its limit"),
+        ("VolumeSizeLimitExceeded", {"volume_gb": 40}, "has reached one of its limits"),
         ("UnauthorizedOperation", {"volume_gb": 40}, "a permission or a setting is missing"),
     ],
 )

@@ -1,10 +1,17 @@
 """What AWS's error codes mean to people. What they mean for the next move is in `cloud.aws_errors`.
 
-Each row is a cause and a next step, with all the codes that it is true of.
+THE table of refusals: what is true, who can fix it, and how often it makes sense to ask again. A code that nobody has
+seen yet is judged by its family, so that it never gets a cause which is not its own.
 """
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
 
 from django.utils.translation import gettext_lazy as _
 
+from ondol.deployment.findings import Why
+from ondol.instances.lifecycle import Step
 from ondol.instances.messages.texts import (
     ASK,
     ASK_AGAIN_LATER,
@@ -18,70 +25,169 @@ from ondol.instances.messages.texts import (
 )
 
 
-def _by_code(rows: dict[str, Explanation]) -> dict[str, Explanation]:
-    return {code: explanation for codes, explanation in rows.items() for code in codes.split()}
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why AWS refuses something: the words for the machine's owner, and what follows from it."""
+
+    cause: Text
+    """A whole sentence; it may name `%(type)s`."""
+    next_step: Text
+    finding: Why | None = None
+    """What administrators are told, since only they can fix it; None: it is up to the owner, or to AWS."""
+    again: timedelta = timedelta(minutes=5)
+    """How long to wait (real time) before asking again for what has to happen at last, such as an end."""
+    is_capacity: bool = False
+    """True if another type may do."""
+    is_known: bool = True
+    """False if all that is known is that AWS refuses."""
 
 
-# `Client.` and `Ec2Instance.` begin the codes of EC2's StateReason: why a machine ended that AWS had accepted.
-MAKING = _by_code(
+_SOON = timedelta(minutes=2)
+"""Somebody may be at the AWS console to fix it."""
+ARM_AGAIN = timedelta(minutes=1)
+"""The longest wait (real time) before an alarm is tried again: until then nothing stops the machine."""
+
+
+def _by_code(rows: dict[str, Refusal]) -> dict[str, Refusal]:
+    return {code: refusal for codes, refusal in rows.items() for code in codes.split()}
+
+
+def _limit(cause: Text) -> Refusal:
+    return Refusal(cause, RAISE_LIMIT, Why.LIMIT)
+
+
+_CAPACITY = Refusal(NO_CAPACITY.cause, NO_CAPACITY.next_step, is_capacity=True)
+_DENIED = Refusal(_("AWS refuses it: Ondol’s role may not do it."), ASK, Why.DENIED)
+_SETTING = Refusal(_("AWS refuses it: a permission or a setting is missing on our side."), ASK, Why.DENIED)
+_PROTECTED = Refusal(
+    _("AWS does not end it: protection against termination is switched on for it in AWS."),
+    _("An administrator has to switch it off in the AWS console."),
+    Why.PROTECTED,
+    _SOON,
+)
+_STOP_PROTECTED = Refusal(
+    _("AWS does not stop it: protection against stops is switched on for it in AWS."),
+    _("An administrator has to switch it off in the AWS console."),
+    Why.STOP_PROTECTED,
+    _SOON,
+)
+_KEY_NEEDED = _("Trying again will not help before an administrator has made that key usable.")
+_KEY_OF_NEW_DISK = Refusal(
+    _("AWS ended the server while it was being made: most likely the key that encrypts its disk cannot be used."),
+    _KEY_NEEDED,
+    Why.DISK_KEY,
+)
+_KEY_OF_DISK = Refusal(
+    _("AWS accepted the start and took it back: most likely the key that encrypts its disk cannot be used."),
+    _KEY_NEEDED,
+    Why.DISK_KEY,
+)
+_OF_AWS = Refusal(_("AWS had a failure of its own."), TRY_THEN_ASK, again=_SOON)
+_OTHER = Refusal(_("AWS refuses it."), ASK, Why.DENIED, is_known=False)
+
+# `Client.` and `Server.` begin the codes of EC2's StateReason: why something ended that AWS had accepted.
+EVERYWHERE = _by_code(
     {
-        "VcpuLimitExceeded InstanceLimitExceeded": SERVER_LIMIT,
-        "InsufficientInstanceCapacity Server.InsufficientInstanceCapacity": NO_CAPACITY,
-        "InsufficientFreeAddressesInSubnet": Explanation(_("The network in AWS has no free address left."), ASK),
-        "SecurityGroupLimitExceeded": Explanation(
-            _("The AWS account has reached its limit of security groups."), RAISE_LIMIT
+        "VcpuLimitExceeded InstanceLimitExceeded": Refusal(SERVER_LIMIT.cause, SERVER_LIMIT.next_step, Why.LIMIT),
+        "InsufficientInstanceCapacity Server.InsufficientInstanceCapacity InsufficientHostCapacity": _CAPACITY,
+        "InsufficientFreeAddressesInSubnet": Refusal(_("The network in AWS has no free address left."), ASK, Why.LIMIT),
+        "InsufficientAddressCapacity": Refusal(_("AWS has no free public address at the moment."), RETRY_LATER),
+        "SecurityGroupLimitExceeded": _limit(_("The AWS account has reached its limit of security groups.")),
+        "KeyPairLimitExceeded": _limit(_("The AWS account has reached its limit of key pairs.")),
+        "VolumeLimitExceeded MaxIOPSLimitExceeded Client.VolumeLimitExceeded": _limit(
+            _("The AWS account has reached its limit of disks.")
         ),
-        "KeyPairLimitExceeded": Explanation(_("The AWS account has reached its limit of key pairs."), RAISE_LIMIT),
-        "VolumeLimitExceeded MaxIOPSLimitExceeded Client.VolumeLimitExceeded": Explanation(
-            _("The AWS account has reached its limit of disks."), RAISE_LIMIT
+        # EC2 names what there is too much of; only CloudWatch answers with no more than this.
+        "LimitExceeded LimitExceededFault": _limit(
+            _("The AWS account has reached its limit of alarms, and no machine runs without auto-stop.")
         ),
-        "InvalidAMIID.NotFound InvalidAMIID.Unavailable": Explanation(
-            _("The Ubuntu image cannot be used in this AWS account and region."), ASK
+        "InvalidAMIID.NotFound InvalidAMIID.Unavailable InvalidAMIID.Malformed": Refusal(
+            _("The Ubuntu image cannot be used in this AWS account and region."), ASK, Why.DENIED
         ),
-        "InvalidSubnetID.NotFound InvalidVpcID.NotFound": Explanation(
-            _("The network in our settings is not in this AWS account or region."), ASK
+        "InvalidSubnetID.NotFound InvalidVpcID.NotFound": Refusal(
+            _("The network in our settings is not in this AWS account or region."), ASK, Why.DENIED
         ),
-        "PendingVerification OptInRequired Blocked": Explanation(_("AWS has not activated this account yet."), ASK),
-        "Unsupported": Explanation(_("AWS does not offer the type %(type)s in this zone."), ASK),
-        "Client.InternalError": Explanation(
-            _("AWS ended the server while it was being made; often its disk could not be encrypted."), TRY_THEN_ASK
+        "PendingVerification OptInRequired Blocked": Refusal(
+            _("AWS has not activated this account yet."), ASK, Why.DENIED
         ),
+        "Unsupported": Refusal(_("AWS does not offer the type %(type)s in this zone."), ASK, Why.DENIED),
+        "AccessDenied AccessDeniedException UnauthorizedOperation": _DENIED,
+        "InvalidParameterCombination InvalidParameterValue FilterLimitExceeded OperationNotPermitted": _SETTING,
     }
 )
-"""While a machine is made or started."""
+"""Whatever was asked for."""
 
 RESIZING = _by_code(
     {
-        "VolumeModificationRateExceeded": Explanation(
-            _("AWS lets a disk be changed once in six hours, so it has not grown."), ASK_AGAIN_LATER
+        "VolumeModificationRateExceeded": Refusal(
+            _("AWS lets a disk be changed four times in 24 hours, so it has not grown."), ASK_AGAIN_LATER
         ),
-        "IncorrectModificationState": Explanation(
+        "IncorrectModificationState": Refusal(
             _("AWS is still busy with the last change of the disk, so it has not grown."), ASK_AGAIN_LATER
         ),
-        "Unsupported InvalidInstanceAttributeValue": Explanation(
+        "Unsupported InvalidInstanceAttributeValue": Refusal(
             _("AWS does not offer this machine the type %(type)s."), _("Choose another.")
         ),
-        "InvalidVolume.NotFound": Explanation(_("AWS does not find the disk of this machine."), ASK),
-        "InsufficientVolumeCapacity": Explanation(_("AWS has no room for a bigger disk at the moment."), RETRY_LATER),
+        "InvalidVolume.NotFound": Refusal(_("AWS does not find the disk of this machine."), ASK),
+        "InsufficientVolumeCapacity": Refusal(_("AWS has no room for a bigger disk at the moment."), RETRY_LATER),
     }
 )
-"""While a machine is given another type or a bigger disk."""
-_RESIZING_LIMIT = Explanation(_("The AWS account has reached its limit for this."), RAISE_LIMIT)
-_RESIZING_REFUSED = Explanation(_("AWS refused the change: a permission or a setting is missing on our side."), ASK)
-RESIZING_KEPT = _("The machine is as it was.")
 
-_WITHOUT_WORDS = """
-    AccessDenied AccessDeniedException FilterLimitExceeded InsufficientAddressCapacity InsufficientCapacity
-    InsufficientHostCapacity InvalidAMIID.Malformed InvalidParameterCombination InvalidParameterValue
-    LimitExceededException LimitExceededFault OperationNotPermitted ResourceCountExceeded UnauthorizedOperation
-    """
-WITHOUT_WORDS = frozenset(_WITHOUT_WORDS.split())
-"""Codes that make us give up and have no words of their own, since those of the reason (NO_CAPACITY, QUOTA, REFUSED)
-say as much as helps. A test finds codes that are neither here nor above."""
+AT_STEP: Mapping[Step, Mapping[str, Refusal]] = {
+    Step.LAUNCH: _by_code({"Client.InternalError": _KEY_OF_NEW_DISK}),
+    Step.START: _by_code(
+        {
+            "Client.InternalError": _KEY_OF_DISK,
+            "Client.UserInitiatedShutdown Client.InstanceInitiatedShutdown": Refusal(
+                _("It was stopped outside Ondol while it was starting, for example in the AWS console."), TRY_THEN_ASK
+            ),
+        }
+    ),
+    Step.STOP: _by_code({"OperationNotPermitted": _STOP_PROTECTED}),
+    Step.TERMINATE: _by_code({"OperationNotPermitted": _PROTECTED}),
+    Step.RESIZE: RESIZING,
+    Step.GROW: RESIZING,
+}
+"""What a code means at one step only, or means otherwise there."""
+_LIMITS = ("LimitExceeded", "LimitExceededException", "QuotaExceeded", "QuotaExceededException", "CountExceeded")
+_DENIALS = ("AccessDenied", "Unauthorized", "NotAuthorized")
+_RESIZING_REFUSED = _("AWS refused the change: a permission or a setting is missing on our side.")
+RESIZING_KEPT = _("The machine is as it was.")
+_LIMIT = _limit(_("The AWS account has reached one of its limits."))
+
+
+def refusal(code: str, step: Step) -> Refusal:
+    """Return what AWS's code means at this step; a code that nobody knows is judged by its family."""
+    return AT_STEP.get(step, {}).get(code) or EVERYWHERE.get(code) or _of_family(code, step)
+
+
+def _of_family(code: str, step: Step) -> Refusal:
+    if "KMS" in code:
+        return _KEY_OF_NEW_DISK if step in {Step.PREPARE, Step.LAUNCH} else _KEY_OF_DISK
+    if "Insufficient" in code and code.endswith("Capacity"):
+        return _CAPACITY
+    if code.endswith(_LIMITS):
+        return _LIMIT
+    if any(mark in code for mark in _DENIALS):
+        return _DENIED
+    return _OF_AWS if code.startswith("Server.") else _OTHER
+
+
+def resizing_refused(code: str) -> Explanation:
+    """Return why AWS did not give a machine another type or a bigger disk."""
+    found = refusal(code, Step.RESIZE)
+    cause = _RESIZING_REFUSED if found in {_DENIED, _SETTING, _OTHER} else found.cause
+    return Explanation(cause, found.next_step)
+
 
 _SLOW_DOWN = ("Throttl", "RequestLimitExceeded", "BandwidthLimitExceeded", "SlowDown", "TooManyRequests")
 _SLOWLY = _("AWS asks us to slow down at the moment. Ondol carries on by itself; there is nothing you need to do.")
 _TRYING = _("AWS does not answer as it should at the moment. Ondol keeps trying by itself; nothing is lost.")
+ASKED_AGAIN = _("Ondol asks again every few minutes.")
+ASKED_AGAIN_AND_TOLD = _("Administrators have been notified, and Ondol asks again every few minutes.")
+"""What is said of a refusal while Ondol goes on asking."""
+LONG_AGO = _("That was a while ago; it may work by now.")
+"""The next step after a refusal that nobody has tried to get past for a day."""
 
 SILENCE: dict[str, Explanation] = {
     "": Explanation(
@@ -108,15 +214,8 @@ even asked."""
 _SILENCE_OTHERWISE = Explanation(_("AWS answers with an error."), _("The worker’s log says more."))
 
 
-def resizing_refused(code: str) -> Explanation:
-    """Return why AWS did not give a machine another type or a bigger disk."""
-    if code.endswith("LimitExceeded"):
-        return _RESIZING_LIMIT
-    return RESIZING.get(code, _RESIZING_REFUSED)
-
-
 def trouble(code: str) -> Text:
-    """Return what is said while Ondol keeps trying after this error."""
+    """Return what is said while Ondol keeps trying after this error, which is no refusal."""
     return _SLOWLY if any(mark in code for mark in _SLOW_DOWN) else _TRYING
 
 

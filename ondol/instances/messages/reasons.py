@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from django.utils.translation import gettext_lazy as _
 
 from ondol.instances.messages.statuses import STATUSES
-from ondol.instances.messages.texts import ASK, NO_CAPACITY, SERVER_LIMIT, TRY_THEN_ASK, Explanation, Text
+from ondol.instances.messages.texts import ASK, NO_CAPACITY, RAISE_LIMIT, TRY_THEN_ASK, Explanation, Text
 from ondol.instances.states import Reason, Status
 
 
@@ -29,13 +29,14 @@ class ReasonMessages:
     needs_reference: bool = False
     """Its reader may have to ask an administrator."""
     code_says_more: bool = False
-    """It comes with AWS's error code, which may have better words: `codes.MAKING`."""
+    """It comes with AWS's error code, which may have better words: `codes.refusal`."""
 
 
 _IDLE = Explanation(_("It was idle: its CPU stayed below %(core)s%% of one core for %(minutes)s minutes."))
 _INSIDE = Explanation(_("It was shut down from inside, for example with “sudo poweroff”."))
 _STOPPED_OUTSIDE = Explanation(_("It was stopped outside Ondol, for example in the AWS console."))
 _HOURS_OVER = _("The hours at which machines may run are over.")
+_LIMIT = Explanation(_("The AWS account has reached one of its limits."), RAISE_LIMIT)
 _BUDGET_USED = _("This month’s budget is used up.")
 UNKNOWN_MACHINE = Explanation(
     _("There is a machine of yours in AWS that this database does not know."),
@@ -151,6 +152,7 @@ REASONS: dict[Reason, ReasonMessages] = {
             )
         },
         needs_reference=True,
+        code_says_more=True,
     ),
     # --- it could not be made or started
     Reason.UNKNOWN_MACHINE: ReasonMessages(
@@ -179,6 +181,15 @@ REASONS: dict[Reason, ReasonMessages] = {
         needs_reference=True,
         code_says_more=True,
     ),
+    Reason.START_UNDONE: ReasonMessages(
+        short=_("start undone"),
+        in_history=_("AWS accepted the start and took it back"),
+        sentences={
+            Status.STOPPED: Explanation(_("AWS accepted the start, and took it back twice."), TRY_THEN_ASK),
+        },
+        needs_reference=True,
+        code_says_more=True,
+    ),
     Reason.NO_CAPACITY: ReasonMessages(
         short=_("no capacity"),
         in_history=_("AWS had no free server of this type"),
@@ -190,8 +201,8 @@ REASONS: dict[Reason, ReasonMessages] = {
         short=_("quota"),
         in_history=_("the limit of the AWS account was reached"),
         sentences={
-            Status.STOPPED: SERVER_LIMIT,
-            Status.FAILED: Explanation(_("The AWS account has reached its limit of servers."), ASK),
+            Status.STOPPED: _LIMIT,
+            Status.FAILED: _LIMIT,
         },
         needs_reference=True,
         code_says_more=True,

@@ -22,6 +22,7 @@ _KINDS: dict[str, str | Promise] = {
     "security-group": gettext_lazy("Security group"),
     "key-pair": gettext_lazy("Key pair"),
     "alarm": gettext_lazy("Alarm"),
+    "account": gettext_lazy("AWS account"),
 }
 """Words for `cloud.port.Kind`."""
 

@@ -3,13 +3,22 @@
 from dataclasses import dataclass
 
 from ondol.config import config
-from ondol.instances.lifecycle import Reason, Status
-from ondol.instances.messages.codes import MAKING, RESIZING_KEPT, resizing_refused, trouble
+from ondol.instances.lifecycle import Reason, Status, Step
+from ondol.instances.messages.codes import (
+    ASKED_AGAIN,
+    ASKED_AGAIN_AND_TOLD,
+    LONG_AGO,
+    RESIZING_KEPT,
+    refusal,
+    resizing_refused,
+    trouble,
+)
 from ondol.instances.messages.reasons import ARMING_SOON, REASONS, UNKNOWN_MACHINE, explanation
 from ondol.instances.messages.statuses import BEING_CLEANED_UP, STATUSES
-from ondol.instances.messages.texts import Text
+from ondol.instances.messages.texts import Explanation, Text
 from ondol.instances.models import Instance
 from ondol.instances.record import Failure, Receipt, Record, Wish
+from ondol.instances.troubles import is_recent, last_refusal
 from ondol.policy.catalog import Rules
 from ondol.policy.threshold import Threshold, digits
 
@@ -31,11 +40,12 @@ def notice_of(instance: Instance, receipt: Receipt | None = None) -> Notice | No
     """Return why this machine is as it is; None where the status says it all."""
     status, reason = Status(instance.status), Reason(instance.status_reason)
     found = explanation(status, reason)
-    if REASONS[reason].code_says_more and status in {Status.STOPPED, Status.FAILED}:
-        found = MAKING.get(instance.error_code, found)
-    if found is None:
+    if found is None or (reason is Reason.UNARMED and instance.is_armed):
         return None
     next_step = found.next_step
+    if failed := last_refusal(instance):
+        found = Explanation(failed.cause, failed.next_step) if failed.is_known else found
+        next_step = found.next_step if is_recent(instance) else LONG_AGO
     if status is Status.RUNNING and reason is Reason.OUTSIDE and not instance.is_armed:
         next_step = ARMING_SOON
     if status is Status.FAILED and instance.unrecognized_instance_ids:
@@ -86,7 +96,11 @@ def _kept(instance: Instance, status: Status) -> Text:
 
 
 def trouble_of(instance: Instance) -> str:
-    """Return that AWS fails while Ondol keeps trying; empty if all is well."""
+    """Return that AWS fails or refuses while Ondol keeps trying; empty if all is well."""
+    if instance.refused_code:
+        found = refusal(instance.refused_code, Step(instance.refused_step))
+        asked = ASKED_AGAIN_AND_TOLD if found.finding else ASKED_AGAIN
+        return f"{found.cause} {asked}" % {"type": instance.instance_type}
     # One retry is normal: AWS shows a new thing a moment later.
     if instance.next_at is None or not instance.error_code or instance.tries < 2:
         return ""

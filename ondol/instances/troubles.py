@@ -1,0 +1,40 @@
+"""What AWS has refused to a machine: at present, and at its last start or stop. Reaches no cloud."""
+
+from datetime import timedelta
+
+from ondol import clock
+from ondol.instances.lifecycle import Reason, Status, Step
+from ondol.instances.messages.codes import Refusal, refusal
+from ondol.instances.messages.reasons import REASONS
+from ondol.instances.models import Instance
+
+TOLD_FOR = timedelta(days=1)
+"""The time is on the machines' clock. Later on nobody knows whether what was refused would be refused again."""
+
+_STEPS = {Status.FAILED: Step.LAUNCH, Status.STOPPED: Step.START, Status.RUNNING: Step.STOP}
+"""What was given up when a machine came to this status."""
+
+
+def last_refusal(instance: Instance) -> Refusal | None:
+    """Return what AWS's code says about what was given up last; None where nothing was, or AWS was only too late."""
+    step = _STEPS.get(Status(instance.status))
+    reason = Reason(instance.status_reason)
+    if step is None or not REASONS[reason].code_says_more or not _is_code(instance.error_code):
+        return None
+    return refusal(instance.error_code, step)
+
+
+def is_recent(instance: Instance) -> bool:
+    """Return whether it is worth telling somebody who could fix the cause."""
+    return clock.now() - instance.status_since < TOLD_FOR
+
+
+def lacks_capacity(instance: Instance) -> bool:
+    """Return whether its last start failed because AWS had no room for its type, and not long ago."""
+    failed = last_refusal(instance)
+    return failed is not None and failed.is_capacity and is_recent(instance)
+
+
+def _is_code(code: str) -> bool:
+    """Return whether AWS has said it: where AWS was only too late, the code is our own reason."""
+    return bool(code) and code not in list(Reason) and code not in {"internal", "ClockSkew"}

@@ -1,0 +1,29 @@
+"""AWS's policies lag behind its tags: for seconds it may deny what is allowed on a thing that was just made.
+
+A policy by tags finds no tags yet, and EC2 answers UnauthorizedOperation. For a minute, that means "not yet".
+"""
+
+from datetime import timedelta
+
+from ondol import clock
+from ondol.cloud.errors import CloudError, is_denial
+from ondol.instances.lifecycle import Step
+from ondol.instances.models import Instance
+
+TAGS_LAG = timedelta(minutes=1)
+"""The time is real time."""
+_ON_OUR_THINGS = frozenset({
+    Step.LAUNCH, Step.START, Step.STOP, Step.RESIZE, Step.GROW, Step.TERMINATE, Step.CLEAN,
+})  # fmt: skip
+"""Steps that act on what was made before. Making a group or a key needs no tags of anything, nor does an alarm."""
+
+
+def is_lag(instance: Instance, step: Step, error: CloudError) -> bool:
+    """Return whether a denial may be due to this lag: what it acts on was made less than a minute ago."""
+    return step in _ON_OUR_THINGS and is_denial(error) and is_fresh(instance)
+
+
+def is_fresh(instance: Instance) -> bool:
+    """Return whether something of this machine was made less than a minute ago."""
+    limit = clock.real_seconds(TAGS_LAG.total_seconds())
+    return instance.made_at is not None and clock.now() - instance.made_at < limit
