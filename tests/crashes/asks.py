@@ -10,7 +10,10 @@ from ondol.accounts.models import User
 from ondol.accounts.people import add_user
 from ondol.accounts.tokens import create_token
 from ondol.autostop import awake
+from ondol.autostop.forecast import PERIOD, floor
+from ondol.autostop.models import CpuReading
 from ondol.instances import actions, resizing
+from ondol.instances.models import Instance
 
 
 def people(*names: str) -> None:
@@ -39,6 +42,13 @@ def resize(name: str) -> None:
 
 def keep_awake(name: str) -> None:
     awake.keep_awake(_user(name), clock.now() + timedelta(hours=4))
+
+
+def download(name: str) -> None:
+    """Have a reading that shows a download, and that CloudWatch does not correct meanwhile."""
+    row = Instance.objects.get(owner=_user(name), status="RUNNING")
+    at = floor(clock.now()) + 2 * PERIOD
+    CpuReading.objects.create(instance=row, at=at, percent=0.5, network_in=600_000_000, network_out=0)
 
 
 def terminate(name: str) -> None:

@@ -26,7 +26,8 @@ SELECT i.id::text AS row, status, status_reason AS reason, i.instance_id AS mach
        i.key_pair_name AS key_pair, alarm_name AS alarm, has_other_alarm, armed_at,
        host(i.public_ip) AS address, is_clean, error_code,
        k.key_pair_name AS sealed, CASE WHEN ended_at IS NULL THEN awake_until END AS awake_until,
-       armed_awake_until AS armed_until,
+       armed_awake_until AS armed_until, CASE WHEN ended_at IS NULL THEN lease_until END AS lease_until,
+       armed_lease_until AS armed_lease,
        coalesce(nullif(seen_type, ''), instance_type) || ', ' || coalesce(seen_volume_gib, volume_gib) || ' GiB'
          AS size,
        (SELECT detail->>'instance_type' || ', ' || (detail->>'volume_gb') || ' GiB'

@@ -28,6 +28,7 @@ class Scenario:
             return False
         if self.wish == "RUNNING":
             is_armed = facts["armed_at"] is not None and facts["armed_until"] == facts["awake_until"]
+            is_armed = is_armed and facts["armed_lease"] == facts["lease_until"]
             return is_armed and facts["armed_at"] != before.get("armed_at")
         return self.wish != "TERMINATED" or facts["is_clean"]
 
@@ -62,13 +63,14 @@ RESIZE = Scenario("resize", asked("resize"), "STOPPED", size="t3.medium, 40 GiB"
 START = Scenario("start", asked("start"), "RUNNING")
 IDLE = Scenario("idle", idle, "STOPPED", "IDLE")
 REARM = Scenario("re-arm", disarm, "RUNNING")
+LEASE = Scenario("lease", asked("download"), "RUNNING", is_never_bare=True)
 AWAKE = Scenario("keep awake", asked("keep_awake"), "RUNNING", is_never_bare=True)
 TERMINATE = Scenario("terminate", asked("terminate"), "TERMINATED")
 
 TRACKS = (
     (PROVISION, STOP, RESIZE, START, TERMINATE),
     (PROVISION, IDLE, START, TERMINATE),
-    (PROVISION, REARM, AWAKE, TERMINATE),
+    (PROVISION, REARM, LEASE, AWAKE, TERMINATE),
 )
 """Lives that together go through everything."""
 SHORTEST = (PROVISION, TERMINATE)

@@ -42,20 +42,21 @@ async def wrongs(life: Life, scenario: Scenario, facts: Facts) -> list[Wrong]:
         found.append((WRONG, "the sealed key is still there"))
     if live and facts["sealed"] != facts["key_pair"]:
         found.append((LOST_KEY, f"sealed: {facts['sealed']}, launched with {facts['key_pair']}"))
-    if facts["awake_until"] and (until := await asyncio.to_thread(_let_be_until, life.ground, facts)):
-        found.append((WRONG, f"to be let be until {facts['awake_until']}, armed until {until}"))
+    held_until = max(filter(None, [facts["awake_until"], facts["lease_until"]]), default=None)
+    if held_until and (until := await asyncio.to_thread(_let_be_until, life.ground, facts, held_until)):
+        found.append((WRONG, f"to be let be until {held_until}, armed until {until}"))
     if facts["status"] == "RUNNING" and (no := await locked_out(life, facts)):
         found.append((LOST_KEY, no))
     return found
 
 
-def _let_be_until(ground: Ground, facts: Facts) -> datetime | None:
+def _let_be_until(ground: Ground, facts: Facts, held_until: datetime) -> datetime | None:
     """Until when its alarm does not judge it, where that is too early."""
     (alarm,) = ground.cloudwatch.describe_alarms(AlarmNames=[facts["alarm"]])["MetricAlarms"]
     minutes = alarm["WarmUpConfiguration"]["WarmUpPeriodDurationInMinutes"]
     until: datetime = alarm["AlarmConfigurationUpdatedTimestamp"] + timedelta(minutes=minutes)
     told_in = timedelta(seconds=1)
-    return until if until + told_in < facts["awake_until"] else None
+    return until if until + told_in < held_until else None
 
 
 def _machines(life: Life, facts: Facts, there: dict[str, list[str]]) -> Any:
