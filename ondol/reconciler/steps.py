@@ -86,8 +86,8 @@ def _record_view(
 
 
 def _calm(instance: Instance) -> dict[str, Any]:
-    """The last trouble is over; what made a machine fail, or not stop, stays to be read."""
-    is_told = instance.status == Status.FAILED or instance.status_reason == Reason.STOP_FAILED
+    """The last trouble is over; what made a machine fail, or not start, or not stop, stays to be read."""
+    is_told = instance.status in {Status.FAILED, Status.STOPPED} or instance.status_reason == Reason.STOP_FAILED
     return _NO_WAIT if is_told else _NO_WAIT | {"error_code": "", "error_ref": ""}
 
 

@@ -58,7 +58,9 @@ def test_a_refused_size_is_understood():
                 "work": {"signal": "download", "rate": 2.1e6, "until": "2026-01-05T12:00:00+00:00"},
             },
             Record(
-                receipt=Receipt((), 30, 5.0, LastWork(Signal.DOWNLOAD, 2.1e6, datetime(2026, 1, 5, 12, tzinfo=UTC)))
+                receipt=Receipt(
+                    (), 30, 5.0, last_work=LastWork(Signal.DOWNLOAD, 2.1e6, datetime(2026, 1, 5, 12, tzinfo=UTC))
+                )
             ),
         ),
         ({"cpu": [], "rule": {"minutes": 30, "percent": 5.0}}, Record(receipt=Receipt((), 30, 5.0))),

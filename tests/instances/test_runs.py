@@ -63,7 +63,7 @@ def test_each_group_begins_as_a_new_row_does():
 
 
 def test_whatever_an_attempt_had_a_new_one_begins_without_it(rig, alice):
-    rig.cloud.next_error["launch"] = [Refused("UnauthorizedOperation")]
+    rig.cloud.next_error["launch"] = [Refused("InvalidParameterValue")]
     actions.create(alice)
     rig.work()
     rig.tick(2)
@@ -107,7 +107,7 @@ def test_an_idle_stop_leaves_its_receipt_with_the_run(rig, alice):
     rig.cloud.world.stop_by_alarm(instance.instance_id)
     rig.tick(2)
     run = rig.mine(alice).run
-    assert (run.end_reason, run.idle_receipt) == ("IDLE", Receipt((0.5,) * 6, 30, 5.0))
+    assert (run.end_reason, run.idle_receipt) == ("IDLE", Receipt((0.5,) * 6, 30, 5.0, 10.0))
     assert run.ended_at == rig.cloud.world.stops[instance.alarm_name][0].at
 
 

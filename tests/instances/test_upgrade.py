@@ -37,8 +37,8 @@ GOES_ON = {"PENDING", "STARTING", "RUNNING", "STOPPING"}
 
 
 def newest():
-    """The migrations of this version."""
-    return MigrationExecutor(connection).loader.graph.leaf_nodes("instances")
+    """Return the migrations of this version."""
+    return MigrationExecutor(connection).loader.graph.leaf_nodes()
 
 
 def migrate(target):
