@@ -1,0 +1,45 @@
+"""A server of endless files on loopback, each at a rate of its own: `GET /RATE` in bytes a second."""
+
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+_PIECE = 0.1
+"""Seconds between two pieces."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        rate = float(self.path.strip("/"))
+        self.send_response(200)
+        self.end_headers()
+        began, sent = time.monotonic(), 0
+        try:
+            while True:
+                due = int(rate * (time.monotonic() - began)) - sent
+                self.wfile.write(bytes(due))
+                sent += due
+                time.sleep(_PIECE)
+        except OSError:
+            return  # the client has gone
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Log nothing."""
+
+
+class Traffic:
+    """The server; `with Traffic() as traffic: traffic.command(2e6, 60)`."""
+
+    def __enter__(self) -> "Traffic":
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._server.shutdown()
+
+    def command(self, rate: float, seconds: float) -> str:
+        """Return a line for a shell that downloads at this rate for so many real seconds."""
+        url = f"http://127.0.0.1:{self._server.server_port}/{rate:.0f}"
+        return f"curl -sN -o /dev/null --max-time {seconds:.1f} {url}; true"
