@@ -12,7 +12,7 @@ from decimal import Decimal
 from importlib import import_module
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -41,15 +41,15 @@ def newest():
     return MigrationExecutor(connection).loader.graph.leaf_nodes()
 
 
-def migrate(target):
-    """Migrate in the test's own transaction, in which PostgreSQL wants to have checked what it has put off."""
-    steps = MigrationExecutor(connection).migration_plan(target)
+def check_what_is_put_off(*_progress):
+    """PostgreSQL alters no table of which it still has something to check."""
     connection.check_constraints()
-    for migration, is_backwards in steps:
-        executor = MigrationExecutor(connection)
-        before = [parent for parent in migration.dependencies if parent[0] == "instances"]
-        executor.migrate(before if is_backwards else [(migration.app_label, migration.name)])
-        connection.check_constraints()
+
+
+def migrate(target):
+    """Migrate in the test's own transaction; between two migrations is where another one would end."""
+    check_what_is_put_off()
+    MigrationExecutor(connection, check_what_is_put_off).migrate(target)
 
 
 def restore(tables):
@@ -109,22 +109,38 @@ def world_of(data):
     return world
 
 
-@pytest.fixture
-def before(db, monkeypatch, machines_clock):
-    """The database as that version left it."""
+@pytest.fixture(scope="module")
+def left_behind(django_db_setup, django_db_blocker):
+    """The database as that version left it. Migrating takes seconds: tests share it, each in a savepoint of its own."""
     recorded = before_runs()
-    machines_clock.freeze(moment(recorded["now"]))
+    with django_db_blocker.unblock(), transaction.atomic():
+        migrate(BEFORE)
+        restore(recorded["tables"])
+        yield recorded
+        transaction.set_rollback(True)
+
+
+@pytest.fixture(scope="class")
+def brought_up_to_date(left_behind, django_db_blocker):
+    """The same, migrated once for all tests of a class."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        migrate(newest())
+        yield
+        transaction.set_rollback(True)
+
+
+@pytest.fixture
+def before(left_behind, db, monkeypatch, machines_clock):
+    """That database, at that moment, with the settings of that deployment."""
+    machines_clock.freeze(moment(left_behind["now"]))
     monkeypatch.setattr(config(), "instance_types", ("t3.large", "t3.medium"))
-    migrate(BEFORE)
-    restore(recorded["tables"])
     deployment_id.cache_clear()
-    yield recorded
+    yield left_behind
     deployment_id.cache_clear()
 
 
 @pytest.fixture
-def after(before):
-    migrate(newest())
+def after(brought_up_to_date, before):
     return before
 
 
@@ -141,50 +157,6 @@ def names(recorded):
     return [user.email.partition("@")[0] for user in User.objects.filter(pk__in=owners)]
 
 
-def test_every_machine_has_the_run_that_goes_on_and_those_before(after):
-    rows = Instance.objects.select_related("run")
-    assert Counter(row.status for row in rows) == Counter(
-        row["status"] for row in after["tables"]["instances_instance"]
-    )
-    for row in rows:
-        lines = [line for line in row.changes.all() if line.new != line.old]
-        starts = [
-            line for line in lines
-            if line.new in {"PENDING", "STARTING"} or (line.new, line.reason) == ("RUNNING", "OUTSIDE")
-        ]  # fmt: skip
-        runs = list(row.runs.order_by("began_at"))
-        assert [(run.reason, run.by_id) for run in runs] == [(line.reason, line.by_id) for line in starts]
-        assert runs[-1] == row.run
-        assert [run.ended_at is None for run in runs] == [False] * (len(runs) - 1) + [row.status in GOES_ON]
-        for one, two in itertools.pairwise(runs):
-            assert one.began_at <= one.ended_at <= two.began_at
-
-
-def test_what_each_row_knew_of_its_run_is_known(after):
-    armed = {name: machine(name).is_armed for name in names(after)}
-    was_armed = {name: armed and machine(name).status in GOES_ON for name, armed in after["armed"].items()}
-    assert armed == was_armed
-    dan, bob, nora, sara = (machine(name) for name in ("dan", "bob", "nora", "sara"))
-    old = {row["id"]: row for row in after["tables"]["instances_instance"]}
-    for row in (dan, bob, nora, sara):
-        was = old[str(row.pk)]
-        for name in ("awake_until", "waived_close", "armed_at", "armed_awake_until", "ready_at"):
-            assert getattr(row.run, name) == (was[name] and moment(was[name])), name
-        assert row.run.warm_up_minutes == was["warm_up_minutes"]
-        assert row.seen_launched_at == moment(was["launched_at"])
-    assert dan.kept_awake_until(clock.now()) is not None
-    # Bob's is to start, and EC2 shows when it started last; Sara's has begun to start.
-    assert (bob.run.launched_at, bob.run.launched_after) == (None, bob.seen_launched_at)
-    assert sara.run.launched_at == sara.seen_launched_at
-
-
-def test_receipts_are_those_of_the_runs_they_were_about(after):
-    kept = [run.idle_receipt for run in machine("alice").runs.filter(end_reason="IDLE")]
-    assert [(len(receipt.cpu), receipt.minutes) for receipt in kept] == [(6, 30)] * len(kept)
-    assert kept
-    assert {name for name in names(after) if last_receipt(machine(name))} == set(after["receipts"])
-
-
 def bills():
     found = {}
     for month in ("2026-05", "2026-06", "2026-07"):
@@ -196,58 +168,111 @@ def bills():
     return found
 
 
-def test_bills_are_the_same_to_the_last_digit(after):
-    wanted = {}
-    for name, months in after["bills"].items():
-        for month, bill in months.items():
-            lines = [[*line[:4], Decimal(line[4])] for line in bill["lines"]]
-            sums = [Decimal(bill[key]) for key in ("total", "to_run", "to_rest", "saved", "saved_by_idle")]
-            wanted[name, month] = (lines, sums)
-    assert len(wanted) > 50
-    assert bills() == wanted
+class TestBroughtUpToDate:
+    def test_every_machine_has_the_run_that_goes_on_and_those_before(self, after):
+        rows = Instance.objects.select_related("run")
+        assert Counter(row.status for row in rows) == Counter(
+            row["status"] for row in after["tables"]["instances_instance"]
+        )
+        for row in rows:
+            lines = [line for line in row.changes.all() if line.new != line.old]
+            starts = [
+                line for line in lines
+                if line.new in {"PENDING", "STARTING"} or (line.new, line.reason) == ("RUNNING", "OUTSIDE")
+            ]  # fmt: skip
+            runs = list(row.runs.order_by("began_at"))
+            assert [(run.reason, run.by_id) for run in runs] == [(line.reason, line.by_id) for line in starts]
+            assert runs[-1] == row.run
+            assert [run.ended_at is None for run in runs] == [False] * (len(runs) - 1) + [row.status in GOES_ON]
+            for one, two in itertools.pairwise(runs):
+                assert one.began_at <= one.ended_at <= two.began_at
 
+    def test_what_each_row_knew_of_its_run_is_known(self, after):
+        armed = {name: machine(name).is_armed for name in names(after)}
+        was_armed = {name: armed and machine(name).status in GOES_ON for name, armed in after["armed"].items()}
+        assert armed == was_armed
+        dan, bob, nora, sara = (machine(name) for name in ("dan", "bob", "nora", "sara"))
+        old = {row["id"]: row for row in after["tables"]["instances_instance"]}
+        for row in (dan, bob, nora, sara):
+            was = old[str(row.pk)]
+            for name in ("awake_until", "waived_close", "armed_at", "armed_awake_until", "ready_at"):
+                assert getattr(row.run, name) == (was[name] and moment(was[name])), name
+            assert row.run.warm_up_minutes == was["warm_up_minutes"]
+            assert row.seen_launched_at == moment(was["launched_at"])
+        assert dan.kept_awake_until(clock.now()) is not None
+        # Bob's is to start, and EC2 shows when it started last; Sara's has begun to start.
+        assert (bob.run.launched_at, bob.run.launched_after) == (None, bob.seen_launched_at)
+        assert sara.run.launched_at == sara.seen_launched_at
 
-def test_histories_are_the_same(after):
-    """But for their words, which may change."""
-    for name, story in after["stories"].items():
-        told = [
-            [event.at.isoformat(), event.by and event.by.name, event.ran and event.ran.total_seconds(), event.size]
-            for event in timeline(owner(name))
-        ]
-        assert told == [[at, by, ran, size] for at, _what, _why, by, ran, _receipt, size in story]
+    def test_receipts_are_those_of_the_runs_they_were_about(self, after):
+        kept = [run.idle_receipt for run in machine("alice").runs.filter(end_reason="IDLE")]
+        assert [(len(receipt.cpu), receipt.minutes) for receipt in kept] == [(6, 30)] * len(kept)
+        assert kept
+        assert {name for name in names(after) if last_receipt(machine(name))} == set(after["receipts"])
 
+    def test_bills_are_the_same_to_the_last_digit(self, after):
+        wanted = {}
+        for name, months in after["bills"].items():
+            for month, bill in months.items():
+                lines = [[*line[:4], Decimal(line[4])] for line in bill["lines"]]
+                sums = [Decimal(bill[key]) for key in ("total", "to_run", "to_rest", "saved", "saved_by_idle")]
+                wanted[name, month] = (lines, sums)
+        assert len(wanted) > 50
+        assert bills() == wanted
 
-def test_everything_under_way_goes_on_and_nothing_is_launched_twice(after, machines_clock):
-    rig = Rig(FakeCloud(world_of(after["world"]), deployment=deployment_id()))
-    there = set(rig.cloud.world.ec2_instances)
-    armed = {row.pk: row.run.armed_at for row in Instance.objects.select_related("run") if row.is_armed}
-    running = set(Instance.objects.filter(status="RUNNING").values_list("pk", flat=True))
-    statuses = {job.task_name for job in ProcrastinateJob.objects.filter(status="todo")}
-    assert statuses == {actions.RECONCILE}
-    rig.work()  # the jobs of that version
-    for _ in range(6):
-        machines_clock.advance(timedelta(seconds=20))
-        rig.tick()
-    ended = {"bob": "RUNNING", "hana": "RUNNING", "zoe": "RUNNING", "oscar": "RUNNING", "paul": "RUNNING",
-             "sara": "RUNNING", "ivan": "STOPPED", "nora": "STOPPED", "judy": "TERMINATED", "lee": "RUNNING",
-             "dan": "RUNNING", "kim": "STOPPED", "frank": "FAILED", "gina": "FAILED"}  # fmt: skip
-    assert {name: machine(name).status for name in ended} == ended
-    assert machine("nora").status_reason == "IDLE"
-    assert last_receipt(machine("nora")).minutes == 30
-    # Only oscar's was not asked for yet.
-    assert set(rig.cloud.world.ec2_instances) - there == {machine("oscar").instance_id}
-    live = Counter(
-        thing.tags["UserId"] for thing in rig.cloud.world.ec2_instances.values() if thing.value.state.is_live
-    )
-    assert set(live.values()) == {1}
-    assert Launch.objects.filter(spec={}).exists()
-    # Who was armed was not armed again; who was not, is now.
-    for row in Instance.objects.select_related("run").filter(pk__in=running & set(armed)):
-        assert row.run.armed_at == armed[row.pk]
-    for row in Instance.objects.select_related("run").filter(status="RUNNING"):
-        assert row.is_armed, row.owner
-    assert machine("gina").is_clean
-    observe.observe_all(rig.cloud)
+    def test_histories_are_the_same(self, after):
+        """But for their words, which may change."""
+        for name, story in after["stories"].items():
+            told = [
+                [event.at.isoformat(), event.by and event.by.name, event.ran and event.ran.total_seconds(), event.size]
+                for event in timeline(owner(name))
+            ]
+            assert told == [[at, by, ran, size] for at, _what, _why, by, ran, _receipt, size in story]
+
+    def test_everything_under_way_goes_on_and_nothing_is_launched_twice(self, after, machines_clock):
+        rig = Rig(FakeCloud(world_of(after["world"]), deployment=deployment_id()))
+        there = set(rig.cloud.world.ec2_instances)
+        armed = {row.pk: row.run.armed_at for row in Instance.objects.select_related("run") if row.is_armed}
+        running = set(Instance.objects.filter(status="RUNNING").values_list("pk", flat=True))
+        statuses = {job.task_name for job in ProcrastinateJob.objects.filter(status="todo")}
+        assert statuses == {actions.RECONCILE}
+        rig.work()  # the jobs of that version
+        for _ in range(6):
+            machines_clock.advance(timedelta(seconds=20))
+            rig.tick()
+        ended = {"bob": "RUNNING", "hana": "RUNNING", "zoe": "RUNNING", "oscar": "RUNNING", "paul": "RUNNING",
+                 "sara": "RUNNING", "ivan": "STOPPED", "nora": "STOPPED", "judy": "TERMINATED", "lee": "RUNNING",
+                 "dan": "RUNNING", "kim": "STOPPED", "frank": "FAILED", "gina": "FAILED"}  # fmt: skip
+        assert {name: machine(name).status for name in ended} == ended
+        assert machine("nora").status_reason == "IDLE"
+        assert last_receipt(machine("nora")).minutes == 30
+        # Only oscar's was not asked for yet.
+        assert set(rig.cloud.world.ec2_instances) - there == {machine("oscar").instance_id}
+        live = Counter(
+            thing.tags["UserId"] for thing in rig.cloud.world.ec2_instances.values() if thing.value.state.is_live
+        )
+        assert set(live.values()) == {1}
+        assert Launch.objects.filter(spec={}).exists()
+        # Who was armed was not armed again; who was not, is now.
+        for row in Instance.objects.select_related("run").filter(pk__in=running & set(armed)):
+            assert row.run.armed_at == armed[row.pk]
+        for row in Instance.objects.select_related("run").filter(status="RUNNING"):
+            assert row.is_armed, row.owner
+        assert machine("gina").is_clean
+        observe.observe_all(rig.cloud)
+
+    def test_the_way_back_leaves_rows_as_they_were(self, after):
+        migrate(BEFORE)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT row_to_json(t)::text FROM instances_instance t")
+            back = {row["id"]: row for row in (json.loads(text) for (text,) in cursor.fetchall())}
+        for was in after["tables"]["instances_instance"]:
+            row = back[was["id"]]
+            over = was["status"] not in GOES_ON  # an end resets what an end of that version reset, if a little earlier
+            reset = {"armed_at", "armed_shown_at", "awake_until", "waived_close", "ready_at"} if over else set()
+            assert {name: row[name] for name in was if name not in reset} == {
+                name: was[name] for name in was if name not in reset
+            }
 
 
 def test_it_may_be_broken_off_and_begun_again(before):
@@ -262,17 +287,3 @@ def test_it_may_be_broken_off_and_begun_again(before):
     connection.check_constraints()
     migrate(newest())
     assert Run.objects.count() == made
-
-
-def test_the_way_back_leaves_rows_as_they_were(after):
-    migrate(BEFORE)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT row_to_json(t)::text FROM instances_instance t")
-        back = {row["id"]: row for row in (json.loads(text) for (text,) in cursor.fetchall())}
-    for was in after["tables"]["instances_instance"]:
-        row = back[was["id"]]
-        over = was["status"] not in GOES_ON  # an end resets what an end of that version reset, if a little earlier
-        reset = {"armed_at", "armed_shown_at", "awake_until", "waived_close", "ready_at"} if over else set()
-        assert {name: row[name] for name in was if name not in reset} == {
-            name: was[name] for name in was if name not in reset
-        }
