@@ -12,7 +12,8 @@ from procrastinate.contrib.django import app
 from ondol.accounts.mail import write
 from ondol.accounts.models import Approval, Role, User
 from ondol.config import config
-from ondol.costs.bills import bill_of, calculations, this_month, zone
+from ondol.costs.bills import calculations, this_month, zone
+from ondol.costs.calculation import Calculation
 from ondol.costs.limits import BudgetStatus, budgets
 from ondol.costs.models import Budget, BudgetNotice
 from ondol.costs.months import Month
@@ -28,9 +29,12 @@ TASK = "ondol.costs.letter"
 
 def require_room(user: User) -> None:
     """Raise ActionError for somebody whose budget is used up, if that stops machines."""
+    budget = budgets([user.pk]).get(user.pk)
+    if budget is None or not budget.stops:
+        return
     month = this_month()
-    now = bill_of(user, month).budget_status
-    if now and now.budget.stops and now.is_used_up:
+    spent = dict(calculations(month, [user.pk])).get(user.pk, Calculation()).total
+    if BudgetStatus(budget, spent).is_used_up:
         first = month.span(zone()).end.astimezone(zone()).date()
         raise ActionError(
             "budget",

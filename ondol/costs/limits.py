@@ -4,6 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
 
+from django.db.models import Q
+
 from ondol.costs.models import Budget
 
 
@@ -30,10 +32,10 @@ class BudgetStatus:
 
 
 def budgets(people: Collection[int]) -> dict[int, Budget]:
-    """Return each person's own budget, or the default one."""
-    own = {budget.owner_id: budget for budget in Budget.objects.filter(owner__in=people)}
-    default = for_everybody()
-    return {person: budget for person in people if (budget := own.get(person, default))}
+    """Return each person's own budget, or the default one, in one query."""
+    kept = {budget.owner_id: budget for budget in Budget.objects.filter(Q(owner__in=people) | Q(owner=None))}
+    default = kept.get(None)
+    return {person: budget for person in people if (budget := kept.get(person, default))}
 
 
 def for_everybody() -> Budget | None:

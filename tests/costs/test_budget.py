@@ -120,6 +120,12 @@ def test_without_a_budget_nothing_is_reckoned(running, django_assert_num_queries
         budget.check()
 
 
+def test_a_start_without_a_budget_that_stops_is_one_question(alice, django_assert_num_queries):
+    limit(1)
+    with django_assert_num_queries(1):
+        budget.require_room(alice)
+
+
 def test_a_budget_that_only_warns_stops_nothing(rig, running, at, alice):
     limit(1)
     at("06-02 00:00")
