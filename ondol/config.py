@@ -280,9 +280,13 @@ class Config(BaseSettings):
                 raise ConfigError(f"{variable(name)} is not set: {type(self).model_fields[name].description}")
 
 
-def zones() -> set[str]:
-    """Return the IANA time zones. tzdata also has two files that are none; `localtime` differs on each host."""
-    return available_timezones() - {"localtime", "Factory"}
+@cache
+def zones() -> frozenset[str]:
+    """Return the IANA time zones. tzdata also has two files that are none; `localtime` differs on each host.
+
+    To list them, hundreds of files are opened; forms and rules ask at each request.
+    """
+    return frozenset(available_timezones() - {"localtime", "Factory"})
 
 
 def limits(field: str) -> dict[str, Any]:
