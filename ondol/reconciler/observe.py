@@ -227,9 +227,12 @@ def _address(row: Instance, ec2_instance: Ec2Instance) -> dict[str, object]:
 
 def _checks(rows: Iterable[Instance], cloud: Cloud) -> None:
     """Where SSH does not answer us, believe AWS's status checks; one call for all such machines."""
+    starting = [row.pk for row in rows if row.status in {Status.PENDING, Status.STARTING}]
+    if not starting:
+        return
     limit = clock.real_seconds(KEPT_OUT_AFTER.total_seconds())
     kept_out = Instance.objects.filter(
-        pk__in=[row.pk for row in rows],
+        pk__in=starting,
         status__in=[Status.PENDING, Status.STARTING],
         seen_view=View.RUNNING,
         run__ready_at=None,
