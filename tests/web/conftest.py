@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.test import Client
+from django.test import Client, override_settings
 from django.test.testcases import LiveServerThread
 
 from ondol import clock
@@ -45,8 +45,9 @@ def site():
     pytest-django's."""
     server = LiveServerThread("127.0.0.1", lambda handler: handler, connections_override={})
     server.daemon = True
-    server.start()
-    server.is_ready.wait()
+    with override_settings(WHITENOISE_AUTOREFRESH=False):
+        server.start()
+        server.is_ready.wait()
     assert server.error is None
     yield f"http://127.0.0.1:{server.port}"
     server.terminate()

@@ -5,6 +5,7 @@ from django.contrib.sessions.models import Session
 from django.urls import reverse
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from ondol import settings as of_ondol
 from ondol.accounts import letters, tasks
 from ondol.accounts.models import Approval, User
 from ondol.accounts.people import add_user
@@ -120,6 +121,15 @@ def with_password(user):
     user.set_password("a warm floor")
     user.save()
     return user
+
+
+def test_a_password_is_kept_as_scrypt_makes_it(english, db, settings):
+    settings.PASSWORD_HASHERS = of_ondol.PASSWORD_HASHERS
+    sign_up(english, password1="only lower case words")
+    user = User.objects.get()
+    assert user.password.startswith("scrypt$16384$")
+    assert user.check_password("only lower case words")
+    assert not user.check_password("only lower case word")
 
 
 def sign_in(browser, email, password="a warm floor", **more):

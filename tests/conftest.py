@@ -1,0 +1,23 @@
+"""What tests in this process go without, since it takes long and none of them is about it."""
+
+import pytest
+from django.db.models.signals import post_migrate
+from django.test import override_settings
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_work_that_no_test_is_about():
+    """Hash passwords as Django advises for tests, and look for a static file when it is asked for.
+
+    What passwords cost outside of tests is in `web/test_sign_up.py`. Each of Django's test clients would read all
+    static files; the server for browsers, in `web/conftest.py`, does read them.
+    """
+    cheap = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    with override_settings(PASSWORD_HASHERS=cheap, WHITENOISE_AUTOREFRESH=True):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_permissions():
+    """Ondol asks for none of Django's, which would be made again after each test that commits."""
+    assert post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
