@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ondol.host.postgres import EmbeddedPostgres
 
-HASTE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
-"""The settings of a server of which nothing outlives the run."""
+HASTE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "autovacuum": "off", "jit": "off"}
+"""The settings of a server of which nothing outlives the run, and whose tables stay small."""
 ONDOL = [sys.executable, "-m", "ondol"]
 _OURS = ("ONDOL_", "AWS_", "DATABASE_URL", "DJANGO_", "PYTHONPATH")
 
