@@ -3,12 +3,9 @@
 import re
 from pathlib import Path
 
-import pytest
 from babel.messages.pofile import read_po
 
 import ondol
-from ondol.accounts.models import User
-from tests.web.screens import furnish
 
 ROOT = Path(ondol.__file__).parent
 CATALOGUES = sorted(ROOT.glob("locale/**/*.po"))
@@ -40,25 +37,3 @@ def test_idle_and_stopped_have_words_of_their_own():
     """There is not one word for both: a machine is idle (유휴) or stopped (중지됨), as its badge says."""
     resting = re.compile("쉬(는|고|다|었|면)")
     assert not [message.string for _, message in messages() if resting.search(str(message.string))]
-
-
-ALLOWED = re.compile(
-    r"Ondol|Ubuntu|Amazon|EC2|AWS|SSH|VS Code|Code|PuTTY|PowerShell|Windows|macOS|Linux|English|API|JSON|OpenAPI|"
-    r"Remote|KST|KIGAM|InSAR|GiB|vCPU|CPU|Session|Host|Name|HostName|Port|Connection|Auth|Credentials|Private|Save|Open"
-)
-
-
-@pytest.mark.django_db
-def test_korean_pages_have_no_english_sentence_left(browser_of, client):
-    left = {}
-    for screen in furnish():
-        if screen.name in {"help", "activity"}:
-            continue
-        browser = browser_of(User.objects.get(email=screen.who), "ko") if screen.who else client
-        page = browser.get(screen.path).text
-        page = re.sub(r"(?s)<(script|pre|code|title)\b.*?</\1>|<[^>]+>", "|", page)
-        sentences = [part for part in page.split("|") if len(re.findall(r"\b[a-z]{2,}\b", part)) >= 4]
-        sentences = [part for part in sentences if not re.search("[가-힣]", part) and "@" not in part]
-        if sentences:
-            left[screen.name] = sentences
-    assert not left
