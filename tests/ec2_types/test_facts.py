@@ -12,19 +12,24 @@ from ondol.ec2_types import facts_of, smallest_first
 from ondol.ec2_types.facts import known_types
 from ondol.ec2_types.quotas import STANDARD
 
-PUBLISHED = json.loads(gzip.decompress((files("moto") / "ec2/resources/instance_types.json.gz").read_bytes()))
 ON_MACS = ("arm64_mac", "x86_64_mac")
-FOR_IMAGES = {
-    name: shown
-    for name, shown in PUBLISHED.items()
-    if not set(shown["ProcessorInfo"]["SupportedArchitectures"]) & set(ON_MACS)
-}
 NOT_YET_SAID_TO_BE_BURSTABLE = {"t8i.nano", "t8i.micro", "t8i.small", "t8i.medium"}
 
 
-def test_every_type_that_aws_shows_is_known_with_its_size_and_architecture():
-    assert set(FOR_IMAGES) <= set(known_types())
-    for name, shown in FOR_IMAGES.items():
+@pytest.fixture(scope="module")
+def for_images():
+    """What AWS publishes of each type for which there are images of Ubuntu."""
+    published = json.loads(gzip.decompress((files("moto") / "ec2/resources/instance_types.json.gz").read_bytes()))
+    return {
+        name: shown
+        for name, shown in published.items()
+        if not set(shown["ProcessorInfo"]["SupportedArchitectures"]) & set(ON_MACS)
+    }
+
+
+def test_every_type_that_aws_shows_is_known_with_its_size_and_architecture(for_images):
+    assert set(for_images) <= set(known_types())
+    for name, shown in for_images.items():
         facts = facts_of(name)
         assert facts.is_known
         assert (facts.vcpus, facts.memory_gib) == (
@@ -35,10 +40,10 @@ def test_every_type_that_aws_shows_is_known_with_its_size_and_architecture():
         assert (facts.gpus > 0) is ("GpuInfo" in shown), name
 
 
-def test_every_type_with_credits_has_a_baseline_and_no_other_has_one():
-    burstable = {name for name, shown in FOR_IMAGES.items() if shown["BurstablePerformanceSupported"]}
-    assert {name for name in FOR_IMAGES if facts_of(name).is_burstable} == burstable | NOT_YET_SAID_TO_BE_BURSTABLE
-    assert {name for name in FOR_IMAGES if facts_of(name).baseline_percent is not None} == (
+def test_every_type_with_credits_has_a_baseline_and_no_other_has_one(for_images):
+    burstable = {name for name, shown in for_images.items() if shown["BurstablePerformanceSupported"]}
+    assert {name for name in for_images if facts_of(name).is_burstable} == burstable | NOT_YET_SAID_TO_BE_BURSTABLE
+    assert {name for name in for_images if facts_of(name).baseline_percent is not None} == (
         burstable | NOT_YET_SAID_TO_BE_BURSTABLE
     )
 
@@ -56,8 +61,8 @@ def test_a_baseline_is_what_the_credits_of_an_hour_are_enough_for(name, credits_
     assert facts.baseline_percent == pytest.approx(credits_an_hour / facts.vcpus / 60 * 100)
 
 
-def test_every_type_that_aws_shows_counts_against_a_quota():
-    assert [name for name in FOR_IMAGES if facts_of(name).quota is None] == []
+def test_every_type_that_aws_shows_counts_against_a_quota(for_images):
+    assert [name for name in for_images if facts_of(name).quota is None] == []
 
 
 @pytest.mark.parametrize(
