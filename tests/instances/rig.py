@@ -69,7 +69,7 @@ class Rig:
         """A machine that runs."""
         actions.create(owner)
         self.work()
-        self.tick(2)
+        self.tick()
         instance = self.mine(owner)
         assert instance.status == Status.RUNNING, (instance.status, instance.error_code)
         return instance

@@ -345,7 +345,7 @@ class House(RuleBasedStateMachine):
 
     @invariant()
     def whoever_runs_is_armed_or_will_be(self):
-        for row in Instance.objects.filter(status="RUNNING", seen_view="running"):
+        for row in Instance.objects.filter(status="RUNNING", seen_view="running").select_related("run"):
             assert row.is_armed or not observe.decision_for(row).is_wait
 
     @invariant()
@@ -384,16 +384,16 @@ class House(RuleBasedStateMachine):
 
     @invariant()
     def every_change_is_recorded(self):
-        for row in Instance.objects.all():
-            changes = list(StatusChange.objects.filter(instance=row))
+        for row in Instance.objects.prefetch_related("changes"):
+            changes = list(row.changes.all())
             assert changes[-1].new == row.status
             assert all(one.new == two.old for one, two in itertools.pairwise(changes))
 
     @invariant()
     def a_run_goes_on_just_while_its_machine_runs_or_will(self):
-        for row in Instance.objects.select_related("run"):
+        for row in Instance.objects.select_related("run").prefetch_related("runs"):
             on = {"PENDING", "STARTING", "RUNNING", "STOPPING"}
-            going_on = [run.pk for run in row.runs.filter(ended_at=None)]
+            going_on = [run.pk for run in row.runs.all() if run.ended_at is None]
             assert going_on == ([row.run_id] if row.status in on else []), (row.status, going_on)
             assert row.run.instance_id == row.pk
 
