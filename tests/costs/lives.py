@@ -9,6 +9,7 @@ from ondol.costs.calculation import Change
 from ondol.instances.lifecycle import MOVES, Reason, Status
 
 KST = ZoneInfo("Asia/Seoul")
+MICROSECOND = timedelta(microseconds=1)
 
 
 def kst(text: str) -> datetime:
@@ -27,8 +28,13 @@ def life(*lines: str, size: tuple[str, int] = ("t3.small", 30)) -> list[Change]:
 
 def moments(from_year: int, from_month: int, to_year: int, to_month: int) -> st.SearchStrategy[datetime]:
     """Return moments in UTC, from the first of one month to the first of another, with fractions of seconds."""
-    first, last = datetime(from_year, from_month, 1), datetime(to_year, to_month, 1)  # noqa: DTZ001  hypothesis adds it
-    return st.datetimes(first, last, timezones=st.just(UTC))
+    first, last = datetime(from_year, from_month, 1, tzinfo=UTC), datetime(to_year, to_month, 1, tzinfo=UTC)
+    return spans(last - first).map(lambda span: first + span)
+
+
+def spans(longest: timedelta) -> st.SearchStrategy[timedelta]:
+    """Return time-spans as one number each, where `st.timedeltas` and `st.datetimes` draw three to seven."""
+    return st.integers(0, longest // MICROSECOND).map(lambda number: number * MICROSECOND)
 
 
 def _move(changes: list[Change], choice: int, pause: timedelta, reason: Reason) -> list[Change]:
@@ -42,14 +48,23 @@ def _move(changes: list[Change], choice: int, pause: timedelta, reason: Reason) 
     return [*changes, Change(last.at + pause, status, reason, last.instance_type, last.volume_gib)]
 
 
+MOVES_TO_COME = st.lists(
+    st.tuples(
+        st.integers(0, 9),
+        spans(timedelta(minutes=3)) | spans(timedelta(days=40)),
+        st.sampled_from([Reason.DONE, Reason.IDLE, Reason.PERSON]),
+    ),
+    max_size=14,
+)
+"""Which of the possible moves, after what pause, and why."""
+SIZES = st.tuples(st.sampled_from(["t3.small", "t3.medium"]), st.sampled_from([30, 100]))
+BIRTHS = moments(2026, 1, 2026, 7)
+
+
 @st.composite
 def lives(draw: st.DrawFn) -> list[Change]:
     """Any order of changes that the state machine allows, seconds or weeks apart."""
-    first = draw(moments(2026, 1, 2026, 7))
-    size = (draw(st.sampled_from(["t3.small", "t3.medium"])), draw(st.sampled_from([30, 100])))
-    changes = [Change(first, Status.PENDING, Reason.PERSON, *size)]
-    pauses = st.one_of(st.timedeltas(timedelta(), timedelta(minutes=3)), st.timedeltas(timedelta(), timedelta(days=40)))
-    reasons = st.sampled_from([Reason.DONE, Reason.IDLE, Reason.PERSON])
-    for choice, pause, reason in draw(st.lists(st.tuples(st.integers(0, 9), pauses, reasons), max_size=14)):
+    changes = [Change(draw(BIRTHS), Status.PENDING, Reason.PERSON, *draw(SIZES))]
+    for choice, pause, reason in draw(MOVES_TO_COME):
         changes = _move(changes, choice, pause, reason)
     return changes
