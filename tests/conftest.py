@@ -1,8 +1,21 @@
 """What tests in this process go without, since it takes long and none of them is about it."""
 
+import gc
+
 import pytest
 from django.db.models.signals import post_migrate
 from django.test import override_settings
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Keep Python's garbage collector from all that is imported, which stays."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)
