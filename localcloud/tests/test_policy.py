@@ -282,6 +282,20 @@ def test_an_alarm_that_acts_on_machines_needs_the_role_as_long_as_it_is_not_ther
     trial.cloudwatch.put_metric_alarm(**alarm)
 
 
+def test_what_requests_need_is_written_for_whoever_asks(trial, put):
+    put({"Action": "ec2:*"})
+    needed = trial.home / "needed.jsonl"
+    needed.touch()
+    group = trial.ec2.create_security_group(GroupName="noted", Description="-")["GroupId"]
+    refused(trial.cloudwatch.describe_alarms)
+    noted = [json.loads(line) for line in needed.read_text().splitlines()]
+    needed.unlink()
+    assert [one["action"] for one in noted] == ["ec2:CreateSecurityGroup", "cloudwatch:DescribeAlarms"]
+    assert noted[0]["resource"].endswith(":security-group/*")
+    trial.ec2.delete_security_group(GroupId=group)
+    assert not needed.exists()
+
+
 def test_a_wrong_policy_changes_nothing_and_is_said(trial, put):
     put({"Action": "ec2:DescribeVpcs"})
     trial.ec2.describe_vpcs()

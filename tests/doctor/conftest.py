@@ -8,6 +8,7 @@ from urllib.request import urlopen
 import pytest
 from boto3.session import Session
 
+from localcloud.iam.policy import Permission
 from ondol.cloud.aws import AwsCloud
 from ondol.cloud.aws_calls import WORKER_CONFIG, Clients
 from ondol.cloud.price_list import AwsPriceList
@@ -57,6 +58,17 @@ class Guarded(InTheTrial):
 
     def guard(self, document):
         self.account.policy.write_text(json.dumps(document))
+
+    @contextmanager
+    def noting(self):
+        """Yield a list, to which the permissions are added in the end that requests have needed meanwhile."""
+        file, needed = self.account.policy.with_name("needed.jsonl"), []
+        file.touch()
+        yield needed
+        noted = [json.loads(line) for line in file.read_text().splitlines()]
+        file.unlink()
+        lists = [{key: tuple(values) for key, values in one["context"].items()} for one in noted]
+        needed += [Permission(**one | {"context": context}) for one, context in zip(noted, lists, strict=True)]
 
     @contextmanager
     def nobody_looking(self):

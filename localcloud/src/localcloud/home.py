@@ -4,6 +4,7 @@ identity.json     account, keys, ports: made once, kept
 environment.json  what clients of this cloud need; written when it is ready
 state.db          everything else that must survive
 policy.json       what the keys may do; absent: everything. Written by whoever tests a policy
+needed.jsonl      the permissions that requests needed under it, if somebody has made this file
 boxes/i-…/           one folder for each machine
 """
 

@@ -1,11 +1,13 @@
 """The policy in force, and the answer to a denied request. It is a file; a change applies at once."""
 
+import json
 import logging
+from dataclasses import asdict
 from pathlib import Path
 
 from localcloud.cloud import Cloud
 from localcloud.errors import AwsError
-from localcloud.iam.policy import BadPolicy, Policy, read
+from localcloud.iam.policy import BadPolicy, Permission, Policy, read
 from localcloud.iam.required_permissions import required_permissions
 from localcloud.service import Service
 
@@ -23,8 +25,12 @@ class Denied(AwsError):
 
 class Gate:
     def __init__(self, cloud: Cloud, file: Path) -> None:
-        """Read the policy; without the file everything is allowed. Raises BadPolicy."""
+        """Read the policy; without the file everything is allowed. Raises BadPolicy.
+
+        The permissions that requests need under it are added to `needed.jsonl` beside it, one a line, if that is there.
+        """
         self.cloud, self.file = cloud, file
+        self.needed = file.with_name("needed.jsonl")
         self._stamp: tuple[int, int] | None = None
         self._policy: Policy | None = None
         self._load()
@@ -40,10 +46,16 @@ class Gate:
             return None
         with self.cloud.lock:
             required = required_permissions(PREFIXES.get(service, service), action, request.asked(), self.cloud)
+        self._note(required)
         for permission in required:
             if not self._policy.allows(permission):
                 return self._denied(service, permission.action, permission.resource)
         return None
+
+    def _note(self, required: list[Permission]) -> None:
+        if self.needed.exists():
+            with self.needed.open("a") as file:
+                file.write("".join(json.dumps(asdict(permission)) + "\n" for permission in required))
 
     def _load(self) -> None:
         try:
