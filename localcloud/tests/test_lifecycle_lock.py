@@ -7,7 +7,6 @@ from types import SimpleNamespace
 from typing import Any
 
 from localcloud.clock import Clock
-from localcloud.lifecycle import Lifecycle
 
 
 class Region:
@@ -24,6 +23,8 @@ class Region:
 
 
 def test_the_lifecycle_looks_only_while_nobody_else_writes() -> None:
+    from localcloud.lifecycle import Lifecycle  # here: it loads all of EC2, which each worker would otherwise do
+
     lock = threading.RLock()
     region = Region(lock)
     cloud: Any = SimpleNamespace(lock=lock, region=region, behind=False, commit=lambda: None, clock=Clock(0, 0))
