@@ -201,6 +201,9 @@ BUGS = [
     Bug("a refusal is told for ever", "troubles:is_recent", "clock.now() - instance.status_since < TOLD_FOR", "True"),
     Bug("a denial right after the making is final", "is_lag", "step in _ON_OUR_THINGS and is_denial(error) and is_fresh(instance)", "False"),
     Bug("a denial is never told", "is_fresh", "instance.made_at is not None and clock.now() - instance.made_at < limit", "True"),
+    Bug("a type of another architecture may be chosen", "require_same_architecture", "not old.may_become(new)", "False"),
+    Bug("one image for all architectures", "_find_image", "facts_of(instance.instance_type).image_architecture", "'x86_64'"),
+    Bug("a substitute may be too small", "InstanceType.does_for", "self.vcpus >= other.vcpus", "True"),
 ]  # fmt: skip
 
 

@@ -101,6 +101,10 @@ class Machine(MachineSummary):
         description="AWS could not be asked since then, and all of this is of then; null while all is well.",
         examples=[None],
     )
+    substitute_type: str | None = Field(
+        description="AWS had none of its type; this one is permitted, and would do. Change the size, then start.",
+        examples=[None, "t3.large"],
+    )
     reference: str | None = Field(
         description="To tell an administrator when something went wrong.", examples=[None, "7KQ4MX2P"]
     )

@@ -15,6 +15,7 @@ from ondol.costs.offers import Choice, Offers
 from ondol.deployment.health import unconfirmed_since
 from ondol.instances.actions import ascii_name
 from ondol.instances.models import Instance
+from ondol.instances.resizing import substitute
 from ondol.policy.rules import Rules, rules_of
 from ondol.policy.threshold import Threshold
 
@@ -40,6 +41,7 @@ def machine(row: Instance, owner: User) -> Machine:
         awake_until=row.kept_awake_until(now),
         closes_at=close.stops_at if close and not close.is_waived else None,
         unconfirmed_since=unconfirmed_since(),
+        substitute_type=substitute(owner, row),
         reference=row.error_ref or None,
     )
 

@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 CANONICAL = "099720109477"
-NOBLE = "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-*"
-NOBLE_PARAMETER = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"
+NOBLE = "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-%s-server-*"
+NOBLE_PARAMETER = "/aws/service/canonical/ubuntu/server/24.04/stable/current/%s/hvm/ebs-gp3/ami-id"
+CANONICALS_WORDS = {"x86_64": "amd64", "arm64": "arm64"}
+"""Canonical's word for each of EC2's architectures."""
 
 _FILTER_VALUES = 200
 _ID_FILTERS = {
@@ -49,7 +51,8 @@ class AwsCloud(AutoStop):
     def __init__(self, session: Session, config: Config, deployment_id: str) -> None:
         self._config, self._deployment = config, deployment_id
         self._client = Clients(session, config.endpoint_url, self.BOTO_CONFIG)
-        self._root_devices: dict[str, str] = {}
+        self._images: dict[str, tuple[str, str]] = {}
+        """The root device and the architecture of each image: an image never changes its own."""
 
     @classmethod
     def from_config(cls, config: Config, deployment_id: str) -> "AwsCloud":
@@ -184,25 +187,30 @@ class AwsCloud(AutoStop):
             ask_of(partial(self._has_key, name), self._ec2.delete_key_pair, KeyName=name)
 
     # --- instance ----------------------------------------------------------------------------------------------
-    def newest_image(self) -> Image:
+    def newest_image(self, architecture: str = "x86_64") -> Image:
         image_id = self._config.image_id
         if not image_id:
             try:
-                image_id = ask(self._ssm.get_parameter, Name=NOBLE_PARAMETER)["Parameter"]["Value"]
+                name = NOBLE_PARAMETER % CANONICALS_WORDS[architecture]
+                image_id = ask(self._ssm.get_parameter, Name=name)["Parameter"]["Value"]
             except (Gone, Refused):
-                return self._newest_listed()
-        if image_id not in self._root_devices:  # an image never changes its own
+                return self._newest_listed(architecture)
+        if image_id not in self._images:
             self._describe_image(image_id)
-        return Image(image_id, self._root_devices[image_id])
+        root_device, its_own = self._images[image_id]
+        if its_own not in {architecture, ""}:
+            raise Refused("ImageArchitecture", f"{image_id} is for {its_own}, and not for {architecture}")
+        return Image(image_id, root_device)
 
     def _describe_image(self, image_id: str) -> None:
         for image in ask(self._ec2.describe_images, ImageIds=[image_id])["Images"]:
-            self._root_devices[image_id] = image["RootDeviceName"]
-        if image_id not in self._root_devices:
+            self._images[image_id] = image["RootDeviceName"], image.get("Architecture", "")
+        if image_id not in self._images:
             raise Refused("InvalidAMIID.NotFound", f"{image_id} is not shown")
 
-    def _newest_listed(self) -> Image:
-        filters = [where("name", NOBLE), where("state", "available"), where("architecture", "x86_64")]
+    def _newest_listed(self, architecture: str) -> Image:
+        name = NOBLE % CANONICALS_WORDS[architecture]
+        filters = [where("name", name), where("state", "available"), where("architecture", architecture)]
         images = ask(self._ec2.describe_images, Owners=[CANONICAL], Filters=filters)["Images"]
         if not images:
             raise Refused("InvalidAMIID.NotFound", "no Ubuntu 24.04 image of Canonical is shown in this region")

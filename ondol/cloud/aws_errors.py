@@ -38,7 +38,7 @@ _CODES: dict[type[CloudError], str] = {
     # Besides every code that ends like a limit
     Quota: "InsufficientFreeAddressesInSubnet LimitExceededException LimitExceededFault ResourceCountExceeded",
     Refused: """
-        AccessDenied AccessDeniedException Blocked FilterLimitExceeded IncorrectModificationState
+        AccessDenied AccessDeniedException Blocked FilterLimitExceeded ImageArchitecture IncorrectModificationState
         InvalidAMIID.Malformed InvalidAMIID.NotFound InvalidAMIID.Unavailable InvalidInstanceAttributeValue
         InvalidParameterCombination InvalidParameterValue InvalidSubnetID.NotFound InvalidVpcID.NotFound
         OperationNotPermitted OptInRequired PendingVerification UnauthorizedOperation Unsupported

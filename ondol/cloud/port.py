@@ -277,8 +277,9 @@ class Cloud(Protocol):
         """Delete it; an absent one is fine. Instances launched with it still admit it."""
 
     # --- instance ----------------------------------------------------------------------------------------------
-    def newest_image(self) -> Image:
-        """Return the fixed image of the settings, else Canonical's newest Ubuntu 24.04 LTS for x86-64."""
+    def newest_image(self, architecture: str = "x86_64") -> Image:
+        """Return the fixed image of the settings, else Canonical's newest Ubuntu 24.04 LTS for this architecture, by
+        EC2's word for it: `x86_64` or `arm64`. Refused: the fixed image is for another."""
 
     def launch(self, spec: LaunchSpec, client_token: str) -> Ec2Instance:
         """Launch one instance, or return the one that this token has launched.

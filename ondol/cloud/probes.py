@@ -15,6 +15,7 @@ from ondol.cloud.errors import CloudError, Gone, Refused, Throttled, Unreachable
 from ondol.cloud.errors import is_denial as is_denial
 from ondol.cloud.port import Image, InstanceState, LaunchSpec, Tag
 from ondol.config import Config
+from ondol.ec2_types import facts_of
 
 EVENTS_ROLE = "AWSServiceRoleForCloudWatchEvents"
 
@@ -165,7 +166,7 @@ class Probes(AwsCloud):
         group = self._one("describe_security_groups", lambda answer: answer["SecurityGroups"][0]["GroupId"])
         key = self._one("describe_key_pairs", lambda answer: answer["KeyPairs"][0]["KeyName"])
         volume = self._one("describe_volumes", lambda answer: answer["Volumes"][0]["VolumeId"])
-        yield "ssm:GetParameter", _try(self._ssm.get_parameter, Name=NOBLE_PARAMETER)
+        yield "ssm:GetParameter", _try(self._ssm.get_parameter, Name=NOBLE_PARAMETER % "amd64")
         yield "ec2:RunInstances", self._launch(group, key)
         yield from self._makes()
         ec2 = self._ec2
@@ -218,7 +219,7 @@ class Probes(AwsCloud):
 
     def _launch(self, group: str, key: str) -> Verdict:
         try:
-            image = self.newest_image()
+            image = self.newest_image(facts_of(self._config.instance_type).image_architecture)
         except Refused:  # covered by another check
             return Verdict.UNTRIED
         spec = LaunchSpec(image, self._config.instance_type, self._config.volume_gib, group, key, {})

@@ -56,7 +56,10 @@ def offers_for(user: User, row: Instance | None = None) -> Offers:
         size = within.nearest(row.instance_type, row.volume_gib)
     elif row:
         size, least = Size(row.instance_type, row.volume_gib), row.volume_gib
-    gib, names = size.volume_gib, dict.fromkeys((*within.types, size.instance_type))
+    present = facts_of(size.instance_type)
+    is_there = row is not None and row.status != Status.FAILED
+    permitted = [name for name in within.types if not is_there or present.may_become(facts_of(name))]
+    gib, names = size.volume_gib, dict.fromkeys((*permitted, size.instance_type))
     types = {name: _choice(name, price_in(table, name, gib)) for name in smallest_first(names)}
     disk = table.at(Item.DISK, clock.now())
     return Offers(

@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from ondol.cloud.errors import CloudError, Unreachable
+from ondol.cloud.errors import CloudError, Refused, Unreachable
+from ondol.cloud.port import Image
 from ondol.cloud.probes import EVENTS_ROLE, Probes, Verdict, is_denial
 from ondol.config import Config
 from ondol.doctor.findings import Finding, Level, failed, ok, unknown, warning
@@ -110,9 +111,10 @@ def acl(case: Case) -> Iterator[Finding]:
 
 
 def image(case: Case) -> Iterator[Finding]:
-    """Check that there is an image."""
+    """Check that there is an image for each architecture of the permitted types."""
     try:
-        yield ok("image", "sound", image=case.probes.newest_image().image_id)
+        images = {_image_for(case, name).image_id for name in case.config.permitted_types}
+        yield ok("image", "sound", image=", ".join(sorted(images)))
     except CloudError as error:
         if error.code.startswith("InvalidAMIID"):
             yield failed("image", "missing", image=case.config.image_id or "Ubuntu 24.04")
@@ -120,13 +122,24 @@ def image(case: Case) -> Iterator[Finding]:
             raise
 
 
+def _image_for(case: Case, instance_type: str) -> Image:
+    """Return the image that a machine of this type is made from; the fixed one of the settings, fit or not."""
+    architecture = facts_of(instance_type).image_architecture
+    try:
+        return case.probes.newest_image(architecture)
+    except Refused as error:
+        if error.code != "ImageArchitecture":
+            raise
+        return case.probes.newest_image("arm64" if architecture == "x86_64" else "x86_64")
+
+
 def instance_types(case: Case) -> Iterator[Finding]:
-    """Check that each permitted type is offered in the subnet's zone, and runs the image."""
+    """Check that each permitted type is offered in the subnet's zone, and runs its image."""
     found, place = case.probes.instance_types(), case.probes.subnet()
     offered = case.probes.offered(place.zone) if place else set(found)
-    image = case.probes.architecture(case.probes.newest_image())
     for name in case.config.permitted_types:
         is_usual = name == case.config.instance_type
+        image = case.probes.architecture(_image_for(case, name))
         if name not in found:
             wrong = failed("type", "missing", type=name)
         elif image not in found[name].architectures:

@@ -37,6 +37,24 @@ class InstanceType:
     """The quota on running On-Demand instances; None: not known, or one for hosts rather than for vCPUs."""
 
     @property
+    def image_architecture(self) -> str:
+        """Return the architecture of the image to make it from; of an unknown type, the usual one."""
+        return self.architecture or "x86_64"
+
+    def may_become(self, other: "InstanceType") -> bool:
+        """Return whether what is on its disk runs on the other type, too; of an unknown type, AWS decides."""
+        return self.architecture == other.architecture or None in {self.architecture, other.architecture}
+
+    def does_for(self, other: "InstanceType") -> bool:
+        """Return whether it can take the other type's place: at least as big, and of the same architecture."""
+        if self.vcpus is None or other.vcpus is None or not self.may_become(other):
+            return False
+        memory = (self.memory_gib or 0) >= (other.memory_gib or 0)
+        return (
+            self.name != other.name and self.vcpus >= other.vcpus and memory and (self.gpus or 0) >= (other.gpus or 0)
+        )
+
+    @property
     def is_known(self) -> bool:
         """Return whether its size is known."""
         return self.vcpus is not None

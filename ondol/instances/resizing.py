@@ -1,13 +1,15 @@
 """What a person may ask of a machine that is there: another type while it rests, a bigger disk."""
 
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from ondol.accounts.models import User
-from ondol.instances.actions import wish_of
+from ondol.instances.actions import start, wish_of
 from ondol.instances.errors import ActionError
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
-from ondol.instances.sizes import range_of, require_type
+from ondol.instances.sizes import range_of, require_same_architecture, require_type, substitute_for
+from ondol.instances.troubles import lacks_capacity
 
 
 def change_size(user: User, instance_type: str | None = None, volume_gib: int | None = None) -> Instance:
@@ -16,7 +18,8 @@ def change_size(user: User, instance_type: str | None = None, volume_gib: int | 
     with wish_of(user) as instance:
         if instance_type and instance_type != instance.instance_type:
             _require_stopped(instance)
-            instance.instance_type = require_type(within, instance_type)
+            require_same_architecture(instance.size.instance_type, require_type(within, instance_type))
+            instance.instance_type = instance_type
         if volume_gib is not None and volume_gib != instance.volume_gib:
             _require_there(instance)
             instance.volume_gib = _require_bigger(instance, volume_gib, max(within.volume_gib_max, instance.volume_gib))
@@ -24,6 +27,20 @@ def change_size(user: User, instance_type: str | None = None, volume_gib: int | 
             instance_type=instance.instance_type, volume_gib=instance.volume_gib
         )
     return instance
+
+
+def substitute(user: User, instance: Instance) -> str | None:
+    """Return another type that this person may use and that would do, if AWS had none of the last one."""
+    if not lacks_capacity(instance):
+        return None
+    return substitute_for(instance.instance_type, range_of(user).types)
+
+
+def start_as(user: User, instance_type: str) -> Instance:
+    """Ask for a start with another type: both, or neither."""
+    with transaction.atomic():
+        change_size(user, instance_type)
+        return start(user)
 
 
 def _require_stopped(instance: Instance) -> None:

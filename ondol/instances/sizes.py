@@ -1,12 +1,13 @@
 """Which machine a person may choose: a type and a disk, within the rules that hold for them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
 from ondol.accounts.models import User
 from ondol.config import config
-from ondol.ec2_types import smallest_first
+from ondol.ec2_types import facts_of, smallest_first
 from ondol.instances.errors import ActionError
 from ondol.instances.record import Size as Size
 from ondol.policy.rules import Rules, rules_of
@@ -27,6 +28,12 @@ class Range:
         """Return the size closest to an earlier choice that is permitted now."""
         kind = instance_type if instance_type in self.types else self.usual.instance_type
         return Size(kind, min(max(volume_gib, self.volume_gib_min), self.volume_gib_max))
+
+
+def substitute_for(instance_type: str, types: Iterable[str]) -> str | None:
+    """Return the smallest of `types` that would do in place of a type which AWS has none of at the moment."""
+    wanted = facts_of(instance_type)
+    return next((name for name in smallest_first(types) if facts_of(name).does_for(wanted)), None)
 
 
 def range_of(user: User) -> Range:
@@ -54,6 +61,19 @@ def require_type(within: Range, instance_type: str) -> str:
             422,
         )
     return instance_type
+
+
+def require_same_architecture(present: str, wanted: str) -> None:
+    """Raise ActionError (422) if what is on the disk does not run on the type that is wanted."""
+    old, new = facts_of(present), facts_of(wanted)
+    if not old.may_become(new):
+        raise ActionError(
+            "other_architecture",
+            _("The type %(type)s is %(new)s, and what is on your disk is for %(old)s.")
+            % {"type": wanted, "new": new.architecture, "old": old.architecture},
+            _("Choose a type of the same architecture. Another one needs a new machine."),
+            422,
+        )
 
 
 def require_disk(within: Range, gib: int) -> int:

@@ -9,6 +9,7 @@ from functools import partial
 from ondol.cloud.errors import AlreadyThere, CloudError, Gone, NotYet, Refused, is_denial
 from ondol.cloud.port import Cloud, Ec2Instance, Image, KeyPair, LaunchSpec
 from ondol.config import config
+from ondol.ec2_types import facts_of
 from ondol.instances.models import Instance, Launch
 from ondol.reconciler.lag import is_fresh
 from ondol.reconciler.tags import tags
@@ -49,7 +50,7 @@ def prepare(instance: Instance, cloud: Cloud, *, with_key: bool) -> Prepared:
     made = Prepared()
     steps: list[Callable[[], None]] = [
         partial(_ensure_group, instance, cloud, made),
-        partial(_find_image, cloud, made),
+        partial(_find_image, instance, cloud, made),
         partial(_find_alive, instance, cloud, made),
     ]
     if with_key:
@@ -128,8 +129,8 @@ def _make_group(instance: Instance, cloud: Cloud, made: Prepared) -> str:
         raise
 
 
-def _find_image(cloud: Cloud, made: Prepared) -> None:
-    made.image = cloud.newest_image()
+def _find_image(instance: Instance, cloud: Cloud, made: Prepared) -> None:
+    made.image = cloud.newest_image(facts_of(instance.instance_type).image_architecture)
 
 
 def _find_alive(instance: Instance, cloud: Cloud, made: Prepared) -> None:

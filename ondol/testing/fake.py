@@ -54,7 +54,10 @@ class FakeCloud(Ledger):
         self.world = world or World()
         self.deployment = deployment
         self.lag = 0
-        self.image = Image("ami-00000000000000001", "/dev/sda1")
+        self.images = {
+            "x86_64": Image("ami-00000000000000001", "/dev/sda1"),
+            "arm64": Image("ami-0000000000000000a", "/dev/sda1"),
+        }
 
     # --- reading -----------------------------------------------------------------------------------------------
     @operation
@@ -161,8 +164,8 @@ class FakeCloud(Ledger):
 
     # --- instance ----------------------------------------------------------------------------------------------
     @operation
-    def newest_image(self) -> Image:
-        return self.image
+    def newest_image(self, architecture: str = "x86_64") -> Image:
+        return self.images[architecture]
 
     @operation
     def launch(self, spec: LaunchSpec, client_token: str) -> Ec2Instance:

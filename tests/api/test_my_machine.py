@@ -79,6 +79,7 @@ def test_alice_sees_everything_about_her_machine(alice, machine):
         "awake_until": None,
         "closes_at": None,
         "unconfirmed_since": None,
+        "substitute_type": None,
         "reference": None,
         OLD_VOLUME: 30,
     }

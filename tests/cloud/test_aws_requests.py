@@ -145,6 +145,25 @@ def test_without_that_word_canonicals_newest_image_is_looked_up(script, refusal)
     }
 
 
+def test_a_type_of_arm_is_made_from_an_image_for_arm(script):
+    script.answers["GetParameter"] = [{"Parameter": {"Value": "ami-8"}}, Refusal("ParameterNotFound")]
+    script.answers["DescribeImages"] = [
+        {"Images": [image("ami-8") | {"Architecture": "arm64"}]}, {"Images": [image("ami-9")]},
+    ]  # fmt: skip
+    assert script.cloud.newest_image("arm64").image_id == "ami-8"
+    assert script.parameters("GetParameter")["Name"].endswith("/current/arm64/hvm/ebs-gp3/ami-id")
+    assert script.cloud.newest_image("arm64").image_id == "ami-9"
+    assert {"Name": "architecture", "Values": ["arm64"]} in script.asked[-1][1]["Filters"]
+
+
+def test_a_fixed_image_for_another_architecture_is_found_out_before_a_launch():
+    script = Script(ONDOL_IMAGE_ID="ami-0123456789abcdef0")
+    script.answers["DescribeImages"] = [{"Images": [image("ami-0123456789abcdef0") | {"Architecture": "x86_64"}]}]
+    with pytest.raises(Refused) as refusal:
+        script.cloud.newest_image("arm64")
+    assert refusal.value.code == "ImageArchitecture"
+
+
 def test_no_other_image_is_taken_while_aws_does_not_answer(script):
     script.answers["GetParameter"] = [Refusal("InternalServerError", http_status=500)]
     with pytest.raises(Unreachable):

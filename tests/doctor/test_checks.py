@@ -112,6 +112,22 @@ def test_the_usual_type_must_be_there_for_every_machine_to_be_made():
     assert found("type", offered={"t3.medium", "t3.large"}) == [("failed", "not_offered")]
 
 
+def test_each_type_is_compared_with_the_image_for_its_own_architecture():
+    class Both(Amazon):
+        def newest_image(self, architecture):
+            return Image(f"ami-{architecture}", "/dev/sda1")
+
+        def architecture(self, image):
+            return image.image_id.removeprefix("ami-")
+
+    types = {"t4g.small": InstanceType(2, ("arm64",)), "t3.small": InstanceType(2, ("x86_64",))}
+    config = CONFIG.model_copy(update={"instance_type": "t4g.small", "instance_types": ("t3.small",)})
+    case = aws_checks.Case(Both(instance_types=types, offered=set(types)), config)
+    assert [(found.level, found.code) for found in aws_checks.instance_types(case)] == [(Level.OK, "sound")]
+    [image] = aws_checks.image(case)
+    assert image.params["image"] == "ami-arm64, ami-x86_64"
+
+
 def test_administrators_are_warned_of_each_type_that_people_would_choose_in_vain():
     x86, arm = InstanceType(2, ("x86_64",)), InstanceType(2, ("arm64",))
     assert found("type", offered={"t3.small"}) == [("ok", "sound"), *[("warning", "not_offered")] * 2]

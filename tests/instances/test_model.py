@@ -99,7 +99,7 @@ class House(RuleBasedStateMachine):
         key = self.neighbour.create_key("theirs", tags)
         from ondol.cloud.port import LaunchSpec
 
-        spec = LaunchSpec(self.neighbour.image, "t3.small", 30, group, key.name, tags)
+        spec = LaunchSpec(self.neighbour.newest_image(), "t3.small", 30, group, key.name, tags)
         server = self.neighbour.launch(spec, "their-token")
         self.world.settle()
         self.neighbour.arm("ondol-theirs", server.instance_id, IdleRule(30, 5.0), 40, tags)

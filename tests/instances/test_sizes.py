@@ -8,11 +8,12 @@ import pytest
 from ondol import clock
 from ondol.cloud.errors import NoCapacity, Quota, Refused, Throttled, Unreachable
 from ondol.config import config
+from ondol.costs.offers import offers_for
 from ondol.instances import actions
 from ondol.instances.actions import ActionError
 from ondol.instances.lifecycle import Decision, Reason, Seen, Status, Step, View, decide
 from ondol.instances.models import Instance, StatusChange
-from ondol.instances.resizing import change_size
+from ondol.instances.resizing import change_size, start_as, substitute
 from ondol.instances.sizes import range_of
 from ondol.policy.models import Policy
 from ondol.reconciler import orphans
@@ -194,6 +195,58 @@ def test_the_disk_of_a_machine_from_before_is_measured_once(rig, alice):
 
 # --- a no ------------------------------------------------------------------------------------------------------------
 REFUSALS = [Refused("Unsupported"), Quota("VolumeSizeLimitExceeded"), Refused("VolumeModificationRateExceeded")]
+
+
+def test_a_machine_of_arm_is_made_from_an_image_for_arm_and_becomes_only_its_like(rig, alice, monkeypatch):
+    monkeypatch.setattr(config(), "instance_types", ("t4g.small", "t4g.large", "t3.large", "m99.large"))
+    actions.create(alice, "t4g.small")
+    rig.work()
+    rig.tick(2)
+    made = rig.mine(alice)
+    assert (made.status, made.ami_id) == ("RUNNING", rig.cloud.images["arm64"].image_id)
+    actions.stop(alice)
+    rig.work()
+    rig.tick()
+    with pytest.raises(ActionError) as refusal:
+        change_size(alice, "t3.large")
+    assert (refusal.value.code, refusal.value.status) == ("other_architecture", 422)
+    made = rig.mine(alice)
+    assert [choice.instance_type for choice in offers_for(alice, made).types] == ["t4g.small", "t4g.large", "m99.large"]
+    change_size(alice, "t4g.large")
+    rig.work()
+    assert size(made) == ("t4g.large", 30)
+
+
+@pytest.mark.parametrize(
+    ("types", "offered"),
+    [
+        (("t3.large", "t3.medium"), "t3.medium"),
+        (("t3.large", "t3a.small"), "t3a.small"),
+        (("t3.nano", "t4g.large"), None),
+        (("m99.large",), None),
+    ],
+)
+def test_where_aws_has_no_room_another_permitted_type_that_would_do_is_offered(
+    rig, alice, rested, monkeypatch, types, offered
+):
+    monkeypatch.setattr(config(), "instance_types", types)
+    rig.cloud.next_error["start"] = [NoCapacity("InsufficientInstanceCapacity")]
+    actions.start(alice)
+    rig.work()
+    assert substitute(alice, rig.mine(alice)) == offered
+    if offered:
+        start_as(alice, offered)
+        rig.work()
+        rig.tick(2)
+        assert (rig.mine(alice).status, size(rested)[0]) == ("RUNNING", offered)
+        assert substitute(alice, rig.mine(alice)) is None
+
+
+def test_a_substitute_that_may_not_be_used_starts_nothing(alice, rested):
+    with pytest.raises(ActionError):
+        start_as(alice, "m5.large")
+    assert size(rested)[0] == "t3.small"
+    assert Instance.objects.get(pk=rested.pk).status == Status.STOPPED
 
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.code)

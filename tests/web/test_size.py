@@ -96,6 +96,16 @@ def test_only_the_disk_of_what_runs_may_grow(bob, browser_of):
     assert "Its type can be changed only while the machine is stopped. Stop it first." in told
 
 
+def test_where_aws_has_no_room_a_button_starts_it_as_another_type(bob, browser_of):
+    row = machine(bob, Status.STOPPED, Reason.NO_CAPACITY, error_code="InsufficientInstanceCapacity")
+    browser = browser_of(bob)
+    page = browser.get("/").text
+    assert "Start it as t3.medium" in page
+    browser.post("/machine/start/", {"instance_type": "t3.medium"})
+    row.refresh_from_db()
+    assert (row.status, row.instance_type) == (Status.STARTING, "t3.medium")
+
+
 def test_polls_bring_what_aws_has_done(bob, browser_of):
     row = machine(bob, Status.STOPPED, volume_id="vol-1", seen_type="t3.small", seen_volume_gib=30)
     Instance.objects.update(volume_gib=40)

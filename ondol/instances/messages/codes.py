@@ -104,6 +104,10 @@ EVERYWHERE = _by_code(
         "InvalidAMIID.NotFound InvalidAMIID.Unavailable InvalidAMIID.Malformed": Refusal(
             _("The Ubuntu image cannot be used in this AWS account and region."), ASK, Why.DENIED
         ),
+        # Our own: found out before a launch that AWS would refuse.
+        "ImageArchitecture": Refusal(
+            _("The image in our settings does not run on the type %(type)s."), _("Choose another."), Why.DENIED
+        ),
         "InvalidSubnetID.NotFound InvalidVpcID.NotFound": Refusal(
             _("The network in our settings is not in this AWS account or region."), ASK, Why.DENIED
         ),

@@ -4,10 +4,11 @@ from functools import cached_property
 
 from ondol.autostop.awake import RUNS_OR_WILL
 from ondol.costs.bills import this_month
-from ondol.costs.offers import Offers, offers_for
+from ondol.costs.offers import Choice, Offers, offers_for
 from ondol.costs.prices import Price, price_of
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
+from ondol.instances.resizing import substitute
 from ondol.policy.rules import Rules, rules_of
 from ondol.policy.threshold import Threshold
 from ondol.web.costs.statement import Statement, statement_of
@@ -87,6 +88,13 @@ class MachinePage(Page):
     def size(self) -> SizeChoice | None:
         """Return the possible types and disks."""
         return size_of(self._user, self._row) if self._row else None
+
+    @cached_property
+    def substitute(self) -> Choice | None:
+        """Return another type that would do, if AWS had none of the last one."""
+        kind = substitute(self._user, self._row) if self._row else None
+        choices = offers_for(self._user, self._row).types if kind else ()
+        return next((choice for choice in choices if choice.instance_type == kind), None)
 
     @cached_property
     def price(self) -> Price | None:

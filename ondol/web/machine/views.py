@@ -13,7 +13,7 @@ from ondol.autostop import awake
 from ondol.instances import actions
 from ondol.instances.actions import ActionError
 from ondol.instances.models import Instance
-from ondol.instances.resizing import change_size
+from ondol.instances.resizing import change_size, start_as
 from ondol.web.guards import PersonRequest, approved
 from ondol.web.machine.page import MachinePage
 
@@ -45,8 +45,9 @@ def create(request: PersonRequest) -> HttpResponse:
 @require_POST
 @approved
 def start(request: PersonRequest) -> HttpResponse:
-    """Ask for a start."""
-    return _wish(request, actions.start)
+    """Ask for a start, perhaps with another type: where AWS had none of the last one."""
+    kind, _gib = _chosen(request)
+    return _wish(request, lambda user: start_as(user, kind) if kind else actions.start(user))
 
 
 @require_POST
