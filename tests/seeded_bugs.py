@@ -204,6 +204,7 @@ BUGS = [
     Bug("a type of another architecture may be chosen", "require_same_architecture", "not old.may_become(new)", "False"),
     Bug("one image for all architectures", "_find_image", "facts_of(instance.instance_type).image_architecture", "'x86_64'"),
     Bug("a substitute may be too small", "InstanceType.does_for", "self.vcpus >= other.vcpus", "True"),
+    Bug("a sweep reads everybody's alarms", "AutoStop.alarms", "[{'AlarmNamePrefix': NAME_PREFIX}]", "[{}]"),
 ]  # fmt: skip
 
 

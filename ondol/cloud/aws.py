@@ -34,7 +34,8 @@ NOBLE_PARAMETER = "/aws/service/canonical/ubuntu/server/24.04/stable/current/%s/
 CANONICALS_WORDS = {"x86_64": "amd64", "arm64": "arm64"}
 """Canonical's word for each of EC2's architectures."""
 
-_FILTER_VALUES = 200
+_FILTER_VALUES = 190
+"""EC2 takes 200 values in one call, counted over all its filters: those for our tags are among them."""
 _ID_FILTERS = {
     Kind.INSTANCE: "instance-id", Kind.VOLUME: "volume-id", Kind.GROUP: "group-id", Kind.KEY: "key-name",
 }  # fmt: skip

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ondol.cloud import aws_shapes as shapes
 from ondol.cloud.aws_calls import Clients, ask, chunks, every
 from ondol.cloud.errors import Gone
-from ondol.cloud.port import Alarm, AlarmStop, IdleRule, Reading, mark
+from ondol.cloud.port import NAME_PREFIX, Alarm, AlarmStop, IdleRule, Reading, mark
 from ondol.config import Config
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ class AutoStop:
         )
 
     def alarms(self, names: Collection[str] | None = None) -> list[Alarm]:
-        wanted: list[dict[str, Any]] = [{}]
+        # Others may have thousands of alarms in this account: only those with our names are listed.
+        wanted: list[dict[str, Any]] = [{"AlarmNamePrefix": NAME_PREFIX}]
         if names is not None:
             wanted = [{"AlarmNames": some} for some in chunks(names, _ALARM_NAMES)]
         return [

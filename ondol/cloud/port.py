@@ -40,6 +40,8 @@ class Tag(StrEnum):
 
 
 MANAGED_BY = "ondol"
+NAME_PREFIX = "ondol-"
+"""How the names of our groups, keys and alarms begin."""
 
 
 def mark(deployment: str) -> dict[str, str]:
@@ -337,7 +339,7 @@ class Cloud(Protocol):
         """
 
     def alarms(self, names: Collection[str] | None = None) -> list[Alarm]:
-        """Return those of these alarms that exist, or all of this deployment's."""
+        """Return those of these alarms that exist, or all of this deployment's whose names begin with NAME_PREFIX."""
 
     def delete_alarm(self, *names: str) -> None:
         """Delete these (at most 100) in one call; absent ones are fine."""

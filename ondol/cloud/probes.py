@@ -13,7 +13,7 @@ from ondol.cloud.aws import NOBLE_PARAMETER, AwsCloud
 from ondol.cloud.aws_calls import INTERACTIVE_CONFIG, ask, every, session, where
 from ondol.cloud.errors import CloudError, Gone, Refused, Throttled, Unreachable
 from ondol.cloud.errors import is_denial as is_denial
-from ondol.cloud.port import Image, InstanceState, LaunchSpec, Tag
+from ondol.cloud.port import NAME_PREFIX, Image, InstanceState, LaunchSpec, Tag
 from ondol.config import Config
 from ondol.ec2_types import facts_of
 
@@ -153,7 +153,7 @@ class Probes(AwsCloud):
 
     def has_alarms(self) -> bool:
         """Return whether there is an alarm of any Ondol."""
-        return bool(ask(self._cloudwatch.describe_alarms, AlarmNamePrefix="ondol-", MaxRecords=1)["MetricAlarms"])
+        return bool(ask(self._cloudwatch.describe_alarms, AlarmNamePrefix=NAME_PREFIX, MaxRecords=1)["MetricAlarms"])
 
     # --- permissions -------------------------------------------------------------------------------------------
     def permissions(self, account_id: str) -> Iterator[tuple[str, Verdict]]:
