@@ -20,6 +20,8 @@ from zoneinfo import available_timezones
 from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from ondol.aws_tags import read_tags
+
 ENV_FILE = os.environ.get("ONDOL_ENV_FILE", ".env")
 """The file that is read beside the environment, which wins. Empty if there is none."""
 
@@ -119,6 +121,9 @@ class Config(BaseSettings):
     )
     ssh_port: int = _env("ONDOL_SSH_PORT", 22, ge=1, le=65535, description="Port shown to people and asked for SSH.")
     project: str = _env("ONDOL_PROJECT", "ondol", pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="The tag `Project`.")
+    tags: Annotated[tuple[tuple[str, str], ...], NoDecode] = _env(
+        "ONDOL_TAGS", (), description="Tags on everything that is made, besides Ondol's own: KEY=VALUE,KEY=VALUE."
+    )
     idle_minutes: int = _env(
         "ONDOL_IDLE_MINUTES", 30, ge=15, le=720, multiple_of=5, description="Auto-stop after this many idle minutes."
     )
@@ -143,6 +148,11 @@ class Config(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("tags", mode="before")
+    @classmethod
+    def _read_tags(cls, value: object) -> object:
+        return read_tags(value) if isinstance(value, str) else value
 
     @field_validator("database_url", "url", "endpoint_url", "oidc_issuer", "email_url")
     @classmethod

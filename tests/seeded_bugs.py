@@ -205,6 +205,8 @@ BUGS = [
     Bug("one image for all architectures", "_find_image", "facts_of(instance.instance_type).image_architecture", "'x86_64'"),
     Bug("a substitute may be too small", "InstanceType.does_for", "self.vcpus >= other.vcpus", "True"),
     Bug("a sweep reads everybody's alarms", "AutoStop.alarms", "[{'AlarmNamePrefix': NAME_PREFIX}]", "[{}]"),
+    Bug("tags come to machines before their alarms", "retag", "if alarms: cloud.tag(alarms, wished)", ""),
+    Bug("tags of the settings are not set", "tags:tags", "dict(config().tags)", "{}"),
 ]  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+from ondol.aws_tags import OURS
+from ondol.cloud.port import Tag
 from ondol.config import Config, ConfigError, config, variable
 
 
@@ -26,6 +28,14 @@ def _anew():
         ("AWS_VPC_ID", "vpc-XYZ", "pattern"),
         ("ONDOL_EMAIL_URL", "mailto:somebody", "smtp://"),
         ("ONDOL_SOCIAL_PROVIDERS", "myspace", "unknown: myspace"),
+        ("ONDOL_TAGS", "CostCenter", "KEY=VALUE"),
+        ("ONDOL_TAGS", "=4711", "KEY=VALUE"),
+        ("ONDOL_TAGS", "AWS:Owner=lab", "for AWS alone"),
+        ("ONDOL_TAGS", "userid=7", "Ondol's own"),
+        ("ONDOL_TAGS", "A=1,a=2", "twice"),
+        ("ONDOL_TAGS", "Team=a&b", "letters, digits"),
+        ("ONDOL_TAGS", f"Team={'x' * 257}", "at most 256"),
+        ("ONDOL_TAGS", ",".join(f"k{number}=v" for number in range(45)), "takes 44"),
     ],
 )
 def test_a_wrong_setting_is_named_and_explained(monkeypatch, name, value, hint):
@@ -56,6 +66,15 @@ def test_several_mistakes_are_told_at_once(monkeypatch):
 def test_the_address_of_the_pages_is_one_that_a_browser_takes(monkeypatch, host, url):
     monkeypatch.setenv("ONDOL_HOST", host)
     assert config().url == url
+
+
+def test_tags_are_read_as_pairs(monkeypatch):
+    monkeypatch.setenv("ONDOL_TAGS", " CostCenter=4711, 부서=연구 개발 ,Formula=a=b,Empty=")
+    assert dict(config().tags) == {"CostCenter": "4711", "부서": "연구 개발", "Formula": "a=b", "Empty": ""}
+
+
+def test_ondols_own_tags_are_not_for_settings():
+    assert {tag.lower() for tag in Tag} == OURS
 
 
 def test_a_provider_needs_its_client(monkeypatch):

@@ -36,6 +36,7 @@ CANONICALS_WORDS = {"x86_64": "amd64", "arm64": "arm64"}
 
 _FILTER_VALUES = 190
 """EC2 takes 200 values in one call, counted over all its filters: those for our tags are among them."""
+_TAGGED = 500
 _ID_FILTERS = {
     Kind.INSTANCE: "instance-id", Kind.VOLUME: "volume-id", Kind.GROUP: "group-id", Kind.KEY: "key-name",
 }  # fmt: skip
@@ -113,6 +114,12 @@ class AwsCloud(AutoStop):
                 return [shapes.group(group) for group in groups]
             case _:
                 return [shapes.key(key) for key in ask(self._ec2.describe_key_pairs, Filters=filters)["KeyPairs"]]
+
+    def tag(self, things: Collection[Found], tags: Mapping[str, str]) -> None:
+        told = shapes.tag_list(tags)
+        for some in chunks([id for thing in things for id in thing.tag_ids], _TAGGED):
+            ask(self._ec2.create_tags, Resources=some, Tags=told)
+        self._tag_alarms([thing.id for thing in things if thing.kind is Kind.ALARM], told)
 
     def account(self) -> AwsAccount:
         return AwsAccount(ask(self._client("sts").get_caller_identity)["Account"], self._config.region)

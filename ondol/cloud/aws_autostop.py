@@ -71,6 +71,11 @@ class AutoStop:
         told = {instance_id: shapes.readings(some) for instance_id, some in found.items()}
         return {instance_id: some for instance_id, some in told.items() if some}
 
+    def _tag_alarms(self, names: Collection[str], tags: list[Any]) -> None:
+        for some in chunks(names, _ALARM_NAMES):
+            for shown in every(self._cloudwatch, "describe_alarms", "MetricAlarms", AlarmNames=some):
+                ask(self._cloudwatch.tag_resource, ResourceARN=shown["AlarmArn"], Tags=tags)
+
     def _tags(self, tags: Mapping[str, str]) -> dict[str, str]:
         return {**tags, **mark(self._deployment)}
 

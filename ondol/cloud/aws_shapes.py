@@ -83,18 +83,25 @@ def volume(shown: Mapping[str, Any]) -> Found:
     """Return a volume of DescribeVolumes."""
     is_attached = shown.get("State") != "available"
     row = tags(shown).get(Tag.ROW, "")
-    return Found(Kind.VOLUME, shown["VolumeId"], row, in_use=is_attached, gib=int(shown["Size"]))
+    its_tags = _tags_of(shown, shown["VolumeId"])
+    return Found(Kind.VOLUME, shown["VolumeId"], row, in_use=is_attached, gib=int(shown["Size"]), **its_tags)
 
 
 def key(shown: Mapping[str, Any]) -> Found:
     """Return a key pair of DescribeKeyPairs."""
-    return Found(Kind.KEY, shown["KeyName"], tags(shown).get(Tag.ROW, ""))
+    its_tags = _tags_of(shown, shown.get("KeyPairId", ""))
+    return Found(Kind.KEY, shown["KeyName"], tags(shown).get(Tag.ROW, ""), **its_tags)
+
+
+def _tags_of(shown: Mapping[str, Any], tag_id: str) -> dict[str, Any]:
+    return {"tags": tags(shown), "tag_ids": (tag_id,) if tag_id else ()}
 
 
 def group(shown: Mapping[str, Any]) -> Found:
     """Return a group of DescribeSecurityGroups."""
     cidrs = {opened for rule in shown.get("IpPermissions", []) for opened in _opened(rule)}
-    return Found(Kind.GROUP, shown["GroupId"], tags(shown).get(Tag.ROW, ""), cidrs=frozenset(cidrs))
+    its_tags = _tags_of(shown, shown["GroupId"])
+    return Found(Kind.GROUP, shown["GroupId"], tags(shown).get(Tag.ROW, ""), cidrs=frozenset(cidrs), **its_tags)
 
 
 def _opened(rule: Mapping[str, Any]) -> list[str]:
@@ -126,6 +133,8 @@ def ec2_instance(shown: Mapping[str, Any]) -> Ec2Instance:
         volume_id=_root_volume(shown),
         reason_code=shown.get("StateReason", {}).get("Code", ""),
         groups=frozenset(group["GroupId"] for group in shown.get("SecurityGroups", [])),
+        interfaces=tuple(interface["NetworkInterfaceId"] for interface in shown.get("NetworkInterfaces", [])),
+        tags=tags(shown),
     )
 
 

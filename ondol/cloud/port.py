@@ -71,10 +71,16 @@ class Ec2Instance:
     """The StateReason.Code, such as `Client.UserInitiatedShutdown` or `Server.InsufficientInstanceCapacity`."""
     groups: frozenset[str] = frozenset()
     """The ids of its security groups."""
+    interfaces: tuple[str, ...] = field(default=(), compare=False)
+    """The ids of its network interfaces."""
+    tags: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def as_found(self) -> "Found":
         """Return it as a listing of everything shows it."""
-        return Found(Kind.INSTANCE, self.instance_id, self.row, self.client_token, self.groups)
+        ids = (self.instance_id, *self.interfaces)
+        return Found(
+            Kind.INSTANCE, self.instance_id, self.row, self.client_token, self.groups, tags=self.tags, tag_ids=ids
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +209,10 @@ class Found:
     """The size of a volume in GiB."""
     cidrs: frozenset[str] = frozenset()
     """The ranges that may reach port 22 of a group; anything else that it lets in has the form `tcp/8080 0.0.0.0/0`."""
+    tags: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """All its tags; empty for an alarm."""
+    tag_ids: tuple[str, ...] = field(default=(), compare=False)
+    """The ids that its tags are set by: of a key pair its id, of an instance also those of its interfaces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +249,12 @@ class Cloud(Protocol):
     def shown(self, kind: Kind, ids: Collection[str]) -> list[Found]:
         """Return those instances, volumes, groups or key pairs of `ids` that exist and are not ending, whatever their
         tags."""
+
+    def tag(self, things: Collection[Found], tags: Mapping[str, str]) -> None:
+        """Set these tags on things of an `inventory`, and on the interfaces of instances; all others stay.
+
+        Tagging twice is fine. Gone: one of them has ended meanwhile.
+        """
 
     def account(self) -> AwsAccount:
         """Return the account and region that all of this is about; needs no permission."""

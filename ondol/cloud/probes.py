@@ -175,6 +175,9 @@ class Probes(AwsCloud):
             "ec2:AuthorizeSecurityGroupIngress",
             _on(group, ec2.authorize_security_group_ingress, GroupId=group, IpPermissions=[ssh]),
         )
+        if self._config.tags:
+            told = shapes.tag_list(dict(self._config.tags))
+            yield "ec2:CreateTags", _on(group, ec2.create_tags, Resources=[group], Tags=told)
         yield "ec2:DeleteSecurityGroup", _on(group, ec2.delete_security_group, GroupId=group)
         yield "ec2:DeleteKeyPair", _on(key, ec2.delete_key_pair, KeyName=key)
         yield "ec2:DeleteVolume", _on(volume, ec2.delete_volume, VolumeId=volume)

@@ -1,11 +1,17 @@
 """The IAM policy that Ondol needs, filled in for one account, region, VPC and subnet."""
 
+import json
+import re
 from importlib.resources import files
 from string import Template
+from textwrap import indent
 
-from ondol.config import Config
+from ondol.config import Config, ConfigError
 
 ANY = "*"
+LONGEST = 6144
+"""The characters of a managed policy; white space is not counted."""
+_END = "\n  ]\n}"
 
 
 def policy(config: Config, account_id: str, deployment: str = "") -> str:
@@ -15,7 +21,7 @@ def policy(config: Config, account_id: str, deployment: str = "") -> str:
     """
     config.require("vpc_id", "subnet_id")
     text = (files("ondol.doctor") / "iam-policy.json").read_text("utf-8")
-    return Template(text).substitute(
+    text = Template(text).substitute(
         account=account_id,
         region=config.region,
         vpc=config.vpc_id,
@@ -24,3 +30,24 @@ def policy(config: Config, account_id: str, deployment: str = "") -> str:
         image=config.image_id or ANY,
         deployment=deployment or ANY,
     )
+    if config.tags:
+        text = text.replace(_END, f",\n{_tagging(config, account_id, deployment)}{_END}")
+    if len(re.sub(r"\s", "", text)) > LONGEST:
+        raise ConfigError(f"The IAM policy would be longer than {LONGEST} characters: use fewer ONDOL_TAGS or types.")
+    return text
+
+
+def _tagging(config: Config, account_id: str, deployment: str) -> str:
+    """Return the statement that lets existing things of ours be given the tags of the settings, and no others."""
+    statement = {
+        "Sid": "TagOurs",
+        "Effect": "Allow",
+        "Action": "ec2:CreateTags",
+        "Resource": f"arn:aws:ec2:{config.region}:{account_id}:*/*",
+        "Condition": {
+            "StringEquals": {"aws:ResourceTag/ManagedBy": "ondol"},
+            "StringLike": {"aws:ResourceTag/OndolDeployment": deployment or ANY},
+            "ForAllValues:StringEquals": {"aws:TagKeys": [key for key, _ in config.tags]},
+        },
+    }
+    return indent(json.dumps(statement, indent=2, ensure_ascii=False), "    ")

@@ -11,7 +11,7 @@ def tags(instance: Instance) -> dict[str, str]:
 
     They may depend on anything: a launch under way keeps those that it was first asked for with.
     """
-    return {
+    return dict(config().tags) | {
         Tag.NAME: f"ondol-{ascii_name(instance.owner)}",
         Tag.PROJECT: config().project,
         Tag.USER_ID: str(instance.owner_id),

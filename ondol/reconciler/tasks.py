@@ -17,6 +17,7 @@ from ondol.reconciler.lease import LeaseLost, ensure_lease
 from ondol.reconciler.observe import observe as look_at
 from ondol.reconciler.orphans import sweep as sweep_away
 from ondol.reconciler.reconcile import reconcile as reconcile_row
+from ondol.reconciler.retag import retag
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ def sweep(timestamp: int) -> None:
     """Every ten minutes: what has leaked, and what somebody has changed in the console."""
     try:
         sweep_away(cloud())
+        retag(cloud())
     except CloudError as error:
         log.warning("AWS could not be swept", extra={"code": error.code, "kind": type(error).__name__})
 

@@ -97,15 +97,27 @@ class FakeCloud(Ledger):
         live = self._kinds()[Kind.INSTANCE]
         match kind:
             case Kind.INSTANCE:
-                return [thing.value.as_found() for _, thing in things]
+                return [replace(thing.value, tags=thing.tags).as_found() for _, thing in things]
             case Kind.VOLUME:
                 return [
-                    Found(kind, id, _row(thing), in_use=thing.value in live, gib=self.world.sizes[id])
+                    Found(kind, id, _row(thing), in_use=thing.value in live, gib=self.world.sizes[id], tags=thing.tags)
                     for id, thing in things
                 ]
             case Kind.GROUP:
-                return [Found(kind, id, _row(thing), cidrs=frozenset(thing.value.cidrs)) for id, thing in things]
-        return [Found(kind, name, _row(thing)) for name, thing in things]
+                return [
+                    Found(kind, id, _row(thing), cidrs=frozenset(thing.value.cidrs), tags=thing.tags)
+                    for id, thing in things
+                ]
+        return [Found(kind, name, _row(thing), tags=thing.tags) for name, thing in things]
+
+    @operation
+    def tag(self, things: Collection[Found], tags: Mapping[str, str]) -> None:
+        kinds = {**self._kinds(), Kind.ALARM: self.world.alarms}
+        for thing in things:
+            if thing.id not in kinds[thing.kind]:
+                raise Gone("InvalidID")
+            there = kinds[thing.kind][thing.id]
+            there.tags = {**there.tags, **tags}
 
     @operation
     def account(self) -> AwsAccount:

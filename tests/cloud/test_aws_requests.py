@@ -242,6 +242,7 @@ def test_all_machines_are_one_filtered_question(script):
 
 
 def test_a_sweep_lists_only_what_is_ours_however_much_there_is_of_others(script):
+    script.answers["DescribeKeyPairs"] = [{"KeyPairs": []}]
     script.cloud.inventory()
     assert len(script.asked) == 5
     for operation, asked in script.asked:
@@ -249,6 +250,20 @@ def test_a_sweep_lists_only_what_is_ours_however_much_there_is_of_others(script)
             assert asked["AlarmNamePrefix"] == "ondol-"
         else:
             assert asked["Filters"] == OURS, operation
+
+
+def test_tags_for_what_exists_are_set_by_ids_and_of_alarms_by_arns(script):
+    interface = {"NetworkInterfaceId": "eni-1"}
+    shown = LAUNCHED["Instances"][0] | {"NetworkInterfaces": [interface]}
+    script.answers["DescribeInstances"] = [{"Reservations": [{"Instances": [shown]}]}]
+    script.answers["DescribeKeyPairs"] = [{"KeyPairs": [{"KeyName": "ondol-row-1-a", "KeyPairId": "key-1"}]}]
+    arn = "arn:aws:cloudwatch:ap-northeast-2:123456789012:alarm:ondol-row-1"
+    alarm = {"AlarmName": "ondol-row-1", "AlarmArn": arn, "AlarmDescription": f"Ondol {DEPLOYMENT}: stops i-1"}
+    script.answers["DescribeAlarms"] = [{"MetricAlarms": [alarm]}] * 2
+    script.cloud.tag(script.cloud.inventory(), {"Team": "lab"})
+    told = [{"Key": "Team", "Value": "lab"}]
+    assert script.parameters("CreateTags") == {"Resources": ["eni-1", "i-1", "key-1"], "Tags": told}
+    assert script.parameters("TagResource") == {"ResourceARN": arn, "Tags": told}
 
 
 def test_many_rows_are_asked_for_in_calls_that_aws_accepts(script):

@@ -219,6 +219,16 @@ def test_a_key_is_found_by_its_row_and_removed_twice(cloud, alice, bob):
     assert cloud.keys(alice.row) == []
 
 
+def test_what_exists_may_be_given_more_tags_and_keeps_its_own(ground, cloud, alice):
+    server = ground.running(alice)
+    cloud.arm(alice.resource, server.instance_id, IdleRule(30, 5.0), 40, alice.tags)
+    for _ in range(2):
+        cloud.tag(cloud.inventory(), {"CostCenter": "4711"})
+    for thing in cloud.inventory():
+        if thing.kind is not Kind.ALARM:
+            assert thing.tags.items() >= {"CostCenter": "4711", "OndolId": alice.row}.items(), thing.kind
+
+
 # --- what there is ---------------------------------------------------------------------------------------------------
 def test_a_listing_has_all_of_alices_things_until_they_are_gone(ground, cloud, alice):
     server = ground.running(alice)

@@ -9,7 +9,8 @@ import pytest
 
 from localcloud.iam.policy import read
 from ondol.cloud import aws
-from ondol.config import Config
+from ondol.cloud.errors import Refused
+from ondol.config import Config, ConfigError
 from ondol.doctor import aws_checks, check_up
 from ondol.doctor.findings import Level
 from ondol.doctor.policy import policy
@@ -60,8 +61,40 @@ def test_every_call_in_the_code_is_allowed():
     allowed = {action for statement in DOCUMENT["Statement"] for action in listed(statement["Action"])}
     assert len(made) > 20
     assert made - allowed == {"sts:GetCallerIdentity"}  # needs no permission
-    comes_with_another = {"ec2:CreateTags", "cloudwatch:TagResource", "iam:CreateServiceLinkedRole"}
-    assert allowed - made == comes_with_another
+    assert allowed - made == {"iam:CreateServiceLinkedRole"}  # comes with PutMetricAlarm
+
+
+def test_existing_things_may_be_given_the_tags_of_the_settings_and_no_others():
+    tags = (("CostCenter", "4711"), ("부서", "연구"))
+    document = json.loads(policy(SAMPLE.model_copy(update={"tags": tags}), ACCOUNT, DEPLOYMENT))
+    assert document["Statement"][:-1] == DOCUMENT["Statement"]
+    statement = document["Statement"][-1]
+    assert statement["Action"] == "ec2:CreateTags"
+    assert statement["Condition"]["ForAllValues:StringEquals"] == {"aws:TagKeys": ["CostCenter", "부서"]}
+    assert statement["Condition"]["StringLike"] == {"aws:ResourceTag/OndolDeployment": DEPLOYMENT}
+
+
+def test_a_policy_that_iam_would_not_take_is_not_printed():
+    tags = tuple((f"key{number}" + "x" * 100, "") for number in range(20))
+    with pytest.raises(ConfigError, match="6144"):
+        policy(SAMPLE.model_copy(update={"tags": tags}), ACCOUNT, DEPLOYMENT)
+
+
+def test_a_machine_is_given_permitted_types_only():
+    [statement] = [one for one in DOCUMENT["Statement"] if one["Sid"] == "ChangeType"]
+    condition = statement["Condition"]["StringEquals"]
+    assert condition["ec2:Attribute/InstanceType"] == list(SAMPLE.permitted_types)
+
+
+@pytest.mark.slow
+def test_under_the_policy_what_exists_is_tagged_and_other_keys_are_denied(ground, alice):
+    ground.running(alice)
+    config = ground.config.model_copy(update={"tags": (("CostCenter", "4711"),)})
+    ground.guard(json.loads(policy(config, ground.account_id, ground.deployment)))
+    ground.cloud.tag(ground.cloud.inventory(), {"CostCenter": "4711"})
+    assert ground.denied() == []
+    with pytest.raises(Refused):
+        ground.cloud.tag(ground.cloud.inventory(), {"OndolDeployment": "mine"})
 
 
 def listed(given):

@@ -1,0 +1,27 @@
+"""Bring the tags of the settings (`ONDOL_TAGS`) to what was made before they were set.
+
+What is made from now on gets them at once (`tags`). A tag that is no longer in the settings stays: nobody knows whether
+it is still ours.
+"""
+
+from ondol.cloud.port import Cloud, Kind
+from ondol.config import config
+
+
+def retag(cloud: Cloud) -> None:
+    """Set what is missing, in a few calls for everything; without a call where no tags are set."""
+    wished = dict(config().tags)
+    if not wished:
+        return
+    found = cloud.inventory()
+    lacking = [thing for thing in found if thing.kind is not Kind.ALARM and not wished.items() <= thing.tags.items()]
+    if lacking:
+        # A listing shows no tags of alarms: theirs come first, so that after a crash the machine still lacks its own.
+        alarms = [
+            alarm
+            for alarm in found
+            if alarm.kind is Kind.ALARM and any(thing.row and thing.row in alarm.id for thing in lacking)
+        ]
+        if alarms:
+            cloud.tag(alarms, wished)
+        cloud.tag(lacking, wished)
