@@ -1,19 +1,26 @@
 """The idle alarm of a run: how it is put so that it always fires and never fires early, and whether it is still right.
 
-Why it is replaced at each start, with a warm-up: docs/decisions/0001.
+Why each run has a new one, with a warm-up: docs/decisions/0001. What is done where AWS keeps no warm-ups: 0017.
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from ondol import clock
 from ondol.autostop.forecast import MIN_NOTICE, warm_up
+from ondol.cloud.errors import Invalid
 from ondol.cloud.port import Alarm, Cloud, IdleRule
+from ondol.deployment import warm_ups
+from ondol.deployment.warm_ups import WarmUps
 from ondol.instances.lifecycle import Status, View
-from ondol.instances.models import Instance
+from ondol.instances.models import Instance, Run
 from ondol.policy.rules import Rules, rules_of
 from ondol.policy.threshold import cpu_percent
+
+_PUT_WITHIN = timedelta(minutes=1)
+"""Real time: an alarm whose configuration is of another moment was changed by somebody else."""
 
 
 def arm(instance: Instance, name: str, cloud: Cloud, tags: Mapping[str, str]) -> dict[str, Any]:
@@ -22,22 +29,78 @@ def arm(instance: Instance, name: str, cloud: Cloud, tags: Mapping[str, str]) ->
     # Taken before the call: the warm-up then ends no earlier than we say.
     armed_at = clock.now()
     run = instance.run
+    rule = _idle_rule(rules, instance)
     run_since = run.launched_at if instance.status == Status.RUNNING else None
     # A lease that is taken back has left more time already: see `work.NOTICE`.
     is_lease_only = run.armed_at is not None and run.armed_awake_until == run.awake_until and run.needs_lease
     notice = timedelta(minutes=1) if is_lease_only else MIN_NOTICE
     minutes = warm_up(armed_at, run_since or armed_at, rules.idle_minutes, run.held_until, notice)
-    rule = _idle_rule(rules, instance)
-    cloud.arm(name, str(instance.instance_id), rule, minutes, tags)
+    if _is_mute_over(run, rule, armed_at):
+        minutes = 0
+    is_muted = _Put(instance, name, cloud, rule, tags).put(minutes, armed_at)
     return {
         "armed_at": armed_at,
         "warm_up_minutes": minutes,
+        "muted_until": armed_at + timedelta(minutes=minutes) if is_muted else None,
         "armed_idle_minutes": rule.minutes,
         "armed_cpu_percent": rule.cpu_percent,
         "armed_awake_until": run.awake_until,
         "armed_lease_until": run.lease_until,
         "alarm_verified_at": None,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class _Put:
+    """One alarm that is put in whatever way AWS takes here."""
+
+    instance: Instance
+    name: str
+    cloud: Cloud
+    rule: IdleRule
+    tags: Mapping[str, str]
+
+    def put(self, minutes: int, at: datetime) -> bool:
+        """Put it so that it does not act for so long; return whether it is muted, since no warm-up is kept."""
+        known = warm_ups.known(at)
+        if not minutes:  # what it judges is of this run alone by now
+            self._ask(0, is_muted=False)
+            return False
+        if known is WarmUps.REFUSED:
+            self._ask(0, is_muted=True)
+            return True
+        try:
+            self._ask(minutes, is_muted=known is WarmUps.IGNORED)
+        except Invalid:
+            self._ask(0, is_muted=True)  # if the warm-up was not the cause, this is refused too
+            warm_ups.note(WarmUps.REFUSED, at)
+            return True
+        return known is WarmUps.IGNORED or not self._is_kept(minutes, at, known)
+
+    def _is_kept(self, minutes: int, at: datetime, known: WarmUps) -> bool:
+        """Read the warm-up back, before an alarm without one judges, within a minute; mute it if need be."""
+        shown = self.cloud.alarms([self.name])
+        if any(alarm.warm_up_minutes == minutes for alarm in shown):
+            warm_ups.note(WarmUps.KEPT, at)
+            return True
+        # An alarm that is not shown yet is trusted as the last one was, but not at a start: the idling of the last run
+        # would stop the machine at once. The next observation of all alarms decides.
+        if not shown and known is WarmUps.KEPT and self.instance.seen_view != View.STOPPED:
+            return True
+        self._ask(minutes, is_muted=True)
+        if shown:
+            warm_ups.note(WarmUps.IGNORED, at)
+        return False
+
+    def _ask(self, minutes: int, *, is_muted: bool) -> None:
+        instance_id = str(self.instance.instance_id)
+        self.cloud.arm(self.name, instance_id, self.rule, minutes, self.tags, is_muted=is_muted)
+
+
+def _is_mute_over(run: Run, rule: IdleRule, now: datetime) -> bool:
+    """Return whether its muted alarm has waited as long as it should, for this rule and wish."""
+    armed = IdleRule(run.armed_idle_minutes, run.armed_cpu_percent)
+    return run.muted_until is not None and run.muted_until <= now and armed == rule and not run.has_other_wish
 
 
 def is_by_rule(instance: Instance, armed: Mapping[str, Any]) -> bool:
@@ -48,14 +111,14 @@ def is_by_rule(instance: Instance, armed: Mapping[str, Any]) -> bool:
 
 def is_right(row: Instance, alarm: Alarm | None, rules: Rules) -> bool:
     """Return whether this alarm is the one that was put for this run, by the rules that apply to its owner."""
-    if alarm is None or not alarm.is_sound or alarm.instance_id != row.instance_id:
+    run = row.run
+    if alarm is None or not _is_of_run(row, alarm):
         return False
-    recorded = IdleRule(row.run.armed_idle_minutes, row.run.armed_cpu_percent)
-    if not alarm.rule == recorded == _idle_rule(rules, row):
+    if alarm.rule != _idle_rule(rules, row):
         return False
-    # One that is over may not be shown any more; while the machine is kept on, it is what keeps it.
-    is_kept = row.run.held_until is not None and row.run.held_until > clock.now()
-    if alarm.warm_up_minutes != row.run.warm_up_minutes and (alarm.warm_up_minutes or is_kept):
+    if run.muted_until:  # one whose warm-up is kept need not be muted
+        return alarm.is_muted and not alarm.warm_up_minutes and clock.now() < run.muted_until
+    if alarm.is_muted or not _has_warm_up(row, alarm):
         return False
     # It acts on a transition only: one that is in ALARM while its machine runs has tried, and will not again.
     return not (alarm.state == "ALARM" and row.seen_view == View.RUNNING)
@@ -64,3 +127,37 @@ def is_right(row: Instance, alarm: Alarm | None, rules: Rules) -> bool:
 def _idle_rule(rules: Rules, row: Instance) -> IdleRule:
     """Return the rule of an alarm for the type that the machine has in AWS."""
     return IdleRule(rules.idle_minutes, cpu_percent(rules.idle_core_percent, row.size.instance_type))
+
+
+def _is_of_run(row: Instance, alarm: Alarm) -> bool:
+    armed = IdleRule(row.run.armed_idle_minutes, row.run.armed_cpu_percent)
+    return alarm.is_sound and alarm.instance_id == row.instance_id and alarm.rule == armed
+
+
+def _has_warm_up(row: Instance, alarm: Alarm) -> bool:
+    """Return whether its warm-up is as it was put. One that is over may not be shown any more, unless it is what keeps
+    the machine on."""
+    if alarm.warm_up_minutes == row.run.warm_up_minutes:
+        return True
+    now = clock.now()
+    is_kept = row.run.held_until is not None and row.run.held_until > now
+    return not alarm.warm_up_minutes and _warm_up_ends(row.run) <= now and not is_kept
+
+
+def _warm_up_ends(run: Run) -> datetime:
+    return (run.armed_at or clock.now()) + timedelta(minutes=run.warm_up_minutes)
+
+
+def warm_ups_by(row: Instance, alarm: Alarm) -> WarmUps:
+    """Return what this alarm shows about warm-ups: IGNORED if it was put with one, which is not over, and has none."""
+    run = row.run
+    if not _is_of_run(row, alarm) or not run.armed_at or not run.warm_up_minutes:
+        return WarmUps.UNKNOWN
+    if alarm.warm_up_minutes == run.warm_up_minutes:
+        return WarmUps.KEPT
+    is_ours = alarm.configured_at is None or abs(alarm.configured_at - run.armed_at) <= clock.real_seconds(
+        _PUT_WITHIN.total_seconds()
+    )
+    is_over = clock.now() >= _warm_up_ends(run)
+    is_ignored = not (alarm.warm_up_minutes or is_over or run.muted_until)
+    return WarmUps.IGNORED if is_ignored and is_ours else WarmUps.UNKNOWN

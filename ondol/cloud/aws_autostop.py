@@ -3,11 +3,13 @@
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from ondol.cloud import aws_shapes as shapes
 from ondol.cloud.aws_calls import Clients, ask, chunks, every
-from ondol.cloud.errors import Gone
+from ondol.cloud.aws_errors import NOT_TAKEN
+from ondol.cloud.errors import Gone, Invalid, Refused
 from ondol.cloud.port import NAME_PREFIX, Alarm, AlarmStop, IdleRule, Reading, mark
 from ondol.config import Config
 
@@ -25,13 +27,29 @@ class AutoStop:
     _deployment: str
     _client: Clients
 
-    def arm(self, name: str, instance_id: str, rule: IdleRule, warm_up_minutes: int, tags: Mapping[str, str]) -> None:
-        ask(
+    def arm(
+        self,
+        name: str,
+        instance_id: str,
+        rule: IdleRule,
+        warm_up_minutes: int,
+        tags: Mapping[str, str],
+        *,
+        is_muted: bool = False,
+    ) -> None:
+        put = partial(
             self._cloudwatch.put_metric_alarm,
             AlarmDescription=f"{shapes.signature(self._deployment)} stops {instance_id} when it is idle",
             Tags=shapes.tag_list(self._tags(tags)),
-            **shapes.put_alarm(name, instance_id, rule, warm_up_minutes, shapes.stop_action(self._config.region)),
+            **shapes.put_alarm(name, instance_id, rule, shapes.stop_action(self._config.region), is_muted=is_muted),
+            **shapes.warm_up(warm_up_minutes),
         )
+        try:
+            ask(put)
+        except Refused as error:
+            if error.code in NOT_TAKEN:
+                raise Invalid(error.code, error.text) from None
+            raise
 
     def alarms(self, names: Collection[str] | None = None) -> list[Alarm]:
         # Others may have thousands of alarms in this account: only those with our names are listed.

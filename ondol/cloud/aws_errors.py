@@ -49,6 +49,13 @@ TABLE: dict[str, type[CloudError]] = {code: kind for kind, codes in _CODES.items
 
 _LIMITS = ("LimitExceeded", "LimitExceededException", "QuotaExceeded", "QuotaExceededException", "CountExceeded")
 """How codes of limits end, also those that nobody has seen yet."""
+DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+"""Codes that mean: the policy does not allow it."""
+NOT_TAKEN = frozenset({
+    "InvalidParameterCombination", "InvalidParameterValue", "ParamValidation", "UnknownParameter", "ValidationError",
+    "ValidationException",
+})  # fmt: skip
+"""Codes that mean: a parameter, or its value, is not taken."""
 _SILENT = frozenset({"SignatureDoesNotMatch", "IncompleteSignature"})
 """The messages of these codes repeat the signed request, session token included."""
 _ENCODED = "Encoded authorization failure message:"

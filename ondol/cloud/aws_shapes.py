@@ -24,7 +24,7 @@ PERIOD = 300
 
 Basic monitoring has a datapoint every five minutes; a shorter one would cost money in vain.
 """
-_DEFAULTS = {"TreatMissingData": "missing"}
+_DEFAULTS: dict[str, Any] = {"TreatMissingData": "missing", "ActionsEnabled": True}
 """Defaults that DescribeAlarms may leave out."""
 _MUST_BE_EMPTY = ("Unit", "Metrics", "ExtendedStatistic", "ThresholdMetricId", "OKActions", "InsufficientDataActions")
 """Fields that our alarms leave empty.
@@ -154,8 +154,8 @@ def signature(deployment_id: str) -> str:
     return f"Ondol {deployment_id}:"
 
 
-def put_alarm(name: str, instance_id: str, rule: IdleRule, warm_up: int, action: str) -> dict[str, Any]:
-    """Return the parameters of PutMetricAlarm for an idle machine, all but description and tags."""
+def put_alarm(name: str, instance_id: str, rule: IdleRule, action: str, *, is_muted: bool) -> dict[str, Any]:
+    """Return the parameters of PutMetricAlarm, all but warm-up, description and tags."""
     return {
         "AlarmName": name,
         "Namespace": "AWS/EC2",
@@ -168,10 +168,18 @@ def put_alarm(name: str, instance_id: str, rule: IdleRule, warm_up: int, action:
         "Period": PERIOD,
         "EvaluationPeriods": rule.minutes * 60 // PERIOD,
         "TreatMissingData": "missing",
-        "ActionsEnabled": True,
+        "ActionsEnabled": not is_muted,
         "AlarmActions": [action],
+    }
+
+
+def warm_up(minutes: int) -> dict[str, Any]:
+    """Return the parameter of PutMetricAlarm for a warm-up, in which the alarm does not judge."""
+    if not minutes:
+        return {}
+    return {
         "WarmUpConfiguration": {
-            "WarmUpPeriodDurationInMinutes": warm_up,
+            "WarmUpPeriodDurationInMinutes": minutes,
             "OnlyStartEvaluatingAfterWarmUpPeriodEnds": True,
         },
     }
@@ -185,21 +193,21 @@ def alarm(shown: Mapping[str, Any], action: str) -> Alarm:
     instance_id = next((d["Value"] for d in shown.get("Dimensions", []) if d["Name"] == "InstanceId"), "")
     minutes = shown.get("EvaluationPeriods", 0) * shown.get("Period", 0) // 60
     rule = IdleRule(minutes, float(shown.get("Threshold", 0)))
-    warm_up = shown.get("WarmUpConfiguration", {}).get("WarmUpPeriodDurationInMinutes", 0)
-    wanted = put_alarm(shown["AlarmName"], instance_id, rule, warm_up, action)
-    del wanted["WarmUpConfiguration"]
+    is_muted = not shown.get("ActionsEnabled", True)
+    wanted = put_alarm(shown["AlarmName"], instance_id, rule, action, is_muted=is_muted)
     periods = shown.get("EvaluationPeriods")
     return Alarm(
         name=shown["AlarmName"],
         instance_id=instance_id,
         state=shown.get("StateValue", ""),
         rule=rule,
-        warm_up_minutes=warm_up,
+        warm_up_minutes=shown.get("WarmUpConfiguration", {}).get("WarmUpPeriodDurationInMinutes", 0),
         is_sound=bool(instance_id)
         and all(shown.get(name, _DEFAULTS.get(name)) == value for name, value in wanted.items())
         and shown.get("DatapointsToAlarm", periods) == periods
         and not any(shown.get(name) for name in _MUST_BE_EMPTY),
         configured_at=utc(shown.get("AlarmConfigurationUpdatedTimestamp")),
+        is_muted=is_muted,
     )
 
 

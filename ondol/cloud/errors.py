@@ -10,6 +10,7 @@ CloudError
 ├── NoCapacity    AWS has none left: notify the owner, try later
 ├── Quota         the account's limit: notify the owner, an administrator raises it
 └── Refused       permission or configuration: an administrator has to fix it
+    ├── Invalid       a parameter is not taken: leave it out, if it can be done without
     └── WrongAccount  another account or region: touch nothing
 """
 
@@ -83,6 +84,10 @@ class Refused(CloudError):
     """Permission or configuration: asking again does not help until an administrator fixes it."""
 
     is_final = True
+
+
+class Invalid(Refused):
+    """A parameter, or its value, is not taken: asking without it may help."""
 
 
 class WrongAccount(Refused):

@@ -149,8 +149,10 @@ class Alarm:
     rule: IdleRule
     warm_up_minutes: int
     is_sound: bool
-    """True if it watches CPUUtilization of that instance, and its actions are enabled and stop it."""
+    """True if it watches CPUUtilization of that instance, and its only action is to stop it."""
     configured_at: datetime | None = None
+    is_muted: bool = False
+    """True if its actions are disabled: it judges, and does nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,8 +348,21 @@ class Cloud(Protocol):
         """Delete it with its data; an absent one is fine. NotYet while it is attached."""
 
     # --- auto-stop ---------------------------------------------------------------------------------------------
-    def arm(self, name: str, instance_id: str, rule: IdleRule, warm_up_minutes: int, tags: Mapping[str, str]) -> None:
-        """Put the idle alarm with a warm-up (1 to 2,880 minutes).
+    def arm(
+        self,
+        name: str,
+        instance_id: str,
+        rule: IdleRule,
+        warm_up_minutes: int,
+        tags: Mapping[str, str],
+        *,
+        is_muted: bool = False,
+    ) -> None:
+        """Put the idle alarm with a warm-up (1 to 2,880 minutes; 0: without one), and with its actions disabled if it
+        `is_muted`.
+
+        Invalid: a parameter is not taken; the warm-up may be it. A service that does not know warm-ups may also drop
+        it without a word: then `alarms` shows 0 minutes.
 
         One of that name is changed, and keeps its state and what is left of its warm-up. CloudWatch acts only on a
         transition and judges old datapoints too: so a new run needs an alarm of another name, or of a name whose alarm

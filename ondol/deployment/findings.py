@@ -30,7 +30,13 @@ class Why(StrEnum):
     DISK_KEY = "DISK_KEY"
     LIMIT = "LIMIT"
     DENIED = "DENIED"
+    DOUBLED = "DOUBLED"
+    WARM_UP_IGNORED = "WARM_UP_IGNORED"
+    WARM_UP_REFUSED = "WARM_UP_REFUSED"
 
+
+REGION = "region"
+"""The kind of a finding about the region itself. It is certain when it is found, and needs no second sweep."""
 
 LEAKS = {Why.ENDED, Why.SURPLUS}
 """The reasons whose things are removed automatically."""
@@ -78,6 +84,17 @@ WORDS = {
     Why.DENIED: _(
         "AWS refuses what machines need: a permission or a setting is missing. `ondol doctor` says which. AWS’s code:"
     ),
+    Why.DOUBLED: _("Two alarms may stop it, since the one that was replaced cannot be deleted:"),
+    Why.WARM_UP_IGNORED: _(
+        "CloudWatch ignores the warm-up of alarms here. So Ondol turns their actions off, and on again when a machine"
+        " may be stopped; while no worker runs, idle machines are not stopped. Ask AWS when this region has"
+        " WarmUpConfiguration of PutMetricAlarm."
+    ),
+    Why.WARM_UP_REFUSED: _(
+        "CloudWatch refuses the warm-up of alarms here. So Ondol turns their actions off, and on again when a machine"
+        " may be stopped; while no worker runs, idle machines are not stopped. Ask AWS when this region has"
+        " WarmUpConfiguration of PutMetricAlarm."
+    ),
     Why.MISSING: _("AWS does not show this machine any more. After an hour it counts as ended."),
 }
 
@@ -87,7 +104,7 @@ class Finding:
     """Something that is not as it should be."""
 
     kind: str
-    """A member of `cloud.port.Kind`."""
+    """A member of `cloud.port.Kind`, or REGION."""
     id: str
     why: Why
     row: str = ""

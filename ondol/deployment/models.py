@@ -28,6 +28,12 @@ class Deployment(models.Model):
     """The time is real time."""
     trouble_told_at = models.DateTimeField(null=True)
 
+    # The warm-ups of its alarms
+    warm_ups = models.CharField(max_length=8, blank=True, default="", db_default="")
+    """A member of `warm_ups.WarmUps`."""
+    warm_ups_at = models.DateTimeField(null=True)
+    """When the alarm was put that has shown it, or the last that was refused; on the machines' clock."""
+
     # The last sweep
     swept_at = models.DateTimeField(null=True)
     findings = models.JSONField(default=list)

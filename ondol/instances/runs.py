@@ -44,6 +44,9 @@ class Run(models.Model):
     armed_at = models.DateTimeField(null=True)
     """None: not yet, or it is to be put again whatever it is like."""
     warm_up_minutes = models.PositiveIntegerField(default=0)
+    muted_until = models.DateTimeField(null=True)
+    """Its alarm does nothing until then, and is replaced by one that acts: where AWS keeps no warm-ups. None: it acts
+    by itself, after its warm-up."""
     armed_idle_minutes = models.PositiveIntegerField(default=0)
     armed_cpu_percent = models.FloatField(default=0)
     """The rule that the alarm was put with; 0: none yet."""
@@ -73,7 +76,12 @@ class Run(models.Model):
     @property
     def needs_rearm(self) -> bool:
         """Return whether its owner or its work has asked otherwise since the alarm was put, or none counts."""
-        return self.armed_at is None or self.armed_awake_until != self.awake_until or self.needs_lease
+        return self.armed_at is None or self.has_other_wish
+
+    @property
+    def has_other_wish(self) -> bool:
+        """Return whether its owner or its work has asked otherwise since the alarm was put."""
+        return self.armed_awake_until != self.awake_until or self.needs_lease
 
     @property
     def needs_lease(self) -> bool:

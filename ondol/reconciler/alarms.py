@@ -4,6 +4,7 @@ Why: docs/decisions/0017.
 """
 
 import logging
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -13,7 +14,9 @@ from django.db.models import Q
 from ondol import clock
 from ondol.autostop import alarm
 from ondol.cloud.errors import Quota
-from ondol.cloud.port import Cloud
+from ondol.cloud.port import Alarm, Cloud
+from ondol.deployment import warm_ups
+from ondol.deployment.warm_ups import WarmUps
 from ondol.instances.lifecycle import View
 from ondol.instances.models import Instance, Run
 from ondol.policy.rules import rules_for
@@ -61,21 +64,35 @@ def check(rows: list[Instance], cloud: Cloud) -> list[Instance]:
 
     An alarm that somebody deleted or changed is replaced, and one that was replaced and is still there is deleted.
     """
-    # One that was put a moment ago may not be shown yet.
-    settled = clock.now() - clock.real_seconds(SHOWN_AFTER.total_seconds())
-    rows = [row for row in rows if row.run.armed_at and row.run.armed_at < settled]
+    now = clock.now()
+    over = [row for row in rows if row.run.muted_until and row.run.muted_until <= now and _is_rearmed(row)]
+    rows = [row for row in rows if row not in over and row.run.armed_at]
     if not rows:
-        return []
+        return over
     shown = {found.name: found for found in cloud.alarms([name for row in rows for name in row.alarm_names])}
+    ignored = _note_warm_ups(rows, shown)
+    # One that was put a moment ago may not be shown yet.
+    settled = now - clock.real_seconds(SHOWN_AFTER.total_seconds())
+    rows = [row for row in rows if row.run.armed_at and row.run.armed_at < settled]
     rules = rules_for({row.owner_id for row in rows})
     right = [row for row in rows if alarm.is_right(row, shown.get(row.alarm_name), rules[row.owner_id])]
-    now = clock.now()
     due = Q(alarm_verified_at=None) | Q(alarm_verified_at__lt=now - clock.real_seconds(SHOWN_AGAIN.total_seconds()))
     # Not of one that was armed anew meanwhile.
     runs = Run.objects.filter(due, pk__in=[row.run_id for row in right], armed_at__lt=settled)
     runs.update(alarm_verified_at=now)
-    wrong = [row for row in rows if row not in right and _is_rearmed(row)]
-    return [*wrong, *(row for row in rows if row.other_alarm_name in shown and _is_dropped(row))]
+    wrong = [row for row in {*rows, *ignored} if row not in right and _is_rearmed(row)]
+    doubled = [row for row in rows if row.other_alarm_name in shown and _is_dropped(row)]
+    return [*over, *wrong, *doubled]
+
+
+def _note_warm_ups(rows: list[Instance], shown: Mapping[str, Alarm]) -> list[Instance]:
+    """Note what the newest alarm shows about warm-ups; return the machines whose alarms have lost theirs."""
+    by = {row: alarm.warm_ups_by(row, shown[row.alarm_name]) for row in rows if row.alarm_name in shown}
+    told = [(row.run.armed_at, state) for row, state in by.items() if row.run.armed_at and state]
+    if told:
+        at, state = max(told)
+        warm_ups.note(state, at)
+    return [row for row, state in by.items() if state is WarmUps.IGNORED]
 
 
 def _is_rearmed(row: Instance) -> bool:

@@ -11,8 +11,9 @@ from ondol import clock
 from ondol.cloud.errors import CloudError, NotYet
 from ondol.cloud.port import MANAGED_BY, Cloud, Found, Kind
 from ondol.config import config
+from ondol.deployment import warm_ups
 from ondol.deployment.alerts import notify_administrators
-from ondol.deployment.findings import LEAKS, REFUSALS, Finding, Why, remembered
+from ondol.deployment.findings import LEAKS, REFUSALS, REGION, Finding, Why, remembered
 from ondol.deployment.models import Deployment, deployment_id, is_id
 from ondol.instances.actions import enqueue
 from ondol.instances.lifecycle import Reason, Status
@@ -134,7 +135,9 @@ def _what_lasts(row: Instance, now: datetime) -> Why | None:
         return None
     if row.status == Status.TERMINATING or (row.status == Status.FAILED and not row.is_clean):
         return Why.STUCK
-    return Why.UNARMED if row.status == Status.RUNNING and not row.is_armed else None
+    if row.status != Status.RUNNING:
+        return None
+    return Why.UNARMED if not row.is_armed else Why.DOUBLED if row.has_other_alarm else None
 
 
 def _lasting(row: Instance, why: Why) -> Finding:
@@ -163,6 +166,7 @@ def survey(cloud: Cloud) -> list[Finding]:
     findings = [
         *compare(found, rows, config().ssh_cidrs),
         *_the_reverse(found, rows, cloud, config().ssh_cidrs),
+        *warm_ups.findings(),
         *(_lasting(row, why) for row in rows.values() if (why := _what_lasts(row, began))),
         *refusals.standing(),
     ]
@@ -182,7 +186,8 @@ def sweep(cloud: Cloud) -> None:
     """Remove, on the worker's schedule, the leaks that two sweeps have seen, unless there are suspiciously many."""
     findings = survey(cloud)
     limit = clock.now() - clock.real_seconds(GRACE.total_seconds())
-    lasting = [f for f in findings if f.why in REFUSALS or datetime.fromisoformat(f.since) <= limit]
+    certain = {f.key for f in findings if f.why in REFUSALS or f.kind == REGION}
+    lasting = [f for f in findings if f.key in certain or datetime.fromisoformat(f.since) <= limit]
     leaks = [finding for finding in lasting if finding.why in LEAKS]
     # A database that AWS is ahead of may take the machines of today for the leaks of yesterday.
     is_behind = any(finding.why is Why.UNKNOWN for finding in findings)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from ondol.cloud.errors import AlreadyThere, Gone, NotYet, Quota, Refused, Spent
+from ondol.cloud.errors import AlreadyThere, Gone, Invalid, NotYet, Quota, Refused, Spent
 from ondol.cloud.port import (
     Alarm,
     AlarmStop,
@@ -269,14 +269,27 @@ class FakeCloud(Ledger):
 
     # --- auto-stop ---------------------------------------------------------------------------------------------
     @operation
-    def arm(self, name: str, instance_id: str, rule: IdleRule, warm_up_minutes: int, tags: Mapping[str, str]) -> None:
-        if not 1 <= warm_up_minutes <= 2880 or rule.minutes % 5:
-            raise Refused("InvalidParameterValue")
+    def arm(
+        self,
+        name: str,
+        instance_id: str,
+        rule: IdleRule,
+        warm_up_minutes: int,
+        tags: Mapping[str, str],
+        *,
+        is_muted: bool = False,
+    ) -> None:
+        if not 0 <= warm_up_minutes <= 2880 or rule.minutes % 5:
+            raise Invalid("ValidationError")
+        if warm_up_minutes and self.world.warm_ups == "refused":
+            raise Invalid("ValidationError", "Unknown parameter: WarmUpConfiguration")
+        if self.world.warm_ups == "ignored":
+            warm_up_minutes = 0
         before = self.world.alarms.get(name)
         if before is None and len(self.world.alarms) >= self.world.alarm_quota:
             raise Quota("LimitExceeded")
         state = before.value.state if before else "INSUFFICIENT_DATA"
-        alarm = Alarm(name, instance_id, state, rule, warm_up_minutes, True, self.world.now())
+        alarm = Alarm(name, instance_id, state, rule, warm_up_minutes, True, self.world.now(), is_muted)
         self.world.alarms[name] = self._made(alarm, before.tags if before else tags)
 
     @operation

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from threading import RLock
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from ondol import clock
 from ondol.cloud.port import Alarm, AlarmStop, AwsAccount, Ec2Instance, InstanceState, LaunchSpec, Reading
@@ -45,7 +45,8 @@ class Group:
 
 def acts_on(alarm: Alarm, instance_id: str) -> bool:
     """Return whether this alarm will stop that machine: one in ALARM has tried, and does not act again."""
-    return alarm.instance_id == instance_id and alarm.is_sound and alarm.state != "ALARM"
+    is_of_it = alarm.instance_id == instance_id and alarm.is_sound
+    return is_of_it and not alarm.is_muted and alarm.state != "ALARM"
 
 
 @dataclass
@@ -71,6 +72,8 @@ class World:
     cpu: dict[str, list[Reading]] = field(default_factory=dict)
     """The readings of each instance, oldest first: tests put here what it did."""
     account: AwsAccount = field(default_factory=lambda: AwsAccount("123456789012", "ap-northeast-2"))
+    warm_ups: Literal["kept", "ignored", "refused"] = "kept"
+    """What the service does with a warm-up: `ignored` takes it without a word, and shows none."""
     failing: set[str] = field(default_factory=set)
     """Instances whose status checks do not pass."""
     protected: set[str] = field(default_factory=set)

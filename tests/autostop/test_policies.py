@@ -49,9 +49,9 @@ def test_of_rules_that_change_while_an_alarm_is_put_the_last_holds(rig, alice, a
     set_policy(None, ada, NOTHING | {"idle_minutes": 70})
     put = rig.cloud.arm
 
-    def put_meanwhile(*alarm):
+    def put_meanwhile(*alarm, **how):
         set_policy(None, ada, NOTHING)
-        put(*alarm)
+        put(*alarm, **how)
 
     monkeypatch.setattr(rig.cloud, "arm", put_meanwhile)
     rig.work()

@@ -55,9 +55,16 @@ def test_a_sound_alarm(script):
     assert (alarm.rule, alarm.warm_up_minutes, alarm.configured_at) == (IdleRule(30, 5.0), 40, NOON)
 
 
+@pytest.mark.parametrize("is_muted", [True, False])
+def test_an_alarm_whose_actions_are_off_is_sound_and_muted(script, is_muted):
+    script.answers["DescribeAlarms"] = [{"MetricAlarms": [an_alarm(ActionsEnabled=not is_muted)]}]
+    (alarm,) = script.cloud.alarms(["ondol-row-1"])
+    assert (alarm.is_sound, alarm.is_muted) == (True, is_muted)
+
+
 def test_an_alarm_may_leave_out_what_goes_without_saying(script):
     shown = an_alarm()
-    del shown["TreatMissingData"]
+    del shown["TreatMissingData"], shown["ActionsEnabled"]
     script.answers["DescribeAlarms"] = [{"MetricAlarms": [shown]}]
     (alarm,) = script.cloud.alarms(["ondol-row-1"])
     assert alarm.is_sound
@@ -66,7 +73,6 @@ def test_an_alarm_may_leave_out_what_goes_without_saying(script):
 @pytest.mark.parametrize(
     "changed",
     [
-        {"ActionsEnabled": False},
         {"AlarmActions": []},
         {"AlarmActions": ["arn:aws:automate:ap-northeast-2:ec2:terminate"]},
         {"MetricName": "NetworkIn"},

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ondol.cloud.aws import AwsCloud
-from ondol.cloud.errors import Gone, NotYet, Refused, Unreachable
+from ondol.cloud.errors import Gone, Invalid, NotYet, Refused, Unreachable
 from ondol.cloud.port import IdleRule, Image, LaunchSpec, Tag
 from ondol.config import ConfigError
 from tests.cloud.script import DEPLOYMENT, Refusal, Script, settings
@@ -325,6 +325,24 @@ def test_an_alarm_is_put_like_this_and_no_other_way(script):
         },
         "Tags": ALL_TAGS,
     }
+
+
+def test_a_muted_alarm_has_its_actions_off_and_may_do_without_a_warm_up(script):
+    script.cloud.arm("ondol-row-1", "i-1", IdleRule(30, 5), 0, TAGS, is_muted=True)
+    asked = script.parameters("PutMetricAlarm")
+    assert asked["ActionsEnabled"] is False
+    assert asked["AlarmActions"] == ["arn:aws:automate:ap-northeast-2:ec2:stop"]
+    assert "WarmUpConfiguration" not in asked
+
+
+@pytest.mark.parametrize("refusal", ["ValidationError", "InvalidParameterCombination"])
+def test_an_alarm_with_a_parameter_that_is_not_taken_is_invalid(script, refusal):
+    script.answers["PutMetricAlarm"] = [Refusal(refusal), Refusal("AccessDenied", http_status=403)]
+    with pytest.raises(Invalid):
+        script.cloud.arm("ondol-row-1", "i-1", IdleRule(30, 5), 40, TAGS)
+    with pytest.raises(Refused) as denied:
+        script.cloud.arm("ondol-row-1", "i-1", IdleRule(30, 5), 40, TAGS)
+    assert type(denied.value) is Refused
 
 
 def test_alarms_that_were_never_there_are_deleted_in_one_call(script):

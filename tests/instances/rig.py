@@ -95,4 +95,4 @@ class Rig:
 
     def _forget_jobs(self) -> None:
         with connection.cursor() as cursor:
-            cursor.execute("DELETE FROM procrastinate_jobs")
+            cursor.execute("DELETE FROM procrastinate_jobs WHERE task_name = %s", [actions.RECONCILE])

@@ -193,7 +193,7 @@ def wish(hours=4):
     Run.objects.update(awake_until=clock.now() + timedelta(hours=hours))
 
 
-def test_the_next_alarm_is_there_before_the_last_one_goes_and_it_takes_one_call_each(rig, alice):
+def test_the_next_alarm_is_there_before_the_last_one_goes_and_it_takes_three_calls(rig, alice):
     first = rig.running(alice)
     asked_about_alarms(rig)
     there = []
@@ -203,12 +203,12 @@ def test_the_next_alarm_is_there_before_the_last_one_goes_and_it_takes_one_call_
     then = rig.mine(alice)
     assert (first.alarm_name, then.alarm_name) == first.alarm_names
     assert sorted(there) == sorted(first.alarm_names)
-    assert asked_about_alarms(rig) == ["arm", "delete_alarm"]
+    assert asked_about_alarms(rig) == ["arm", "alarms", "delete_alarm"]
     assert (list(rig.cloud.world.alarms), then.has_other_alarm) == ([then.alarm_name], False)
     wish(5)
     rig.work_on(first)
     assert rig.mine(alice).alarm_name == first.alarm_name
-    assert asked_about_alarms(rig) == ["arm", "delete_alarm"]
+    assert asked_about_alarms(rig) == ["arm", "alarms", "delete_alarm"]
 
 
 @pytest.mark.parametrize("error", [Throttled("Throttling"), Refused("AccessDenied"), Quota("LimitExceeded")])
@@ -309,5 +309,17 @@ def test_who_deletes_the_last_alarm_asks_just_before_whether_the_job_is_still_th
     rig.cloud.meanwhile = {name: partial(asked.append, name) for name in ("arm", "delete_alarm")}
     wish()
     reconcile(str(instance.pk), rig.cloud, lambda: asked.append("still ours?"))
-    delete = asked.index("delete_alarm")
-    assert asked[delete - 2 : delete] == ["still ours?"] * 2, "the plan, and the delete"
+    between = asked[asked.index("arm") + 1 : asked.index("delete_alarm")]
+    assert between == ["still ours?"] * 4, "twice when it is recorded, once for the plan, and once more"
+
+
+def test_an_alarm_that_was_put_without_an_answer_is_no_start_for_the_next_try(rig, alice):
+    """Meanwhile it may have judged, and one that is put again under its name keeps its state: it would never act."""
+    instance = rig.running(alice)
+    rig.cloud.next_error["arm"] = [Lost(Unreachable("RequestTimeout"))]
+    wish()
+    rig.work_on(instance)
+    lost = rig.cloud.world.alarms[instance.other_alarm_name]
+    lost.value = replace(lost.value, state="ALARM")
+    rig.tick()
+    assert (alarm_of(rig, instance).name, alarm_of(rig, instance).state) == (lost.value.name, "INSUFFICIENT_DATA")

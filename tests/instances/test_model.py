@@ -268,6 +268,10 @@ class House(RuleBasedStateMachine):
     def aws_lags(self, looks):
         self.cloud.lag = looks
 
+    @rule(what=st.sampled_from(["kept", "ignored", "refused"]))
+    def aws_treats_warm_ups_otherwise(self, what):
+        self.world.warm_ups = what
+
     # --- workers -----------------------------------------------------------------------------------------------------
     def reconcile(self, row, ensure_lease=None):
         lease = self.leases[row] = self.leases.get(row, 0) + 1
@@ -352,14 +356,24 @@ class House(RuleBasedStateMachine):
     def whoever_runs_has_an_alarm_at_every_moment(self):
         """Unless somebody has deleted it in the console; whatever fails, and whoever is killed while it is replaced."""
         watched = {alarm.value.instance_id for alarm in self.world.alarms.values()}
-        self.bare -= {instance_id for instance_id in self.bare if self.will_be_stopped(instance_id)}
+        self.bare &= {row.instance_id for row in Instance.objects.all()} - watched
         for row in Instance.objects.filter(status="RUNNING").exclude(alarm_name="").select_related("run"):
             server = self.world.ec2_instances.get(row.instance_id)
             if not server or server.value.state is not InstanceState.RUNNING or row.instance_id in self.bare:
                 continue
             assert row.instance_id in watched, "it is bare"
             if row.is_armed and server.value.launched_at == row.run.launched_at:
-                assert self.will_be_stopped(row.instance_id), "nothing will stop it"
+                is_muted = row.run.muted_until is not None  # then a worker replaces it
+                assert is_muted or self.will_be_stopped(row.instance_id), "nothing will stop it"
+
+    @invariant()
+    def what_starts_is_let_be(self):
+        """Whatever AWS does with warm-ups: no alarm without one acts on a machine that has just been started by us."""
+        for row in Instance.objects.filter(status__in=["STARTING", "RUNNING"], run__reason="PERSON"):
+            server = self.world.ec2_instances.get(row.instance_id)
+            if server and server.value.state is InstanceState.PENDING and row.run.launched_at is None:
+                acting = [each.value for each in self.world.alarms.values() if acts_on(each.value, row.instance_id)]
+                assert all(alarm.warm_up_minutes for alarm in acting)
 
     @invariant()
     def what_has_ended_stays_ended(self):
@@ -402,6 +416,7 @@ class House(RuleBasedStateMachine):
         self.cloud.next_error.clear()
         self.cloud.meanwhile.clear()
         self.cloud.lag, self.kill_at_commit, self.rig.ssh = 0, 0, True
+        self.world.warm_ups = "kept"
         for _ in range(14):
             self.time_passes(350)
             self.rig.tick()
@@ -448,6 +463,7 @@ class House(RuleBasedStateMachine):
             let_be = timedelta(minutes=alarm.warm_up_minutes)
             assert row.run.awake_until is None or alarm.configured_at + let_be >= row.run.awake_until
             assert alarm.configured_at + let_be >= row.run.launched_at + timedelta(minutes=rule.minutes + 10) - SLACK
+            assert not alarm.is_muted
             if row.run.awake_until is None:
                 assert let_be <= timedelta(minutes=rule.minutes + 10)
 

@@ -23,8 +23,9 @@ _KINDS: dict[str, str | Promise] = {
     "key-pair": gettext_lazy("Key pair"),
     "alarm": gettext_lazy("Alarm"),
     "account": gettext_lazy("AWS account"),
+    "region": gettext_lazy("Region"),
 }
-"""Words for `cloud.port.Kind`."""
+"""Words for `cloud.port.Kind`, and for the region."""
 
 
 @dataclass(frozen=True, slots=True)
