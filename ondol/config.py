@@ -21,6 +21,7 @@ from pydantic import AliasChoices, Field, ValidationError, field_validator, mode
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ondol.aws_tags import read_tags
+from ondol.regions import partition
 
 ENV_FILE = os.environ.get("ONDOL_ENV_FILE", ".env")
 """The file that is read beside the environment, which wins. Empty if there is none."""
@@ -95,7 +96,7 @@ class Config(BaseSettings):
     oidc_issuer: str = _env("ONDOL_OIDC_ISSUER", "", description="Address of the OpenID Connect issuer.")
     oidc_name: str = _env("ONDOL_OIDC_NAME", "OpenID", description="What its button says.")
 
-    region: str = _env("AWS_REGION", "ap-northeast-2", pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", description="AWS Region.")
+    region: str = _env("AWS_REGION", "ap-northeast-2", description="AWS Region.")
     vpc_id: str = _env("AWS_VPC_ID", "", pattern=r"^(vpc-[0-9a-f]{8,17})?$", description="VPC of the machines.")
     subnet_id: str = _env(
         "AWS_SUBNET_ID", "", pattern=r"^(subnet-[0-9a-f]{8,17})?$", description="Public subnet of the machines."
@@ -161,6 +162,12 @@ class Config(BaseSettings):
             _ = urlsplit(value).port
         except ValueError:
             raise ValueError("its port is no number from 0 to 65535, or its host is malformed") from None
+        return value
+
+    @field_validator("region")
+    @classmethod
+    def _is_region(cls, value: str) -> str:
+        partition(value)
         return value
 
     @field_validator("time_zone")

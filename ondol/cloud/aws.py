@@ -23,12 +23,12 @@ from ondol.cloud.port import (
 )
 from ondol.config import Config
 from ondol.ec2_types import facts_of
+from ondol.regions import canonical
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_ssm import SSMClient
 
-CANONICAL = "099720109477"
 NOBLE = "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-%s-server-*"
 NOBLE_PARAMETER = "/aws/service/canonical/ubuntu/server/24.04/stable/current/%s/hvm/ebs-gp3/ami-id"
 CANONICALS_WORDS = {"x86_64": "amd64", "arm64": "arm64"}
@@ -219,7 +219,7 @@ class AwsCloud(AutoStop):
     def _newest_listed(self, architecture: str) -> Image:
         name = NOBLE % CANONICALS_WORDS[architecture]
         filters = [where("name", name), where("state", "available"), where("architecture", architecture)]
-        images = ask(self._ec2.describe_images, Owners=[CANONICAL], Filters=filters)["Images"]
+        images = ask(self._ec2.describe_images, Owners=[canonical(self._config.region)], Filters=filters)["Images"]
         if not images:
             raise Refused("InvalidAMIID.NotFound", "no Ubuntu 24.04 image of Canonical is shown in this region")
         newest = max(images, key=lambda image: image["CreationDate"])

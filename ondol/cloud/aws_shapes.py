@@ -18,6 +18,7 @@ from ondol.cloud.port import (
     Tag,
 )
 from ondol.ec2_types import facts_of
+from ondol.regions import partition
 
 PERIOD = 300
 """The seconds of a period.
@@ -144,8 +145,8 @@ def _root_volume(shown: Mapping[str, Any]) -> str:
 
 
 def stop_action(region: str) -> str:
-    """Return the ARN of EC2's own stop action, for an alarm."""
-    return f"arn:aws:automate:{region}:ec2:stop"
+    """Return the ARN of EC2's own stop action, for an alarm: of another partition, CloudWatch does not take it."""
+    return f"arn:{partition(region)}:automate:{region}:ec2:stop"
 
 
 def signature(deployment_id: str) -> str:

@@ -16,6 +16,7 @@ from ondol.cloud.errors import is_denial as is_denial
 from ondol.cloud.port import NAME_PREFIX, Image, InstanceState, LaunchSpec, Tag
 from ondol.config import Config
 from ondol.ec2_types import facts_of
+from ondol.regions import partition
 
 EVENTS_ROLE = "AWSServiceRoleForCloudWatchEvents"
 
@@ -247,7 +248,8 @@ class Probes(AwsCloud):
         history = {"AlarmName": _NAME, "HistoryItemType": "Action", "MaxRecords": 1}
         yield "cloudwatch:DescribeAlarmHistory", _try(cloudwatch.describe_alarm_history, **history)
         yield "cloudwatch:DeleteAlarms", _try(cloudwatch.delete_alarms, AlarmNames=[_NAME])
-        arn = f"arn:aws:cloudwatch:{self._config.region}:{account_id}:alarm:{_NAME}"
+        region = self._config.region
+        arn = f"arn:{partition(region)}:cloudwatch:{region}:{account_id}:alarm:{_NAME}"
         tag = {"Key": Tag.NAME, "Value": _NAME}
         yield "cloudwatch:TagResource", _try(cloudwatch.tag_resource, ResourceARN=arn, Tags=[tag])
         yield "cloudwatch:PutMetricAlarm", Verdict.UNTRIED

@@ -7,6 +7,7 @@ from string import Template
 from textwrap import indent
 
 from ondol.config import Config, ConfigError
+from ondol.regions import canonical, partition
 
 ANY = "*"
 LONGEST = 6144
@@ -22,6 +23,8 @@ def policy(config: Config, account_id: str, deployment: str = "") -> str:
     config.require("vpc_id", "subnet_id")
     text = (files("ondol.doctor") / "iam-policy.json").read_text("utf-8")
     text = Template(text).substitute(
+        partition=partition(config.region),
+        canonical=canonical(config.region),
         account=account_id,
         region=config.region,
         vpc=config.vpc_id,
@@ -43,7 +46,7 @@ def _tagging(config: Config, account_id: str, deployment: str) -> str:
         "Sid": "TagOurs",
         "Effect": "Allow",
         "Action": "ec2:CreateTags",
-        "Resource": f"arn:aws:ec2:{config.region}:{account_id}:*/*",
+        "Resource": f"arn:{partition(config.region)}:ec2:{config.region}:{account_id}:*/*",
         "Condition": {
             "StringEquals": {"aws:ResourceTag/ManagedBy": "ondol"},
             "StringLike": {"aws:ResourceTag/OndolDeployment": deployment or ANY},
