@@ -1,4 +1,4 @@
-"""What a check-up asks of Amazon: reads and dry runs. Changes nothing, and gives up early where nothing answers."""
+"""What a check-up asks of Amazon: reads and dry runs. It leaves nothing, and gives up early where nothing answers."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -11,6 +11,7 @@ from typing import Any
 from ondol.cloud import aws_shapes as shapes
 from ondol.cloud.aws import NOBLE_PARAMETER, AwsCloud
 from ondol.cloud.aws_calls import INTERACTIVE_CONFIG, ask, every, session, where
+from ondol.cloud.canary import Canary
 from ondol.cloud.errors import CloudError, Gone, Refused, Throttled, Unreachable
 from ondol.cloud.errors import is_denial as is_denial
 from ondol.cloud.port import NAME_PREFIX, Image, InstanceState, LaunchSpec, Tag
@@ -66,7 +67,7 @@ class InstanceType:
     architectures: tuple[str, ...]
 
 
-class Probes(AwsCloud):
+class Probes(AwsCloud, Canary):
     """Asks AWS for one check-up. May raise any CloudError."""
 
     BOTO_CONFIG = INTERACTIVE_CONFIG
@@ -153,8 +154,9 @@ class Probes(AwsCloud):
         return True
 
     def has_alarms(self) -> bool:
-        """Return whether there is an alarm of any Ondol."""
-        return bool(ask(self._cloudwatch.describe_alarms, AlarmNamePrefix=NAME_PREFIX, MaxRecords=1)["MetricAlarms"])
+        """Return whether there is an alarm of any Ondol that stops a machine."""
+        shown = ask(self._cloudwatch.describe_alarms, AlarmNamePrefix=NAME_PREFIX, MaxRecords=100)["MetricAlarms"]
+        return any(alarm.get("AlarmActions") for alarm in shown)
 
     # --- permissions -------------------------------------------------------------------------------------------
     def permissions(self, account_id: str) -> Iterator[tuple[str, Verdict]]:
@@ -242,7 +244,10 @@ class Probes(AwsCloud):
         return Verdict.UNTRIED
 
     def _alarm_calls(self, account_id: str) -> Iterator[tuple[str, Verdict]]:
-        """Yield CloudWatch's actions, tried without a dry run: by reading, and on an alarm that does not exist."""
+        """Yield CloudWatch's actions, tried without a dry run: by reading, and on an alarm that does not exist.
+
+        PutMetricAlarm is tried by `canary`.
+        """
         cloudwatch = self._cloudwatch
         yield "cloudwatch:DescribeAlarms", _try(cloudwatch.describe_alarms, MaxRecords=1)
         history = {"AlarmName": _NAME, "HistoryItemType": "Action", "MaxRecords": 1}
@@ -252,7 +257,6 @@ class Probes(AwsCloud):
         arn = f"arn:{partition(region)}:cloudwatch:{region}:{account_id}:alarm:{_NAME}"
         tag = {"Key": Tag.NAME, "Value": _NAME}
         yield "cloudwatch:TagResource", _try(cloudwatch.tag_resource, ResourceARN=arn, Tags=[tag])
-        yield "cloudwatch:PutMetricAlarm", Verdict.UNTRIED
 
     def _one(self, look: str, pick: Callable[[Any], str]) -> str:
         """Return the id or name of any thing of ours; empty if there is none, or reading is not allowed."""

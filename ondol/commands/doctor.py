@@ -1,4 +1,4 @@
-"""`ondol doctor`: is everything there that machines need? One line for each check, with a fix. Changes nothing."""
+"""`ondol doctor`: is everything there that machines need? One line for each check, with a fix. It leaves nothing."""
 
 import argparse
 import os

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from ondol.cloud.canary import Shown
 from ondol.cloud.errors import CloudError, Refused, Unreachable
 from ondol.cloud.port import Image
 from ondol.cloud.probes import EVENTS_ROLE, Probes, Verdict, is_denial
@@ -194,6 +195,26 @@ def role_of_alarms(case: Case) -> Iterator[Finding]:
         yield ok("role", "to_come", role=EVENTS_ROLE)
 
 
+def warm_up(case: Case) -> Iterator[Finding]:
+    """Check that an alarm may be put, and keeps its warm-up: without one it would stop machines that just started."""
+    try:
+        shown = case.probes.canary()
+    except CloudError as error:
+        if not is_denial(error):
+            raise
+        yield failed("warm_up", "denied")
+        return
+    match shown:
+        case Shown.KEPT:
+            yield ok("warm_up", "kept")
+        case Shown.IGNORED:
+            yield warning("warm_up", "ignored", region=case.config.region)
+        case Shown.REFUSED:
+            yield warning("warm_up", "refused", region=case.config.region)
+        case Shown.NOTHING:
+            yield unknown("warm_up", "nothing")
+
+
 def permissions(case: Case) -> Iterator[Finding]:
     """Check every action, by a dry run or a call that changes nothing."""
     if not case.has_tags:
@@ -221,5 +242,6 @@ CHECKS: dict[str, Check] = {
     "type": instance_types,
     "quota": quota,
     "role": role_of_alarms,
+    "warm_up": warm_up,
     "permissions": permissions,
 }

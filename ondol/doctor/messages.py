@@ -27,6 +27,7 @@ CHECKS = {
     "type": _("Instance type"),
     "quota": _("vCPU quota"),
     "role": _("Role of the alarms"),
+    "warm_up": _("Warm-up of the alarms"),
     "permissions": _("Permissions"),
 }
 ANY = {
@@ -159,6 +160,22 @@ SAYS = {
         "aws iam create-service-linked-role --aws-service-name events.amazonaws.com"
     ),
     ("role", "denied"): _("Whether %(role)s is there cannot be seen: iam:GetRole is not allowed."),
+    ("warm_up", "kept"): _(
+        "An alarm can be put, and keeps its warm-up. It was one without actions, and is gone again."
+    ),
+    ("warm_up", "ignored"): _(
+        "CloudWatch in %(region)s ignores the warm-up of alarms. Machines are not stopped early all the same, but only "
+        "while a worker runs are idle ones stopped. Ask AWS when the region has WarmUpConfiguration of PutMetricAlarm."
+    ),
+    ("warm_up", "refused"): _(
+        "CloudWatch in %(region)s refuses the warm-up of alarms. Machines are not stopped early all the same, but only "
+        "while a worker runs are idle ones stopped. Ask AWS when the region has WarmUpConfiguration of PutMetricAlarm."
+    ),
+    ("warm_up", "nothing"): _("An alarm was put to try it, and AWS does not show it yet. Look again."),
+    ("warm_up", "denied"): _(
+        "Not allowed: cloudwatch:PutMetricAlarm, so no machine can be armed. Attach the policy that "
+        "`ondol doctor --print-policy` prints."
+    ),
     ("permissions", "allowed"): _("All %(count)s actions that can be tried are allowed."),
     ("permissions", "denied"): _(
         "Not allowed: %(actions)s. Attach the policy that `ondol doctor --print-policy` prints."

@@ -4,7 +4,10 @@ from datetime import UTC, datetime
 
 from procrastinate.contrib.django import app
 
+from ondol import clock
 from ondol.config import config
+from ondol.deployment import warm_ups
+from ondol.deployment.warm_ups import WarmUps
 from ondol.doctor import records
 from ondol.doctor.check_up import check_up as examine
 
@@ -12,8 +15,12 @@ from ondol.doctor.check_up import check_up as examine
 @app.task(name=records.TASK, queue="periodic", queueing_lock=records.TASK)
 def check_up() -> None:
     """Make one check-up, and save it for the pages."""
-    began = datetime.now(UTC)
-    records.keep(examine(config()), began)
+    began, at = datetime.now(UTC), clock.now()
+    found = examine(config())
+    records.keep(found, began)
+    for finding in found:
+        if finding.check == "warm_up" and finding.code in set(WarmUps):
+            warm_ups.note(WarmUps(finding.code), at)
 
 
 @app.periodic(cron="23 * * * *")

@@ -7,6 +7,7 @@ from django.db import connection
 from django.db.utils import OperationalError
 
 from ondol.accounts.models import User
+from ondol.cloud.canary import Shown
 from ondol.cloud.errors import Refused, Throttled, Unreachable
 from ondol.cloud.port import Image
 from ondol.cloud.probes import Caller, InstanceType, Subnet, Verdict
@@ -34,7 +35,8 @@ class Amazon:
             "caller": Caller("123456789012", "arn:aws:iam::123456789012:role/ondol", datetime.now(UTC)),
             **network, "routes": [way], "acl_entries": [entry | {"Egress": egress} for egress in (False, True)],
             **machine, **types, "quota": 64.0,
-            "has_events_role": True, "has_alarms": True, "permissions": [("ec2:RunInstances", Verdict.ALLOWED)],
+            "has_events_role": True, "has_alarms": True, "canary": Shown.KEPT,
+            "permissions": [("ec2:RunInstances", Verdict.ALLOWED)],
             **answers,
         }  # fmt: skip
 
@@ -97,6 +99,11 @@ SUBNET = Subnet(CONFIG.vpc_id, "ap-northeast-2a", 4091)
         ("role", {"has_events_role": False}, ("failed", "lost")),
         ("role", {"has_events_role": False, "has_alarms": False}, ("ok", "to_come")),
         ("role", {"has_events_role": Refused("AccessDenied")}, ("unknown", "denied")),
+        ("warm_up", {"canary": Shown.IGNORED}, ("warning", "ignored")),
+        ("warm_up", {"canary": Shown.REFUSED}, ("warning", "refused")),
+        ("warm_up", {"canary": Shown.NOTHING}, ("unknown", "nothing")),
+        ("warm_up", {"canary": Refused("AccessDenied")}, ("failed", "denied")),
+        ("warm_up", {"canary": Throttled("Throttling")}, ("unknown", "unanswered")),
         ("permissions", {"permissions": [("ec2:RunInstances", Verdict.DENIED)]}, ("failed", "denied")),
     ],
 )

@@ -107,12 +107,11 @@ def test_the_whole_journey_runs_without_one_refusal(ground):
     assert journey(ground) == []
     wrong = [finding for finding in ground.found if finding.level in {Level.WARNING, Level.FAILED}]
     assert not wrong
-    untried = [finding.params["actions"] for finding in ground.found if finding.code == "untried"]
-    assert untried == ["cloudwatch:PutMetricAlarm"]  # everything else was tried on alice's machine
+    assert "untried" not in {finding.code for finding in ground.found}, "all was tried on alice's machine"
 
 
 @pytest.mark.slow
-def test_a_check_up_changes_nothing(ground, alice):
+def test_a_check_up_leaves_nothing(ground, alice):
     ground.running(alice)
     before = ground.there()
     assert check_up.examine(aws_checks.Case(ground.probes, ground.config))

@@ -1,0 +1,64 @@
+"""An alarm that is put only to see what CloudWatch makes of it: it watches no machine, does nothing, and is deleted."""
+
+import time
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from ondol.cloud import aws_shapes as shapes
+from ondol.cloud.aws_autostop import AutoStop
+from ondol.cloud.aws_calls import ask
+from ondol.cloud.aws_errors import NOT_TAKEN
+from ondol.cloud.errors import Refused
+from ondol.cloud.port import IdleRule
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+
+_NOBODY = "i-00000000000000000"
+_MINUTES = 40
+_LOOKS = 3
+"""DescribeAlarms may lag behind PutMetricAlarm; a second later each."""
+
+
+class Shown(StrEnum):
+    """What an alarm that was put with a warm-up shows of it."""
+
+    KEPT = "kept"
+    IGNORED = "ignored"
+    REFUSED = "refused"
+    NOTHING = "nothing"
+    """The alarm itself is not shown."""
+
+
+class Canary(AutoStop):
+    """Tries PutMetricAlarm, which has no dry run."""
+
+    def canary(self) -> Shown:
+        """Put an alarm without actions, read its warm-up back, and delete it. May raise any CloudError.
+
+        Its name is always the same, so one that a killed check-up has left goes with the next. Its description is not
+        that of our alarms, so no sweep takes it for one.
+        """
+        name = f"ondol-doctor-{self._deployment[:8] or 'none'}"
+        self.delete_alarm(name)
+        try:
+            return self._shown(name)
+        finally:
+            self.delete_alarm(name)
+
+    def _shown(self, name: str) -> Shown:
+        cloudwatch: CloudWatchClient = self._cloudwatch
+        request: Any = shapes.put_alarm(name, _NOBODY, IdleRule(30, 5.0), "", is_muted=True) | shapes.warm_up(_MINUTES)
+        del request["AlarmActions"]
+        try:
+            ask(cloudwatch.put_metric_alarm, AlarmDescription="A check-up of Ondol, deleted at once", **request)
+        except Refused as error:
+            if error.code in NOT_TAKEN:
+                return Shown.REFUSED
+            raise
+        for look in range(_LOOKS):
+            time.sleep(min(look, 1))  # noqa: TID251  a check-up is made by whoever waits for it, or by a job
+            for shown in ask(cloudwatch.describe_alarms, AlarmNames=[name])["MetricAlarms"]:
+                is_kept = shown.get("WarmUpConfiguration", {}).get("WarmUpPeriodDurationInMinutes") == _MINUTES
+                return Shown.KEPT if is_kept else Shown.IGNORED
+        return Shown.NOTHING
