@@ -1,4 +1,4 @@
-"""In whatever partition a region is, alarm, comparison and policy name it; a region that AWS has not is refused."""
+"""Alarm, comparison and policy name the partition of the region, whatever it is; unknown regions are refused."""
 
 import json
 from importlib.resources import files

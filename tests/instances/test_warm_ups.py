@@ -194,7 +194,7 @@ def test_the_finding_goes_when_warm_ups_are_kept_again_and_machines_are_armed_by
 
 @pytest.mark.parametrize("is_shown_late", [False, True])
 def test_a_warm_up_that_is_lost_before_it_is_shown_is_noticed_at_the_next_look(rig, alice, later, is_shown_late):
-    """In mid-run an alarm that is not shown yet is trusted as the last one was, so that it need not be put twice."""
+    """An alarm that is not shown yet in mid-run is trusted as the last one was, so that it need not be put twice."""
     instance = rig.running(alice)
     assert Deployment.current().get().warm_ups == "kept"
     rig.cloud.world.warm_ups = "ignored" if is_shown_late else "kept"
