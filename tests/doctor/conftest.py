@@ -53,8 +53,9 @@ class Guarded(InTheTrial):
         self.guard(self.document())
         self.denied()
 
-    def document(self, deployment=""):
-        return json.loads(policy(self.config, self.account_id, deployment or self.deployment))
+    def document(self, deployment="", **settings):
+        config = self.config.model_copy(update=settings)
+        return json.loads(policy(config, self.account_id, deployment or self.deployment))
 
     def guard(self, document):
         self.account.policy.write_text(json.dumps(document))

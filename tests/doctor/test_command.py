@@ -65,13 +65,13 @@ def test_it_speaks_the_terminals_language_or_the_one_asked_for(site, tmp_path):
 
 def test_what_is_wrong_is_said_with_its_mend_and_hides_nothing_else(site):
     trial = json.loads((site.home / "cloud" / "environment.json").read_text())
-    wrong = {"AWS_SUBNET_ID": AMAZON["AWS_SUBNET_ID"], "ONDOL_INSTANCE_TYPE": "t4g.small"}
+    wrong = {"AWS_SUBNET_ID": AMAZON["AWS_SUBNET_ID"], "ONDOL_INSTANCE_TYPE": "t3.gigantic"}
     done = doctor(site.home, **trial | wrong, ONDOL_CLOUD="local")
     assert done.returncode == 1
     assert (
         "FAILED   Subnet: There is no subnet-0123456789abcdef0 in ap-northeast-2. Correct AWS_SUBNET_ID" in done.stdout
     )
-    assert "FAILED   Instance type: t4g.small is arm64, the image x86_64." in done.stdout
+    assert "FAILED   Instance type: There is no t3.gigantic in this region." in done.stdout
     assert "ok       VPC:" in done.stdout
 
 

@@ -9,6 +9,6 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def ground(ground):
-    """Give a neighbour the same policy; normally each has its own, but one is enough here."""
-    ground.guard(ground.document(deployment="*"))
+    """Give a neighbour the same policy; normally each has its own, but one is enough here. And tags of an institute."""
+    ground.guard(ground.document(deployment="*", tags=(("CostCenter", "4711"),)))
     return ground

@@ -159,7 +159,7 @@ class Site:
         done = subprocess.run(
             [*self.ondol, *words], env=self.env, cwd=self.cwd, input=text, text=True, capture_output=True, timeout=60
         )
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout.strip()
 
     def ask(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
