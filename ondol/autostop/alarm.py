@@ -117,7 +117,7 @@ def is_right(row: Instance, alarm: Alarm | None, rules: Rules) -> bool:
     if alarm.rule != _idle_rule(rules, row):
         return False
     if run.muted_until:  # one whose warm-up is kept need not be muted
-        return alarm.is_muted and not alarm.warm_up_minutes and clock.now() < run.muted_until
+        return alarm.is_muted and not alarm.warm_up_minutes
     if alarm.is_muted or not _has_warm_up(row, alarm):
         return False
     # It acts on a transition only: one that is in ALARM while its machine runs has tried, and will not again.

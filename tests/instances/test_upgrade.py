@@ -274,6 +274,14 @@ class TestBroughtUpToDate:
                 name: was[name] for name in was if name not in reset
             }
 
+    def test_on_the_way_back_a_machine_whose_alarm_has_the_second_name_is_armed_by_the_first(self, after):
+        row = machine("bob")
+        Instance.objects.filter(pk=row.pk).update(alarm_name=row.alarm_names[1])
+        migrate(BEFORE)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT alarm_name, armed_at FROM instances_instance WHERE id = %s", [row.pk])
+            assert cursor.fetchone() == (row.alarm_names[0], None)
+
 
 def test_it_may_be_broken_off_and_begun_again(before):
     migrate([("instances", "0007_runs")])
