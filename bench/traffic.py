@@ -9,13 +9,15 @@ _PIECE = 0.1
 
 
 class _Handler(BaseHTTPRequestHandler):
+    server: "_Server"
+
     def do_GET(self) -> None:
         rate = float(self.path.strip("/"))
         self.send_response(200)
         self.end_headers()
-        began, sent = time.monotonic(), 0
+        began, sent, ended = time.monotonic(), 0, self.server.ended
         try:
-            while True:
+            while not ended.is_set():
                 due = int(rate * (time.monotonic() - began)) - sent
                 self.wfile.write(bytes(due))
                 sent += due
@@ -27,17 +29,30 @@ class _Handler(BaseHTTPRequestHandler):
         """Log nothing."""
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 100
+
+    def __init__(self) -> None:
+        self.ended = threading.Event()
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+
 class Traffic:
     """The server; `with Traffic() as traffic: traffic.command(2e6, 60)`."""
 
     def __enter__(self) -> "Traffic":
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-        self._server.daemon_threads = True
+        self._server = _Server()
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.end()
         self._server.shutdown()
+
+    def end(self) -> None:
+        """End all downloads."""
+        self._server.ended.set()
 
     def command(self, rate: float, seconds: float) -> str:
         """Return a line for a shell that downloads at this rate for so many real seconds."""

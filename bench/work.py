@@ -106,15 +106,18 @@ def main(folder: Path, machines: int) -> None:
 
 def _go(site: Site, watch: Watch, traffic: Traffic, folder: Path, machines: int) -> None:
     watched = _people(site, machines)
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda one: _create(one, watch), watched))
+    free = threading.Semaphore(4)
     with ThreadPoolExecutor(len(watched)) as pool:
-        done = [pool.submit(_load, one, watch, traffic, folder) for one in watched]
-        watch.sleep_until(watch.now() + LIVES)
+        done = [pool.submit(_live, one, watch, traffic, folder, free) for one in watched]
+        while not all(one.launched or future.done() for one, future in zip(watched, done, strict=True)):
+            time.sleep(1)
+        watch.sleep_until(max(one.launched for one in watched if one.launched) + LIVES)
         _kill_ours(site)
         killed = watch.now()
-        for one in done:
-            one.result()
+        watch.sleep_until(killed + AFTER_KILL)
+        traffic.end()
+        for future in done:
+            future.result()
     last = max(one.ends for one in watched if one.ends)
     while watch.now() < last + PATIENCE and len(watch.stops) < len(watched):
         time.sleep(1)
@@ -143,15 +146,14 @@ def _people(site: Site, machines: int) -> list[Watched]:
     ]
 
 
-def _create(one: Watched, watch: Watch) -> None:
-    machine = one.person.create(seconds=180)
-    one.instance_id, one.launched = machine["instance_id"], watch.now()
-
-
-def _load(one: Watched, watch: Watch, traffic: Traffic, folder: Path) -> None:
-    span = {"lives": LIVES + AFTER_KILL, "ends": WORKS, "editor": timedelta(minutes=WINDOW + 30)}[one.kind]
+def _live(one: Watched, watch: Watch, traffic: Traffic, folder: Path, free: threading.Semaphore) -> None:
+    """Create a machine, few at the same time, and begin its traffic at once: at this speed it idles out in a minute."""
+    with free:
+        machine = one.person.create(seconds=600)
+        key = one.person.key(folder)
+        one.instance_id, one.launched = machine["instance_id"], watch.now()
+    span = {"lives": timedelta(days=2), "ends": WORKS, "editor": timedelta(minutes=WINDOW + 30)}[one.kind]
     seconds = span.total_seconds() / SPEED
-    key = one.person.key(folder)
     one.person.try_ssh(key, traffic.command(one.rate, seconds), seconds=seconds + 60)
     one.ends = watch.now()
 
