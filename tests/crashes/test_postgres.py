@@ -14,7 +14,7 @@ import requests
 
 from tests.furnished import furnished
 from tests.journey.aws import ONE_OF_EACH, count, things_of
-from tests.journey.site import Person, Site
+from tests.journey.site import Person, Site, slowness
 
 # A killed worker leaves connections of our proxies half open.
 pytestmark = [
@@ -107,7 +107,7 @@ def strike(site: Site, how: str, pages: list[requests.Response]) -> float:
         with contextlib.suppress(requests.ConnectionError):
             if time.time() > struck + 1 and is_back(site, struck + 1):
                 return time.monotonic() - began
-        assert time.monotonic() < began + 60, f"not back after {how}"
+        assert time.monotonic() < began + 60 * slowness(), f"not back after {how}"
         time.sleep(0.2)
 
 
@@ -125,7 +125,7 @@ def test_no_acknowledged_click_is_lost_when_postgresql_is_restarted(site, record
         assert not clicker.is_alive(), clicker
     answers = sum((clicker.answers for clicker in clickers), Counter())
     record_property("told", f"PostgreSQL restarted, all parts back after {took}; clicks answered: {dict(answers)}")
-    assert max(took.values()) < BACK_WITHIN
+    assert max(took.values()) < BACK_WITHIN * slowness()
     assert not [text for clicker in clickers for text in clicker.undesigned]
     assert {page.status_code for page in pages} == {200, 503}
     assert all(is_designed(page) for page in pages if page.status_code != 200)
