@@ -24,6 +24,11 @@ def last_refusal(instance: Instance) -> Refusal | None:
     return refusal(instance.error_code, step)
 
 
+def is_kept(instance: Instance) -> bool:
+    """Return whether `error_code` says why something was given up: later trouble, and its end, leave it to be read."""
+    return instance.status == Status.FAILED or REASONS[Reason(instance.status_reason)].code_says_more
+
+
 def is_recent(instance: Instance) -> bool:
     """Return whether it is worth telling somebody who could fix the cause."""
     return clock.now() - instance.status_since < TOLD_FOR

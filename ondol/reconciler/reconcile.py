@@ -16,6 +16,7 @@ from ondol.instances.lifecycle import Decision, Reason, Status, Step, Timeouts, 
 from ondol.instances.models import Instance, Launch
 from ondol.instances.moves import move
 from ondol.instances.record import Failure, Record, Wish
+from ondol.instances.troubles import is_kept
 from ondol.reconciler import refusals, resources, sizes
 from ondol.reconciler.lag import is_lag
 from ondol.reconciler.lease import Lease, LeaseLost
@@ -173,7 +174,7 @@ def _trouble(plan: Plan, error: CloudError, ensure_lease: Lease) -> None:
         # AWS has answered, so time counts: a launch that is put off for ever fails at last.
         told: dict[str, Any] = {} if isinstance(error, Unreachable) else {"seen_at": clock.now()}
         put_off = _backoff(instance, error.code) | (refusals.refused(step, error) if error.is_final else {})
-        if instance.status == Status.FAILED:  # what made it fail stays to be read, not what delays the clean-up
+        if is_kept(instance):  # what made it fail stays to be read, not what delays the clean-up
             del put_off["error_code"]
         record(instance, ensure_lease, **put_off, **told)
         if error.is_final:

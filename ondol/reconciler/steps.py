@@ -16,11 +16,12 @@ from ondol.autostop import alarm
 from ondol.cloud.errors import CloudError, Gone
 from ondol.cloud.port import Cloud, InstanceState, KeyPair
 from ondol.config import config
-from ondol.instances.lifecycle import TIMEOUTS, Decision, Reason, Status, Step, View
+from ondol.instances.lifecycle import TIMEOUTS, Decision, Status, Step, View
 from ondol.instances.models import Instance, Launch, SshKey
 from ondol.instances.moves import move
 from ondol.instances.record import Record
 from ondol.instances.runs import Run
+from ondol.instances.troubles import is_kept
 from ondol.keys import vault
 from ondol.reconciler import alarms, resources, sizes, stops
 from ondol.reconciler.lease import Lease, LeaseLost
@@ -87,8 +88,7 @@ def _record_view(
 
 def _calm(instance: Instance) -> dict[str, Any]:
     """The last trouble is over; what made a machine fail, or not start, or not stop, stays to be read."""
-    is_told = instance.status in {Status.FAILED, Status.STOPPED} or instance.status_reason == Reason.STOP_FAILED
-    return _NO_WAIT if is_told else _NO_WAIT | {"error_code": "", "error_ref": ""}
+    return _NO_WAIT if is_kept(instance) else _NO_WAIT | {"error_code": "", "error_ref": ""}
 
 
 def _prepare(plan: Plan, context: Context) -> None:

@@ -8,7 +8,7 @@ from django.utils import translation
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from ondol import clock
-from ondol.cloud.errors import NoCapacity, Quota, Refused
+from ondol.cloud.errors import NoCapacity, Quota, Refused, Throttled, Unreachable
 from ondol.cloud.port import InstanceState
 from ondol.deployment import alerts
 from ondol.deployment.findings import REFUSALS, Why, remembered
@@ -232,6 +232,22 @@ def test_too_many_alarms_at_a_start_leave_the_machine_stopped(rig, alice, rested
     row = rig.mine(alice)
     assert (row.status, row.status_reason) == ("STOPPED", "QUOTA")
     assert "limit of alarms" in notice_of(row).cause
+
+
+@pytest.mark.parametrize("later", [Throttled("Throttling"), Unreachable("EndpointConnectionError"), Refused(DENIED)])
+def test_why_it_did_not_start_stays_to_be_read_whatever_happens_later(rig, alice, rested, later):
+    rig.cloud.world.alarm_quota = 0
+    rig.cloud.world.alarms.clear()
+    actions.start(alice)
+    rig.work()
+    Instance.objects.update(has_other_alarm=True)
+    rig.cloud.next_error["delete_alarm"] = [later]
+    for _ in range(2):
+        observe.observe_all(rig.cloud)
+        rig.work()
+        assert "limit of alarms" in notice_of(rig.mine(alice)).cause
+        Instance.objects.update(next_at=None)
+    assert not rig.mine(alice).has_other_alarm
 
 
 def test_a_limit_that_many_people_meet_is_one_finding_and_one_letter(rig, ada):
