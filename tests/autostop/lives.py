@@ -30,6 +30,8 @@ class Life:
     """The minutes in which the alarm was put, after the start."""
     lease: datetime | None = None
     judged_from: datetime | None = None
+    _samples: list[Sample] = field(default_factory=list)
+    """Those that CloudWatch has told so far."""
 
     @property
     def start(self) -> datetime:
@@ -59,11 +61,11 @@ class Life:
         return max((sum(at <= other < at + 60 for other in self.puts) for at in self.puts), default=0)
 
     def _told(self, now: datetime) -> list[Sample]:
-        found, at = [], floor(self.start)
+        at = floor(self.start) + len(self._samples) * PERIOD
         while at + PERIOD + self.delay * MINUTE <= now:
-            found.append(self._sample(at))
+            self._samples.append(self._sample(at))
             at += PERIOD
-        return found
+        return self._samples
 
     def _sample(self, at: datetime) -> Sample:
         minutes = [int((at - self.start) / MINUTE) + n for n in range(5)]
