@@ -8,6 +8,7 @@ from django.test import RequestFactory
 from django.urls import reverse
 
 from ondol.instances.lifecycle import Status
+from ondol.policy.models import Policy
 from ondol.web.machine.connect import Connect, way_for
 from tests.web.conftest import PEM, machine
 
@@ -112,3 +113,13 @@ def test_help_has_bobs_own_names(bob, browser_of):
     assert "HostName ADDRESS" in page
     machine(bob)
     assert "HostName 203.0.113.24" in browser_of(bob).get(reverse("help")).text
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_help_names_network_and_disk_only_where_they_count(bob, browser_of, language):
+    signals = {"ko": ("네트워크와 디스크", "kB/s"), "en": ("network nor its disk", "kB/s")}[language]
+    page = browser_of(bob, language).get("/help/").text
+    assert all(signal in page for signal in signals)
+    Policy.objects.create(owner=None, lease_hours=0)
+    page = browser_of(bob, language).get("/help/").text
+    assert not any(signal in page for signal in signals)
