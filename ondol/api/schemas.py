@@ -101,6 +101,10 @@ class Machine(MachineSummary):
         description="AWS could not be asked since then, and all of this is of then; null while all is well.",
         examples=[None],
     )
+    throttled_to_percent: float | None = Field(
+        description="Its CPU credits are used up, and AWS slows each vCPU down to this; null while it does not.",
+        examples=[None, 20.0],
+    )
     substitute_type: str | None = Field(
         description="AWS had none of its type; this one is permitted, and would do. Change the size, then start.",
         examples=[None, "t3.large"],

@@ -6,6 +6,7 @@ from ondol import clock
 from ondol.accounts.models import User
 from ondol.api.schemas import AutoStop, Machine, MachineSummary, OffersAnswer, StopForecast, TypeOffer, TypePrice
 from ondol.autostop.awake import RUNS_OR_WILL
+from ondol.autostop.credits import throttled_to
 from ondol.autostop.forecast import Forecast
 from ondol.autostop.outlook import outlook
 from ondol.autostop.schedule import closing
@@ -41,6 +42,7 @@ def machine(row: Instance, owner: User) -> Machine:
         awake_until=row.kept_awake_until(now),
         closes_at=close.stops_at if close and not close.is_waived else None,
         unconfirmed_since=unconfirmed_since(),
+        throttled_to_percent=throttled_to(row, now),
         substitute_type=substitute(owner, row),
         reference=row.error_ref or None,
     )

@@ -19,6 +19,8 @@ class CpuReading(models.Model):
     network_out = models.BigIntegerField(null=True)
     disk_read = models.BigIntegerField(null=True)
     disk_written = models.BigIntegerField(null=True)
+    credits = models.FloatField(null=True)
+    """CPUCreditBalance of a burstable type; None where it was not asked for, or not shown."""
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["instance", "at"], name="one_reading_at_a_time")]

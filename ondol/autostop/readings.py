@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import F, Max, Q, QuerySet
 
 from ondol import clock
+from ondol.autostop.credits import has_credits
 from ondol.autostop.forecast import PERIOD, floor
 from ondol.autostop.models import CpuReading, MetricsRead, ReadingRound
 from ondol.cloud.errors import CloudError
@@ -39,9 +40,10 @@ def collect(cloud: Cloud) -> None:
         return
     since = max(min(_known_until(row, now) for row in wanted) - AGAIN, now - BACK)
     by_id = {str(row.instance_id): row for row in wanted}
-    _count(len(by_id), now)
+    burstable = [id for id, row in by_id.items() if has_credits(row)]
+    _count(METRICS * len(by_id) + len(burstable), now)
     try:
-        told = cloud.readings(by_id, since, now)
+        told = cloud.readings(by_id, since, now, burstable)
     except CloudError as error:
         ReadingRound.objects.update(trouble_code=error.code[:80])
         raise
@@ -52,7 +54,7 @@ def collect(cloud: Cloud) -> None:
             found,
             update_conflicts=True,
             unique_fields=["instance", "at"],
-            update_fields=["percent", *_SIZES],
+            update_fields=["percent", *_SIZES, "credits"],
             batch_size=1000,
         )
         ReadingRound.objects.update(trouble_code="")
@@ -60,13 +62,13 @@ def collect(cloud: Cloud) -> None:
 
 def _row(instance: Instance, reading: Reading) -> CpuReading:
     sizes = {name: getattr(reading, name) for name in _SIZES}
-    return CpuReading(instance=instance, at=reading.at, percent=reading.percent, **sizes)
+    return CpuReading(instance=instance, at=reading.at, percent=reading.percent, credits=reading.credits, **sizes)
 
 
-def _count(machines: int, now: datetime) -> None:
+def _count(metrics: int, now: datetime) -> None:
     """Note what this call costs, before it is made: it is paid for also if its answer is lost."""
     day, _made = MetricsRead.objects.get_or_create(day=now.astimezone(UTC).date())
-    MetricsRead.objects.filter(pk=day.pk).update(count=F("count") + METRICS * machines)
+    MetricsRead.objects.filter(pk=day.pk).update(count=F("count") + metrics)
 
 
 def prune() -> None:

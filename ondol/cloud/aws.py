@@ -249,15 +249,18 @@ class AwsCloud(AutoStop):
         lives = partial(self._lives, instance_id)
         return _state(ask_of(lives, self._ec2.terminate_instances, InstanceIds=[instance_id])["TerminatingInstances"])
 
-    def resize(self, instance_id: str, instance_type: str) -> None:
+    def resize(self, instance_id: str, instance_type: str, *, unlimited: bool = False) -> None:
         lives = partial(self._lives, instance_id)
         change = self._ec2.modify_instance_attribute
         ask_of(lives, change, InstanceId=instance_id, InstanceType={"Value": instance_type})
         if facts_of(instance_type).is_burstable:  # a type of another family becomes `unlimited` by that
-            credits: Any = {"InstanceId": instance_id, "CpuCredits": "standard"}
-            answer = ask(self._ec2.modify_instance_credit_specification, InstanceCreditSpecifications=[credits])
-            for refused in answer.get("UnsuccessfulInstanceCreditSpecifications", []):
-                raise NotYet(refused.get("Error", {}).get("Code", "Credits"), "credits stay as they are")
+            self.set_credits(instance_id, unlimited=unlimited)
+
+    def set_credits(self, instance_id: str, *, unlimited: bool) -> None:
+        credits: Any = {"InstanceId": instance_id, "CpuCredits": shapes.credit_mode(unlimited=unlimited)}
+        answer = ask(self._ec2.modify_instance_credit_specification, InstanceCreditSpecifications=[credits])
+        for refused in answer.get("UnsuccessfulInstanceCreditSpecifications", []):
+            raise NotYet(refused.get("Error", {}).get("Code", "Credits"), "credits stay as they are")
 
     def sizes(self, volume_ids: Collection[str]) -> dict[str, int]:
         return {

@@ -73,10 +73,17 @@ class AutoStop:
         )
         return shapes.last_stop(history, shapes.stop_action(self._config.region), since)
 
-    def readings(self, instance_ids: Collection[str], since: datetime, until: datetime) -> dict[str, list[Reading]]:
+    def readings(
+        self, instance_ids: Collection[str], since: datetime, until: datetime, burstable: Collection[str] = ()
+    ) -> dict[str, list[Reading]]:
         found: dict[str, dict[str, dict[datetime, float]]] = {}
         for some in chunks(instance_ids, _METRICS // len(shapes.METRICS)):
-            wanted = [(instance_id, metric) for instance_id in some for metric in shapes.METRICS]
+            wanted = [
+                (instance_id, metric)
+                for instance_id in some
+                for metric in shapes.METRICS
+                if metric != shapes.CREDITS or instance_id in burstable
+            ]
             asked = {f"m{number}": what for number, what in enumerate(wanted)}
             queries = [shapes.metric_query(name, *what) for name, what in asked.items()]
             answers = every(

@@ -71,8 +71,13 @@ def run_instances(spec: LaunchSpec, subnet_id: str, tags: Mapping[str, str]) -> 
     }
     if facts_of(spec.instance_type).is_burstable:
         # T3 is `unlimited` otherwise: surplus credits may cost three times the list price.
-        request["CreditSpecification"] = {"CpuCredits": "standard"}
+        request["CreditSpecification"] = {"CpuCredits": credit_mode(unlimited=spec.unlimited)}
     return request
+
+
+def credit_mode(*, unlimited: bool) -> Any:
+    """Return EC2's word for a credit mode."""
+    return "unlimited" if unlimited else "standard"
 
 
 def tags(shown: Mapping[str, Any]) -> dict[str, str]:
@@ -214,12 +219,15 @@ def alarm(shown: Mapping[str, Any], action: str) -> Alarm:
 
 CPU = "CPUUtilization"
 """What `put_alarm` judges."""
+CREDITS = "CPUCreditBalance"
+"""What burstable types alone have."""
 METRICS = {
     CPU: "percent",
     "NetworkIn": "network_in",
     "NetworkOut": "network_out",
     "EBSReadBytes": "disk_read",
     "EBSWriteBytes": "disk_written",
+    CREDITS: "credits",
 }
 """What is read of each machine: a metric, and the field of `Reading` that takes it."""
 
@@ -231,7 +239,7 @@ def metric_query(name: str, instance_id: str, metric_name: str) -> Any:
     """
     dimensions = [{"Name": "InstanceId", "Value": instance_id}]
     metric = {"Namespace": "AWS/EC2", "MetricName": metric_name, "Dimensions": dimensions}
-    stat = "Average" if metric_name == CPU else "Sum"
+    stat = "Average" if metric_name in {CPU, CREDITS} else "Sum"
     return {"Id": name, "MetricStat": {"Metric": metric, "Period": PERIOD, "Stat": stat}}
 
 
@@ -243,11 +251,14 @@ def values(shown: Mapping[str, Any]) -> dict[datetime, float]:
 
 def readings(found: Mapping[str, Mapping[datetime, float]]) -> list[Reading]:
     """Return the readings of one machine, oldest first, from its values by metric."""
-    fields = {field: found.get(metric, {}) for metric, field in METRICS.items() if metric != CPU}
-    return [
-        Reading(at, percent, **{field: int(some[at]) for field, some in fields.items() if at in some})
-        for at, percent in sorted(found.get(CPU, {}).items())
-    ]
+    fields = {field: found.get(metric, {}) for metric, field in METRICS.items() if metric not in {CPU, CREDITS}}
+    credits = found.get(CREDITS, {})
+
+    def reading(at: datetime, percent: float) -> Reading:
+        sizes = {field: int(some[at]) for field, some in fields.items() if at in some}
+        return Reading(at, percent, credits=credits.get(at), **sizes)
+
+    return [reading(at, percent) for at, percent in sorted(found.get(CPU, {}).items())]
 
 
 def last_stop(items: Collection[Mapping[str, Any]], action: str, since: datetime) -> AlarmStop | None:

@@ -116,6 +116,8 @@ class LaunchSpec:
     tags: Mapping[str, str]
     subnet_id: str = ""
     """Empty if it is the subnet of the settings."""
+    unlimited: bool = False
+    """True if a burstable type may spend credits that it has not earned, which AWS charges for."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON for the database."""
@@ -169,6 +171,8 @@ class Reading:
     disk_read: int | None = None
     """Only Nitro types have it and what is written, of all their EBS volumes."""
     disk_written: int | None = None
+    credits: float | None = None
+    """CPUCreditBalance of a burstable type in the same 5 minutes; None where it was not asked for, or is not shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,14 +327,18 @@ class Cloud(Protocol):
     def terminate(self, instance_id: str) -> InstanceState:
         """Ask for its end, with volume and interface; one that is already terminated is fine. Gone: nothing is left."""
 
-    def resize(self, instance_id: str, instance_type: str) -> None:
-        """Give a stopped instance another type; its own is fine. NotYet unless it is stopped.
+    def resize(self, instance_id: str, instance_type: str, *, unlimited: bool = False) -> None:
+        """Give a stopped instance another type, with this credit mode if it is burstable; its own is fine. NotYet
+        unless it is stopped.
 
         Two calls at EC2: if only the first was made, a burstable type may spend without limit. So ask again before a
         start.
 
         Only the next start shows whether there is capacity for that type, and whether it runs the image.
         """
+
+    def set_credits(self, instance_id: str, *, unlimited: bool) -> None:
+        """Set the credit mode of a burstable instance: `unlimited`, for which AWS may charge, or `standard`."""
 
     def sizes(self, volume_ids: Collection[str]) -> Mapping[str, int]:
         """Return the GiB of those volumes that exist. One that is growing may still show its old size."""
@@ -380,11 +388,12 @@ class Cloud(Protocol):
         DescribeAlarmHistory."""
 
     def readings(
-        self, instance_ids: Collection[str], since: datetime, until: datetime
+        self, instance_ids: Collection[str], since: datetime, until: datetime, burstable: Collection[str] = ()
     ) -> Mapping[str, Sequence[Reading]]:
-        """Return what these machines did in that time, oldest first; those without any CPU are left out.
+        """Return what these machines did in that time, oldest first, and the credits of those that are `burstable`;
+        those without any CPU are left out.
 
-        One call for 100 machines, of 5 metrics each. A datapoint is shown some minutes after its period is over, those
-        of one period not all at once. Each machine costs 0.00005 US dollars a call (GetMetricData has no free tier),
-        whatever the time that is asked for.
+        One call for 83 machines, of 5 or 6 metrics each. A datapoint is shown some minutes after its period is over,
+        those of one period not all at once. Each metric costs 0.00001 US dollars a call (GetMetricData has no free
+        tier), whatever the time that is asked for.
         """

@@ -23,6 +23,7 @@ class Attempt:
     key_pair_name: str = ""
     alarm_name: str = ""
     has_other_alarm: bool = False
+    is_unlimited: bool = False
     made_at: datetime | None = None
     last_public_ip: str | None = None
     address_changed: bool = False

@@ -66,6 +66,8 @@ class Instance(models.Model):
     """The one of `alarm_names` that counts."""
     has_other_alarm = models.BooleanField(default=False, db_default=False)
     """There may be an alarm of the other name: one that was replaced, or was asked for without an answer."""
+    is_unlimited = models.BooleanField(default=False, db_default=False)
+    """Whether a burstable type may spend credits that it has not earned: as it was last set in EC2."""
     made_at = models.DateTimeField(null=True)
     """When group, key or machine was last made: a policy by tags may not know a thing for a minute."""
     public_ip = models.GenericIPAddressField(protocol="IPv4", null=True)

@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 
 from ondol.config import config, limits
 from ondol.policy.allowed_hours import AllowedHours, describe_hours
-from ondol.policy.kinds import Number, Percent, Rate, Rule, Types
+from ondol.policy.kinds import Number, Percent, Rate, Rule, Switch, Types
 from ondol.policy.threshold import CORE_PERCENT, CORE_PERCENT_MOST, core_percent_most
 
 
@@ -135,6 +135,21 @@ class Rules:
         default=lambda: config().permitted_types,
         settings=("instance_type", "instance_types"),
         because="the IAM policy permits these",
+    )
+    unlimited_credits = Switch(
+        label=_("CPU credits"),
+        describe=lambda yes: (
+            _("unlimited: full speed without credits, at extra cost") if yes else _("standard: no extra cost")
+        ),
+        asks=_("Full speed without CPU credits (burstable types such as T3)"),
+        changed=_("unlimited credits"),
+        answers=(_("yes, and pay for it"), _("no")),
+        note=_(
+            "AWS charges $0.05 for each vCPU-hour above what the type has earned: a t3.small at full speed costs about "
+            "$0.08 an hour more, four times its price. Ondol’s costs do not contain it. It counts from the next start."
+        ),
+        default=lambda: False,
+        because="AWS's mode `unlimited`; at $0.05 per vCPU-hour, not part of Ondol's costs",
     )
     volume_gib_max = Number(
         label=_("Disk"),

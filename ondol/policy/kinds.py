@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar, overlo
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
 
 from ondol.config import config, variable
 from ondol.policy.models import Policy
@@ -156,6 +157,23 @@ class Rate(Percent):
 
     def allowed(self) -> str:
         return f"{self.least:,} to {self.most:,} MB/s"
+
+
+class Switch(Rule[bool]):
+    """Yes or no. `answers` are the words for both in the form."""
+
+    def __init__(self, *, answers: tuple[Text, Text], **words: Any) -> None:
+        super().__init__(**words)
+        self._yes, self._no = answers
+
+    def form_fields(self) -> dict[str, forms.Field]:
+        choices = [("", _("inherited")), ("False", self._no), ("True", self._yes)]
+        return {
+            self.name: forms.NullBooleanField(label=self.asks, required=False, widget=forms.Select(choices=choices))
+        }
+
+    def allowed(self) -> str:
+        return "yes or no"
 
 
 class Types(Rule[tuple[str, ...]]):

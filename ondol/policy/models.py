@@ -23,6 +23,7 @@ class Policy(models.Model):
     """The hours in 24 for which such work keeps a machine on; 0: not at all."""
     instance_types = models.JSONField(null=True)
     """A list of EC2's names."""
+    unlimited_credits = models.BooleanField(null=True)
     volume_gib_max = models.PositiveIntegerField(null=True)
 
     has_hours = models.BooleanField(null=True)

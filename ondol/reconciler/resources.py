@@ -11,6 +11,7 @@ from ondol.cloud.port import Cloud, Ec2Instance, Image, KeyPair, LaunchSpec
 from ondol.config import config
 from ondol.ec2_types import facts_of
 from ondol.instances.models import Instance, Launch
+from ondol.reconciler import sizes
 from ondol.reconciler.lag import is_fresh
 from ondol.reconciler.tags import tags
 
@@ -69,6 +70,7 @@ def launch_spec(instance: Instance) -> LaunchSpec:
         key_name=instance.key_pair_name,
         tags=tags(instance),
         subnet_id=config().subnet_id,
+        unlimited=sizes.may_be_unlimited(instance),
     )
 
 
@@ -76,6 +78,7 @@ def launch(instance: Instance, cloud: Cloud) -> Ec2Instance:
     """Ask for the server under the stored token, with what is stored beside it: the same server comes back."""
     kept = Launch.objects.get(pk=instance.client_token).spec
     spec = LaunchSpec.from_json(kept) if kept else launch_spec(instance)  # an earlier version kept the token alone
+    instance.is_unlimited = spec.unlimited
     return cloud.launch(spec, str(instance.client_token))
 
 

@@ -8,10 +8,12 @@ from django.db import transaction
 from django.db.models import Q
 
 from ondol import clock
+from ondol.ec2_types import facts_of
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance
 from ondol.instances.moves import write_line
 from ondol.instances.record import Failure, Record, Wish
+from ondol.policy.rules import rules_of
 
 
 def note(
@@ -65,6 +67,11 @@ def has_had_another_type(instance: Instance) -> bool:
     """Return whether its type has ever changed, here or in the console."""
     lines = instance.changes.filter(Q(reason=Reason.RESIZED) | Q(new=Status.PENDING))
     return len({size.instance_type for line in lines if (size := line.record.size)}) > 1
+
+
+def may_be_unlimited(instance: Instance) -> bool:
+    """Return whether it is burstable, and its owner's rules permit credits that cost extra."""
+    return facts_of(instance.instance_type).is_burstable and rules_of(instance.owner_id).unlimited_credits
 
 
 def _locked(instance: Instance) -> Instance | None:

@@ -147,7 +147,7 @@ def _launch(plan: Plan, context: Context) -> None:
         run={"launched_at": ec2_instance.launched_at}, seen_launched_at=ec2_instance.launched_at,
         instance_id=ec2_instance.instance_id, private_ip=ec2_instance.private_ip,
         volume_id=ec2_instance.volume_id, seen_type=instance.instance_type, seen_volume_gib=instance.volume_gib,
-        made_at=clock.now(),
+        made_at=clock.now(), is_unlimited=instance.is_unlimited,
     )  # fmt: skip
 
 
@@ -185,11 +185,14 @@ def _start(plan: Plan, context: Context) -> None:
     instance = plan.instance
     with contextlib.suppress(Gone):  # a rule that was taken away would shut its owner out
         context.cloud.open_ssh(instance.security_group_id, config().ssh_cidrs)
+    unlimited = sizes.may_be_unlimited(instance)
     if sizes.has_had_another_type(instance):  # a worker may have died in the midst of the change
-        context.cloud.resize(str(instance.instance_id), instance.instance_type)
+        context.cloud.resize(str(instance.instance_id), instance.instance_type, unlimited=unlimited)
+    elif unlimited != instance.is_unlimited:
+        context.cloud.set_credits(str(instance.instance_id), unlimited=unlimited)
     view = _view(context.cloud.start(str(instance.instance_id)))
     accepted = {"starts": F("starts") + 1, "start_asked_at": clock.now()}
-    _record_view(instance, view, context.ensure_lease, run=accepted)
+    _record_view(instance, view, context.ensure_lease, run=accepted, is_unlimited=unlimited)
 
 
 def _stop(plan: Plan, context: Context) -> None:
@@ -214,7 +217,7 @@ def _ask_why(plan: Plan, context: Context) -> None:
 def _resize(plan: Plan, context: Context) -> None:
     instance = plan.instance
     wish = instance.instance_type
-    context.cloud.resize(str(instance.instance_id), wish)
+    context.cloud.resize(str(instance.instance_id), wish, unlimited=sizes.may_be_unlimited(instance))
     sizes.note(instance, context.ensure_lease, instance_type=wish)
     record(instance, context.ensure_lease, seen_at=clock.now(), **_NO_WAIT)
 

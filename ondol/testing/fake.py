@@ -210,6 +210,7 @@ class FakeCloud(Ledger):
         )
         self.world.ec2_instances[ec2_instance.instance_id] = self._made(ec2_instance, spec.tags)
         self.world.specs[ec2_instance.instance_id] = spec
+        self.world.set_credits(ec2_instance.instance_id, unlimited=spec.unlimited)
         self.world.volumes[ec2_instance.volume_id] = self._made(ec2_instance.instance_id, spec.tags)
         self.world.sizes[ec2_instance.volume_id] = spec.volume_gib
         return ec2_instance
@@ -234,11 +235,17 @@ class FakeCloud(Ledger):
         return self._ec2_instance(instance_id).state
 
     @operation
-    def resize(self, instance_id: str, instance_type: str) -> None:
+    def resize(self, instance_id: str, instance_type: str, *, unlimited: bool = False) -> None:
         if self._ec2_instance(instance_id).state is not InstanceState.STOPPED:
             raise NotYet("IncorrectInstanceState")
         thing = self.world.ec2_instances[instance_id]
         thing.value = replace(thing.value, instance_type=instance_type)
+        self.world.set_credits(instance_id, unlimited=unlimited)
+
+    @operation
+    def set_credits(self, instance_id: str, *, unlimited: bool) -> None:
+        self._ec2_instance(instance_id)
+        self.world.set_credits(instance_id, unlimited=unlimited)
 
     @operation
     def sizes(self, volume_ids: Collection[str]) -> dict[str, int]:
@@ -307,9 +314,11 @@ class FakeCloud(Ledger):
         return max(stops, default=None, key=lambda stop: stop.at)
 
     @operation
-    def readings(self, instance_ids: Collection[str], since: datetime, until: datetime) -> dict[str, list[Reading]]:
+    def readings(
+        self, instance_ids: Collection[str], since: datetime, until: datetime, burstable: Collection[str] = ()
+    ) -> dict[str, list[Reading]]:
         return {
-            instance_id: shown
+            instance_id: shown if instance_id in burstable else [replace(reading, credits=None) for reading in shown]
             for instance_id in instance_ids
             if (shown := [r for r in self.world.cpu.get(instance_id, []) if since <= r.at < until])
         }

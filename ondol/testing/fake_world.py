@@ -82,6 +82,8 @@ class World:
     """Instances with stop protection: it blocks an end, too."""
     undone: dict[str, str] = field(default_factory=dict)
     """Instances whose starts are accepted and taken back, with the StateReason.Code that says why."""
+    unlimited: set[str] = field(default_factory=set)
+    """Burstable instances that may spend credits that they have not earned."""
     alarm_quota: int = 5000
     """The number of alarms that the account may have."""
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
@@ -89,6 +91,10 @@ class World:
     def now(self) -> datetime:
         """Return the time by AWS's clock."""
         return clock.now() + self.ahead
+
+    def set_credits(self, instance_id: str, *, unlimited: bool) -> None:
+        """Set the credit mode of an instance."""
+        (self.unlimited.add if unlimited else self.unlimited.discard)(instance_id)
 
     def new_id(self, prefix: str) -> str:
         """Return an id as AWS makes them."""

@@ -79,6 +79,7 @@ def test_alice_sees_everything_about_her_machine(alice, machine):
         "awake_until": None,
         "closes_at": None,
         "unconfirmed_since": None,
+        "throttled_to_percent": None,
         "substitute_type": None,
         "reference": None,
         OLD_VOLUME: 30,
@@ -145,7 +146,7 @@ def test_a_look_is_a_handful_of_queries(alice, machine):
     ) as queries:
         alice.get("/instances/status")
     asked = [query["sql"] for query in queries if "ondol_cache" not in query["sql"] and "SAVEPOINT" not in query["sql"]]
-    assert len(asked) == 4, asked
+    assert len(asked) == 5, asked
 
 
 # --- wishes ----------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from ondol.autostop.samples import recent
 from ondol.cloud.errors import Throttled
 from ondol.cloud.port import Reading
 from ondol.instances import actions
+from ondol.instances.models import Instance
 from ondol.policy.rules import rules_of
 from tests.autostop.conftest import kst
 
@@ -116,13 +117,14 @@ def test_a_network_that_comes_after_its_cpu_is_waited_for(rig, machine, at):
 
 def test_what_was_asked_for_is_counted_since_it_is_paid_for(rig, machine, bob, at):
     rig.running(bob)
+    Instance.objects.filter(owner=bob).update(is_unlimited=True)
     rig.cloud.next_error["readings"] = [Throttled("Throttling")]
     at("Mon 12:06")
     with pytest.raises(Throttled):
         readings.collect(rig.cloud)
     at("Mon 12:07")
     readings.collect(rig.cloud)
-    assert MetricsRead.objects.get().count == 2 * 2 * 5, "two calls, two machines, five metrics"
+    assert MetricsRead.objects.get().count == 2 * (6 + 5), "two calls, two machines, one of them with credits"
 
 
 # --- what is in sight ------------------------------------------------------------------------------------------------

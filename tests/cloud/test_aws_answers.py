@@ -136,11 +136,24 @@ def test_readings_come_by_machine_and_in_order_however_many_pages(script):
     ]
 
 
-def test_100_machines_are_one_call_and_one_more_are_two(script):
+def test_credits_of_burstable_machines_come_in_the_same_call(script):
+    def result(name, value):
+        return {"Id": name, "Label": "", "StatusCode": "Complete", "Timestamps": [NOON], "Values": [value]}
+
+    results = [result("m0", 20.0), result("m5", 0.3), result("m6", 90.0)]
+    script.answers["GetMetricData"] = [{"MetricDataResults": results}]
+    told = script.cloud.readings(["i-1", "i-2"], NOON, NOON + timedelta(hours=1), ["i-1"])
+    assert told == {"i-1": [Reading(NOON, 20.0, credits=0.3)], "i-2": [Reading(NOON, 90.0)]}
+    asked = script.asked[0][1]["MetricDataQueries"]
+    metrics = [query["MetricStat"]["Metric"]["MetricName"] for query in asked]
+    assert (metrics.count("CPUUtilization"), metrics.count("CPUCreditBalance")) == (2, 1)
+
+
+def test_83_machines_are_one_call_and_one_more_are_two(script):
     script.answers["GetMetricData"] = [{"MetricDataResults": []}, {"MetricDataResults": []}]
-    script.cloud.readings([f"i-{n}" for n in range(101)], NOON, NOON + timedelta(hours=1))
+    script.cloud.readings([f"i-{n}" for n in range(84)], NOON, NOON + timedelta(hours=1))
     assert script.answers["GetMetricData"] == []
-    assert [len(asked["MetricDataQueries"]) for _, asked in script.asked] == [500, 5]
+    assert [len(asked["MetricDataQueries"]) for _, asked in script.asked] == [415, 5]
 
 
 # --- who stopped it --------------------------------------------------------------------------------------------------

@@ -81,6 +81,15 @@ def test_a_machine_that_becomes_burstable_does_not_run_up_credits(script):
     assert script.parameters("ModifyInstanceCreditSpecification") == {"InstanceCreditSpecifications": wanted}
 
 
+def test_unlimited_credits_are_asked_for_only_where_they_are_permitted(script):
+    script.answers["RunInstances"] = [LAUNCHED]
+    script.cloud.launch(replace(SPEC, unlimited=True), "token-1")
+    assert script.parameters("RunInstances")["CreditSpecification"] == {"CpuCredits": "unlimited"}
+    script.cloud.set_credits("i-1", unlimited=True)
+    wanted = [{"InstanceId": "i-1", "CpuCredits": "unlimited"}]
+    assert script.parameters("ModifyInstanceCreditSpecification") == {"InstanceCreditSpecifications": wanted}
+
+
 @pytest.mark.parametrize("code", ["IncorrectModificationState", "VolumeModificationRateExceeded"])
 def test_a_disk_that_is_just_growing_to_that_size_is_not_a_refusal(script, code):
     script.answers["ModifyVolume"] = [Refusal(code), Refusal(code)]

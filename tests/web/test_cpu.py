@@ -38,6 +38,15 @@ def test_the_forecast_is_a_range_in_minutes_and_on_the_clock(bob, idles, browser
     assert re.search(r"If it goes on idling, it stops\s+in about \d+–\d+ minutes \(\d\d:\d\d–\d\d:\d\d KST\)", page)
 
 
+def test_a_machine_that_aws_slows_down_is_said_to_be_slow(bob, idles, browser_of):
+    assert "credits are used up" not in browser_of(bob).get("/").text
+    idles.readings.filter(at=idles.readings.latest("at").at).update(percent=20, credits=0)
+    page = browser_of(bob).get("/").text
+    assert "AWS slows this t3.small down to 20% of each vCPU" in page
+    told = browser_of(bob).get("/").text
+    assert told.count("credits are used up") == 1
+
+
 def test_a_busy_machine_is_told_that_it_does_not_stop(bob, browser_of):
     loads(machine(bob, minutes_ago=100), [90] * 12)
     page = browser_of(bob).get("/").text

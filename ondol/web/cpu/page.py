@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from ondol import clock
+from ondol.autostop.credits import throttled_to
 from ondol.autostop.forecast import PERIOD
 from ondol.autostop.models import ReadingRound
 from ondol.autostop.samples import limits_of, recent
@@ -37,6 +38,9 @@ class CpuPage(Page):
     zone: str
     pace: int | None
     """The seconds between two polls of the page; None if nothing changes."""
+    throttled_to: float | None
+    """The CPU, in per cent of each vCPU, that AWS slows the machine down to; None while it does not."""
+    instance_type: str
     has_trouble: bool
     """True if CloudWatch does not answer."""
 
@@ -57,6 +61,8 @@ def cpu_page(request: HttpRequest, row: Instance) -> CpuPage:
         zone=timezone.localtime(now).tzname() or "",
         # A minute, or the time of a datapoint where the trial's clock runs faster.
         pace=int(min(max(PERIOD / clock.real_seconds(1), _FASTEST), _SLOWEST)) if runs else None,
+        throttled_to=throttled_to(row, now),
+        instance_type=row.instance_type,
         has_trouble=runs and ReadingRound.objects.exclude(trouble_code="").exists(),
     )
 
