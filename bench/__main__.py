@@ -1,43 +1,47 @@
-"""`python -m bench [jobs] [looks] [polls] [site] [forecast] [simulation] [work] [chatter]`: all but the last two where
-none is named."""
+"""`python -m bench [jobs] [looks] [polls] [site] [forecast] [simulation] [work] [loads] [restarts] [warm_ups]
+[chatter]`: all but the last five where none is named."""
 
 import argparse
 import tempfile
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-from bench import chatter, forecast, simulation, site, work
+from bench import chatter, forecast, loads, restarts, simulation, site, warm_ups, work
 from bench.place import database
 
 NAMES = ("jobs", "looks", "polls", "site", "forecast", "simulation")
-LONG = ("work", "chatter")
-"""These are run by their names only: one takes long, the other shows the same each time."""
+LONG = ("work", "loads", "restarts", "warm_ups", "chatter")
+"""These are run by their names only: they take long, or show the same each time."""
+_ALONE: dict[str, Callable[[Path, int], None]] = {
+    "site": lambda folder, machines: site.main(folder),
+    "forecast": lambda folder, machines: forecast.main(folder),
+    "simulation": lambda folder, machines: simulation.main(),
+    "chatter": lambda folder, machines: chatter.main(),
+    "work": work.main,
+    "loads": loads.main,
+    "restarts": lambda folder, machines: restarts.main(folder),
+    "warm_ups": lambda folder, machines: warm_ups.main(folder),
+}
+"""Those that need no database here."""
 
 
 def main() -> None:
     """Measure, and print tables."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join((*NAMES, *LONG)))
-    parser.add_argument("--machines", type=int, default=20, help="of each kind, for `work` (20)")
+    parser.add_argument("--machines", type=int, default=20, help="of each kind, for `work` and `loads` (20)")
     options = parser.parse_args()
     wanted = options.names or NAMES
     if unknown := set(wanted) - {*NAMES, *LONG}:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join((*NAMES, *LONG))}")
     with tempfile.TemporaryDirectory(prefix="ondol-bench-", ignore_cleanup_errors=True) as folder:
-        if "site" in wanted:
-            site.main(Path(folder))
-        if "forecast" in wanted:
-            forecast.main(Path(folder) / "forecast")
-        if "simulation" in wanted:
-            simulation.main()
-        if "chatter" in wanted:
-            chatter.main()
-        if "work" in wanted:
-            work.main(Path(folder) / "work", options.machines)
-        alone = {"site", "forecast", "simulation", *LONG}
-        if set(wanted) - alone:
+        for name, measure in _ALONE.items():
+            if name in wanted:
+                measure(Path(folder) / name, options.machines)
+        if others := [name for name in wanted if name not in _ALONE]:
             with database(Path(folder)):
-                for name in [name for name in wanted if name not in alone]:
+                for name in others:
                     import_module(f"bench.{name}").main()  # now that Django knows its database
 
 

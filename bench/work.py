@@ -17,11 +17,10 @@ from pathlib import Path
 
 from bench.place import table
 from bench.traffic import Traffic
-from ondol.clock import Clock
+from bench.watch import WINDOW, Watch
 from tests.journey.site import Person, Site
 
 SPEED = 60
-WINDOW = 30
 SLOWEST, FASTEST = 0.2e6, 5e6
 KEEP_ALIVE = 3e3
 """Bytes a second of an idle editor, more than what docs/decisions/0016 measured."""
@@ -43,51 +42,6 @@ class Watched:
     ends: datetime | None = None
     """When its traffic ended."""
     stopped: datetime | None = None
-
-
-class Watch:
-    """What EC2 and CloudWatch show of all machines, on the machines' clock, asked twice in each of its minutes."""
-
-    def __init__(self, site: Site) -> None:
-        self.clock = Clock.parse((site.home / "clock").read_text().strip())
-        self.stops: dict[str, datetime] = {}
-        """When each machine stopped."""
-        self.puts: dict[str, set[datetime]] = {}
-        """When the alarm of each machine was put."""
-        self._ec2, self._cloudwatch = site.aws("ec2"), site.aws("cloudwatch")
-        self._up: set[str] = set()
-        self._ended = threading.Event()
-        threading.Thread(target=self._go, daemon=True).start()
-
-    def now(self) -> datetime:
-        return self.clock.at(time.time())
-
-    def sleep_until(self, moment: datetime) -> None:
-        while (left := (moment - self.now()) / timedelta(seconds=SPEED)) > 0:
-            time.sleep(min(left, 1))
-
-    def end(self) -> None:
-        self._ended.set()
-
-    def _go(self) -> None:
-        while not self._ended.wait(30 / SPEED):
-            self._machines()
-            self._alarms()
-
-    def _machines(self) -> None:
-        pages = self._ec2.get_paginator("describe_instances").paginate().build_full_result()
-        at = self.now()
-        for machine in (one for some in pages["Reservations"] for one in some["Instances"]):
-            if machine["State"]["Name"] in {"pending", "running"}:
-                self._up.add(machine["InstanceId"])
-            elif machine["InstanceId"] in self._up:
-                self.stops.setdefault(machine["InstanceId"], at)
-
-    def _alarms(self) -> None:
-        pages = self._cloudwatch.get_paginator("describe_alarms").paginate().build_full_result()
-        for alarm in pages["MetricAlarms"]:
-            of = next(one["Value"] for one in alarm["Dimensions"] if one["Name"] == "InstanceId")
-            self.puts.setdefault(of, set()).add(alarm["AlarmConfigurationUpdatedTimestamp"])
 
 
 def main(folder: Path, machines: int) -> None:
