@@ -18,7 +18,7 @@ from tests.journey.site import Person, Site
 
 SPEED = 60
 SIZES = {2: "large", 4: "xlarge", 8: "2xlarge", 16: "4xlarge", 32: "8xlarge", 48: "12xlarge", 64: "16xlarge"}
-"""By vCPUs."""
+"""The sizes are by their vCPUs."""
 LASTS = timedelta(hours=2)
 _LOOP = "timeout {seconds:.1f} sh -c 'while :; do :; done'; true"
 
@@ -31,7 +31,7 @@ class Load:
     vcpus: int
     stopped_early: bool
     minutes_after: float
-    """From the end of the loop to the stop."""
+    """The time is from the end of the loop to the stop."""
 
 
 def main(folder: Path, machines: int) -> None:

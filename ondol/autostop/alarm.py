@@ -19,6 +19,8 @@ from ondol.instances.models import Instance, Run
 from ondol.policy.rules import Rules, rules_of
 from ondol.policy.threshold import cpu_percent
 
+_STOPS_WITHIN = timedelta(minutes=1)
+"""Real time: EC2 shows by then that a machine is stopping."""
 _PUT_WITHIN = timedelta(minutes=1)
 """Real time: an alarm whose configuration is of another moment was changed by somebody else."""
 
@@ -120,8 +122,23 @@ def is_right(row: Instance, alarm: Alarm | None, rules: Rules) -> bool:
         return alarm.is_muted and not alarm.warm_up_minutes
     if alarm.is_muted or not _has_warm_up(row, alarm):
         return False
-    # It acts on a transition only: one that is in ALARM while its machine runs has tried, and will not again.
-    return not (alarm.state == "ALARM" and row.seen_view == View.RUNNING)
+    # It acts on a transition only: one that is in ALARM from before it was put would never act.
+    return not _has_tried(row, alarm) or _has_fired(row, alarm)
+
+
+def has_failed(row: Instance, alarm: Alarm) -> bool:
+    """Return whether a right alarm has tried to stop the machine, in vain: it will not try again."""
+    late = clock.real_seconds(_STOPS_WITHIN.total_seconds())
+    return _has_tried(row, alarm) and alarm.state_since is not None and clock.now() - alarm.state_since > late
+
+
+def _has_tried(row: Instance, alarm: Alarm) -> bool:
+    return alarm.state == "ALARM" and not alarm.is_muted and row.seen_view == View.RUNNING
+
+
+def _has_fired(row: Instance, alarm: Alarm) -> bool:
+    """Return whether it has changed to ALARM by what it judged after its warm-up."""
+    return alarm.state_since is not None and alarm.state_since >= _warm_up_ends(row.run)
 
 
 def _idle_rule(rules: Rules, row: Instance) -> IdleRule:

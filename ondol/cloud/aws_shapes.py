@@ -213,6 +213,7 @@ def alarm(shown: Mapping[str, Any], action: str) -> Alarm:
         and shown.get("DatapointsToAlarm", periods) == periods
         and not any(shown.get(name) for name in _MUST_BE_EMPTY),
         configured_at=utc(shown.get("AlarmConfigurationUpdatedTimestamp")),
+        state_since=utc(shown.get("StateTransitionedTimestamp")),
         is_muted=is_muted,
     )
 

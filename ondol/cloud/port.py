@@ -155,6 +155,7 @@ class Alarm:
     configured_at: datetime | None = None
     is_muted: bool = False
     """True if its actions are disabled: it judges, and does nothing."""
+    state_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

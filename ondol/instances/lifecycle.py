@@ -15,7 +15,7 @@ from ondol.instances.states import OURS
 from ondol.instances.states import Reason as Reason
 from ondol.instances.states import Status as Status
 
-_UNEXPLAINED = frozenset({Reason.UNKNOWN, Reason.OUTSIDE})
+_UNEXPLAINED = frozenset({Reason.UNKNOWN, Reason.OUTSIDE, Reason.IDLE})
 """AWS's history may say more about a stop with one of these reasons. Earlier versions wrote OUTSIDE when they had asked
 too early."""
 

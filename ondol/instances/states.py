@@ -58,5 +58,6 @@ class Reason(StrEnum):
     UNKNOWN = "UNKNOWN"  # AWS is stopping it, and nobody here asked for it; once it has stopped, AWS's history says why
 
 
-OURS = frozenset({Reason.PERSON, Reason.ADMIN, Reason.BUDGET, Reason.SCHEDULE})
-"""The reasons of a stop that Ondol asks for, and goes on asking for until the machine has stopped."""
+OURS = frozenset({Reason.PERSON, Reason.ADMIN, Reason.BUDGET, Reason.SCHEDULE, Reason.IDLE})
+"""The reasons of a stop that Ondol asks for, and goes on asking for until the machine has stopped; because it is idle,
+only where its alarm could not stop it."""

@@ -17,7 +17,8 @@ from ondol.cloud.errors import Quota
 from ondol.cloud.port import Alarm, Cloud
 from ondol.deployment import warm_ups
 from ondol.deployment.warm_ups import WarmUps
-from ondol.instances.lifecycle import View
+from ondol.instances.actions import stop_by_rule
+from ondol.instances.lifecycle import Reason, View
 from ondol.instances.models import Instance, Run
 from ondol.policy.rules import rules_for
 from ondol.reconciler.tags import tags
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 
 SHOWN_AFTER = timedelta(minutes=1)
 """DescribeAlarms may lag behind PutMetricAlarm (real time)."""
+STOPPED_AGAIN = timedelta(hours=1)
+"""A stop that AWS has refused is asked for again after that, while the machine stays idle."""
 SHOWN_AGAIN = timedelta(minutes=1)
 """Real time: that an alarm is sound still is not written at each observation."""
 
@@ -77,12 +80,13 @@ def check(rows: list[Instance], cloud: Cloud) -> list[Instance]:
     rules = rules_for({row.owner_id for row in rows})
     right = [row for row in rows if alarm.is_right(row, shown.get(row.alarm_name), rules[row.owner_id])]
     due = Q(alarm_verified_at=None) | Q(alarm_verified_at__lt=now - clock.real_seconds(SHOWN_AGAIN.total_seconds()))
+    stopping = [row for row in right if alarm.has_failed(row, shown[row.alarm_name]) and _is_stopped_by_us(row)]
     # Not of one that was armed anew meanwhile.
     runs = Run.objects.filter(due, pk__in=[row.run_id for row in right], armed_at__lt=settled)
     runs.update(alarm_verified_at=now)
     wrong = [row for row in {*rows, *ignored} if row not in right and _is_rearmed(row)]
     doubled = [row for row in rows if row.other_alarm_name in shown and _is_dropped(row)]
-    return [*over, *wrong, *doubled]
+    return [*over, *wrong, *doubled, *stopping]
 
 
 def _note_warm_ups(rows: list[Instance], shown: Mapping[str, Alarm]) -> list[Instance]:
@@ -93,6 +97,21 @@ def _note_warm_ups(rows: list[Instance], shown: Mapping[str, Alarm]) -> list[Ins
         at, state = max(told)
         warm_ups.note(state, at)
     return [row for row, state in by.items() if state is WarmUps.IGNORED]
+
+
+def _is_stopped_by_us(row: Instance) -> bool:
+    """Let the machine be stopped by us, since AWS does not do what its alarm says; False if that does not apply now.
+
+    Who may not stop it either is not asked without end: AWS has said why not, and administrators know.
+    """
+    log.error("its alarm fired and did not stop it", extra={"row": str(row.pk), "instance_id": row.instance_id})
+
+    def still(same: Instance) -> bool:
+        run = same.run
+        is_refused = same.status_reason == Reason.STOP_FAILED and clock.now() - same.status_since < STOPPED_AGAIN
+        return run.pk == row.run_id and run.armed_at == row.run.armed_at and not (run.needs_rearm or is_refused)
+
+    return stop_by_rule(row.owner, Reason.IDLE, still)
 
 
 def _is_rearmed(row: Instance) -> bool:

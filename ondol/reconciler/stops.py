@@ -32,7 +32,8 @@ def why_stopped(instance: Instance, cloud: Cloud) -> tuple[Reason, AlarmStop | N
         # That it stopped matters more than why.
         log.warning("the alarm's history cannot be read", extra={"row": str(instance.pk), "code": error.code})
         stop = None
-    return (Reason.IDLE if stop else Reason.OUTSIDE), stop
+    is_idle = stop or instance.status_reason == Reason.IDLE  # its alarm fired, and could not stop it
+    return (Reason.IDLE if is_idle else Reason.OUTSIDE), stop
 
 
 def receipt_of(instance: Instance, stop: AlarmStop) -> Receipt:

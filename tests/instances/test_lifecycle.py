@@ -207,22 +207,21 @@ def test_the_table_has_nothing_besides():
 # --- reasons and patience --------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("reason", "next_reason"),
-    [(Reason.PERSON, Reason.PERSON), (Reason.ADMIN, Reason.ADMIN), (Reason.IDLE, Reason.IDLE),
-     (Reason.INSIDE, Reason.INSIDE)],
+    [(Reason.PERSON, Reason.PERSON), (Reason.ADMIN, Reason.ADMIN), (Reason.INSIDE, Reason.INSIDE)],
 )  # fmt: skip
 def test_a_machine_rests_for_the_reason_it_was_stopped_for(reason, next_reason):
     decision = decide(Status.STOPPING, reason, Seen(View.STOPPED, NOW, asked=True), JUST_NOW, NOW)
     assert (decision.to, decision.reason) == (Status.STOPPED, next_reason)
 
 
-@pytest.mark.parametrize("reason", [Reason.UNKNOWN, Reason.OUTSIDE])
-def test_of_a_stop_that_nobody_here_asked_for_aws_is_asked_why_once_it_is_over(reason):
+@pytest.mark.parametrize("reason", [Reason.UNKNOWN, Reason.OUTSIDE, Reason.IDLE])
+def test_of_a_stop_that_no_person_asked_for_aws_is_asked_why_once_it_is_over(reason):
     assert decide(Status.STOPPING, reason, Seen(View.STOPPING, NOW, asked=True), JUST_NOW, NOW).is_wait
     decision = decide(Status.STOPPING, reason, Seen(View.STOPPED, NOW, asked=True), JUST_NOW, NOW)
     assert decision == Decision(Step.ASK_WHY)
 
 
-@pytest.mark.parametrize("reason", [Reason.IDLE, Reason.INSIDE, Reason.OUTSIDE, Reason.UNKNOWN])
+@pytest.mark.parametrize("reason", [Reason.INSIDE, Reason.OUTSIDE, Reason.UNKNOWN])
 def test_a_stop_that_nobody_here_asked_for_is_not_repeated(reason):
     decision = decide(Status.STOPPING, reason, Seen(View.RUNNING, NOW, asked=True), LONG_AGO, NOW)
     assert (decision.to, decision.reason) == (Status.RUNNING, Reason.OUTSIDE)

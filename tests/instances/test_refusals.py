@@ -198,6 +198,54 @@ def test_a_stop_that_is_protected_against_is_told_and_given_up_after_ten_minutes
     assert standing() == []
 
 
+@pytest.fixture
+def fired(rig, running, machines_clock):
+    """Alice's machine has idled, and its alarm has fired and could not stop it."""
+    Run.objects.update(armed_at=clock.now())
+    machines_clock.advance(timedelta(minutes=45))
+    alarm = rig.alarm_of(running)
+    alarm.value = replace(alarm.value, state="ALARM", state_since=clock.now())
+    rig.cloud.calls.clear()
+    return running
+
+
+def later(rig, machines_clock, minutes):
+    for _ in range(minutes // 5):
+        machines_clock.advance(timedelta(minutes=5))
+        observe.observe_all(rig.cloud)
+        rig.work()
+    rig.tick()
+
+
+def test_an_idle_machine_that_its_alarm_cannot_stop_is_stopped_by_us(rig, alice, fired, machines_clock):
+    rig.tick()
+    assert rig.mine(alice).status == "RUNNING", "AWS is given the time to stop it"
+    later(rig, machines_clock, 5)
+    row = rig.mine(alice)
+    assert (row.status, row.status_reason, rig.cloud.asked("stop"), rig.cloud.asked("arm")) == ("STOPPED", "IDLE", 1, 0)
+
+
+def test_an_idle_machine_that_nobody_may_stop_is_told_and_tried_each_hour(rig, alice, fired, machines_clock):
+    rig.cloud.world.stop_protected.add(fired.instance_id)
+    later(rig, machines_clock, 60)
+    row = rig.mine(alice)
+    assert (row.status, row.status_reason, rig.cloud.asked("arm")) == ("RUNNING", "STOP_FAILED", 0)
+    assert found() == {Why.STOP_PROTECTED}
+    tries = rig.cloud.asked("stop")
+    assert tries <= 2
+    rig.cloud.world.stop_protected.clear()
+    later(rig, machines_clock, 60)
+    row = rig.mine(alice)
+    assert (row.status, row.status_reason, rig.cloud.asked("stop")) == ("STOPPED", "IDLE", tries + 1)
+    assert standing() == []
+
+
+def test_who_keeps_it_awake_meanwhile_is_not_stopped_by_us(rig, alice, fired, machines_clock):
+    Run.objects.update(awake_until=clock.now() + timedelta(hours=2))
+    later(rig, machines_clock, 10)
+    assert (rig.mine(alice).status, rig.cloud.asked("stop"), rig.cloud.asked("arm")) == ("RUNNING", 0, 1)
+
+
 def test_a_refusal_puts_off_nothing_but_itself(rig, alice, running):
     rig.cloud.next_error["arm"] = [Refused(DENIED)]
     Run.objects.update(armed_at=None)
