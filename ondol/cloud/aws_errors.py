@@ -1,5 +1,6 @@
 """What AWS's error codes mean for us: one table, from code to the next move."""
 
+from ondol.aws_codes import is_of_limit
 from ondol.cloud.errors import (
     AlreadyThere,
     CloudError,
@@ -47,10 +48,6 @@ _CODES: dict[type[CloudError], str] = {
 }
 TABLE: dict[str, type[CloudError]] = {code: kind for kind, codes in _CODES.items() for code in codes.split()}
 
-_LIMITS = ("LimitExceeded", "LimitExceededException", "QuotaExceeded", "QuotaExceededException", "CountExceeded")
-"""How codes of limits end, also those that nobody has seen yet."""
-DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
-"""Codes that mean: the policy does not allow it."""
 NOT_TAKEN = frozenset({
     "InvalidParameterCombination", "InvalidParameterValue", "ParamValidation", "UnknownParameter", "ValidationError",
     "ValidationException",
@@ -65,7 +62,7 @@ def kind_of(code: str, http_status: int | None) -> type[CloudError]:
     """Return the class for an error code; an unknown one is judged by its HTTP status."""
     if code in TABLE:
         return TABLE[code]
-    if code.endswith(_LIMITS):
+    if is_of_limit(code):
         return Quota
     if code.startswith("Insufficient") and code.endswith("Capacity"):
         return NoCapacity

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from django.utils.translation import gettext_lazy as _
 
+from ondol.aws_codes import is_of_limit
 from ondol.deployment.findings import Why
 from ondol.instances.lifecycle import Step
 from ondol.instances.messages.texts import (
@@ -153,7 +154,6 @@ AT_STEP: Mapping[Step, Mapping[str, Refusal]] = {
     Step.GROW: RESIZING,
 }
 """What a code means at one step only, or means otherwise there."""
-_LIMITS = ("LimitExceeded", "LimitExceededException", "QuotaExceeded", "QuotaExceededException", "CountExceeded")
 _DENIALS = ("AccessDenied", "Unauthorized", "NotAuthorized")
 _RESIZING_REFUSED = _("AWS refused the change: a permission or a setting is missing on our side.")
 RESIZING_KEPT = _("The machine is as it was.")
@@ -170,7 +170,7 @@ def _of_family(code: str, step: Step) -> Refusal:
         return _KEY_OF_NEW_DISK if step in {Step.PREPARE, Step.LAUNCH} else _KEY_OF_DISK
     if "Insufficient" in code and code.endswith("Capacity"):
         return _CAPACITY
-    if code.endswith(_LIMITS):
+    if is_of_limit(code):
         return _LIMIT
     if any(mark in code for mark in _DENIALS):
         return _DENIED
