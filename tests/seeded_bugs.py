@@ -141,6 +141,8 @@ BUGS = [
     Bug("what an alarm cannot stop runs on", "alarms:check", "alarm.has_failed(row, shown[row.alarm_name])", "False"),
     Bug("a stop by us does not wait for the alarm's", "has_failed", "clock.now() - alarm.state_since > late", "True"),
     Bug("a refused stop of an idle machine is asked for without end", "_is_stopped_by_us", "run.needs_rearm or is_refused", "run.needs_rearm"),
+    Bug("a warm-up that somebody took away counts as ignored", "warm_ups_by", "is_ignored and _is_of_put(alarm, run.armed_at)", "is_ignored"),
+    Bug("an alarm of before speaks for the region", "_Put._is_kept", "not alarm.warm_up_minutes and _is_of_put(alarm, at)", "True"),
     Bug("a muted alarm stays muted", "alarms:check", "row.run.muted_until <= now", "False"),
     Bug("a muted alarm is muted again and again", "_is_mute_over", "run.muted_until <= now", "False"),
     Bug("actions that somebody has turned off stay off", "is_right", "alarm.is_muted or not _has_warm_up(row, alarm)", "not _has_warm_up(row, alarm)"),

@@ -22,7 +22,7 @@ from ondol.policy.threshold import cpu_percent
 _STOPS_WITHIN = timedelta(minutes=1)
 """Real time: EC2 shows by then that a machine is stopping."""
 _PUT_WITHIN = timedelta(minutes=1)
-"""Real time: an alarm whose configuration is of another moment was changed by somebody else."""
+"""Real time: an alarm whose configuration is of another moment was put before, or changed by somebody else."""
 
 
 def arm(instance: Instance, name: str, cloud: Cloud, tags: Mapping[str, str]) -> dict[str, Any]:
@@ -90,7 +90,8 @@ class _Put:
         if not shown and known is WarmUps.KEPT and self.instance.seen_view != View.STOPPED:
             return True
         self._ask(minutes, is_muted=True)
-        if shown:
+        # The names come again and again: what is shown may still be an alarm of before.
+        if any(not alarm.warm_up_minutes and _is_of_put(alarm, at) for alarm in shown):
             warm_ups.note(WarmUps.IGNORED, at)
         return False
 
@@ -156,6 +157,12 @@ def _has_warm_up(row: Instance, alarm: Alarm) -> bool:
     the machine on."""
     if alarm.warm_up_minutes == row.run.warm_up_minutes:
         return True
+def _is_of_put(alarm: Alarm, at: datetime) -> bool:
+    """Return whether its configuration is of the put that was asked for then."""
+    within = clock.real_seconds(_PUT_WITHIN.total_seconds())
+    return alarm.configured_at is None or abs(alarm.configured_at - at) <= within
+
+
     now = clock.now()
     is_kept = row.run.held_until is not None and row.run.held_until > now
     return not alarm.warm_up_minutes and _warm_up_ends(row.run) <= now and not is_kept
@@ -172,9 +179,6 @@ def warm_ups_by(row: Instance, alarm: Alarm) -> WarmUps:
         return WarmUps.UNKNOWN
     if alarm.warm_up_minutes == run.warm_up_minutes:
         return WarmUps.KEPT
-    is_ours = alarm.configured_at is None or abs(alarm.configured_at - run.armed_at) <= clock.real_seconds(
-        _PUT_WITHIN.total_seconds()
-    )
     is_over = clock.now() >= _warm_up_ends(run)
     is_ignored = not (alarm.warm_up_minutes or is_over or run.muted_until)
-    return WarmUps.IGNORED if is_ignored and is_ours else WarmUps.UNKNOWN
+    return WarmUps.IGNORED if is_ignored and _is_of_put(alarm, run.armed_at) else WarmUps.UNKNOWN

@@ -52,6 +52,17 @@ def what_is_found():
     return [(finding.kind, finding.id, finding.why) for finding in remembered()]
 
 
+def next_shows(rig, **was):
+    """Let the next DescribeAlarms still show alarms as they were."""
+    now = rig.cloud.alarms
+
+    def alarms(names=None):
+        rig.cloud.alarms = now
+        return [replace(alarm, **was) for alarm in now(names)]
+
+    rig.cloud.alarms = alarms
+
+
 def stopped(rig, owner):
     instance = rig.running(owner)
     actions.stop(owner)
@@ -139,6 +150,19 @@ def test_actions_that_somebody_has_turned_off_are_on_again(rig, alice, later):
     alarm.value = replace(alarm.value, is_muted=True)
     later(2)
     assert acts(rig, instance)
+
+
+@pytest.mark.parametrize("minutes", [0, 25])
+def test_an_alarm_of_before_that_is_still_shown_says_nothing_about_the_region(rig, alice, later, minutes):
+    """The names come again and again."""
+    instance = stopped(rig, alice)
+    next_shows(rig, warm_up_minutes=minutes, configured_at=clock.now() - timedelta(hours=1))
+    actions.start(alice)
+    rig.work()
+    assert not acts(rig, instance)
+    later(3)
+    assert (rig.mine(alice).is_armed, acts(rig, instance)) == (True, True)
+    assert (rig.alarm_of(instance).value.warm_up_minutes >= 36, what_is_found(), letters()) == (True, [], 0)
 
 
 # --- over, or ignored? ------------------------------------------------------------------------------------------------
