@@ -205,7 +205,7 @@ BUGS = [
     Bug("a lease is not armed", "Run.has_other_wish", "self.needs_lease", "False"),
     Bug("a lease shortens what its owner wishes", "Run.held_until", "max(filter(None, [self.awake_until, self.lease_until]), default=None)", "self.lease_until or self.awake_until"),
     Bug("a lease outlives its run", "moves:move", "Run(instance=instance, reason=reason, by=by, began_at=since)", "Run(instance=instance, reason=reason, by=by, began_at=since, lease_until=instance.run.lease_until)"),
-    Bug("the network is not waited for", "_of_interest", "Max('readings__at', filter=whole)", "Max('readings__at')"),
+    Bug("the network is not waited for", "_of_interest", "Q(network_in__isnull=False) | Q(at__lt=now - PARTIAL)", "Q()"),
     Bug("the forecast goes by the lease", "outlook:_judged_at", "stops_after(ended_at, run.armed_idle_minutes)", "warm_up_ends"),
     Bug("a letter's link works twice", "warnings:use", "StopWarning.objects.filter(pk=warning.pk, used_at=None)", "StopWarning.objects.filter(pk=warning.pk)"),
     Bug("a start that is taken back is asked for without end", "lifecycle:_start", "seen.starts >= STARTS", "False"),

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, Max, Q, QuerySet
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
 from ondol import clock
 from ondol.autostop.credits import has_credits
@@ -82,15 +82,18 @@ def _of_interest(now: datetime) -> Iterable[Instance]:
     rows: QuerySet[Instance] = Instance.objects.filter(runs | has_just_run, instance_id__isnull=False)
     rows = rows.filter(run__launched_at__isnull=False).select_related("run")
     # Its network is there for every type of machine; it may come a little after its CPU.
-    whole = Q(readings__network_in__isnull=False) | Q(readings__at__lt=now - PARTIAL)
-    return rows.annotate(last_reading=Max("readings__at", filter=whole))
+    whole = Q(network_in__isnull=False) | Q(at__lt=now - PARTIAL)
+    # Older ones change nothing, since no gap is filled that far back; this is asked every two seconds.
+    since = now - BACK - PERIOD
+    last = CpuReading.objects.filter(whole, instance=OuterRef("pk"), at__gte=since).order_by("-at")
+    return rows.annotate(last_reading=Subquery(last.values("at")[:1]))
 
 
 def _misses_one(row: Instance, now: datetime) -> bool:
     """Whether the newest datapoint that may be there by now is not known yet."""
     over = min(now, row.stopped_at) if row.status == Status.STOPPED and row.stopped_at else now
     newest = floor(min(now - SHOWN_AFTER, over)) - PERIOD
-    first = floor(row.run.launched_at or now)
+    first = max(floor(row.run.launched_at or now), now - BACK)
     return newest >= first and _known_until(row, now) <= newest
 
 

@@ -76,6 +76,28 @@ def test_a_gap_is_filled_and_a_correction_taken_over(rig, machine, at):
     assert kept(machine) == list(range(1, 13))
 
 
+def test_of_a_longer_gap_the_last_six_hours_are_filled(rig, machine, at):
+    told(rig, machine, *range(1, 121))
+    at("Mon 12:06")
+    readings.collect(rig.cloud)
+    at("Mon 22:01")
+    readings.collect(rig.cloud)
+    assert kept(machine) == [1, 2, *range(50, 121)]
+    at("Mon 22:04")
+    readings.collect(rig.cloud)
+    assert rig.cloud.asked("readings") == 2
+
+
+@pytest.mark.parametrize("hours", [1, 10])
+def test_of_a_stop_that_is_found_out_late_nothing_is_asked_that_is_known_or_too_old(rig, machine, at, hours):
+    """Its last readings are there, or no gap is filled that far back."""
+    CpuReading.objects.create(instance=machine, at=kst("Mon 12:55"), percent=1.0, network_in=1)
+    at(f"Mon {13 + hours}:00")
+    Instance.objects.update(status="STOPPED", status_since=clock.now(), stopped_at=kst("Mon 13:00"))
+    readings.collect(rig.cloud)
+    assert rig.cloud.asked("readings") == 0
+
+
 def test_while_nothing_runs_nothing_is_asked(rig, machine, alice, at):
     actions.stop(alice)
     rig.work()
