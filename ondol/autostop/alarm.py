@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ondol import clock
+from ondol.autostop import idle_rule
 from ondol.autostop.forecast import MIN_NOTICE, warm_up
 from ondol.cloud.errors import Invalid
 from ondol.cloud.port import Alarm, Cloud, IdleRule
@@ -17,7 +18,6 @@ from ondol.deployment.warm_ups import WarmUps
 from ondol.instances.lifecycle import Status, View
 from ondol.instances.models import Instance, Run
 from ondol.policy.rules import Rules, rules_of
-from ondol.policy.threshold import cpu_percent
 
 _STOPS_WITHIN = timedelta(minutes=1)
 """Real time: EC2 shows by then that a machine is stopping."""
@@ -31,7 +31,7 @@ def arm(instance: Instance, name: str, cloud: Cloud, tags: Mapping[str, str]) ->
     # Taken before the call: the warm-up then ends no earlier than we say.
     armed_at = clock.now()
     run = instance.run
-    rule = _idle_rule(rules, instance)
+    rule = IdleRule(*idle_rule.wanted(rules, instance))
     run_since = run.launched_at if instance.status == Status.RUNNING else None
     # A lease that is taken back has left more time already: see `work.NOTICE`.
     is_lease_only = run.armed_at is not None and run.armed_awake_until == run.awake_until and run.needs_lease
@@ -102,14 +102,14 @@ class _Put:
 
 def _is_mute_over(run: Run, rule: IdleRule, now: datetime) -> bool:
     """Return whether its muted alarm has waited as long as it should, for this rule and wish."""
-    armed = IdleRule(run.armed_idle_minutes, run.armed_cpu_percent)
-    return run.muted_until is not None and run.muted_until <= now and armed == rule and not run.has_other_wish
+    is_by_rule = IdleRule(*idle_rule.armed(run)) == rule
+    return run.muted_until is not None and run.muted_until <= now and is_by_rule and not run.has_other_wish
 
 
 def is_by_rule(instance: Instance, armed: Mapping[str, Any]) -> bool:
     """Return whether an alarm was put by the rule that applies now."""
-    rules = rules_of(instance.owner_id)
-    return _idle_rule(rules, instance) == IdleRule(armed["armed_idle_minutes"], armed["armed_cpu_percent"])
+    wanted = idle_rule.wanted(rules_of(instance.owner_id), instance)
+    return wanted == (armed["armed_idle_minutes"], armed["armed_cpu_percent"])
 
 
 def is_right(row: Instance, alarm: Alarm | None, rules: Rules) -> bool:
@@ -117,7 +117,7 @@ def is_right(row: Instance, alarm: Alarm | None, rules: Rules) -> bool:
     run = row.run
     if alarm is None or not _is_of_run(row, alarm):
         return False
-    if alarm.rule != _idle_rule(rules, row):
+    if alarm.rule != IdleRule(*idle_rule.wanted(rules, row)):
         return False
     if run.muted_until:  # one whose warm-up is kept need not be muted
         return alarm.is_muted and not alarm.warm_up_minutes
@@ -142,14 +142,9 @@ def _has_fired(row: Instance, alarm: Alarm) -> bool:
     return alarm.state_since is not None and alarm.state_since >= _warm_up_ends(row.run)
 
 
-def _idle_rule(rules: Rules, row: Instance) -> IdleRule:
-    """Return the rule of an alarm for the type that the machine has in AWS."""
-    return IdleRule(rules.idle_minutes, cpu_percent(rules.idle_core_percent, row.size.instance_type))
-
-
 def _is_of_run(row: Instance, alarm: Alarm) -> bool:
-    armed = IdleRule(row.run.armed_idle_minutes, row.run.armed_cpu_percent)
-    return alarm.is_sound and alarm.instance_id == row.instance_id and alarm.rule == armed
+    is_as_put = alarm.rule == IdleRule(*idle_rule.armed(row.run))
+    return alarm.is_sound and alarm.instance_id == row.instance_id and is_as_put
 
 
 def _has_warm_up(row: Instance, alarm: Alarm) -> bool:
@@ -157,15 +152,15 @@ def _has_warm_up(row: Instance, alarm: Alarm) -> bool:
     the machine on."""
     if alarm.warm_up_minutes == row.run.warm_up_minutes:
         return True
+    now = clock.now()
+    is_kept = row.run.held_until is not None and row.run.held_until > now
+    return not alarm.warm_up_minutes and _warm_up_ends(row.run) <= now and not is_kept
+
+
 def _is_of_put(alarm: Alarm, at: datetime) -> bool:
     """Return whether its configuration is of the put that was asked for then."""
     within = clock.real_seconds(_PUT_WITHIN.total_seconds())
     return alarm.configured_at is None or abs(alarm.configured_at - at) <= within
-
-
-    now = clock.now()
-    is_kept = row.run.held_until is not None and row.run.held_until > now
-    return not alarm.warm_up_minutes and _warm_up_ends(row.run) <= now and not is_kept
 
 
 def _warm_up_ends(run: Run) -> datetime:

@@ -11,13 +11,14 @@ from django.utils.translation import gettext_lazy as _
 
 from ondol import clock
 from ondol.accounts.models import User
+from ondol.autostop import idle_rule
 from ondol.autostop.awake import RUNS_OR_WILL
 from ondol.instances import actions
 from ondol.instances.models import Instance, Run
 from ondol.policy.catalog import all_rules, stored_fields
 from ondol.policy.models import Policy, PolicyChange
 from ondol.policy.rules import Rules, rules_for
-from ondol.policy.threshold import cpu_percent, digits, too_near
+from ondol.policy.threshold import digits, too_near
 
 _TOO_NEAR = _(
     "Without CPU credits AWS slows %(types)s down, to as little as %(baseline)s%% of each vCPU. A threshold of "
@@ -94,8 +95,7 @@ def _arm_anew(owner: User | None) -> None:
     runs = Run.objects.in_bulk([row.run_id for row in found])
     for row in found:
         rule, run = rules[row.owner_id], runs[row.run_id]
-        wanted = (rule.idle_minutes, cpu_percent(rule.idle_core_percent, row.size.instance_type))
-        if (run.armed_idle_minutes, run.armed_cpu_percent) != wanted:
+        if idle_rule.armed(run) != idle_rule.wanted(rule, row):
             Run.objects.filter(pk=run.pk).update(armed_at=None, alarm_verified_at=None)
             Instance.objects.filter(pk=row.pk).update(next_at=None)
             actions.enqueue(row)
