@@ -223,7 +223,8 @@ BUGS = [
     Bug("a substitute may be too small", "InstanceType.does_for", "self.vcpus >= other.vcpus", "True"),
     Bug("a sweep reads everybody's alarms", "AutoStop.alarms", "[{'AlarmNamePrefix': NAME_PREFIX}]", "[{}]"),
     Bug("tags come to machines before their alarms", "retag", "if alarms: cloud.tag(alarms, wished)", ""),
-    Bug("tags of the settings are not set", "tags:tags", "dict(config().tags)", "{}"),
+    Bug("tags of the settings are not set", "tags_of", "dict(config.tags)", "{}"),
+    Bug("a check-up tries without the tags that an account demands", "Canary._tried_tags", "tags_of(self._config, name=DOCTOR, user_id=DOCTOR, row=DOCTOR)", "{}"),
     Bug("credits cost extra without a rule", "may_be_unlimited", "rules_of(instance.owner_id).unlimited_credits", "True"),
     Bug("an idle machine without credits is called slow", "throttled_to", "last.percent >= baseline * _NEAR_BASELINE", "True"),
 ]  # fmt: skip

@@ -10,10 +10,13 @@ from ondol.cloud.aws_calls import ask
 from ondol.cloud.aws_errors import NOT_TAKEN
 from ondol.cloud.errors import Refused
 from ondol.cloud.port import IdleRule
+from ondol.cloud.tags import tags_of
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
 
+DOCTOR = "ondol-doctor"
+"""A name that nothing of ours has: our things are named by their row."""
 _NOBODY = "i-00000000000000000"
 _MINUTES = 40
 _LOOKS = 3
@@ -33,13 +36,17 @@ class Shown(StrEnum):
 class Canary(AutoStop):
     """Tries PutMetricAlarm, which has no dry run."""
 
+    def _tried_tags(self) -> dict[str, str]:
+        """Return tags of the keys that all we make has: what an account demands has to be there when it is tried."""
+        return self._tags(tags_of(self._config, name=DOCTOR, user_id=DOCTOR, row=DOCTOR))
+
     def canary(self) -> Shown:
         """Put an alarm without actions, read its warm-up back, and delete it. May raise any CloudError.
 
         Its name is always the same, so one that a killed check-up has left goes with the next. Its description is not
         that of our alarms, so no sweep takes it for one.
         """
-        name = f"ondol-doctor-{self._deployment[:8] or 'none'}"
+        name = f"{DOCTOR}-{self._deployment[:8] or 'none'}"
         self.delete_alarm(name)
         try:
             return self._shown(name)
@@ -50,6 +57,7 @@ class Canary(AutoStop):
         cloudwatch: CloudWatchClient = self._cloudwatch
         request: Any = shapes.put_alarm(name, _NOBODY, IdleRule(30, 5.0), "", is_muted=True) | shapes.warm_up(_MINUTES)
         del request["AlarmActions"]
+        request["Tags"] = shapes.tag_list(self._tried_tags())
         try:
             ask(cloudwatch.put_metric_alarm, AlarmDescription="A check-up of Ondol, deleted at once", **request)
         except Refused as error:

@@ -11,18 +11,16 @@ from typing import Any
 from ondol.cloud import aws_shapes as shapes
 from ondol.cloud.aws import NOBLE_PARAMETER, AwsCloud
 from ondol.cloud.aws_calls import INTERACTIVE_CONFIG, ask, every, session, where
-from ondol.cloud.canary import Canary
+from ondol.cloud.canary import DOCTOR, Canary
 from ondol.cloud.errors import CloudError, Gone, Refused, Throttled, Unreachable
 from ondol.cloud.errors import is_denial as is_denial
-from ondol.cloud.port import NAME_PREFIX, Image, InstanceState, LaunchSpec, Tag
+from ondol.cloud.port import NAME_PREFIX, Image, InstanceState, LaunchSpec
 from ondol.config import Config
 from ondol.ec2_types import facts_of
 from ondol.regions import partition
 
 EVENTS_ROLE = "AWSServiceRoleForCloudWatchEvents"
 
-_NAME = "ondol-doctor"
-"""A name that nothing of ours has: our things are named by their row."""
 _PASSED = {
     "DryRunOperation", "IncorrectInstanceState", "IncorrectState", "DependencyViolation", "InvalidGroup.InUse",
     "InvalidPermission.Duplicate", "InvalidKeyPair.Duplicate", "InvalidGroup.Duplicate", "VolumeInUse",
@@ -209,19 +207,19 @@ class Probes(AwsCloud, Canary):
             yield f"ec2:{action}", _dry(getattr(self._ec2, _snake(action)))
 
     def _makes(self) -> Iterator[tuple[str, Verdict]]:
-        tags = self._tags({})
+        tags = self._tried_tags()
         yield (
             "ec2:CreateSecurityGroup",
             _dry(
                 self._ec2.create_security_group,
-                GroupName=_NAME,
-                Description=_NAME,
+                GroupName=DOCTOR,
+                Description=DOCTOR,
                 VpcId=self._config.vpc_id,
                 TagSpecifications=shapes.tagged(tags, "security-group"),
             ),
         )
         made = shapes.tagged(tags, "key-pair")
-        yield "ec2:CreateKeyPair", _dry(self._ec2.create_key_pair, KeyName=_NAME, TagSpecifications=made)
+        yield "ec2:CreateKeyPair", _dry(self._ec2.create_key_pair, KeyName=DOCTOR, TagSpecifications=made)
 
     def _launch(self, group: str, key: str) -> Verdict:
         try:
@@ -229,7 +227,7 @@ class Probes(AwsCloud, Canary):
         except Refused:  # covered by another check
             return Verdict.UNTRIED
         spec = LaunchSpec(image, self._config.instance_type, self._config.volume_gib, group, key, {})
-        request = shapes.run_instances(spec, self._config.subnet_id, self._tags({Tag.NAME: _NAME}))
+        request = shapes.run_instances(spec, self._config.subnet_id, self._tried_tags())
         if group and key:
             return _dry(self._ec2.run_instances, **request)
         # With the VPC's own group and without a key: only a denial for another reason than the group's tags
@@ -250,13 +248,13 @@ class Probes(AwsCloud, Canary):
         """
         cloudwatch = self._cloudwatch
         yield "cloudwatch:DescribeAlarms", _try(cloudwatch.describe_alarms, MaxRecords=1)
-        history = {"AlarmName": _NAME, "HistoryItemType": "Action", "MaxRecords": 1}
+        history = {"AlarmName": DOCTOR, "HistoryItemType": "Action", "MaxRecords": 1}
         yield "cloudwatch:DescribeAlarmHistory", _try(cloudwatch.describe_alarm_history, **history)
-        yield "cloudwatch:DeleteAlarms", _try(cloudwatch.delete_alarms, AlarmNames=[_NAME])
+        yield "cloudwatch:DeleteAlarms", _try(cloudwatch.delete_alarms, AlarmNames=[DOCTOR])
         region = self._config.region
-        arn = f"arn:{partition(region)}:cloudwatch:{region}:{account_id}:alarm:{_NAME}"
-        tag = {"Key": Tag.NAME, "Value": _NAME}
-        yield "cloudwatch:TagResource", _try(cloudwatch.tag_resource, ResourceARN=arn, Tags=[tag])
+        arn = f"arn:{partition(region)}:cloudwatch:{region}:{account_id}:alarm:{DOCTOR}"
+        told = shapes.tag_list(self._tried_tags())
+        yield "cloudwatch:TagResource", _try(cloudwatch.tag_resource, ResourceARN=arn, Tags=told)
 
     def _one(self, look: str, pick: Callable[[Any], str]) -> str:
         """Return the id or name of any thing of ours; empty if there is none, or reading is not allowed."""

@@ -1,6 +1,6 @@
 """The tags of a machine and of everything that belongs to it."""
 
-from ondol.cloud.port import Tag
+from ondol.cloud.tags import tags_of
 from ondol.config import config
 from ondol.instances.actions import ascii_name
 from ondol.instances.models import Instance
@@ -11,9 +11,5 @@ def tags(instance: Instance) -> dict[str, str]:
 
     They may depend on anything: a launch under way keeps those that it was first asked for with.
     """
-    return dict(config().tags) | {
-        Tag.NAME: f"ondol-{ascii_name(instance.owner)}",
-        Tag.PROJECT: config().project,
-        Tag.USER_ID: str(instance.owner_id),
-        Tag.ROW: str(instance.pk),
-    }
+    name = f"ondol-{ascii_name(instance.owner)}"
+    return tags_of(config(), name=name, user_id=str(instance.owner_id), row=str(instance.pk))

@@ -5,6 +5,7 @@ from boto3.session import Session
 
 from ondol.cloud.canary import Shown
 from ondol.cloud.errors import Refused, Throttled, Unreachable
+from ondol.cloud.port import Tag
 from ondol.cloud.probes import Probes
 from tests.cloud.script import DEPLOYMENT, Refusal, settings
 
@@ -34,7 +35,16 @@ def test_the_canary_has_no_action_and_one_that_was_left_goes_first(script, probe
     assert (asked["AlarmName"], asked["ActionsEnabled"]) == (NAME, False)
     assert not {name for name in asked if name.endswith("Actions")}
     assert asked["WarmUpConfiguration"]["WarmUpPeriodDurationInMinutes"] == 40
-    assert "Tags" not in asked
+
+
+def test_the_canary_has_the_tags_that_alarms_of_machines_have(script, probes):
+    """An account may demand those of the settings."""
+    probes._config = settings(ONDOL_TAGS="CostCenter=4711")
+    script.answers["DescribeAlarms"] = [shown(**warm_up(40))]
+    probes.canary()
+    tags = {tag["Key"]: tag["Value"] for tag in script.parameters("PutMetricAlarm")["Tags"]}
+    assert tags["CostCenter"] == "4711"
+    assert set(tags) == {"CostCenter", *Tag}
 
 
 def test_no_sweep_takes_the_canary_for_an_alarm_of_a_machine(script, probes):

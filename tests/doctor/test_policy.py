@@ -118,6 +118,36 @@ def test_a_check_up_leaves_nothing(ground, alice):
     assert ground.there() == before
 
 
+def demanding(key):
+    """Return the policy of an account in which all is allowed, but nothing is made without this tag."""
+    without_tag = {"Effect": "Deny", "Condition": {"Null": {f"aws:RequestTag/{key}": "true"}}}
+    made = {
+        "ec2:RunInstances": ["ec2:*:*:instance/*", "ec2:*:*:volume/*", "ec2:*:*:network-interface/*"],
+        "ec2:CreateSecurityGroup": ["ec2:*:*:security-group/*"],
+        "ec2:CreateKeyPair": ["ec2:*:*:key-pair/*"],
+        "cloudwatch:PutMetricAlarm": ["cloudwatch:*:*:alarm:*"],
+        "cloudwatch:TagResource": ["cloudwatch:*:*:alarm:*"],
+    }
+    denials = [
+        without_tag | {"Action": action, "Resource": [f"arn:aws:{kind}" for kind in kinds]}
+        for action, kinds in made.items()
+    ]
+    return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}, *denials]}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("has_tags", [True, False])
+def test_where_an_account_demands_a_tag_a_check_up_fails_only_without_it(ground, alice, has_tags):
+    ground.running(alice)
+    config = ground.config.model_copy(update={"tags": (("CostCenter", "4711"),) if has_tags else ()})
+    ground.probes._config = config
+    ground.guard(demanding("CostCenter"))
+    found = check_up.examine(aws_checks.Case(ground.probes, config))
+    failed = {finding.check: finding.params for finding in found if finding.level is Level.FAILED}
+    makes = "ec2:RunInstances, ec2:CreateSecurityGroup, ec2:CreateKeyPair, cloudwatch:TagResource"
+    assert failed == ({} if has_tags else {"permissions": {"actions": makes}, "warm_up": {}})
+
+
 # --- and not more ----------------------------------------------------------------------------------------------------
 def without():
     """Yield the policy without each entry of its statements' lists, or without a statement that has none.
