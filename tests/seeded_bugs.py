@@ -226,6 +226,9 @@ BUGS = [
     Bug("tags of the settings are not set", "tags_of", "dict(config.tags)", "{}"),
     Bug("a check-up tries without the tags that an account demands", "Canary._tried_tags", "tags_of(self._config, name=DOCTOR, user_id=DOCTOR, row=DOCTOR)", "{}"),
     Bug("credits cost extra without a rule", "may_be_unlimited", "rules_of(instance.owner_id).unlimited_credits", "True"),
+    Bug("a change of type that was cut off is forgotten", "_announced", "instance.is_type_unsure, instance.is_unlimited = True, None", ""),
+    Bug("a type is asked for again at each start", "sizes:note", "is_news or at is None", "False"),
+    Bug("the credits of a type from the console are taken for known", "sizes:note", "is_news and row.seen_type", "False"),
     Bug("an idle machine without credits is called slow", "throttled_to", "last.percent >= baseline * _NEAR_BASELINE", "True"),
 ]  # fmt: skip
 

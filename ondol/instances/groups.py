@@ -23,7 +23,8 @@ class Attempt:
     key_pair_name: str = ""
     alarm_name: str = ""
     has_other_alarm: bool = False
-    is_unlimited: bool = False
+    is_unlimited: bool | None = False
+    is_type_unsure: bool = False
     made_at: datetime | None = None
     last_public_ip: str | None = None
     address_changed: bool = False

@@ -66,8 +66,11 @@ class Instance(models.Model):
     """The one of `alarm_names` that counts."""
     has_other_alarm = models.BooleanField(default=False, db_default=False)
     """There may be an alarm of the other name: one that was replaced, or was asked for without an answer."""
-    is_unlimited = models.BooleanField(default=False, db_default=False)
-    """Whether a burstable type may spend credits that it has not earned: as it was last set in EC2."""
+    is_unlimited = models.BooleanField(null=True, default=False, db_default=False)
+    """Whether a burstable type may spend credits that it has not earned: as it was last set in EC2. None: not known,
+    since a change of type may set it."""
+    is_type_unsure = models.BooleanField(default=False, db_default=False)
+    """Another type was asked for, and it is not known what has become of that: it is asked for once more at rest."""
     made_at = models.DateTimeField(null=True)
     """When group, key or machine was last made: a policy by tags may not know a thing for a minute."""
     public_ip = models.GenericIPAddressField(protocol="IPv4", null=True)
@@ -177,7 +180,7 @@ class Instance(models.Model):
             asked=self.client_token is not None,
             armed=self.is_armed,
             ready=self.run.ready_at is not None,
-            type_differs=self.instance_type != (self.seen_type or self.instance_type),
+            type_differs=self.is_type_unsure or self.instance_type != (self.seen_type or self.instance_type),
             disk_differs=bool(self.volume_id) and self.volume_gib > (self.seen_volume_gib or self.volume_gib),
             other_alarm=self.has_other_alarm,
             starts=self.run.starts,

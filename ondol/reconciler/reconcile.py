@@ -105,6 +105,10 @@ def _announced(plan: Plan) -> Plan:
             instance.has_other_alarm = True
             instance.save(update_fields=["has_other_alarm", "updated_at"])
             return plan
+        case Step.RESIZE:
+            instance.is_type_unsure, instance.is_unlimited = True, None
+            instance.save(update_fields=["is_type_unsure", "is_unlimited", "updated_at"])
+            return plan
         case _:
             return plan
     instance.save(update_fields=["client_token", "is_clean", "key_pair_name", "group_unsure_at", "updated_at"])

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
 
 from ondol import clock
 from ondol.ec2_types import facts_of
@@ -35,8 +34,15 @@ def note(
         row = _locked(instance)
         if row is None or (at and row.seen_at and row.seen_at > at):
             return
-        there = {"seen_type": instance_type or row.seen_type, "seen_volume_gib": volume_gib or row.seen_volume_gib}
+        there: dict[str, Any] = {
+            "seen_type": instance_type or row.seen_type,
+            "seen_volume_gib": volume_gib or row.seen_volume_gib,
+        }
         before = row.size
+        if instance_type and (is_news or at is None):
+            there["is_type_unsure"] = False
+        if is_news and row.seen_type:
+            there["is_unlimited"] = None
         if is_news and instance_type and row.instance_type == (row.seen_type or row.instance_type):
             there["instance_type"] = instance_type
         if volume_gib and volume_gib > row.volume_gib:
@@ -55,6 +61,8 @@ def refused(instance: Instance, ensure_lease: Callable[[], None], failure: Failu
         if row is None or any(getattr(row, name) != getattr(wish, name) for name in wish.names):
             return False
         there: dict[str, Any] = {name: getattr(row.size, name) for name in wish.names}
+        if wish.instance_type:
+            there["is_type_unsure"] = False
         if wish.volume_gib:  # somebody may have made it bigger in the console: measured anew
             there["seen_volume_gib"] = None
         _write(row, there | {"tries": 0, "next_at": None})
@@ -63,15 +71,14 @@ def refused(instance: Instance, ensure_lease: Callable[[], None], failure: Failu
     return True
 
 
-def has_had_another_type(instance: Instance) -> bool:
-    """Return whether its type has ever changed, here or in the console."""
-    lines = instance.changes.filter(Q(reason=Reason.RESIZED) | Q(new=Status.PENDING))
-    return len({size.instance_type for line in lines if (size := line.record.size)}) > 1
-
-
 def may_be_unlimited(instance: Instance) -> bool:
     """Return whether it is burstable, and its owner's rules permit credits that cost extra."""
-    return facts_of(instance.instance_type).is_burstable and rules_of(instance.owner_id).unlimited_credits
+    return is_burstable(instance) and rules_of(instance.owner_id).unlimited_credits
+
+
+def is_burstable(instance: Instance) -> bool:
+    """Return whether it has a credit mode: EC2 takes none for other types."""
+    return facts_of(instance.instance_type).is_burstable
 
 
 def _locked(instance: Instance) -> Instance | None:

@@ -186,9 +186,9 @@ def _start(plan: Plan, context: Context) -> None:
     with contextlib.suppress(Gone):  # a rule that was taken away would shut its owner out
         context.cloud.open_ssh(instance.security_group_id, config().ssh_cidrs)
     unlimited = sizes.may_be_unlimited(instance)
-    if sizes.has_had_another_type(instance):  # a worker may have died in the midst of the change
-        context.cloud.resize(str(instance.instance_id), instance.instance_type, unlimited=unlimited)
-    elif unlimited != instance.is_unlimited:
+    # Its type is as wished (`lifecycle._start`): asked for anyway, one that is permitted no more would be denied.
+    # Its credit mode is not known where a change of type was cut off, or made in the console.
+    if sizes.is_burstable(instance) and unlimited != instance.is_unlimited:
         context.cloud.set_credits(str(instance.instance_id), unlimited=unlimited)
     view = _view(context.cloud.start(str(instance.instance_id)))
     accepted = {"starts": F("starts") + 1, "start_asked_at": clock.now()}
@@ -217,9 +217,10 @@ def _ask_why(plan: Plan, context: Context) -> None:
 def _resize(plan: Plan, context: Context) -> None:
     instance = plan.instance
     wish = instance.instance_type
-    context.cloud.resize(str(instance.instance_id), wish, unlimited=sizes.may_be_unlimited(instance))
+    unlimited = sizes.may_be_unlimited(instance)
+    context.cloud.resize(str(instance.instance_id), wish, unlimited=unlimited)
     sizes.note(instance, context.ensure_lease, instance_type=wish)
-    record(instance, context.ensure_lease, seen_at=clock.now(), **_NO_WAIT)
+    record(instance, context.ensure_lease, seen_at=clock.now(), is_unlimited=unlimited, **_NO_WAIT)
 
 
 def _grow(plan: Plan, context: Context) -> None:

@@ -1,5 +1,7 @@
 """A burstable machine without credits is said to be slow, and runs on them only where a rule permits the cost."""
 
+from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,12 +10,14 @@ from ondol import clock
 from ondol.autostop import readings
 from ondol.autostop.credits import throttled_to
 from ondol.autostop.models import CpuReading
+from ondol.cloud.errors import Unreachable
 from ondol.cloud.port import Reading
 from ondol.config import config
 from ondol.instances import actions
 from ondol.instances.models import Instance
 from ondol.instances.resizing import change_size
 from ondol.policy.models import Policy
+from ondol.testing.fake import Lost
 from tests.autostop.conftest import kst
 
 
@@ -75,6 +79,39 @@ def test_a_machine_spends_what_it_has_not_earned_only_by_a_rule(rig, alice, rest
     assert world.unlimited == set()
     operations = [call.operation for call in rig.cloud.calls if call.operation in {"set_credits", "start"}]
     assert operations == ["set_credits", "start"], "set before it can spend any"
+
+
+@pytest.mark.parametrize("cut_off", [None, KeyboardInterrupt(), Lost(Unreachable("RequestTimeout"))])
+def test_whatever_becomes_of_a_change_of_type_no_machine_starts_with_credits_that_cost_extra(
+    rig, alice, rested, monkeypatch, cut_off
+):
+    """A type of another family is `unlimited`, until the second of EC2's two calls has been made."""
+    monkeypatch.setattr(config(), "instance_types", ("t3a.large",))
+    rig.cloud.next_error["resize"] = [cut_off]
+    change_size(alice, "t3a.large")
+    with suppress(KeyboardInterrupt):
+        rig.work()
+    if cut_off:
+        thing = rig.cloud.world.ec2_instances[rested.instance_id]
+        thing.value = replace(thing.value, instance_type="t3a.large")
+        rig.cloud.world.unlimited = {rested.instance_id}
+    restart(rig, alice)
+    assert (rig.mine(alice).seen_type, rig.cloud.world.unlimited) == ("t3a.large", set())
+
+
+def test_a_type_that_was_changed_in_the_console_has_the_credits_of_the_rule_from_the_next_start_on(rig, alice, rested):
+    for kind in ("t3a.large", "m5.large"):
+        thing = rig.cloud.world.ec2_instances[rested.instance_id]
+        thing.value = replace(thing.value, instance_type=kind)
+        rig.cloud.world.unlimited = {rested.instance_id} if kind == "t3a.large" else set()
+        for _ in range(2):
+            rig.cloud.calls.clear()
+            restart(rig, alice)
+            actions.stop(alice)
+            rig.work()
+            rig.tick()
+        assert rig.cloud.world.unlimited == set()
+        assert rig.cloud.asked("set_credits") == (kind == "t3a.large"), "EC2 knows no credits of other types"
 
 
 def test_a_new_machine_and_a_new_type_go_by_the_rule_too(rig, alice, monkeypatch):

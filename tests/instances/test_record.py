@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ondol.instances.models import StatusChange
 from ondol.instances.record import Failure, LastWork, Receipt, Record, Signal, Size, Wish
 from ondol.instances.states import Reason
 from tests.instances.recorded import before_runs
@@ -74,26 +73,3 @@ def test_what_earlier_versions_have_written_is_understood(line, record):
 def test_a_moment_keeps_its_zone():
     since = datetime(2026, 6, 1, tzinfo=UTC)
     assert Record.from_json(Record(since=since).to_json()).since == since
-
-
-def test_a_machine_whose_type_never_changed_is_told_from_one_whose_type_did(rig, alice, monkeypatch):
-    from ondol.config import config
-    from ondol.instances import actions
-    from ondol.instances.resizing import change_size
-    from ondol.reconciler import sizes
-
-    monkeypatch.setattr(config(), "instance_types", ("t3.medium",))
-    row = rig.running(alice)
-    change_size(alice, volume_gib=40)
-    rig.work()
-    rig.tick()
-    assert row.changes.filter(reason=Reason.RESIZED).exists()
-    assert not sizes.has_had_another_type(row)
-    actions.stop(alice)
-    rig.work()
-    rig.tick()
-    change_size(alice, "t3.medium")
-    rig.work()
-    assert sizes.has_had_another_type(row)
-    StatusChange.objects.filter(reason=Reason.RESIZED).delete()
-    assert not sizes.has_had_another_type(row)

@@ -310,16 +310,58 @@ def test_a_disk_that_is_gone_keeps_its_size_and_its_owner_is_told(rig, alice, re
 
 
 def test_a_change_of_type_that_was_cut_off_is_made_whole_before_the_start(rig, alice, rested):
-    """EC2 takes two calls for it."""
+    """EC2 takes two calls for it, and may show the new type after the first one."""
     rig.cloud.next_error["resize"] = [Lost(Unreachable("RequestTimeout"))]
     change_size(alice, "t3.large")
     rig.work()
-    rig.tick()
-    before = rig.cloud.asked("resize")
+    assert rig.mine(alice).seen.type_differs
     actions.start(alice)
+    rig.tick(3)
+    order = [call.operation for call in rig.cloud.calls if call.operation in {"resize", "start"}]
+    assert (rig.mine(alice).status, order) == ("RUNNING", ["resize", "resize", "start"])
+    assert not rig.mine(alice).is_type_unsure
+
+
+def test_a_wish_taken_back_while_its_answer_is_not_known_undoes_it_in_aws(rig, alice, rested):
+    rig.cloud.next_error["resize"] = [Lost(Unreachable("RequestTimeout"))]
+    change_size(alice, "t3.large")
     rig.work()
-    rig.tick(2)
-    assert (rig.mine(alice).status, rig.cloud.asked("resize")) == ("RUNNING", before + 1)
+    change_size(alice, "t3.small")
+    actions.start(alice)
+    rig.tick(3)
+    assert (rig.mine(alice).status, size(rested), in_aws(rig, rested)) == (
+        "RUNNING",
+        ("t3.small", 30),
+        ("t3.small", 30),
+    )
+
+
+def test_a_machine_starts_with_a_type_that_is_permitted_no_more(rig, alice, rested, monkeypatch):
+    """The printed policy lets a machine be given permitted types only."""
+    change_size(alice, "t3.large")
+    rig.work()
+    monkeypatch.setattr(config(), "instance_types", ())
+    rig.cloud.next_error["resize"] = [Refused("UnauthorizedOperation")] * 9
+    for _ in range(2):
+        actions.start(alice)
+        rig.work()
+        rig.tick(2)
+        assert (rig.mine(alice).status, in_aws(rig, rested)[0]) == ("RUNNING", "t3.large")
+        actions.stop(alice)
+        rig.work()
+        rig.tick(2)
+    assert rig.cloud.asked("resize") == 1
+
+
+def test_a_type_that_is_denied_after_a_lost_answer_does_not_keep_a_machine_from_starting(rig, alice, rested):
+    Instance.objects.update(made_at=None)  # long ago: a denial is no lag of tags
+    rig.cloud.next_error["resize"] = [Unreachable("RequestTimeout"), Refused("UnauthorizedOperation")]
+    change_size(alice, "t3.large")
+    rig.work()
+    actions.start(alice)
+    rig.tick(3)
+    assert (rig.mine(alice).status, size(rested)[0], in_aws(rig, rested)[0]) == ("RUNNING", "t3.small", "t3.small")
+    assert (rig.cloud.asked("resize"), len(told(rested, Reason.SIZE_REFUSED))) == (2, 1)
 
 
 def test_a_refused_type_does_not_keep_a_machine_from_starting(rig, alice, rested):
