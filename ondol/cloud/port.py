@@ -170,7 +170,7 @@ class Reading:
     """Bytes in these 5 minutes, as the three below; None where CloudWatch shows none, or none yet."""
     network_out: int | None = None
     disk_read: int | None = None
-    """Only Nitro types have it and what is written, of all their EBS volumes."""
+    """Only Nitro types (`ec2_types`) have it and what is written, of all their EBS volumes."""
     disk_written: int | None = None
     credits: float | None = None
     """CPUCreditBalance of a burstable type in the same 5 minutes; None where it was not asked for, or is not shown."""

@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from ondol.ec2_types.credits import baseline_percent, is_burstable
+from ondol.ec2_types.hypervisors import is_nitro
 from ondol.ec2_types.quotas import Quota, quota_of
 
 _MIB_PER_GIB = 1024
@@ -33,6 +34,8 @@ class InstanceType:
     """True if its processor uses CPU credits. An unknown family is assumed to use none."""
     baseline_percent: float | None
     """The CPU per vCPU that a burstable type can keep up without credits; None: not burstable, or not known."""
+    is_nitro: bool
+    """True if CloudWatch shows what its disks do. An unknown family is assumed to be on Nitro."""
     quota: Quota | None
     """The quota on running On-Demand instances; None: not known, or one for hosts rather than for vCPUs."""
 
@@ -76,6 +79,7 @@ def facts_of(name: str) -> InstanceType:
         gpus=gpus[0] if gpus else 0,
         is_burstable=is_burstable(family),
         baseline_percent=baseline_percent(family, size),
+        is_nitro=is_nitro(family, size),
         quota=quota_of(family),
     )
 

@@ -79,11 +79,14 @@ class Rules:
         describe=lambda rate: _("from %(n)s MB/s") % {"n": f"{rate:g}"} if rate else str(_("does not count")),
         asks=_("Disk that counts as work, from so many MB/s (0: it does not count)"),
         changed=_("working disk"),
-        note=_("Read and written together, averages of 5 minutes. Empty: as inherited."),
+        note=_(
+            "Read and written together, averages of 5 minutes. Of older types, such as T2 and M4, AWS does not tell "
+            "it: there the disk does not count. Empty: as inherited."
+        ),
         least=Decimal(0),
         most=Decimal(1000),
         default=lambda: 1.0,
-        because="0: it does not count. Read and written together, averages of 5 minutes",
+        because="0: it does not count, nor on Xen types such as T2. Read and written together, averages of 5 minutes",
     )
     lease_hours = Number(
         label=_("Kept on by network or disk"),

@@ -61,6 +61,12 @@ def test_a_baseline_is_what_the_credits_of_an_hour_are_enough_for(name, credits_
     assert facts.baseline_percent == pytest.approx(credits_an_hour / facts.vcpus / 60 * 100)
 
 
+def test_every_type_on_xen_is_told_from_those_on_nitro(for_images):
+    xen = {name for name, shown in for_images.items() if shown.get("Hypervisor") == "xen"}
+    assert {name for name in for_images if not facts_of(name).is_nitro} == xen
+    assert [facts_of(name).is_nitro for name in ("p3.2xlarge", "i3.metal", "m99.large")] == [False, True, True]
+
+
 def test_every_type_that_aws_shows_counts_against_a_quota(for_images):
     assert [name for name in for_images if facts_of(name).quota is None] == []
 

@@ -11,6 +11,7 @@ from ondol.autostop.models import CpuReading
 from ondol.autostop.work import Limits, Sample
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
+from ondol.policy.models import Policy
 from ondol.web.cpu.chart import BACK, chart
 from tests.web.conftest import machine
 from tests.web.screens import loads
@@ -45,6 +46,19 @@ def test_a_machine_that_aws_slows_down_is_said_to_be_slow(bob, idles, browser_of
     assert "AWS slows this t3.small down to 20% of each vCPU" in page
     told = browser_of(bob).get("/").text
     assert told.count("credits are used up") == 1
+
+
+@pytest.mark.parametrize(("kind", "says"), [("t3.small", 0), ("t2.small", 1)])
+def test_where_aws_does_not_tell_the_disk_its_owner_is_told_that_it_does_not_count(bob, idles, browser_of, kind, says):
+    Instance.objects.update(instance_type=kind, seen_type=kind)
+    assert browser_of(bob).get("/").text.count(f"AWS does not tell what the disk of this {kind} does") == says
+    assert browser_of(bob).get("/help/").text.count(f"not on a {kind}") == says
+
+
+def test_where_the_disk_does_not_count_anyway_nothing_is_said_of_it(bob, idles, browser_of):
+    Instance.objects.update(instance_type="t2.small", seen_type="t2.small")
+    Policy.objects.create(owner=bob, disk_mbs=0)
+    assert "what the disk of this" not in browser_of(bob).get("/").text
 
 
 def test_a_busy_machine_is_told_that_it_does_not_stop(bob, browser_of):

@@ -11,6 +11,7 @@ from ondol.autostop.credits import throttled_to
 from ondol.autostop.forecast import PERIOD
 from ondol.autostop.models import ReadingRound
 from ondol.autostop.samples import limits_of, recent
+from ondol.ec2_types import facts_of
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
 from ondol.policy.rules import rules_of
@@ -41,6 +42,8 @@ class CpuPage(Page):
     throttled_to: float | None
     """The CPU, in per cent of each vCPU, that AWS slows the machine down to; None while it does not."""
     instance_type: str
+    is_disk_unseen: bool
+    """True if its disk would count as work, and AWS does not tell what it does."""
     has_trouble: bool
     """True if CloudWatch does not answer."""
 
@@ -63,6 +66,7 @@ def cpu_page(request: HttpRequest, row: Instance) -> CpuPage:
         pace=int(min(max(PERIOD / clock.real_seconds(1), _FASTEST), _SLOWEST)) if runs else None,
         throttled_to=throttled_to(row, now),
         instance_type=row.instance_type,
+        is_disk_unseen=bool(limits.disk and limits.day) and not facts_of(row.instance_type).is_nitro,
         has_trouble=runs and ReadingRound.objects.exclude(trouble_code="").exists(),
     )
 

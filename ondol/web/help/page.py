@@ -3,6 +3,7 @@
 from functools import cached_property
 
 from ondol.accounts.models import User
+from ondol.ec2_types import facts_of
 from ondol.instances import actions
 from ondol.policy.rules import Rules, rules_of
 from ondol.policy.threshold import Threshold
@@ -32,9 +33,18 @@ class HelpPage(Page):
     @cached_property
     def threshold(self) -> Threshold:
         """Return when the reader's machine counts as idle, or the one that the button creates."""
+        return Threshold.by_rule(self.rules.idle_core_percent, self.instance_type)
+
+    @cached_property
+    def instance_type(self) -> str:
+        """Return the type of the reader's machine, or of the one that the button creates."""
         instance = actions.current(self._reader)
-        kind = instance.size.instance_type if instance else self.offer.sizes.chosen.instance_type
-        return Threshold.by_rule(self.rules.idle_core_percent, kind)
+        return instance.size.instance_type if instance else self.offer.sizes.chosen.instance_type
+
+    @cached_property
+    def is_disk_seen(self) -> bool:
+        """Return whether AWS tells what the disk of this type does."""
+        return facts_of(self.instance_type).is_nitro
 
     @cached_property
     def offer(self) -> Offer:
