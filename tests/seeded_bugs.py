@@ -204,6 +204,7 @@ BUGS = [
     Bug("the hours of a day are not counted", "leases:_wanted", "used_of(row, limits, now)", "timedelta()"),
     Bug("a lease is not armed", "Run.has_other_wish", "self.needs_lease", "False"),
     Bug("a lease shortens what its owner wishes", "Run.held_until", "max(filter(None, [self.awake_until, self.lease_until]), default=None)", "self.lease_until or self.awake_until"),
+    Bug("24 hours in 24 are a limit", "Limits.left", "self.day >= DAY", "False"),
     Bug("a lease outlives its run", "moves:move", "Run(instance=instance, reason=reason, by=by, began_at=since)", "Run(instance=instance, reason=reason, by=by, began_at=since, lease_until=instance.run.lease_until)"),
     Bug("the network is not waited for", "_of_interest", "Q(network_in__isnull=False) | Q(at__lt=now - PARTIAL)", "Q()"),
     Bug("the forecast goes by the lease", "outlook:_judged_at", "stops_after(ended_at, run.armed_idle_minutes)", "warm_up_ends"),

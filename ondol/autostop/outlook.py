@@ -112,4 +112,4 @@ def _is_used_up(
     left = warm_up_ends - now
     if not work or not work.needs_lease or left > AHEAD + PERIOD:
         return False
-    return limits.day - used_of(row, limits, now) - left < RENEW_EVERY
+    return limits.left(used_of(row, limits, now)) - left < RENEW_EVERY

@@ -56,7 +56,11 @@ class Limits:
     """Bytes in a second, read and written together; 0: the disk does not count."""
     run_since: datetime
     day: timedelta = DAY
-    """The longest time in 24 hours for which leases keep a machine on; none: leases are off."""
+    """The longest time in 24 hours for which leases keep a machine on; none: leases are off; 24 hours: no limit."""
+
+    def left(self, used: timedelta) -> timedelta:
+        """Return the time for which leases may keep a machine on from now, if it is `used` within 24 hours."""
+        return DAY if self.day >= DAY else self.day - used
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,7 @@ def lease_until(
     work = work_of(samples[-1], limits)
     seen_until = samples[-1].at + PERIOD
     if work and work.needs_lease and now - seen_until <= FRESH:
-        until = now + min(AHEAD, limits.day - used)
+        until = now + min(AHEAD, limits.left(used))
         return until if until - held_until >= RENEW_EVERY else lease
     ended_at, last = last_work(samples, limits)
     if last is None or ended_at is None or seen_until - ended_at < pause(idle_minutes):

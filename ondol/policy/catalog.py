@@ -32,6 +32,17 @@ def _installed_core_percent() -> float:
     return min(CORE_PERCENT, core_percent_most(settings.permitted_types))
 
 
+_WHOLE_DAY = 24
+
+
+def _describe_lease_hours(hours: int) -> str:
+    if hours == _WHOLE_DAY:
+        return str(_("without a limit"))
+    if hours:
+        return ngettext("at most %(n)d hour in 24", "at most %(n)d hours in 24", hours) % {"n": hours}
+    return str(_("not possible"))
+
+
 class Rules:
     """The rules that apply to one person.
 
@@ -90,18 +101,14 @@ class Rules:
     )
     lease_hours = Number(
         label=_("Kept on by network or disk"),
-        describe=lambda hours: (
-            ngettext("at most %(n)d hour in 24", "at most %(n)d hours in 24", hours) % {"n": hours}
-            if hours
-            else str(_("not possible"))
-        ),
-        asks=_("Kept on by network or disk for at most so many hours in 24 (0: not at all)"),
+        describe=_describe_lease_hours,
+        asks=_("Kept on by network or disk for at most so many hours in 24 (0: not at all; 24: without a limit)"),
         changed=_("hours of network or disk"),
         note=_("Work of the CPU is not limited."),
         least=0,
-        most=24,
+        most=_WHOLE_DAY,
         default=lambda: 16,
-        because="0: not at all. So that a program that only sends keeps no machine on for ever",
+        because="0: not at all; 24: without a limit. So that a program that only sends keeps no machine on for ever",
     )
     awake_hours = Number(
         label=_("Keep awake"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from ondol.autostop.forecast import PERIOD, floor, warm_up
-from ondol.autostop.work import Limits, Sample, lease_until
+from ondol.autostop.work import DAY, Limits, Sample, lease_until, used_within
 
 MINUTE = timedelta(minutes=1)
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -45,8 +45,7 @@ class Life:
             now = self.start + minute * MINUTE
             samples = self._told(now)
             if minute < self.worker_until:
-                used = timedelta()
-                wanted = lease_until(now, samples, limits, self.idle_minutes, held, self.lease, used)
+                wanted = self._wanted(now, limits, held)
                 if wanted != self.lease:
                     self.lease = wanted
                     self.puts.append(minute)
@@ -59,6 +58,14 @@ class Life:
 
     def most_puts_in_an_hour(self) -> int:
         return max((sum(at <= other < at + 60 for other in self.puts) for at in self.puts), default=0)
+
+    def _wanted(self, now: datetime, limits: Limits, held: datetime) -> datetime | None:
+        def decide(used: timedelta) -> datetime | None:
+            return lease_until(now, self._samples, limits, self.idle_minutes, held, self.lease, used)
+
+        if decide(timedelta()) == self.lease:
+            return self.lease
+        return decide(used_within([sample for sample in self._samples if sample.at >= now - DAY], limits))
 
     def _told(self, now: datetime) -> list[Sample]:
         at = floor(self.start) + len(self._samples) * PERIOD

@@ -1,5 +1,6 @@
 """What counts as work, and how long its lease keeps a machine: for any download, delay, window and death of workers."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -121,10 +122,21 @@ def test_a_computation_after_the_download_keeps_its_own_time(phase, delay, ends,
     assert 25 <= life.stopped - ends - busy <= 41
 
 
+@pytest.mark.parametrize("hours", [2, 16, 23])
+def test_hours_in_24_end_a_download(hours):
+    life = Life(lambda minute: 2 * MB, hours=hours).live(40 * 60)
+    assert hours * 60 - 20 <= life.stopped <= hours * 60 + 15
+
+
+def test_24_hours_in_24_are_no_limit():
+    assert Life(lambda minute: 2 * MB, hours=24).live(72 * 60).stopped is None
+
+
 # --- one decision ----------------------------------------------------------------------------------------------------
-def decided(samples, held=-60, lease=None, now=NOON, used=timedelta(), window=30):
+def decided(samples, held=-60, lease=None, now=NOON, used=timedelta(), window=30, hours=24):
     until = lease if lease is None else NOON + lease * MINUTE
-    found = lease_until(now, samples, LIMITS, window, NOON + held * MINUTE, until, used)
+    limits = replace(LIMITS, day=timedelta(hours=hours))
+    found = lease_until(now, samples, limits, window, NOON + held * MINUTE, until, used)
     return found and (found - NOON) / MINUTE
 
 
@@ -157,9 +169,14 @@ def test_a_worker_that_was_away_leaves_12_minutes():
 
 
 def test_hours_of_the_day_that_are_used_up_renew_nothing():
-    assert decided(past(2 * MB), used=timedelta(hours=23, minutes=30)) == 30
-    assert decided(past(2 * MB), held=0, used=timedelta(hours=23, minutes=50)) is None
-    assert decided(past(2 * MB), held=30, lease=30, used=timedelta(hours=23, minutes=30)) == 30
+    assert decided(past(2 * MB), used=timedelta(hours=15, minutes=30), hours=16) == 30
+    assert decided(past(2 * MB), held=0, used=timedelta(hours=15, minutes=50), hours=16) is None
+    assert decided(past(2 * MB), held=30, lease=30, used=timedelta(hours=15, minutes=30), hours=16) == 30
+
+
+def test_24_hours_in_24_are_never_used_up():
+    assert decided(past(2 * MB), used=timedelta(hours=23, minutes=50), hours=24) == 60
+    assert decided(past(2 * MB), used=timedelta(hours=24), hours=24) == 60
 
 
 def test_a_window_longer_than_the_lease_is_kept_after_the_work():

@@ -1,6 +1,7 @@
 """Ada sets the default rules and those of Bob; they are checked, saved with her name, and armed at once."""
 
 import pytest
+from django.urls import reverse
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from ondol.accounts.models import Role
@@ -118,6 +119,13 @@ def test_what_would_be_inherited_is_told_at_each_field(desk, bob):
     shown = page(desk.get(f"{EVERYBODY}{bob.pk}/"))
     assert "Left empty: 60 idle minutes (set for everybody)." in shown
     assert "Left empty: at most 24 hours at a time (as installed)." in shown
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "without a limit"), ("ko", "제한 없음")])
+def test_24_hours_in_24_are_called_without_a_limit(desk, browser_of, bob, language, words):
+    Policy.objects.create(owner=None, lease_hours=24)
+    assert words in browser_of(bob, language).get(reverse("account")).text
+    assert "in 24;" not in browser_of(bob, "en").get(reverse("help")).text
 
 
 def test_who_changed_what_is_told_in_both_languages(desk, browser_of, ada, bob):
