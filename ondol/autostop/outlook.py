@@ -8,7 +8,7 @@ from ondol import clock
 from ondol.autostop.forecast import METRIC_DELAY, PERIOD, Forecast, forecast
 from ondol.autostop.samples import limits_of, samples_of, used_of
 from ondol.autostop.schedule import Closing, closing
-from ondol.autostop.work import AHEAD, RENEW_EVERY, Limits, Sample, Work, last_work, stops_after, work_of
+from ondol.autostop.work import AHEAD, RENEW_EVERY, Limits, Sample, Work, last_work, taken_back, work_of
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance, Run
 from ondol.policy.rules import Rules
@@ -83,12 +83,13 @@ def _of(row: Instance, rules: Rules, samples: list[Sample], now: datetime) -> Ou
     # While another lease is put, the alarm that is there counts.
     is_armed = run.ended_at is None and run.is_armed_for_start and run.armed_awake_until == run.awake_until
     if is_armed and run.armed_at and run.launched_at and run.armed_idle_minutes:
-        warm_up_ends = run.armed_at + timedelta(minutes=run.warm_up_minutes)
+        ends = warm_up_ends = run.armed_at + timedelta(minutes=run.warm_up_minutes)
         if _is_used_up(row, samples, limits, warm_up_ends, now):
             limits = replace(limits, day=timedelta())
+        else:
+            ends = _judged_at(run, samples, limits, warm_up_ends, now)
         worked = {s.at for s in samples if (work := work_of(s, limits)) and work.needs_lease}
         readings = [(sample.at, sample.percent) for sample in samples]
-        ends = _judged_at(run, samples, limits, warm_up_ends, now)
         idle = forecast(now, readings, run.launched_at, ends, run.armed_idle_minutes, run.armed_cpu_percent, worked)
     work = work_of(samples[-1], limits) if samples else None
     return Outlook(row, idle, closing(row, rules.hours, now), now, work)
@@ -97,11 +98,14 @@ def _of(row: Instance, rules: Rules, samples: list[Sample], now: datetime) -> Ou
 def _judged_at(run: Run, samples: Sequence[Sample], limits: Limits, warm_up_ends: datetime, now: datetime) -> datetime:
     """Return from when the alarm will judge: a lease is taken back once its work is over."""
     ended_at, last = last_work(samples, limits)
-    if ended_at is None or last is None or run.lease_until is None or run.lease_until <= now:
+    if ended_at is None or last is None:
+        return warm_up_ends
+    until = taken_back(now, ended_at, last, run.armed_idle_minutes, warm_up_ends, run.lease_until)
+    if until is None or until == run.lease_until:
         return warm_up_ends
     window = timedelta(minutes=run.armed_idle_minutes)
     others = [(run.launched_at or ended_at) + window + METRIC_DELAY, run.awake_until or ended_at]
-    return max(*others, stops_after(ended_at, run.armed_idle_minutes))
+    return max(*others, until)
 
 
 def _is_used_up(

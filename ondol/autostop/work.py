@@ -19,10 +19,11 @@ costs at most three calls an hour."""
 FRESH = timedelta(minutes=16)
 """The age, since the end of its 5 minutes, from which a reading says nothing about now any more."""
 PAUSE = timedelta(minutes=15)
-"""Work is over after so long without any; at most half the idle window."""
+"""Work is over after so long without any; by a window below 30 minutes sooner: see `pause`."""
 SETTLE = timedelta(minutes=4)
 """Beyond the idle window, for a lease that is taken back. The alarm judges within a minute or two of its end; work may
-have ended up to 5 minutes before the end of its last period. In all that makes 11 at most."""
+have ended up to 5 minutes before the end of its last period. In all that makes 11 at most. By a window of 15 minutes it
+is 13: once CloudWatch has shown late that nothing works, less than NOTICE is left of the window."""
 NOTICE = timedelta(minutes=12)
 """Nobody is stopped sooner after a lease was taken back late, such as by a worker that was away."""
 BOOT = timedelta(minutes=2)
@@ -114,7 +115,14 @@ def lease_until(
     ended_at, last = last_work(samples, limits)
     if last is None or ended_at is None or seen_until - ended_at < pause(idle_minutes):
         return lease
-    until = stops_after(ended_at, idle_minutes)
+    return taken_back(now, ended_at, last, idle_minutes, held_until, lease)
+
+
+def taken_back(
+    now: datetime, ended_at: datetime, last: Work, idle_minutes: int, held_until: datetime, lease: datetime | None
+) -> datetime | None:
+    """Return until when a lease lasts that is taken back `now`, from work that ended before: `lease` if it is not."""
+    until = ended_at + timedelta(minutes=idle_minutes) + SETTLE
     if last.needs_lease and until > held_until > now:  # a window longer than the lease
         return until
     if lease is None or lease <= now or held_until > lease + PERIOD:  # over, or its owner has asked for more
@@ -131,14 +139,12 @@ def last_work(samples: Sequence[Sample], limits: Limits) -> tuple[datetime | Non
     return None, None
 
 
-def stops_after(ended_at: datetime, idle_minutes: int) -> datetime:
-    """Return the end of a lease that is taken back from work that ended then: the idle window, and a little."""
-    return ended_at + timedelta(minutes=idle_minutes) + SETTLE
-
-
 def pause(idle_minutes: int) -> timedelta:
-    """Return the time without work that ends a lease: a shorter one, such as between two files, is none."""
-    return min(PAUSE, timedelta(minutes=idle_minutes) / 2)
+    """Return the time without work that ends a lease: a shorter one, such as between two files, is none.
+
+    If CloudWatch shows it 6 minutes late, NOTICE is still left of the window: not so with 15 minutes alone.
+    """
+    return min(PAUSE, max(PERIOD, timedelta(minutes=idle_minutes) - PAUSE))
 
 
 def used_within(samples: Sequence[Sample], limits: Limits) -> timedelta:

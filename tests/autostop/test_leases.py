@@ -6,7 +6,7 @@ import pytest
 
 from ondol import clock
 from ondol.autostop import awake, leases, readings
-from ondol.autostop.models import WorkLease
+from ondol.autostop.models import CpuReading, WorkLease
 from ondol.autostop.outlook import outlook
 from ondol.autostop.policies import set_policy
 from ondol.autostop.work import Signal
@@ -20,6 +20,7 @@ from tests.autostop.conftest import kst
 
 MB = 1_000_000
 MINUTE = timedelta(minutes=1)
+NOTHING = dict.fromkeys(stored_fields()) | {"weekends": True, "zone": "", "why": ""}
 
 
 @pytest.fixture
@@ -136,18 +137,42 @@ def test_the_next_run_begins_without(rig, machine, alice, passes):
 )
 def test_a_policy_switches_it_off_for_one_person_and_takes_back_what_was_given(rig, machine, alice, ada, passes, rule):
     passes("Mon 12:11", 2, 2)
-    set_policy(alice, ada, dict.fromkeys(stored_fields()) | {"weekends": True, "zone": "", "why": ""} | rule)
+    set_policy(alice, ada, NOTHING | rule)
     row = passes("Mon 12:31", *[2] * 5)
     assert not near(row.run.lease_until, "Mon 13:31"), "not renewed"
 
 
 def test_a_lease_of_hours_that_are_used_up_is_told_as_a_stop(rig, machine, alice, ada, passes):
-    set_policy(alice, ada, dict.fromkeys(stored_fields()) | {"weekends": True, "zone": "", "why": "", "lease_hours": 1})
+    set_policy(alice, ada, NOTHING | {"lease_hours": 1})
     passes("Mon 12:11", 2, 2)
     row = passes("Mon 12:58", *[2] * 11)
     seen = outlook(row, rules_of(alice.pk))
     assert seen.kept_by is None
     assert near(seen.stops_at, "Mon 13:01"), "an hour after its work began"
+
+
+def test_24_hours_in_24_are_no_limit(rig, machine, alice, ada, passes):
+    set_policy(alice, ada, NOTHING | {"lease_hours": 24})
+    at = (kst("Mon 12:00") - 5 * n * MINUTE for n in range(1, 289))
+    CpuReading.objects.bulk_create(CpuReading(instance=machine, at=a, percent=0.5, network_in=600 * MB) for a in at)
+    row = passes("Mon 12:11", 2, 2)
+    assert near(row.run.lease_until, "Mon 13:11"), "although a whole day is used"
+    row = passes("Mon 12:58", *[2] * 11)
+    assert outlook(row, rules_of(alice.pk)).kept_by.signal is Signal.DOWNLOAD
+
+
+def test_where_a_take_back_comes_too_late_for_the_window_its_12_minutes_are_foreseen(
+    rig, machine, alice, ada, passes, at
+):
+    set_policy(alice, ada, NOTHING | {"idle_minutes": 15})
+    rig.work()
+    row = passes("Mon 12:36", *[2] * 6)
+    at("Mon 12:39")
+    assert near(outlook(row, rules_of(alice.pk)).idle.earliest, "Mon 12:51"), "12:49 by the window"
+    row = passes("Mon 12:41", *[2] * 6, 0)
+    assert near(row.run.lease_until, "Mon 12:53")
+    at("Mon 12:44")
+    assert near(outlook(row, rules_of(alice.pk)).stops_at, "Mon 12:53")
 
 
 def test_the_outlook_names_what_keeps_it_on_and_when_it_would_stop(rig, machine, alice, passes):
