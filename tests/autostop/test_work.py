@@ -58,7 +58,7 @@ def test_what_ubuntu_reads_while_it_boots_is_no_work():
 # --- lives -----------------------------------------------------------------------------------------------------------
 @given(rate=rates, phase=phases, delay=delays, begins=st.integers(0, 20), window=windows)
 def test_a_download_is_never_stopped_and_costs_three_alarms_an_hour(rate, phase, delay, begins, window):
-    assume(begins <= window + 10 - 13)  # seen in time
+    assume(begins <= window + 10 - 13)  # seen in time: see below
     life = Life(lambda minute: rate if minute >= begins else 0, phase=phase, delay=delay, idle_minutes=window)
     life.live(8 * 60)
     assert life.stopped is None
@@ -80,6 +80,26 @@ def test_whoever_is_stopped_after_work_has_12_minutes_for_a_letter(phase, delay,
     life = Life(lambda minute: 2 * MB if minute < ends else 0, phase=phase, delay=delay, idle_minutes=window)
     life.live(ends + window + 60)
     assert life.stopped - life.puts[-1] >= 12
+
+
+# A download of 0.5 MB/s counts as soon as it has lasted for one of its 5 minutes, one of 0.2 MB/s for three.
+@pytest.mark.parametrize(("slowest", "in_time"), [(0.5 * MB, 11), (0.2 * MB, 13), (0.1 * MB, 15)])
+@given(data=st.data(), phase=phases, delay=delays, worked=st.sampled_from([0, 60, 90]), idle=st.integers(15, 35))
+def test_a_download_is_seen_in_time_if_it_begins_so_many_minutes_before_a_stop(
+    slowest, in_time, data, phase, delay, worked, idle
+):
+    rate, begins = data.draw(st.floats(slowest, 50 * MB)), worked + idle
+    stops = Life(lambda minute: rate if minute < worked else 0, phase=phase, delay=delay).live(200).stopped
+    life = Life(lambda minute: rate if not worked <= minute < begins else 0, phase=phase, delay=delay).live(5 * 60)
+    if stops - begins >= in_time:
+        assert life.stopped is None
+
+
+@pytest.mark.parametrize(("rate", "too_late"), [(0.5 * MB, 10), (0.2 * MB, 12), (0.1 * MB, 14)])
+def test_one_that_begins_a_minute_later_is_stopped_where_cloudwatch_is_late(rate, too_late):
+    life = Life(lambda minute: rate if minute >= 40 - too_late else 0, delay=6).live(120)
+    assert life.stopped == 40
+    assert Life(lambda minute: 0, delay=6).live(120).stopped == 40
 
 
 @given(rate=rates, phase=phases, delay=st.integers(1, 4), ends=st.integers(40, 200))
