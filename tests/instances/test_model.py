@@ -460,10 +460,12 @@ class House(RuleBasedStateMachine):
             rules = rules_of(row.owner_id)
             rule = IdleRule(rules.idle_minutes, cpu_percent(rules.idle_core_percent, server.instance_type))
             assert (alarm.instance_id, alarm.rule, alarm.state) == (row.instance_id, rule, "INSUFFICIENT_DATA")
-            let_be = timedelta(minutes=alarm.warm_up_minutes)
+            # One that was muted stays so for as long as its warm-up would have lasted, and a worker replaces it then.
+            muted_until = row.run.muted_until
+            assert alarm.is_muted == (muted_until is not None and muted_until > clock.now())
+            let_be = muted_until - alarm.configured_at if alarm.is_muted else timedelta(minutes=alarm.warm_up_minutes)
             assert row.run.awake_until is None or alarm.configured_at + let_be >= row.run.awake_until
             assert alarm.configured_at + let_be >= row.run.launched_at + timedelta(minutes=rule.minutes + 10) - SLACK
-            assert not alarm.is_muted
             if row.run.awake_until is None:
                 assert let_be <= timedelta(minutes=rule.minutes + 10)
 
