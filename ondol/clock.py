@@ -1,7 +1,7 @@
 """The one clock of everything about machines: real time, or the trial's faster time.
 
 `ONDOL_CLOCK=REAL,VIRTUAL,SPEED` (epoch seconds when it was set, what it showed at that time, how fast it runs) makes a
-trial of 30 idle minutes pass in 30/SPEED. Sockets, sessions, polling and leases stay on real time.
+trial of 30 idle minutes pass in 30/SPEED. Sockets, sessions, polling and job leases stay on real time.
 
 All code calls `now()`, and so do the defaults of models. Its answer is decided in one place, `clock()`: tests set the
 time there, by `use()`, and code that holds a reference to `now` follows.

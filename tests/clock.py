@@ -1,7 +1,7 @@
 """The machines' clock in tests: each run draws the moment at which it starts, and one fixture sets it.
 
 In every test it starts at the moment of the run and goes at the pace of real time; programs that a test starts inherit
-it as ONDOL_CLOCK. Sessions, sockets, passwords and leases are on real time, which no test changes.
+it as ONDOL_CLOCK. Sessions, sockets, passwords and job leases are on real time, which no test changes.
 """
 
 import os

@@ -20,7 +20,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-TESTS = ["tests/policy", "tests/instances", "tests/autostop", "tests/cloud", "tests/test_lease.py", "tests/crashes"]
+TESTS = ["tests/policy", "tests/instances", "tests/autostop", "tests/cloud", "tests/test_job_lease.py", "tests/crashes"]
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -117,7 +117,7 @@ BUGS = [
     Bug("the token is not stored before the call", "_announced", "'client_token'", "'updated_at'"),
     Bug("launched without waiting for the key", "steps:_prepare", "made.image and not made.errors and not unrecognized", "made.image and not unrecognized"),
     Bug("the name of the key is not stored", "_announced", "'key_pair_name'", "'updated_at'"),
-    Bug("no fence", "ensure_lease", "raise LeaseLost", "return"),
+    Bug("no fence", "ensure_job_lease", "raise JobLeaseLost", "return"),
     Bug("no lock for a machine", "actions:enqueue", "app.configure_task(RECONCILE, lock=lock, queueing_lock=lock, queue='instances')", "app.configure_task(RECONCILE, queueing_lock=lock, queue='instances')"),
     Bug("RUNNING without an alarm", "_towards_running", "if not seen.armed: return Decision(Step.ARM)", ""),
     Bug("started before the alarm is put", "lifecycle:_start", "if not seen.armed: return Decision(Step.ARM)", ""),
@@ -168,8 +168,8 @@ BUGS = [
     Bug("what AWS has stopped is started again", "lifecycle:_running", "Decision(Step.ASK_WHY)", "Decision(Step.START)"),
     Bug("what could be done at once is done one after another", "_side_by_side", "len(steps)", "1"),
     Bug("a late answer is written to the next attempt", "steps:record", "Instance.objects.filter(pk=instance.pk, client_token=instance.client_token)", "Instance.objects.filter(pk=instance.pk)"),
-    Bug("a thawed worker cleans up after the next attempt", "resources:remove", "ensure_lease()", ""),
-    Bug("a thawed worker moves a status", "steps:_ask_why", "context.ensure_lease()", ""),
+    Bug("a thawed worker cleans up after the next attempt", "resources:remove", "ensure_job_lease()", ""),
+    Bug("a thawed worker moves a status", "steps:_ask_why", "context.ensure_job_lease()", ""),
     Bug("a second machine after a restore", "_pending", "seen.unknown and not seen.asked", "False"),
     Bug("the warm-up is too short for the window", "forecast:warm_up", "judged_at", "now"),
     Bug("stopped moments after a click", "forecast:warm_up", "now + notice", "now"),
@@ -207,7 +207,7 @@ BUGS = [
     Bug("a lease is not armed", "Run.has_other_wish", "self.needs_lease", "False"),
     Bug("a lease shortens what its owner wishes", "Run.held_until", "max(filter(None, [self.awake_until, self.lease_until]), default=None)", "self.lease_until or self.awake_until"),
     Bug("a lease outlives its run", "moves:move", "Run(instance=instance, reason=reason, by=by, began_at=since)", "Run(instance=instance, reason=reason, by=by, began_at=since, lease_until=instance.run.lease_until)"),
-    Bug("the network is not waited for", "_of_interest", "Max('readings__at', filter=whole)", "Max('readings__at')"),
+    Bug("the network is not waited for", "_of_interest", "Q(network_in__isnull=False) | Q(at__lt=now - PARTIAL)", "Q()"),
     Bug("the forecast goes by the lease", "outlook:_judged_at", "taken_back(now, ended_at, last, run.armed_idle_minutes, warm_up_ends, run.lease_until)", "run.lease_until"),
     Bug("a letter's link works twice", "warnings:use", "StopWarning.objects.filter(pk=warning.pk, used_at=None)", "StopWarning.objects.filter(pk=warning.pk)"),
     Bug("a start that is taken back is asked for without end", "lifecycle:_start", "seen.starts >= STARTS", "False"),

@@ -28,7 +28,7 @@ def database() -> Iterator[Finding]:
 
 
 def clock() -> Iterator[Finding]:
-    """Compare the database's clock with ours: leases and back-offs use both."""
+    """Compare the database's clock with ours: job leases and back-offs use both."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT extract(epoch FROM clock_timestamp())")
         skew = abs(float(cursor.fetchone()[0]) - time.time())

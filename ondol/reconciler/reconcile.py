@@ -18,8 +18,8 @@ from ondol.instances.moves import move
 from ondol.instances.record import Failure, Record, Wish
 from ondol.instances.troubles import is_kept
 from ondol.reconciler import refusals, resources, sizes
+from ondol.reconciler.job_lease import JobLease, JobLeaseLost
 from ondol.reconciler.lag import is_lag
-from ondol.reconciler.lease import Lease, LeaseLost
 from ondol.reconciler.steps import STEPS, Answers, Context, Plan, end_superseded, record, ssh_answers
 
 log = logging.getLogger(__name__)
@@ -39,38 +39,38 @@ def timeouts() -> Timeouts:
     )
 
 
-def reconcile(row: str, cloud: Cloud, ensure_lease: Lease, answers: Answers = ssh_answers) -> None:
+def reconcile(row: str, cloud: Cloud, ensure_job_lease: JobLease, answers: Answers = ssh_answers) -> None:
     """Bring one machine as far as it goes without waiting; `answers` tells whether SSH does."""
-    context = Context(cloud, ensure_lease, answers)
+    context = Context(cloud, ensure_job_lease, answers)
     is_armed = False
     for _ in range(MAX_STEPS):
-        plan = _plan(row, ensure_lease)
+        plan = _plan(row, ensure_job_lease)
         if plan is None:
             return
         try:
             if plan.decision.step is Step.ARM and is_armed and not plan.instance.run.needs_rearm:
-                _clocks_differ(plan, ensure_lease)
+                _clocks_differ(plan, ensure_job_lease)
                 return
             is_armed = is_armed or plan.decision.step is Step.ARM
             if plan.superseded:
                 end_superseded(plan, context)
             elif plan.decision.to is not None:
-                _move(plan, ensure_lease)
+                _move(plan, ensure_job_lease)
             else:
                 STEPS[plan.decision.step](plan, context)
         except CloudError as error:
-            _trouble(plan, error, ensure_lease)
-        except LeaseLost:
+            _trouble(plan, error, ensure_job_lease)
+        except JobLeaseLost:
             raise
         except Exception:
             # Without a back-off the next look would try this row again, and again, every two seconds.
-            record(plan.instance, ensure_lease, **_backoff(plan.instance, "internal"))
+            record(plan.instance, ensure_job_lease, **_backoff(plan.instance, "internal"))
             raise
 
 
-def _plan(row: str, ensure_lease: Lease) -> Plan | None:
+def _plan(row: str, ensure_job_lease: JobLease) -> Plan | None:
     with transaction.atomic():
-        ensure_lease()
+        ensure_job_lease()
         instance = Instance.objects.select_related("owner").select_for_update(of=("self",)).filter(pk=row).first()
         if instance is None:
             return None
@@ -128,12 +128,12 @@ def decision_for(instance: Instance) -> Decision:
 
 
 # --- moves -----------------------------------------------------------------------------------------------------------
-def _move(plan: Plan, ensure_lease: Lease) -> None:
+def _move(plan: Plan, ensure_job_lease: JobLease) -> None:
     instance, to, reason = plan.instance, plan.decision.to, plan.decision.reason
     if to is None:
         return
     with transaction.atomic():
-        ensure_lease()
+        ensure_job_lease()
         fields = _failure_of(instance, to, reason)
         failure = Failure(reference=fields["error_ref"]) if fields else None
         since = instance.seen_since if to is Status.RUNNING else None
@@ -155,7 +155,7 @@ def _failure_of(instance: Instance, to: Status, reason: Reason) -> dict[str, Any
 
 
 # --- trouble ---------------------------------------------------------------------------------------------------------
-def _trouble(plan: Plan, error: CloudError, ensure_lease: Lease) -> None:
+def _trouble(plan: Plan, error: CloudError, ensure_job_lease: JobLease) -> None:
     instance = plan.instance
     step = Step.TERMINATE if plan.superseded else plan.decision.step
     log.warning(
@@ -163,24 +163,24 @@ def _trouble(plan: Plan, error: CloudError, ensure_lease: Lease) -> None:
         extra={"row": str(instance.pk), "act": step.value, "code": error.code, "kind": type(error).__name__},
     )
     if is_lag(instance, step, error):
-        record(instance, ensure_lease, **_backoff(instance, ""))
+        record(instance, ensure_job_lease, **_backoff(instance, ""))
         return
     reason = _reason_to_give_up(error)
     if step in {Step.RESIZE, Step.GROW} and (reason or isinstance(error, Gone)):
-        _keep_size(plan, error, ensure_lease)
+        _keep_size(plan, error, ensure_job_lease)
         return
     # A machine that runs already is not called stopped because its alarm cannot be put.
     rests = instance.status == Status.STARTING and instance.seen_view == View.STOPPED
     is_asked = step is not Step.WAIT and not plan.superseded
     if reason and is_asked and (instance.status == Status.PENDING or rests):
-        _give_up(plan, reason, error, ensure_lease)
+        _give_up(plan, reason, error, ensure_job_lease)
     else:
         # AWS has answered, so time counts: a launch that is put off for ever fails at last.
         told: dict[str, Any] = {} if isinstance(error, Unreachable) else {"seen_at": clock.now()}
         put_off = _backoff(instance, error.code) | (refusals.refused(step, error) if error.is_final else {})
         if is_kept(instance):  # what made it fail stays to be read, not what delays the clean-up
             del put_off["error_code"]
-        record(instance, ensure_lease, **put_off, **told)
+        record(instance, ensure_job_lease, **put_off, **told)
         if error.is_final:
             _tell(instance)
 
@@ -202,16 +202,16 @@ def _reason_to_give_up(error: CloudError) -> Reason | None:
     return None
 
 
-def _keep_size(plan: Plan, error: CloudError, ensure_lease: Lease) -> None:
+def _keep_size(plan: Plan, error: CloudError, ensure_job_lease: JobLease) -> None:
     """AWS has said no to another size. The machine stays as it is, and goes on with what it was at."""
     instance, reference = plan.instance, new_reference()
     is_type = plan.decision.step is Step.RESIZE
     wish = Wish(instance_type=instance.instance_type) if is_type else Wish(volume_gib=instance.volume_gib)
-    if sizes.refused(instance, ensure_lease, Failure(error.code[:80], reference), wish):
+    if sizes.refused(instance, ensure_job_lease, Failure(error.code[:80], reference), wish):
         log.error("kept its size: %s", error, extra={"row": str(instance.pk), "reference": reference})
 
 
-def _give_up(plan: Plan, reason: Reason, error: CloudError, ensure_lease: Lease) -> None:
+def _give_up(plan: Plan, reason: Reason, error: CloudError, ensure_job_lease: JobLease) -> None:
     """AWS has said no. A new machine failed, with nothing left behind; one that should start stays stopped."""
     instance, to, reference = plan.instance, Status.STOPPED, new_reference()
     fields: dict[str, Any] = {}
@@ -221,7 +221,7 @@ def _give_up(plan: Plan, reason: Reason, error: CloudError, ensure_lease: Lease)
             # A definite no to the first try. After a lost answer a machine may still show up: then we wait and look.
             fields["client_token"] = None
     with transaction.atomic():
-        ensure_lease()
+        ensure_job_lease()
         moved = move(
             instance, to, reason,
             record=Record(failure=Failure(error.code, reference)), error_code=error.code[:80], error_ref=reference,
@@ -232,10 +232,10 @@ def _give_up(plan: Plan, reason: Reason, error: CloudError, ensure_lease: Lease)
     _tell(instance)
 
 
-def _clocks_differ(plan: Plan, ensure_lease: Lease) -> None:
+def _clocks_differ(plan: Plan, ensure_job_lease: JobLease) -> None:
     """The alarm was put and still counts as one of an earlier run: by our clock, LaunchTime is to come."""
     log.error("this host's clock and AWS's differ by minutes", extra={"row": str(plan.instance.pk)})
-    record(plan.instance, ensure_lease, **_backoff(plan.instance, "ClockSkew"))
+    record(plan.instance, ensure_job_lease, **_backoff(plan.instance, "ClockSkew"))
 
 
 def _backoff(instance: Instance, code: str) -> dict[str, Any]:

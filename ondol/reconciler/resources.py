@@ -82,16 +82,16 @@ def launch(instance: Instance, cloud: Cloud) -> Ec2Instance:
     return cloud.launch(spec, str(instance.client_token))
 
 
-def remove(instance: Instance, cloud: Cloud, ensure_lease: Callable[[], None]) -> None:
+def remove(instance: Instance, cloud: Cloud, ensure_job_lease: Callable[[], None]) -> None:
     """Group, key pairs and alarm, also those whose creation's answer was lost: found by name or tag.
 
-    All are looked up first; then `ensure_lease` confirms that they are still ours to remove. Otherwise a worker that
-    was frozen and overtaken would remove the things of the next attempt. Raises NotYet while the group is still in
-    use; the rest is removed all the same.
+    All are looked up first; then `ensure_job_lease` confirms that they are still ours to remove. Otherwise a worker
+    that was frozen and overtaken would remove the things of the next attempt. Raises NotYet while the group is still
+    in use; the rest is removed all the same.
     """
     groups = {group_id for group_id in (instance.security_group_id, cloud.group(instance.resource_name)) if group_id}
     keys = {name for name in (instance.key_pair_name, *cloud.keys(str(instance.pk))) if name}
-    ensure_lease()
+    ensure_job_lease()
     errors = _side_by_side(
         [
             *(partial(cloud.delete_group, group_id) for group_id in groups),

@@ -17,7 +17,7 @@ from ondol.policy.rules import rules_of
 
 def note(
     instance: Instance,
-    ensure_lease: Callable[[], None] = lambda: None,
+    ensure_job_lease: Callable[[], None] = lambda: None,
     *,
     at: datetime | None = None,
     instance_type: str = "",
@@ -30,7 +30,7 @@ def note(
     becomes the wish.
     """
     with transaction.atomic():
-        ensure_lease()
+        ensure_job_lease()
         row = _locked(instance)
         if row is None or (at and row.seen_at and row.seen_at > at):
             return
@@ -53,10 +53,10 @@ def note(
     _bring_up_to_date(instance, there)
 
 
-def refused(instance: Instance, ensure_lease: Callable[[], None], failure: Failure, wish: Wish) -> bool:
+def refused(instance: Instance, ensure_job_lease: Callable[[], None], failure: Failure, wish: Wish) -> bool:
     """AWS has said no to `wish`: it becomes what is there. False: its owner has wished otherwise meanwhile."""
     with transaction.atomic():
-        ensure_lease()
+        ensure_job_lease()
         row = _locked(instance)
         if row is None or any(getattr(row, name) != getattr(wish, name) for name in wish.names):
             return False

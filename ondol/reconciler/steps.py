@@ -24,7 +24,7 @@ from ondol.instances.runs import Run
 from ondol.instances.troubles import is_kept
 from ondol.keys import vault
 from ondol.reconciler import alarms, resources, sizes, stops
-from ondol.reconciler.lease import Lease, LeaseLost
+from ondol.reconciler.job_lease import JobLease, JobLeaseLost
 from ondol.reconciler.refusals import NOT_REFUSED
 
 log = logging.getLogger(__name__)
@@ -43,13 +43,13 @@ class Context:
     """What an act may reach."""
 
     cloud: Cloud
-    ensure_lease: Lease
+    ensure_job_lease: JobLease
     answers: Answers
 
     def still_ours(self) -> None:
-        """Raise LeaseLost unless this job is, in a transaction of its own."""
+        """Raise JobLeaseLost unless this job is, in a transaction of its own."""
         with transaction.atomic():
-            self.ensure_lease()
+            self.ensure_job_lease()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,25 +65,25 @@ class Plan:
     """The key pair that an earlier try has asked for."""
 
 
-def record(instance: Instance, ensure_lease: Lease, run: Mapping[str, Any] | None = None, **fields: Any) -> None:
+def record(instance: Instance, ensure_job_lease: JobLease, run: Mapping[str, Any] | None = None, **fields: Any) -> None:
     """Save what an act has brought, if this job is still ours. The status is not touched: it may have moved.
 
     Nor is anything if a new attempt has begun meanwhile: the answer was about the old one. What it has brought for the
     `run` that it was about goes to that one, unless it is over.
     """
     with transaction.atomic():
-        ensure_lease()
+        ensure_job_lease()
         same = Instance.objects.filter(pk=instance.pk, client_token=instance.client_token)
         if same.update(**fields, updated_at=datetime.now(UTC)) and run:
             Run.objects.filter(pk=instance.run_id, ended_at=None).update(**run)
 
 
 def _record_view(
-    instance: Instance, view: View, ensure_lease: Lease, run: Mapping[str, Any] | None = None, **fields: Any
+    instance: Instance, view: View, ensure_job_lease: JobLease, run: Mapping[str, Any] | None = None, **fields: Any
 ) -> None:
     instance.observed(view, clock.now())
     seen = {"seen_view": instance.seen_view, "seen_since": instance.seen_since, "seen_at": instance.seen_at}
-    record(instance, ensure_lease, run, **seen, **_calm(instance), **fields)
+    record(instance, ensure_job_lease, run, **seen, **_calm(instance), **fields)
 
 
 def _calm(instance: Instance) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def _prepare(plan: Plan, context: Context) -> None:
     if with_key and plan.last_key:
         # Its private key was not kept. The next try gets another name.
         context.cloud.delete_key(plan.last_key)
-        record(instance, context.ensure_lease, key_pair_name="")
+        record(instance, context.ensure_job_lease, key_pair_name="")
         return
     made = resources.prepare(instance, context.cloud, with_key=with_key)
     fields: dict[str, Any] = {"security_group_id": made.group_id}
@@ -115,8 +115,8 @@ def _prepare(plan: Plan, context: Context) -> None:
     if made.image and not made.errors and not unrecognized:  # last of all: now it is prepared
         fields |= {"ami_id": made.image.image_id, "root_device": made.image.root_device, **_calm(instance)}
     try:
-        _keep(instance, made.key, context.ensure_lease, fields)
-    except LeaseLost:
+        _keep(instance, made.key, context.ensure_job_lease, fields)
+    except JobLeaseLost:
         if made.key:  # nobody will ever open it
             with contextlib.suppress(CloudError):
                 context.cloud.delete_key(made.key.name)
@@ -125,10 +125,10 @@ def _prepare(plan: Plan, context: Context) -> None:
         raise made.errors[0]
 
 
-def _keep(instance: Instance, key: KeyPair | None, ensure_lease: Lease, fields: dict[str, Any]) -> None:
+def _keep(instance: Instance, key: KeyPair | None, ensure_job_lease: JobLease, fields: dict[str, Any]) -> None:
     """Committed before the launch is asked for: a machine whose key was lost lets nobody in."""
     with transaction.atomic():
-        ensure_lease()
+        ensure_job_lease()
         if key:
             SshKey.objects.create(
                 instance=instance,
@@ -143,7 +143,7 @@ def _launch(plan: Plan, context: Context) -> None:
     instance = plan.instance
     ec2_instance = resources.launch(instance, context.cloud)
     _record_view(
-        instance, View(ec2_instance.state.value), context.ensure_lease,
+        instance, View(ec2_instance.state.value), context.ensure_job_lease,
         run={"launched_at": ec2_instance.launched_at}, seen_launched_at=ec2_instance.launched_at,
         instance_id=ec2_instance.instance_id, private_ip=ec2_instance.private_ip,
         volume_id=ec2_instance.volume_id, seen_type=instance.instance_type, seen_volume_gib=instance.volume_gib,
@@ -156,13 +156,13 @@ def _arm(plan: Plan, context: Context) -> None:
     name, armed = alarms.put_next(instance, context.cloud, in_doubt=plan.maybe_done)
     has_other = bool(instance.alarm_name) or plan.maybe_done
     with transaction.atomic():
-        context.ensure_lease()
+        context.ensure_job_lease()
         # Whoever changes the rules waits for this row, and sees what is recorded here; or has been before: once more.
         Instance.objects.select_for_update().get(pk=instance.pk)
         if not alarm.is_by_rule(instance, armed):
             armed["armed_at"] = None
         names = {"alarm_name": name, "has_other_alarm": has_other}
-        record(instance, context.ensure_lease, armed, **names, **_calm(instance))
+        record(instance, context.ensure_job_lease, armed, **names, **_calm(instance))
 
 
 def _drop_alarm(plan: Plan, context: Context) -> None:
@@ -170,15 +170,15 @@ def _drop_alarm(plan: Plan, context: Context) -> None:
     instance = plan.instance
     context.still_ours()  # a worker that was frozen may find that this name is the one that counts by now
     context.cloud.delete_alarm(instance.other_alarm_name)
-    record(instance, context.ensure_lease, has_other_alarm=False, **_calm(instance))
+    record(instance, context.ensure_job_lease, has_other_alarm=False, **_calm(instance))
 
 
 def _probe(plan: Plan, context: Context) -> None:
     instance = plan.instance
     if instance.public_ip and context.answers(instance.public_ip, config().ssh_port):
-        record(instance, context.ensure_lease, {"ready_at": clock.now()}, **_calm(instance))
+        record(instance, context.ensure_job_lease, {"ready_at": clock.now()}, **_calm(instance))
     else:
-        record(instance, context.ensure_lease, next_at=datetime.now(UTC) + PROBE_AGAIN)
+        record(instance, context.ensure_job_lease, next_at=datetime.now(UTC) + PROBE_AGAIN)
 
 
 def _start(plan: Plan, context: Context) -> None:
@@ -192,12 +192,12 @@ def _start(plan: Plan, context: Context) -> None:
         context.cloud.set_credits(str(instance.instance_id), unlimited=unlimited)
     view = _view(context.cloud.start(str(instance.instance_id)))
     accepted = {"starts": F("starts") + 1, "start_asked_at": clock.now()}
-    _record_view(instance, view, context.ensure_lease, run=accepted, is_unlimited=unlimited)
+    _record_view(instance, view, context.ensure_job_lease, run=accepted, is_unlimited=unlimited)
 
 
 def _stop(plan: Plan, context: Context) -> None:
     instance = plan.instance
-    _record_view(instance, _view(context.cloud.stop(str(instance.instance_id))), context.ensure_lease)
+    _record_view(instance, _view(context.cloud.stop(str(instance.instance_id))), context.ensure_job_lease)
 
 
 def _ask_why(plan: Plan, context: Context) -> None:
@@ -210,7 +210,7 @@ def _ask_why(plan: Plan, context: Context) -> None:
         record = Record(seen=instance.seen_reason, since=stop.at, receipt=stops.receipt_of(instance, stop))
         fields = {"stopped_at": stop.at}
     with transaction.atomic():
-        context.ensure_lease()
+        context.ensure_job_lease()
         move(instance, Status.STOPPED, reason, record=record, **fields)
 
 
@@ -219,16 +219,16 @@ def _resize(plan: Plan, context: Context) -> None:
     wish = instance.instance_type
     unlimited = sizes.may_be_unlimited(instance)
     context.cloud.resize(str(instance.instance_id), wish, unlimited=unlimited)
-    sizes.note(instance, context.ensure_lease, instance_type=wish)
-    record(instance, context.ensure_lease, seen_at=clock.now(), is_unlimited=unlimited, **_NO_WAIT)
+    sizes.note(instance, context.ensure_job_lease, instance_type=wish)
+    record(instance, context.ensure_job_lease, seen_at=clock.now(), is_unlimited=unlimited, **_NO_WAIT)
 
 
 def _grow(plan: Plan, context: Context) -> None:
     instance = plan.instance
     wish = instance.volume_gib
     context.cloud.grow(instance.volume_id, wish)
-    sizes.note(instance, context.ensure_lease, volume_gib=wish)
-    record(instance, context.ensure_lease, **_NO_WAIT)
+    sizes.note(instance, context.ensure_job_lease, volume_gib=wish)
+    record(instance, context.ensure_job_lease, **_NO_WAIT)
 
 
 def _terminate(plan: Plan, context: Context) -> None:
@@ -237,7 +237,7 @@ def _terminate(plan: Plan, context: Context) -> None:
         view = _view(context.cloud.terminate(str(instance.instance_id)))
     except Gone:
         view = View.ABSENT  # or launched a moment ago and not shown yet: gone only if it stays so
-    _record_view(instance, view, context.ensure_lease)
+    _record_view(instance, view, context.ensure_job_lease)
 
 
 def _clean(plan: Plan, context: Context) -> None:
@@ -246,10 +246,10 @@ def _clean(plan: Plan, context: Context) -> None:
     unsure = instance.group_unsure_at
     shown_after = clock.real_seconds(TIMEOUTS.absent.total_seconds())
     if unsure and not instance.security_group_id and clock.now() - unsure <= shown_after:
-        record(instance, context.ensure_lease, next_at=datetime.now(UTC) + CLEAN_AGAIN)
+        record(instance, context.ensure_job_lease, next_at=datetime.now(UTC) + CLEAN_AGAIN)
         return
     with transaction.atomic():
-        context.ensure_lease()
+        context.ensure_job_lease()
         # A key that opens nothing any more is not kept; a new attempt makes a new one.
         SshKey.objects.filter(instance=instance).delete()
         Instance.objects.filter(pk=instance.pk).update(
@@ -284,7 +284,7 @@ def end_superseded(plan: Plan, context: Context) -> None:
         with contextlib.suppress(Gone):
             context.cloud.terminate(instance_id)
         log.warning("ended a superseded machine", extra={"row": str(plan.instance.pk), "instance_id": instance_id})
-    record(plan.instance, context.ensure_lease, superseded_instance_ids=[], **_NO_WAIT)
+    record(plan.instance, context.ensure_job_lease, superseded_instance_ids=[], **_NO_WAIT)
 
 
 def _view(state: InstanceState) -> View:

@@ -13,7 +13,7 @@ from ondol.deployment.alerts import notify_of_lasting_trouble
 from ondol.deployment.connection import cloud
 from ondol.deployment.health import note_trouble, trouble_is_over
 from ondol.instances.actions import RECONCILE
-from ondol.reconciler.lease import LeaseLost, ensure_lease
+from ondol.reconciler.job_lease import JobLeaseLost, ensure_job_lease
 from ondol.reconciler.observe import observe as look_at
 from ondol.reconciler.orphans import sweep as sweep_away
 from ondol.reconciler.reconcile import reconcile as reconcile_row
@@ -26,8 +26,8 @@ log = logging.getLogger(__name__)
 def reconcile(context: JobContext, row: str) -> None:
     """One machine. No `retry=`: back-off lives on the row, and the looks enqueue what is due."""
     try:
-        reconcile_row(row, cloud(), partial(ensure_lease, context))
-    except LeaseLost:
+        reconcile_row(row, cloud(), partial(ensure_job_lease, context))
+    except JobLeaseLost:
         log.warning("another worker has taken over", extra={"row": row})
     except CloudError as error:  # from `cloud()`: nothing was begun, and the looks ask again
         log.warning("AWS cannot be asked", extra={"row": row, "code": error.code, "kind": type(error).__name__})

@@ -50,11 +50,11 @@ class Rig:
         while rows := {job.args["row"] for job in ProcrastinateJob.objects.filter(task_name=actions.RECONCILE)}:
             self._forget_jobs()
             for row in rows:
-                reconcile(row, self.cloud, self.ensure_lease, lambda address, port: self.ssh)
+                reconcile(row, self.cloud, self.ensure_job_lease, lambda address, port: self.ssh)
 
     def work_on(self, instance: Instance) -> None:
         """Do what this machine needs now, without a look first."""
-        reconcile(str(instance.pk), self.cloud, self.ensure_lease, lambda address, port: self.ssh)
+        reconcile(str(instance.pk), self.cloud, self.ensure_job_lease, lambda address, port: self.ssh)
 
     def tick(self, times: int = 1) -> None:
         """AWS gets on, both looks look, their jobs are done; nobody waits for a back-off."""
@@ -89,8 +89,8 @@ class Rig:
         [alarm] = [each for each in self.cloud.world.alarms.values() if each.value.instance_id == instance.instance_id]
         return alarm
 
-    def ensure_lease(self) -> None:
-        """Our lease, which nobody takes away here; it belongs into a transaction."""
+    def ensure_job_lease(self) -> None:
+        """Our job lease, which nobody takes away here; it belongs into a transaction."""
         assert connection.in_atomic_block
 
     def _forget_jobs(self) -> None:

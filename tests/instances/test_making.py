@@ -15,7 +15,7 @@ from ondol.instances import actions
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance, Launch, SshKey, StatusChange
 from ondol.keys import vault
-from ondol.reconciler.lease import LeaseLost
+from ondol.reconciler.job_lease import JobLeaseLost
 from ondol.reconciler.reconcile import reconcile
 from ondol.testing.fake import Lost
 
@@ -157,12 +157,12 @@ def test_a_frozen_workers_late_key_does_not_lock_alice_out(transactional_db, rig
     actions.create(alice)
     lost = iter([False])
 
-    def ensure_lease():
+    def ensure_job_lease():
         if next(lost, True) and rig.mine(alice).status == "RUNNING":
-            raise LeaseLost
+            raise JobLeaseLost
 
-    with pytest.raises(LeaseLost):
-        reconcile(str(rig.mine(alice).pk), rig.cloud, ensure_lease, lambda address, port: True)
+    with pytest.raises(JobLeaseLost):
+        reconcile(str(rig.mine(alice).pk), rig.cloud, ensure_job_lease, lambda address, port: True)
     instance = rig.mine(alice)
     assert rig.cloud.world.specs[instance.instance_id].key_name == instance.ssh_key.key_pair_name
 
@@ -289,12 +289,12 @@ def test_a_frozen_workers_key_goes_when_it_wakes(transactional_db, rig, alice):
     rig.cloud.meanwhile["create_key"] = another_worker_meanwhile
     actions.create(alice)
 
-    def ensure_lease():
+    def ensure_job_lease():
         if rig.mine(alice).status == "RUNNING":
-            raise LeaseLost
+            raise JobLeaseLost
 
-    with pytest.raises(LeaseLost):
-        reconcile(str(rig.mine(alice).pk), rig.cloud, ensure_lease, lambda address, port: True)
+    with pytest.raises(JobLeaseLost):
+        reconcile(str(rig.mine(alice).pk), rig.cloud, ensure_job_lease, lambda address, port: True)
     assert list(rig.cloud.world.keys) == [rig.mine(alice).ssh_key.key_pair_name]
 
 
@@ -367,17 +367,17 @@ def test_a_worker_frozen_in_a_clean_up_does_not_touch_the_next_attempt(rig, alic
     def another_worker_and_a_click():
         overtaken.append(True)
         row = str(rig.mine(alice).pk)
-        reconcile(row, rig.cloud, rig.ensure_lease, lambda address, port: True)
+        reconcile(row, rig.cloud, rig.ensure_job_lease, lambda address, port: True)
         actions.create(alice)
         rig.work()
 
-    def ensure_lease():
+    def ensure_job_lease():
         if overtaken:
-            raise LeaseLost
+            raise JobLeaseLost
 
     rig.cloud.meanwhile["group"] = another_worker_and_a_click
-    with pytest.raises(LeaseLost):
-        reconcile(str(rig.mine(alice).pk), rig.cloud, ensure_lease, lambda address, port: True)
+    with pytest.raises(JobLeaseLost):
+        reconcile(str(rig.mine(alice).pk), rig.cloud, ensure_job_lease, lambda address, port: True)
     rig.tick(3)
     instance = rig.mine(alice)
     assert instance.status == "RUNNING"

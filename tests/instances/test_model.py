@@ -31,7 +31,7 @@ from ondol.policy.catalog import stored_fields
 from ondol.policy.rules import rules_of
 from ondol.policy.threshold import cpu_percent
 from ondol.reconciler import observe, orphans
-from ondol.reconciler.lease import LeaseLost
+from ondol.reconciler.job_lease import JobLeaseLost
 from ondol.reconciler.reconcile import reconcile
 from ondol.testing.fake import FakeCloud, Lost
 from ondol.testing.fake_world import acts_on
@@ -91,7 +91,7 @@ class House(RuleBasedStateMachine):
         self.copied: set[str] = set()
         self.bare: set[str] = set()
         self.kill_at_commit = 0
-        self.leases: dict[str, int] = {}
+        self.job_leases: dict[str, int] = {}
 
     def make_foreign(self):
         tags = {Tag.ROW: "11111111-1111-4111-8111-111111111111"}
@@ -273,12 +273,12 @@ class House(RuleBasedStateMachine):
         self.world.warm_ups = what
 
     # --- workers -----------------------------------------------------------------------------------------------------
-    def reconcile(self, row, ensure_lease=None):
-        lease = self.leases[row] = self.leases.get(row, 0) + 1
+    def reconcile(self, row, ensure_job_lease=None):
+        job_lease = self.job_leases[row] = self.job_leases.get(row, 0) + 1
 
         def is_ours():
-            if self.leases[row] != lease:
-                raise LeaseLost
+            if self.job_leases[row] != job_lease:
+                raise JobLeaseLost
             if self.kill_at_commit:
                 self.kill_at_commit -= 1
                 if not self.kill_at_commit:
@@ -288,7 +288,7 @@ class House(RuleBasedStateMachine):
             with transaction.atomic():  # what a killed worker has not committed
                 pass
             reconcile(row, self.cloud, is_ours, lambda address, port: self.rig.ssh)
-        except (Killed, LeaseLost):
+        except (Killed, JobLeaseLost):
             self.kill_at_commit = 0
 
     @rule()

@@ -11,7 +11,7 @@ from ondol.cloud.errors import NoCapacity, Refused
 from ondol.instances import actions
 from ondol.instances.models import Instance, Run
 from ondol.reconciler import observe
-from ondol.reconciler.lease import LeaseLost
+from ondol.reconciler.job_lease import JobLeaseLost
 from ondol.reconciler.reconcile import reconcile
 from tests.instances.test_making import MAKING
 
@@ -104,17 +104,17 @@ def test_the_administrator_ends_it_and_alice_gets_a_new_key(rig, alice, ada):
     assert actions.take_key(alice).text != old
 
 
-def test_a_worker_that_lost_its_lease_records_nothing(rig, alice):
+def test_a_worker_that_lost_its_job_lease_records_nothing(rig, alice):
     actions.create(alice)
     row = str(rig.mine(alice).pk)
     held = iter([True, True])
 
-    def ensure_lease():
+    def ensure_job_lease():
         if not next(held, False):
-            raise LeaseLost
+            raise JobLeaseLost
 
-    with pytest.raises(LeaseLost):
-        reconcile(row, rig.cloud, ensure_lease)
+    with pytest.raises(JobLeaseLost):
+        reconcile(row, rig.cloud, ensure_job_lease)
     assert rig.mine(alice).instance_id is None
     rig.tick(3)  # another worker
     assert rig.mine(alice).status == "RUNNING"
@@ -155,19 +155,19 @@ def test_where_nothing_answers_it_is_shown_running_with_a_warning(rig, alice):
     assert (instance.status, instance.status_reason) == ("RUNNING", "UNREACHABLE")
 
 
-def test_a_worker_without_a_lease_moves_nothing(rig, alice):
+def test_a_worker_without_a_job_lease_moves_nothing(rig, alice):
     instance = rig.running(alice)
     rig.cloud.world.stop_outside(instance.instance_id)
     rig.cloud.world.settle()
     observe.observe_all(rig.cloud)
     held = iter([True])
 
-    def ensure_lease():
+    def ensure_job_lease():
         if not next(held, False):
-            raise LeaseLost
+            raise JobLeaseLost
 
-    with pytest.raises(LeaseLost):
-        reconcile(str(instance.pk), rig.cloud, ensure_lease)
+    with pytest.raises(JobLeaseLost):
+        reconcile(str(instance.pk), rig.cloud, ensure_job_lease)
     assert rig.mine(alice).status == "RUNNING"
 
 
@@ -194,6 +194,6 @@ def test_a_clock_that_is_minutes_behind_aws_does_not_arm_again_and_again(rig, al
     instance = rig.running(alice)
     Run.objects.update(launched_at=clock.now() + timedelta(minutes=6))
     rig.cloud.calls.clear()
-    reconcile(str(instance.pk), rig.cloud, rig.ensure_lease, lambda address, port: True)
+    reconcile(str(instance.pk), rig.cloud, rig.ensure_job_lease, lambda address, port: True)
     assert rig.cloud.asked("arm") == 1
     assert rig.mine(alice).next_at is not None

@@ -5,16 +5,16 @@ from collections.abc import Callable
 from django.db import connection
 from procrastinate import JobContext
 
-Lease = Callable[[], None]
-"""Raises LeaseLost, inside a transaction, unless this job is still ours."""
+JobLease = Callable[[], None]
+"""Raises JobLeaseLost, inside a transaction, unless this job is still ours."""
 
 
-class LeaseLost(Exception):
+class JobLeaseLost(Exception):
     """Another worker has taken this job over; whatever we were about to record is theirs to do."""
 
 
-def ensure_lease(context: JobContext, /) -> None:
-    """Fence: raise LeaseLost unless this job is still ours. The lock alone is not safe: a frozen worker may come back.
+def ensure_job_lease(context: JobContext, /) -> None:
+    """Fence: raise JobLeaseLost unless this job is still ours. The lock alone is not safe: frozen workers come back.
 
     The row is locked FOR SHARE, so that nobody takes the job over before the caller's transaction has ended.
     """
@@ -26,4 +26,4 @@ def ensure_lease(context: JobContext, /) -> None:
             [job.id, job.worker_id, job.attempts],
         )
         if cursor.fetchone() is None:
-            raise LeaseLost
+            raise JobLeaseLost

@@ -1,4 +1,4 @@
-"""A job for `test_lease.py` that asks, after some seconds, whether it is still its own."""
+"""A job for `test_job_lease.py` that asks, after some seconds, whether it is still its own."""
 
 import os
 import time
@@ -7,7 +7,7 @@ from django.db import connection, transaction
 from procrastinate import JobContext
 from procrastinate.contrib.django import app
 
-from ondol.reconciler.lease import LeaseLost, ensure_lease
+from ondol.reconciler.job_lease import JobLeaseLost, ensure_job_lease
 
 
 @app.task(name="ask", queue="instances", pass_context=True)
@@ -17,9 +17,9 @@ def ask(context: JobContext, name: str) -> None:
     time.sleep(1.5)
     try:
         with transaction.atomic():
-            ensure_lease(context)
+            ensure_job_lease(context)
             note(name, "saved")
-    except LeaseLost:
+    except JobLeaseLost:
         note(name, "lost")
 
 

@@ -17,7 +17,7 @@ NOWHERE = {"AWS_VPC_ID": "vpc-0123456789abcdef0", "AWS_SUBNET_ID": "subnet-01234
 
 @pytest.fixture
 def database():
-    name, admin = f"ondol_{os.getpid()}_lease", os.environ["DATABASE_URL"]
+    name, admin = f"ondol_{os.getpid()}_job_lease", os.environ["DATABASE_URL"]
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')
     parts = urlsplit(admin)  # whose geturl() drops an empty host's slashes
@@ -30,7 +30,7 @@ def database():
 def ondol(database, tmp_path):
     """Start `ondol …` on that database; what still runs at the end is killed."""
     kept = {name: os.environ[name] for name in ("ONDOL_SECRET_KEY", "ONDOL_VAULT_KEYS", "ONDOL_CLOCK", "PYTHONPATH")}
-    settings = {"DATABASE_URL": database, "DJANGO_SETTINGS_MODULE": "tests.lease_settings"}
+    settings = {"DATABASE_URL": database, "DJANGO_SETTINGS_MODULE": "tests.job_lease_settings"}
     env, started = environment(tmp_path / "home", **kept, **settings, **NOWHERE), []
 
     def start(*words):
@@ -52,7 +52,7 @@ def test_a_frozen_worker_saves_nothing_once_another_has_done_its_job(ondol, data
         def pids_that(what):
             return [pid for (pid,) in connection.execute("SELECT pid FROM noted WHERE what = %s", [what])]
 
-        defer = "from tests.lease_tasks import ask; ask.configure(lock='jiho').defer(name='jiho')"
+        defer = "from tests.job_lease_tasks import ask; ask.configure(lock='jiho').defer(name='jiho')"
         frozen = ondol("worker")
         assert ondol("manage", "shell", "-v", "0", "-c", defer).wait(60) == 0
         assert until(lambda: pids_that("began"), 20, "the job has begun") == [frozen.pid]
