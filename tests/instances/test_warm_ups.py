@@ -153,13 +153,13 @@ def test_actions_that_somebody_has_turned_off_are_on_again(rig, alice, later):
 
 
 @pytest.mark.parametrize("minutes", [0, 25])
-def test_an_alarm_of_before_that_is_still_shown_says_nothing_about_the_region(rig, alice, later, minutes):
+def test_an_alarm_of_before_that_is_still_shown_says_nothing_about_the_region(rig, alice, ada, later, minutes):
     """The names come again and again."""
     instance = stopped(rig, alice)
     next_shows(rig, warm_up_minutes=minutes, configured_at=clock.now() - timedelta(hours=1))
     actions.start(alice)
     rig.work()
-    assert not acts(rig, instance)
+    assert (acts(rig, instance), what_is_found()) == (False, [])
     later(3)
     assert (rig.mine(alice).is_armed, acts(rig, instance)) == (True, True)
     assert (rig.alarm_of(instance).value.warm_up_minutes >= 36, what_is_found(), letters()) == (True, [], 0)
