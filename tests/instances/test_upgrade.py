@@ -282,6 +282,14 @@ class TestBroughtUpToDate:
             cursor.execute("SELECT alarm_name, armed_at FROM instances_instance WHERE id = %s", [row.pk])
             assert cursor.fetchone() == (row.alarm_names[0], None)
 
+    def test_on_the_way_back_a_credit_mode_that_is_not_known_counts_as_standard(self, after):
+        row = machine("bob")
+        Instance.objects.filter(pk=row.pk).update(is_unlimited=None, is_type_unsure=True)
+        migrate([("instances", "0016_credits")])
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT is_unlimited FROM instances_instance WHERE id = %s", [row.pk])
+            assert cursor.fetchone() == (False,)
+
 
 def test_it_may_be_broken_off_and_begun_again(before):
     migrate([("instances", "0007_runs")])
