@@ -19,7 +19,7 @@ _url = urlsplit(CONFIG.url)
 HTTPS = _url.scheme == "https"
 _host = _url.hostname or "localhost"
 ALLOWED_HOSTS = sorted({f"[{_host}]" if ":" in _host else _host, "localhost", "127.0.0.1", "[::1]"})
-CSRF_TRUSTED_ORIGINS = [f"{_url.scheme}://{_url.netloc}"]
+CSRF_TRUSTED_ORIGINS = [CONFIG.url]
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -54,6 +54,7 @@ SITE_ID = 1
 
 MIDDLEWARE = [
     "ondol.web.middleware.healthz",
+    "ondol.web.middleware.without_proxy",
     "ondol.web.middleware.Unavailable",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from django.conf import settings
+from django.core.exceptions import MiddlewareNotUsed
 from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation
@@ -29,6 +30,32 @@ def healthz(get_response: Page) -> Page:
         return HttpResponse("ok\n", "text/plain", headers={"Cache-Control": "no-store"})
 
     return middleware
+
+
+def without_proxy(get_response: Page) -> Page:
+    """Tell of a proxy that does not say whether a browser came by https: to redirect would be a loop for ever.
+
+    `ondol web` refuses https without ONDOL_BEHIND_PROXY at its start; only a request shows that the header is missing.
+    """
+    if not settings.HTTPS:
+        raise MiddlewareNotUsed
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if settings.SECURE_PROXY_SSL_HEADER and "X-Forwarded-Proto" in request.headers:
+            return get_response(request)
+        return HttpResponse(_NO_PROXY, "text/plain; charset=utf-8", 500, headers={"Cache-Control": "no-store"})
+
+    return middleware
+
+
+_NO_PROXY = """\
+Ondol is served with https by a reverse proxy (ONDOL_URL), and this request has come without X-Forwarded-Proto.
+Open the address in ONDOL_URL. If that shows this text, too, the proxy has to set X-Forwarded-Proto, and Ondol needs
+ONDOL_BEHIND_PROXY=true: docs/operations.md, "Behind a reverse proxy".
+
+이 요청에는 X-Forwarded-Proto가 없습니다. ONDOL_URL의 주소로 접속하십시오. 그래도 이 글이 보이면 프록시가
+X-Forwarded-Proto를 설정하고 ONDOL_BEHIND_PROXY=true여야 합니다.
+"""
 
 
 class Unavailable:
