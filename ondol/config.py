@@ -9,6 +9,7 @@ import ipaddress
 import math
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import asdict
 from email.utils import parseaddr
 from functools import cache
@@ -20,11 +21,13 @@ from zoneinfo import available_timezones
 from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from ondol import env_file, page_address
 from ondol.aws_tags import read_tags
+from ondol.env_file import EnvFile
 from ondol.regions import partition
 
-ENV_FILE = os.environ.get("ONDOL_ENV_FILE", ".env")
-"""The file that is read beside the environment, which wins. Empty if there is none."""
+_NOT_IN_FILE = ("ONDOL_ENV_FILE", "ONDOL_DIE_WITH_PARENT")
+"""Names of the environment that are no settings: the file itself, and what `ondol web` tells its server."""
 
 
 class ConfigError(Exception):
@@ -38,7 +41,7 @@ def _env(name: str, default: Any = ..., **constraints: Any) -> Any:
 class Config(BaseSettings):
     """Settings of all parts. Secrets have no default: `ondol up` makes and keeps them under `ONDOL_HOME`."""
 
-    model_config = SettingsConfigDict(env_file=ENV_FILE, extra="ignore", case_sensitive=True, env_ignore_empty=True)
+    model_config = SettingsConfigDict(extra="ignore", case_sensitive=True, env_ignore_empty=True)
 
     home: Path = _env("ONDOL_HOME", Path("~/.ondol"), description="Folder for everything Ondol keeps on this host.")
     cloud: Literal["local", "aws"] | None = _env(
@@ -58,10 +61,15 @@ class Config(BaseSettings):
     host: str = _env("ONDOL_HOST", "127.0.0.1", description="Address the web part listens on.")
     port: int = _env("ONDOL_PORT", 8000, ge=1, le=65535, description="Port the web part listens on.")
     url: str = _env(
-        "ONDOL_URL", "", description="Address people type, such as https://ondol.example.org. Default http://HOST:PORT."
+        "ONDOL_URL",
+        "",
+        description="Address people type, such as https://ondol.example.org: scheme, host and port, nothing else. "
+        "Default http://HOST:PORT; needed where ONDOL_HOST is 0.0.0.0 or ::.",
     )
     behind_proxy: bool = _env(
-        "ONDOL_BEHIND_PROXY", False, description="`true` behind a proxy that sets X-Forwarded-For and -Proto itself."
+        "ONDOL_BEHIND_PROXY",
+        False,
+        description="`true` behind a proxy that sets X-Forwarded-For and -Proto itself; needed for https.",
     )
     language: Literal["ko", "en"] = _env("ONDOL_LANGUAGE", "ko", description="Language before a person has chosen one.")
     time_zone: str = _env(
@@ -97,6 +105,9 @@ class Config(BaseSettings):
     oidc_name: str = _env("ONDOL_OIDC_NAME", "OpenID", description="What its button says.")
 
     region: str = _env("AWS_REGION", "ap-northeast-2", description="AWS Region.")
+    default_region: str = _env(
+        "AWS_DEFAULT_REGION", "", description="The region with Amazon where AWS_REGION is not set, as for the AWS CLI."
+    )
     vpc_id: str = _env("AWS_VPC_ID", "", pattern=r"^(vpc-[0-9a-f]{8,17})?$", description="VPC of the machines.")
     subnet_id: str = _env(
         "AWS_SUBNET_ID", "", pattern=r"^(subnet-[0-9a-f]{8,17})?$", description="Public subnet of the machines."
@@ -164,10 +175,11 @@ class Config(BaseSettings):
             raise ValueError("its port is no number from 0 to 65535, or its host is malformed") from None
         return value
 
-    @field_validator("region")
+    @field_validator("region", "default_region")
     @classmethod
     def _is_region(cls, value: str) -> str:
-        partition(value)
+        if value:
+            partition(value)
         return value
 
     @field_validator("time_zone")
@@ -245,7 +257,19 @@ class Config(BaseSettings):
             raise ValueError("only PostgreSQL: postgresql://USER:PASSWORD@HOST:PORT/NAME")
         return value
 
-    @field_validator("url", "endpoint_url", "oidc_issuer")
+    @field_validator("host")
+    @classmethod
+    def _is_host(cls, value: str) -> str:
+        if re.search(r"[/\[\]\s]", value) or value.count(":") == 1:
+            raise ValueError("write an address or a host name alone, such as 127.0.0.1; the port is ONDOL_PORT")
+        return value
+
+    @field_validator("url")
+    @classmethod
+    def _is_page_address(cls, value: str) -> str:
+        return page_address.normalized(value) if value else value
+
+    @field_validator("endpoint_url", "oidc_issuer")
     @classmethod
     def _is_http(cls, value: str) -> str:
         parts = urlsplit(value)
@@ -279,22 +303,43 @@ class Config(BaseSettings):
     def _together(self) -> "Config":
         if self.cloud is None:
             self.cloud = "aws" if self.vpc_id else "local"
+        if self.cloud == "aws" and "region" not in self.model_fields_set and self.default_region:
+            self.region = self.default_region
         for provider in self.social_providers:
             for part in ("client_id", "client_secret"):
                 if not getattr(self, f"{provider}_{part}"):
                     raise ValueError(f"ONDOL_{provider.upper()}_{part.upper()}: needed by ONDOL_SOCIAL_PROVIDERS")
         if "oidc" in self.social_providers and not self.oidc_issuer:
             raise ValueError("ONDOL_OIDC_ISSUER: needed by ONDOL_SOCIAL_PROVIDERS")
-        if not self.url:
-            host = f"[{self.host}]" if ":" in self.host else self.host
-            self.url = f"http://{host}:{self.port}"
+        self.url = self.url or self._own_address()
         return self
+
+    def _own_address(self) -> str:
+        """Return the address of the pages where none is set: that on which they are served. Raises ValueError."""
+        needed = f"ONDOL_URL: needed with ONDOL_HOST={self.host}"
+        if page_address.is_wildcard(self.host):
+            example = f"http://192.0.2.7:{self.port}"
+            raise ValueError(f"{needed}; set it to the address by which people reach this host, such as {example}")
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        try:
+            return page_address.normalized(f"http://{host}:{self.port}")
+        except ValueError as error:
+            raise ValueError(f"{needed}, which is no address for browsers: {error}") from None
 
     def require(self, *names: str) -> None:
         """Raise ConfigError if a setting is missing that this part cannot do without."""
         for name in names:
             if not getattr(self, name):
                 raise ConfigError(f"{variable(name)} is not set: {type(self).model_fields[name].description}")
+
+    def require_reachable_pages(self) -> None:
+        """Raise ConfigError if no browser could ever open the pages that this process is about to serve."""
+        if self.url.startswith("https:") and not self.behind_proxy:
+            raise ConfigError(
+                f"ONDOL_URL={self.url}: Ondol itself serves HTTP, so each page would redirect to itself. Let a reverse "
+                "proxy add TLS and set X-Forwarded-For and X-Forwarded-Proto (docs/operations.md), and set "
+                "ONDOL_BEHIND_PROXY=true; or write http://."
+            )
 
 
 @cache
@@ -319,21 +364,94 @@ def variable(field: str) -> str:
 @cache
 def config() -> Config:
     """Return the settings of this process. Raises ConfigError with one sentence per mistake."""
+    file = settings_file()
+    if mistakes := [*_empty(file), *_strange()]:
+        raise ConfigError("\n".join(mistakes))
+    names = _names()
+    given: dict[str, Any] = {
+        name: text for name, text in file.values.items() if name in names and text and not os.environ.get(name)
+    }
     try:
-        return Config()
-    except (UnicodeError, OSError) as error:
-        raise ConfigError(f"{ENV_FILE} cannot be read as UTF-8 text: {error}.") from None
+        return Config(**given)
     except ValidationError as error:
-        raise ConfigError("\n".join(_sentence(dict(mistake)) for mistake in error.errors())) from None
+        raise ConfigError("\n".join(_sentence(dict(mistake), file) for mistake in error.errors())) from None
+
+
+def settings_file() -> EnvFile:
+    """Return what the file says that is read beside the environment, which wins. Raises ConfigError.
+
+    It is the file that ONDOL_ENV_FILE names, which has to be there, or a `.env` in this folder; none if that is empty.
+    """
+    named = os.environ.get("ONDOL_ENV_FILE")
+    path = Path(".env" if named is None else named).expanduser()
+    if named == "" or (named is None and not path.is_file()):  # a folder `.env` is somebody's virtual environment
+        return EnvFile()
+    try:
+        if not path.is_file():
+            path.stat()
+            raise ConfigError(f"ONDOL_ENV_FILE={path}: this is no file.")
+        file = env_file.read(path, _names())
+    except UnicodeError:
+        raise ConfigError(f"{path} cannot be read as UTF-8 text. Save it as UTF-8, and not as UTF-16.") from None
+    except OSError as error:
+        raise ConfigError(f"{'' if named is None else 'ONDOL_ENV_FILE='}{path}: {error.strerror}.") from None
+    if file.mistakes:
+        told = [f"{path}, {mistake}" for mistake in file.mistakes[:10]]
+        more = len(file.mistakes) - len(told)
+        raise ConfigError("\n".join([*told, f"{more} more lines of {path} cannot be read."] if more else told))
+    return file
+
+
+def unknown_in_environment() -> dict[str, str]:
+    """Return what is wrong with names in the environment that look like settings and are none."""
+    judged = {name: env_file.meant(name, _names()) for name in sorted(os.environ) if name not in _NOT_IN_FILE}
+    return {name: wrong for name, wrong in judged.items() if wrong}
+
+
+def _names() -> frozenset[str]:
+    return frozenset(map(variable, Config.model_fields))
+
+
+def _empty(file: EnvFile) -> Iterator[str]:
+    """Yield a sentence for each setting that is written without a value and has a default: nobody knows which is meant.
+
+    Where the default is nothing, an empty value means the same.
+    """
+    for name, default in ((variable(name), field.default) for name, field in Config.model_fields.items()):
+        text = os.environ.get(name, file.values.get(name))
+        if default not in ("", None, ()) and text is not None and not text.strip(" \t,"):
+            shown = ",".join(default) if isinstance(default, tuple) else str(default)
+            shown = shown.lower() if isinstance(default, bool) else shown
+            yield f"{name} is empty{_place(name, file)}. Write a value, or take it out to have {shown}."
+
+
+def _strange() -> Iterator[str]:
+    """Yield a sentence for each setting in the environment that carries quotes or invisible characters with it."""
+    for name in sorted(_names() & set(os.environ)):
+        text = os.environ[name]
+        if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+            yield f"{name}: its quotes are part of the value, as with `docker --env-file`. Take them out."
+        elif not text.strip(" \t\r\n").isprintable():
+            yield f"{name}: it has an invisible character. Type it again."
 
 
 _SECRET = ("SECRET", "KEY", "PASSWORD", "DATABASE_URL", "EMAIL_URL")
 
 
-def _sentence(mistake: dict[str, Any]) -> str:
+def _sentence(mistake: dict[str, Any], file: EnvFile) -> str:
     reason = str(mistake["msg"]).removeprefix("Value error, ")
     if not mistake["loc"]:
         return f"{reason}."
     name = str(mistake["loc"][0])
-    shown = "" if any(word in name for word in _SECRET) else f"={mistake['input']}"
-    return f"{name}{shown}: {reason[0].lower()}{reason[1:]}."
+    is_secret = any(word in name for word in _SECRET) or (
+        name.endswith(("_URL", "_ISSUER")) and "@" in mistake["input"]
+    )
+    shown = "" if is_secret else f"={mistake['input']}"
+    return f"{name}{shown}{_place(name, file)}: {reason[0].lower()}{reason[1:]}."
+
+
+def _place(name: str, file: EnvFile) -> str:
+    """Return where a setting is written, if that is a line of the file."""
+    if name not in file.lines or os.environ.get(name, file.values[name]) != file.values[name]:
+        return ""
+    return f" ({os.environ.get('ONDOL_ENV_FILE', '.env')}, line {file.lines[name]})"

@@ -64,13 +64,13 @@ def _start_postgres(config: pytest.Config, folder: Path) -> None:
     if has_workers:
         with psycopg.connect(server.url, autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {_TEMPLATE} TEMPLATE ondol")
-        os.environ["ONDOL_TESTS_TEMPLATE"] = _TEMPLATE
+        os.environ["TESTS_TEMPLATE"] = _TEMPLATE
 
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
     """Let Django copy the migrated database, if there is one."""
-    connections["default"].settings_dict["TEST"]["TEMPLATE"] = os.environ.get("ONDOL_TESTS_TEMPLATE")
+    connections["default"].settings_dict["TEST"]["TEMPLATE"] = os.environ.get("TESTS_TEMPLATE")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

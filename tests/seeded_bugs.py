@@ -21,6 +21,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 TESTS = ["tests/policy", "tests/instances", "tests/autostop", "tests/cloud", "tests/test_job_lease.py", "tests/crashes"]
+TESTS = [
+    "tests/policy",
+    "tests/instances",
+    "tests/autostop",
+    "tests/cloud",
+    "tests/test_lease.py",
+    "tests/crashes",
+    "tests/test_env_file.py",
+    "tests/test_page_address.py",
+]
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -232,6 +242,15 @@ BUGS = [
     Bug("a type is asked for again at each start", "sizes:note", "is_news or at is None", "False"),
     Bug("the credits of a type from the console are taken for known", "sizes:note", "is_news and row.seen_type", "False"),
     Bug("an idle machine without credits is called slow", "throttled_to", "last.percent >= baseline * _NEAR_BASELINE", "True"),
+    Bug("a line without = is skipped", "_assignment", "not equals or not NAME.fullmatch(left)", "equals and not NAME.fullmatch(left)"),
+    Bug("of two lines the last one counts", "env_file:parse", "name in file.lines", "False"),
+    Bug("an unknown setting of a file is ignored", "_assignment", "meant(left, known)", "None"),
+    Bug("a comment behind a value is part of it", "env_file:_value", "re.search(r'(^|[ \\t])#', text)", "None"),
+    Bug("an empty range is the default one", "config:_empty", "text.strip(' \\t,')", "True"),
+    Bug("a file that is named need not be there", "settings_file", "named is None and (not path.is_file())", "not path.is_file()"),
+    Bug("https is served without a proxy", "Config.require_reachable_pages", "not self.behind_proxy", "False"),
+    Bug("a host is compared in the letters in which it was typed", "page_address:_host", "_punycode(name)", "name"),
+    Bug("a path of the address is forgotten", "_refuse_more_than_host", "parts.path.strip('/')", "''"),
 ]  # fmt: skip
 
 

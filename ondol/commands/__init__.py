@@ -56,8 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from ondol.config import ConfigError  # noqa: PLC0415  `--help` needs no settings
+    from ondol.config import ConfigError, unknown_in_environment  # noqa: PLC0415  `--help` needs no settings
 
+    for name, wrong in unknown_in_environment().items():
+        print(f"ondol: WARNING: {name} in the environment has no effect: {wrong}.", file=sys.stderr)
     try:
         return int(importlib.import_module(f"ondol.commands.{options.word}").run(options) or 0)
     except (CommandError, ConfigError) as error:

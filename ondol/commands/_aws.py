@@ -4,10 +4,9 @@ import json
 import os
 
 from django.utils import translation
-from dotenv import load_dotenv
 
 from ondol.commands import CommandError, _django
-from ondol.config import ENV_FILE, config
+from ondol.config import config, settings_file
 from ondol.host import environments
 
 
@@ -30,7 +29,8 @@ def read_env_file() -> None:
     """Read the `.env` file for the AWS SDK, which reads the environment alone."""
     # Credentials are a set: a profile in the file must not join another key.
     if "AWS_ACCESS_KEY_ID" not in os.environ:
-        load_dotenv(ENV_FILE)
+        for name, value in settings_file().values.items():
+            os.environ.setdefault(name, value)
 
 
 def language() -> str:

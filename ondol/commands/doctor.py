@@ -62,7 +62,17 @@ def _print_findings(has_trial: bool, reason: str) -> int:
         found.append(failed("settings", "no_trial", home=config().home))
     for finding in found:
         print(f"{messages.LEVELS[finding.level]!s:8} {messages.name(finding)}: {messages.sentence(finding)}")
-    return 1 if any(finding.level is Level.FAILED for finding in found) else 0
+    return 1 if any(finding.level is Level.FAILED for finding in found) or not _has_reachable_pages() else 0
+
+
+def _has_reachable_pages() -> bool:
+    """Return whether pages could be served with these settings; say why not."""
+    try:
+        config().require_reachable_pages()
+    except ConfigError as error:
+        print(f"ondol: {error}", file=sys.stderr)
+        return False
+    return True
 
 
 def _print_policy(account_id: str, reason: str) -> int:

@@ -41,6 +41,7 @@ def run(options: argparse.Namespace) -> int:
         raise CommandError("--speed is for the trial cloud; Amazon's clock cannot be made faster.")
     if settings.cloud == "aws":
         settings.require("vpc_id", "subnet_id")
+    settings.require_reachable_pages()
     check_extras(settings)
     try:
         held = lock(settings.home)

@@ -25,6 +25,7 @@ def run(options: argparse.Namespace) -> None:
         if value is not None:
             os.environ[name] = str(value)
     os.umask(0o077)  # e-mails with links to sign in: nobody else may read them
+    config().require_reachable_pages()
     _django.borrow_from_home()
     check_port(config())  # the server itself would share the port with another one, silently
     collect_static()

@@ -13,7 +13,7 @@ from http.client import HTTPConnection, HTTPException
 from typing import Any
 
 from ondol.clock import Clock
-from ondol.config import Config
+from ondol.config import Config, unknown_in_environment
 from ondol.host import environments, trial_clock
 from ondol.host.children import LOG_BYTES, Child
 from ondol.host.home import kept, new_secret_key, new_vault_key, write_private
@@ -100,8 +100,8 @@ class Tree:
     # --- parts -----------------------------------------------------------------------------------------------------
     def _environment(self) -> dict[str, str]:
         """Return what every part of ours inherits; secrets are made at the first start."""
-        settings = self.settings
-        env = dict(os.environ) | {
+        settings, unknown = self.settings, unknown_in_environment()  # `ondol up` has warned of these
+        env = {name: value for name, value in os.environ.items() if name not in unknown} | {
             "ONDOL_HOME": str(self.home),
             "ONDOL_CLOUD": str(settings.cloud),
             "ONDOL_HOST": settings.host,
