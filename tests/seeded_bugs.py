@@ -20,13 +20,12 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-TESTS = ["tests/policy", "tests/instances", "tests/autostop", "tests/cloud", "tests/test_job_lease.py", "tests/crashes"]
 TESTS = [
     "tests/policy",
     "tests/instances",
     "tests/autostop",
     "tests/cloud",
-    "tests/test_lease.py",
+    "tests/test_job_lease.py",
     "tests/crashes",
     "tests/test_env_file.py",
     "tests/test_page_address.py",

@@ -87,7 +87,8 @@ class Machine(MachineSummary):
     ssh_user: str = Field(examples=["ubuntu"])
     ssh_port: int = Field(examples=[22])
     ssh_command: str | None = Field(
-        description="While it has an address.", examples=["ssh -i ~/.ssh/ondol-alice.pem ubuntu@203.0.113.17"]
+        description="While it has an address.",
+        examples=["ssh -i ~/.ssh/ondol-alice-5f0c9a52.pem -o IdentitiesOnly=yes -p 22 ubuntu@203.0.113.17"],
     )
     key_pair_name: str | None = Field(
         description="In EC2.", examples=["ondol-5f0c9a52-0000-4000-8000-000000000001-a1b2c3"]

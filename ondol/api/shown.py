@@ -14,13 +14,12 @@ from ondol.autostop.work import Work
 from ondol.config import config
 from ondol.costs.offers import Choice, Offers
 from ondol.deployment.health import unconfirmed_since
-from ondol.instances.actions import ascii_name
 from ondol.instances.models import Instance
 from ondol.instances.resizing import substitute
+from ondol.instances.ssh import SSH_USER, command
 from ondol.policy.rules import Rules, rules_of
 from ondol.policy.threshold import Threshold
 
-SSH_USER = "ubuntu"
 _FIELDS = {"launched_at": "seen_launched_at"}
 """What the row calls otherwise than the API."""
 
@@ -36,7 +35,7 @@ def machine(row: Instance, owner: User) -> Machine:
         ami_id=row.ami_id or None,
         ssh_user=SSH_USER,
         ssh_port=config().ssh_port,
-        ssh_command=_ssh_command(row, owner),
+        ssh_command=command(row),
         key_pair_name=row.key_pair_name or None,
         auto_stop=_auto_stop(row, rules, now),
         awake_until=row.kept_awake_until(now),
@@ -71,14 +70,6 @@ def _type(choice: Choice) -> TypeOffer:
         memory_gib=choice.memory_gib,
         price=TypePrice.from_orm(choice.price) if choice.price else None,
     )
-
-
-def _ssh_command(row: Instance, owner: User) -> str | None:
-    if not row.public_ip:
-        return None
-    port = config().ssh_port
-    option = "" if port == 22 else f"-p {port} "
-    return f"ssh {option}-i ~/.ssh/ondol-{ascii_name(owner)}.pem {SSH_USER}@{row.public_ip}"
 
 
 def _auto_stop(row: Instance, rules: Rules, now: datetime) -> AutoStop:

@@ -1,6 +1,5 @@
 """What people may ask of their machine. Each writes a wish and enqueues a job in one transaction; none reaches AWS."""
 
-import re
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ from ondol.instances.moves import move, write_line
 from ondol.instances.record import Record
 from ondol.instances.runs import Run
 from ondol.instances.sizes import Size, chosen
+from ondol.instances.ssh import key_stem
 from ondol.keys import ppk, vault
 
 _WITHOUT_KEY = {Status.PENDING, Status.FAILED, Status.TERMINATING, Status.TERMINATED}
@@ -186,15 +186,10 @@ def take_key(user: User, form: str = "pem") -> KeyFile:
             _("Tell an administrator: a key in ONDOL_VAULT_KEYS is missing."),
             503,
         ) from None
-    name = f"ondol-{ascii_name(user)}"
+    name = key_stem(key.instance)
     if form == "ppk":
         return KeyFile(f"{name}.ppk", ppk.from_pem(pem, comment=name))
     return KeyFile(f"{name}.pem", pem.replace("\r\n", "\n").rstrip("\n") + "\n")
-
-
-def ascii_name(user: User) -> str:
-    """A short ASCII name for files and tags, from the e-mail address."""
-    return re.sub(r"[^a-z0-9]+", "-", user.email.partition("@")[0].lower()).strip("-")[:40] or "machine"
 
 
 def tell_address(instance: Instance) -> bool:

@@ -217,6 +217,8 @@ class SshKey(models.Model):
     key_pair_name = models.CharField(max_length=255)
     sealed_private_key = models.BinaryField()
     fingerprint = models.CharField(max_length=100)
+    file_stem = models.CharField(max_length=80, blank=True, default="", db_default="")
+    """What its file is called, whatever its owner is called later. Empty if an earlier version has made it."""
     created_at = models.DateTimeField(default=clock.now)
 
 

@@ -21,6 +21,7 @@ from ondol.instances.models import Instance, Launch, SshKey
 from ondol.instances.moves import move
 from ondol.instances.record import Record
 from ondol.instances.runs import Run
+from ondol.instances.ssh import new_stem
 from ondol.instances.troubles import is_kept
 from ondol.keys import vault
 from ondol.reconciler import alarms, resources, sizes, stops
@@ -135,6 +136,7 @@ def _keep(instance: Instance, key: KeyPair | None, ensure_job_lease: JobLease, f
                 key_pair_name=key.name,
                 sealed_private_key=vault.seal(str(instance.pk), key.private_key),
                 fingerprint=key.fingerprint,
+                file_stem=new_stem(instance),
             )
         Instance.objects.filter(pk=instance.pk).update(**fields, updated_at=datetime.now(UTC))
 

@@ -2,8 +2,8 @@
 
 from ondol.cloud.tags import tags_of
 from ondol.config import config
-from ondol.instances.actions import ascii_name
 from ondol.instances.models import Instance
+from ondol.instances.names import ascii_name
 
 
 def tags(instance: Instance) -> dict[str, str]:

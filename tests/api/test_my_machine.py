@@ -63,7 +63,7 @@ def test_alice_sees_everything_about_her_machine(alice, machine):
         "ami_id": "ami-0a10c3b5f2d4e6002",
         "ssh_user": "ubuntu",
         "ssh_port": 22,
-        "ssh_command": "ssh -i ~/.ssh/ondol-alice.pem ubuntu@203.0.113.17",
+        "ssh_command": f"ssh -i ~/.ssh/ondol-alice-{_short()}.pem -o IdentitiesOnly=yes -p 22 ubuntu@203.0.113.17",
         "key_pair_name": "ondol-1-abc",
         "auto_stop": {
             "armed": True,
@@ -192,6 +192,10 @@ def test_without_a_machine_there_is_nothing_to_start_or_stop(alice, wish):
 
 
 # --- the key ---------------------------------------------------------------------------------------------------------
+def _short():
+    return str(Instance.objects.get().pk)[:8]
+
+
 @pytest.fixture
 def sealed(alice, machine):
     row = machine(alice)
@@ -204,14 +208,14 @@ def test_the_key_is_a_file_that_nothing_keeps(alice):
     assert (response.status_code, response.content.decode()) == (200, PEM)
     assert response.headers["Content-Type"] == "text/plain; charset=us-ascii"
     assert response.headers["Cache-Control"] == "no-store"
-    assert response.headers["Content-Disposition"] == 'attachment; filename="ondol-alice.pem"'
+    assert response.headers["Content-Disposition"] == f'attachment; filename="ondol-alice-{_short()}.pem"'
 
 
 @pytest.mark.usefixtures("sealed")
 def test_putty_gets_its_own_form(alice):
     response = alice.post("/instances/ssh-key?format=ppk")
     assert response.content.startswith(b"PuTTY-User-Key-File-2: ssh-rsa\n")
-    assert response.headers["Content-Disposition"] == 'attachment; filename="ondol-alice.ppk"'
+    assert response.headers["Content-Disposition"] == f'attachment; filename="ondol-alice-{_short()}.ppk"'
     assert refusal(alice.post("/instances/ssh-key?format=der"), 422)["hint"].startswith("format: ")
 
 

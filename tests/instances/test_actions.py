@@ -6,8 +6,8 @@ import pytest
 from django.utils import translation
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from ondol.accounts.models import Approval
-from ondol.instances import actions
+from ondol.accounts.models import Approval, User
+from ondol.instances import actions, names, ssh
 from ondol.instances.actions import ActionError
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance, SshKey, StatusChange
@@ -188,11 +188,23 @@ def with_key(owner, status=Status.RUNNING):
 
 @pytest.mark.parametrize("status", [Status.RUNNING, Status.STOPPING, Status.STOPPED, Status.STARTING])
 def test_a_key_is_taken_as_often_as_one_likes(alice, status):
-    with_key(alice, status)
+    stem = f"ondol-alice-{str(with_key(alice, status).pk)[:8]}"
     for _ in range(2):
         file = actions.take_key(alice)
-        assert (file.name, file.text) == ("ondol-alice.pem", PEM)
-    assert actions.take_key(alice, "ppk").name == "ondol-alice.ppk"
+        assert (file.name, file.text) == (f"{stem}.pem", PEM)
+    assert actions.take_key(alice, "ppk").name == f"{stem}.ppk"
+
+
+@pytest.mark.parametrize("kept", ["ondol-alice", "ondol-alice-5f0c9a52"])
+def test_alices_key_file_keeps_its_name_when_her_address_changes(alice, kept):
+    """The first is that of a key made by an earlier version."""
+    row = with_key(alice)
+    SshKey.objects.update(file_stem=kept)
+    User.objects.filter(pk=alice.pk).update(email="a.kim@example.org")
+    alice.refresh_from_db()
+    row.public_ip = "203.0.113.17"
+    assert actions.take_key(alice).name == f"{kept}.pem"
+    assert f"-i ~/.ssh/{kept}.pem " in ssh.command(row)
 
 
 def test_a_key_file_has_unix_lines_and_a_last_one(alice):
@@ -235,7 +247,7 @@ def test_a_key_copied_into_bobs_row_stays_shut(alice):
 )  # fmt: skip
 def test_a_file_has_an_ascii_name(alice, email, name):
     alice.email = email
-    assert actions.ascii_name(alice) == name
+    assert names.ascii_name(alice) == name
 
 
 def test_a_new_address_is_told_once(alice):

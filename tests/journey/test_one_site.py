@@ -249,7 +249,7 @@ def test_minji_signs_up_is_approved_and_works_on_her_machine(site, new_page, tmp
     with minji.expect_download() as download:
         press(minji, "Download the key")
     key = tmp_path / download.value.suggested_filename
-    assert key.name == "ondol-minji.pem"
+    assert re.fullmatch(r"ondol-minji-[0-9a-f]{8}\.pem", key.name)
     download.value.save_as(key)
     key.chmod(0o600)
     assert key.read_bytes().startswith(b"-----BEGIN")
@@ -257,7 +257,7 @@ def test_minji_signs_up_is_approved_and_works_on_her_machine(site, new_page, tmp
 
     address = minji.locator("#address").inner_text()
     shown = minji.locator("#code-unix").text_content() or ""
-    command = [word for line in shown.splitlines() if line.startswith("ssh ") for word in line.split()]
+    command = shown.rpartition("&& ")[2].split()
     assert f"ubuntu@{address}" in command
     port = command[command.index("-p") + 1]
     ssh = ["ssh", "-F", "none", "-i", str(key), "-p", port, "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes",

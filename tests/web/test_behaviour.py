@@ -113,4 +113,5 @@ def test_a_key_download_leaves_the_page_usable(site, browser):
         for _ in range(2):
             with page.expect_download() as download:
                 page.get_by_role("button", name="Download the key").click()
-            assert download.value.suggested_filename == "ondol-bob.pem"
+            stem = f"ondol-bob-{str(Instance.objects.get().pk)[:8]}"
+            assert download.value.suggested_filename == f"{stem}.pem"

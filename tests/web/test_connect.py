@@ -12,16 +12,19 @@ from ondol.policy.models import Policy
 from ondol.web.machine.connect import Connect, way_for
 from tests.web.conftest import PEM, machine
 
-BOBS = Connect("bob", "203.0.113.24", "i-1")
+STEM = "ondol-bob-5f0c9a52"
+BOBS = Connect(STEM, "203.0.113.24", "i-1")
 
 
 def test_windows_powershell_word_for_word():
     assert BOBS.windows == (
-        '$k="$env:USERPROFILE\\.ssh\\ondol-bob.pem"\n'
+        '$f="ondol-bob-5f0c9a52.pem" ; $k="$env:USERPROFILE\\.ssh\\$f"\n'
+        "$r=Get-ItemProperty 'HKCU:\\Software\\Microsoft\\Windows\\CurrentVersion\\Explorer\\User Shell Folders'\n"
         'mkdir -Force "$env:USERPROFILE\\.ssh" | Out-Null\n'
-        'Move-Item -Force "$env:USERPROFILE\\Downloads\\ondol-bob.pem" $k\n'
+        "foreach ($d in \"$env:USERPROFILE\\Downloads\",$r.'{374DE290-123F-4565-9164-39C4925E467B}') {\n"
+        '  if (Test-Path "$d\\$f") { Move-Item -Force "$d\\$f" $k } }\n'
         'icacls $k /inheritance:r ; icacls $k /grant:r "$(whoami):R"\n'
-        "ssh -i $k ubuntu@203.0.113.24"
+        "ssh -i $k -o IdentitiesOnly=yes -p 22 ubuntu@203.0.113.24"
     )
 
 
@@ -37,33 +40,34 @@ def test_the_key_is_moved_from_where_the_browser_puts_it(tmp_path, folder, told)
     for name in ("mkdir", "chmod", "mv"):
         (tools / name).symlink_to(shutil.which(name))
     for text in ("old", "new"):
-        (downloads / "ondol-bob.pem").write_text(text)
-        words = BOBS.unix.rpartition("\n")[0]  # without ssh
+        (downloads / BOBS.key_file).write_text(text)
+        words = BOBS.unix.replace("&& ssh", "&& : ssh")
         subprocess.run(["/bin/sh", "-ec", words], env={"HOME": str(tmp_path), "PATH": str(tools)}, check=True)
-    key = tmp_path / ".ssh" / "ondol-bob.pem"
+    key = tmp_path / ".ssh" / BOBS.key_file
     assert (key.read_text(), key.stat().st_mode & 0o777) == ("new", 0o600)
 
 
 def test_the_configuration_word_for_word():
     assert BOBS.config_entry == (
-        "Host ondol\n  HostName 203.0.113.24\n  User ubuntu\n  IdentityFile ~/.ssh/ondol-bob.pem\n"
+        "\nHost ondol\n  HostName 203.0.113.24\n  Port 22\n  User ubuntu\n"
+        "  IdentityFile ~/.ssh/ondol-bob-5f0c9a52.pem\n"
         "  IdentitiesOnly yes\n  HostKeyAlias ondol-i-1\n  CheckHostIP no\n  StrictHostKeyChecking accept-new\n"
-        "  ServerAliveInterval 60"
+        "  ServerAliveInterval 60\nHost *\n"
     )
 
 
 def test_another_port_is_in_every_command():
-    trial = Connect("bob", "127.0.0.2", "i-1", 2222)
-    assert "ssh -p 2222 -i" in trial.windows
-    assert "ssh -p 2222 -i" in trial.unix
-    assert "scp -P 2222 -i" in trial.scp
+    trial = Connect(STEM, "127.0.0.2", "i-1", 2222)
+    for words in (trial.windows, trial.unix, trial.rsync):
+        assert " -o IdentitiesOnly=yes -p 2222" in words
+    assert " -o IdentitiesOnly=yes -P 2222 " in trial.scp
     assert "\n  Port 2222\n" in trial.config_entry
 
 
 def test_all_four_ways_are_on_the_page_without_javascript(bob, browser_of):
-    machine(bob)
+    ppk = f"ondol-bob-{str(machine(bob).pk)[:8]}.ppk"
     page = browser_of(bob).get("/").text
-    for words in ("Move-Item", "chmod 600", "vscode://vscode-remote/ssh-remote+ondol/home/ubuntu", "ondol-bob.ppk"):
+    for words in ("Move-Item", "chmod 600", "vscode://vscode-remote/ssh-remote+ondol/home/ubuntu", ppk):
         assert words in page
 
 
@@ -87,19 +91,19 @@ def test_the_system_is_guessed(header, value, way):
 
 
 def test_bob_takes_his_key(bob, browser_of):
-    machine(bob)
+    row = machine(bob)
     answer = browser_of(bob).post(reverse("machine_key"))
     assert answer.content.decode("ascii") == PEM
     assert answer.headers["Content-Type"] == "application/x-pem-file"
-    assert answer.headers["Content-Disposition"] == 'attachment; filename="ondol-bob.pem"'
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="ondol-bob-{str(row.pk)[:8]}.pem"'
     assert "no-store" in answer.headers["Cache-Control"]
 
 
 def test_bob_takes_his_key_for_putty(bob, browser_of):
-    machine(bob)
+    row = machine(bob)
     answer = browser_of(bob).post(reverse("machine_key"), {"form": "ppk"})
     assert answer.content.startswith(b"PuTTY-User-Key-File-2: ssh-rsa\n")
-    assert 'filename="ondol-bob.ppk"' in answer.headers["Content-Disposition"]
+    assert f'filename="ondol-bob-{str(row.pk)[:8]}.ppk"' in answer.headers["Content-Disposition"]
 
 
 def test_without_a_key_it_says_so(bob, browser_of):
@@ -109,7 +113,7 @@ def test_without_a_key_it_says_so(bob, browser_of):
 
 def test_help_has_bobs_own_names(bob, browser_of):
     page = browser_of(bob).get(reverse("help")).text
-    assert "ondol-bob.pem" in page
+    assert "ondol-bob-MACHINE.pem" in page
     assert "HostName ADDRESS" in page
     machine(bob)
     assert "HostName 203.0.113.24" in browser_of(bob).get(reverse("help")).text

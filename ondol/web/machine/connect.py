@@ -6,49 +6,50 @@ from django.http import HttpRequest
 
 from ondol.accounts.models import User
 from ondol.config import config
-from ondol.instances.actions import ascii_name
 from ondol.instances.models import Instance
+from ondol.instances.ssh import SSH_USER, example_stem, key_stem, options
 
 ALIAS = "ondol"
-SSH_USER = "ubuntu"
+_DOWNLOADS = r"HKCU:\Software\Microsoft\Windows\CurrentVersion\Explorer\User Shell Folders"
 
 
 @dataclass(frozen=True, slots=True)
 class Connect:
     """One machine at one address. Without a machine: the same commands with placeholders, for the help page."""
 
-    name: str
+    stem: str
     address: str
     instance_id: str
     port: int = 22
 
     @property
     def key_file(self) -> str:
-        return f"ondol-{self.name}.pem"
+        return f"{self.stem}.pem"
 
     @property
     def ppk_file(self) -> str:
-        return f"ondol-{self.name}.ppk"
+        return f"{self.stem}.ppk"
 
     @property
     def target(self) -> str:
         return f"{SSH_USER}@{self.address}"
 
     @property
-    def ssh_port_option(self) -> str:
-        return "" if self.port == 22 else f"-p {self.port} "
-
-    @property
     def windows(self) -> str:
         """Return the commands for PowerShell, which does not expand %USERPROFILE% or %USERNAME%, hence $env: and
-        whoami."""
+        whoami.
+
+        Institutes put Downloads on another disk; its place is in the registry, which may be read where COM may not.
+        """
         return "\n".join(
             [
-                f'$k="$env:USERPROFILE\\.ssh\\{self.key_file}"',
+                f'$f="{self.key_file}" ; $k="$env:USERPROFILE\\.ssh\\$f"',
+                f"$r=Get-ItemProperty '{_DOWNLOADS}'",
                 'mkdir -Force "$env:USERPROFILE\\.ssh" | Out-Null',
-                f'Move-Item -Force "$env:USERPROFILE\\Downloads\\{self.key_file}" $k',
+                "foreach ($d in \"$env:USERPROFILE\\Downloads\",$r.'{374DE290-123F-4565-9164-39C4925E467B}') {",
+                '  if (Test-Path "$d\\$f") { Move-Item -Force "$d\\$f" $k } }',
                 'icacls $k /inheritance:r ; icacls $k /grant:r "$(whoami):R"',
-                f"ssh {self.ssh_port_option}-i $k {self.target}",
+                f"ssh {options('$k', self.port)} {self.target}",
             ]
         )
 
@@ -56,30 +57,32 @@ class Connect:
     def unix(self) -> str:
         """Return the commands for a shell.
 
-        Linux desktops name the folder of downloads by language; macOS always the same.
+        Linux desktops name the folder of downloads by language; macOS always the same. `-f`: where `mv` is `mv -i`, its
+        question would take the next line for an answer. If the key is elsewhere, chmod says which file is missing.
         """
         return "\n".join(
             [
                 "mkdir -p ~/.ssh && chmod 700 ~/.ssh",
                 'for d in ~/Downloads "$(xdg-user-dir DOWNLOAD 2>/dev/null)"; do',
-                f'  [ -f "$d/{self.key_file}" ] && mv "$d/{self.key_file}" ~/.ssh/; done',
-                f"chmod 600 ~/.ssh/{self.key_file}",
-                f"ssh {self.ssh_port_option}-i ~/.ssh/{self.key_file} {self.target}",
+                f'  [ -f "$d/{self.key_file}" ] && mv -f "$d/{self.key_file}" ~/.ssh/; done',
+                f"chmod 600 ~/.ssh/{self.key_file} && ssh {self._options()} {self.target}",
             ]
         )
 
     @property
     def config_entry(self) -> str:
-        """Return an entry for the SSH configuration.
+        """Return an entry for the beginning of the SSH configuration, where the first value of a setting wins.
 
-        Its host-key alias is the instance: a new address causes no question, a new machine is noticed.
+        What followed was for all hosts, perhaps without saying so: `Host *` keeps it so. The empty line before is for
+        who pastes it below a last line that does not end. The host-key alias is the instance: a new address causes no
+        question, a new machine is noticed.
         """
-        port = [] if self.port == 22 else [f"  Port {self.port}"]
         return "\n".join(
             [
+                "",
                 f"Host {ALIAS}",
                 f"  HostName {self.address}",
-                *port,
+                f"  Port {self.port}",
                 f"  User {SSH_USER}",
                 f"  IdentityFile ~/.ssh/{self.key_file}",
                 "  IdentitiesOnly yes",
@@ -87,6 +90,8 @@ class Connect:
                 "  CheckHostIP no",
                 "  StrictHostKeyChecking accept-new",
                 "  ServerAliveInterval 60",
+                "Host *",
+                "",
             ]
         )
 
@@ -96,9 +101,16 @@ class Connect:
 
     @property
     def scp(self) -> str:
-        """Return the copy command without a configuration entry; scp's port option has a capital letter."""
-        port = "" if self.port == 22 else f"-P {self.port} "
-        return f"scp {port}-i ~/.ssh/{self.key_file} scene.zip {self.target}:"
+        """Return the copy command without a configuration entry."""
+        return f"scp {self._options('-P')} scene.zip {self.target}:"
+
+    @property
+    def rsync(self) -> str:
+        """Return the same for folders. ssh itself expands the ~, which no shell sees here."""
+        return f'rsync -avP -e "ssh {self._options()}" folder/ {self.target}:folder/'
+
+    def _options(self, port_flag: str = "-p") -> str:
+        return options(f"~/.ssh/{self.key_file}", self.port, port_flag)
 
     @property
     def vscode_link(self) -> str:
@@ -109,12 +121,12 @@ def connect_to(instance: Instance) -> Connect | None:
     """Return how to reach this machine; None while it has no address."""
     if not (instance.public_ip and instance.instance_id):
         return None
-    return Connect(ascii_name(instance.owner), instance.public_ip, instance.instance_id, config().ssh_port)
+    return Connect(key_stem(instance), instance.public_ip, instance.instance_id, config().ssh_port)
 
 
 def example_for(user: User) -> Connect:
     """Return the commands with placeholders for what only a running machine has."""
-    return Connect(ascii_name(user), "ADDRESS", "INSTANCE_ID", config().ssh_port)
+    return Connect(example_stem(user), "ADDRESS", "INSTANCE_ID", config().ssh_port)
 
 
 def way_for(request: HttpRequest) -> str:

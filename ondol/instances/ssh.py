@@ -1,0 +1,41 @@
+"""How OpenSSH is called for a machine: the name of the key file, and options that hold beside what people have."""
+
+from ondol.accounts.models import User
+from ondol.config import config
+from ondol.instances.models import Instance, SshKey
+from ondol.instances.names import ascii_name
+
+SSH_USER = "ubuntu"
+
+
+def key_stem(instance: Instance) -> str:
+    """Return the name of its key file without ending: the one under which the key was first given out."""
+    kept = SshKey.objects.filter(instance=instance).values_list("file_stem", flat=True).first()
+    return kept or new_stem(instance)
+
+
+def new_stem(instance: Instance) -> str:
+    """Return a name that says whose and which machine's key it is: files of two machines never meet in one folder."""
+    return f"ondol-{ascii_name(instance.owner)}-{str(instance.pk)[:8]}"
+
+
+def example_stem(user: User) -> str:
+    """Return the same with a placeholder for the machine."""
+    return f"ondol-{ascii_name(user)}-MACHINE"
+
+
+def options(key: str, port: int, port_flag: str = "-p") -> str:
+    """Return the options that every command needs; `key` as a shell reads it.
+
+    Without IdentitiesOnly an agent offers its keys first, and a server hangs up after six. The port is named even if it
+    is 22, since one in somebody's `Host *` would count otherwise. scp's option for it has a capital letter.
+    """
+    return f"-i {key} -o IdentitiesOnly=yes {port_flag} {port}"
+
+
+def command(instance: Instance) -> str | None:
+    """Return the command that connects; None while it has no address."""
+    if not instance.public_ip:
+        return None
+    key = f"~/.ssh/{key_stem(instance)}.pem"
+    return f"ssh {options(key, config().ssh_port)} {SSH_USER}@{instance.public_ip}"
