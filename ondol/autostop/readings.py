@@ -40,7 +40,7 @@ def collect(cloud: Cloud) -> None:
         return
     since = max(min(_known_until(row, now) for row in wanted) - AGAIN, now - BACK)
     by_id = {str(row.instance_id): row for row in wanted}
-    burstable = [id for id, row in by_id.items() if has_credits(row)]
+    burstable = {id for id, row in by_id.items() if has_credits(row)}
     _count(METRICS * len(by_id) + len(burstable), now)
     try:
         told = cloud.readings(by_id, since, now, burstable)

@@ -156,6 +156,7 @@ class Alarm:
     is_muted: bool = False
     """True if its actions are disabled: it judges, and does nothing."""
     state_since: datetime | None = None
+    """When it changed to that state, by AWS's clock; a put under its name leaves it. None: not shown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,14 +104,16 @@ def _is_stopped_by_us(row: Instance) -> bool:
 
     Who may not stop it either is not asked without end: AWS has said why not, and administrators know.
     """
-    log.error("its alarm fired and did not stop it", extra={"row": str(row.pk), "instance_id": row.instance_id})
 
     def still(same: Instance) -> bool:
         run = same.run
         is_refused = same.status_reason == Reason.STOP_FAILED and clock.now() - same.status_since < STOPPED_AGAIN
         return run.pk == row.run_id and run.armed_at == row.run.armed_at and not (run.needs_rearm or is_refused)
 
-    return stop_by_rule(row.owner, Reason.IDLE, still)
+    is_stopping = stop_by_rule(row.owner, Reason.IDLE, still)
+    if is_stopping:
+        log.error("its alarm fired and did not stop it", extra={"row": str(row.pk), "instance_id": row.instance_id})
+    return is_stopping
 
 
 def _is_rearmed(row: Instance) -> bool:
