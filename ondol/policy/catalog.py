@@ -91,8 +91,8 @@ class Rules:
         asks=_("Disk that counts as work, from so many MB/s (0: it does not count)"),
         changed=_("working disk"),
         note=_(
-            "Read and written together, averages of 5 minutes. Of older types, such as T2 and M4, AWS does not tell "
-            "it: there the disk does not count. Empty: as inherited."
+            "Read and written together, averages of 5 minutes. AWS does not report it for older types such as T2 and "
+            "M4, so the disk does not count there. Empty: as inherited."
         ),
         least=Decimal(0),
         most=Decimal(1000),
@@ -155,8 +155,9 @@ class Rules:
         changed=_("unlimited credits"),
         answers=(_("yes, and pay for it"), _("no")),
         note=_(
-            "AWS charges $0.05 for each vCPU-hour above what the type has earned: a t3.small at full speed costs about "
-            "$0.08 an hour more, four times its price. Ondol’s costs do not contain it. It counts from the next start."
+            "AWS charges $0.05 for each vCPU-hour above what the type has earned. A t3.small at full speed then costs "
+            "about $0.08 an hour more, which makes it four times as expensive. Ondol’s costs do not include this. It "
+            "applies from the next start."
         ),
         default=lambda: False,
         because="AWS's mode `unlimited`; at $0.05 per vCPU-hour, not part of Ondol's costs",

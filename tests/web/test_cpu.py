@@ -51,7 +51,7 @@ def test_a_machine_that_aws_slows_down_is_said_to_be_slow(bob, idles, browser_of
 @pytest.mark.parametrize(("kind", "says"), [("t3.small", 0), ("t2.small", 1)])
 def test_where_aws_does_not_tell_the_disk_its_owner_is_told_that_it_does_not_count(bob, idles, browser_of, kind, says):
     Instance.objects.update(instance_type=kind, seen_type=kind)
-    assert browser_of(bob).get("/").text.count(f"AWS does not tell what the disk of this {kind} does") == says
+    assert browser_of(bob).get("/").text.count(f"AWS does not report what the disk of this {kind} does") == says
     assert browser_of(bob).get("/help/").text.count(f"not on a {kind}") == says
 
 

@@ -43,7 +43,7 @@ class CpuPage(Page):
     """The CPU, in per cent of each vCPU, that AWS slows the machine down to; None while it does not."""
     instance_type: str
     is_disk_unseen: bool
-    """True if its disk would count as work, and AWS does not tell what it does."""
+    """True if its disk would count as work, and AWS does not report what it does."""
     has_trouble: bool
     """True if CloudWatch does not answer."""
 
