@@ -7,9 +7,7 @@ them all, and a test compares the two.
 import base64
 import ipaddress
 import math
-import os
 import re
-from collections.abc import Iterator
 from dataclasses import asdict
 from email.utils import parseaddr
 from functools import cache
@@ -21,17 +19,11 @@ from zoneinfo import available_timezones
 from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from ondol import env_file, page_address
+from ondol import page_address, written_settings
 from ondol.aws_tags import read_tags
 from ondol.env_file import EnvFile
 from ondol.regions import partition
-
-_NOT_IN_FILE = ("ONDOL_ENV_FILE", "ONDOL_DIE_WITH_PARENT")
-"""Names of the environment that are no settings: the file itself, and what `ondol web` tells its server."""
-
-
-class ConfigError(Exception):
-    """Settings that cannot be used; the text says which variable, what is wrong and what to write instead."""
+from ondol.written_settings import ConfigError as ConfigError
 
 
 def _env(name: str, default: Any = ..., **constraints: Any) -> Any:
@@ -365,93 +357,25 @@ def variable(field: str) -> str:
 def config() -> Config:
     """Return the settings of this process. Raises ConfigError with one sentence per mistake."""
     file = settings_file()
-    if mistakes := [*_empty(file), *_strange()]:
-        raise ConfigError("\n".join(mistakes))
-    names = _names()
-    given: dict[str, Any] = {
-        name: text for name, text in file.values.items() if name in names and text and not os.environ.get(name)
-    }
+    written_settings.require_values(
+        file, {variable(name): field.default for name, field in Config.model_fields.items()}
+    )
     try:
-        return Config(**given)
+        return Config(**written_settings.from_file(file, _names()))
     except ValidationError as error:
-        raise ConfigError("\n".join(_sentence(dict(mistake), file) for mistake in error.errors())) from None
+        sentences = (written_settings.sentence(dict(mistake), file) for mistake in error.errors())
+        raise ConfigError("\n".join(sentences)) from None
 
 
 def settings_file() -> EnvFile:
-    """Return what the file says that is read beside the environment, which wins. Raises ConfigError.
-
-    It is the file that ONDOL_ENV_FILE names, which has to be there, or a `.env` in this folder; none if that is empty.
-    """
-    named = os.environ.get("ONDOL_ENV_FILE")
-    path = Path(".env" if named is None else named).expanduser()
-    if named == "" or (named is None and not path.is_file()):  # a folder `.env` is somebody's virtual environment
-        return EnvFile()
-    try:
-        if not path.is_file():
-            path.stat()
-            raise ConfigError(f"ONDOL_ENV_FILE={path}: this is no file.")
-        file = env_file.read(path, _names())
-    except UnicodeError:
-        raise ConfigError(f"{path} cannot be read as UTF-8 text. Save it as UTF-8, and not as UTF-16.") from None
-    except OSError as error:
-        raise ConfigError(f"{'' if named is None else 'ONDOL_ENV_FILE='}{path}: {error.strerror}.") from None
-    if file.mistakes:
-        told = [f"{path}, {mistake}" for mistake in file.mistakes[:10]]
-        more = len(file.mistakes) - len(told)
-        raise ConfigError("\n".join([*told, f"{more} more lines of {path} cannot be read."] if more else told))
-    return file
+    """Return what the file says that is read beside the environment, which wins. Raises ConfigError."""
+    return written_settings.settings_file(_names())
 
 
 def unknown_in_environment() -> dict[str, str]:
     """Return what is wrong with names in the environment that look like settings and are none."""
-    judged = {name: env_file.meant(name, _names()) for name in sorted(os.environ) if name not in _NOT_IN_FILE}
-    return {name: wrong for name, wrong in judged.items() if wrong}
+    return written_settings.unknown_in_environment(_names())
 
 
 def _names() -> frozenset[str]:
     return frozenset(map(variable, Config.model_fields))
-
-
-def _empty(file: EnvFile) -> Iterator[str]:
-    """Yield a sentence for each setting that is written without a value and has a default: nobody knows which is meant.
-
-    Where the default is nothing, an empty value means the same.
-    """
-    for name, default in ((variable(name), field.default) for name, field in Config.model_fields.items()):
-        text = os.environ.get(name, file.values.get(name))
-        if default not in ("", None, ()) and text is not None and not text.strip(" \t,"):
-            shown = ",".join(default) if isinstance(default, tuple) else str(default)
-            shown = shown.lower() if isinstance(default, bool) else shown
-            yield f"{name} is empty{_place(name, file)}. Write a value, or take it out to have {shown}."
-
-
-def _strange() -> Iterator[str]:
-    """Yield a sentence for each setting in the environment that carries quotes or invisible characters with it."""
-    for name in sorted(_names() & set(os.environ)):
-        text = os.environ[name]
-        if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
-            yield f"{name}: its quotes are part of the value, as with `docker --env-file`. Take them out."
-        elif not text.strip(" \t\r\n").isprintable():
-            yield f"{name}: it has an invisible character. Type it again."
-
-
-_SECRET = ("SECRET", "KEY", "PASSWORD", "DATABASE_URL", "EMAIL_URL")
-
-
-def _sentence(mistake: dict[str, Any], file: EnvFile) -> str:
-    reason = str(mistake["msg"]).removeprefix("Value error, ")
-    if not mistake["loc"]:
-        return f"{reason}."
-    name = str(mistake["loc"][0])
-    is_secret = any(word in name for word in _SECRET) or (
-        name.endswith(("_URL", "_ISSUER")) and "@" in mistake["input"]
-    )
-    shown = "" if is_secret else f"={mistake['input']}"
-    return f"{name}{shown}{_place(name, file)}: {reason[0].lower()}{reason[1:]}."
-
-
-def _place(name: str, file: EnvFile) -> str:
-    """Return where a setting is written, if that is a line of the file."""
-    if name not in file.lines or os.environ.get(name, file.values[name]) != file.values[name]:
-        return ""
-    return f" ({os.environ.get('ONDOL_ENV_FILE', '.env')}, line {file.lines[name]})"

@@ -27,8 +27,7 @@ TESTS = [
     "tests/cloud",
     "tests/test_job_lease.py",
     "tests/crashes",
-    "tests/test_env_file.py",
-    "tests/test_page_address.py",
+    "tests/settings",
 ]
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -245,8 +244,8 @@ BUGS = [
     Bug("of two lines the last one counts", "env_file:parse", "name in file.lines", "False"),
     Bug("an unknown setting of a file is ignored", "_assignment", "meant(left, known)", "None"),
     Bug("a comment behind a value is part of it", "env_file:_value", "re.search(r'(^|[ \\t])#', text)", "None"),
-    Bug("an empty range is the default one", "config:_empty", "text.strip(' \\t,')", "True"),
-    Bug("a file that is named need not be there", "settings_file", "named is None and (not path.is_file())", "not path.is_file()"),
+    Bug("an empty range is the default one", "written_settings:_empty", "text.strip(' \\t,')", "True"),
+    Bug("a file that is named need not be there", "written_settings:settings_file", "named is None and (not path.is_file())", "not path.is_file()"),
     Bug("https is served without a proxy", "Config.require_reachable_pages", "not self.behind_proxy", "False"),
     Bug("a host is compared in the letters in which it was typed", "page_address:_host", "_punycode(name)", "name"),
     Bug("a path of the address is forgotten", "_refuse_more_than_host", "parts.path.strip('/')", "''"),

@@ -15,13 +15,6 @@ from ondol.page_address import is_wildcard, normalized
 KNOWN = frozenset(map(variable, Config.model_fields))
 
 
-@pytest.fixture(autouse=True)
-def _anew():
-    config.cache_clear()
-    yield
-    config.cache_clear()
-
-
 @pytest.mark.parametrize(
     ("address", "hint"),
     [

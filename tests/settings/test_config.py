@@ -7,13 +7,6 @@ from ondol.cloud.port import Tag
 from ondol.config import Config, ConfigError, config, variable
 
 
-@pytest.fixture(autouse=True)
-def _anew():
-    config.cache_clear()
-    yield
-    config.cache_clear()
-
-
 @pytest.mark.parametrize(
     ("name", "value", "hint"),
     [

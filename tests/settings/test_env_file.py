@@ -11,17 +11,10 @@ from hypothesis import strategies as st
 
 from ondol import env_file
 from ondol.config import Config, ConfigError, config, settings_file, variable
-from tests import systemd
+from tests.settings import systemd
 
 KNOWN = frozenset(map(variable, Config.model_fields))
 ONE = "203.0.113.0/24"
-
-
-@pytest.fixture(autouse=True)
-def _anew():
-    config.cache_clear()
-    yield
-    config.cache_clear()
 
 
 @pytest.fixture

@@ -1,0 +1,104 @@
+"""The settings that somebody has written, in the environment or in a file, and what makes them unusable."""
+
+import os
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ondol import env_file
+from ondol.env_file import EnvFile
+
+_NOT_IN_FILE = ("ONDOL_ENV_FILE", "ONDOL_DIE_WITH_PARENT")
+"""Names of the environment that are no settings: the file itself, and what `ondol web` tells its server."""
+_SECRET = ("SECRET", "KEY", "PASSWORD", "DATABASE_URL", "EMAIL_URL")
+_TOLD = 10
+"""The most lines of a file that are told at once."""
+
+
+class ConfigError(Exception):
+    """Settings that cannot be used; the text says which variable, what is wrong and what to write instead."""
+
+
+def settings_file(known: Collection[str]) -> EnvFile:
+    """Return what the file says that is read beside the environment. Raises ConfigError.
+
+    It is the file that ONDOL_ENV_FILE names, which has to be there, or a `.env` in this folder; none if that is empty.
+    """
+    named = os.environ.get("ONDOL_ENV_FILE")
+    path = Path(".env" if named is None else named).expanduser()
+    if named == "" or (named is None and not path.is_file()):  # a folder `.env` is somebody's virtual environment
+        return EnvFile()
+    try:
+        if not path.is_file():
+            path.stat()
+            raise ConfigError(f"ONDOL_ENV_FILE={path}: this is no file.")
+        file = env_file.read(path, known)
+    except UnicodeError:
+        raise ConfigError(f"{path} cannot be read as UTF-8 text. Save it as UTF-8, and not as UTF-16.") from None
+    except OSError as error:
+        raise ConfigError(f"{'' if named is None else 'ONDOL_ENV_FILE='}{path}: {error.strerror}.") from None
+    if file.mistakes:
+        told = [f"{path}, {mistake}" for mistake in file.mistakes[:_TOLD]]
+        more = len(file.mistakes) - len(told)
+        raise ConfigError("\n".join([*told, f"{more} more lines of {path} cannot be read."] if more else told))
+    return file
+
+
+def from_file(file: EnvFile, known: Collection[str]) -> dict[str, Any]:
+    """Return the settings that come from the file: those that the environment does not set."""
+    return {name: text for name, text in file.values.items() if name in known and text and not os.environ.get(name)}
+
+
+def unknown_in_environment(known: Collection[str]) -> dict[str, str]:
+    """Return what is wrong with names in the environment that look like settings and are none."""
+    judged = {name: env_file.meant(name, known) for name in sorted(os.environ) if name not in _NOT_IN_FILE}
+    return {name: wrong for name, wrong in judged.items() if wrong}
+
+
+def require_values(file: EnvFile, defaults: Mapping[str, Any]) -> None:
+    """Raise ConfigError for each setting, of all `defaults`, whose text cannot be the value that is meant."""
+    if mistakes := [*_empty(file, defaults), *_strange(defaults)]:
+        raise ConfigError("\n".join(mistakes))
+
+
+def sentence(mistake: Mapping[str, Any], file: EnvFile) -> str:
+    """Return what pydantic says of a wrong value: with its name and place, and without what is secret."""
+    reason = str(mistake["msg"]).removeprefix("Value error, ")
+    if not mistake["loc"]:
+        return f"{reason}."
+    name = str(mistake["loc"][0])
+    is_secret = any(word in name for word in _SECRET) or (
+        name.endswith(("_URL", "_ISSUER")) and "@" in mistake["input"]
+    )
+    shown = "" if is_secret else f"={mistake['input']}"
+    return f"{name}{shown}{_place(name, file)}: {reason[0].lower()}{reason[1:]}."
+
+
+def _empty(file: EnvFile, defaults: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a sentence for each setting that is written without a value and has a default: nobody knows which is meant.
+
+    Where the default is nothing, an empty value means the same.
+    """
+    for name, default in defaults.items():
+        text = os.environ.get(name, file.values.get(name))
+        if default not in ("", None, ()) and text is not None and not text.strip(" \t,"):
+            shown = ",".join(default) if isinstance(default, tuple) else str(default)
+            shown = shown.lower() if isinstance(default, bool) else shown
+            yield f"{name} is empty{_place(name, file)}. Write a value, or take it out to have {shown}."
+
+
+def _strange(names: Collection[str]) -> Iterator[str]:
+    """Yield a sentence for each setting in the environment that carries quotes or invisible characters with it."""
+    for name in sorted(set(names) & set(os.environ)):
+        text = os.environ[name]
+        if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+            yield f"{name}: its quotes are part of the value, as with `docker --env-file`. Take them out."
+        elif not text.strip(" \t\r\n").isprintable():
+            yield f"{name}: it has an invisible character. Type it again."
+
+
+def _place(name: str, file: EnvFile) -> str:
+    """Return where a setting is written, if that is a line of the file."""
+    if name not in file.lines or os.environ.get(name, file.values[name]) != file.values[name]:
+        return ""
+    return f" ({os.environ.get('ONDOL_ENV_FILE', '.env')}, line {file.lines[name]})"
