@@ -72,7 +72,7 @@ def test_bobs_entry_below_a_line_that_does_not_end_is_read(tmp_path):
 @pytest.mark.parametrize(
     "command",
     [
-        BOBS.unix.rpartition("&& ")[2],
+        BOBS.unix.rpartition("\n")[2],
         BOBS.windows.rpartition("\n")[2].replace("$k", KEY),
         shlex.split(BOBS.rsync)[3] + f" {BOBS.target}",
     ],
@@ -91,7 +91,7 @@ def test_scp_is_told_the_same(tmp_path):
 
 def test_a_key_that_is_elsewhere_is_named(tmp_path):
     """ssh would say no more than that it is not let in."""
-    words = BOBS.unix.replace("&& ssh", "&& echo connected:")
+    words = BOBS.unix.replace("&&\nssh", "&& echo connected:")
     done = subprocess.run(
         ["/bin/sh", "-c", words], env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "LC_ALL": "C"},
         capture_output=True, text=True, check=False,

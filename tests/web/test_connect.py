@@ -41,7 +41,7 @@ def test_the_key_is_moved_from_where_the_browser_puts_it(tmp_path, folder, told)
         (tools / name).symlink_to(shutil.which(name))
     for text in ("old", "new"):
         (downloads / BOBS.key_file).write_text(text)
-        words = BOBS.unix.replace("&& ssh", "&& : ssh")
+        words = BOBS.unix.replace("&&\nssh", "&& : ssh")
         subprocess.run(["/bin/sh", "-ec", words], env={"HOME": str(tmp_path), "PATH": str(tools)}, check=True)
     key = tmp_path / ".ssh" / BOBS.key_file
     assert (key.read_text(), key.stat().st_mode & 0o777) == ("new", 0o600)

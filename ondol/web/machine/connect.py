@@ -65,7 +65,8 @@ class Connect:
                 "mkdir -p ~/.ssh && chmod 700 ~/.ssh",
                 'for d in ~/Downloads "$(xdg-user-dir DOWNLOAD 2>/dev/null)"; do',
                 f'  [ -f "$d/{self.key_file}" ] && mv -f "$d/{self.key_file}" ~/.ssh/; done',
-                f"chmod 600 ~/.ssh/{self.key_file} && ssh {self._options()} {self.target}",
+                f"chmod 600 ~/.ssh/{self.key_file} &&",
+                f"ssh {self._options()} {self.target}",
             ]
         )
 
