@@ -145,6 +145,7 @@ BUGS = [
     Bug("an alarm that is not shown is trusted at a start", "_Put._is_kept", "self.instance.seen_view != View.STOPPED", "True"),
     Bug("a refused warm-up leaves a machine bare", "_Put.put", "Invalid", "KeyError"),
     Bug("a warm-up that is over counts as ignored", "warm_ups_by", "alarm.warm_up_minutes or is_over or run.muted_until", "alarm.warm_up_minutes or run.muted_until"),
+    Bug("at the limit of alarms what is held is stopped", "put_next", "instance.alarm_name and alarm.is_held_longer(run)", "False"),
     Bug("what an alarm cannot stop runs on", "alarms:check", "alarm.has_failed(row, shown[row.alarm_name])", "False"),
     Bug("a stop by us does not wait for the alarm's", "has_failed", "clock.now() - alarm.state_since > late", "True"),
     Bug("a refused stop of an idle machine is asked for without end", "_is_stopped_by_us", "run.needs_rearm or is_refused", "run.needs_rearm"),

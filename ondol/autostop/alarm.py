@@ -25,8 +25,13 @@ _PUT_WITHIN = timedelta(minutes=1)
 """Real time: an alarm whose configuration is of another moment was put before, or changed by somebody else."""
 
 
-def arm(instance: Instance, name: str, cloud: Cloud, tags: Mapping[str, str]) -> dict[str, Any]:
-    """Put an idle alarm for this run, by the rule, wish and lease; return what to record of the run."""
+def arm(
+    instance: Instance, name: str, cloud: Cloud, tags: Mapping[str, str], *, is_muted: bool = False
+) -> dict[str, Any]:
+    """Put an idle alarm for this run, by the rule, wish and lease; return what to record of the run.
+
+    `is_muted`: its actions are to be off for as long as its warm-up would last.
+    """
     rules = rules_of(instance.owner_id)
     # Taken before the call: the warm-up then ends no earlier than we say.
     armed_at = clock.now()
@@ -39,7 +44,8 @@ def arm(instance: Instance, name: str, cloud: Cloud, tags: Mapping[str, str]) ->
     minutes = warm_up(armed_at, run_since or armed_at, rules.idle_minutes, run.held_until, notice)
     if _is_mute_over(run, rule, armed_at):
         minutes = 0
-    is_muted = _Put(instance, name, cloud, rule, tags).put(minutes, armed_at)
+    put = _Put(instance, name, cloud, rule, tags)
+    is_muted = put.muted() if is_muted else put.put(minutes, armed_at)
     return {
         "armed_at": armed_at,
         "warm_up_minutes": minutes,
@@ -69,15 +75,19 @@ class _Put:
             self._ask(0, is_muted=False)
             return False
         if known is WarmUps.REFUSED:
-            self._ask(0, is_muted=True)
-            return True
+            return self.muted()
         try:
             self._ask(minutes, is_muted=known is WarmUps.IGNORED)
         except Invalid:
-            self._ask(0, is_muted=True)  # if the warm-up was not the cause, this is refused too
+            self.muted()  # if the warm-up was not the cause, this is refused too
             warm_ups.note(WarmUps.REFUSED, at)
             return True
         return known is WarmUps.IGNORED or not self._is_kept(minutes, at, known)
+
+    def muted(self) -> bool:
+        """Put it without a warm-up and with its actions off."""
+        self._ask(0, is_muted=True)
+        return True
 
     def _is_kept(self, minutes: int, at: datetime, known: WarmUps) -> bool:
         """Read the warm-up back, before an alarm without one judges, within a minute; mute it if need be."""
@@ -98,6 +108,11 @@ class _Put:
     def _ask(self, minutes: int, *, is_muted: bool) -> None:
         instance_id = str(self.instance.instance_id)
         self.cloud.arm(self.name, instance_id, self.rule, minutes, self.tags, is_muted=is_muted)
+
+
+def is_held_longer(run: Run) -> bool:
+    """Return whether its owner or its work holds the machine for longer than its alarm does."""
+    return run.held_until is not None and run.held_until > max(_warm_up_ends(run), clock.now())
 
 
 def _is_mute_over(run: Run, rule: IdleRule, now: datetime) -> bool:

@@ -38,16 +38,19 @@ def put_next(instance: Instance, cloud: Cloud, *, in_doubt: bool) -> tuple[str, 
 
     `in_doubt`: one may have been asked for before, of which no answer was recorded.
     """
-    name = _free_name(instance, cloud, in_doubt=in_doubt)
-    put = partial(alarm.arm, instance, name, cloud, tags(instance))
+    name, run = _free_name(instance, cloud, in_doubt=in_doubt), instance.run
+    put = partial(alarm.arm, instance, cloud=cloud, tags=tags(instance))
     try:
-        return name, put()
-    except Quota:
-        if instance.seen_view != View.STOPPED:
+        return name, put(name)
+    except Quota:  # the account has no room for two
+        can_do_without = instance.seen_view == View.STOPPED or run.muted_until is not None
+        if not can_do_without and not (instance.alarm_name and alarm.is_held_longer(run)):
             raise
-    # The account has no room for two. What rests can do without for a moment; what runs keeps the one that it has.
-    cloud.delete_alarm(*instance.alarm_names)
-    return name, put()
+    if can_do_without:
+        cloud.delete_alarm(*instance.alarm_names)
+        return name, put(name)
+    # The alarm that runs would stop what is to be held: until that is over it may not act.
+    return instance.alarm_name, put(instance.alarm_name, is_muted=True)
 
 
 def _free_name(instance: Instance, cloud: Cloud, *, in_doubt: bool) -> str:

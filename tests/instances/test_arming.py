@@ -211,7 +211,7 @@ def test_the_next_alarm_is_there_before_the_last_one_goes_and_it_takes_three_cal
     assert asked_about_alarms(rig) == ["arm", "alarms", "delete_alarm"]
 
 
-@pytest.mark.parametrize("error", [Throttled("Throttling"), Refused("AccessDenied"), Quota("LimitExceeded")])
+@pytest.mark.parametrize("error", [Throttled("Throttling"), Refused("AccessDenied")])
 def test_while_the_next_alarm_is_refused_the_last_one_stays(rig, alice, error):
     instance = rig.running(alice)
     before = alarm_of(rig, instance)
@@ -271,6 +271,48 @@ def test_where_the_account_has_no_room_for_two_alarms_a_machine_at_rest_starts_a
     actions.start(alice)
     rig.work()
     assert (rig.cloud.asked("start"), len(rig.cloud.world.alarms)) == (1, 1)
+
+
+def test_where_the_account_has_no_room_for_two_alarms_what_is_kept_awake_is_not_stopped(rig, alice, machines_clock):
+    """The alarm that runs may not act until the wish is over, and then one that does takes its place."""
+    instance = rig.running(alice)
+    rig.cloud.world.alarm_quota = 1
+    wish(4)
+    rig.tick(2)
+    kept, run = rig.mine(alice), rig.mine(alice).run
+    assert (alarm_of(rig, kept).is_muted, kept.is_armed, run.muted_until >= run.awake_until) == (True, True, True)
+    settled()
+    rig.tick(2)
+    assert (kept.alarm_name, alarm_of(rig, kept).is_muted) == (instance.alarm_name, True)
+    machines_clock.advance(timedelta(hours=5))
+    rig.tick(2)
+    assert (alarm_of(rig, instance).is_muted, len(rig.cloud.world.alarms)) == (False, 1)
+
+
+@pytest.mark.parametrize("has_room_again", [False, True])
+def test_a_muting_whose_answer_is_lost_is_made_good(rig, alice, machines_clock, has_room_again):
+    instance = rig.running(alice)
+    rig.cloud.next_error["arm"] = [Quota("LimitExceeded"), Lost(Unreachable("RequestTimeout"))]
+    wish(4)
+    rig.work_on(instance)
+    assert (rig.mine(alice).is_armed, alarm_of(rig, instance).is_muted) == (False, True)
+    if not has_room_again:
+        rig.cloud.world.alarm_quota = 1
+    rig.tick(3)
+    assert (rig.mine(alice).is_armed, alarm_of(rig, instance).is_muted) == (True, not has_room_again)
+    machines_clock.advance(timedelta(hours=5))
+    rig.tick(2)
+    assert (alarm_of(rig, instance).is_muted, len(rig.cloud.world.alarms)) == (False, 1)
+
+
+def test_where_the_account_has_no_room_for_two_alarms_another_rule_waits(rig, alice):
+    instance = rig.running(alice)
+    before = alarm_of(rig, instance)
+    rig.cloud.world.alarm_quota = 1
+    Policy.objects.create(owner=None, idle_minutes=60)
+    Run.objects.update(armed_at=None)
+    rig.tick(2)
+    assert (alarm_of(rig, instance), rig.mine(alice).is_armed) == (before, False)
 
 
 def test_a_second_alarm_that_nobody_knows_of_goes_at_the_next_look(rig, alice):
