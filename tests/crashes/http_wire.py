@@ -25,7 +25,7 @@ class HttpWire:
         self.launched: set[str] = set()
         """Every machine that AWS has made for it, told or not."""
         self.calls = 0
-        self._server: asyncio.Ec2Instance | None = None
+        self._server: asyncio.Server | None = None
         self._port = 0
         self._open: set[asyncio.Task[None]] = set()
 

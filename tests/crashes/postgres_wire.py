@@ -23,7 +23,7 @@ class PostgresWire:
     def __init__(self, folder: Path, upstream: Path, watch: Watch) -> None:
         self.folder, self._upstream, self._watch = folder, upstream, watch
         self.commits = 0
-        self._server: asyncio.Ec2Instance | None = None
+        self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:

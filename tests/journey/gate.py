@@ -16,7 +16,7 @@ _LENGTH = re.compile(rb"^content-length: *(\d+)", re.I | re.M)
 
 
 @dataclass
-class Lease:
+class Hold:
     """A call that is held: the next of an operation with a text in it, "before" or "after" it took effect (`when`)."""
 
     operation: str
@@ -40,8 +40,8 @@ class Gate:
     def __init__(self, upstream: str) -> None:
         parts = urlsplit(upstream)
         self.upstream = (str(parts.hostname), parts.port or 80)
-        self._holds: list[Lease] = []
-        self._waiting: list[Lease] = []
+        self._holds: list[Hold] = []
+        self._waiting: list[Hold] = []
         self._lock = threading.Lock()
         gate = self
 
@@ -50,16 +50,16 @@ class Gate:
                 with suppress(OSError, _Over):
                     gate.serve(self.rfile, self.connection)
 
-        class Ec2Instance(ThreadingTCPServer):
+        class Server(ThreadingTCPServer):
             daemon_threads = True
 
-        self._server = Ec2Instance(("127.0.0.1", 0), Handler)
+        self._server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
-    def hold(self, operation: str, when: str, text: str) -> Lease:
+    def hold(self, operation: str, when: str, text: str) -> Hold:
         """Hold the next such call."""
-        hold = Lease(operation, when, text.encode())
+        hold = Hold(operation, when, text.encode())
         with self._lock:
             self._holds.append(hold)
         return hold
