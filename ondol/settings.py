@@ -138,7 +138,7 @@ PROCRASTINATE_AUTODISCOVER_MODULE_NAME = ""
 # People
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.ScryptPasswordHasher"]
+PASSWORD_HASHERS = ["ondol.accounts.passwords.FormsScryptPasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
@@ -152,7 +152,12 @@ SOCIALACCOUNT_ADAPTER = "ondol.accounts.adapter.SocialAccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_SIGNUP_FORM_CLASS = "ondol.accounts.forms.SignupForm"
-ACCOUNT_FORMS = {"add_email": "ondol.accounts.change_email.ChangeEmailForm"}
+ACCOUNT_FORMS = {
+    "add_email": "ondol.accounts.change_email.ChangeEmailForm",
+    "login": "ondol.accounts.addresses.LoginForm",
+    "reset_password": "ondol.accounts.addresses.ResetPasswordForm",
+    "signup": "ondol.accounts.addresses.SignupForm",
+}
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_USER_MODEL_EMAIL_FIELD = "email"
 ACCOUNT_USER_DISPLAY = attrgetter("name")
@@ -172,6 +177,7 @@ MFA_ALLOW_UNVERIFIED_EMAIL = CONFIG.email_verification != "mandatory"
 # Browsers count http://localhost as secure; anything else needs https for passkeys anyway.
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS
 SOCIALACCOUNT_AUTO_SIGNUP = False
+SOCIALACCOUNT_FORMS = {"signup": "ondol.accounts.addresses.ProviderSignupForm"}
 SOCIALACCOUNT_LOGIN_ON_GET = False
 SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {
     name: {

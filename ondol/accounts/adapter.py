@@ -13,7 +13,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from ondol.accounts import letters, mail
-from ondol.accounts.models import User, validate_email_length
+from ondol.accounts.models import User, check_new_password, validate_email_length
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -24,6 +24,11 @@ class AccountAdapter(DefaultAccountAdapter):
         changed."""
         validate_email_length(email)
         return email
+
+    def clean_password(self, password: str, user: Any = None) -> str:
+        """Return a new password that is good enough. allauth asks wherever one is chosen."""
+        check_new_password(password, user)
+        return password
 
     def can_delete_email(self, email_address: Any) -> bool:
         """Return whether an address may be deleted: never the one that somebody signs in with."""

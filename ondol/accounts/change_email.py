@@ -9,10 +9,11 @@ from allauth.account.models import EmailAddress
 from django.db import transaction
 from django.http import HttpRequest
 
+from ondol.accounts.addresses import AddressForm
 from ondol.accounts.models import User
 
 
-class ChangeEmailForm(AddEmailForm):
+class ChangeEmailForm(AddressForm, AddEmailForm):
     """Changes an address. allauth's own form would take an address that nobody has confirmed as a change, and remove
     it."""
 

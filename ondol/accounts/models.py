@@ -4,12 +4,14 @@ import unicodedata
 from typing import ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from ondol import clock
+from ondol.accounts.text import JOINERS, clean_address, password_forms, refuse_invisible
 from ondol.config import config
 
 EMAIL_MAX = 254
@@ -24,17 +26,26 @@ def validate_email_length(email: str) -> None:
 
 def validate_shown(text: str) -> None:
     """Raise ValidationError unless a name, which is shown in e-mails and lists, is one line with visible characters."""
-    if not text.isprintable() or not any(letter.isalnum() for letter in text):
+    refuse_invisible(text, JOINERS)
+    shown = "".join(letter for letter in text if letter not in JOINERS)
+    if not shown.isprintable() or not any(letter.isalnum() for letter in text):
         raise ValidationError(_("Use letters that can be seen, on one line."), "not_shown")
 
 
 def validate_prose(text: str) -> None:
-    """Raise ValidationError for control characters.
+    """Raise ValidationError for control characters, and for invisible ones that no emoji or script needs.
 
     Several lines are allowed; NUL is not, PostgreSQL cannot store it.
     """
     if any(unicodedata.category(letter) in {"Cc", "Cs"} for letter in text if letter not in "\t\r\n"):
         raise ValidationError(_("There are control characters in the text. Type it anew without them."), "control")
+    refuse_invisible(text, JOINERS)
+
+
+def check_new_password(password: str, person: "User | None") -> None:
+    """Raise ValidationError for a password that is too weak, counted as it is hashed, or that cannot be typed again."""
+    refuse_invisible(password, JOINERS)
+    validate_password(password_forms(password)[0], person)
 
 
 def language_of_installation() -> str:
@@ -63,7 +74,7 @@ class UserManager(BaseUserManager["User"]):
 
     def create_user(self, email: str, password: str | None = None, **fields: object) -> "User":
         """Create a user. Without a password they can only sign in by a provider or after a reset."""
-        user = self.model(email=email.lower(), **fields)  # allauth looks for addresses in lower case only
+        user = self.model(email=clean_address(email), **fields)
         user.set_password(password)
         user.save()
         return user

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, connection, transaction
@@ -17,10 +16,12 @@ from ondol.accounts.models import (
     Decision,
     Role,
     User,
+    check_new_password,
     validate_email_length,
     validate_prose,
     validate_shown,
 )
+from ondol.accounts.text import clean, clean_address, clean_line
 
 
 class AccountError(Exception):
@@ -37,7 +38,7 @@ def listed(search: str = "", approval: str | None = None) -> QuerySet[User]:
     found = User.objects.all()
     if approval in Approval.values:
         found = found.filter(approval=approval)
-    if words := search.replace("\x00", "").strip()[:200]:  # PostgreSQL cannot store NUL
+    if words := clean(search.replace("\x00", ""))[:200]:  # PostgreSQL cannot store NUL
         found = found.filter(Q(name__icontains=words) | Q(email__icontains=words) | Q(affiliation__icontains=words))
     return found
 
@@ -46,14 +47,14 @@ def add_user(
     email: str, name: str = "", *, approved: bool = False, admin: bool = False, password: str | None = None
 ) -> User:
     """Create a person from the command line; an administrator is approved too. Raises AccountError."""
-    email = email.strip()
-    name = name.strip() or email.partition("@")[0][:100]
     try:
+        name = clean_line(name) or clean_line(email).partition("@")[0][:100]
+        email = clean_address(email)
         validate_email(email)
         validate_email_length(email)
         validate_shown(name)
         if password is not None:
-            validate_password(password, User(email=email, name=name))
+            check_new_password(password, User(email=email, name=name))
     except ValidationError as error:
         raise AccountError(" ".join(error.messages), "invalid", 422) from None
     if len(name) > 100:
@@ -148,16 +149,17 @@ def _keep_an_administrator(user: User) -> None:
 
 
 def _required(reason: str) -> str:
-    if not reason.strip():
+    if not clean(reason):
         raise AccountError(_("Give a reason: the person will read it."), "no_reason", 422)
     return _checked(reason)
 
 
 def _checked(reason: str) -> str:
+    reason = clean(reason)
     if len(reason) > 1000:
         raise AccountError(_("The reason is longer than 1,000 characters."), "reason_too_long", 422)
     try:
         validate_prose(reason)
     except ValidationError as error:
         raise AccountError(error.messages[0], "control_characters", 422) from None
-    return reason.strip()
+    return reason

@@ -1,6 +1,7 @@
 """`ondol user add` and `ondol token create`."""
 
 import io
+import locale
 import os
 import sys
 from types import SimpleNamespace
@@ -23,8 +24,50 @@ def _korean_installation():
         yield
 
 
+def piped(data):
+    """Return a standard input."""
+    return io.TextIOWrapper(io.BytesIO(data), "utf-8")
+
+
+WINTER = "겨울에는 따뜻한 아랫목"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        f"{WINTER}\n".encode(),
+        f"{WINTER}\r\nmore\n".encode(),
+        WINTER.encode(),
+        f"{WINTER}\n".encode("utf-8-sig"),
+        f"{WINTER}\r\n".encode("utf-16"),
+        "\ufeff".encode("utf-16-be") + f"{WINTER}\r\n".encode("utf-16-be"),
+    ],
+)
+def test_a_piped_password_is_what_was_typed(capsys, monkeypatch, data):
+    """PowerShell sends a mark or UTF-16."""
+    monkeypatch.setattr(sys, "stdin", piped(data))
+    assert main(["user", "add", "bob@example.org", "--password-stdin"]) == 0
+    assert User.objects.get().check_password(WINTER)
+
+
+@pytest.mark.parametrize("data", [f"{WINTER}\n".encode("cp949"), f"{WINTER}\n".encode("utf-16-le"), b"\xff\xff\xff\n"])
+def test_a_piped_password_is_not_guessed(capsys, monkeypatch, data):
+    monkeypatch.setattr(locale, "getencoding", lambda: "utf-8")
+    monkeypatch.setattr(sys, "stdin", piped(data))
+    assert main(["user", "add", "bob@example.org", "--password-stdin"]) == 1
+    assert "iconv -f cp949" in capsys.readouterr().err
+    assert not User.objects.exists()
+
+
+def test_a_host_that_speaks_cp949_reads_it(capsys, monkeypatch):
+    monkeypatch.setattr(locale, "getencoding", lambda: "cp949")
+    monkeypatch.setattr(sys, "stdin", piped(f"{WINTER}\n".encode("cp949")))
+    assert main(["user", "add", "bob@example.org", "--password-stdin"]) == 0
+    assert User.objects.get().check_password(WINTER)
+
+
 def test_the_first_administrator_is_added_without_a_browser(capsys, monkeypatch):
-    monkeypatch.setattr(sys, "stdin", io.StringIO("a long password\n"))
+    monkeypatch.setattr(sys, "stdin", piped(b"a long password\n"))
     assert main(["user", "add", "Alice@Example.org", "--admin", "--password-stdin"]) == 0
     alice = User.objects.get(email__iexact="alice@example.org")
     assert alice.is_admin
@@ -43,7 +86,7 @@ def test_nobody_is_added_twice_or_with_half_an_address(capsys):
 
 
 def test_an_empty_password_is_refused(capsys, monkeypatch):
-    monkeypatch.setattr(sys, "stdin", io.StringIO("\n"))
+    monkeypatch.setattr(sys, "stdin", piped(b"\n"))
     assert main(["user", "add", "carol@example.org", "--password-stdin"]) == 1
     assert not User.objects.exists()
     assert "empty" in capsys.readouterr().err

@@ -5,6 +5,7 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from ondol.accounts.models import ApiToken, User
+from ondol.accounts.text import LineField
 
 
 class AccountForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
@@ -13,6 +14,7 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
     class Meta:
         model = User
         fields = ["name", "affiliation", "language"]
+        field_classes = {"name": LineField, "affiliation": LineField}
         labels = {"name": _("Name"), "affiliation": _("Affiliation"), "language": _("Language")}
         widgets = {
             "name": forms.TextInput(attrs={"autocomplete": "name"}),
@@ -26,6 +28,7 @@ class TokenForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = ApiToken
         fields = ["name"]
+        field_classes = {"name": LineField}
         labels = {"name": _("What is it for?")}
         widgets = {"name": forms.TextInput(attrs={"autocomplete": "off"})}
 

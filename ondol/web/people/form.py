@@ -3,13 +3,15 @@
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from ondol.accounts.text import ProseField
+
 
 class DecisionForm(forms.Form):
     """A decision about one or several pending requests."""
 
     decision = forms.ChoiceField(choices=[("approve", ""), ("reject", "")])
     people = forms.TypedMultipleChoiceField(coerce=int)
-    reason = forms.CharField(max_length=1000, required=False, widget=forms.Textarea(attrs={"rows": 2}))
+    reason = ProseField(max_length=1000, required=False, widget=forms.Textarea(attrs={"rows": 2}))
 
     def __init__(self, *args: object, waiting: list[int], **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]

@@ -4,14 +4,13 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from ondol.accounts.models import Role, User
+from ondol.accounts.text import ProseField, find_address
 
 
 class ReasonForm(forms.Form):
     """The reason for a rejection or suspension; `people.reject` insists on one."""
 
-    reason = forms.CharField(
-        label=_("Reason"), max_length=1000, required=False, widget=forms.Textarea(attrs={"rows": 2})
-    )
+    reason = ProseField(label=_("Reason"), max_length=1000, required=False, widget=forms.Textarea(attrs={"rows": 2}))
 
 
 class RoleForm(forms.Form):
@@ -34,8 +33,8 @@ class TerminateForm(forms.Form):
         self.owner = owner
 
     def clean_email(self) -> str:
-        """Return the address if it is the same, whatever its case."""
-        typed = str(self.cleaned_data["email"]).strip()
-        if typed.casefold() != self.owner.email.casefold():
+        """Return the address if it is the same, however it was typed."""
+        typed = find_address(self.cleaned_data["email"])
+        if typed != find_address(self.owner.email):
             raise forms.ValidationError(_("This is not the owner’s address. Nothing was ended."))
         return typed

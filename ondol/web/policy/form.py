@@ -8,6 +8,8 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from ondol.accounts.models import validate_prose
+from ondol.accounts.text import LineField
 from ondol.policy.allowed_hours import AllowedHours
 from ondol.policy.catalog import Rules, all_rules
 from ondol.policy.kinds import Rule, Types
@@ -30,11 +32,12 @@ class Part:
 class PolicyForm(forms.Form):
     """The form for the default rules, or for those of one person."""
 
-    why = forms.CharField(
+    why = LineField(
         label=gettext_lazy("Why"),
         help_text=gettext_lazy("Shown to those it applies to."),
         max_length=200,
         required=False,
+        validators=[validate_prose],
     )
 
     def __init__(self, *args: Any, inherited: Rules, **kwargs: Any) -> None:
