@@ -30,18 +30,10 @@ def run(options: argparse.Namespace) -> None:
     check_port(config())  # the server itself would share the port with another one, silently
     collect_static()
     os.environ["ONDOL_DIE_WITH_PARENT"] = "1"
-    words = ["--interface", "wsgi", "--host", config().host, "--port", str(config().port)]
-    words += ["--workers", "1", "--blocking-threads", str(_threads()), "--backlog", "128", "--respawn-failed-workers"]
-    words += ["--log-level", "warning", "--workers-kill-timeout", "5", "ondol.wsgi:application"]
+    words = ["--interface", "asginl", "--host", config().host, "--port", str(config().port)]
+    words += ["--workers", "1", "--no-ws", "--backlog", "128", "--respawn-failed-workers"]
+    words += ["--log-level", "warning", "--workers-kill-timeout", "5", "ondol.asgi:application"]
     os.execv(sys.executable, [sys.executable, "-m", "granian", *words])  # noqa: S606  our own program
-
-
-def _threads() -> int:
-    """Return the number of threads.
-
-    Each has its own connection; granian advises against more for so many processors.
-    """
-    return min(8, 2 * (os.cpu_count() or 1) + 1)
 
 
 def collect_static() -> None:

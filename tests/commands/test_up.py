@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import time
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,21 @@ def test_it_says_who_may_sign_in_and_that_it_is_a_trial(site):
     email, password = (site.home / "admin.txt").read_text().split()
     site.says(f"Sign in as {email} with the password {password}")
     site.says("runs 60 times as fast: 30 idle minutes in 30 s")
+
+
+@pytest.mark.parametrize("foreign", ["name=김민지".encode(), "name=김민지".encode("cp949"), "n=José".encode("latin-1")])
+def test_the_administrator_stays_signed_in_beside_cookies_of_other_systems(site, foreign):
+    email, password = (site.home / "admin.txt").read_text().split()
+    with requests.Session() as browser:
+        browser.get(f"{site.url}/accounts/login/", timeout=20)
+        form = {"login": email, "password": password, "csrfmiddlewaretoken": browser.cookies["ondol_csrf"]}
+        browser.post(f"{site.url}/accounts/login/", form, timeout=20)
+        ours = "; ".join(f"{name}={value}" for name, value in browser.cookies.items()).encode()
+    for cookies in (ours + b"; " + foreign, foreign + b"; " + ours):
+        http = HTTPConnection("127.0.0.1", site.port, timeout=20)
+        http.request("GET", "/", headers={"Cookie": cookies})
+        assert http.getresponse().status == 200
+        http.close()
 
 
 def test_only_the_worker_holds_credentials_and_only_our_parts_hold_secrets(site):

@@ -1,0 +1,148 @@
+"""A WSGI application behind an ASGI server: no byte of a request is lost on the way, and threads do only its work.
+
+The server's own WSGI interface hands over an empty header where one byte of it is not ASCII, and lends a thread to a
+client for as long as that takes to send its request.
+"""
+
+import asyncio
+import io
+import sys
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+PATIENCE = 60.0
+"""A client has so many seconds to send its body."""
+HELD = 256 * 1024
+"""So many bytes of an answer are handed over at once: a slow reader of a page does not hold a thread."""
+_PLAIN = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
+
+
+class Gateway:
+    """Answers requests in threads that last, so that each keeps its connection to the database."""
+
+    def __init__(self, application: Application, *, threads: int, body_limit: int) -> None:
+        self._application, self._body_limit = application, body_limit
+        self._threads = ThreadPoolExecutor(threads, "request")
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return None
+        try:
+            async with asyncio.timeout(PATIENCE):
+                body = await _body_of(receive, self._body_limit)
+        except TimeoutError:
+            return await _refuse(send, 408, b"The request did not arrive in time.\n")
+        if body is None:
+            return None
+        if len(body) > self._body_limit:
+            return await _refuse(send, 413, b"What was sent is too big.\n")
+        answer = _Answer(asyncio.get_running_loop(), send)
+        environ = environ_of(scope, body)
+        rest = await answer.loop.run_in_executor(self._threads, answer.make, self._application, environ)
+        return await answer.send_on(rest, is_more=False)
+
+
+@dataclass(slots=True)
+class _Answer:
+    """One answer: made in a thread, sent by the server's loop."""
+
+    loop: asyncio.AbstractEventLoop
+    send: Send
+    status: int = 500
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    is_begun: bool = False
+
+    def make(self, application: Application, environ: dict[str, Any]) -> bytes:
+        """Return what is left to be sent: of all but long answers, everything."""
+        held = bytearray()
+        pieces = application(environ, self._start)
+        try:
+            for piece in pieces:
+                held += piece
+                if len(held) > HELD:
+                    asyncio.run_coroutine_threadsafe(self.send_on(bytes(held), is_more=True), self.loop).result()
+                    held.clear()
+        finally:  # here, in the thread: Django closes its connections with the request
+            if hasattr(pieces, "close"):
+                pieces.close()
+        return bytes(held)
+
+    async def send_on(self, body: bytes, *, is_more: bool) -> None:
+        """Send this part of the body, after the beginning if that has not been sent."""
+        if not self.is_begun:
+            self.is_begun = True
+            await self.send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+        await self.send({"type": "http.response.body", "body": body, "more_body": is_more})
+
+    def _start(self, status: str, headers: list[tuple[str, str]], exc_info: object = None) -> None:
+        self.status = int(status.partition(" ")[0])
+        self.headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+
+
+def environ_of(scope: Message, body: bytes) -> dict[str, Any]:
+    """Return what WSGI calls the environment: every byte of the request as one character."""
+    path = scope.get("raw_path") or scope["path"].encode()
+    name, port = scope.get("server") or ("localhost", 80)
+    environ = {
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(path.partition(b"?")[0]).decode("latin-1"),
+        "QUERY_STRING": scope["query_string"].decode("latin-1"),
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "SERVER_NAME": name,
+        "SERVER_PORT": str(port or ""),
+        "REMOTE_ADDR": (scope.get("client") or ("", 0))[0],
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope.get("scheme", "http"),
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    for key, value in _headers_of(scope["headers"]).items():
+        environ[key] = value.decode("latin-1")
+    return environ | {"CONTENT_LENGTH": str(len(body))}  # of a body in chunks, nobody has said it
+
+
+def _headers_of(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, bytes]:
+    """Return headers by WSGI's names. One with an underscore would pass for another one with a hyphen: it is left out.
+
+    Cookies that come in several headers are one list of cookies, with their own separator.
+    """
+    found: dict[str, bytes] = {}
+    for raw, value in pairs:
+        name = raw.decode("latin-1").lower()
+        if "_" in name:
+            continue
+        key = _PLAIN.get(name) or "HTTP_" + name.upper().replace("-", "_")
+        separator = b"; " if name == "cookie" else b","
+        found[key] = found[key] + separator + value if key in found else value
+    return found
+
+
+async def _body_of(receive: Receive, limit: int) -> bytes | None:
+    """Return the body, or a part of it that is too long already; None if the client has gone."""
+    parts, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > limit or not message.get("more_body", False):
+            return b"".join(parts)
+
+
+async def _refuse(send: Send, status: int, text: bytes) -> None:
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": text, "more_body": False})
