@@ -16,21 +16,19 @@ from typing import Annotated, Any, Literal, cast
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
-from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import AliasChoices, ValidationError, field_validator, model_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from ondol import page_address, written_settings
 from ondol.aws_tags import read_tags
 from ondol.env_file import EnvFile
 from ondol.regions import partition
+from ondol.sign_in_settings import SignInSettings
 from ondol.written_settings import ConfigError as ConfigError
+from ondol.written_settings import env as _env
 
 
-def _env(name: str, default: Any = ..., **constraints: Any) -> Any:
-    return Field(default, validation_alias=AliasChoices(name), **constraints)
-
-
-class Config(BaseSettings):
+class Config(SignInSettings):
     """Settings of all parts. Secrets have no default: `ondol up` makes and keeps them under `ONDOL_HOME`."""
 
     model_config = SettingsConfigDict(extra="ignore", case_sensitive=True, env_ignore_empty=True)
@@ -76,25 +74,6 @@ class Config(BaseSettings):
         "Default: files under ONDOL_HOME/mail.",
     )
     email_from: str = _env("ONDOL_EMAIL_FROM", "Ondol <ondol@localhost>", description="Sender of e-mails.")
-    email_verification: Literal["none", "optional", "mandatory"] = _env(
-        "ONDOL_EMAIL_VERIFICATION", "none", description="Whether people must prove their e-mail address at sign-up."
-    )
-    social_providers: Annotated[tuple[str, ...], NoDecode] = _env(
-        "ONDOL_SOCIAL_PROVIDERS",
-        (),
-        description="Of google, kakao, naver, oidc; comma-separated. "
-        "Each needs ONDOL_NAME_CLIENT_ID and ONDOL_NAME_CLIENT_SECRET.",
-    )
-    google_client_id: str = _env("ONDOL_GOOGLE_CLIENT_ID", "", description="OAuth client of Google.")
-    google_client_secret: str = _env("ONDOL_GOOGLE_CLIENT_SECRET", "", description="Its secret.")
-    kakao_client_id: str = _env("ONDOL_KAKAO_CLIENT_ID", "", description="OAuth client of Kakao.")
-    kakao_client_secret: str = _env("ONDOL_KAKAO_CLIENT_SECRET", "", description="Its secret.")
-    naver_client_id: str = _env("ONDOL_NAVER_CLIENT_ID", "", description="OAuth client of Naver.")
-    naver_client_secret: str = _env("ONDOL_NAVER_CLIENT_SECRET", "", description="Its secret.")
-    oidc_client_id: str = _env("ONDOL_OIDC_CLIENT_ID", "", description="OpenID Connect client.")
-    oidc_client_secret: str = _env("ONDOL_OIDC_CLIENT_SECRET", "", description="Its secret.")
-    oidc_issuer: str = _env("ONDOL_OIDC_ISSUER", "", description="Address of the OpenID Connect issuer.")
-    oidc_name: str = _env("ONDOL_OIDC_NAME", "OpenID", description="What its button says.")
 
     region: str = _env("AWS_REGION", "ap-northeast-2", description="AWS Region.")
     default_region: str = _env(
@@ -148,7 +127,7 @@ class Config(BaseSettings):
     )
     clock: str = _env("ONDOL_CLOCK", "", description="REAL,VIRTUAL,SPEED: the trial's clock. Never set it for Amazon.")
 
-    @field_validator("vault_keys", "ssh_cidrs", "social_providers", "instance_types", mode="before")
+    @field_validator("vault_keys", "ssh_cidrs", "instance_types", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -158,7 +137,7 @@ class Config(BaseSettings):
     def _read_tags(cls, value: object) -> object:
         return read_tags(value) if isinstance(value, str) else value
 
-    @field_validator("database_url", "url", "endpoint_url", "oidc_issuer", "email_url")
+    @field_validator("database_url", "url", "endpoint_url", "email_url")
     @classmethod
     def _has_a_port(cls, value: str) -> str:
         try:
@@ -227,13 +206,6 @@ class Config(BaseSettings):
         except ValueError as error:
             raise ValueError(f"use IPv4 ranges such as 203.0.113.0/24 ({error})") from None
 
-    @field_validator("social_providers")
-    @classmethod
-    def _are_providers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if unknown := set(value) - {"google", "kakao", "naver", "oidc"}:
-            raise ValueError(f"unknown: {', '.join(sorted(unknown))}; use google, kakao, naver, oidc")
-        return value
-
     @field_validator("instance_types")
     @classmethod
     def _are_types(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -261,7 +233,7 @@ class Config(BaseSettings):
     def _is_page_address(cls, value: str) -> str:
         return page_address.normalized(value) if value else value
 
-    @field_validator("endpoint_url", "oidc_issuer")
+    @field_validator("endpoint_url")
     @classmethod
     def _is_http(cls, value: str) -> str:
         parts = urlsplit(value)
@@ -297,12 +269,6 @@ class Config(BaseSettings):
             self.cloud = "aws" if self.vpc_id else "local"
         if self.cloud == "aws" and "region" not in self.model_fields_set and self.default_region:
             self.region = self.default_region
-        for provider in self.social_providers:
-            for part in ("client_id", "client_secret"):
-                if not getattr(self, f"{provider}_{part}"):
-                    raise ValueError(f"ONDOL_{provider.upper()}_{part.upper()}: needed by ONDOL_SOCIAL_PROVIDERS")
-        if "oidc" in self.social_providers and not self.oidc_issuer:
-            raise ValueError("ONDOL_OIDC_ISSUER: needed by ONDOL_SOCIAL_PROVIDERS")
         self.url = self.url or self._own_address()
         return self
 

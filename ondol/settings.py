@@ -72,6 +72,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "ondol.web.middleware.Admission",
+    "ondol.web.errors.providers.Providers",
 ]
 
 ROOT_URLCONF = "ondol.web.urls"
@@ -137,7 +138,11 @@ PROCRASTINATE_AUTODISCOVER_MODULE_NAME = ""
 
 # People
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = [
+    "allauth.account.auth_backends.AuthenticationBackend"
+    if CONFIG.password_sign_in
+    else "ondol.accounts.providers.NoPasswords"
+]
 PASSWORD_HASHERS = ["ondol.accounts.passwords.FormsScryptPasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -148,7 +153,7 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "dashboard"
 LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_ADAPTER = "ondol.accounts.adapter.AccountAdapter"
-SOCIALACCOUNT_ADAPTER = "ondol.accounts.adapter.SocialAccountAdapter"
+SOCIALACCOUNT_ADAPTER = "ondol.accounts.providers.SocialAccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_SIGNUP_FORM_CLASS = "ondol.accounts.forms.SignupForm"
@@ -170,7 +175,7 @@ ACCOUNT_DEFAULT_HTTP_PROTOCOL = _url.scheme
 ACCOUNT_CHANGE_EMAIL = True
 USERSESSIONS_TRACK_ACTIVITY = False
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
-MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_PASSKEY_LOGIN_ENABLED = CONFIG.password_sign_in
 MFA_TOTP_ISSUER = "Ondol"
 # Where addresses need no proof, a second factor must not wait for one.
 MFA_ALLOW_UNVERIFIED_EMAIL = CONFIG.email_verification != "mandatory"
@@ -183,7 +188,8 @@ SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {
     name: {
         "APPS": [
             {"client_id": getattr(CONFIG, f"{name}_client_id"), "secret": getattr(CONFIG, f"{name}_client_secret")}
-        ]
+        ],
+        "OAUTH_PKCE_ENABLED": name != "naver",  # which has no PKCE, and says nothing of one
     }
     for name in CONFIG.social_providers
     if name != "oidc"
@@ -196,10 +202,17 @@ if "oidc" in CONFIG.social_providers:
                 "name": CONFIG.oidc_name,
                 "client_id": CONFIG.oidc_client_id,
                 "secret": CONFIG.oidc_client_secret,
-                "settings": {"server_url": CONFIG.oidc_issuer},
+                "settings": {
+                    "server_url": CONFIG.oidc_issuer,
+                    "scope": CONFIG.oidc_scopes.split(),
+                    "oauth_pkce_enabled": True,
+                    "verified_email": CONFIG.oidc_trust_email,
+                    "email_authentication": CONFIG.oidc_trust_email,
+                },
             }
         ]
     }
+    SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True  # of those that EMAIL_AUTHENTICATION lets in
 
 # E-mail
 _mail = urlsplit(CONFIG.email_url)

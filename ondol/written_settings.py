@@ -5,6 +5,8 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import AliasChoices, Field
+
 from ondol import env_file
 from ondol.env_file import EnvFile
 
@@ -17,6 +19,11 @@ _TOLD = 10
 
 class ConfigError(Exception):
     """Settings that cannot be used; the text says which variable, what is wrong and what to write instead."""
+
+
+def env(name: str, default: Any = ..., **constraints: Any) -> Any:
+    """Return the field of a setting that has this name in the environment and in the file."""
+    return Field(default, validation_alias=AliasChoices(name), **constraints)
 
 
 def settings_file(known: Collection[str]) -> EnvFile:

@@ -4,7 +4,6 @@ from typing import Any, cast
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core.exceptions import ImmediateHttpResponse
-from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from django.conf import settings
 from django.contrib import messages
 from django.db import IntegrityError, transaction
@@ -12,8 +11,9 @@ from django.http import HttpRequest
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
-from ondol.accounts import letters, mail
+from ondol.accounts import admission, letters, mail
 from ondol.accounts.models import User, check_new_password, validate_email_length
+from ondol.config import config
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -24,6 +24,10 @@ class AccountAdapter(DefaultAccountAdapter):
         changed."""
         validate_email_length(email)
         return email
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        """Return whether people may ask for an account with a password."""
+        return config().password_sign_in
 
     def clean_password(self, password: str, user: Any = None) -> str:
         """Return a new password that is good enough. allauth asks wherever one is chosen."""
@@ -40,10 +44,13 @@ class AccountAdapter(DefaultAccountAdapter):
         """Confirm an address, unless somebody else has signed up with it since the e-mail was sent."""
         try:
             with transaction.atomic():
-                return bool(super().confirm_email(request, email_address))
+                is_confirmed = bool(super().confirm_email(request, email_address))
         except IntegrityError:
             messages.error(request, _("Somebody has just signed up with this address."))
             return False
+        if is_confirmed:
+            admission.admit(email_address.user)
+        return is_confirmed
 
     def login(self, request: HttpRequest, user: Any) -> None:
         """Sign in.
@@ -55,6 +62,11 @@ class AccountAdapter(DefaultAccountAdapter):
             user.language = chosen
             user.save(update_fields=["language"])
         super().login(request, user)
+
+    def post_login(self, request: HttpRequest, user: Any, **about: Any) -> Any:
+        """Apply the institute's rules, before anything is shown, to what a provider says of this person."""
+        admission.admit(user, (about["signal_kwargs"] or {}).get("sociallogin"))
+        return super().post_login(request, user, **about)
 
     def save_user(self, request: HttpRequest, user: Any, form: Any, commit: bool = True) -> User:
         """Save the answers of the sign-up form, in one transaction with the e-mail to the administrators."""
@@ -98,19 +110,3 @@ def _insert(request: HttpRequest, user: User) -> None:
     except IntegrityError:
         messages.error(request, _("Somebody has just signed up with this address."))
         raise ImmediateHttpResponse(redirect("account_signup")) from None
-
-
-class SocialAccountAdapter(DefaultSocialAccountAdapter):
-    """Puts the provider's display name into our one name field."""
-
-    def save_user(self, request: HttpRequest, sociallogin: Any, form: Any = None) -> User:
-        """Save the user, in one transaction with the e-mail to the administrators: nobody may wait unannounced."""
-        with transaction.atomic():
-            user: User = super().save_user(request, sociallogin, form)
-            mail.send_later("request", user.pk)
-        return user
-
-    def populate_user(self, request: HttpRequest, sociallogin: Any, data: dict[str, Any]) -> User:
-        user: User = super().populate_user(request, sociallogin, data)
-        user.name = data.get("name") or " ".join(filter(None, [data.get("first_name"), data.get("last_name")]))
-        return user

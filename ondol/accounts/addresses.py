@@ -6,16 +6,22 @@ from allauth.account import forms as account
 from allauth.account.fields import EmailField
 from allauth.socialaccount import forms as social
 
+from ondol.accounts.admission import require_domain
 from ondol.accounts.models import User
 from ondol.accounts.text import clean_address, find_address
 
 
 class AddressField(EmailField):
-    """An address for an account: cleaned, or refused."""
+    """An address for an account: cleaned, or refused, also for its domain."""
 
     def to_python(self, value: Any) -> str:
         """Return the address as it is kept."""
         return clean_address(super().to_python(value) or "")
+
+    def validate(self, value: str) -> None:
+        """Raise ValidationError for an address that may not have an account."""
+        super().validate(value)
+        require_domain(value)
 
 
 class KnownAddressField(EmailField):
@@ -46,7 +52,12 @@ class SignupForm(AddressForm, account.SignupForm):
 
 
 class ProviderSignupForm(AddressForm, social.SignupForm):
-    """Asks for an account, after a provider has said who it is."""
+    """Asks for an account, after a provider has said who it is. An address that it has proven stays as it is."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        proven = {address.email for address in self.sociallogin.email_addresses if address.verified}
+        self.fields["email"].disabled = self.initial.get("email") in proven
 
 
 class LoginForm(AddressForm, account.LoginForm):

@@ -133,7 +133,7 @@ class Decision(models.Model):
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="decisions")
     by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
-    """None if it was made on the command line."""
+    """None if it was made on the command line, or by a rule, which `reason` tells."""
     what = models.CharField(max_length=20)
     reason = models.TextField(max_length=1000, blank=True)
     at = models.DateTimeField(default=clock.now)

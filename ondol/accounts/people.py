@@ -103,8 +103,16 @@ def suspend(user_id: int, by: User, reason: str = "") -> User:
     return user
 
 
-def set_role(user_id: int, by: User, role: Role) -> User:
-    """Make somebody an administrator or a member."""
+def approve_by_rule(user_id: int, reason: str) -> User:
+    """Approve somebody who waits: a rule of the institute says so. What an administrator has decided stays."""
+    with _decision(user_id, None) as user:
+        if user.approval == Approval.PENDING:
+            _decide(user, None, Approval.APPROVED, reason)
+    return user
+
+
+def set_role(user_id: int, by: User | None, role: Role, reason: str = "") -> User:
+    """Make somebody an administrator or a member; `by` is None where a rule of the institute says so."""
     with _decision(user_id, by) as user:
         if user.role == role:
             return user
@@ -114,17 +122,21 @@ def set_role(user_id: int, by: User, role: Role) -> User:
             raise AccountError(_("Approve this person before making them an administrator."), "not_approved")
         user.role = role
         user.save(update_fields=["role"])
-        Decision.objects.create(user=user, by=by, what=role.value)
+        Decision.objects.create(user=user, by=by, what=role.value, reason=reason)
     return user
 
 
 @contextmanager
-def _decision(user_id: int, by: User) -> Iterator[User]:
-    """Lock the decisions, one at a time: otherwise the last two administrators could demote each other at once."""
+def _decision(user_id: int, by: User | None) -> Iterator[User]:
+    """Lock the decisions, one at a time: otherwise the last two administrators could demote each other at once.
+
+    Without somebody who decides, a rule does.
+    """
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext('ondol.decision'))")
-        if not User.objects.filter(pk=by.pk, role=Role.ADMIN, approval=Approval.APPROVED, is_active=True).exists():
+        admins = User.objects.filter(role=Role.ADMIN, approval=Approval.APPROVED, is_active=True)
+        if by and not admins.filter(pk=by.pk).exists():
             raise AccountError(_("Only an administrator can do this."), "not_admin", 403)
         try:
             user = User.objects.select_for_update().get(pk=user_id)
@@ -133,7 +145,7 @@ def _decision(user_id: int, by: User) -> Iterator[User]:
         yield user
 
 
-def _decide(user: User, by: User, approval: Approval, reason: str) -> None:
+def _decide(user: User, by: User | None, approval: Approval, reason: str) -> None:
     user.approval, user.decision_reason, user.decided_by, user.decided_at = approval, reason, by, clock.now()
     user.save(update_fields=["approval", "decision_reason", "decided_by", "decided_at"])
     Decision.objects.create(user=user, by=by, what=approval.value, reason=reason)

@@ -11,7 +11,7 @@ from ondol.cloud.errors import CloudError, Throttled, Unreachable
 from ondol.cloud.probes import Probes, is_denial
 from ondol.config import Config, variable
 from ondol.deployment.models import Deployment, deployment_id
-from ondol.doctor import aws_checks, local_checks, rules
+from ondol.doctor import aws_checks, local_checks, rules, sign_in
 from ondol.doctor.findings import Finding, failed, ok, unknown
 
 log = logging.getLogger(__name__)
@@ -22,6 +22,7 @@ OURS: dict[str, Callable[[], Iterator[Finding]]] = {
     "keys": local_checks.keys,
     "worker": local_checks.worker,
     "rules": rules.check,
+    "sign_in": sign_in.sign_in,
 }
 
 

@@ -17,6 +17,7 @@ CHECKS = {
     "keys": _("Sealed SSH keys"),
     "worker": _("Worker"),
     "rules": _("Idle rules"),
+    "sign_in": _("Sign-in"),
     "credentials": _("Credentials"),
     "region": _("Region"),
     "vpc": _("VPC"),
@@ -84,6 +85,26 @@ SAYS = {
     ("rules", "unknown_types"): _(
         "This version does not know the vCPUs of %(types)s, so the alarm takes the most that such a size may have: an "
         "idle machine may stop late or never, a busy one is not stopped. Upgrade Ondol."
+    ),
+    ("sign_in", "passwords"): _("By password; no provider is set."),
+    ("sign_in", "redirect"): _("Redirect URI to register with %(name)s: %(address)s"),
+    ("sign_in", "answers"): _("%(name)s answers at %(issuer)s."),
+    ("sign_in", "silent"): _(
+        "%(name)s does not answer at %(issuer)s (%(reason)s), so nobody signs in by it. Check ONDOL_OIDC_ISSUER, and "
+        "this host's way to it. For a certificate of your own authority, set REQUESTS_CA_BUNDLE."
+    ),
+    ("sign_in", "incomplete"): _(
+        "What %(issuer)s says of itself lacks %(missing)s, so nobody signs in by %(name)s. Correct ONDOL_OIDC_ISSUER, "
+        "or the issuer."
+    ),
+    ("sign_in", "other_issuer"): _(
+        "%(issuer)s calls itself %(other)s, so sign-ins by %(name)s are refused. Set ONDOL_OIDC_ISSUER to that."
+    ),
+    ("sign_in", "no_pkce"): _(
+        "%(issuer)s does not know PKCE with S256, which sign-in by %(name)s uses. Turn it on there."
+    ),
+    ("sign_in", "in_clear"): _(
+        "%(name)s answers at %(issuer)s, but without https: whoever is on the way can sign in as anybody. Use https."
     ),
     ("credentials", "sound"): _("Account %(account)s, as %(arn)s."),
     ("credentials", "root"): _(

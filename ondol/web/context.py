@@ -45,5 +45,8 @@ class Site:
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
-    """Return Django's context: `site` for our pages, `site_url` for allauth's e-mails."""
-    return {"site": Site(request), "site_url": config().url}
+    """Return Django's context: `site` for our pages, `site_url` for allauth's e-mails.
+
+    allauth's pages have a `site` of their own.
+    """
+    return {"site": Site(request), "site_url": config().url, "has_passwords": config().password_sign_in}

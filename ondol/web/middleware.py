@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
 
+from ondol.config import config
 from ondol.web.errors import views as errors
 from ondol.web.guards import PersonRequest, where_they_stand
 
@@ -105,6 +106,10 @@ def _speak(request: HttpRequest, language: str) -> None:
     request.LANGUAGE_CODE = translation.get_language()
 
 
+_OF_PASSWORDS = {
+    *("account_change_password", "account_set_password", "account_reset_password", "account_reset_password_done"),
+    *("account_reset_password_from_key", "account_reset_password_from_key_done"),
+}
 _FOR_EVERYBODY = {"account_logout", "account_login", "account_confirm_email", "account_email_verification_sent"}
 
 
@@ -131,7 +136,11 @@ class Admission:
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
         """Return a refusal before a view; Django's hook."""
         match = request.resolver_match
-        if match is None or not match.route.startswith("accounts/") or match.url_name in _FOR_EVERYBODY:
+        if match is None or not match.route.startswith("accounts/"):
+            return None
+        if match.url_name in _OF_PASSWORDS and not config().password_sign_in:
+            return errors.not_found(request)
+        if match.url_name in _FOR_EVERYBODY:
             return None
         if request.user.is_authenticated and not request.user.is_approved:
             return where_they_stand(cast(PersonRequest, request))

@@ -21,6 +21,16 @@ from ondol.config import Config, ConfigError, config, variable
         ("AWS_VPC_ID", "vpc-XYZ", "pattern"),
         ("ONDOL_EMAIL_URL", "mailto:somebody", "smtp://"),
         ("ONDOL_SOCIAL_PROVIDERS", "myspace", "unknown: myspace"),
+        ("ONDOL_OIDC_ISSUER", "login.kigam.re.kr", "write it whole"),
+        ("ONDOL_OIDC_SCOPES", "profile email", "`openid`"),
+        ("ONDOL_OIDC_ADMIN_CLAIM", "groups", "CLAIM=VALUE"),
+        ("ONDOL_OIDC_APPROVED_CLAIM", "=radar", "CLAIM=VALUE"),
+        ("ONDOL_OIDC_APPROVED_CLAIM", "groups=radar", "needs `oidc`"),
+        ("ONDOL_OIDC_TRUST_EMAIL", "true", "needs `oidc`"),
+        ("ONDOL_PASSWORD_SIGN_IN", "false", "needs `oidc`"),
+        ("ONDOL_SIGN_UP_DOMAINS", "*.kigam.re.kr", "without a wildcard"),
+        ("ONDOL_SIGN_UP_DOMAINS", "kigam", "domains such as"),
+        ("ONDOL_APPROVED_DOMAINS", "kigam.re.kr", "ONDOL_EMAIL_VERIFICATION"),
         ("ONDOL_TAGS", "CostCenter", "KEY=VALUE"),
         ("ONDOL_TAGS", "=4711", "KEY=VALUE"),
         ("ONDOL_TAGS", "AWS:Owner=lab", "for AWS alone"),
@@ -53,6 +63,11 @@ def test_several_mistakes_are_told_at_once(monkeypatch):
     monkeypatch.setenv("ONDOL_VOLUME_GB", "1")
     with pytest.raises(ConfigError, match=r"(?s)ONDOL_PORT.*ONDOL_VOLUME_GB"):
         config()
+
+
+def test_a_domain_is_read_as_addresses_are_kept(monkeypatch):
+    monkeypatch.setenv("ONDOL_SIGN_UP_DOMAINS", "@KIGAM.re.kr, xn--pq1b416a.kr")
+    assert config().sign_up_domains == ("kigam.re.kr", "온돌.kr")
 
 
 @pytest.mark.parametrize(("host", "url"), [("::1", "http://[::1]:8000"), ("127.0.0.1", "http://127.0.0.1:8000")])

@@ -1,0 +1,69 @@
+"""Whom the institute's rules let in: by the domain of an address, or by what its own sign-in says of somebody."""
+
+import logging
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from ondol.accounts import people
+from ondol.accounts.models import Approval, Role, User
+from ondol.config import config
+
+log = logging.getLogger(__name__)
+
+
+def require_domain(address: str) -> None:
+    """Raise ValidationError if addresses of this domain may not ask for an account."""
+    permitted = config().sign_up_domains
+    if permitted and _domain(address) not in permitted:
+        text = _("Use an address of your institute: one that ends with %(domains)s.")
+        raise ValidationError(text, "domain", {"domains": ", ".join(f"@{domain}" for domain in permitted)})
+
+
+def admit(user: User, login: Any = None) -> None:
+    """Approve somebody who waits, and give or take a role, where a rule says so. Twice changes nothing more.
+
+    `login` is allauth's social login, if they have just come by a provider.
+    """
+    claims = _claims(login)
+    if user.approval == Approval.PENDING and (reason := _why(user, claims)):
+        people.approve_by_rule(user.pk, reason)
+    wanted = config().oidc_admin_claim
+    if claims is None or wanted is None:
+        return
+    role = Role.ADMIN if _has(claims, wanted) else Role.MEMBER
+    try:
+        people.set_role(user.pk, None, role, "=".join(wanted) if role == Role.ADMIN else f"≠ {'='.join(wanted)}")
+    except people.AccountError as refusal:  # not approved, or the last administrator
+        log.info("person %s stays as they are: %s", user.pk, refusal.code)
+
+
+def _why(user: User, claims: dict[str, Any] | None) -> str:
+    """Return the rule by which somebody is approved; empty if there is none."""
+    settings = config()
+    if claims is not None and settings.oidc_approved_claim and _has(claims, settings.oidc_approved_claim):
+        return "=".join(settings.oidc_approved_claim)
+    domain = _domain(user.email)
+    is_proven = EmailAddress.objects.filter(user=user, email__iexact=user.email, verified=True).exists()
+    return f"@{domain}" if is_proven and domain in settings.approved_domains else ""
+
+
+def _claims(login: Any) -> dict[str, Any] | None:
+    """Return what the institute's sign-in says of somebody; None if they have not come by it."""
+    if login is None or login.account.provider != "oidc":
+        return None
+    said = login.account.extra_data
+    return {**(said.get("id_token") or {}), **(said.get("userinfo") or {})}
+
+
+def _has(claims: dict[str, Any], wanted: tuple[str, str]) -> bool:
+    """Return whether a claim has this value. Groups and roles are lists."""
+    found = claims.get(wanted[0])
+    values = found if isinstance(found, list) else [found]
+    return any(wanted[1] == (str(value).lower() if isinstance(value, bool) else str(value)) for value in values)
+
+
+def _domain(address: str) -> str:
+    return address.rpartition("@")[2].lower()

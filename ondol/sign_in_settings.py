@@ -1,0 +1,158 @@
+"""Settings of sign-in: by password, by a provider such as the institute's own, and whom that approves."""
+
+import re
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode
+
+from ondol.written_settings import env as _env
+
+PROVIDERS = ("google", "kakao", "naver", "oidc")
+
+
+class SignInSettings(BaseSettings):
+    """The part of the settings that says who may come in, and how."""
+
+    password_sign_in: bool = _env(
+        "ONDOL_PASSWORD_SIGN_IN",
+        True,
+        description="`false`: people sign in by the institute's OpenID Connect only; "
+        "passwords and passkeys open nothing.",
+    )
+    email_verification: Literal["none", "optional", "mandatory"] = _env(
+        "ONDOL_EMAIL_VERIFICATION", "none", description="Whether people must prove their e-mail address at sign-up."
+    )
+    sign_up_domains: Annotated[tuple[str, ...], NoDecode] = _env(
+        "ONDOL_SIGN_UP_DOMAINS",
+        (),
+        description="Domains whose e-mail addresses may ask for an account, comma-separated. Unset: all.",
+    )
+    approved_domains: Annotated[tuple[str, ...], NoDecode] = _env(
+        "ONDOL_APPROVED_DOMAINS",
+        (),
+        description="Domains whose people are approved without an administrator once their address is proven.",
+    )
+    social_providers: Annotated[tuple[str, ...], NoDecode] = _env(
+        "ONDOL_SOCIAL_PROVIDERS",
+        (),
+        description="Of google, kakao, naver, oidc; comma-separated. "
+        "Each needs ONDOL_NAME_CLIENT_ID and ONDOL_NAME_CLIENT_SECRET.",
+    )
+    google_client_id: str = _env("ONDOL_GOOGLE_CLIENT_ID", "", description="OAuth client of Google.")
+    google_client_secret: str = _env("ONDOL_GOOGLE_CLIENT_SECRET", "", description="Its secret.")
+    kakao_client_id: str = _env("ONDOL_KAKAO_CLIENT_ID", "", description="OAuth client of Kakao.")
+    kakao_client_secret: str = _env("ONDOL_KAKAO_CLIENT_SECRET", "", description="Its secret.")
+    naver_client_id: str = _env("ONDOL_NAVER_CLIENT_ID", "", description="OAuth client of Naver.")
+    naver_client_secret: str = _env("ONDOL_NAVER_CLIENT_SECRET", "", description="Its secret.")
+    oidc_client_id: str = _env("ONDOL_OIDC_CLIENT_ID", "", description="OpenID Connect client.")
+    oidc_client_secret: str = _env("ONDOL_OIDC_CLIENT_SECRET", "", description="Its secret.")
+    oidc_issuer: str = _env("ONDOL_OIDC_ISSUER", "", description="Address of the OpenID Connect issuer.")
+    oidc_name: str = _env("ONDOL_OIDC_NAME", "OpenID", description="What its button says.")
+    oidc_scopes: str = _env(
+        "ONDOL_OIDC_SCOPES", "openid profile email", description="What is asked for; some issuers need `groups` too."
+    )
+    oidc_trust_email: bool = _env(
+        "ONDOL_OIDC_TRUST_EMAIL",
+        False,
+        description="`true`: the issuer vouches for e-mail addresses: they are proven, and open the account that has "
+        "the same one. Never for an issuer where people choose their address themselves.",
+    )
+    oidc_approved_claim: Annotated[tuple[str, str] | None, NoDecode] = _env(
+        "ONDOL_OIDC_APPROVED_CLAIM",
+        None,
+        description="CLAIM=VALUE, such as groups=radar: whoever waits and has it is approved at sign-in.",
+    )
+    oidc_admin_claim: Annotated[tuple[str, str] | None, NoDecode] = _env(
+        "ONDOL_OIDC_ADMIN_CLAIM",
+        None,
+        description="CLAIM=VALUE: at each sign-in by OpenID Connect, approved people who have it become "
+        "administrators, and those who do not have it members.",
+    )
+
+    @field_validator("social_providers", "sign_up_domains", "approved_domains", mode="before")
+    @classmethod
+    def _split_names(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("oidc_approved_claim", "oidc_admin_claim", mode="before")
+    @classmethod
+    def _split_claim(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        name, _, wanted = (part.strip() for part in value.partition("="))
+        if not (name and wanted):
+            raise ValueError("write CLAIM=VALUE, such as groups=radar")
+        return name, wanted
+
+    @field_validator("social_providers")
+    @classmethod
+    def _are_providers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := set(value) - set(PROVIDERS):
+            raise ValueError(f"unknown: {', '.join(sorted(unknown))}; use {', '.join(PROVIDERS)}")
+        return value
+
+    @field_validator("sign_up_domains", "approved_domains")
+    @classmethod
+    def _are_domains(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_domain(part) for part in value)
+
+    @field_validator("oidc_scopes")
+    @classmethod
+    def _asks_who_it_is(cls, value: str) -> str:
+        scopes = value.replace(",", " ").split()
+        if "openid" not in scopes:
+            raise ValueError("`openid` has to be among them, such as openid profile email groups")
+        return " ".join(scopes)
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _is_issuer(cls, value: str) -> str:
+        try:
+            parts = urlsplit(value)
+            _ = parts.port
+        except ValueError:
+            raise ValueError("its port is no number from 0 to 65535, or its host is malformed") from None
+        if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
+            raise ValueError("write it whole, such as https://login.example.org/realms/lab")
+        return value.removesuffix("/.well-known/openid-configuration").rstrip("/")
+
+    @model_validator(mode="after")
+    def _can_be_signed_in(self) -> "SignInSettings":
+        for provider in self.social_providers:
+            for part in ("client_id", "client_secret"):
+                if not getattr(self, f"{provider}_{part}"):
+                    raise ValueError(f"ONDOL_{provider.upper()}_{part.upper()}: needed by ONDOL_SOCIAL_PROVIDERS")
+        has_oidc = "oidc" in self.social_providers
+        if has_oidc and not self.oidc_issuer:
+            raise ValueError("ONDOL_OIDC_ISSUER: needed by ONDOL_SOCIAL_PROVIDERS")
+        for name in ("oidc_trust_email", "oidc_approved_claim", "oidc_admin_claim"):
+            if getattr(self, name) and not has_oidc:
+                raise ValueError(f"ONDOL_{name.upper()} needs `oidc` in ONDOL_SOCIAL_PROVIDERS")
+        if not self.password_sign_in and not (has_oidc and self.oidc_trust_email):
+            raise ValueError(
+                "ONDOL_PASSWORD_SIGN_IN=false needs `oidc` in ONDOL_SOCIAL_PROVIDERS and ONDOL_OIDC_TRUST_EMAIL=true: "
+                "without them the people who have accounts could not sign in any more"
+            )
+        if self.approved_domains and self.email_verification == "none" and not self.social_providers:
+            raise ValueError(
+                "ONDOL_APPROVED_DOMAINS needs ONDOL_EMAIL_VERIFICATION=mandatory or optional, or a provider: nobody "
+                "is approved for an address that is not proven"
+            )
+        return self
+
+
+def _domain(written: str) -> str:
+    """Return a domain as it is kept in addresses: in small letters, not in punycode. Raises ValueError."""
+    domain = written.removeprefix("@").lower()
+    if not re.fullmatch(r"[^\s@/:*]+(\.[^\s@/:*.]+)+", domain):
+        raise ValueError("write domains such as kigam.re.kr, without a wildcard: each counts for itself")
+    try:
+        return ".".join(_read(label) for label in domain.split("."))
+    except UnicodeError:
+        raise ValueError(f"{written} is no domain") from None
+
+
+def _read(label: str) -> str:
+    return label.encode("ascii").decode("idna") if label.startswith("xn--") else label
