@@ -244,6 +244,8 @@ class Tree:
         lines = ["  This is a trial: its cloud is on this computer, and costs nothing."]
         admin = self.home / "admin.txt"
         match admin.read_text().split() if admin.exists() else []:
+            case [email, *_] if not self.settings.password_sign_in:
+                lines.append(f"  Sign in by {self.settings.oidc_name} as {email}: passwords open nothing here.")
             case [email, password]:
                 lines.append(f"  Sign in as {email} with the password {password} (kept in {admin}).")
             case [email]:  # `ondol migrate` has found that the first password opens nothing any more
