@@ -21,6 +21,7 @@ from ondol import clock
 from ondol.accounts.models import User
 from ondol.instances.models import Instance
 from tests.journey.site import free_port
+from tests.signed_in import sign_in
 
 PEOPLE, SECONDS = 50, 10.0
 WAYS = {"every second": (1.0, ""), "every 3 s": (3.0, ""), "every 10 s": (10.0, ""), "every second, whole": (1.0, "x")}
@@ -47,9 +48,7 @@ def _somebody(number: int) -> str:
     """Return the cookie of a new person who waits for a machine."""
     person = User.objects.create(email=f"poll{number}@example.org", name=f"Person {number}", approval="APPROVED")
     Instance.objects.create(owner=person, instance_type="t3.small", volume_gib=30)
-    client = Client()
-    client.force_login(person, backend=settings.AUTHENTICATION_BACKENDS[0])
-    return f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
+    return f"{settings.SESSION_COOKIE_NAME}={sign_in(Client(), person)}"
 
 
 @contextmanager

@@ -154,3 +154,14 @@ class ApiToken(models.Model):
 
     class Meta:
         ordering = ["-created_at"]
+
+
+class CacheEntry(models.Model):
+    """One value of the shared cache; `ondol.accounts.cache` reads and writes it."""
+
+    key = models.CharField(primary_key=True, max_length=255)
+    value = models.JSONField()
+    expires = models.DateTimeField(null=True, db_index=True)
+
+    class Meta:
+        db_table = "ondol_cache_entry"

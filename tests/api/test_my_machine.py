@@ -145,7 +145,9 @@ def test_a_look_is_a_handful_of_queries(alice, machine):
         connection,
     ) as queries:
         alice.get("/instances/status")
-    asked = [query["sql"] for query in queries if "ondol_cache" not in query["sql"] and "SAVEPOINT" not in query["sql"]]
+    asked = [
+        query["sql"] for query in queries if "ondol_cache_entry" not in query["sql"] and "SAVEPOINT" not in query["sql"]
+    ]
     assert len(asked) == 5, asked
 
 

@@ -12,6 +12,7 @@ from ondol.api import machines
 from ondol.api.throttle import PER_PERSON
 from ondol.instances.models import Instance
 from tests.api.caller import Program, person, refusal
+from tests.signed_in import sign_in
 
 MINE = [("GET", "/instances/status"), ("POST", "/instances"), ("POST", "/instances/start"),
         ("POST", "/instances/stop"), ("POST", "/instances/ssh-key")]  # fmt: skip
@@ -33,7 +34,7 @@ def test_a_wrong_token_is_nobodys(header):
 
 
 def test_a_wrong_token_is_not_rescued_by_a_session(alice):
-    alice.client.force_login(alice.user, "allauth.account.auth_backends.AuthenticationBackend")
+    sign_in(alice.client, alice.user)
     alice.headers = {"Authorization": "Bearer ondol_wrong"}
     refusal(alice.get("/instances/status"), 401)
 
@@ -65,7 +66,7 @@ def test_administration_is_not_for_alice(alice, method, path):
 def browser(alice):
     """Return Alice's browser, with the CSRF check that Django's tests leave out."""
     client = Client(enforce_csrf_checks=True, raise_request_exception=False)
-    client.force_login(alice.user, "allauth.account.auth_backends.AuthenticationBackend")
+    sign_in(client, alice.user)
     return Program(client=client)
 
 

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-from django.conf import settings
 from django.test import Client
 
 from ondol import clock
@@ -14,6 +13,7 @@ from ondol.autostop.forecast import PERIOD, floor
 from ondol.autostop.models import CpuReading
 from ondol.instances import actions, resizing
 from ondol.instances.models import Instance
+from tests.signed_in import sign_in
 
 
 def people(*names: str) -> None:
@@ -68,9 +68,7 @@ def token(name: str) -> str:
 
 def session(name: str) -> str:
     """The cookie of somebody who has signed in."""
-    client = Client()
-    client.force_login(_user(name), settings.AUTHENTICATION_BACKENDS[0])
-    return client.session.session_key
+    return sign_in(Client(), _user(name))
 
 
 def _user(name: str) -> User:

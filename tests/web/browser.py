@@ -9,6 +9,7 @@ from django.conf import settings
 from django.test import Client
 
 from ondol.accounts.models import User
+from tests import signed_in
 
 # Playwright's loop runs in the thread of the test, which asks the database too.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
@@ -30,12 +31,10 @@ def launch(playwright):
 
 
 def sign_in(client, user):
-    """Sign in as somebody who has just typed their password, which allauth asks for before sensitive changes."""
-    client.force_login(user, backend=settings.AUTHENTICATION_BACKENDS[0])
-    session = client.session
-    session["account_authentication_methods"] = [{"method": "password", "at": time.time(), "reauthenticated": True}]
-    session["account_authentication_methods_user"] = str(user.pk)
-    session.save()
+    """Sign in as somebody who has just typed their password, as sensitive changes need it; return the cookie."""
+    typed = {"method": "password", "at": time.time(), "reauthenticated": True}
+    known = {"account_authentication_methods": [typed], "account_authentication_methods_user": str(user.pk)}
+    return signed_in.sign_in(client, user, **known)
 
 
 def cookies(base, email, language):
@@ -43,9 +42,7 @@ def cookies(base, email, language):
     found = [{"name": settings.LANGUAGE_COOKIE_NAME, "value": language, "url": base}]
     if email:
         User.objects.filter(email=email).update(language=language)
-        client = Client()
-        sign_in(client, User.objects.get(email=email))
-        value = client.cookies[settings.SESSION_COOKIE_NAME].value
+        value = sign_in(Client(), User.objects.get(email=email))
         found.append({"name": settings.SESSION_COOKIE_NAME, "value": value, "url": base})
     return found
 

@@ -1,0 +1,59 @@
+"""Sessions whose keys are in cookies alone: the database has a digest, so a stolen copy of it signs nobody in."""
+
+import hashlib
+from typing import Any
+
+from django.conf import settings
+from django.contrib.sessions import middleware
+from django.contrib.sessions.backends import db
+from django.contrib.sessions.backends.base import VALID_KEY_CHARS
+from django.http import HttpRequest, HttpResponse
+from django.utils.crypto import get_random_string
+
+
+def digest(secret: str) -> str:
+    """Return what is kept of a session's secret: 160 bits, which is what Django's column has room for."""
+    return hashlib.sha256(secret.encode()).hexdigest()[:40]
+
+
+class SessionStore(db.SessionStore):
+    """Keeps sessions by the digest of a secret. `session_key` is the digest, also for allauth's list of sessions."""
+
+    secret = ""
+    """What the cookie has; empty if this session was opened by its digest."""
+
+    @classmethod
+    def of_cookie(cls, secret: str) -> "SessionStore":
+        """Return the session that belongs to a cookie, which may be anything that somebody has sent."""
+        store = cls(digest(secret))
+        store.secret = secret
+        return store
+
+    def _get_new_session_key(self) -> str:
+        self.secret = get_random_string(32, VALID_KEY_CHARS)
+        return digest(self.secret)
+
+
+class SessionMiddleware(middleware.SessionMiddleware):
+    """Opens and answers with the secret of a session where Django would use its key."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Open the session of the request's cookie."""
+        cookie = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
+        request.session = SessionStore.of_cookie(cookie) if cookie else SessionStore()
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """Save the session, and set the cookie to its secret."""
+        response = super().process_response(request, response)
+        cookie = response.cookies.get(settings.SESSION_COOKIE_NAME)
+        if cookie is not None and cookie.value:
+            secret = self._secret(request)
+            cookie.set(settings.SESSION_COOKIE_NAME, secret, secret)
+        return response
+
+    @staticmethod
+    def _secret(request: Any) -> str:
+        """Return the secret of the session; allauth may have opened it once more, by its key."""
+        sent = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
+        is_the_same = digest(sent) == request.session.session_key
+        return str(sent if is_the_same else request.session.secret)
