@@ -15,6 +15,7 @@ WORDS = {
     "worker": "the worker alone; it alone needs AWS credentials",
     "localcloud": "the trial cloud alone",
     "migrate": "bring the database up to date (several hosts: once, before web and worker)",
+    "keys": "which signing and vault keys are the deployment's; take new ones on purpose",
     "user": "add a person",
     "sweep": "what is ours in AWS and nobody's, and the reverse; changes nothing without --apply",
     "doctor": "is all there that machines need? Changes nothing; also prints the IAM policy",

@@ -18,6 +18,14 @@ class Deployment(models.Model):
     looked_at = models.DateTimeField(default=datetime.min.replace(tzinfo=UTC))
     """When the last observation of all machines began, on their clock."""
 
+    # The keys and the code that belong to it
+    signing_key = models.CharField(max_length=16, blank=True, default="", db_default="")
+    """The fingerprint of ONDOL_SECRET_KEY. See `fingerprints`."""
+    vault_keys = models.JSONField(default=list, db_default=[])
+    """The ids of the keys of ONDOL_VAULT_KEYS that have sealed, or may have sealed, private keys."""
+    works_from = models.CharField(max_length=32, blank=True, default="", db_default="")
+    """The oldest version of Ondol that can use this schema, as the version says that has migrated it."""
+
     # The answers of AWS
     confirmed_at = models.DateTimeField(null=True)
     """When all machines were last seen, on their clock."""

@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from ondol.deployment import fingerprints
 from ondol.doctor.findings import Finding, failed, ok, warning
 from ondol.instances.models import SshKey
 from ondol.keys import vault
@@ -38,8 +40,17 @@ def clock() -> Iterator[Finding]:
         yield ok("clock", "database_sound")
 
 
-def keys() -> Iterator[Finding]:
-    """Check that every sealed private key can be opened."""
+@dataclass(frozen=True, slots=True)
+class SealedKeys:
+    """How many sealed private keys there are, how many do not open, and how many another key than the first opens."""
+
+    count: int
+    shut: int
+    old: int
+
+
+def sealed_keys() -> SealedKeys:
+    """Open every sealed private key, and return how that went."""
     shut, old, count = 0, 0, 0
     for instance_id, sealed in SshKey.objects.values_list("instance_id", "sealed_private_key").iterator():
         count += 1
@@ -49,10 +60,21 @@ def keys() -> Iterator[Finding]:
             shut += 1
         else:
             old += vault.needs_resealing(bytes(sealed))
-    if shut:
-        yield failed("keys", "shut", shut=shut, count=count)
+    return SealedKeys(count, shut, old)
+
+
+def keys() -> Iterator[Finding]:
+    """Check that every sealed private key can be opened, and that our keys are the deployment's."""
+    found = sealed_keys()
+    mine, deployments = fingerprints.ours(), fingerprints.known()
+    if deployments.signing and mine.signing != deployments.signing:
+        yield failed("keys", "other_signing", here=mine.signing, there=deployments.signing)
+    if missing := [key for key in deployments.vault if key not in mine.vault]:
+        yield failed("keys", "other_vault", here=", ".join(mine.vault), missing=", ".join(missing))
+    if found.shut:
+        yield failed("keys", "shut", shut=found.shut, count=found.count)
     else:
-        yield ok("keys", "old" if old else "open" if count else "none", count=count, old=old)
+        yield ok("keys", "old" if found.old else "open" if found.count else "none", count=found.count, old=found.old)
 
 
 def worker() -> Iterator[Finding]:

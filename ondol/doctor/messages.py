@@ -61,6 +61,14 @@ SAYS = {
         "%(shut)s of %(count)s do not open. Put the key that they were sealed with into ONDOL_VAULT_KEYS again, "
         "behind the present one."
     ),
+    ("keys", "other_signing"): _(
+        "ONDOL_SECRET_KEY is another key (%(here)s) than this deployment's (%(there)s). Set the same on each host, or "
+        "run `ondol keys accept` to change it."
+    ),
+    ("keys", "other_vault"): _(
+        "ONDOL_VAULT_KEYS (%(here)s) lacks %(missing)s, which has sealed keys of this deployment. Put it back, or run "
+        "`ondol keys accept` if it is lost."
+    ),
     ("worker", "alive"): _("%(count)s at work."),
     ("worker", "silent"): _("None has shown itself for 10 s. Start `ondol up` or `ondol worker`, or read its log."),
     ("rules", "sound"): _("They are right for all types that people may use or have."),

@@ -46,6 +46,11 @@ def needs_resealing(sealed: bytes) -> bool:
     return sealed[1:5] != _keys()[0][0]
 
 
+def key_ids() -> list[str]:
+    """Return the ids of the present keys in hexadecimal, as they stand in what they seal; the first one seals."""
+    return [key_id.hex() for key_id, _key in _keys()]
+
+
 def _keys() -> list[tuple[bytes, bytes]]:
     raw = [base64.urlsafe_b64decode(text) for text in config().vault_keys]
     return [(hashlib.sha256(key).digest()[:4], key) for key in raw]

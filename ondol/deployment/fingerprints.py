@@ -1,0 +1,87 @@
+"""The keys that belong to this database, as fingerprints: a part with other keys would deceive people.
+
+With another signing key it signs people out and refuses their links; with other vault keys it opens no private key, or
+seals one that no other part opens. A fingerprint tells whether two keys are equal, and nothing else about them.
+"""
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from ondol.config import config
+from ondol.deployment.models import Deployment
+from ondol.keys import vault
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprints:
+    """The fingerprint of the signing key, and the ids of vault keys: the first of a process's own seals."""
+
+    signing: str
+    vault: tuple[str, ...]
+
+
+class OtherKeys(Exception):
+    """The keys of this process are not those of the deployment; the text says which, and what to do."""
+
+
+def ours() -> Fingerprints:
+    """Return the fingerprints of the keys in the settings of this process."""
+    signing = hmac.new(config().secret_key.encode(), b"ondol signing key", hashlib.sha256).hexdigest()[:16]
+    return Fingerprints(signing, tuple(vault.key_ids()))
+
+
+def known() -> Fingerprints:
+    """Return the fingerprints that the database keeps; empty before any part has started."""
+    signing, ids = Deployment.current().values_list("signing_key", "vault_keys").get()
+    return Fingerprints(signing, tuple(ids))
+
+
+def compare(mine: Fingerprints, deployments: Fingerprints) -> None:
+    """Raise OtherKeys, with a sentence for each difference, if these keys do not belong to the deployment."""
+    mistakes = []
+    if deployments.signing and mine.signing != deployments.signing:
+        mistakes.append(
+            f"ONDOL_SECRET_KEY is another key (fingerprint {mine.signing}) than this deployment's"
+            f" ({deployments.signing}): people would be signed out, and links in e-mails refused. Set the same key on"
+            " each host; `ondol keys accept` takes the new one on purpose."
+        )
+    if missing := [key for key in deployments.vault if key not in mine.vault]:
+        mistakes.append(
+            f"ONDOL_VAULT_KEYS lacks {', '.join(missing)}, which has sealed private keys of this deployment (here:"
+            f" {', '.join(mine.vault)}): they would not open. Put it back, behind the key that is to seal; if it is"
+            " lost, `ondol keys accept` goes on without it."
+        )
+    if mistakes:
+        raise OtherKeys("\n".join(mistakes))
+
+
+def check() -> None:
+    """Compare our keys with the deployment's, and save what is new: the first keys, and a new key that seals.
+
+    Raises OtherKeys.
+    """
+    mine = ours()
+    with transaction.atomic():
+        row = Deployment.current().select_for_update().get()
+        compare(mine, Fingerprints(row.signing_key, tuple(row.vault_keys)))
+        sealing = mine.vault[:1] if row.vault_keys else mine.vault  # keys of before any was saved may all have sealed
+        new = [*row.vault_keys, *(key for key in sealing if key not in row.vault_keys)]
+        if (row.signing_key, row.vault_keys) != (mine.signing, new):
+            Deployment.current().update(signing_key=mine.signing, vault_keys=new)
+
+
+def accept() -> None:
+    """Take our keys for the deployment's from now on; vault keys that we have not got are forgotten."""
+    mine, before = ours(), known()
+    kept = [key for key in mine.vault if key in before.vault or key == mine.vault[0]]
+    Deployment.current().update(signing_key=mine.signing, vault_keys=kept)
+
+
+def forget_vault_key(key_id: str) -> None:
+    """Forget a vault key with which nothing is sealed any more: from now on it may be missing."""
+    with transaction.atomic():
+        row = Deployment.current().select_for_update().get()
+        Deployment.current().update(vault_keys=[key for key in row.vault_keys if key != key_id])
