@@ -4,8 +4,12 @@ import os
 
 from django.conf import settings
 
+from ondol.database.base import limit_waiting, longest_wait
 from ondol.host.gateway import Gateway
 from ondol.wsgi import application as wsgi
+
+ANSWER_WITHIN = 10.0
+"""The seconds that PostgreSQL may take for one statement of a page: as long as a frozen worker may hold a lock."""
 
 
 def threads() -> int:
@@ -13,4 +17,11 @@ def threads() -> int:
     return min(8, 2 * (os.cpu_count() or 1) + 1)
 
 
-application = Gateway(wsgi, threads=threads(), body_limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+limit_waiting(ANSWER_WITHIN)
+application = Gateway(
+    wsgi,
+    threads=threads(),
+    body_limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
+    static=settings.STATIC_URL,
+    stuck_for=longest_wait,
+)

@@ -21,6 +21,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from ondol import page_address, written_settings
 from ondol.aws_tags import read_tags
+from ondol.database import url as database_url
 from ondol.env_file import EnvFile
 from ondol.regions import partition
 from ondol.sign_in_settings import SignInSettings
@@ -38,7 +39,10 @@ class Config(SignInSettings):
         "ONDOL_CLOUD", None, description="`local`: the trial cloud; `aws`: Amazon. Unset: `aws` once AWS_VPC_ID is set."
     )
     database_url: str = _env(
-        "DATABASE_URL", "", description="postgresql://USER:PASSWORD@HOST:PORT/NAME. Unset: `ondol up` runs its own."
+        "DATABASE_URL",
+        "",
+        description="postgresql://USER:PASSWORD@HOST:PORT/NAME, or several HOST:PORT, comma-separated. "
+        "Unset: `ondol up` runs its own.",
     )
     secret_key: str = _env("ONDOL_SECRET_KEY", "", description="Signs sessions and links; at least 32 characters.")
     vault_keys: Annotated[tuple[str, ...], NoDecode] = _env(
@@ -137,7 +141,7 @@ class Config(SignInSettings):
     def _read_tags(cls, value: object) -> object:
         return read_tags(value) if isinstance(value, str) else value
 
-    @field_validator("database_url", "url", "endpoint_url", "email_url")
+    @field_validator("url", "endpoint_url", "email_url")
     @classmethod
     def _has_a_port(cls, value: str) -> str:
         try:
@@ -217,8 +221,8 @@ class Config(SignInSettings):
     @field_validator("database_url")
     @classmethod
     def _is_postgresql(cls, value: str) -> str:
-        if value and (urlsplit(value).scheme not in {"postgresql", "postgres"} or not urlsplit(value).path.strip("/")):
-            raise ValueError("only PostgreSQL: postgresql://USER:PASSWORD@HOST:PORT/NAME")
+        if value:
+            database_url.read(value)
         return value
 
     @field_validator("host")

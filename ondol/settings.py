@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 from csp.constants import NONE, SELF
 
 from ondol.config import config
+from ondol.database.url import read as read_database_url
 
 CONFIG = config()
 CONFIG.require("secret_key", "vault_keys", "database_url")
@@ -95,28 +96,15 @@ TEMPLATES = [
 ]
 
 
-_FROZEN = "-c idle_in_transaction_session_timeout=10s"
-"""A time-out for frozen workers: one in a transaction holds its locks, and so blocks whoever would take its jobs over.
-Our transactions wait for nothing but PostgreSQL, so ten seconds are ample."""
-
-
 def _database(url: str) -> dict[str, Any]:
-    parts = urlsplit(url)
-    options = {
-        name: unquote(value) for name, _, value in (pair.partition("=") for pair in parts.query.split("&")) if value
-    }
-    options["options"] = f"{_FROZEN} {options.get('options', '')}".strip()
-    host = options.pop("host", "") or unquote(parts.hostname or "")
+    options = read_database_url(url)
+    names = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
     return {
-        "ENGINE": "django.db.backends.postgresql",
-        "NAME": unquote(parts.path.lstrip("/")),
-        "USER": unquote(parts.username or ""),
-        "PASSWORD": unquote(parts.password or ""),
-        "HOST": host,
-        "PORT": parts.port or "",
+        "ENGINE": "ondol.database",
+        **{name: options.pop(libpq, "") for name, libpq in names.items()},
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"connect_timeout": 5, **options},
+        "OPTIONS": options,
     }
 
 

@@ -10,7 +10,8 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -31,35 +32,66 @@ SWEEP = 1.0
 POLL = 1.0
 DRAIN = 8.0
 """The seconds that running jobs have to end after SIGTERM. What is cut off is done again by another worker."""
+LOST_AFTER = 20.0
+"""The seconds without an answer to a heartbeat after which PostgreSQL is given up. Other workers have our jobs."""
 
 
-def work(concurrency: int) -> int:
-    """Run until SIGTERM or SIGINT, or until PostgreSQL is gone for some seconds. The exit code says nothing."""
+def work(concurrency: int, environment: Mapping[str, str]) -> int:
+    """Run until SIGTERM or SIGINT. When PostgreSQL is gone, begin again as the same process, in that environment.
+
+    A new program is the only clean beginning: threads that hang, and connections that nobody answers, go with the old.
+    """
     ours = cast(DjangoConnector, django_app.connector)
     connector = ours.get_worker_connector()
     # Else another worker would see and run what a job enqueues before the job has committed.
     connector.get_sync_connector = lambda: ours  # type: ignore[method-assign]
-    with django_app.replace_connector(connector) as app:
-        asyncio.run(_run(app, concurrency))
+    begin_again = partial(_begin_again, dict(environment))
+    try:
+        with django_app.replace_connector(connector) as app:
+            is_told = asyncio.run(_run(app, concurrency, begin_again))
+    except exceptions.ConnectorException:  # PostgreSQL has gone just before the first connection
+        is_told = False
+    if not is_told:
+        begin_again()
     return 0
 
 
 class _Worker(Worker):
     """A worker that ends in any case: Procrastinate would wait for ever for a job in a thread."""
 
+    is_told = False
+    """Whether somebody has asked it to end; else PostgreSQL has gone."""
+    is_stopping = False
+    begin_again: Callable[[], None]
+    answered_at = 0.0
+
+    def end(self) -> None:
+        """Stop at SIGTERM."""
+        self.is_told = True
+        self.stop()
+
     def stop(self) -> None:
         """Stop at SIGTERM, and when Procrastinate can no longer listen."""
+        self.is_stopping = True
         super().stop()  # type: ignore[no-untyped-call]
-        asyncio.get_running_loop().call_later(DRAIN + 1, _cut_off)
+        asyncio.get_running_loop().call_later(DRAIN + 1, self._cut_off)
+
+    def _cut_off(self) -> None:
+        log.warning("what still runs is cut off; another worker does it again")
+        if not self.is_told:
+            self.begin_again()
+        logging.shutdown()
+        os._exit(0)
 
 
-def _cut_off() -> None:
-    log.warning("what still runs is cut off; another worker does it again")
+def _begin_again(environment: dict[str, str]) -> None:
+    log.warning("PostgreSQL is gone; waiting for it")
     logging.shutdown()
-    os._exit(0)
+    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)  # noqa: S606  our own program
 
 
-async def _run(app: App, concurrency: int) -> None:
+async def _run(app: App, concurrency: int, begin_again: Callable[[], None]) -> bool:
+    """Work; return whether somebody has asked for the end."""
     loop = asyncio.get_running_loop()
     # The default executor has cpu + 4 threads, whatever the concurrency is.
     loop.set_default_executor(ThreadPoolExecutor(concurrency, thread_name_prefix="job"))
@@ -72,20 +104,27 @@ async def _run(app: App, concurrency: int) -> None:
             # Procrastinate's own: closes the connections that a job in a thread has left broken or idle for long.
             task_middleware=app.worker_defaults.get("task_middleware"),
         )  # fmt: skip
+        worker.begin_again, worker.answered_at = begin_again, loop.time()
         for signum in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(signum, worker.stop)
+            loop.add_signal_handler(signum, worker.end)
         ended = asyncio.Event()
         side = [
             asyncio.create_task(_every(HEARTBEAT, ended, partial(_beat, app, worker))),
             asyncio.create_task(_every(SWEEP, ended, partial(_sweep, app, worker))),
+            asyncio.create_task(_every(SWEEP, ended, partial(_give_up_silence, worker))),
         ]
         log.info("worker is ready")
         try:
             await worker.run()  # type: ignore[no-untyped-call]
+        except exceptions.ConnectorException as error:
+            log.warning("PostgreSQL does not answer: %s", error)
         finally:
             # Not by cancelling: a pool whose PostgreSQL went away ignores that, and the heartbeat would go on for ever.
             ended.set()
             await asyncio.wait(side, timeout=2)
+        if not worker.is_told:
+            begin_again()  # here: to close the pool would be to wait for its connections
+    return worker.is_told
 
 
 async def _every(seconds: float, ended: asyncio.Event, act: Callable[[], Awaitable[None]]) -> None:
@@ -100,10 +139,19 @@ async def _every(seconds: float, ended: asyncio.Event, act: Callable[[], Awaitab
             await asyncio.wait_for(ended.wait(), seconds)
 
 
-async def _beat(app: App, worker: Worker) -> None:
+async def _beat(app: App, worker: _Worker) -> None:
     """Write heartbeats, also while draining: else another worker takes over the jobs that we are about to finish."""
     if worker.worker_id is not None:
         await app.job_manager.update_heartbeat(worker.worker_id)
+    worker.answered_at = asyncio.get_running_loop().time()
+
+
+async def _give_up_silence(worker: _Worker) -> None:
+    """Stop where no heartbeat has been answered for long: a way that swallows everything raises no error."""
+    silent = asyncio.get_running_loop().time() - worker.answered_at
+    if silent > LOST_AFTER and not worker.is_stopping:
+        log.warning("PostgreSQL has not answered for %.0f s", silent)
+        worker.stop()
 
 
 async def _sweep(app: App, worker: Worker) -> None:

@@ -60,7 +60,7 @@ def main() -> int:
         return 0
     from ondol.worker import work
 
-    return work(20)
+    return work(20, os.environ)
 
 
 if __name__ == "__main__":

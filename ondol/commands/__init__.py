@@ -53,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not all(word.isprintable() or word.isascii() for word in arguments):
         print("ondol: an option is not UTF-8 text.", file=sys.stderr)
         return 2
+    os.environ["PGAPPNAME"] = f"ondol {options.word}"  # what pg_stat_activity shows of our connections
     return _run(options)
 
 

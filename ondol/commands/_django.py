@@ -1,42 +1,85 @@
 """What commands that need the database do first."""
 
+import logging
 import os
-import re
 import time
+from math import inf
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import django
 import psycopg
 from django.db import Error, OperationalError, connection
+from django.utils import translation
 
 from ondol.commands import CommandError
 from ondol.config import config
+from ondol.database.url import read
 from ondol.host.environments import forget_libpq
 
-_STRAY = re.compile("%(?![0-9A-Fa-f]{2})")
-"""A per cent sign that encodes nothing."""
+log = logging.getLogger(__name__)
+
+SAY_AGAIN = 60.0
+"""A part that waits for PostgreSQL says so every so many seconds."""
 
 
 def set_up(*, migrated: bool = True, patience: float = 0.0) -> None:
     """Load Django, on the database of this home's `ondol up` if none is set. Raises CommandError.
 
-    `patience` is how many seconds PostgreSQL may still need to start.
+    `patience` is how many seconds PostgreSQL may still need to start; while it is away, the log says so each minute.
     """
     borrow_from_home()
     django.setup()
-    end = time.monotonic() + patience
+    began = said = time.monotonic()
     while trouble := _trouble():
-        if time.monotonic() > end:
+        now = time.monotonic()
+        if "unsupported startup parameter" in trouble:
+            raise CommandError(
+                f"A pooler refuses the connection ({trouble}). Take that parameter out of DATABASE_URL, or add"
+                " `ignore_startup_parameters = options` to pgbouncer.ini."
+            )
+        if now - began > patience:
             raise CommandError(f"PostgreSQL does not answer ({trouble}). Start it, or correct DATABASE_URL.")
-        time.sleep(0.5)  # noqa: TID251  another process at the edge
+        if patience == inf and (said == began or now - said > SAY_AGAIN):
+            said = now
+            log.warning("PostgreSQL does not answer (%s); waiting for it, since %.0f s", trouble, now - began)
+        time.sleep(0.5 if now - began < SAY_AGAIN else 2)  # noqa: TID251  another process at the edge
+    if said != began:
+        log.info("PostgreSQL answers again")
     if migrated and "accounts_user" not in connection.introspection.table_names():
         raise CommandError("The database is empty. Run `ondol migrate` first.")
 
 
+def refuse_wrong_server() -> None:
+    """Raise CommandError if this PostgreSQL, or the way to it, cannot do what Ondol needs."""
+    from ondol.doctor import database, messages  # noqa: PLC0415  after Django's set-up
+    from ondol.doctor.findings import Level  # noqa: PLC0415
+
+    with translation.override("en"):  # English, as everything a command says
+        wrong = [messages.sentence(finding) for finding in database.server() if finding.level is Level.FAILED]
+    if wrong:
+        raise CommandError("\n".join(wrong))
+
+
+def refuse_wrong_database() -> None:
+    """Raise CommandError if web and worker of this version, with these keys, must not run on this database."""
+    from ondol.deployment import fingerprints, schema  # noqa: PLC0415  after Django's set-up
+
+    refuse_wrong_server()
+    try:
+        schema.check()
+        fingerprints.check()
+    except (schema.WrongSchema, fingerprints.OtherKeys) as error:
+        raise CommandError(str(error)) from None
+
+
+def is_away() -> bool:
+    """Return whether PostgreSQL does not answer."""
+    return bool(_trouble())
+
+
 def _trouble() -> str:
     try:
-        with psycopg.connect(config().database_url, connect_timeout=5):
+        with psycopg.connect(**read(config().database_url)):
             return ""
     except psycopg.Error as error:
         return first_line(error)
@@ -61,11 +104,6 @@ def borrow_from_home() -> None:
     config.cache_clear()
     if not config().database_url:
         raise CommandError(f"No `ondol up` runs on {home}, and DATABASE_URL is not set. Start it, or set that.")
-    if not _is_well_formed(config().database_url):
-        raise CommandError(
-            "DATABASE_URL cannot be read. Write postgresql://USER:PASSWORD@HOST:PORT/NAME, and in the password "
-            "%40 for @, %2F for /, %23 for #, %3F for ?, %25 for %."
-        )
     config().require("secret_key", "vault_keys")
 
 
@@ -73,18 +111,6 @@ def _borrow_clock(file: Path) -> None:
     """Set the trial's clock, for its times are on it whoever asks; the file has the form of ONDOL_CLOCK."""
     if config().cloud == "local" and not os.environ.get("ONDOL_CLOCK") and file.exists():
         os.environ["ONDOL_CLOCK"] = file.read_text().strip()
-
-
-def _is_well_formed(url: str) -> bool:
-    """Return whether this is a URL: else pieces of a password are taken for a host or a port, and printed as such."""
-    try:
-        parts = urlsplit(url)
-        parts.port  # noqa: B018  it is read here
-    except ValueError:
-        return False
-    return (
-        parts.netloc.count("@") <= 1 and "@" not in parts.path + parts.query + parts.fragment and not _STRAY.search(url)
-    )
 
 
 def trouble_in(error: BaseException) -> str:

@@ -10,21 +10,27 @@ from ondol.commands import _django
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `ondol migrate`."""
     parser.add_argument("--wait", type=float, default=0.0, metavar="SECONDS", help="for a PostgreSQL that is starting")
+    parser.add_argument("--accept-keys", action="store_true", help="make the keys in these settings the deployment's")
     parser.add_argument("--first-admin", metavar="FILE", help=argparse.SUPPRESS)
 
 
 def run(options: argparse.Namespace) -> None:
     """Migrate, and for a trial's first start add an administrator to sign in as."""
     _django.set_up(migrated=False, patience=options.wait)
+    _django.refuse_wrong_server()
     from django.core.management import call_command  # noqa: PLC0415  after Django's set-up
     from django.db import connection  # noqa: PLC0415
-    from django.db.migrations.executor import MigrationExecutor  # noqa: PLC0415
+
+    from ondol.deployment import fingerprints, schema  # noqa: PLC0415
 
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(hashtext('ondol.migrate'))")
-        executor = MigrationExecutor(connection)
-        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        if schema.missing():
             call_command("migrate", interactive=False, verbosity=0)
+        schema.note()
+        if options.accept_keys:
+            fingerprints.accept()
+        _django.refuse_wrong_database()
         if options.first_admin:
             _first_admin(Path(options.first_admin))
 

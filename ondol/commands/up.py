@@ -22,6 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, help="port to listen on (ONDOL_PORT, 8000)")
     parser.add_argument("--home", type=Path, help="folder for everything Ondol keeps (ONDOL_HOME, ~/.ondol)")
     parser.add_argument("--speed", type=_speed, help="the trial's clock runs so many times as fast (1 to 600)")
+    parser.add_argument(
+        "--accept-keys", action="store_true", help="make the keys in home and settings the deployment's"
+    )
 
 
 def _speed(text: str) -> float:
@@ -50,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
     check_port(settings)
     if not settings.database_url:
         forget_libpq(os.environ)
-    tree = Tree(settings, options.speed or 1.0)
+    tree = Tree(settings, options.speed or 1.0, accept_keys=options.accept_keys)
     _stop_on_signals(tree)
     try:
         tree.start()

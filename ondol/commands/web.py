@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import django
+
 from ondol.commands import CommandError, _django
 from ondol.commands.up import check_port
 from ondol.config import config
@@ -28,6 +30,9 @@ def run(options: argparse.Namespace) -> None:
     config().require_reachable_pages()
     _django.borrow_from_home()
     check_port(config())  # the server itself would share the port with another one, silently
+    django.setup()
+    if not _django.is_away():  # else the pages say that it is, and `/healthz` what is wrong once it is back
+        _django.refuse_wrong_database()
     collect_static()
     os.environ["ONDOL_DIE_WITH_PARENT"] = "1"
     words = ["--interface", "asginl", "--host", config().host, "--port", str(config().port)]

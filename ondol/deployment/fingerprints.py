@@ -46,13 +46,13 @@ def compare(mine: Fingerprints, deployments: Fingerprints) -> None:
         mistakes.append(
             f"ONDOL_SECRET_KEY is another key (fingerprint {mine.signing}) than this deployment's"
             f" ({deployments.signing}): people would be signed out, and links in e-mails refused. Set the same key on"
-            " each host; `ondol keys accept` takes the new one on purpose."
+            " each host. To change it on purpose: `ondol keys accept`, or `ondol up --accept-keys`."
         )
     if missing := [key for key in deployments.vault if key not in mine.vault]:
         mistakes.append(
             f"ONDOL_VAULT_KEYS lacks {', '.join(missing)}, which has sealed private keys of this deployment (here:"
-            f" {', '.join(mine.vault)}): they would not open. Put it back, behind the key that is to seal; if it is"
-            " lost, `ondol keys accept` goes on without it."
+            f" {', '.join(mine.vault)}): they would not open. Put it back, behind the key that is to seal. To go on"
+            " without it: `ondol keys accept --lost`, or `ondol up --accept-keys`."
         )
     if mistakes:
         raise OtherKeys("\n".join(mistakes))

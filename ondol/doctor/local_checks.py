@@ -1,11 +1,10 @@
-"""What can be checked without AWS: database, clock, sealed keys, workers."""
+"""What can be checked without AWS: clock, sealed keys, workers."""
 
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 
 from ondol.deployment import fingerprints
 from ondol.doctor.findings import Finding, failed, ok, warning
@@ -16,17 +15,6 @@ SKEW = 5.0
 """The seconds by which two clocks may differ. Amazon refuses signatures that are 15 minutes off."""
 WORKER_SILENT = 10.0
 """The seconds after which a worker counts as dead. It writes a heartbeat every two."""
-
-
-def database() -> Iterator[Finding]:
-    """Check that the database answers, and has all that this version needs."""
-    executor = MigrationExecutor(connection)
-    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    version = f"{connection.pg_version // 10_000}.{connection.pg_version % 10_000}"  # type: ignore[attr-defined]
-    if missing:
-        yield failed("database", "behind", count=len(missing))
-    else:
-        yield ok("database", "sound", version=version)
 
 
 def clock() -> Iterator[Finding]:

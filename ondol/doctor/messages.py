@@ -44,6 +44,29 @@ SAYS = {
     ("settings", "no_trial"): _("No trial cloud runs on %(home)s. Start `ondol up`, or set AWS_VPC_ID for Amazon."),
     ("database", "sound"): _("PostgreSQL %(version)s answers and is up to date."),
     ("database", "behind"): _("%(count)s migrations are missing. Run `ondol migrate`."),
+    ("database", "ahead"): _(
+        "The database is newer than this Ondol, which cannot use it. Install the version that has migrated it, or one "
+        "after it."
+    ),
+    ("database", "too_old"): _(
+        "This is PostgreSQL %(version)s; Ondol needs %(oldest)s or later. Upgrade the server, or choose another one."
+    ),
+    ("database", "too_new"): _(
+        "PostgreSQL %(version)s is newer than those that this Ondol is tested with (%(oldest)s to %(newest)s). Look "
+        "for a newer Ondol."
+    ),
+    ("database", "encoding"): _(
+        "The encoding of the database %(name)s is %(encoding)s, which cannot hold every name. Make one with `createdb "
+        "--encoding=UTF8 --template=template0` and set DATABASE_URL to it."
+    ),
+    ("database", "read_only"): _(
+        "This PostgreSQL takes no writes: it is a standby, or set to be read only. Set DATABASE_URL to the primary, or "
+        "to all hosts, separated by commas: the one that takes writes is used."
+    ),
+    ("database", "pooler"): _(
+        "DATABASE_URL leads to a pooler that keeps no session, such as PgBouncer in transaction mode, so notifications "
+        "(LISTEN) and locks are lost. Connect to PostgreSQL itself, or set `pool_mode = session` for this database."
+    ),
     ("database", "no_database"): _("PostgreSQL does not answer: %(reason)s. Start it, or correct DATABASE_URL."),
     ("database", "absent"): _("There is none yet: %(reason)s"),
     ("clock", "database_sound"): _("The database's and this host's agree."),

@@ -8,8 +8,11 @@ _NOT_SECRET = ("AWS_REGION", "AWS_VPC_ID", "AWS_SUBNET_ID", "AWS_ENDPOINT_URL")
 
 
 def forget_libpq(env: MutableMapping[str, str]) -> None:
-    """Remove PGSERVICE, PGPORT and the like: they are for somebody's other database, the embedded one needs none."""
-    for name in [name for name in env if name.startswith("PG")]:
+    """Remove PGSERVICE, PGPORT and the like: they are for somebody's other database, the embedded one needs none.
+
+    PGAPPNAME is ours: it tells the server which part of Ondol has connected.
+    """
+    for name in [name for name in env if name.startswith("PG") and name != "PGAPPNAME"]:
         del env[name]
 
 

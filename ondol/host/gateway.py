@@ -2,6 +2,9 @@
 
 The server's own WSGI interface hands over an empty header where one byte of it is not ASCII, and lends a thread to a
 client for as long as that takes to send its request.
+
+Where all threads wait for a database that does not answer, a request that came later gets its 503 all the same, and
+what needs no database has threads of its own.
 """
 
 import asyncio
@@ -22,15 +25,38 @@ PATIENCE = 60.0
 """A client has so many seconds to send its body."""
 HELD = 256 * 1024
 """So many bytes of an answer are handed over at once: a slow reader of a page does not hold a thread."""
+ANSWER_WITHIN = 12.0
+"""A page that waits for the database gets 503 after so many seconds."""
+STUCK = 3.0
+"""A thread that waits for one answer of the database for so many seconds is stuck: the page is not only slow."""
+HEALTH, HEALTH_WITHIN = "/healthz", 1.5
+NO_DATABASE = b"the database does not answer\n"
+UNAVAILABLE = "ondol.unavailable"
+"""The application is asked by this name to say that it is unavailable, without asking the database."""
+TICK = 0.25
 _PLAIN = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
 
 
 class Gateway:
     """Answers requests in threads that last, so that each keeps its connection to the database."""
 
-    def __init__(self, application: Application, *, threads: int, body_limit: int) -> None:
+    def __init__(
+        self,
+        application: Application,
+        *,
+        threads: int,
+        body_limit: int,
+        static: str = "",
+        stuck_for: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        """Take `stuck_for`: for how many seconds a thread has been waiting for the database.
+
+        Paths that begin with `static` need no database.
+        """
         self._application, self._body_limit = application, body_limit
+        self._static, self._stuck_for = static, stuck_for
         self._threads = ThreadPoolExecutor(threads, "request")
+        self._quick, self._health = ThreadPoolExecutor(2, "static"), ThreadPoolExecutor(1, "health")
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -44,10 +70,35 @@ class Gateway:
             return None
         if len(body) > self._body_limit:
             return await _refuse(send, 413, b"What was sent is too big.\n")
-        answer = _Answer(asyncio.get_running_loop(), send)
         environ = environ_of(scope, body)
-        rest = await answer.loop.run_in_executor(self._threads, answer.make, self._application, environ)
-        return await answer.send_on(rest, is_more=False)
+        if environ["PATH_INFO"] == HEALTH:
+            made = await self._made(self._health, environ, send, lambda waited: waited >= HEALTH_WITHIN)
+            return None if made else await _refuse(send, 503, NO_DATABASE)
+        if self._static and environ["PATH_INFO"].startswith(self._static):
+            await self._made(self._quick, environ, send, lambda waited: False)
+        elif not await self._made(self._threads, environ, send, self._is_hopeless):
+            await self._made(self._quick, environ | {UNAVAILABLE: True}, send, lambda waited: False)
+        return None
+
+    def _is_hopeless(self, waited: float) -> bool:
+        """Return whether a request waits for the database in vain; one that is slow by itself goes on."""
+        return waited >= ANSWER_WITHIN and self._stuck_for() >= STUCK
+
+    async def _made(
+        self, threads: ThreadPoolExecutor, environ: dict[str, Any], send: Send, is_over: Callable[[float], bool]
+    ) -> bool:
+        """Answer the request in one of these threads; return False if that was given up before anything was sent."""
+        answer = _Answer(asyncio.get_running_loop(), send)
+        work = threads.submit(answer.make, self._application, environ)
+        made, began = asyncio.wrap_future(work), answer.loop.time()
+        made.add_done_callback(lambda done: done.cancelled() or done.exception())  # of one given up, nobody asks
+        while not (await asyncio.wait({made}, timeout=TICK))[0]:
+            if not answer.is_begun and is_over(answer.loop.time() - began):
+                answer.is_given_up = True
+                work.cancel()  # if no thread has taken it, none does
+                return False
+        await answer.send_on(made.result(), is_more=False)
+        return True
 
 
 @dataclass(slots=True)
@@ -59,6 +110,7 @@ class _Answer:
     status: int = 500
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     is_begun: bool = False
+    is_given_up: bool = False
 
     def make(self, application: Application, environ: dict[str, Any]) -> bytes:
         """Return what is left to be sent: of all but long answers, everything."""
@@ -77,6 +129,8 @@ class _Answer:
 
     async def send_on(self, body: bytes, *, is_more: bool) -> None:
         """Send this part of the body, after the beginning if that has not been sent."""
+        if self.is_given_up:
+            raise ConnectionAbortedError("another answer was sent")
         if not self.is_begun:
             self.is_begun = True
             await self.send({"type": "http.response.start", "status": self.status, "headers": self.headers})

@@ -32,8 +32,9 @@ class TreeError(Exception):
 class Tree:
     """All processes of `ondol up` on this host."""
 
-    def __init__(self, settings: Config, speed: float) -> None:
+    def __init__(self, settings: Config, speed: float, *, accept_keys: bool = False) -> None:
         self.settings, self.home, self.speed = settings, settings.home, speed
+        self._accept_keys = accept_keys
         self.terminal = Terminal()
         self.logs = settings.home / "logs"
         self.stop_requested = False
@@ -140,6 +141,8 @@ class Tree:
         words = [*ONDOL, "migrate", "--wait", "10"]
         if is_trial:
             words += ["--first-admin", str(self.home / "admin.txt")]
+        if self._accept_keys:
+            words.append("--accept-keys")
         bound: Any = partial(die_with_parent, signal.SIGTERM, os.getpid())
         done = subprocess.run(words, env=env, stderr=subprocess.PIPE, text=True, check=False, preexec_fn=bound)
         if done.returncode:

@@ -5,12 +5,13 @@ from typing import Any, cast
 
 from django.conf import settings
 from django.core.exceptions import MiddlewareNotUsed
-from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
 
 from ondol.config import config
+from ondol.host.gateway import HEALTH, UNAVAILABLE
+from ondol.web import health
 from ondol.web.errors import views as errors
 from ondol.web.guards import PersonRequest, where_they_stand
 
@@ -21,13 +22,10 @@ def healthz(get_response: Page) -> Page:
     """Answer before anything else: load balancers come by address, without https, host name or session."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        if request.path != "/healthz":
+        if request.path != HEALTH:
             return get_response(request)
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT 1")
-        except Error:
-            return HttpResponse("the database does not answer\n", "text/plain", 503, headers={"Retry-After": "5"})
+        if trouble := health.trouble():
+            return HttpResponse(f"{trouble}\n", "text/plain", 503, headers={"Retry-After": "5"})
         return HttpResponse("ok\n", "text/plain", headers={"Cache-Control": "no-store"})
 
     return middleware
@@ -69,7 +67,7 @@ class Unavailable:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        return errors.unavailable(request) if UNAVAILABLE in request.META else self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Return the page for an exception of a view; Django's hook."""

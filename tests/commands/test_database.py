@@ -14,27 +14,6 @@ from tests.furnished import ONDOL, environment
 SECRETS = {name: os.environ[name] for name in ("ONDOL_SECRET_KEY", "ONDOL_VAULT_KEYS")}
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "postgresql://dana:hunt@er2@127.0.0.1:9/ondol",
-        "postgresql://dana:hunt/er2@127.0.0.1:9/ondol",
-        "postgresql://dana:hunt#er2@127.0.0.1:9/ondol",
-        "postgresql://dana:hunt?er2@127.0.0.1:9/ondol",
-        "postgresql://dana:hunt%er2@127.0.0.1:9/ondol",
-        "postgresql://dana:hunter2@127.0.0.1:port/ondol",
-        "postgresql://dana:hunter2@127.0.0.1:99999/ondol",
-    ],
-)
-def test_an_address_that_could_be_misread_is_refused(url):
-    assert not _django._is_well_formed(url)
-
-
-@pytest.mark.parametrize("url", ["postgresql://dana:hunt%40er2@[::1]:5432/ondol", "postgresql:///ondol?host=/a%20b"])
-def test_an_address_that_is_written_well_is_taken(url):
-    assert _django._is_well_formed(url)
-
-
 def test_only_trouble_of_the_database_is_told_without_a_stack_trace():
     refused = ProgrammingError("no")
     refused.__cause__ = psycopg.errors.InsufficientPrivilege("permission denied\nLINE 1: …")

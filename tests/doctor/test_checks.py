@@ -12,7 +12,7 @@ from ondol.cloud.errors import Refused, Throttled, Unreachable
 from ondol.cloud.port import Image
 from ondol.cloud.probes import Caller, InstanceType, Subnet, Verdict
 from ondol.config import Config
-from ondol.doctor import aws_checks, check_up, local_checks
+from ondol.doctor import aws_checks, check_up, database, local_checks
 from ondol.doctor.findings import Level
 from ondol.instances.models import Instance, SshKey
 from ondol.keys import vault
@@ -220,7 +220,7 @@ def told(check):
 
 @pytest.mark.django_db
 def test_a_database_of_this_version_is_sound():
-    assert told(local_checks.database) == [("ok", "sound")]
+    assert told(database.check) == [("ok", "sound")]
     assert told(local_checks.clock) == [("ok", "database_sound")]
     assert told(local_checks.keys) == [("ok", "none")]
 
@@ -229,7 +229,7 @@ def test_a_database_of_this_version_is_sound():
 def test_a_database_of_an_older_version_is_told_apart():
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM django_migrations WHERE app = 'doctor'")
-    assert told(local_checks.database) == [("failed", "behind")]
+    assert told(database.check) == [("failed", "behind")]
 
 
 def test_a_private_key_that_nobody_can_open_any_more_is_told(alices_key):

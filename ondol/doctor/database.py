@@ -1,0 +1,72 @@
+"""Whether this PostgreSQL, and the way to it, can do what Ondol needs. Not every database that answers can."""
+
+import uuid
+from collections.abc import Iterator
+
+import psycopg
+from django.db import connection
+
+from ondol.config import config
+from ondol.database.url import read
+from ondol.deployment import schema
+from ondol.doctor.findings import Finding, Level, failed, ok, warning
+
+OLDEST, NEWEST = 15, 18
+"""The major versions of PostgreSQL that Ondol is tested with, and those between them."""
+HEARD_WITHIN = 3.0
+"""The seconds that a notification may take. Where it arrives at all, it takes milliseconds."""
+
+
+def check() -> Iterator[Finding]:
+    """Check server and schema; nothing is changed."""
+    found = [*server(), *_schema()]
+    yield from found
+    if all(finding.level is not Level.FAILED for finding in found):
+        yield ok("database", "sound", version=_version())
+
+
+def server() -> Iterator[Finding]:
+    """Check version, encoding, whether it takes writes, and whether a pooler in front breaks LISTEN."""
+    connection.ensure_connection()
+    raw: psycopg.Connection = connection.connection
+    encoding = raw.info.parameter_status("server_encoding") or ""
+    major = raw.info.server_version // 10_000
+    if major < OLDEST:
+        yield failed("database", "too_old", version=_version(), oldest=OLDEST)
+    elif major > NEWEST:
+        yield warning("database", "too_new", version=_version(), oldest=OLDEST, newest=NEWEST)
+    if encoding.upper() != "UTF8":
+        yield failed("database", "encoding", encoding=encoding, name=raw.info.dbname)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only')::bool")
+        is_standby, is_read_only = cursor.fetchone()
+    if is_standby or is_read_only:
+        yield failed("database", "read_only")
+    elif major >= OLDEST and not hears():
+        yield failed("database", "pooler")
+
+
+def hears() -> bool:
+    """Return whether a notification reaches a connection that listens; behind a transaction-mode pooler none does."""
+    channel = f"ondol_{uuid.uuid4().hex}"
+    parameters = read(config().database_url)
+    with psycopg.connect(**parameters, autocommit=True) as listener:
+        listener.execute(f'LISTEN "{channel}"')  # a pooler in that mode gives the server's connection away after this
+        with psycopg.connect(**parameters, autocommit=True) as speaker:
+            speaker.execute("SELECT pg_notify(%s, '')", [channel])
+            return any(True for _ in listener.notifies(timeout=HEARD_WITHIN, stop_after=1))
+
+
+def _schema() -> Iterator[Finding]:
+    if count := len(schema.missing()):
+        yield failed("database", "behind", count=count)
+        return
+    try:
+        schema.check()
+    except schema.WrongSchema:
+        yield failed("database", "ahead")
+
+
+def _version() -> str:
+    version = connection.connection.info.server_version
+    return f"{version // 10_000}.{version % 10_000}"
