@@ -1,0 +1,138 @@
+"""The way to the database is closed or swallows everything: pages say so in time, and a worker waits."""
+
+import signal
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+import requests
+
+from ondol.database.url import read
+from ondol.host.postgres import EmbeddedPostgres
+from tests.database.conftest import settings, socket_of, url_of
+from tests.furnished import HASTE, ONDOL, furnished
+from tests.journey.site import free_port, until
+
+pytestmark = [pytest.mark.slow, pytest.mark.waits, pytest.mark.enable_socket]
+TRIAL = {
+    "AWS_VPC_ID": "vpc-11111111", "AWS_SUBNET_ID": "subnet-11111111", "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+    "AWS_ACCESS_KEY_ID": "nobody", "AWS_SECRET_ACCESS_KEY": "nothing",
+}  # fmt: skip
+
+
+@contextmanager
+def part(*words, env):
+    """Run a part, and stop it."""
+    with subprocess.Popen([*ONDOL, *words], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.stdout.close()
+            assert process.wait(20) is not None
+
+
+@contextmanager
+def web(home, url):
+    port = free_port()
+    with part("web", "--port", str(port), env=settings(home, url)):
+        address = f"http://127.0.0.1:{port}"
+        until(lambda: status(f"{address}/healthz") == 200, 60, "it answers")
+        yield address
+
+
+def status(address):
+    try:
+        return requests.get(address, timeout=30).status_code
+    except requests.ConnectionError:
+        return None
+
+
+def timed(address):
+    began = time.monotonic()
+    return status(address), time.monotonic() - began
+
+
+def a_style(address):
+    page = requests.get(f"{address}/accounts/login/", timeout=30)
+    return address + page.text.partition('<link rel="stylesheet" href="')[2].partition('"')[0]
+
+
+def test_a_way_that_swallows_everything_is_told_in_time_and_forgotten_afterwards(home, way):
+    only = way()
+    with web(home, url_of(only)) as address:
+        style = a_style(address)
+        assert style.endswith(".css")
+        assert status(style) == 200
+        only.is_swallowing = True
+        with ThreadPoolExecutor(20) as people:
+            pages = [people.submit(timed, f"{address}/accounts/login/") for _ in range(16)]
+            pages.append(people.submit(timed, f"{address}/api/instances/status"))
+            for _ in range(4):
+                time.sleep(2)
+                (health, health_took), (styled, style_took) = timed(f"{address}/healthz"), timed(style)
+                assert (health, styled) == (503, 200)
+                assert max(health_took, style_took) < 2
+            answers = [page.result() for page in pages]
+        assert {code for code, _took in answers} == {503}
+        assert max(took for _code, took in answers) < 15
+        only.is_swallowing = False
+        until(lambda: status(f"{address}/accounts/login/") == 200, 20, "pages are back")
+        until(lambda: status(f"{address}/healthz") == 200, 5, "it says so")
+
+
+def test_a_worker_waits_as_long_as_it_takes(home, server, way):
+    def beats():
+        with psycopg.connect(server.url) as connection:
+            query = "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - interval '4 s'"
+            return connection.execute(query).fetchone()[0]
+
+    only = way()
+    with part("worker", env=settings(home, url_of(only)) | TRIAL) as worker:
+        until(beats, 60, "it works")
+        for broken in ("is_closed", "is_swallowing"):
+            only.close() if broken == "is_closed" else setattr(only, broken, True)
+            until(lambda: not beats(), 20, "nothing comes through")
+            time.sleep(35)  # longer than it takes to be given up
+            assert worker.poll() is None
+            setattr(only, broken, False)
+            until(beats, 60, "it works again")
+        assert worker.poll() is None  # the same process: a supervisor has seen no end
+
+
+def test_pages_follow_a_failover_and_say_who_they_are(home, server, way):
+    first, second = way(), way()
+    second.close()
+    with web(home, url_of(first, second)) as address:
+        with psycopg.connect(server.url) as connection:
+            names = connection.execute("SELECT DISTINCT application_name FROM pg_stat_activity").fetchall()
+        assert ("ondol web",) in names
+        first.close()
+        second.is_closed = False
+        until(lambda: status(f"{address}/healthz") == 200, 20, "it has found the second host")
+        assert status(f"{address}/accounts/login/") == 200
+
+
+@pytest.mark.parametrize("spelling", ["in the host part", "as parameters"])
+def test_of_several_hosts_the_one_that_takes_writes_is_used(home, server, way, tmp_path, spelling):
+    standby = EmbeddedPostgres(
+        furnished(tmp_path / "standby") / "postgres",
+        lambda text: None,
+        settings={**HASTE, "default_transaction_read_only": "on", "cluster_name": "standby"},
+    )
+    with (tmp_path / "log").open("wb") as log:
+        standby.start(log.fileno())
+        try:
+            ways = way(upstream=socket_of(standby)), way()
+            if spelling == "in the host part":
+                url = url_of(*ways)
+            else:
+                ports = ",".join(str(one.port) for one in ways)
+                url = f"postgresql:///ondol?user=ondol&host=127.0.0.1,127.0.0.1&port={ports}"
+            with psycopg.connect(**read(url)) as connection:
+                assert connection.info.port == ways[1].port
+        finally:
+            standby.stop()
