@@ -71,7 +71,7 @@ class Unavailable:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Return the page for an exception of a view; Django's hook."""
-        return errors.unavailable(request) if errors.is_database_away(error) else None
+        return errors.unavailable(request, error) if errors.is_database_away(error) else None
 
 
 def language_of_browser(get_response: Page) -> Page:

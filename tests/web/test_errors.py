@@ -102,3 +102,19 @@ def test_too_many_tries_say_when_to_come_back(rf):
     answer = errors.too_many(rf.get(reverse("account_login")))
     assert answer.status_code == 429
     assert answer.headers["Retry-After"]
+
+
+@pytest.mark.parametrize("code", ["53100", "53200", "25006", "58030", "57P03", "XX000", "54000", "42501"])
+def test_a_database_that_cannot_write_is_no_rate_limit(db, code):
+    """A full disk, no memory, read only, a broken disk and so on: PostgreSQL's own codes, raised by PostgreSQL."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE FUNCTION pg_temp.fail() RETURNS trigger LANGUAGE plpgsql AS"
+            f" $$ BEGIN RAISE EXCEPTION 'no write' USING ERRCODE = '{code}'; END $$"
+        )
+        cursor.execute("CREATE TRIGGER fail BEFORE INSERT ON ondol_cache EXECUTE FUNCTION pg_temp.fail()")
+    answer = Client(raise_request_exception=False).post(
+        reverse("account_login"), {"login": "alice@example.org", "password": "wrong"}
+    )
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"]

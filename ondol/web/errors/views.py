@@ -3,6 +3,7 @@
 Those for 500 and 503 need neither a session nor the database.
 """
 
+import logging
 import sys
 
 from django.db import InterfaceError, OperationalError
@@ -11,6 +12,8 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 
 from ondol.api import refusals
+
+log = logging.getLogger(__name__)
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -58,7 +61,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def unavailable(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Return 503: PostgreSQL is away."""
+    """Return 503: PostgreSQL is away, or cannot write."""
+    if reason := exception or sys.exception():
+        log.warning("PostgreSQL: %s", (str(reason).splitlines() or [type(reason).__name__])[0])
     if _is_for_a_program(request):
         return refusals.unavailable(request)
     return HttpResponse(render_to_string("errors/503.html"), status=503, headers={"Retry-After": "5"})
