@@ -1,0 +1,1 @@
+"""What a host or an account is set up with: systemd's units, reverse proxies, containers, AWS."""

@@ -1,0 +1,206 @@
+"""systemd's units: hardened, patient, started by a real systemd; and `ondol install`, which writes them."""
+
+import re
+import shutil
+import subprocess
+import sys
+from importlib.resources import files
+
+import pytest
+
+from ondol import worker
+from ondol.commands import CommandError, install, main
+from ondol.deploy import units
+from tests.deploy.booted import Booted
+
+ALL = (*units.ONE, *units.SEVERAL)
+EXPOSURE = 3.0
+"""The most that `systemd-analyze security` may say."""
+TREE_STOPS_IN = 14
+"""The seconds that `ondol up` has promised to end in."""
+
+
+def read(name):
+    """Return the settings of a unit: each name with its values."""
+    found = {}
+    for line in (files("ondol.deploy") / name).read_text().splitlines():
+        if match := re.fullmatch(r"(\w+)=(.*)", line):
+            found.setdefault(match[1], []).append(match[2])
+    return found
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+@pytest.mark.parametrize("name", ALL)
+def test_a_unit_may_do_little(name):
+    words = ["systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=30"]
+    done = subprocess.run([*words, str(files("ondol.deploy") / name)], text=True, capture_output=True)
+    said = re.search(r"Overall exposure level for \S+: ([0-9.]+)", done.stdout)
+    assert said, done.stderr
+    assert float(said[1]) <= EXPOSURE
+
+
+def test_no_part_is_killed_before_its_own_patience_is_over():
+    needed = {"ondol.service": TREE_STOPS_IN, "ondol-worker.service": worker.DRAIN + 1, "ondol-web.service": 5}
+    for name, seconds in needed.items():
+        [timeout] = read(name)["TimeoutStopSec"]
+        assert int(timeout) >= seconds + 5, name
+    assert read("ondol-migrate.service")["TimeoutStartSec"] == ["infinity"]
+
+
+@pytest.mark.parametrize("name", sorted({*ALL} - {"ondol-migrate.service"}))
+def test_a_part_is_started_again_for_as_long_as_its_database_is_away(name):
+    unit = read(name)
+    assert (unit["Restart"], unit["StartLimitIntervalSec"]) == (["always"], ["0"])
+
+
+def test_pages_and_migrations_do_not_reach_the_metadata_service():
+    denied = {name for name in ALL if "169.254.169.254 fd00:ec2::254" in read(name).get("IPAddressDeny", [])}
+    assert denied == {"ondol-web.service", "ondol-migrate.service"}
+
+
+def test_all_units_are_hardened_alike():
+    own = {
+        "Description",
+        "After",
+        "Type",
+        "ExecStart",
+        "RestartSec",
+        "TimeoutStopSec",
+        "TimeoutStartSec",
+        "IPAddressDeny",
+    }
+    own |= {"Restart", "KillMode", "StartLimitIntervalSec", "WantedBy"}
+    alike = [{key: value for key, value in read(name).items() if key not in own} for name in ALL]
+    assert all(one == alike[0] for one in alike)
+    assert alike[0]["StateDirectory"] == ["ondol"]
+
+
+# --- ondol install ---------------------------------------------------------------------------------------------------
+@pytest.fixture
+def folder(tmp_path):
+    made = tmp_path / "units"
+    made.mkdir()
+    return made
+
+
+def plan(folder, user="ondol"):
+    name = "ondol-web.service"
+    return units.plan(folder / name, units.filled_in(name, user=user))
+
+
+def test_a_unit_is_written_once_and_follows_a_new_version(folder):
+    assert plan(folder).state is units.State.MISSING
+    plan(folder).carry_out(replaces=False)
+    assert plan(folder).state is units.State.CURRENT
+    assert plan(folder, "other").state is units.State.OLDER
+    plan(folder, "other").carry_out(replaces=False)
+    assert "User=other\n" in (folder / "ondol-web.service").read_text()
+    assert (folder / "ondol-web.service").stat().st_mode & 0o777 == 0o644
+    assert [file.name for file in folder.iterdir()] == ["ondol-web.service"]
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda text: text.replace("RestartSec=2", "RestartSec=20"),
+        lambda text: text + "# mine\n",
+        lambda text: text.replace("\n", "\r\n"),
+        lambda text: text.partition("\n")[2],
+        lambda text: text.replace("UMask=0077\n", ""),
+        lambda text: "# ours\n" + text,
+        lambda text: "",
+        lambda text: re.sub(r"\([0-9a-f]{16}\)", "(0123456789abcdef)", text),
+    ],
+)
+def test_what_somebody_has_edited_is_kept(folder, edit):
+    plan(folder).carry_out(replaces=False)
+    file = folder / "ondol-web.service"
+    edited = edit(file.read_bytes().decode())
+    file.write_bytes(edited.encode())
+    for _ in range(2):
+        assert "LEAVE: somebody has edited it" in plan(folder).carry_out(replaces=False)
+        assert file.read_bytes().decode() == edited
+    plan(folder).carry_out(replaces=True)
+    assert plan(folder).state is units.State.CURRENT
+    [copy] = folder.glob("*.edited-*")
+    assert copy.read_bytes().decode() == edited
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--user", "root"], "name a user other than root"),
+        (["--user", "김 민지"], "name a user other than root"),
+        (["--env-file", "/etc/on dol.env"], "use a path without spaces"),
+        (["--env-file", "/etc/%n.env"], "use a path without spaces"),
+        (["--env-file", "/home/minji/.env"], "the units do not see /home"),
+        (["--env-file", "/root/.env"], "the units do not see /root"),
+        (["--env-file", "/tmp/ondol.env"], "the units do not see /tmp"),
+        (["--units", "/nonexistent"], "Is this a host with systemd?"),
+    ],
+)
+def test_what_no_unit_could_use_is_refused(options, sentence, capsys, folder):
+    assert main(["install", "--units", str(folder), *options]) == 1
+    assert sentence in capsys.readouterr().err
+    assert not list(folder.iterdir())
+
+
+def test_an_installation_that_units_do_not_see_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/ondol").touch()
+    with pytest.raises(CommandError, match="Install Ondol below /opt/ondol"):
+        install._program()
+
+
+# --- by a real systemd -----------------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def host(tmp_path_factory):
+    """Boot a host on which the units for several hosts were installed, with a PostgreSQL and a metadata service."""
+    if why := Booted.missing():
+        pytest.skip(why)
+    with Booted(tmp_path_factory.mktemp("host")) as booted:
+        yield booted
+
+
+METADATA = "http://169.254.169.254/latest/meta-data/"
+
+
+@pytest.mark.slow
+@pytest.mark.waits
+@pytest.mark.timeout(600)
+def test_the_units_for_several_hosts_start_and_stop_under_systemd(host):
+    host.run("ip", "addr", "add", "169.254.169.254/32", "dev", "lo")
+    host.start_beside("metadata", "-m", "http.server", "80", "--bind", "169.254.169.254")
+    host.start_beside("database", "/opt/ondol/database.py")
+    host.until(lambda: "ready" in host.journal("database"), "PostgreSQL answers")
+
+    shown = host.run("/opt/ondol/.venv/bin/ondol", "install", "--several").stdout
+    for word in ("user ondol: add", "/etc/ondol.env: write", "ondol-worker.service: write", "`--apply` does it"):
+        assert word in shown
+    assert not (host.root / "etc/ondol.env").exists()
+    assert not list((host.root / "etc/systemd/system").glob("ondol*"))
+    said = host.run("/opt/ondol/.venv/bin/ondol", "install", "--several", "--apply").stdout
+    assert "user ondol: add" in said
+    again = host.run("/opt/ondol/.venv/bin/ondol", "install", "--several", "--apply").stdout
+    assert again.count("nothing to do") == 3
+    host.settings(DATABASE_URL="postgresql://ondol@127.0.0.1:5432/ondol")
+    for line in said.partition("Then:\n")[2].splitlines():
+        if line.strip().startswith("systemctl "):
+            host.run(*line.partition("#")[0].split())
+
+    host.until(lambda: host.asks("http://127.0.0.1:8000/healthz") == 0, "web answers")
+    host.until(lambda: "worker is ready" in host.journal("ondol-worker"), "the worker is ready")
+    # A database that is away for longer than systemd's usual patience of five starts.
+    host.run("systemctl", "stop", "database")
+    host.until(lambda: host.restarts("ondol-worker") > 6, "the worker was started again and again")
+    assert host.asks("http://127.0.0.1:8000/healthz") == 22  # curl: an error of HTTP
+    host.start_beside("database", "/opt/ondol/database.py")
+    host.until(lambda: host.asks("http://127.0.0.1:8000/healthz") == 0, "web answers again")
+    assert host.restarts("ondol-web") == 0
+
+    for name in ("ondol-web", "ondol-worker"):
+        host.run("systemctl", "stop", name)
+        assert host.shows(name, "Result") == "success", "nothing was killed"
+    reached = {name for name in units.SEVERAL if host.unit_runs(name, "/usr/bin/curl", "-sfm", "3", METADATA[:23])}
+    assert reached == {"ondol-worker.service"}
