@@ -1,6 +1,7 @@
 """`ondol doctor`: is everything there that machines need? One line for each check, with a fix. It leaves nothing."""
 
 import argparse
+import json
 import os
 import sys
 
@@ -16,6 +17,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `ondol doctor`."""
     parser.add_argument("--language", choices=["ko", "en"], help="of what it says (that of the terminal)")
     parser.add_argument("--print-policy", action="store_true", help="the IAM policy that Ondol needs, and nothing else")
+    parser.add_argument(
+        "--print-parameters",
+        action="store_true",
+        help="what these settings mean for the stack of ondol/deploy/aws.yaml",
+    )
     parser.add_argument("--account", default="", help="with --print-policy: 12 digits (that of the credentials)")
 
 
@@ -30,6 +36,8 @@ def run(options: argparse.Namespace) -> int:
     translation.activate(options.language or _aws.language())
     if options.print_policy:
         return _print_policy(options.account, reason)
+    if options.print_parameters:
+        return _print_parameters(reason)
     return _print_findings(has_trial, reason)
 
 
@@ -95,4 +103,15 @@ def _print_policy(account_id: str, reason: str) -> int:
             "Print it again when `ondol up` runs.",
             file=sys.stderr,
         )
+    return 0
+
+
+def _print_parameters(reason: str) -> int:
+    """Print parameters of CloudFormation; not those of the network, which would remove the one that the stack made."""
+    from ondol.doctor import check_up  # noqa: PLC0415  after Django's set-up
+    from ondol.doctor.policy import parameters  # noqa: PLC0415
+
+    if reason:
+        raise CommandError(f"Without its database this deployment is not known: {reason}")
+    print(json.dumps([f"{name}={value}" for name, value in parameters(config(), check_up.place([])[0]).items()]))
     return 0

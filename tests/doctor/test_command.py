@@ -147,6 +147,13 @@ def test_the_policy_is_about_this_account_network_and_deployment(site, printed):
     assert '"aws:ResourceTag/OndolDeployment": "*"' not in text
 
 
+def test_the_parameters_of_the_stack_are_those_of_the_policy(site, printed):
+    done = doctor(site.home, "--print-parameters")
+    told = dict(pair.split("=", 1) for pair in json.loads(done.stdout))
+    assert f'"aws:ResourceTag/OndolDeployment": "{told["DeploymentId"]}"' in printed
+    assert told["InstanceTypes"] == "t3.small,t3.medium,t3.large"
+
+
 def test_the_policy_can_be_printed_before_there_is_anything(tmp_path):
     done = doctor(tmp_path, "--print-policy", "--account", "123456789012", **AMAZON)
     assert done.returncode == 0
