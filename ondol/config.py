@@ -23,6 +23,7 @@ from ondol import page_address, written_settings
 from ondol.aws_tags import read_tags
 from ondol.database import url as database_url
 from ondol.env_file import EnvFile
+from ondol.mail_server import MailServer, mail_server, refuse_unused
 from ondol.regions import partition
 from ondol.sign_in_settings import SignInSettings
 from ondol.written_settings import ConfigError as ConfigError
@@ -74,8 +75,18 @@ class Config(SignInSettings):
     email_url: str = _env(
         "ONDOL_EMAIL_URL",
         "",
-        description="smtp://USER:PASSWORD@HOST:587 (STARTTLS), smtps://…:465, or file:///FOLDER. "
-        "Default: files under ONDOL_HOME/mail.",
+        description="smtp://USER:PASSWORD@HOST:587 (STARTTLS), smtp://HOST:25 (no sign-in), smtps://…:465, "
+        "or file:///FOLDER. Default: files under ONDOL_HOME/mail.",
+    )
+    email_starttls: bool = _env(
+        "ONDOL_EMAIL_STARTTLS",
+        False,
+        description="`true`: STARTTLS with smtp:// also without a user; with one it is always used.",
+    )
+    email_ca_file: str = _env(
+        "ONDOL_EMAIL_CA_FILE",
+        "",
+        description="Certificates (PEM) of your own authority, trusted for the mail server besides this host's.",
     )
     email_from: str = _env("ONDOL_EMAIL_FROM", "Ondol <ondol@localhost>", description="Sender of e-mails.")
 
@@ -172,6 +183,11 @@ class Config(SignInSettings):
         return value
 
     @property
+    def mail_server(self) -> MailServer:
+        """Return where e-mails go."""
+        return mail_server(self.email_url, self.home, starttls=self.email_starttls)
+
+    @property
     def permitted_types(self) -> tuple[str, ...]:
         """Return all types that machines may ever have; the type of a new machine is among them."""
         return tuple(dict.fromkeys((self.instance_type, *self.instance_types)))
@@ -248,11 +264,7 @@ class Config(SignInSettings):
     @field_validator("email_url")
     @classmethod
     def _is_email_url(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if value and not (
-            (parts.scheme in {"smtp", "smtps"} and parts.hostname) or (parts.scheme == "file" and parts.path)
-        ):
-            raise ValueError("use smtp://USER:PASSWORD@HOST:587, smtps://… or file:///FOLDER")
+        mail_server(value, Path())
         return value
 
     @field_validator("clock")
@@ -274,6 +286,7 @@ class Config(SignInSettings):
         if self.cloud == "aws" and "region" not in self.model_fields_set and self.default_region:
             self.region = self.default_region
         self.url = self.url or self._own_address()
+        refuse_unused(self.mail_server, starttls=self.email_starttls, ca_file=self.email_ca_file)
         return self
 
     def _own_address(self) -> str:

@@ -203,16 +203,7 @@ if "oidc" in CONFIG.social_providers:
     SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True  # of those that EMAIL_AUTHENTICATION lets in
 
 # E-mail
-_mail = urlsplit(CONFIG.email_url)
-if _mail.scheme in {"smtp", "smtps"}:
-    EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    EMAIL_HOST, EMAIL_PORT = _mail.hostname or "", _mail.port or (465 if _mail.scheme == "smtps" else 587)
-    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = unquote(_mail.username or ""), unquote(_mail.password or "")
-    EMAIL_USE_SSL, EMAIL_USE_TLS = _mail.scheme == "smtps", _mail.scheme == "smtp" and bool(_mail.username)
-    EMAIL_TIMEOUT = 10
-else:
-    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
-    EMAIL_FILE_PATH = str(Path(unquote(_mail.path)) if _mail.scheme == "file" else CONFIG.home / "mail")
+EMAIL_BACKEND = "ondol.outbox.backend.EmailBackend"
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = CONFIG.email_from
 EMAIL_SUBJECT_PREFIX = "[Ondol] "
 

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
-from ondol.accounts import admission, letters, mail
+from ondol.accounts import admission, letters
 from ondol.accounts.models import User, check_new_password, validate_email_length
 from ondol.config import config
 
@@ -69,7 +69,7 @@ class AccountAdapter(DefaultAccountAdapter):
         return super().post_login(request, user, **about)
 
     def save_user(self, request: HttpRequest, user: Any, form: Any, commit: bool = True) -> User:
-        """Save the answers of the sign-up form, in one transaction with the e-mail to the administrators."""
+        """Save the answers of the sign-up form. A worker finds the new request and announces it."""
         user.email = form.cleaned_data["email"]
         form.fill(user)
         if password := form.cleaned_data.get("password1"):
@@ -106,7 +106,6 @@ def _insert(request: HttpRequest, user: User) -> None:
     try:
         with transaction.atomic():
             user.save()
-            mail.send_later("request", user.pk)
     except IntegrityError:
         messages.error(request, _("Somebody has just signed up with this address."))
         raise ImmediateHttpResponse(redirect("account_signup")) from None

@@ -1,4 +1,4 @@
-"""E-mails about requests and decisions. A job sends them, so that no page waits for a mail server."""
+"""E-mails of our own. A job sends each, so that no page waits for a mail server."""
 
 from django.conf import settings
 from django.core.mail import send_mail
@@ -7,23 +7,15 @@ from django.urls import reverse
 from django.utils import translation
 from procrastinate.contrib.django import app
 
-from ondol.accounts.models import Approval, Role, User
+from ondol.accounts.models import Approval, User
 from ondol.config import config
 
 TASK = "ondol.accounts.send"
 
 
-def send_later(kind: str, user_id: int) -> None:
-    """Enqueue an e-mail in the caller's transaction: `request` (to administrators) or `decision` (to the person).
-
-    Each e-mail has a job of its own: if the second fails, the first is not sent again.
-    """
-    to = [user_id]
-    if kind == "request":
-        admins = User.objects.filter(role=Role.ADMIN, approval=Approval.APPROVED, is_active=True)
-        to = list(admins.values_list("pk", flat=True))
-    for reader in to:
-        app.configure_task(TASK, queue="mail").defer(kind=kind, user_id=user_id, to=reader)
+def send_later(user_id: int) -> None:
+    """Enqueue an e-mail about a decision to the person whom it is about, in the caller's transaction."""
+    app.configure_task(TASK, queue="mail").defer(kind="decision", user_id=user_id, to=user_id)
 
 
 def send(kind: str, user: User, to: User) -> None:

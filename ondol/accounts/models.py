@@ -13,6 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from ondol import clock
 from ondol.accounts.text import JOINERS, clean_address, password_forms, refuse_invisible
 from ondol.config import config
+from ondol.outbox.models import MailServerState as MailServerState
+from ondol.outbox.models import UndeliveredEmail as UndeliveredEmail
 
 EMAIL_MAX = 254
 """The longest address in RFC 5321, and what allauth stores."""
@@ -98,6 +100,9 @@ class User(AbstractBaseUser):
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=clock.now)
     """The time is on the machines' clock, like that of decisions: pages show both in one list."""
+
+    announced_at = models.DateTimeField(null=True, blank=True)
+    """When administrators were told of the request, in real time."""
 
     objects: ClassVar[UserManager] = UserManager()
 

@@ -43,6 +43,11 @@ def listed(search: str = "", approval: str | None = None) -> QuerySet[User]:
     return found
 
 
+def administrators() -> QuerySet[User]:
+    """Return the people who administer this installation."""
+    return User.objects.filter(role=Role.ADMIN, approval=Approval.APPROVED, is_active=True)
+
+
 def add_user(
     email: str, name: str = "", *, approved: bool = False, admin: bool = False, password: str | None = None
 ) -> User:
@@ -135,8 +140,7 @@ def _decision(user_id: int, by: User | None) -> Iterator[User]:
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext('ondol.decision'))")
-        admins = User.objects.filter(role=Role.ADMIN, approval=Approval.APPROVED, is_active=True)
-        if by and not admins.filter(pk=by.pk).exists():
+        if by and not administrators().filter(pk=by.pk).exists():
             raise AccountError(_("Only an administrator can do this."), "not_admin", 403)
         try:
             user = User.objects.select_for_update().get(pk=user_id)
@@ -149,12 +153,11 @@ def _decide(user: User, by: User | None, approval: Approval, reason: str) -> Non
     user.approval, user.decision_reason, user.decided_by, user.decided_at = approval, reason, by, clock.now()
     user.save(update_fields=["approval", "decision_reason", "decided_by", "decided_at"])
     Decision.objects.create(user=user, by=by, what=approval.value, reason=reason)
-    mail.send_later("decision", user.pk)
+    mail.send_later(user.pk)
 
 
 def _keep_an_administrator(user: User) -> None:
-    others = User.objects.filter(role=Role.ADMIN, approval=Approval.APPROVED, is_active=True).exclude(pk=user.pk)
-    if user.is_admin and not others.exists():
+    if user.is_admin and not administrators().exclude(pk=user.pk).exists():
         raise AccountError(
             _("This is the last administrator. Make somebody else an administrator first."), "last_administrator"
         )

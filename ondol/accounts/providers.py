@@ -5,10 +5,8 @@ from typing import Any
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.providers.base.constants import AuthError
 from django.contrib.auth.backends import ModelBackend
-from django.db import transaction
 from django.http import HttpRequest
 
-from ondol.accounts import mail
 from ondol.accounts.models import User
 from ondol.accounts.text import clean_line
 from ondol.config import Config
@@ -31,13 +29,6 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
         """Return that whoever a provider knows may ask for an account, also where passwords open nothing."""
         return True
-
-    def save_user(self, request: HttpRequest, sociallogin: Any, form: Any = None) -> User:
-        """Save the user, in one transaction with the e-mail to the administrators: nobody may wait unannounced."""
-        with transaction.atomic():
-            user: User = super().save_user(request, sociallogin, form)
-            mail.send_later("request", user.pk)
-        return user
 
     def populate_user(self, request: HttpRequest, sociallogin: Any, data: dict[str, Any]) -> User:
         """Return a user with the name that the provider shows."""

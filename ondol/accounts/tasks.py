@@ -1,24 +1,35 @@
 """Jobs about people; loaded by the worker alone."""
 
-from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
-from ondol.accounts import letters, mail
+from ondol.accounts import letters, mail, requests
 from ondol.accounts.models import User
-
-_RETRY = RetryStrategy(max_attempts=8, exponential_wait=3)
-"""Retries go on for about an hour while a mail server does not answer."""
+from ondol.outbox.jobs import RETRY, watch
 
 
-@app.task(name=letters.TASK, queue="mail", retry=_RETRY)
+@app.task(name=letters.TASK, queue="mail", retry=RETRY, task_middleware=[watch])
 def letter(template: str, to: str, about: int, language: str) -> None:
     """Send one of allauth's e-mails."""
     letters.write(template, to, about, language)
 
 
-@app.task(name=mail.TASK, queue="mail", retry=_RETRY)
+@app.task(name=mail.TASK, queue="mail", retry=RETRY, task_middleware=[watch])
 def send(kind: str, user_id: int, to: int) -> None:
-    """Send one e-mail about a request or a decision."""
+    """Send one e-mail about a decision, or about one request: those that an earlier version has enqueued."""
     people = User.objects.in_bulk([user_id, to])
     if user_id in people and to in people:
         mail.send(kind, people[user_id], people[to])
+
+
+@app.periodic(cron="* * * * * */5")
+@app.task(name="ondol.accounts.announce", queue="periodic", lock="announce", queueing_lock="announce")
+def announce(timestamp: int) -> None:
+    """Every five seconds: the first request is announced at once, and those that follow it together."""
+    requests.announce()
+
+
+@app.task(name=requests.TASK, queue="mail", retry=RETRY, task_middleware=[watch])
+def request(people: list[int], to: int) -> None:
+    """Send one e-mail about new requests to an administrator."""
+    if reader := User.objects.filter(pk=to).first():
+        requests.send(people, reader)

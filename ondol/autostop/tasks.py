@@ -2,13 +2,13 @@
 
 import logging
 
-from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
 from ondol.autostop import leases, readings, schedule, warnings
 from ondol.autostop.models import StopWarning
 from ondol.cloud.errors import CloudError
 from ondol.deployment.connection import cloud
+from ondol.outbox.jobs import RETRY, watch
 
 log = logging.getLogger(__name__)
 
@@ -44,9 +44,9 @@ def warn(timestamp: int) -> None:
     warnings.check()
 
 
-@app.task(name=warnings.TASK, queue="mail", retry=RetryStrategy(max_attempts=5, exponential_wait=3))
+@app.task(name=warnings.TASK, queue="mail", retry=RETRY, task_middleware=[watch])
 def letter(warning: int) -> None:
-    """Write one letter about a stop. After some minutes it would come too late."""
+    """Send one e-mail about a stop, unless it would come too late."""
     about = StopWarning.objects.select_related("instance__owner", "instance__run").filter(pk=warning).first()
     if about:
         warnings.send(about)

@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 from procrastinate.contrib.django import app
 
 from ondol.accounts.mail import write
-from ondol.accounts.models import Approval, Role, User
+from ondol.accounts.models import User
+from ondol.accounts.people import administrators
 from ondol.config import config
 from ondol.costs.bills import calculations, this_month, zone
 from ondol.costs.calculation import Calculation
@@ -77,8 +78,7 @@ def _tell(owner: User, month: Month, now: BudgetStatus) -> None:
             return
         readers = {owner.pk} if owner.is_approved else set()
         if news.percent == max(LEVELS):
-            admins = User.objects.filter(role=Role.ADMIN, approval=Approval.APPROVED, is_active=True)
-            readers |= set(admins.values_list("pk", flat=True))
+            readers |= set(administrators().values_list("pk", flat=True))
         for reader in readers:
             app.configure_task(TASK, queue="mail").defer(notice=news.pk, to=reader)
 

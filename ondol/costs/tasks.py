@@ -5,7 +5,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from django.db.models import Q
-from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
 from ondol.accounts.models import User
@@ -16,6 +15,7 @@ from ondol.config import config
 from ondol.costs import budget, prices
 from ondol.costs.models import BudgetNotice, PriceCheck
 from ondol.costs.price_table import Dated
+from ondol.outbox.jobs import RETRY, watch
 
 log = logging.getLogger(__name__)
 FRESH, AGAIN = timedelta(hours=20), timedelta(hours=1)
@@ -50,7 +50,7 @@ def refresh(price_list: Callable[[], PriceList]) -> None:
     prices.keep((price.what, Dated(price.since, price.usd)) for price in told)
 
 
-@app.task(name=budget.TASK, queue="mail", retry=RetryStrategy(max_attempts=8, exponential_wait=3))
+@app.task(name=budget.TASK, queue="mail", retry=RETRY, task_middleware=[watch])
 def letter(notice: int, to: int) -> None:
     """Send one e-mail about a budget."""
     about = BudgetNotice.objects.select_related("owner").filter(pk=notice).first()

@@ -7,7 +7,8 @@ from django.urls import reverse
 from procrastinate.contrib.django import app
 
 from ondol.accounts.mail import write
-from ondol.accounts.models import Approval, Role, User
+from ondol.accounts.models import User
+from ondol.accounts.people import administrators
 from ondol.config import config
 from ondol.deployment.findings import remembered
 from ondol.deployment.models import Deployment
@@ -19,7 +20,7 @@ TROUBLE_FOR = timedelta(minutes=10)
 
 def notify_administrators(kind: str) -> None:
     """Enqueue an e-mail to each administrator, in the caller's transaction: `trouble` or `findings`."""
-    for admin in User.objects.filter(role=Role.ADMIN, approval=Approval.APPROVED, is_active=True):
+    for admin in administrators():
         app.configure_task(TASK, queue="mail").defer(kind=kind, to=admin.pk)
 
 

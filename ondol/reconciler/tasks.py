@@ -3,7 +3,7 @@
 import logging
 from functools import partial
 
-from procrastinate import JobContext, RetryStrategy
+from procrastinate import JobContext
 from procrastinate.contrib.django import app
 
 from ondol.accounts.models import User
@@ -13,6 +13,7 @@ from ondol.deployment.alerts import notify_of_lasting_trouble
 from ondol.deployment.connection import cloud
 from ondol.deployment.health import note_trouble, trouble_is_over
 from ondol.instances.actions import RECONCILE
+from ondol.outbox.jobs import RETRY, watch
 from ondol.reconciler.job_lease import JobLeaseLost, ensure_job_lease
 from ondol.reconciler.observe import observe as look_at
 from ondol.reconciler.orphans import sweep as sweep_away
@@ -57,7 +58,7 @@ def sweep(timestamp: int) -> None:
         log.warning("AWS could not be swept", extra={"code": error.code, "kind": type(error).__name__})
 
 
-@app.task(name=alerts.TASK, queue="mail", retry=RetryStrategy(max_attempts=8, exponential_wait=3))
+@app.task(name=alerts.TASK, queue="mail", retry=RETRY, task_middleware=[watch])
 def alert(kind: str, to: int) -> None:
     """Write one letter to an administrator."""
     if reader := User.objects.filter(pk=to).first():

@@ -20,6 +20,16 @@ from ondol.config import Config, ConfigError, config, variable
         ("ONDOL_CLOCK", "fast", "REAL,VIRTUAL,SPEED"),
         ("AWS_VPC_ID", "vpc-XYZ", "pattern"),
         ("ONDOL_EMAIL_URL", "mailto:somebody", "smtp://"),
+        ("ONDOL_EMAIL_URL", "smtp://ada@mail", "go together"),
+        ("ONDOL_EMAIL_URL", "smtp://:hunter2@mail", "go together"),
+        ("ONDOL_EMAIL_URL", "smtp://ada:온돌@mail", "ASCII"),
+        ("ONDOL_EMAIL_URL", "smtp://mail:25/?tls=no", "nothing may follow"),
+        ("ONDOL_EMAIL_URL", "smtp://mail:25/ondol", "nothing may follow"),
+        ("ONDOL_EMAIL_URL", "smtp://mail:25#ada", "%23"),
+        ("ONDOL_EMAIL_URL", "smtp://", "smtp://USER"),
+        ("ONDOL_EMAIL_URL", "file://var/mail", "three slashes"),
+        ("ONDOL_EMAIL_STARTTLS", "true", "no smtp:// address"),
+        ("ONDOL_EMAIL_CA_FILE", "/nonexistent", "without TLS"),
         ("ONDOL_SOCIAL_PROVIDERS", "myspace", "unknown: myspace"),
         ("ONDOL_OIDC_ISSUER", "login.kigam.re.kr", "write it whole"),
         ("ONDOL_OIDC_SCOPES", "profile email", "`openid`"),
@@ -56,6 +66,16 @@ def test_a_secret_that_is_wrong_is_not_repeated(monkeypatch, name):
         config()
     assert name in str(error.value)
     assert "hunter2" not in str(error.value)
+
+
+@pytest.mark.parametrize(("text", "hint"), [(None, "cannot be read: No such file"), ("no certificate", "PEM form")])
+def test_an_authority_that_cannot_be_read_ends_the_start(monkeypatch, tmp_path, text, hint):
+    if text:
+        (tmp_path / "ca.pem").write_text(text)
+    monkeypatch.setenv("ONDOL_EMAIL_URL", "smtps://mail")
+    monkeypatch.setenv("ONDOL_EMAIL_CA_FILE", f"{tmp_path}/ca.pem")
+    with pytest.raises(ConfigError, match=f"ONDOL_EMAIL_CA_FILE: .*{hint}"):
+        config()
 
 
 def test_several_mistakes_are_told_at_once(monkeypatch):

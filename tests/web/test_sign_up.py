@@ -6,7 +6,7 @@ from django.urls import reverse
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from ondol import settings as of_ondol
-from ondol.accounts import letters, tasks
+from ondol.accounts import letters, requests, tasks
 from ondol.accounts.models import Approval, User
 from ondol.accounts.people import add_user
 from tests.web.conftest import person
@@ -30,7 +30,9 @@ def test_a_new_person_waits_and_administrators_are_told(alice, english, db):
     minjun = User.objects.get(approval=Approval.PENDING)
     assert (minjun.name, minjun.affiliation, minjun.purpose) == ("김민준", "KIGAM", "InSAR")
     assert (minjun.approval, minjun.role, minjun.language) == (Approval.PENDING, "MEMBER", "en")
-    assert ProcrastinateJob.objects.filter(task_name="ondol.accounts.send", args__kind="request").count() == 1
+    requests.announce()
+    [job] = ProcrastinateJob.objects.filter(task_name=requests.TASK)
+    assert job.args == {"people": [minjun.pk], "to": alice.pk}
 
 
 def test_nobody_makes_themself_an_administrator(english, db):

@@ -1,0 +1,134 @@
+"""What the jobs that send e-mails have in common: patience of days, and nothing that is given up in silence.
+
+A job that is cut off between the server's answer and its record sends the e-mail again: twice is better than never.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from django.db import Error as DatabaseError
+from django.db import transaction
+from procrastinate import BaseRetryStrategy, JobContext, RetryDecision
+from procrastinate.contrib.django import app
+from procrastinate.jobs import Job
+
+from ondol.outbox.backend import Busy, delivered
+from ondol.outbox.causes import SENTENCES, Cause, DeliveryError
+from ondol.outbox.models import UndeliveredEmail
+
+log = logging.getLogger(__name__)
+
+PATIENCE = timedelta(days=5)
+"""What mail servers keep an e-mail for by default, too."""
+_MINUTES = (1, 5, 15, 30, 60, 120)
+"""The minutes until the next try of an e-mail that the server refuses for now, as it does with new senders."""
+_HOURS_UNCONFIRMED = (1, 4, 24)
+"""The hours until the next try of one that may have arrived: each may be another copy, so after three we give up."""
+
+
+class _Later(Exception):
+    """The job is due again `at` that time."""
+
+    def __init__(self, at: datetime) -> None:
+        super().__init__()
+        self.at = at
+
+
+class _Patience(BaseRetryStrategy):
+    """Tries again when `watch` says, or soon if the database was away."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        if isinstance(exception, _Later):
+            return RetryDecision(retry_at=exception.at)
+        return RetryDecision(retry_in={"seconds": 30})
+
+
+RETRY = _Patience()
+
+
+def watch(call_next: Callable[[], Any], context: JobContext, worker: object) -> None:
+    """Do the job of an e-mail (a task middleware of Procrastinate), and keep what is not delivered."""
+    delivered.set(False)
+    try:
+        call_next()
+    except Busy as busy:
+        raise _Later(busy.retry_at) from None
+    except DeliveryError as error:
+        failure = error
+    except DatabaseError:
+        raise
+    except Exception as unforeseen:
+        log.exception("an e-mail could not be written", extra={"task": context.job.task_name})
+        failure = DeliveryError(Cause.UNFORESEEN, type(unforeseen).__name__)
+    else:
+        _settle(context.job)
+        return
+    if at := _keep(context.job, failure):
+        raise _Later(at) from None
+
+
+def send_again(pk: int) -> bool:
+    """Enqueue an e-mail that was given up; return whether there was one. Twice is once."""
+    with transaction.atomic():
+        row = UndeliveredEmail.objects.select_for_update().filter(pk=pk, given_up_at__isnull=False).first()
+        if row is None:
+            return False
+        app.configure_task(row.task, queue="mail").defer(**row.args)
+        row.delete()
+    return True
+
+
+def forget(pk: int) -> bool:
+    """Drop an e-mail that was given up; return whether there was one."""
+    return bool(UndeliveredEmail.objects.filter(pk=pk, given_up_at__isnull=False).delete()[0])
+
+
+def _settle(job: Job) -> None:
+    """Forget earlier failures; say so where an e-mail was out of date before it could be delivered."""
+    if not job.attempts:
+        return
+    gone, _ = UndeliveredEmail.objects.filter(job=_id(job)).delete()
+    if gone and not delivered.get():
+        log.warning("an e-mail is not sent any more: it was out of date before it could be", extra=_shown(job))
+
+
+def _keep(job: Job, error: DeliveryError) -> datetime | None:
+    """Save why an e-mail was not delivered; return when it is tried again, None if it is given up."""
+    now = datetime.now(UTC)
+    with transaction.atomic():
+        row, _ = UndeliveredEmail.objects.select_for_update().get_or_create(
+            job=_id(job), defaults={"task": job.task_name, "args": job.task_kwargs, "since": now}
+        )
+        row.tries += error.was_tried
+        row.cause, row.answer = error.cause, error.answer
+        row.to, row.subject = error.to[:320] or row.to, error.subject[:300] or row.subject
+        row.next_try_at = _next_try(row, error, now)
+        row.given_up_at = now if row.next_try_at is None else None
+        row.save()
+    told = {**_shown(job), "cause": error.cause, "answer": error.answer}
+    if row.given_up_at:
+        log.error("an e-mail is given up: %s", SENTENCES[error.cause], extra=told)
+    elif error.was_tried and not error.is_of_server:
+        log.warning("an e-mail was not delivered, and is tried again", extra=told)
+    return row.next_try_at
+
+
+def _next_try(row: UndeliveredEmail, error: DeliveryError, now: datetime) -> datetime | None:
+    if error.is_final or now - row.since > PATIENCE:
+        return None
+    if error.retry_at:
+        return error.retry_at + timedelta(seconds=1)
+    if error.cause is Cause.UNCONFIRMED:
+        hours = dict(enumerate(_HOURS_UNCONFIRMED, 1)).get(row.tries)
+        return now + timedelta(hours=hours) if hours else None
+    return now + timedelta(minutes=_MINUTES[min(row.tries, len(_MINUTES)) - 1])
+
+
+def _id(job: Job) -> int:
+    return cast(int, job.id)  # which a job of the queue has
+
+
+def _shown(job: Job) -> dict[str, object]:
+    return {"job": job.id, "task": job.task_name}

@@ -1,0 +1,1 @@
+"""E-mails, and mail servers that refuse, delay, hang and lie."""
