@@ -19,6 +19,7 @@ WORDS = {
     "user": "add a person",
     "sweep": "what is ours in AWS and nobody's, and the reverse; changes nothing without --apply",
     "doctor": "is all there that machines need? Changes nothing; also prints the IAM policy",
+    "mail": "send an e-mail to try the mail server, step by step",
     "token": "create a personal API token",
     "install": "systemd's units for this installation; changes nothing without --apply",
     "manage": "Django's own commands",

@@ -12,9 +12,10 @@ from django.db import Error, OperationalError, connection
 from django.utils import translation
 
 from ondol.commands import CommandError
-from ondol.config import config
+from ondol.config import ConfigError, config
 from ondol.database.url import read
 from ondol.host.environments import forget_libpq
+from ondol.host.home import new_secret_key, new_vault_key
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +106,24 @@ def borrow_from_home() -> None:
     if not config().database_url:
         raise CommandError(f"No `ondol up` runs on {home}, and DATABASE_URL is not set. Start it, or set that.")
     config().require("secret_key", "vault_keys")
+
+
+def load_without_database() -> str:
+    """Load Django; return why there is no database.
+
+    Django then gets one that does not exist: it needs one to translate.
+    """
+    reason = ""
+    try:
+        borrow_from_home()
+    except (CommandError, ConfigError) as error:
+        reason = str(error)
+        os.environ["DATABASE_URL"] = "postgresql:///none?host=/nonexistent"
+        os.environ.setdefault("ONDOL_SECRET_KEY", new_secret_key())
+        os.environ.setdefault("ONDOL_VAULT_KEYS", new_vault_key())
+        config.cache_clear()
+    django.setup()
+    return reason
 
 
 def _borrow_clock(file: Path) -> None:

@@ -5,12 +5,10 @@ import json
 import os
 import sys
 
-import django
 from django.utils import translation
 
 from ondol.commands import CommandError, _aws, _django
 from ondol.config import ConfigError, config
-from ondol.host.home import new_secret_key, new_vault_key
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
         has_trial = True
     except CommandError:
         has_trial = False
-    reason = _load_django()
+    reason = _django.load_without_database()
     translation.activate(options.language or _aws.language())
     if options.print_policy:
         return _print_policy(options.account, reason)
@@ -41,29 +39,12 @@ def run(options: argparse.Namespace) -> int:
     return _print_findings(has_trial, reason)
 
 
-def _load_django() -> str:
-    """Load Django; return why there is no database.
-
-    Django then gets one that does not exist: it needs one to translate.
-    """
-    reason = ""
-    try:
-        _django.borrow_from_home()
-    except (CommandError, ConfigError) as error:
-        reason = str(error)
-        os.environ["DATABASE_URL"] = "postgresql:///none?host=/nonexistent"
-        os.environ.setdefault("ONDOL_SECRET_KEY", new_secret_key())
-        os.environ.setdefault("ONDOL_VAULT_KEYS", new_vault_key())
-        config.cache_clear()
-    django.setup()
-    return reason
-
-
 def _print_findings(has_trial: bool, reason: str) -> int:
     from ondol.doctor import check_up, messages  # noqa: PLC0415  after Django's set-up
     from ondol.doctor.findings import Level, failed  # noqa: PLC0415
 
     found = [failed("database", "absent", reason=reason)] if reason else check_up.our_side()
+    found += check_up.mail_side()
     if has_trial:
         found += check_up.amazons_side(config(), *check_up.place(found))
     else:

@@ -11,7 +11,7 @@ from ondol.cloud.errors import CloudError, Throttled, Unreachable
 from ondol.cloud.probes import Probes, is_denial
 from ondol.config import Config, variable
 from ondol.deployment.models import Deployment, deployment_id
-from ondol.doctor import aws_checks, database, local_checks, rules, sign_in
+from ondol.doctor import aws_checks, database, local_checks, mail_checks, rules, sign_in
 from ondol.doctor.findings import Finding, failed, ok, unknown
 
 log = logging.getLogger(__name__)
@@ -23,13 +23,15 @@ OURS: dict[str, Callable[[], Iterator[Finding]]] = {
     "worker": local_checks.worker,
     "rules": rules.check,
     "sign_in": sign_in.sign_in,
+    "requests": local_checks.requests,
+    "outbox": mail_checks.outbox,
 }
 
 
 def check_up(config: Config) -> list[Finding]:
-    """Return all findings; after half a minute at most, even if nothing answers."""
+    """Return all findings; after a minute at most, even if nothing answers."""
     found = our_side()
-    return [*found, *amazons_side(config, *place(found))]
+    return [*found, *mail_side(), *amazons_side(config, *place(found))]
 
 
 def our_side() -> list[Finding]:
@@ -38,6 +40,11 @@ def our_side() -> list[Finding]:
     for name, check in OURS.items():
         found += _isolated(name, check) if _has_database(found) else [unknown(name, "no_database")]
     return found
+
+
+def mail_side() -> list[Finding]:
+    """Return the findings about the mail server, which need no database."""
+    return _isolated("mail", mail_checks.server)
 
 
 def amazons_side(config: Config, deployment: str, account_id: str) -> list[Finding]:

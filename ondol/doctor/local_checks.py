@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from django.db import connection
 
+from ondol.accounts.models import Approval, User
+from ondol.accounts.people import administrators
 from ondol.deployment import fingerprints
 from ondol.doctor.findings import Finding, failed, ok, warning
 from ondol.instances.models import SshKey
@@ -74,3 +76,12 @@ def worker() -> Iterator[Finding]:
         )
         alive = cursor.fetchone()[0]
     yield ok("worker", "alive", count=alive) if alive else failed("worker", "silent")
+
+
+def requests() -> Iterator[Finding]:
+    """Check that somebody is told of requests."""
+    waiting = User.objects.filter(approval=Approval.PENDING, is_active=True).count()
+    if waiting and not administrators().exists():
+        yield warning("requests", "nobody", count=waiting)
+    else:
+        yield ok("requests", "heard", count=waiting)

@@ -3,6 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from ondol.doctor.findings import Finding, Level
+from ondol.outbox.causes import SENTENCES, Cause
 
 LEVELS = {
     Level.OK: _("ok"),
@@ -18,6 +19,9 @@ CHECKS = {
     "worker": _("Worker"),
     "rules": _("Idle rules"),
     "sign_in": _("Sign-in"),
+    "requests": _("Requests"),
+    "outbox": _("E-mails"),
+    "mail": _("Mail server"),
     "credentials": _("Credentials"),
     "region": _("Region"),
     "vpc": _("VPC"),
@@ -137,6 +141,24 @@ SAYS = {
     ("sign_in", "in_clear"): _(
         "%(name)s answers at %(issuer)s, but without https: whoever is on the way can sign in as anybody. Use https."
     ),
+    ("requests", "heard"): _("%(count)s wait, and there is somebody to decide."),
+    ("requests", "nobody"): _(
+        "%(count)s wait, and there is no administrator. Run `ondol user add EMAIL --admin`; the requests are then "
+        "announced."
+    ),
+    ("outbox", "none"): _("None has been delivered yet. %(count)s on their way."),
+    ("outbox", "flowing"): _("The last was delivered at %(delivered)s. %(count)s on their way."),
+    ("outbox", "held"): _(
+        "None can be delivered since %(since)s; the last was at %(delivered)s. %(count)s wait, and are tried for five "
+        "days."
+    ),
+    ("outbox", "given_up"): _(
+        "%(count)s could not be delivered and were given up. The page Check-up names each, and sends it again."
+    ),
+    ("mail", "signed_in"): _("%(server)s answers (%(tls)s) and accepts %(user)s."),
+    ("mail", "encrypted"): _("%(server)s answers (%(tls)s); it asks for no password."),
+    ("mail", "clear"): _("%(server)s answers, without TLS and without a password."),
+    ("mail", "files"): _("E-mails are files in %(folder)s: nobody gets one. Set ONDOL_EMAIL_URL to have them sent."),
     ("credentials", "sound"): _("Account %(account)s, as %(arn)s."),
     ("credentials", "root"): _(
         "These are the root user's of account %(account)s, who may do everything. Make a role or a user of its own "
@@ -245,5 +267,7 @@ def name(finding: Finding) -> str:
 
 def sentence(finding: Finding) -> str:
     """Return the state and, if it is not as it should be, the fix."""
+    if finding.check == "mail" and finding.code in set(Cause):
+        return " ".join([finding.params["server"] + ":", str(SENTENCES[Cause(finding.code)]), finding.params["answer"]])
     text = SAYS.get((finding.check, finding.code)) or ANY.get(finding.code)
     return str(text) % finding.params if text else finding.code

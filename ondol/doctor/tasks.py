@@ -10,6 +10,8 @@ from ondol.deployment import warm_ups
 from ondol.deployment.warm_ups import WarmUps
 from ondol.doctor import records
 from ondol.doctor.check_up import check_up as examine
+from ondol.doctor.findings import Finding, Level
+from ondol.outbox import state as outbox
 
 
 @app.task(name=records.TASK, queue="periodic", queueing_lock=records.TASK)
@@ -18,9 +20,16 @@ def check_up() -> None:
     began, at = datetime.now(UTC), clock.now()
     found = examine(config())
     records.keep(found, began)
+    let_e_mails_try(found)
     for finding in found:
         if finding.check == "warm_up" and finding.code in set(WarmUps):
             warm_ups.note(WarmUps(finding.code), at)
+
+
+def let_e_mails_try(found: list[Finding]) -> None:
+    """Let e-mails try without waiting, if the mail server answers."""
+    if any(finding.check == "mail" and finding.level is Level.OK for finding in found):
+        outbox.try_now()
 
 
 @app.periodic(cron="23 * * * *")

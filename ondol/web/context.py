@@ -10,6 +10,7 @@ from ondol import clock
 from ondol.accounts.models import Approval, User
 from ondol.clock import Clock
 from ondol.config import config
+from ondol.outbox.summary import Summary, is_alarming, summary
 from ondol.web.stop_notice import StopNotice, stop_notice_of
 
 
@@ -37,6 +38,14 @@ class Site:
     def stop_notice(self) -> StopNotice | None:
         """Return when the reader's machine will stop."""
         return stop_notice_of(self._request)
+
+    @cached_property
+    def outbox(self) -> Summary | None:
+        """Return what became of e-mails, where administrators should look; None while all is well. No e-mail can tell
+        that e-mails fail."""
+        user = self._request.user
+        is_shown = isinstance(user, User) and user.is_admin and is_alarming()
+        return summary() if is_shown else None
 
     @cached_property
     def people_waiting(self) -> int:

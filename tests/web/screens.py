@@ -18,6 +18,8 @@ from ondol.doctor import records
 from ondol.doctor.findings import failed, ok, unknown, warning
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance, Run, StatusChange
+from ondol.outbox.causes import Cause
+from ondol.outbox.models import MailServerState, UndeliveredEmail
 from ondol.policy.models import Policy, PolicyChange
 from tests.web.conftest import machine, person
 
@@ -65,6 +67,7 @@ def furnish() -> list[Screen]:
     machine(erin)
     person("none@example.org")
     _check_up()
+    _outbox()
     states = {
         "pending": (Status.PENDING, Reason.PERSON, {"minutes_ago": 0.2, "security_group_id": "sg-1"}),
         "slow": (
@@ -158,6 +161,20 @@ def furnish() -> list[Screen]:
         Screen("not found", "/nowhere", "bob@example.org", 404),
         Screen("for a button", "/machine/create/", "bob@example.org", 405),
     ]
+
+
+def _outbox():
+    """Let the mail server be away, with one e-mail that was given up and one that waits."""
+    now = datetime.now(UTC)
+    MailServerState.objects.create(
+        failing_since=now, next_try_at=now, cause=Cause.UNREACHABLE, answer="Connection refused"
+    )
+    about = {"task": "ondol.accounts.send", "args": {}, "since": now, "subject": "[Ondol] Your account is suspended"}
+    refused = "550 5.1.1 <dan@example.org>: Recipient address rejected: User unknown in virtual mailbox table"
+    UndeliveredEmail.objects.create(
+        job=1, to="dan@example.org", cause=Cause.RECIPIENT, answer=refused, given_up_at=now, **about
+    )
+    UndeliveredEmail.objects.create(job=2, to="erin@example.org", cause=Cause.UNREACHABLE, next_try_at=now, **about)
 
 
 def _check_up():

@@ -12,6 +12,7 @@ from ondol.deployment.models import Deployment
 from ondol.doctor import local_checks, messages, records
 from ondol.doctor.findings import Finding, Level
 from ondol.doctor.records import Record
+from ondol.outbox.summary import Summary, Undelivered, summary, undelivered
 from ondol.web.page import Page
 
 _ORDER = [Level.FAILED, Level.WARNING, Level.UNKNOWN, Level.OK]
@@ -76,6 +77,16 @@ class CheckUpPage(Page):
     @cached_property
     def swept_at(self) -> datetime | None:
         return Deployment.objects.values_list("swept_at", flat=True).first()
+
+    @cached_property
+    def outbox(self) -> Summary:
+        """Return what became of e-mails."""
+        return summary()
+
+    @cached_property
+    def undelivered(self) -> list[Undelivered]:
+        """Return the e-mails that were tried and not delivered."""
+        return undelivered()
 
     @cached_property
     def left_over(self) -> list[LeftOver]:

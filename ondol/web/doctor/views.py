@@ -1,10 +1,13 @@
-"""Administration: the last check-up, and a button for another."""
+"""Administration: the last check-up, a button for another, and buttons for e-mails that were not delivered."""
 
+from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from ondol.doctor import records
+from ondol.outbox import jobs
 from ondol.web.doctor.page import CheckUpPage
 from ondol.web.guards import PersonRequest, administrator
 
@@ -22,4 +25,22 @@ def doctor(request: PersonRequest) -> HttpResponse:
 def look_again(request: PersonRequest) -> HttpResponse:
     """Ask a worker for another check-up."""
     records.ask()
+    return redirect("admin_doctor")
+
+
+@require_POST
+@administrator
+def send_again(request: PersonRequest, pk: int) -> HttpResponse:
+    """Send an e-mail again that was given up."""
+    if jobs.send_again(pk):
+        messages.success(request, _("It is sent again. If it fails, it comes back here."))
+    return redirect("admin_doctor")
+
+
+@require_POST
+@administrator
+def forget_email(request: PersonRequest, pk: int) -> HttpResponse:
+    """Drop an e-mail that was given up."""
+    if jobs.forget(pk):
+        messages.success(request, _("It is dropped, and is not sent."))
     return redirect("admin_doctor")
