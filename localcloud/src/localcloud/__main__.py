@@ -11,6 +11,7 @@ from localcloud.clock import BadClock, Clock
 from localcloud.home import Home, HomeInUse
 from localcloud.sandboxes import linux, process_supervisor
 from localcloud.sandboxes.isolation import UnsafeFolder, find_isolation
+from localcloud.trimmed_asyncssh import import_asyncssh
 
 
 def main() -> int:
@@ -36,6 +37,7 @@ def main() -> int:
     # Now, while there is one thread and little in memory.
     channel = process_supervisor.start(identity.marker, isolation.first_uid)
     # Only now the large modules: moto and asyncssh
+    import_asyncssh()
     from localcloud.running import run  # noqa: PLC0415
 
     return run(home, clock, isolation, channel, options)
