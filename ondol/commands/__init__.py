@@ -15,6 +15,8 @@ WORDS = {
     "worker": "the worker alone; it alone needs AWS credentials",
     "localcloud": "the trial cloud alone",
     "migrate": "bring the database up to date (several hosts: once, before web and worker)",
+    "backup": "write the database to a file, from which `ondol restore` makes it again",
+    "restore": "replace the database by a backup, while nothing of Ondol runs",
     "keys": "which signing and vault keys are the deployment's; take new ones on purpose",
     "user": "add a person",
     "sweep": "what is ours in AWS and nobody's, and the reverse; changes nothing without --apply",

