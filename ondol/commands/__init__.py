@@ -17,6 +17,7 @@ WORDS = {
     "migrate": "bring the database up to date (several hosts: once, before web and worker)",
     "backup": "write the database to a file, from which `ondol restore` makes it again",
     "restore": "replace the database by a backup, while nothing of Ondol runs",
+    "vault": "seal all private SSH keys with the first of ONDOL_VAULT_KEYS, so that an older one can go",
     "keys": "which signing and vault keys are the deployment's; take new ones on purpose",
     "user": "add a person",
     "sweep": "what is ours in AWS and nobody's, and the reverse; changes nothing without --apply",

@@ -80,6 +80,20 @@ def accept() -> None:
     Deployment.current().update(signing_key=mine.signing, vault_keys=kept)
 
 
+def hold_sealing_key() -> None:
+    """Raise OtherKeys if our first vault key may seal nothing any more; until the transaction ends, it stays as it is.
+
+    Others may write the row meanwhile: only `forget_vault_key` waits.
+    """
+    first = vault.key_ids()[0]
+    for row in Deployment.objects.raw("SELECT id, vault_keys FROM instances_deployment FOR KEY SHARE"):
+        if row.vault_keys and first not in row.vault_keys:
+            raise OtherKeys(
+                f"ONDOL_VAULT_KEYS begins with {first}, which was given up for {', '.join(row.vault_keys)}: what it"
+                " seals would be lost. Take the settings of the other hosts, and start again."
+            )
+
+
 def forget_vault_key(key_id: str) -> None:
     """Forget a vault key with which nothing is sealed any more: from now on it may be missing."""
     with transaction.atomic():

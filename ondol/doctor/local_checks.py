@@ -10,6 +10,7 @@ from ondol.accounts.models import Approval, User
 from ondol.accounts.people import administrators
 from ondol.deployment import fingerprints
 from ondol.doctor.findings import Finding, failed, ok, warning
+from ondol.instances import sealed
 from ondol.instances.models import SshKey
 from ondol.keys import vault
 
@@ -42,14 +43,14 @@ class SealedKeys:
 def sealed_keys() -> SealedKeys:
     """Open every sealed private key, and return how that went."""
     shut, old, count = 0, 0, 0
-    for instance_id, sealed in SshKey.objects.values_list("instance_id", "sealed_private_key").iterator():
+    for instance_id, private_key in SshKey.objects.values_list("instance_id", "sealed_private_key").iterator():
         count += 1
         try:
-            vault.open_sealed(str(instance_id), bytes(sealed))
+            vault.open_sealed(str(instance_id), bytes(private_key))
         except vault.VaultError:
             shut += 1
         else:
-            old += vault.needs_resealing(bytes(sealed))
+            old += vault.needs_resealing(bytes(private_key))
     return SealedKeys(count, shut, old)
 
 
@@ -63,8 +64,13 @@ def keys() -> Iterator[Finding]:
         yield failed("keys", "other_vault", here=", ".join(mine.vault), missing=", ".join(missing))
     if found.shut:
         yield failed("keys", "shut", shut=found.shut, count=found.count)
+    elif found.old:
+        needed = sealed.ids_in_use() - {mine.vault[0]}
+        yield ok("keys", "old", count=found.count, old=found.old, needed=", ".join(sorted(needed)))
+    elif spare := [key for key in mine.vault[1:] if key not in deployments.vault]:
+        yield ok("keys", "spare", count=found.count, spare=", ".join(spare))
     else:
-        yield ok("keys", "old" if found.old else "open" if found.count else "none", count=found.count, old=found.old)
+        yield ok("keys", "open" if found.count else "none", count=found.count)
 
 
 def worker() -> Iterator[Finding]:

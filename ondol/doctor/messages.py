@@ -82,7 +82,12 @@ SAYS = {
     ("keys", "none"): _("There are none yet."),
     ("keys", "open"): _("All %(count)s open."),
     ("keys", "old"): _(
-        "All %(count)s open. %(old)s of them with an older key: keep that in ONDOL_VAULT_KEYS until their machines end."
+        "All %(count)s open. %(old)s of them with an older key: keep %(needed)s in ONDOL_VAULT_KEYS, or run `ondol "
+        "vault rotate`."
+    ),
+    ("keys", "spare"): _(
+        "All %(count)s open with the first key. None is sealed with %(spare)s: it can go from ONDOL_VAULT_KEYS, but "
+        "keep it as long as there are backups from before."
     ),
     ("keys", "shut"): _(
         "%(shut)s of %(count)s do not open. Put the key that they were sealed with into ONDOL_VAULT_KEYS again, "

@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from ondol.config import config
 
 _VERSION = b"\x01"
+KEY_ID = slice(1, 5)
+"""Where the id of the key is in what it has sealed."""
 
 
 class VaultError(Exception):
@@ -29,7 +31,7 @@ def seal(row: str, private_key: str) -> bytes:
 
 def open_sealed(row: str, sealed: bytes) -> str:
     """Return the private key sealed for that row. Raises VaultError."""
-    version, key_id, nonce, body = sealed[:1], sealed[1:5], sealed[5:17], sealed[17:]
+    version, key_id, nonce, body = sealed[:1], sealed[KEY_ID], sealed[5:17], sealed[17:]
     if version != _VERSION:
         raise VaultError("the sealed key has an unknown form")
     for known_id, key in _keys():
@@ -43,7 +45,7 @@ def open_sealed(row: str, sealed: bytes) -> str:
 
 def needs_resealing(sealed: bytes) -> bool:
     """Return whether it was sealed with another key than the first: rotation is not done."""
-    return sealed[1:5] != _keys()[0][0]
+    return sealed[KEY_ID] != _keys()[0][0]
 
 
 def key_ids() -> list[str]:

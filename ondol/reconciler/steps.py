@@ -16,6 +16,7 @@ from ondol.autostop import alarm
 from ondol.cloud.errors import CloudError, Gone
 from ondol.cloud.port import Cloud, InstanceState, KeyPair
 from ondol.config import config
+from ondol.deployment import fingerprints
 from ondol.instances.lifecycle import TIMEOUTS, Decision, Status, Step, View
 from ondol.instances.models import Instance, Launch, SshKey
 from ondol.instances.moves import move
@@ -117,7 +118,7 @@ def _prepare(plan: Plan, context: Context) -> None:
         fields |= {"ami_id": made.image.image_id, "root_device": made.image.root_device, **_calm(instance)}
     try:
         _keep(instance, made.key, context.ensure_job_lease, fields)
-    except JobLeaseLost:
+    except (JobLeaseLost, fingerprints.OtherKeys):
         if made.key:  # nobody will ever open it
             with contextlib.suppress(CloudError):
                 context.cloud.delete_key(made.key.name)
@@ -131,6 +132,7 @@ def _keep(instance: Instance, key: KeyPair | None, ensure_job_lease: JobLease, f
     with transaction.atomic():
         ensure_job_lease()
         if key:
+            fingerprints.hold_sealing_key()
             SshKey.objects.create(
                 instance=instance,
                 key_pair_name=key.name,

@@ -1,0 +1,52 @@
+"""`ondol vault`: change the key that seals private SSH keys, while everything runs."""
+
+import argparse
+
+from ondol.commands import CommandError, _django
+from ondol.host.home import new_vault_key
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `ondol vault`."""
+    words = parser.add_subparsers(dest="what", required=True, metavar="new-key|rotate")
+    words.add_parser("new-key", help="print a new key, to put into ONDOL_VAULT_KEYS; nothing is changed")
+    words.add_parser("rotate", help="seal all private SSH keys with the first key; may be cut off and run again")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print a key, or seal everything with the first one and say which keys can go."""
+    if options.what == "new-key":
+        print(new_vault_key())
+        return 0
+    _django.set_up()
+    from ondol.deployment import fingerprints  # noqa: PLC0415  after Django's set-up
+    from ondol.instances import sealed  # noqa: PLC0415
+    from ondol.keys import vault  # noqa: PLC0415
+
+    try:
+        fingerprints.check()
+    except fingerprints.OtherKeys as error:
+        raise CommandError(f"{error} Nothing was changed.") from None
+    first, *others = vault.key_ids()
+    changed = sealed.reseal()
+    while (again := sealed.reseal()).done:  # what was made meanwhile
+        changed = sealed.Resealed(changed.done + again.done, again.shut)
+    unused = sealed.forget_unused()
+    print(f"{changed.done} private SSH keys are sealed with {first} now that another key had sealed.")
+    if changed.shut:
+        raise CommandError(
+            f"{changed.shut} private SSH keys do not open with any of ONDOL_VAULT_KEYS, and stay as they are. Add the "
+            f"key that they were sealed with behind {first}, and run this again."
+        )
+    if needed := sealed.ids_in_use() - {first}:
+        raise CommandError(
+            f"A worker goes on sealing with {', '.join(sorted(needed))}. Restart it, and run this again."
+        )
+    if gone := [key for key in others if key not in fingerprints.known().vault]:
+        print(
+            f"{' and '.join(gone)} can go from ONDOL_VAULT_KEYS on every host. Keep it, in another place, as long as "
+            "there are backups from before: they open with it only."
+        )
+    elif not unused:
+        print("There is no older key in ONDOL_VAULT_KEYS.")
+    return 0
