@@ -67,7 +67,7 @@ def test_a_session_that_is_over_opens_nothing():
 
 
 def test_who_was_signed_in_before_the_upgrade_stays_so():
-    migration = import_module("ondol.accounts.migrations.0007_digests_of_sessions")
+    migration = import_module("ondol.accounts.migrations.0008_digests_of_sessions")
     for secret in ("a" * 32, "3qz0x8k1c9v2b7n4m5l6p0o9i8u7y6t5", "x"):
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT {migration._DIGEST} FROM (SELECT %s AS session_key)", [secret])

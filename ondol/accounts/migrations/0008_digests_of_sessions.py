@@ -7,7 +7,7 @@ _DIGEST = "left(encode(sha256(convert_to(session_key, 'UTF8')), 'hex'), 40)"
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0006_addresses_as_seen"),
+        ("accounts", "0007_outbox"),
         ("sessions", "0001_initial"),
         ("usersessions", "0001_initial"),
     ]
