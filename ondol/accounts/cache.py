@@ -4,11 +4,13 @@ Django's own cache in a database unpickles what it reads, so whoever can write o
 error of the database is raised here: taken for an entry that is not there, it would pass for too many tries.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, OperationalError, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
@@ -28,9 +30,9 @@ class JsonCache(BaseCache):
 
     def add(self, key: str, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
         """Set the value where there is none; return whether it was set."""
-        CacheEntry.objects.filter(key=self.make_and_validate_key(key, version), expires__lte=Now()).delete()
         try:
-            with transaction.atomic():
+            with _writing(), transaction.atomic():
+                CacheEntry.objects.filter(key=self.make_and_validate_key(key, version), expires__lte=Now()).delete()
                 self._entry(key, value, timeout, version).save(force_insert=True)
         except IntegrityError:
             return False
@@ -39,17 +41,20 @@ class JsonCache(BaseCache):
     def set(self, key: str, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> None:
         """Set the value, whatever there is."""
         entry = self._entry(key, value, timeout, version)
-        CacheEntry.objects.bulk_create(
-            [entry], update_conflicts=True, unique_fields=["key"], update_fields=["value", "expires"]
-        )
+        with _writing():
+            CacheEntry.objects.bulk_create(
+                [entry], update_conflicts=True, unique_fields=["key"], update_fields=["value", "expires"]
+            )
 
     def touch(self, key: str, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
         """Let the value expire at another time; return whether there is one."""
-        return self._alive(key, version).update(expires=self._end(timeout)) > 0
+        with _writing():
+            return self._alive(key, version).update(expires=self._end(timeout)) > 0
 
     def delete(self, key: str, version: int | None = None) -> bool:
         """Delete the value; return whether there was one."""
-        return CacheEntry.objects.filter(key=self.make_and_validate_key(key, version)).delete()[0] > 0
+        with _writing():
+            return CacheEntry.objects.filter(key=self.make_and_validate_key(key, version)).delete()[0] > 0
 
     def clear(self) -> None:
         """Delete everything."""
@@ -66,6 +71,17 @@ class JsonCache(BaseCache):
         """Return when something ends, by PostgreSQL's clock, which all hosts share; None if never."""
         seconds = self.default_timeout if timeout is DEFAULT_TIMEOUT else timeout
         return None if seconds is None else Now() + timedelta(seconds=seconds)
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    """Raise OperationalError, for which there is a page, whatever keeps PostgreSQL from writing."""
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except DatabaseError as error:
+        raise OperationalError("the shared cache cannot be written") from error
 
 
 def forget_expired() -> int:

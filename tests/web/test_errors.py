@@ -112,7 +112,7 @@ def test_a_database_that_cannot_write_is_no_rate_limit(db, code):
             "CREATE FUNCTION pg_temp.fail() RETURNS trigger LANGUAGE plpgsql AS"
             f" $$ BEGIN RAISE EXCEPTION 'no write' USING ERRCODE = '{code}'; END $$"
         )
-        cursor.execute("CREATE TRIGGER fail BEFORE INSERT ON ondol_cache EXECUTE FUNCTION pg_temp.fail()")
+        cursor.execute("CREATE TRIGGER fail BEFORE INSERT ON ondol_cache_entry EXECUTE FUNCTION pg_temp.fail()")
     answer = Client(raise_request_exception=False).post(
         reverse("account_login"), {"login": "alice@example.org", "password": "wrong"}
     )
