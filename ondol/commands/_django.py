@@ -8,7 +8,7 @@ from pathlib import Path
 
 import django
 import psycopg
-from django.db import Error, OperationalError, connection
+from django.db import Error, OperationalError
 from django.utils import translation
 
 from ondol.commands import CommandError
@@ -46,8 +46,8 @@ def set_up(*, migrated: bool = True, patience: float = 0.0) -> None:
         time.sleep(0.5 if now - began < SAY_AGAIN else 2)  # noqa: TID251  another process at the edge
     if said != began:
         log.info("PostgreSQL answers again")
-    if migrated and "accounts_user" not in connection.introspection.table_names():
-        raise CommandError("The database is empty. Run `ondol migrate` first.")
+    if migrated:
+        _refuse_wrong_schema()
 
 
 def refuse_wrong_server() -> None:
@@ -63,13 +63,22 @@ def refuse_wrong_server() -> None:
 
 def refuse_wrong_database() -> None:
     """Raise CommandError if web and worker of this version, with these keys, must not run on this database."""
-    from ondol.deployment import fingerprints, schema  # noqa: PLC0415  after Django's set-up
+    from ondol.deployment import fingerprints  # noqa: PLC0415  after Django's set-up
 
     refuse_wrong_server()
+    _refuse_wrong_schema()
+    try:
+        fingerprints.check()
+    except fingerprints.OtherKeys as error:
+        raise CommandError(str(error)) from None
+
+
+def _refuse_wrong_schema() -> None:
+    from ondol.deployment import schema  # noqa: PLC0415  after Django's set-up
+
     try:
         schema.check()
-        fingerprints.check()
-    except (schema.WrongSchema, fingerprints.OtherKeys) as error:
+    except schema.WrongSchema as error:
         raise CommandError(str(error)) from None
 
 

@@ -3,12 +3,13 @@
 import os
 import shutil
 import subprocess
-import sys
+import threading
 
 import psycopg
 import pytest
 
-from tests.database.conftest import settings, url_of
+from tests.database.conftest import settings, socket_of, url_of
+from tests.database.way import Way
 from tests.furnished import ONDOL
 from tests.journey.site import free_port, until
 
@@ -30,7 +31,7 @@ def databases(server):
         admin.execute("CREATE DATABASE nothing")
         admin.execute("ALTER DATABASE standby SET default_transaction_read_only = on")
         changes = {
-            "behind": "DELETE FROM django_migrations WHERE app = 'instances' AND name > '0017'",
+            "behind": "DELETE FROM django_migrations WHERE app = 'instances' AND name > '0019'",
             "ahead": "UPDATE instances_deployment SET works_from = '99.0'",
             "restored": "UPDATE instances_deployment SET signing_key = 'another', vault_keys = '[\"0badc0de\"]'",
         }
@@ -49,28 +50,20 @@ def databases(server):
 def pooler(server, tmp_path_factory):
     """Run PgBouncer in front, in each of its modes; return its port."""
     assert POOLER, "install pgbouncer"
-    folder, port = tmp_path_factory.mktemp("pooler"), free_port()
-    query = dict(pair.split("=") for pair in server.url.partition("?")[2].split("&"))
-    target = f"host={query['host']} port={query['port']} dbname=ondol user=ondol"
+    folder, port, way = tmp_path_factory.mktemp("pooler"), free_port(), Way(socket_of(server))
+    target = f"host=127.0.0.1 port={way.port} dbname=ondol user=ondol"
     modes = "\n".join(f"{mode} = {target} pool_mode={mode}" for mode in ("session", "transaction", "statement"))
     (folder / "ini").write_text(
-        f"[databases]\n{modes}\n[pgbouncer]\nlisten_addr=127.0.0.1\nlisten_port={port}\nauth_type=any\nunix_socket_dir=\n"
+        f"[databases]\n{modes}\n[pgbouncer]\nlisten_addr=127.0.0.1\nlisten_port={port}\nauth_type=any\n"
+        f"default_pool_size=50\nunix_socket_dir=\n{'user=nobody' if os.geteuid() == 0 else ''}\n"
     )
-    words = [POOLER, str(folder / "ini")]
-    if os.geteuid() == 0:  # which it refuses, and only the server's own user enters the folder of its socket
-        uid = server._uid
-        words = [
-            sys.executable,
-            "-c",
-            f"import os, sys; os.setgid({uid}); os.setuid({uid}); os.execv(sys.argv[1], sys.argv[1:])",
-            *words,
-        ]
-        for place in (folder, *folder.parents[:3]):
-            place.chmod(0o755)
-    with (folder / "log").open("wb") as log, subprocess.Popen(words, stdout=log, stderr=log) as process:
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen([POOLER, str(folder / "ini")], stdout=log, stderr=log)
         until(lambda: "process up" in (folder / "log").read_text(), 20, "the pooler is up")
         yield port
         process.terminate()
+        process.wait(10)
+    way.end()
 
 
 def said(home, url, *words):
@@ -80,12 +73,14 @@ def said(home, url, *words):
     with subprocess.Popen(
         [*ONDOL, *words], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as run:
-        lines = []
+        lines, too_late = [], threading.Timer(100, run.kill)
+        too_late.start()
         for line in run.stdout:
             lines.append(line)
             if "worker is ready" in line:
                 run.terminate()
         code = run.wait(30)
+        too_late.cancel()
     return code, "".join(lines)
 
 
