@@ -54,3 +54,6 @@ def _furnish(home: Path) -> None:
         for words in ([*ONDOL, "migrate"], [sys.executable, "-c", collect]):
             subprocess.run(words, env=env, stdout=log, stderr=log, check=True, timeout=60)
         server.stop()
+    for name, file in (("ONDOL_SECRET_KEY", "secret.key"), ("ONDOL_VAULT_KEYS", "vault.keys")):
+        (home / file).write_text(os.environ[name])  # the database knows their fingerprints
+        (home / file).chmod(0o600)
