@@ -113,22 +113,26 @@ def test_a_part_without_the_deployments_keys_rotates_nothing(keys, capsys):
 
 
 @pytest.mark.django_db
-def test_a_machine_that_ends_meanwhile_keeps_no_key(keys):
-    """It ends between the reading and the writing of its key."""
+@pytest.mark.parametrize("is_made_again", [False, True])
+def test_a_machine_that_ends_meanwhile_does_not_get_its_old_key_back(keys, is_made_again):
+    """It ends between the reading and the writing of its key; its owner may have tried again since."""
     keys(OLD)
     people(2)
     keys(NEW, OLD)
     gone = SshKey.objects.order_by("pk").first()
 
-    class Ending:
-        def __call__(self, execute, sql, params, many, context):
-            if sql.startswith("UPDATE") and SshKey.objects.filter(pk=gone.pk).exists():
-                SshKey.objects.filter(pk=gone.pk).delete()
-            return execute(sql, params, many, context)
+    def end(execute, sql, params, many, context):
+        if sql.startswith("UPDATE") and SshKey.objects.filter(pk=gone.pk).exists():
+            SshKey.objects.filter(pk=gone.pk).delete()
+            if is_made_again:
+                data = vault.seal(str(gone.instance_id), "the new one")
+                SshKey.objects.create(instance_id=gone.instance_id, sealed_private_key=data)
+        return execute(sql, params, many, context)
 
-    with connection.execute_wrapper(Ending()):
+    with connection.execute_wrapper(end):
         assert sealed.reseal().done == 1
-    assert not SshKey.objects.filter(pk=gone.pk).exists()
+    left = SshKey.objects.filter(instance=gone.instance_id).values_list("sealed_private_key", flat=True)
+    assert [vault.open_sealed(str(gone.instance_id), bytes(data)) for data in left] == ["the new one"] * is_made_again
 
 
 def test_a_worker_with_settings_of_before_seals_nothing_that_would_be_lost(keys, rig, alice, capsys):
