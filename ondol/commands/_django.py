@@ -12,7 +12,7 @@ from django.db import Error, OperationalError
 from django.utils import translation
 
 from ondol.commands import CommandError
-from ondol.config import ConfigError, config
+from ondol.config import ConfigError, config, variable
 from ondol.database.url import read
 from ondol.host.environments import forget_libpq
 from ondol.host.home import new_secret_key, new_vault_key
@@ -101,10 +101,10 @@ def first_line(error: BaseException) -> str:
 
 
 def borrow_from_home() -> None:
-    """Set what `ondol up` made and keeps in its home, unless the environment says otherwise."""
+    """Set what `ondol up` made and keeps in its home, unless the settings say otherwise."""
     home = config().home
     borrow_secrets(home)
-    if _borrow("DATABASE_URL", home / "database.url"):
+    if _borrow("database_url", home / "database.url"):
         forget_libpq(os.environ)
         _borrow_clock(home / "clock")
     config.cache_clear()
@@ -132,16 +132,17 @@ def load_without_database() -> str:
 
 
 def borrow_secrets(home: Path) -> None:
-    """Set the keys that `ondol up` made and keeps in its home, unless the environment says otherwise."""
-    _borrow("ONDOL_SECRET_KEY", home / "secret.key")
-    _borrow("ONDOL_VAULT_KEYS", home / "vault.keys")
+    """Set the keys that `ondol up` made and keeps in its home, unless the settings say otherwise."""
+    _borrow("secret_key", home / "secret.key")
+    _borrow("vault_keys", home / "vault.keys")
     config.cache_clear()
 
 
-def _borrow(variable: str, file: Path) -> bool:
-    if os.environ.get(variable) or not file.exists():
+def _borrow(field: str, file: Path) -> bool:
+    """Set one setting by a file of the home. What is written in `.env` stands before it, as it does for `ondol up`."""
+    if getattr(config(), field) or not file.exists():
         return False
-    os.environ[variable] = file.read_text().strip()
+    os.environ[variable(field)] = file.read_text().strip()
     return True
 
 

@@ -9,6 +9,8 @@ import pytest
 from django.db import OperationalError, ProgrammingError
 
 from ondol.commands import _django
+from ondol.config import config
+from ondol.host.home import new_secret_key, new_vault_key
 from tests.furnished import ONDOL, environment
 
 SECRETS = {name: os.environ[name] for name in ("ONDOL_SECRET_KEY", "ONDOL_VAULT_KEYS")}
@@ -21,6 +23,32 @@ def test_only_trouble_of_the_database_is_told_without_a_stack_trace():
     assert _django.trouble_in(OperationalError("the connection is lost")) == "the connection is lost"
     assert not _django.trouble_in(ProgrammingError("syntax error"))
     assert not _django.trouble_in(ValueError("ours"))
+
+
+@pytest.mark.parametrize("where", ["the environment", "the file", "nowhere"])
+def test_what_ana_has_written_stands_before_what_ondol_up_has_made(tmp_path, monkeypatch, where):
+    """She has moved the keys into her settings, and the files of the home are still there."""
+    made = {"secret.key": new_secret_key(), "vault.keys": new_vault_key(), "database.url": "postgresql:///made"}
+    for name, text in made.items():
+        (tmp_path / name).write_text(text + "\n")
+    hers = {
+        "ONDOL_SECRET_KEY": new_secret_key(),
+        "ONDOL_VAULT_KEYS": new_vault_key(),
+        "DATABASE_URL": "postgresql:///hers",
+    }
+    monkeypatch.setenv("ONDOL_HOME", str(tmp_path))
+    monkeypatch.setenv("ONDOL_ENV_FILE", str(file := tmp_path / "ondol.env"))
+    file.write_text("".join(f"{name}={text}\n" for name, text in hers.items()) if where == "the file" else "")
+    for name, text in hers.items():
+        monkeypatch.setenv(name, text if where == "the environment" else "")
+    config.cache_clear()
+    try:
+        _django.borrow_from_home()
+        used = [config().secret_key, *config().vault_keys, config().database_url]
+    finally:
+        monkeypatch.undo()
+        config.cache_clear()
+    assert used == list(made.values() if where == "nowhere" else hers.values())
 
 
 @pytest.mark.slow
