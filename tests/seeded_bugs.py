@@ -28,6 +28,7 @@ TESTS = [
     "tests/test_job_lease.py",
     "tests/crashes",
     "tests/settings",
+    "tests/backup",
 ]
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -250,6 +251,12 @@ BUGS = [
     Bug("https is served without a proxy", "Config.require_reachable_pages", "not self.behind_proxy", "False"),
     Bug("a host is compared in the letters in which it was typed", "page_address:_host", "_punycode(name)", "name"),
     Bug("a path of the address is forgotten", "_refuse_more_than_host", "parts.path.strip('/')", "''"),
+    Bug("half a backup has the name of a whole one", "archive:writing", "file.with_name(f'.{file.name}.{secrets.token_hex(4)}.part')", "file"),
+    Bug("a restore ends its transaction though the dump was cut off", "_pour", "restoring.process.wait()", "restoring.process.wait() and False"),
+    Bug("a password is in the environment of PostgreSQL's tools", "tools:_environment", "{'PATH', 'HOME', 'TMPDIR'}", "{'PATH', 'HOME', 'TMPDIR', 'DATABASE_URL', 'ONDOL_VAULT_KEYS'}"),
+    Bug("the keys that open a backup are not looked at", "_check_keys", "missing and (not without)", "False"),
+    Bug("a key that changed meanwhile is overwritten by the rotation", "sealed:reseal", "SshKey.objects.filter(pk=pk, sealed_private_key=sealed)", "SshKey.objects.filter(instance_id=row)"),
+    Bug("a worker seals with a key that was given up", "steps:_keep", "fingerprints.hold_sealing_key()", ""),
 ]  # fmt: skip
 
 

@@ -8,9 +8,7 @@ from ondol.commands import CommandError, _aws
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `ondol sweep`."""
     parser.add_argument("--apply", action="store_true", help="remove what is left over, open what was shut")
-    unknown = (
-        "with --apply: also what this database does not know. After restoring a dump, these are people's machines!"
-    )
+    unknown = "with --apply: also what this database does not know. After a restore, these are people's machines!"
     parser.add_argument("--unknown", action="store_true", help=unknown)
 
 

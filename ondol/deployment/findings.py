@@ -53,7 +53,8 @@ WORDS = {
     Why.SURPLUS: _("Its machine uses another one. It goes by itself, unless too much would go at once."),
     Why.UNKNOWN: _(
         "This database does not know it: an older copy was restored, or somebody has copied the tags in AWS."
-        " It is left alone, and nothing else is removed by itself meanwhile."
+        " It is left alone and costs money, and nothing else is removed by itself meanwhile. The private key of such a"
+        " machine is in the before-restore backup only."
     ),
     Why.DETACHED: _("It belongs to a machine that goes on without it. It is left alone, and costs money."),
     Why.OPENED: _("It lets in more than the settings say:"),

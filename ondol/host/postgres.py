@@ -169,8 +169,8 @@ class EmbeddedPostgres:
         if file.exists() and (theirs := file.read_text().strip()) != ours.split(".")[0]:
             raise PostgresError(
                 f"The database in {self.data} is of PostgreSQL {theirs}, this Ondol brings {ours}. "
-                "Nothing was changed. Write it out with the Ondol that made it (`pg_dump` of its PostgreSQL), move the "
-                "folder away, start this one, and read it in."
+                "Nothing was changed. Run `ondol backup` with the Ondol that made it, move the folder away, and run "
+                "`ondol restore` with this one."
             )
 
     # --- running -------------------------------------------------------------------------------------------------
