@@ -4,9 +4,13 @@ import os
 
 from django.conf import settings
 
+from ondol.config import config
 from ondol.database.base import limit_waiting, longest_wait
 from ondol.host.gateway import Gateway
 from ondol.wsgi import application as wsgi
+
+# After `ondol.wsgi`, which sets Django up.
+from ondol.monitoring.server import serve  # isort: skip
 
 ANSWER_WITHIN = 10.0
 """The seconds that PostgreSQL may take for one statement of a page: as long as a frozen worker may hold a lock."""
@@ -14,9 +18,10 @@ ANSWER_WITHIN = 10.0
 
 def threads() -> int:
     """Return how many requests are worked on at once. Each thread has its own connection to PostgreSQL."""
-    return min(8, 2 * (os.cpu_count() or 1) + 1)
+    return config().web_threads or min(8, 2 * (os.cpu_count() or 1) + 1)
 
 
+serve(config().web_metrics_port, {})
 limit_waiting(ANSWER_WITHIN)
 application = Gateway(
     wsgi,

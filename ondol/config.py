@@ -66,6 +66,32 @@ class Config(SignInSettings):
         False,
         description="`true` behind a proxy that sets X-Forwarded-For and -Proto itself; needed for https.",
     )
+    web_threads: int | None = _env(
+        "ONDOL_WEB_THREADS",
+        None,
+        ge=1,
+        le=64,
+        description="Requests that one `ondol web` works on at once, each with its own connection to PostgreSQL. "
+        "Unset: two for each processor and one more, at most 8.",
+    )
+    hsts_seconds: int = _env(
+        "ONDOL_HSTS_SECONDS",
+        31_536_000,
+        ge=0,
+        le=63_072_000,
+        description="How long browsers that came by https refuse http afterwards (HSTS); 0: not at all.",
+    )
+    metrics_host: str = _env("ONDOL_METRICS_HOST", "127.0.0.1", description="Address that metrics are served on.")
+    web_metrics_port: int = _env(
+        "ONDOL_WEB_METRICS_PORT", 0, ge=0, le=65535, description="Port of the web part's metrics; 0: none."
+    )
+    worker_metrics_port: int = _env(
+        "ONDOL_WORKER_METRICS_PORT",
+        0,
+        ge=0,
+        le=65535,
+        description="Port of the worker's metrics, with its /healthz and /livez; 0: none.",
+    )
     language: Literal["ko", "en"] = _env("ONDOL_LANGUAGE", "ko", description="Language before a person has chosen one.")
     time_zone: str = _env(
         "ONDOL_TIME_ZONE", "Asia/Seoul", description="Zone in which times are shown, months begin and budgets count."
@@ -241,7 +267,7 @@ class Config(SignInSettings):
             database_url.read(value)
         return value
 
-    @field_validator("host")
+    @field_validator("host", "metrics_host")
     @classmethod
     def _is_host(cls, value: str) -> str:
         if re.search(r"[/\[\]\s]", value) or value.count(":") == 1:
@@ -339,15 +365,26 @@ def variable(field: str) -> str:
 @cache
 def config() -> Config:
     """Return the settings of this process. Raises ConfigError with one sentence per mistake."""
-    file = settings_file()
-    written_settings.require_values(
-        file, {variable(name): field.default for name, field in Config.model_fields.items()}
-    )
+    found, wrong = judged(settings_file())
+    if wrong or found is None:
+        raise ConfigError("\n".join(wrong))
+    return found
+
+
+def judged(file: EnvFile) -> tuple[Config | None, list[str]]:
+    """Return the settings, where there are any, and a sentence for each that cannot be what is meant."""
+    defaults = {variable(name): field.default for name, field in Config.model_fields.items()}
+    wrong = written_settings.not_meant(file, defaults)
     try:
-        return Config(**written_settings.from_file(file, _names()))
+        return Config(**written_settings.from_file(file, _names())), list(wrong.values())
     except ValidationError as error:
-        sentences = (written_settings.sentence(dict(mistake), file) for mistake in error.errors())
-        raise ConfigError("\n".join(sentences)) from None
+        others = (dict(mistake) for mistake in error.errors() if not wrong.keys() & set(mistake["loc"]))
+        return None, [*wrong.values(), *(written_settings.sentence(mistake, file) for mistake in others)]
+
+
+def unjudged_file() -> EnvFile:
+    """Return what the file says, with the lines that cannot be read. Raises ConfigError if it is not there."""
+    return written_settings.read_file(_names())
 
 
 def settings_file() -> EnvFile:

@@ -5,7 +5,10 @@ import logging
 import re
 from datetime import UTC, datetime
 
-_STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+from ondol.request_id import job_id, request_id
+
+_STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "request"}
+"""What a record has without `extra=`; and Django's request, which is shown with its query string."""
 
 
 # Django names the path of a request that failed; whoever reads the log must not use such a link first.
@@ -18,11 +21,19 @@ def without_links(line: str) -> str:
 
 
 def _extra(record: logging.LogRecord) -> dict[str, object]:
-    return {key: value for key, value in vars(record).items() if key not in _STANDARD}
+    shared = {"request_id": request_id.get(), "job_id": job_id.get()}
+    extra = {key: value for key, value in vars(record).items() if key not in _STANDARD}
+    return extra | {key: value for key, value in shared.items() if value}
 
 
 class TextFormatter(logging.Formatter):
-    """Formats a line for people, with the small values of `extra=`, such as a reference number."""
+    """Formats a line for people: time with its zone, level, logger, message, and the small values of `extra=`."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
+        return datetime.fromtimestamp(record.created, UTC).astimezone().isoformat(" ", "milliseconds")
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         words = [f"{key}={value}" for key, value in _extra(record).items() if isinstance(value, str | int | float)]
@@ -46,3 +57,10 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return without_links(json.dumps(line, ensure_ascii=False, default=str))
+
+
+def formatter() -> logging.Formatter:
+    """Return the formatter that the settings ask for; also for the server that runs our application."""
+    from ondol.config import config  # noqa: PLC0415  formatters alone need no settings
+
+    return JsonFormatter() if config().log_format == "json" else TextFormatter()

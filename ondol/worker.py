@@ -24,6 +24,9 @@ from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.jobs import Job, Status
 from procrastinate.worker import Worker
 
+from ondol.host import signs_of_life
+from ondol.jobs import follow
+
 log = logging.getLogger(__name__)
 
 HEARTBEAT = 2.0
@@ -100,7 +103,7 @@ async def _run(app: App, concurrency: int, begin_again: Callable[[], None]) -> b
         worker = _Worker(
             app, concurrency=concurrency, update_heartbeat_interval=HEARTBEAT, stalled_worker_timeout=DEAD_AFTER,
             fetch_job_polling_interval=POLL, shutdown_graceful_timeout=DRAIN, delete_jobs="successful",
-            install_signal_handlers=False,
+            install_signal_handlers=False, worker_middleware=[follow],
             # Procrastinate's own: closes the connections that a job in a thread has left broken or idle for long.
             task_middleware=app.worker_defaults.get("task_middleware"),
         )  # fmt: skip
@@ -129,6 +132,7 @@ async def _run(app: App, concurrency: int, begin_again: Callable[[], None]) -> b
 
 async def _every(seconds: float, ended: asyncio.Event, act: Callable[[], Awaitable[None]]) -> None:
     while not ended.is_set():
+        signs_of_life.turn()
         try:
             await act()
         except exceptions.ConnectorException:
@@ -144,6 +148,7 @@ async def _beat(app: App, worker: _Worker) -> None:
     if worker.worker_id is not None:
         await app.job_manager.update_heartbeat(worker.worker_id)
     worker.answered_at = asyncio.get_running_loop().time()
+    signs_of_life.beat()
 
 
 async def _give_up_silence(worker: _Worker) -> None:

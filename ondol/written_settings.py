@@ -27,7 +27,15 @@ def env(name: str, default: Any = ..., **constraints: Any) -> Any:
 
 
 def settings_file(known: Collection[str]) -> EnvFile:
-    """Return what the file says that is read beside the environment. Raises ConfigError.
+    """Return what the file says that is read beside the environment. Raises ConfigError if a line cannot be read."""
+    file = read_file(known)
+    if mistakes := told_mistakes(file):
+        raise ConfigError("\n".join(mistakes))
+    return file
+
+
+def read_file(known: Collection[str]) -> EnvFile:
+    """Return that file with its mistakes. Raises ConfigError if it is not there, or no text.
 
     It is the file that ONDOL_ENV_FILE names, which has to be there, or a `.env` in this folder; none if that is empty.
     """
@@ -44,11 +52,18 @@ def settings_file(known: Collection[str]) -> EnvFile:
         raise ConfigError(f"{path} cannot be read as UTF-8 text. Save it as UTF-8, and not as UTF-16.") from None
     except OSError as error:
         raise ConfigError(f"{'' if named is None else 'ONDOL_ENV_FILE='}{path}: {error.strerror}.") from None
-    if file.mistakes:
-        told = [f"{path}, {mistake}" for mistake in file.mistakes[:_TOLD]]
-        more = len(file.mistakes) - len(told)
-        raise ConfigError("\n".join([*told, f"{more} more lines of {path} cannot be read."] if more else told))
     return file
+
+
+def told_mistakes(file: EnvFile) -> list[str]:
+    """Return a sentence for each line that cannot be read; for the first ones, if they are many."""
+    told = [f"{_path()}, {mistake}" for mistake in file.mistakes[:_TOLD]]
+    more = len(file.mistakes) - len(told)
+    return [*told, f"{more} more lines of {_path()} cannot be read."] if more else told
+
+
+def _path() -> Path:
+    return Path(os.environ.get("ONDOL_ENV_FILE", ".env")).expanduser()
 
 
 def from_file(file: EnvFile, known: Collection[str]) -> dict[str, Any]:
@@ -62,10 +77,9 @@ def unknown_in_environment(known: Collection[str]) -> dict[str, str]:
     return {name: wrong for name, wrong in judged.items() if wrong}
 
 
-def require_values(file: EnvFile, defaults: Mapping[str, Any]) -> None:
-    """Raise ConfigError for each setting, of all `defaults`, whose text cannot be the value that is meant."""
-    if mistakes := [*_empty(file, defaults), *_strange(defaults)]:
-        raise ConfigError("\n".join(mistakes))
+def not_meant(file: EnvFile, defaults: Mapping[str, Any]) -> dict[str, str]:
+    """Return a sentence for each setting, of all `defaults`, whose text cannot be the value that is meant."""
+    return dict([*_empty(file, defaults), *_strange(defaults)])
 
 
 def sentence(mistake: Mapping[str, Any], file: EnvFile) -> str:
@@ -78,10 +92,10 @@ def sentence(mistake: Mapping[str, Any], file: EnvFile) -> str:
         name.endswith(("_URL", "_ISSUER")) and "@" in mistake["input"]
     )
     shown = "" if is_secret else f"={mistake['input']}"
-    return f"{name}{shown}{_place(name, file)}: {reason[0].lower()}{reason[1:]}."
+    return f"{name}{shown}{place(name, file)}: {reason[0].lower()}{reason[1:]}."
 
 
-def _empty(file: EnvFile, defaults: Mapping[str, Any]) -> Iterator[str]:
+def _empty(file: EnvFile, defaults: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield a sentence for each setting that is written without a value and has a default: nobody knows which is meant.
 
     Where the default is nothing, an empty value means the same.
@@ -91,20 +105,30 @@ def _empty(file: EnvFile, defaults: Mapping[str, Any]) -> Iterator[str]:
         if default not in ("", None, ()) and text is not None and not text.strip(" \t,"):
             shown = ",".join(default) if isinstance(default, tuple) else str(default)
             shown = shown.lower() if isinstance(default, bool) else shown
-            yield f"{name} is empty{_place(name, file)}. Write a value, or take it out to have {shown}."
+            yield name, f"{name} is empty{place(name, file)}. Write a value, or take it out to have {shown}."
 
 
-def _strange(names: Collection[str]) -> Iterator[str]:
+def _strange(names: Collection[str]) -> Iterator[tuple[str, str]]:
     """Yield a sentence for each setting in the environment that carries quotes or invisible characters with it."""
     for name in sorted(set(names) & set(os.environ)):
         text = os.environ[name]
         if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
-            yield f"{name}: its quotes are part of the value, as with `docker --env-file`. Take them out."
+            yield name, f"{name}: its quotes are part of the value, as with `docker --env-file`. Take them out."
         elif not text.strip(" \t\r\n").isprintable():
-            yield f"{name}: it has an invisible character. Type it again."
+            yield name, f"{name}: it has an invisible character. Type it again."
 
 
-def _place(name: str, file: EnvFile) -> str:
+def without_secret(name: str, text: str) -> str:
+    """Return a value as it may be shown; of an address, without its user, password and query."""
+    if not any(word in name for word in _SECRET) and "@" not in text:
+        return text
+    scheme, separator, rest = text.partition("://")
+    if not separator or not name.endswith(("_URL", "_ISSUER")):
+        return text if name == "ONDOL_EMAIL_FROM" else text and "(set)"
+    return f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}"
+
+
+def place(name: str, file: EnvFile) -> str:
     """Return where a setting is written, if that is a line of the file."""
     if name not in file.lines or os.environ.get(name, file.values[name]) != file.values[name]:
         return ""

@@ -31,4 +31,4 @@ def test_whoever_is_told_a_reference_number_finds_it_in_the_log(formatter, caplo
 
 def test_other_paths_are_told():
     record = logging.LogRecord("django.request", logging.ERROR, __file__, 1, "Failed: %s", ("/admin/fleet/",), None)
-    assert TextFormatter().format(record) == "Failed: /admin/fleet/"
+    assert TextFormatter().format(record).endswith(" ERROR django.request: Failed: /admin/fleet/")

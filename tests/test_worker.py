@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
@@ -116,6 +117,20 @@ def test_a_worker_that_is_told_to_stop_ends_its_jobs_and_cuts_off_what_takes_too
     # It does not work any more, though it has not ended: another worker does its job again, as after a kill.
     assert not hosts.ask("SELECT ended FROM ran WHERE name = 'dan'")
     assert hosts.ask("SELECT status::text FROM procrastinate_jobs WHERE args->>'name' = 'dan'") == "doing"
+
+
+def test_a_job_goes_on_under_the_id_of_the_request_that_caused_it(hosts):
+    worker = hosts.worker()
+    hosts.defer("erin:0::b7ad6b7169203331", "frank:0:")
+    hosts.until("SELECT count(*) = 2 FROM ran WHERE ended", 10)
+    worker.send_signal(signal.SIGTERM)
+    worker.wait(12)
+    lines = Path(hosts.log.name).read_text().splitlines()
+    of_erin = [line for line in lines if "request_id=b7ad6b7169203331" in line]
+    assert {"nap:", "ondol.job:"} <= {line.split()[3] for line in of_erin}
+    assert len({line.split("job_id=")[1].split()[0] for line in of_erin}) == 1
+    (of_frank,) = [line for line in lines if "nap: naps" in line and line not in of_erin]
+    assert "request_id" not in of_frank
 
 
 def test_an_idle_worker_stops_at_once(hosts):

@@ -3,6 +3,7 @@
 `python -m tests.worker_host` works until told to stop; DATABASE_URL says where.
 """
 
+import logging
 import os
 import sys
 import time
@@ -12,6 +13,7 @@ from django.conf import settings
 from django.db import connection
 from procrastinate.contrib.django import app
 
+from ondol.logs import TextFormatter
 from ondol.settings import DATABASES
 
 TABLE = "CREATE TABLE ran (name text, pid int, ended boolean DEFAULT false)"
@@ -29,6 +31,9 @@ def set_up() -> None:
             LOGGING_CONFIG=None,
         )
     django.setup()
+    told = logging.StreamHandler()
+    told.setFormatter(TextFormatter())
+    logging.basicConfig(level=logging.INFO, handlers=[told])
 
 
 def record(name: str, seconds: float) -> None:
@@ -51,9 +56,10 @@ def main() -> int:
         return 0
     if sys.argv[1:2] == ["defer"]:
         for words in sys.argv[2:]:
-            name, seconds, lock = words.split(":")
+            name, seconds, lock, *asked_by = words.split(":")
             locks = {"lock": lock, "queueing_lock": lock} if lock else {}
-            app.configure_task("nap", **locks).defer(name=name, seconds=float(seconds))
+            for_request = {"request_id": asked_by[0]} if asked_by else {}
+            app.configure_task("nap", **locks).defer(name=name, seconds=float(seconds), **for_request)
         return 0
     if sys.argv[1:2] == ["falter"]:
         app.configure_task("falter").defer(name=sys.argv[2])

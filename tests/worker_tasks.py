@@ -1,5 +1,7 @@
 """Tasks of `tests.worker_host`; imported by its workers alone."""
 
+import logging
+
 from django.db import transaction
 from procrastinate.contrib.django import app
 
@@ -9,6 +11,7 @@ from tests.worker_host import record
 @app.task(name="nap")
 def nap(name: str, seconds: float) -> None:
     """Sleep for so long, in a thread, as the jobs about machines do."""
+    logging.getLogger("nap").info("naps")
     record(name, seconds)
 
 

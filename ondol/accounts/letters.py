@@ -16,6 +16,7 @@ from procrastinate.contrib.django import app
 
 from ondol.accounts.models import User
 from ondol.config import config
+from ondol.request_id import for_job
 
 TASK = "ondol.accounts.letter"
 RESET = "account/email/password_reset_key"
@@ -26,7 +27,7 @@ def write_later(template: str, to: str, about: int = 0) -> None:
     """Enqueue an e-mail in the caller's transaction; `about` is the key of its user or of its address, if it has
     one."""
     language = translation.get_language()
-    app.configure_task(TASK, queue="mail").defer(template=template, to=to, about=about, language=language)
+    app.configure_task(TASK, queue="mail").defer(template=template, to=to, about=about, language=language, **for_job())
 
 
 def write(template: str, to: str, about: int, language: str) -> None:

@@ -9,13 +9,14 @@ from procrastinate.contrib.django import app
 
 from ondol.accounts.models import Approval, User
 from ondol.config import config
+from ondol.request_id import for_job
 
 TASK = "ondol.accounts.send"
 
 
 def send_later(user_id: int) -> None:
     """Enqueue an e-mail about a decision to the person whom it is about, in the caller's transaction."""
-    app.configure_task(TASK, queue="mail").defer(kind="decision", user_id=user_id, to=user_id)
+    app.configure_task(TASK, queue="mail").defer(kind="decision", user_id=user_id, to=user_id, **for_job())
 
 
 def send(kind: str, user: User, to: User) -> None:

@@ -16,6 +16,7 @@ from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationEr
 from ondol.accounts.people import AccountError
 from ondol.api import validation_errors
 from ondol.instances.actions import ActionError
+from ondol.request_id import HEADER, request_id
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +114,7 @@ def internal(request: HttpRequest) -> HttpResponse:
     """Return the refusal for our own mistake, in a view or around it."""
     speak(request)
     hint = _("Try again. If it stays, tell an administrator.")
-    return refuse(500, "internal", _("Something went wrong on our side"), hint)
+    return refuse(500, "internal", _("Something went wrong on our side"), f"{hint} {HEADER}: {request_id.get()}")
 
 
 def _unforeseen(request: HttpRequest, error: Any) -> HttpResponse:

@@ -10,6 +10,7 @@ from botocore.config import Config as BotoConfig
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from botocore.parsers import ResponseParserError
 
+from ondol.cloud import aws_log
 from ondol.cloud.aws_errors import named
 from ondol.cloud.errors import DENIED, Gone, Refused, Unreachable
 
@@ -53,6 +54,7 @@ class Clients:
                     raise Unreachable("NoCredentialsError")
                 make = self._session.client
                 self._made[service] = ask(make, service, config=self._manners, endpoint_url=self._endpoint)
+                aws_log.follow(self._made[service])
             return self._made[service]
 
 

@@ -7,6 +7,7 @@ from math import inf
 from ondol.commands import _aws, _django
 from ondol.config import config
 from ondol.database.base import limit_waiting
+from ondol.host import signs_of_life
 
 ANSWER_WITHIN = 30.0
 """The seconds that PostgreSQL may take for one statement of a job."""
@@ -14,11 +15,14 @@ ANSWER_WITHIN = 30.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `ondol worker`."""
+    parser.add_argument("--metrics-port", type=int, help="default: ONDOL_WORKER_METRICS_PORT; 0: none")
     parser.add_argument("--concurrency", type=int, default=20, help="jobs at the same time (20)")
 
 
 def run(options: argparse.Namespace) -> int:
     """Work until SIGTERM; while PostgreSQL is away, wait for it, however long that takes."""
+    if options.metrics_port is not None:
+        os.environ["ONDOL_WORKER_METRICS_PORT"] = str(options.metrics_port)
     os.umask(0o077)  # e-mails with links to sign in: nobody else may read them
     environment = dict(os.environ)
     _aws.read_env_file()
@@ -26,9 +30,11 @@ def run(options: argparse.Namespace) -> int:
     limit_waiting(ANSWER_WITHIN)
     _django.refuse_wrong_database()
     from ondol.doctor.records import ask  # noqa: PLC0415  after Django's set-up
+    from ondol.monitoring.server import serve  # noqa: PLC0415
     from ondol.worker import work  # noqa: PLC0415
 
     config().require("vpc_id", "subnet_id")
+    serve(config().worker_metrics_port, {"/healthz": signs_of_life.is_working, "/livez": signs_of_life.is_alive})
     # A restart may mean changed settings, so check them. First the rest of `ondol up` gets the processor.
     ask(after_seconds=5)
     return work(max(1, options.concurrency), environment)

@@ -22,6 +22,7 @@ from ondol.instances import actions
 from ondol.instances.actions import ActionError
 from ondol.instances.lifecycle import Reason
 from ondol.instances.models import Instance
+from ondol.request_id import for_job
 
 LEVELS = (80, 100)
 """The percentages of a budget at which people are notified."""
@@ -80,7 +81,7 @@ def _tell(owner: User, month: Month, now: BudgetStatus) -> None:
         if news.percent == max(LEVELS):
             readers |= set(administrators().values_list("pk", flat=True))
         for reader in readers:
-            app.configure_task(TASK, queue="mail").defer(notice=news.pk, to=reader)
+            app.configure_task(TASK, queue="mail").defer(notice=news.pk, to=reader, **for_job())
 
 
 def send(notice: BudgetNotice, to: User) -> None:

@@ -12,6 +12,7 @@ from ondol.accounts.people import administrators
 from ondol.config import config
 from ondol.deployment.findings import remembered
 from ondol.deployment.models import Deployment
+from ondol.request_id import for_job
 
 TASK = "ondol.instances.alert"
 TROUBLE_FOR = timedelta(minutes=10)
@@ -21,7 +22,7 @@ TROUBLE_FOR = timedelta(minutes=10)
 def notify_administrators(kind: str) -> None:
     """Enqueue an e-mail to each administrator, in the caller's transaction: `trouble` or `findings`."""
     for admin in administrators():
-        app.configure_task(TASK, queue="mail").defer(kind=kind, to=admin.pk)
+        app.configure_task(TASK, queue="mail").defer(kind=kind, to=admin.pk, **for_job())
 
 
 def notify_of_lasting_trouble() -> None:

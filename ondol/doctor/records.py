@@ -11,6 +11,7 @@ from procrastinate.contrib.django import app
 from ondol import clock
 from ondol.doctor.findings import Finding
 from ondol.doctor.models import CheckUp
+from ondol.request_id import for_job
 
 TASK = "ondol.doctor.check_up"
 TIMEOUTS = timedelta(minutes=2)
@@ -34,7 +35,7 @@ def ask(after_seconds: int = 0) -> None:
         try:
             with transaction.atomic():
                 wait = {"seconds": after_seconds} if after_seconds else None
-                app.configure_task(TASK, queueing_lock=TASK, queue="periodic", schedule_in=wait).defer()
+                app.configure_task(TASK, queueing_lock=TASK, queue="periodic", schedule_in=wait).defer(**for_job())
         except exceptions.AlreadyEnqueued:
             pass
 

@@ -21,6 +21,7 @@ from ondol.instances.runs import Run
 from ondol.instances.sizes import Size, chosen
 from ondol.instances.ssh import key_stem
 from ondol.keys import ppk, vault
+from ondol.request_id import for_job
 
 _WITHOUT_KEY = {Status.PENDING, Status.FAILED, Status.TERMINATING, Status.TERMINATED}
 """While it is made, its key may still be replaced."""
@@ -208,7 +209,9 @@ def enqueue(instance: Instance) -> None:
     lock = f"instance:{instance.pk}"
     try:
         with transaction.atomic():  # a savepoint: the refusal must not undo the caller's change
-            app.configure_task(RECONCILE, lock=lock, queueing_lock=lock, queue="instances").defer(row=str(instance.pk))
+            app.configure_task(RECONCILE, lock=lock, queueing_lock=lock, queue="instances").defer(
+                row=str(instance.pk), **for_job()
+            )
     except procrastinate_errors.AlreadyEnqueued:
         pass
 

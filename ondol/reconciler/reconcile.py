@@ -17,7 +17,7 @@ from ondol.instances.models import Instance, Launch
 from ondol.instances.moves import move
 from ondol.instances.record import Failure, Record, Wish
 from ondol.instances.troubles import is_kept
-from ondol.reconciler import refusals, resources, sizes
+from ondol.reconciler import pace, refusals, resources, sizes
 from ondol.reconciler.job_lease import JobLease, JobLeaseLost
 from ondol.reconciler.lag import is_lag
 from ondol.reconciler.steps import STEPS, Answers, Context, Plan, end_superseded, record, ssh_answers
@@ -138,7 +138,10 @@ def _move(plan: Plan, ensure_job_lease: JobLease) -> None:
         failure = Failure(reference=fields["error_ref"]) if fields else None
         since = instance.seen_since if to is Status.RUNNING else None
         record = Record(since=since, seen=instance.seen_reason, failure=failure)
-        move(instance, to, reason, record=record, **fields)
+        was, run = Status(instance.status), instance.run
+        moved = move(instance, to, reason, record=record, **fields)
+    if moved and to is Status.RUNNING:
+        pace.ready(run, was)
     _tell(instance)
 
 

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -148,7 +149,7 @@ def _make_key(instance: Instance, cloud: Cloud, made: Prepared) -> None:
 def _side_by_side(steps: list[Callable[[], None]]) -> list[CloudError]:
     """Do them all at once; their errors, those that settle the matter first."""
     with ThreadPoolExecutor(max_workers=len(steps)) as pool:
-        futures = [pool.submit(step) for step in steps]
+        futures = [pool.submit(copy_context().run, step) for step in steps]
     errors = [error for future in futures if (error := future.exception()) is not None]
     for error in errors:
         if not isinstance(error, CloudError):

@@ -25,7 +25,7 @@ from ondol.instances.runs import Run
 from ondol.instances.ssh import new_stem
 from ondol.instances.troubles import is_kept
 from ondol.keys import vault
-from ondol.reconciler import alarms, resources, sizes, stops
+from ondol.reconciler import alarms, pace, resources, sizes, stops
 from ondol.reconciler.job_lease import JobLease, JobLeaseLost
 from ondol.reconciler.refusals import NOT_REFUSED
 
@@ -146,6 +146,7 @@ def _keep(instance: Instance, key: KeyPair | None, ensure_job_lease: JobLease, f
 def _launch(plan: Plan, context: Context) -> None:
     instance = plan.instance
     ec2_instance = resources.launch(instance, context.cloud)
+    pace.launched(instance.run, "create")
     _record_view(
         instance, View(ec2_instance.state.value), context.ensure_job_lease,
         run={"launched_at": ec2_instance.launched_at}, seen_launched_at=ec2_instance.launched_at,
@@ -195,6 +196,8 @@ def _start(plan: Plan, context: Context) -> None:
     if sizes.is_burstable(instance) and unlimited != instance.is_unlimited:
         context.cloud.set_credits(str(instance.instance_id), unlimited=unlimited)
     view = _view(context.cloud.start(str(instance.instance_id)))
+    if not instance.run.starts:
+        pace.launched(instance.run, "start")
     accepted = {"starts": F("starts") + 1, "start_asked_at": clock.now()}
     _record_view(instance, view, context.ensure_job_lease, run=accepted, is_unlimited=unlimited)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from ondol import clock
+from ondol import __version__, clock
 from ondol.accounts.models import Approval, User
 from ondol.clock import Clock
 from ondol.config import config
@@ -25,6 +25,10 @@ class Site:
         """Return the clock of a trial; None if machines are on real time."""
         machines_clock = clock.clock()
         return None if machines_clock.is_real else machines_clock
+
+    @property
+    def version(self) -> str:
+        return __version__
 
     @property
     def now(self) -> datetime:

@@ -18,6 +18,17 @@ from ondol.web.guards import PersonRequest, where_they_stand
 Page = Callable[[HttpRequest], HttpResponse]
 
 
+def livez(get_response: Page) -> Page:
+    """Answer that this process does, whatever the database does: a restart would not bring that back."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if request.path != "/livez":
+            return get_response(request)
+        return HttpResponse("ok\n", "text/plain", headers={"Cache-Control": "no-store"})
+
+    return middleware
+
+
 def healthz(get_response: Page) -> Page:
     """Answer before anything else: load balancers come by address, without https, host name or session."""
 

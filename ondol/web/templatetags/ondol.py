@@ -18,8 +18,15 @@ from ondol.costs.months import Month
 from ondol.instances.messages import signals
 from ondol.instances.record import LastWork
 from ondol.policy.threshold import digits
+from ondol.request_id import request_id
 
 register = template.Library()
+
+
+@register.simple_tag
+def request_reference() -> str:
+    """Return the id by which this request is found in the log; empty outside of one."""
+    return request_id.get()
 
 
 @register.filter

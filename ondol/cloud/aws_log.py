@@ -1,0 +1,50 @@
+"""Each call to AWS is counted, and has a line in the log where it changes something or fails; under the same id as
+the request that it is for. Nothing of what is sent or answered is told, but for AWS's own id of the call.
+"""
+
+import logging
+import time
+from typing import Any
+
+from ondol import metrics
+from ondol.cloud.aws_errors import kind_of
+from ondol.cloud.errors import Unreachable
+
+log = logging.getLogger("ondol.aws")
+
+_READS = ("Describe", "Get", "List")
+_DRY = "DryRunOperation"
+"""What AWS answers to a dry run that would have been allowed."""
+
+
+def follow(client: Any) -> None:
+    """Note all calls of a client of the SDK, each page of a listing by itself."""
+    client.meta.events.register("before-call", _begin)
+    client.meta.events.register("after-call", _end)
+    client.meta.events.register("after-call-error", _fail)
+
+
+def _begin(context: dict[str, Any], **_: Any) -> None:
+    context["ondol_began"] = time.perf_counter()
+
+
+def _end(event_name: str, parsed: dict[str, Any], http_response: Any, context: dict[str, Any], **_: Any) -> None:
+    code = str(parsed.get("Error", {}).get("Code", "")) if http_response.status_code >= 300 else ""
+    outcome = kind_of(code, http_response.status_code).__name__ if code else "ok"
+    outcome = "dry_run" if code == _DRY else outcome
+    _note(event_name, context, outcome, code, str(parsed.get("ResponseMetadata", {}).get("RequestId", "")))
+
+
+def _fail(event_name: str, exception: Exception, context: dict[str, Any], **_: Any) -> None:
+    _note(event_name, context, Unreachable.__name__, type(exception).__name__, "")
+
+
+def _note(event_name: str, context: dict[str, Any], outcome: str, code: str, aws_request_id: str) -> None:
+    _, service, operation = event_name.split(".", 2)
+    seconds = time.perf_counter() - context.get("ondol_began", time.perf_counter())
+    metrics.AWS_CALLS.labels(service, operation, outcome).inc()
+    metrics.AWS_SECONDS.labels(service).observe(seconds)
+    line: dict[str, object] = {"service": service, "operation": operation, "outcome": outcome}
+    line |= {"ms": round(seconds * 1000), "aws_request_id": aws_request_id} | ({"code": code} if code else {})
+    is_told = outcome not in {"ok", "dry_run"} or not (code or operation.startswith(_READS))
+    log.log(logging.INFO if is_told else logging.DEBUG, "AWS call", extra=line)

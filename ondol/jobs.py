@@ -1,0 +1,36 @@
+"""What happens around every job: it is counted, has its line in the log, and goes on under its request's id."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from procrastinate import JobContext
+from procrastinate.worker import Worker
+
+from ondol import metrics
+from ondol.request_id import job_id, request_id
+
+log = logging.getLogger("ondol.job")
+
+
+async def follow(call_next: Callable[[], Awaitable[Any]], context: JobContext, worker: Worker) -> Any:
+    """Run one job. Procrastinate runs each in an asyncio task of its own, and what is set here ends with that.
+
+    The request's id is an argument that no task takes: it is taken out before the task is called.
+    """
+    job, began, outcome = context.job, time.perf_counter(), "failed"
+    has_asker = "request_id" in job.task_kwargs
+    request_id.set(str(job.task_kwargs.pop("request_id", "")))
+    job_id.set(job.id)
+    try:
+        result = await call_next()
+        outcome = "ok"
+        return result
+    finally:
+        seconds = time.perf_counter() - began
+        metrics.JOBS.labels(job.task_name, outcome).inc()
+        metrics.JOB_SECONDS.labels(job.task_name).observe(seconds)
+        # Periodic jobs are several a second; what fails is told by Procrastinate, with its traceback.
+        level = logging.INFO if has_asker else logging.DEBUG
+        log.log(level, "job", extra={"task": job.task_name, "outcome": outcome, "ms": round(seconds * 1000)})

@@ -1,0 +1,22 @@
+"""How long somebody who has clicked waits, in seconds of real time, for Prometheus."""
+
+from ondol import clock, metrics
+from ondol.instances.lifecycle import Status
+from ondol.instances.runs import Run
+
+_WAITED = {Status.PENDING: "create", Status.STARTING: "start"}
+
+
+def launched(run: Run, what: str) -> None:
+    """Note that AWS has accepted what was asked for, `create` or `start`."""
+    metrics.CLICK_TO_LAUNCH.labels(what).observe(_seconds(run))
+
+
+def ready(run: Run, was: Status) -> None:
+    """Note that a machine can be used; nobody has waited for one that was started outside."""
+    if was in _WAITED:
+        metrics.CLICK_TO_READY.labels(_WAITED[was]).observe(_seconds(run))
+
+
+def _seconds(run: Run) -> float:
+    return max(0.0, (clock.now() - run.began_at).total_seconds() / clock.clock().speed)
