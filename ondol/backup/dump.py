@@ -12,7 +12,7 @@ from ondol.backup import tools
 from ondol.backup.archive import BackupError, Manifest, writing
 from ondol.backup.database import Connection, connected, has_column, has_ondol, schema_of
 
-_NOT_KEPT = ("django_session", "usersessions_usersession", "ondol_cache")
+_NOT_KEPT = ("django_session", "usersessions_usersession", "ondol_cache_entry")
 """The tables whose rows no backup has: whoever found one could sign in as the people of that moment."""
 _SEALED = """
 SELECT encode(substring(sealed_private_key FROM 2 FOR 4), 'hex'), count(*) FROM instances_sshkey GROUP BY 1 ORDER BY 1

@@ -9,7 +9,7 @@ from types import FrameType
 
 from ondol.commands import CommandError
 from ondol.config import Config, config
-from ondol.host import extras
+from ondol.host import extras, port
 from ondol.host.environments import forget_libpq
 from ondol.host.home import HomeError, lock
 from ondol.host.postgres import PostgresError
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
         held = lock(settings.home)
     except HomeError as error:
         raise CommandError(str(error)) from None
-    check_port(settings)
+    held_port = hold_port(settings)
     if not settings.database_url:
         forget_libpq(os.environ)
     tree = Tree(settings, options.speed or 1.0, accept_keys=options.accept_keys)
@@ -63,6 +63,7 @@ def run(options: argparse.Namespace) -> int:
             raise CommandError(str(error)) from None
     finally:
         tree.stop()
+        held_port.close()
         os.close(held)
     return 0
 
@@ -94,15 +95,12 @@ def check_extras(settings: Config) -> None:
         raise CommandError(extras.NO_POSTGRES)
 
 
-def check_port(settings: Config) -> None:
-    """Raise CommandError, before anything is started, if the port is taken."""
-    where = f"{settings.host}:{settings.port}"
+def hold_port(settings: Config) -> socket.socket:
+    """Take the port of the pages, before anything is started. Raises CommandError if it is taken."""
     try:
-        family, *_, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
+        return port.hold(settings.host, settings.port)
     except OSError as error:
+        where = f"{settings.host}:{settings.port}"
         raise CommandError(
             f"{where} cannot be listened on: {error.strerror}. Choose another --host or --port."
         ) from None

@@ -11,7 +11,7 @@ from pathlib import Path
 import django
 
 from ondol.commands import CommandError, _django
-from ondol.commands.up import check_port
+from ondol.commands.up import hold_port
 from ondol.config import config
 
 
@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `ondol web`."""
     parser.add_argument("--host", help="default: ONDOL_HOST")
     parser.add_argument("--port", type=int, help="default: ONDOL_PORT")
+    parser.add_argument("--port-is-held", action="store_true", help=argparse.SUPPRESS)  # by `ondol up`
 
 
 def run(options: argparse.Namespace) -> None:
@@ -29,7 +30,8 @@ def run(options: argparse.Namespace) -> None:
     os.umask(0o077)  # e-mails with links to sign in: nobody else may read them
     config().require_reachable_pages()
     _django.borrow_from_home()
-    check_port(config())  # the server itself would share the port with another one, silently
+    if not options.port_is_held:
+        os.set_inheritable(hold_port(config()).detach(), True)  # for as long as the server's first process lives
     django.setup()
     if not _django.is_away():  # else the pages say that it is, and `/healthz` what is wrong once it is back
         _django.refuse_wrong_database()
@@ -37,6 +39,7 @@ def run(options: argparse.Namespace) -> None:
     os.environ["ONDOL_DIE_WITH_PARENT"] = "1"
     words = ["--interface", "asginl", "--host", config().host, "--port", str(config().port)]
     words += ["--workers", "1", "--no-ws", "--backlog", "128", "--respawn-failed-workers"]
+    words += ["--log-config", str(Path(__file__).parents[1] / "granian_logging.json")]
     words += ["--log-level", "warning", "--workers-kill-timeout", "5", "ondol.asgi:application"]
     os.execv(sys.executable, [sys.executable, "-m", "granian", *words])  # noqa: S606  our own program
 

@@ -70,7 +70,7 @@ class Tree:
             # Of the AWS settings only what pages show; the credentials are the worker's alone.
             env |= environments.of_web(self._told_by_cloud) | environments.without_proxy(env)
         self.worker = self._child("worker", [*ONDOL, "worker"], environments.of_worker(env, self._told_by_cloud))
-        self.web = self._child("web", [*ONDOL, "web"], environments.of_web(env))
+        self.web = self._child("web", [*ONDOL, "web", "--port-is-held"], environments.of_web(env))
         self._await_page(self.web)
         self._announce(is_trial)
 
