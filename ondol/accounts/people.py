@@ -77,7 +77,7 @@ def add_user(
     return user
 
 
-def approve(user_id: int, by: User) -> User:
+def approve(user_id: int, by: User | None) -> User:
     """Approve somebody, also after a suspension. Doing it twice changes nothing."""
     with _decision(user_id, by) as user:
         if user.approval != Approval.APPROVED:
@@ -96,7 +96,7 @@ def reject(user_id: int, by: User, reason: str) -> User:
     return user
 
 
-def suspend(user_id: int, by: User, reason: str = "") -> User:
+def suspend(user_id: int, by: User | None, reason: str = "") -> User:
     """Suspend somebody. Their machine and data stay until an administrator terminates them."""
     with _decision(user_id, by) as user:
         if user.approval == Approval.SUSPENDED:
@@ -135,7 +135,7 @@ def set_role(user_id: int, by: User | None, role: Role, reason: str = "") -> Use
 def _decision(user_id: int, by: User | None) -> Iterator[User]:
     """Lock the decisions, one at a time: otherwise the last two administrators could demote each other at once.
 
-    Without somebody who decides, a rule does.
+    Without `by`, it is made on the command line, which has the database anyway, or by a rule.
     """
     with transaction.atomic():
         with connection.cursor() as cursor:

@@ -2,9 +2,16 @@
 
 from procrastinate.contrib.django import app
 
-from ondol.accounts import letters, mail, requests
+from ondol.accounts import expired, letters, mail, requests
 from ondol.accounts.models import User
 from ondol.outbox.jobs import RETRY, watch
+
+
+@app.periodic(cron="41 * * * *")
+@app.task(name="ondol.accounts.prune", queue="periodic", queueing_lock="ondol.accounts.prune")
+def prune(timestamp: int) -> None:
+    """Remove what has expired, every hour."""
+    expired.prune()
 
 
 @app.task(name=letters.TASK, queue="mail", retry=RETRY, task_middleware=[watch])

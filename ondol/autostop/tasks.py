@@ -57,3 +57,4 @@ def letter(warning: int) -> None:
 def prune(timestamp: int) -> None:
     """Every night."""
     readings.prune()
+    warnings.prune()

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from django.core.signing import BadSignature, Signer
 from django.db import transaction
-from django.db.models import DateTimeField, DurationField, Exists, ExpressionWrapper, OuterRef, QuerySet, Value
+from django.db.models import DateTimeField, DurationField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet, Value
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from procrastinate.contrib.django import app
@@ -28,6 +28,8 @@ AHEAD = SOON + timedelta(minutes=2)
 """The time before the earliest stop at which we write: the e-mail is on its way before pages warn."""
 MOVED = timedelta(minutes=15)
 """A stop put off by so much is another one, and worth another letter."""
+KEPT = timedelta(days=30)
+"""So long, a link is known to be out of date; after that, it is not known at all."""
 SPAN, VALID = timedelta(hours=1), timedelta(hours=1)
 """The time for which a link keeps a machine awake; the time after the stop until which it may be used."""
 _MINUTE = timedelta(minutes=1)
@@ -108,6 +110,12 @@ def use(warning: StopWarning) -> Instance:
     if row.run.awake_until and row.run.awake_until >= now + SPAN:
         return row
     return awake.keep_awake(row.owner, now + SPAN)
+
+
+def prune() -> None:
+    """Remove warnings of runs that are over for long; those of a run that lasts keep it from being warned again."""
+    of_this_run = Q(launched_at=F("instance__run__launched_at"))
+    StopWarning.objects.filter(stops_at__lt=clock.now() - KEPT).exclude(of_this_run).delete()
 
 
 def _runs_without_letter(now: datetime) -> QuerySet[Instance]:

@@ -1,24 +1,45 @@
-"""`ondol user add EMAIL`: the first administrator, or anybody, without a browser."""
+"""`ondol user …`: people without a browser. To approve, to suspend and to change a role are the acts of the pages."""
 
 import argparse
 import codecs
+import json
 import locale
 import sys
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from django.utils import translation
 
 from ondol.commands import CommandError, _django
 
+if TYPE_CHECKING:
+    from ondol.accounts.models import User
+
+_ROLES = ("member", "admin")
+_APPROVALS = ("pending", "approved", "rejected", "suspended")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `ondol user`."""
-    words = parser.add_subparsers(dest="what", required=True, metavar="add")
+    words = parser.add_subparsers(dest="what", required=True, metavar="add|list|approve|suspend|role")
     add = words.add_parser("add", help="add a person")
     add.add_argument("email")
     add.add_argument("--name", default="", help="default: the part of the e-mail address before @")
     add.add_argument("--approved", action="store_true", help="may use Ondol at once")
     add.add_argument("--admin", action="store_true", help="an administrator, approved too")
     add.add_argument("--password-stdin", action="store_true", help="read a password; without one, reset it by e-mail")
+    show = words.add_parser("list", help="one line for each person, the oldest first")
+    show.add_argument("search", nargs="?", default="", help="part of a name, an address or an affiliation")
+    show.add_argument("--approval", choices=_APPROVALS, help="only these")
+    show.add_argument("--json", action="store_true", help="a JSON list, for programs")
+    approve = words.add_parser("approve", help="approve people, also after a suspension; they get an e-mail")
+    approve.add_argument("email", nargs="+")
+    suspend = words.add_parser("suspend", help="suspend a person, who gets an e-mail; their machine stays")
+    suspend.add_argument("email")
+    suspend.add_argument("--reason", default="", help="the person reads it")
+    role = words.add_parser("role", help="make a person an administrator or a member")
+    role.add_argument("email")
+    role.add_argument("role", choices=_ROLES)
 
 
 def typed_line() -> str:
@@ -44,21 +65,90 @@ def typed_line() -> str:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Add the person."""
+    """Do it. Everything that these commands say is in English."""
     _django.set_up()
-    from ondol.accounts.people import AccountError, add_user  # noqa: PLC0415  after Django's set-up
+    from ondol.accounts.people import AccountError  # noqa: PLC0415  after Django's set-up
+
+    acts: dict[str, Callable[[argparse.Namespace], None]] = {
+        "add": _add, "list": _list, "approve": _approve, "suspend": _suspend, "role": _role,
+    }  # fmt: skip
+    translation.activate("en")
+    try:
+        acts[options.what](options)
+    except AccountError as error:
+        raise CommandError(str(error)) from None
+
+
+def _add(options: argparse.Namespace) -> None:
+    from ondol.accounts.people import add_user  # noqa: PLC0415  after Django's set-up
 
     password = typed_line() if options.password_stdin else None
     if password == "":
         raise CommandError("The password on standard input is empty.")
-    translation.activate("en")  # English, as everything the command says
-    try:
-        user = add_user(options.email, options.name, approved=options.approved, admin=options.admin, password=password)
-    except AccountError as error:
-        raise CommandError(str(error)) from None
+    user = add_user(options.email, options.name, approved=options.approved, admin=options.admin, password=password)
     print(f"Added {user.email} ({user.get_approval_display()}, {user.get_role_display()}).")
     if password is None:
         print(
             "Nobody knows a password for it: choose one by “Forgot your password?” on the sign-in page, which writes an"
         )
         print("e-mail, or sign in by a provider. --password-stdin sets one here.")
+
+
+def _list(options: argparse.Namespace) -> None:
+    from ondol.accounts.people import listed  # noqa: PLC0415  after Django's set-up
+
+    people = listed(options.search, options.approval and options.approval.upper()).order_by("created_at", "pk")
+    if options.json:
+        print(json.dumps([_told(user) for user in people], ensure_ascii=False, indent=2))
+        return
+    for line in _table([list(_told(user).values()) for user in people]):
+        print(line)
+
+
+def _told(user: "User") -> dict[str, str]:
+    return {
+        "email": user.email,
+        "approval": user.approval.lower(),
+        "role": user.role.lower(),
+        "since": user.created_at.isoformat(timespec="seconds"),
+        "name": user.name,
+    }
+
+
+def _table(rows: list[list[str]]) -> Iterable[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+
+
+def _approve(options: argparse.Namespace) -> None:
+    from ondol.accounts import people  # noqa: PLC0415  after Django's set-up
+
+    for user in [_person(email) for email in options.email]:  # all are looked up before the first is approved
+        _say(people.approve(user.pk, None))
+
+
+def _suspend(options: argparse.Namespace) -> None:
+    from ondol.accounts import people  # noqa: PLC0415  after Django's set-up
+
+    _say(people.suspend(_person(options.email).pk, None, options.reason))
+
+
+def _role(options: argparse.Namespace) -> None:
+    from ondol.accounts import people  # noqa: PLC0415  after Django's set-up
+    from ondol.accounts.models import Role  # noqa: PLC0415
+
+    _say(people.set_role(_person(options.email).pk, None, Role(options.role.upper())))
+
+
+def _person(email: str) -> "User":
+    from ondol.accounts.models import User  # noqa: PLC0415  after Django's set-up
+    from ondol.accounts.text import find_address  # noqa: PLC0415
+
+    found = User.objects.filter(email__iexact=find_address(email)).first()
+    if found is None:
+        raise CommandError(f"There is nobody with the address {email}.")
+    return found
+
+
+def _say(user: "User") -> None:
+    print(f"{user.email}: {user.approval.lower()}, {user.role.lower()}.")

@@ -1,6 +1,7 @@
-"""`ondol user add` and `ondol token create`."""
+"""`ondol user` and `ondol token create`."""
 
 import io
+import json
 import locale
 import os
 import sys
@@ -8,11 +9,16 @@ from types import SimpleNamespace
 
 import pytest
 from django.utils import translation
+from procrastinate.contrib.django.models import ProcrastinateJob
 
-from ondol.accounts.models import User
+from ondol.accounts import mail
+from ondol.accounts.models import Decision, User
 from ondol.commands import main
 from ondol.config import config
 from ondol.host.tree import Tree
+from ondol.instances.models import StatusChange
+from ondol.policy.models import PolicyChange
+from ondol.web.activity.lines import told
 
 pytestmark = [pytest.mark.django_db, pytest.mark.enable_socket]
 
@@ -92,6 +98,79 @@ def test_an_empty_password_is_refused(capsys, monkeypatch):
     assert "empty" in capsys.readouterr().err
 
 
+@pytest.fixture
+def carol(capsys):
+    """Return Carol, who waits."""
+    main(["user", "add", "carol@example.org", "--name", "캐럴"])
+    capsys.readouterr()
+    return User.objects.get(email="carol@example.org")
+
+
+def letters():
+    return [job.args["kind"] for job in ProcrastinateJob.objects.filter(task_name=mail.TASK).order_by("id")]
+
+
+def test_acts_on_the_command_line_are_those_of_the_pages_and_noted_alike(carol, capsys):
+    main(["user", "add", "ada@example.org", "--admin"])
+    for words in (["approve", carol.email], ["role", carol.email, "admin"], ["role", carol.email, "member"]):
+        assert main(["user", *words]) == 0
+    assert main(["user", "suspend", "CAROL@example.org", "--reason", "On leave."]) == 0
+    carol.refresh_from_db()
+    assert (carol.approval, carol.role, carol.decision_reason) == ("SUSPENDED", "MEMBER", "On leave.")
+    assert letters() == ["decision", "decision"]
+    noted = Decision.objects.filter(user=carol).order_by("id").values_list("what", "by")
+    assert list(noted) == [("APPROVED", None), ("ADMIN", None), ("MEMBER", None), ("SUSPENDED", None)]
+    with translation.override("en"):
+        newest = told(Decision.objects.filter(user=carol), StatusChange.objects.none(), PolicyChange.objects.none())[0]
+    assert (newest.what, newest.without) == ("suspended", "on the command line")
+    assert "carol@example.org: suspended, member." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["approve", "mallory@example.org"], "There is nobody with the address mallory@example.org"),
+        (["approve", "carol@example.org", "mallory@example.org"], "There is nobody with the address mallory"),
+        (["approve", "carol"], "There is nobody"),
+        (["suspend", "carol@example.org"], "Only an approved person can be suspended."),
+        (["suspend", "ada@example.org"], "This is the last administrator."),
+        (["suspend", "bob@example.org", "--reason", "x" * 1001], "The reason is longer than 1,000"),
+        (["role", "carol@example.org", "admin"], "Approve this person before"),
+        (["role", "ada@example.org", "member"], "This is the last administrator."),
+    ],
+)
+def test_what_the_pages_refuse_is_refused_here_in_one_english_sentence(carol, capsys, words, sentence):
+    main(["user", "add", "ada@example.org", "--admin"])
+    main(["user", "add", "bob@example.org", "--approved"])
+    capsys.readouterr()
+    assert main(["user", *words]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"ondol: {sentence}")
+    assert len(error.splitlines()) == 1
+    assert letters() == []
+    assert User.objects.get(pk=carol.pk).approval == "PENDING"
+
+
+def test_what_was_done_already_is_done_and_nobody_gets_a_second_letter(carol):
+    for _ in range(2):
+        assert main(["user", "approve", carol.email]) == 0
+    assert letters() == ["decision"]
+
+
+def test_people_are_listed_for_readers_and_for_programs(carol, capsys):
+    main(["user", "add", "ada@example.org", "--admin"])
+    capsys.readouterr()
+    assert main(["user", "list"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.split()[:3] == ["carol@example.org", "pending", "member"]
+    assert second.split()[:3] == ["ada@example.org", "approved", "admin"]
+    assert main(["user", "list", "캐럴", "--approval", "pending", "--json"]) == 0
+    (one,) = json.loads(capsys.readouterr().out)
+    assert (one["email"], one["name"]) == ("carol@example.org", "캐럴")
+    assert main(["user", "list", "nobody"]) == 0
+    assert capsys.readouterr().out == ""
+
+
 def test_a_token_is_printed_alone_so_that_a_script_can_take_it(capsys):
     main(["user", "add", "dan@example.org", "--approved"])
     capsys.readouterr()
@@ -106,7 +185,7 @@ def test_nobody_gets_a_token_for_a_stranger(capsys):
 
 
 @pytest.fixture
-def told(tmp_path):
+def told_of_admin(tmp_path):
     """Return what `ondol up` says of the trial's first administrator, after one more start."""
     file = tmp_path / "admin.txt"
 
@@ -117,13 +196,13 @@ def told(tmp_path):
     return start
 
 
-def test_a_first_password_is_told_until_it_was_changed(told):
-    line, (email, password) = told()[0], told()[1].split()
+def test_a_first_password_is_told_until_it_was_changed(told_of_admin):
+    line, (email, password) = told_of_admin()[0], told_of_admin()[1].split()
     assert f"Sign in as {email} with the password {password}" in line
     ada = User.objects.get()
     ada.set_password("her own")
     ada.save()
-    line, kept = told()
+    line, kept = told_of_admin()
     assert line.strip() == "Sign in as admin@example.com with the password that was chosen there."
     assert kept == "admin@example.com\n"
 

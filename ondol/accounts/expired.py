@@ -1,0 +1,19 @@
+"""What has expired and is of no use to anybody: sessions, what was noted of them, and entries of the cache."""
+
+from datetime import UTC, datetime
+
+from allauth.usersessions.models import UserSession
+from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.db import connection
+from django.db.models import Exists, OuterRef
+
+
+def prune() -> None:
+    """Remove it. Anything may be removed twice, or be used at this moment: then it has not expired."""
+    Session.objects.filter(expire_date__lt=datetime.now(UTC)).delete()
+    with_session = Session.objects.filter(session_key=OuterRef("session_key"))
+    UserSession.objects.exclude(Exists(with_session)).delete()
+    table = connection.ops.quote_name(str(settings.CACHES["default"]["LOCATION"]))
+    with connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM {table} WHERE expires < %s", [datetime.now(UTC)])  # noqa: S608  our own setting
