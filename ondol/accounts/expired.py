@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 
 from allauth.usersessions.models import UserSession
-from django.conf import settings
 from django.contrib.sessions.models import Session
-from django.db import connection
 from django.db.models import Exists, OuterRef
+
+from ondol.accounts import cache
 
 
 def prune() -> None:
@@ -14,6 +14,4 @@ def prune() -> None:
     Session.objects.filter(expire_date__lt=datetime.now(UTC)).delete()
     with_session = Session.objects.filter(session_key=OuterRef("session_key"))
     UserSession.objects.exclude(Exists(with_session)).delete()
-    table = connection.ops.quote_name(str(settings.CACHES["default"]["LOCATION"]))
-    with connection.cursor() as cursor:
-        cursor.execute(f"DELETE FROM {table} WHERE expires < %s", [datetime.now(UTC)])  # noqa: S608  our own setting
+    cache.forget_expired()

@@ -6,6 +6,7 @@ import sys
 
 from django.utils import translation
 
+from ondol import __version__
 from ondol.commands import CommandError, _aws, _django
 from ondol.config import ConfigError, config
 
@@ -13,6 +14,8 @@ from ondol.config import ConfigError, config
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `ondol doctor`."""
     parser.add_argument("--language", choices=["ko", "en"], help="of what it says (that of the terminal)")
+    parser.add_argument("--json", action="store_true", help="the findings as JSON, for programs")
+    parser.add_argument("--only", action="append", default=[], metavar="CHECK", help="this check; may be repeated")
     parser.add_argument("--print-policy", action="store_true", help="the IAM policy that Ondol needs, and nothing else")
     parser.add_argument(
         "--print-parameters",
@@ -35,22 +38,33 @@ def run(options: argparse.Namespace) -> int:
         return _print_policy(options.account, reason)
     if options.print_parameters:
         return _print_parameters(reason)
-    return _print_findings(has_trial, reason)
+    return _print_findings(options, has_trial, reason)
 
 
-def _print_findings(has_trial: bool, reason: str) -> int:
+def _print_findings(options: argparse.Namespace, has_trial: bool, reason: str) -> int:
     from ondol.doctor import check_up, messages  # noqa: PLC0415  after Django's set-up
     from ondol.doctor.findings import Level, failed  # noqa: PLC0415
 
-    found = [failed("database", "absent", reason=reason)] if reason else check_up.our_side()
-    found += check_up.mail_side()
+    if unknown := set(options.only) - set(check_up.names()):
+        raise CommandError(f"There is no check {', '.join(sorted(unknown))}. There are: {', '.join(check_up.names())}.")
+    found = [failed("database", "absent", reason=reason)] if reason else check_up.our_side(options.only)
+    if not options.only or "mail" in options.only:
+        found += check_up.mail_side()
     if has_trial:
-        found += check_up.amazons_side(config(), *check_up.place(found))
-    else:
+        found += check_up.amazons_side(config(), *check_up.place(found), options.only)
+    elif not options.only or check_up.asks_aws(options.only):
         found.append(failed("settings", "no_trial", home=config().home))
-    for finding in found:
-        print(f"{messages.LEVELS[finding.level]!s:8} {messages.name(finding)}: {messages.sentence(finding)}")
-    return 1 if any(finding.level is Level.FAILED for finding in found) or not _has_reachable_pages() else 0
+    is_well = _has_reachable_pages() and not any(finding.level is Level.FAILED for finding in found)
+    if options.json:
+        told = [
+            finding.stored() | {"name": str(messages.name(finding)), "sentence": str(messages.sentence(finding))}
+            for finding in found
+        ]
+        print(json.dumps({"version": __version__, "ok": is_well, "findings": told}, ensure_ascii=False, indent=2))
+    else:
+        for finding in found:
+            print(f"{messages.LEVELS[finding.level]!s:8} {messages.name(finding)}: {messages.sentence(finding)}")
+    return 0 if is_well else 1
 
 
 def _has_reachable_pages() -> bool:

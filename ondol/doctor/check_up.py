@@ -1,8 +1,9 @@
 """All checks, each by itself: one that fails, or is never answered, hides no other."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 
 from django.db import Error as DatabaseError
@@ -34,10 +35,22 @@ def check_up(config: Config) -> list[Finding]:
     return [*found, *mail_side(), *amazons_side(config, *place(found))]
 
 
-def our_side() -> list[Finding]:
-    """Return the findings that need no AWS."""
+def names() -> list[str]:
+    """Return what may be checked by itself."""
+    return [*OURS, "mail", "settings", *aws_checks.CHECKS]
+
+
+def asks_aws(only: Collection[str]) -> bool:
+    """Return whether one of these checks is about AWS."""
+    return not {"settings", *aws_checks.CHECKS}.isdisjoint(only)
+
+
+def our_side(only: Collection[str] = ()) -> list[Finding]:
+    """Return the findings that need no AWS; those of `only`, if it names any."""
     found: list[Finding] = []
     for name, check in OURS.items():
+        if only and name not in only:
+            continue
         found += _isolated(name, check) if _has_database(found) else [unknown(name, "no_database")]
     return found
 
@@ -47,8 +60,10 @@ def mail_side() -> list[Finding]:
     return _isolated("mail", mail_checks.server)
 
 
-def amazons_side(config: Config, deployment: str, account_id: str) -> list[Finding]:
-    """Return the findings that need no database: `place` has been called before."""
+def amazons_side(config: Config, deployment: str, account_id: str, only: Collection[str] = ()) -> list[Finding]:
+    """Return the findings that need no database: `place` has been called before. Of `only`, if it names any."""
+    if only and not asks_aws(only):
+        return []
     settings = ok("settings", "amazon" if config.cloud == "aws" else "trial", region=config.region)
     if unset := [variable(name) for name in ("vpc_id", "subnet_id") if not getattr(config, name)]:
         return [failed("settings", "unset", names=", ".join(unset))]
@@ -56,14 +71,19 @@ def amazons_side(config: Config, deployment: str, account_id: str) -> list[Findi
         probes = Probes.from_config(config, deployment)
     except CloudError as error:
         return [settings, failed("credentials", "missing", code=error.code)]
-    return [settings, *examine(aws_checks.Case(probes, config, account_id, bool(deployment)))]
+    found = examine(aws_checks.Case(probes, config, account_id, bool(deployment)), only)
+    return found if only and "settings" not in only else [settings, *found]
 
 
-def examine(case: aws_checks.Case) -> list[Finding]:
+def examine(case: aws_checks.Case, only: Collection[str] = ()) -> list[Finding]:
     """Return all findings about AWS, whose checks run at the same time."""
     with ThreadPoolExecutor(max_workers=len(aws_checks.CHECKS)) as pool:  # else the time-out of one adds to the next
-        found = pool.map(lambda item: _isolated(item[0], partial(item[1], case)), aws_checks.CHECKS.items())
-        return [finding for some in found for finding in some]
+        found = [
+            pool.submit(copy_context().run, _isolated, name, partial(check, case))
+            for name, check in aws_checks.CHECKS.items()
+            if not only or name in only
+        ]
+        return [finding for some in found for finding in some.result()]
 
 
 def place(found: list[Finding]) -> tuple[str, str]:

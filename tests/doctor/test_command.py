@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from ondol.doctor import check_up
 from tests.furnished import ONDOL, environment, furnished
 from tests.journey.site import Site, free_port, until
 
@@ -49,6 +50,37 @@ def test_in_a_trial_that_runs_all_is_well(site):
     assert "ok       Database: PostgreSQL" in done.stdout
     assert "ok       Worker: 1 at work." in lines
     assert "This is a trial" in done.stdout
+
+
+def test_a_program_gets_the_same_findings_and_codes(site):
+    site.works()
+    done = doctor(site.home, "--json")
+    told = json.loads(done.stdout)
+    assert (told["ok"], done.returncode, done.stderr) == (True, 0, "")
+    (database,) = [finding for finding in told["findings"] if finding["check"] == "database"]
+    assert (database["level"], database["code"], database["name"]) == ("ok", "sound", "Database")
+    assert {finding["check"] for finding in told["findings"]} == {*check_up.names()}
+
+
+@pytest.mark.parametrize(
+    ("options", "checks"),
+    [
+        (["database"], {"database"}),
+        (["keys", "worker"], {"keys", "worker"}),
+        (["vpc", "subnet"], {"vpc", "subnet"}),
+        (["settings"], {"settings"}),
+        (["worker", "quota"], {"worker", "quota"}),
+    ],
+)
+def test_single_checks_are_made_alone(site, options, checks):
+    done = doctor(site.home, "--json", *(word for name in options for word in ("--only", name)))
+    assert {finding["check"] for finding in json.loads(done.stdout)["findings"]} == checks
+
+
+def test_an_unknown_check_is_refused_with_those_that_there_are(site):
+    done = doctor(site.home, "--only", "databse")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("ondol: There is no check databse. There are: database, clock,")
 
 
 def test_a_worker_has_looked_when_it_started(site):
