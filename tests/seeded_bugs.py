@@ -29,6 +29,9 @@ TESTS = [
     "tests/crashes",
     "tests/settings",
     "tests/backup",
+    "tests/monitoring",
+    "tests/host/test_port.py",
+    "tests/web/test_request_log.py",
 ]
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -122,6 +125,10 @@ def _named(module: ast.Module) -> Iterator[tuple[str, Function]]:
 
 
 BUGS = [
+    Bug("an alarm that does not count is one for the metrics", "facts:_machines", "not row.is_armed", "row.run.armed_at is None"),
+    Bug("an invented method is a row of the metrics", "request_log:_method", "request.method in _METHODS", "True"),
+    Bug("any id of a proxy is taken", "request_id:taken", "_TAKEN.fullmatch(text)", "text"),
+    Bug("a port that nobody serves yet is free", "port:hold", "held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)", ""),
     Bug("a new token at each try", "_announced", "instance.client_token is None", "True"),
     Bug("the token is not stored before the call", "_announced", "'client_token'", "'updated_at'"),
     Bug("launched without waiting for the key", "steps:_prepare", "made.image and not made.errors and not unrecognized", "made.image and not unrecognized"),
@@ -247,7 +254,7 @@ BUGS = [
     Bug("an unknown setting of a file is ignored", "_assignment", "meant(left, known)", "None"),
     Bug("a comment behind a value is part of it", "env_file:_value", "re.search(r'(^|[ \\t])#', text)", "None"),
     Bug("an empty range is the default one", "written_settings:_empty", "text.strip(' \\t,')", "True"),
-    Bug("a file that is named need not be there", "written_settings:settings_file", "named is None and (not path.is_file())", "not path.is_file()"),
+    Bug("a file that is named need not be there", "written_settings:read_file", "named is None and (not path.is_file())", "not path.is_file()"),
     Bug("https is served without a proxy", "Config.require_reachable_pages", "not self.behind_proxy", "False"),
     Bug("a host is compared in the letters in which it was typed", "page_address:_host", "_punycode(name)", "name"),
     Bug("a path of the address is forgotten", "_refuse_more_than_host", "parts.path.strip('/')", "''"),
