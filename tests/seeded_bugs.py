@@ -32,6 +32,8 @@ TESTS = [
     "tests/monitoring",
     "tests/host/test_port.py",
     "tests/web/test_request_log.py",
+    "tests/deployment",
+    "tests/web/test_errors.py",
 ]
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -264,6 +266,12 @@ BUGS = [
     Bug("the keys that open a backup are not looked at", "_check_keys", "missing and (not without)", "False"),
     Bug("a key that changed meanwhile is overwritten by the rotation", "sealed:reseal", "SshKey.objects.filter(pk=pk, sealed_private_key=sealed)", "SshKey.objects.filter(instance_id=row)"),
     Bug("a worker seals with a key that was given up", "steps:_keep", "fingerprints.hold_sealing_key()", ""),
+    Bug("of two hosts any is good", "url:read", "len(hosts) > 1", "len(hosts) > 2"),
+    Bug("each host may take all the time", "url:read", "PATIENCE / len(hosts)", "PATIENCE"),
+    Bug("another signing key is taken", "fingerprints:compare", "mine.signing != deployments.signing", "False"),
+    Bug("a vault key that has sealed may be missing", "fingerprints:compare", "key not in mine.vault", "False"),
+    Bug("a schema of any later version is used", "_may_be_ahead", "_number(oldest) <= _number(__version__)", "True"),
+    Bug("a full disk is a rate limit", "DatabaseCache.add", "self.has_key(key, version)", "True"),
 ]  # fmt: skip
 
 
