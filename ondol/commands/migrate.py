@@ -24,6 +24,8 @@ def run(options: argparse.Namespace) -> None:
     from ondol.deployment import fingerprints, schema  # noqa: PLC0415
 
     with connection.cursor() as cursor:
+        # A host that is slow for a while has frozen nothing: a migration is not cut off between two statements.
+        cursor.execute("SET idle_in_transaction_session_timeout = 0")
         cursor.execute("SELECT pg_advisory_lock(hashtext('ondol.migrate'))")
         if schema.missing():
             call_command("migrate", interactive=False, verbosity=0)
