@@ -1,6 +1,7 @@
 """What commands that ask AWS themselves do first."""
 
 import json
+import logging
 import os
 
 from django.utils import translation
@@ -21,6 +22,7 @@ def set_up() -> None:
 def take_credentials() -> None:
     """Set the credentials of this home's trial, or the SDK's own. Raises CommandError if the trial does not run."""
     read_env_file()
+    logging.getLogger("ondol.aws").setLevel(logging.WARNING)  # its lines are a worker's; here, a person reads findings
     if config().cloud == "local" and "AWS_ENDPOINT_URL" not in os.environ:
         _borrow_trial()
 
