@@ -5,7 +5,10 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from localcloud.trimmed_moto import import_moto
 from trial import Machine, Trial
+
+import_moto("ap-northeast-2", "123456789012")  # before tests import what would read all of it
 
 
 def pytest_configure() -> None:
