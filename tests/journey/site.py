@@ -67,7 +67,7 @@ def alive(pids: Iterable[int]) -> list[int]:
     return running
 
 
-def _hear_ctrl_c() -> None:
+def hear_ctrl_c() -> None:
     """Hear Ctrl-C, as at a terminal; what a script starts with `&` ignores it, and so would its children."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -100,7 +100,7 @@ class Site:
         self.process = subprocess.Popen(
             [*self.ondol, "up", "--port", str(self.port), *self.options],
             env=self.env, cwd=self.cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            preexec_fn=_hear_ctrl_c,
+            preexec_fn=hear_ctrl_c,
         )  # fmt: skip
         ready: queue.Queue[bool] = queue.Queue()
         self._reader = threading.Thread(target=self._read, args=(self.process, ready), daemon=True)
