@@ -34,6 +34,8 @@ TESTS = [
     "tests/web/test_request_log.py",
     "tests/deployment",
     "tests/web/test_errors.py",
+    "tests/outbox",
+    "tests/accounts",
 ]
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -259,6 +261,15 @@ BUGS = [
     Bug("a file that is named need not be there", "written_settings:read_file", "named is None and (not path.is_file())", "not path.is_file()"),
     Bug("https is served without a proxy", "Config.require_reachable_pages", "not self.behind_proxy", "False"),
     Bug("a host is compared in the letters in which it was typed", "page_address:_host", "_punycode(name)", "name"),
+    Bug("an e-mail that is given up is forgotten", "jobs:_keep", "now if row.next_try_at is None else None", "None"),
+    Bug("all e-mails try while the server is away", "await_turn", "due.update(next_try_at=now + _TRY)", "True"),
+    Bug("a final no is asked for again", "_next_try", "error.is_final or now - row.since > PATIENCE", "now - row.since > PATIENCE"),
+    Bug("an e-mail that may have arrived is sent for days", "_next_try", "error.cause is Cause.UNCONFIRMED", "False"),
+    Bug("a session that drips is not cut off", "SmtpBackend._cut", "socket.socket.shutdown(sock, socket.SHUT_RDWR)", ""),
+    Bug("the certificate of a mail server is for any name", "SmtpBackend._made", "made._host = self.server.host", ""),
+    Bug("a password is shown in the answer", "SmtpBackend._starred", "self.server.password.encode() in base64.b64decode(token[0] + '==')", "False"),
+    Bug("each request is an e-mail of its own", "requests:announce", "last and now - GATHERED < last <= now", "False"),
+    Bug("requests are lost while there is no administrator", "requests:announce", "not readers", "False"),
     Bug("a path of the address is forgotten", "_refuse_more_than_host", "parts.path.strip('/')", "''"),
     Bug("half a backup has the name of a whole one", "archive:writing", "file.with_name(f'.{file.name}.{secrets.token_hex(4)}.part')", "file"),
     Bug("a restore ends its transaction though the dump was cut off", "_pour", "restoring.process.wait()", "restoring.process.wait() and False"),

@@ -253,8 +253,8 @@ class Tree:
                 lines.append(f"  Sign in as {email} with the password {password} (kept in {admin}).")
             case [email]:  # `ondol migrate` has found that the first password opens nothing any more
                 lines.append(f"  Sign in as {email} with the password that was chosen there.")
-        mail = self.settings.email_url or str(self.home / "mail")
-        lines.append(f"  E-mails are written to {mail}.")
+        mail = self.settings.mail_server  # and not the URL: there may be a password in it
+        lines.append(f"  E-mails {f'are files in {mail.folder}' if mail.folder else f'go to {mail.host}:{mail.port}'}.")
         who = "an unprivileged user of its own" if os.geteuid() == 0 else "you"
         lines.append(f"  Machines of the trial are processes on this computer and run as {who}.")
         if self.clock and self.speed != 1:

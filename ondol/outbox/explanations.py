@@ -23,7 +23,7 @@ def explain(error: Exception, step: Cause, *, is_late: bool, has_begun: bool) ->
     if has_begun and is_disconnected:
         return DeliveryError(Cause.UNCONFIRMED, _reason(told))
     if is_late or isinstance(told, TimeoutError):
-        return DeliveryError(Cause.UNREACHABLE if is_connecting else Cause.SILENT, _reason(told))
+        return DeliveryError(Cause.UNREACHABLE if is_connecting else Cause.SILENT, "" if is_late else _reason(told))
     if is_disconnected:
         return DeliveryError(_of_network(told, is_connecting=is_connecting), _reason(told))
     return DeliveryError(Cause.NO_SIGN_IN if step is Cause.SIGN_IN else step, _reason(told))

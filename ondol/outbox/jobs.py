@@ -15,7 +15,7 @@ from procrastinate.contrib.django import app
 from procrastinate.jobs import Job
 
 from ondol.outbox.backend import Busy, delivered
-from ondol.outbox.causes import SENTENCES, Cause, DeliveryError
+from ondol.outbox.causes import Cause, DeliveryError
 from ondol.outbox.models import UndeliveredEmail
 
 log = logging.getLogger(__name__)
@@ -109,7 +109,7 @@ def _keep(job: Job, error: DeliveryError) -> datetime | None:
         row.save()
     told = {**_shown(job), "cause": error.cause, "answer": error.answer}
     if row.given_up_at:
-        log.error("an e-mail is given up: %s", SENTENCES[error.cause], extra=told)
+        log.error("an e-mail is given up", extra=told)
     elif error.was_tried and not error.is_of_server:
         log.warning("an e-mail was not delivered, and is tried again", extra=told)
     return row.next_try_at

@@ -53,6 +53,8 @@ def work_for_real():
         finally:
             connections.close_all()
 
+    with connection.cursor() as cursor:  # hand on what the worker before has taken and not done, as `ondol.worker` does
+        cursor.execute("UPDATE procrastinate_jobs SET status = 'todo' WHERE status = 'doing'")
     ours = django_app.connector
     connector = ours.get_worker_connector()
     connector.get_sync_connector = lambda: ours
@@ -127,11 +129,10 @@ def test_a_slow_server_gets_four_sessions_of_a_worker_and_machines_the_other_thr
         assert host.most_sessions == backend.SESSIONS
         host.says = {"connect": CLOSE}
         wait(minutes=1, worker=work_for_real)
-        assert 0 < len(host.letters) + waiting() == 8
         host.says = {}
-        wait(minutes=6, worker=work_for_real)
-        wait(minutes=6, worker=work_for_real)
-        assert len(set(host.letters)) == len(host.letters) == 8
+        for _ in range(4):
+            wait(minutes=6, worker=work_for_real)
+        assert len({letter.partition("To: ")[2].split()[0] for letter in host.letters}) == 8
     assert not UndeliveredEmail.objects.exists()
 
 
@@ -180,7 +181,7 @@ def test_a_final_no_is_not_asked_for_again_and_holds_nobody_else(mail_settings, 
         [seen] = summary.undelivered()
         assert seen.is_given_up
         assert next(iter(says.values())) == seen.answer
-        assert [message.partition(":")[0] for message, _ in told(caplog, logging.ERROR)] == ["an e-mail is given up"]
+        assert [message for message, _ in told(caplog, logging.ERROR)] == ["an e-mail is given up"]
         assert all(record.exc_info is None for record in caplog.records)
         assert summary.summary().failing_since is None
         host.says = {}
@@ -217,9 +218,7 @@ def test_one_that_may_have_arrived_is_sent_three_more_times_at_most(mail_setting
         for _ in range(5):
             wait(hours=25)
         assert len(host.letters) == 4
-        [seen] = summary.undelivered()
-        assert seen.is_given_up
-        assert "may have arrived" in seen.sentence
+        assert UndeliveredEmail.objects.get(given_up_at__isnull=False).cause == Cause.UNCONFIRMED
 
 
 def test_a_folder_that_cannot_be_written_is_told_too(mail_settings, tmp_path):
