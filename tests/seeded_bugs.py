@@ -36,6 +36,7 @@ TESTS = [
     "tests/web/test_errors.py",
     "tests/outbox",
     "tests/accounts",
+    "tests/deploy/test_units.py",
 ]
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -270,6 +271,8 @@ BUGS = [
     Bug("a password is shown in the answer", "SmtpBackend._starred", "self.server.password.encode() in base64.b64decode(token[0] + '==')", "False"),
     Bug("each request is an e-mail of its own", "requests:announce", "last and now - GATHERED < last <= now", "False"),
     Bug("requests are lost while there is no administrator", "requests:announce", "not readers", "False"),
+    Bug("a unit that was edited is replaced", "units:plan", "signed is not None and signed[1] == _sum(signed[2])", "signed is not None"),
+    Bug("a unit may need what it does not see", "units:hidden_from", "path.is_relative_to(hidden)", "False"),
     Bug("a path of the address is forgotten", "_refuse_more_than_host", "parts.path.strip('/')", "''"),
     Bug("half a backup has the name of a whole one", "archive:writing", "file.with_name(f'.{file.name}.{secrets.token_hex(4)}.part')", "file"),
     Bug("a restore ends its transaction though the dump was cut off", "_pour", "restoring.process.wait()", "restoring.process.wait() and False"),

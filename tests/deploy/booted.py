@@ -2,11 +2,15 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sysconfig
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+
+from ondol.host.process import die_with_parent
 
 ROOT = Path(__file__).parents[2]
 ONDOL_ENV = {
@@ -56,8 +60,9 @@ class Booted:
     def __enter__(self) -> "Booted":
         words = ["unshare", "--pid", "--mount", "--net", "--uts", "--ipc", "--cgroup", "--fork", "--kill-child"]
         words += [str(Path(__file__).with_name("boot.sh")), str(self.folder), sysconfig.get_path("purelib"), str(ROOT)]
+        bound = partial(die_with_parent, signal.SIGKILL, os.getpid())  # and with it, by --kill-child, the whole host
         with (self.folder.with_suffix(".log")).open("wb") as log:
-            self._process = subprocess.Popen(words, stdout=log, stderr=log)
+            self._process = subprocess.Popen(words, stdout=log, stderr=log, preexec_fn=bound)
         self.until(self._is_up, "systemd has started")
         (self.root / "opt/ondol/database.py").write_text(DATABASE)
         return self
