@@ -17,3 +17,8 @@ def sign_in(client: Client, user: User, **extra: object) -> str:
     session.save()
     client.cookies[settings.SESSION_COOKIE_NAME] = session.secret
     return session.secret
+
+
+def session_of(client: Client) -> SessionStore:
+    """Return the session of a client's cookie; `client.session` takes the cookie for the key."""
+    return SessionStore.of_cookie(client.cookies[settings.SESSION_COOKIE_NAME].value)

@@ -1,6 +1,7 @@
 """Sessions whose keys are in cookies alone: the database has a digest, so a stolen copy of it signs nobody in."""
 
 import hashlib
+from contextvars import ContextVar
 from typing import Any
 
 from django.conf import settings
@@ -9,6 +10,9 @@ from django.contrib.sessions.backends import db
 from django.contrib.sessions.backends.base import VALID_KEY_CHARS
 from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import get_random_string
+
+_made: ContextVar[dict[str, str]] = ContextVar("made")
+"""The secrets of sessions that this request has made, by digest: allauth opens a new session once more, by its key."""
 
 
 def digest(secret: str) -> str:
@@ -31,7 +35,9 @@ class SessionStore(db.SessionStore):
 
     def _get_new_session_key(self) -> str:
         self.secret = get_random_string(32, VALID_KEY_CHARS)
-        return digest(self.secret)
+        key = digest(self.secret)
+        _made.get({})[key] = self.secret
+        return key
 
 
 class SessionMiddleware(middleware.SessionMiddleware):
@@ -39,6 +45,7 @@ class SessionMiddleware(middleware.SessionMiddleware):
 
     def process_request(self, request: HttpRequest) -> None:
         """Open the session of the request's cookie."""
+        _made.set({})
         cookie = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
         request.session = SessionStore.of_cookie(cookie) if cookie else SessionStore()
 
@@ -53,7 +60,6 @@ class SessionMiddleware(middleware.SessionMiddleware):
 
     @staticmethod
     def _secret(request: Any) -> str:
-        """Return the secret of the session; allauth may have opened it once more, by its key."""
         sent = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
-        is_the_same = digest(sent) == request.session.session_key
-        return str(sent if is_the_same else request.session.secret)
+        key = request.session.session_key
+        return str(sent if digest(sent) == key else _made.get()[key])

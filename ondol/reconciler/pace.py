@@ -19,4 +19,5 @@ def ready(run: Run, was: Status) -> None:
 
 
 def _seconds(run: Run) -> float:
-    return max(0.0, (clock.now() - run.began_at).total_seconds() / clock.clock().speed)
+    speed = clock.clock().speed or 1.0  # it is 0 where the clock stands still
+    return max(0.0, (clock.now() - run.began_at).total_seconds() / speed)

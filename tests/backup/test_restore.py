@@ -15,7 +15,7 @@ from ondol.backup.archive import BackupError
 from tests.backup.servers import content
 
 pytestmark = pytest.mark.slow
-NOT_KEPT = {"django_session", "usersessions_usersession", "ondol_cache"}
+NOT_KEPT = {"django_session", "usersessions_usersession", "ondol_cache_entry"}
 
 
 def replace(url, file):

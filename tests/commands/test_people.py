@@ -188,10 +188,13 @@ def test_nobody_gets_a_token_for_a_stranger(capsys):
 def told_of_admin(tmp_path):
     """Return what `ondol up` says of the trial's first administrator, after one more start."""
     file = tmp_path / "admin.txt"
+    settings = config().model_copy(update={"home": tmp_path})
 
     def start():
         assert main(["migrate", "--first-admin", str(file)]) == 0
-        return Tree(SimpleNamespace(home=tmp_path, email_url="file:///mail"), 1.0)._trial_lines()[1], file.read_text()
+        return Tree(
+            SimpleNamespace(home=tmp_path, email_url="file:///mail", password_sign_in=True), 1.0
+        )._trial_lines()[1], file.read_text()
 
     return start
 

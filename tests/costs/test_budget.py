@@ -13,6 +13,7 @@ from ondol.instances import actions
 from ondol.instances.actions import ActionError
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import StatusChange
+from tests.queued import own_arguments
 
 HOUR = Decimal("0.026") + Decimal("0.005") + (30 * Decimal("0.0912") + Decimal("0.10")) / 720
 """The cost of an hour of a running t3.small, in a month of 30 days."""
@@ -28,7 +29,7 @@ def letters():
     """Check, write what is to be written, and return it: to whom, and the subject."""
     budget.check()
     for job in ProcrastinateJob.objects.filter(task_name=budget.TASK):
-        tasks.letter(**job.args)
+        tasks.letter(**own_arguments(job))
     _forget()
     told = [(*letter.to, letter.subject) for letter in mail.outbox]
     mail.outbox.clear()
@@ -76,7 +77,7 @@ def test_a_letter_says_what_happens_next_in_its_readers_language(running, at, al
     limit(100, stops=True)
     at("06-04 09:00")
     budget.check()
-    tasks.letter(**ProcrastinateJob.objects.get(task_name=budget.TASK).args)
+    tasks.letter(**own_arguments(ProcrastinateJob.objects.get(task_name=budget.TASK)))
     (letter,) = mail.outbox
     assert letter.subject == "[Ondol] Alice 님: 이번 달 예산의 80% 사용"
     assert "100%에 이르면 머신이 중지됩니다." in letter.body

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -192,5 +193,5 @@ def test_its_defaults_are_those_of_the_settings():
 
 
 def test_nobody_has_forgotten_to_write_it_again():
-    done = subprocess.run([ROOT / "scripts/aws-template", "--check"], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, ROOT / "scripts/aws-template", "--check"], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "")

@@ -172,7 +172,7 @@ def test_somebody_else_on_this_host_does_not_reach_it(seed, tmp_path, name):
 def test_another_major_version_is_said_and_nothing_is_touched(folder):
     (folder / "data/PG_VERSION").write_text("14\n")
     before = sorted((folder / "data").iterdir())
-    with pytest.raises(PostgresError, match=r"of PostgreSQL 14, this Ondol brings 18\..*pg_dump"):
+    with pytest.raises(PostgresError, match=r"of PostgreSQL 14, this Ondol brings 18\..*ondol backup"):
         EmbeddedPostgres(folder, lambda text: None).start()
     assert sorted((folder / "data").iterdir()) == before
 

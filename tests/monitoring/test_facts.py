@@ -133,7 +133,7 @@ def test_a_click_and_its_letter_are_under_one_id_and_a_periodic_job_under_none(d
     try:
         alice = person("alice")
         actions.create(alice)
-        mail.send_later("decision", alice.pk)
+        mail.send_later(alice.pk)
     finally:
         request_id.reset(token)
     actions.create(person("bob"))

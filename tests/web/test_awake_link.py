@@ -13,6 +13,7 @@ from ondol.autostop import warnings
 from ondol.autostop.models import StopWarning
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance, Run
+from tests.queued import own_arguments
 from tests.web.conftest import machine, person
 
 
@@ -60,7 +61,7 @@ def test_the_button_keeps_it_awake_for_an_hour_and_says_until_when(english, link
     assert "The machine stays awake" in page.text
     assert re.search(r"Kept awake until <time [^>]+>(tomorrow )?\d\d:\d\d KST", page.text)
     assert abs(wished() - clock.now() - timedelta(hours=1)) < timedelta(seconds=20)
-    assert ProcrastinateJob.objects.get().args == {"row": str(Instance.objects.get().pk)}
+    assert own_arguments(ProcrastinateJob.objects.get()) == {"row": str(Instance.objects.get().pk)}
 
 
 def test_afterwards_it_says_that_it_was_used_and_until_when(english, link):

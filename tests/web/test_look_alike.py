@@ -7,6 +7,7 @@ from allauth.account.models import EmailAddress
 from django.urls import reverse
 
 from ondol.accounts.models import User
+from tests.signed_in import session_of
 from tests.web.conftest import person
 from tests.web.test_sign_up import sign_up
 
@@ -25,7 +26,7 @@ def test_bob_signs_in_as_his_keyboard_types_him(english, bob, typed):
     bob.set_password(WINTER)
     bob.save()
     assert sign_in(english, typed).status_code == 302
-    assert english.session["_auth_user_id"] == str(bob.pk)
+    assert session_of(english)["_auth_user_id"] == str(bob.pk)
 
 
 def test_who_shares_the_look_of_an_address_since_before_signs_in_as_it_was_typed(english, bob):
@@ -36,7 +37,7 @@ def test_who_shares_the_look_of_an_address_since_before_signs_in_as_it_was_typed
     for who in (bob, other):
         english.logout()
         assert sign_in(english, who.email, f"{who.pk} warm floors").status_code == 302
-        assert english.session["_auth_user_id"] == str(who.pk)
+        assert session_of(english)["_auth_user_id"] == str(who.pk)
 
 
 @pytest.mark.parametrize("typed", [typed for typed in TYPED if typed.isprintable()])

@@ -9,6 +9,7 @@ from ondol import settings as of_ondol
 from ondol.accounts import letters, requests, tasks
 from ondol.accounts.models import Approval, User
 from ondol.accounts.people import add_user
+from tests.queued import own_arguments
 from tests.web.conftest import person
 
 REQUEST = {
@@ -205,7 +206,7 @@ def forget(browser, email):
     waiting = ProcrastinateJob.objects.filter(task_name=letters.TASK)
     assert not any("/password/reset/key/" in str(job.args) for job in waiting)
     for job in waiting:
-        tasks.letter(**job.args)
+        tasks.letter(**own_arguments(job))
     return page
 
 
