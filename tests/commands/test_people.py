@@ -5,7 +5,6 @@ import json
 import locale
 import os
 import sys
-from types import SimpleNamespace
 
 import pytest
 from django.utils import translation
@@ -192,9 +191,7 @@ def told_of_admin(tmp_path):
 
     def start():
         assert main(["migrate", "--first-admin", str(file)]) == 0
-        return Tree(
-            SimpleNamespace(home=tmp_path, email_url="file:///mail", password_sign_in=True), 1.0
-        )._trial_lines()[1], file.read_text()
+        return Tree(settings, 1.0)._trial_lines()[1], file.read_text()
 
     return start
 
