@@ -10,8 +10,7 @@ import asyncio
 import logging
 import os
 import signal
-import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -39,16 +38,15 @@ LOST_AFTER = 20.0
 """The seconds without an answer to a heartbeat after which PostgreSQL is given up. Other workers have our jobs."""
 
 
-def work(concurrency: int, environment: Mapping[str, str]) -> int:
-    """Run until SIGTERM or SIGINT. When PostgreSQL is gone, begin again as the same process, in that environment.
+def work(concurrency: int, begin_again: Callable[[], None]) -> int:
+    """Run until SIGTERM or SIGINT. When PostgreSQL is gone, call `begin_again`, which does not return.
 
-    A new program is the only clean beginning: threads that hang, and connections that nobody answers, go with the old.
+    It has to end this program: threads may hang in it, and connections that nobody answers.
     """
     ours = cast(DjangoConnector, django_app.connector)
     connector = ours.get_worker_connector()
     # Else another worker would see and run what a job enqueues before the job has committed.
     connector.get_sync_connector = lambda: ours  # type: ignore[method-assign]
-    begin_again = partial(_begin_again, dict(environment))
     try:
         with django_app.replace_connector(connector) as app:
             is_told = asyncio.run(_run(app, concurrency, begin_again))
@@ -85,12 +83,6 @@ class _Worker(Worker):
             self.begin_again()
         logging.shutdown()
         os._exit(0)
-
-
-def _begin_again(environment: dict[str, str]) -> None:
-    log.warning("PostgreSQL is gone; waiting for it")
-    logging.shutdown()
-    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)  # noqa: S606  our own program
 
 
 async def _run(app: App, concurrency: int, begin_again: Callable[[], None]) -> bool:

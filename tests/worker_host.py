@@ -66,7 +66,7 @@ def main() -> int:
         return 0
     from ondol.worker import work
 
-    return work(20, os.environ)
+    return work(20, lambda: os._exit(1))
 
 
 if __name__ == "__main__":

@@ -1,13 +1,18 @@
 """`ondol worker`: carries out requests in AWS. Any number may run, on any hosts."""
 
 import argparse
+import logging
 import os
+import sys
+from functools import partial
 from math import inf
 
 from ondol.commands import _aws, _django
 from ondol.config import config
 from ondol.database.base import limit_waiting
 from ondol.host import signs_of_life
+
+log = logging.getLogger(__name__)
 
 ANSWER_WITHIN = 30.0
 """The seconds that PostgreSQL may take for one statement of a job."""
@@ -37,4 +42,11 @@ def run(options: argparse.Namespace) -> int:
     serve(config().worker_metrics_port, {"/healthz": signs_of_life.is_working, "/livez": signs_of_life.is_alive})
     # A restart may mean changed settings, so check them. First the rest of `ondol up` gets the processor.
     ask(after_seconds=5)
-    return work(max(1, options.concurrency), environment)
+    return work(max(1, options.concurrency), partial(_begin_again, environment))
+
+
+def _begin_again(environment: dict[str, str]) -> None:
+    """Become a new `ondol worker`, which waits for PostgreSQL, as the same process: a supervisor sees no end."""
+    log.warning("PostgreSQL is gone; waiting for it")
+    logging.shutdown()
+    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)  # noqa: S606  our own program

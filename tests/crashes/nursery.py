@@ -114,9 +114,10 @@ def _command(words: list[str]) -> int:
 
     if words != ["worker"]:
         return ondol(words)
-    # As `ondol worker`, but without the check-up at its start: dozens of calls that change nothing.
+    # As `ondol worker`, but without the check-up at its start, dozens of calls that change nothing; and one whose
+    # PostgreSQL is gone ends, and is started again: to become a new program would be to become a nursery.
     _django.set_up()
-    return work(20)
+    return work(20, lambda: os._exit(0))
 
 
 def _ask(connection: socket.socket, wanted: dict) -> int:
