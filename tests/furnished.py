@@ -55,9 +55,6 @@ def _furnish(home: Path) -> None:
         collect = "from ondol.commands.web import collect_static; collect_static()"
         for words in ([*ONDOL, "migrate"], [sys.executable, "-c", collect]):
             subprocess.run(words, env=env, stdout=log, stderr=log, check=True, timeout=60)
-        with psycopg.connect(server.url) as connection:  # each home has keys of its own
-            connection.execute("UPDATE instances_deployment SET signing_key = '', vault_keys = '[]'")
+        with psycopg.connect(server.url) as connection:  # each home is a deployment of its own, with keys of its own
+            connection.execute("DELETE FROM instances_deployment")
         server.stop()
-    for name, file in (("ONDOL_SECRET_KEY", "secret.key"), ("ONDOL_VAULT_KEYS", "vault.keys")):
-        (home / file).write_text(os.environ[name])  # the database knows their fingerprints
-        (home / file).chmod(0o600)

@@ -285,7 +285,7 @@ BUGS = [
     Bug("another signing key is taken", "fingerprints:compare", "mine.signing != deployments.signing", "False"),
     Bug("a vault key that has sealed may be missing", "fingerprints:compare", "key not in mine.vault", "False"),
     Bug("a schema of any later version is used", "_may_be_ahead", "_number(oldest) <= _number(__version__)", "True"),
-    Bug("a full disk is a rate limit", "DatabaseCache.add", "self.has_key(key, version)", "True"),
+    Bug("a full disk is a rate limit", "cache:_writing", "raise OperationalError('the shared cache cannot be written') from error", "return"),
 ]  # fmt: skip
 
 

@@ -54,9 +54,10 @@ def test_a_frozen_worker_saves_nothing_once_another_has_done_its_job(ondol, data
 
         defer = "from tests.job_lease_tasks import ask; ask.configure(lock='jiho').defer(name='jiho')"
         frozen = ondol("worker")
-        assert ondol("manage", "shell", "-v", "0", "-c", defer).wait(60) == 0
-        assert until(lambda: pids_that("began"), 20, "the job has begun") == [frozen.pid]
+        deferring = ondol("manage", "shell", "-v", "0", "-c", defer)
+        assert until(lambda: pids_that("began"), 60, "the job has begun") == [frozen.pid]
         frozen.send_signal(signal.SIGSTOP)
+        assert deferring.wait(60) == 0
         other = ondol("worker")
         assert until(lambda: pids_that("saved"), 30, "another worker has done the job") == [other.pid]
         frozen.send_signal(signal.SIGCONT)
