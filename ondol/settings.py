@@ -74,7 +74,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
-    "ondol.web.middleware.Admission",
+    "ondol.web.middleware.ApprovedOnly",
     "ondol.web.errors.providers.Providers",
 ]
 

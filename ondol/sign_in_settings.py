@@ -82,8 +82,8 @@ class SignInSettings(BaseSettings):
         if not isinstance(value, str):
             return value
         name, _, wanted = (part.strip() for part in value.partition("="))
-        if not (name and wanted):
-            raise ValueError("write CLAIM=VALUE, such as groups=radar")
+        if not (name and wanted) or len(value) > 200:
+            raise ValueError("write CLAIM=VALUE, such as groups=radar, in at most 200 characters")
         return name, wanted
 
     @field_validator("social_providers")

@@ -35,7 +35,7 @@ def admit(user: User, login: Any = None) -> None:
         return
     role = Role.ADMIN if _has(claims, wanted) else Role.MEMBER
     try:
-        people.set_role(user.pk, None, role, "=".join(wanted) if role == Role.ADMIN else f"≠ {'='.join(wanted)}")
+        people.set_role(user.pk, None, role, "=".join(wanted))
     except people.AccountError as refusal:  # not approved, or the last administrator
         log.info("person %s stays as they are: %s", user.pk, refusal.code)
 
@@ -47,7 +47,7 @@ def _why(user: User, claims: dict[str, Any] | None) -> str:
         return "=".join(settings.oidc_approved_claim)
     domain = _domain(user.email)
     is_proven = EmailAddress.objects.filter(user=user, email__iexact=user.email, verified=True).exists()
-    return f"@{domain}" if is_proven and domain in settings.approved_domains else ""
+    return f"@{domain}"[:200] if is_proven and domain in settings.approved_domains else ""
 
 
 def _claims(login: Any) -> dict[str, Any] | None:

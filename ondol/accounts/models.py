@@ -138,9 +138,11 @@ class Decision(models.Model):
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="decisions")
     by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
-    """None if it was made on the command line, or by a rule, which `reason` tells."""
+    """None if it was made on the command line, or by a rule."""
     what = models.CharField(max_length=20)
     reason = models.TextField(max_length=1000, blank=True)
+    rule = models.CharField(max_length=200, blank=True, default="", db_default="")
+    """The rule of the institute that made it, such as `groups=radar`; empty if somebody did."""
     at = models.DateTimeField(default=clock.now)
 
     class Meta:

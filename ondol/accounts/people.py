@@ -108,16 +108,16 @@ def suspend(user_id: int, by: User | None, reason: str = "") -> User:
     return user
 
 
-def approve_by_rule(user_id: int, reason: str) -> User:
+def approve_by_rule(user_id: int, rule: str) -> User:
     """Approve somebody who waits: a rule of the institute says so. What an administrator has decided stays."""
     with _decision(user_id, None) as user:
         if user.approval == Approval.PENDING:
-            _decide(user, None, Approval.APPROVED, reason)
+            _decide(user, None, Approval.APPROVED, "", rule)
     return user
 
 
-def set_role(user_id: int, by: User | None, role: Role, reason: str = "") -> User:
-    """Make somebody an administrator or a member; `by` is None where a rule of the institute says so."""
+def set_role(user_id: int, by: User | None, role: Role, rule: str = "") -> User:
+    """Make somebody an administrator or a member; by nobody where a rule of the institute says so."""
     with _decision(user_id, by) as user:
         if user.role == role:
             return user
@@ -127,7 +127,7 @@ def set_role(user_id: int, by: User | None, role: Role, reason: str = "") -> Use
             raise AccountError(_("Approve this person before making them an administrator."), "not_approved")
         user.role = role
         user.save(update_fields=["role"])
-        Decision.objects.create(user=user, by=by, what=role.value, reason=reason)
+        Decision.objects.create(user=user, by=by, what=role.value, rule=rule)
     return user
 
 
@@ -149,10 +149,10 @@ def _decision(user_id: int, by: User | None) -> Iterator[User]:
         yield user
 
 
-def _decide(user: User, by: User | None, approval: Approval, reason: str) -> None:
+def _decide(user: User, by: User | None, approval: Approval, reason: str, rule: str = "") -> None:
     user.approval, user.decision_reason, user.decided_by, user.decided_at = approval, reason, by, clock.now()
     user.save(update_fields=["approval", "decision_reason", "decided_by", "decided_at"])
-    Decision.objects.create(user=user, by=by, what=approval.value, reason=reason)
+    Decision.objects.create(user=user, by=by, what=approval.value, reason=reason, rule=rule)
     mail.send_later(user.pk)
 
 

@@ -133,7 +133,7 @@ def designed_405(get_response: Page) -> Page:
     return middleware
 
 
-class Admission:
+class ApprovedOnly:
     """Restricts allauth's pages for one's account to approved people, like every other page."""
 
     def __init__(self, get_response: Page) -> None:

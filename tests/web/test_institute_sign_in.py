@@ -169,7 +169,7 @@ def test_a_group_of_the_institute_approves_and_an_administrator_has_the_last_wor
     browser.ask(browser.sign_in())
     minji = User.objects.get(email=MINJI["email"])
     assert minji.is_approved
-    assert [(d.what, d.by, d.reason) for d in minji.decisions.all()] == [("APPROVED", None, "groups=radar")]
+    assert [(d.what, d.by, d.rule) for d in minji.decisions.all()] == [("APPROVED", None, "groups=radar")]
     suspend(minji.pk, add_user("sora@example.org", "Sora", admin=True))
     Browser(browser.site).sign_in()
     minji.refresh_from_db()
@@ -198,7 +198,7 @@ def test_the_role_follows_the_institute_and_somebody_administers_always(browser)
     assert User.objects.get(email=MINJI["email"]).is_admin
     Browser(browser.site).sign_in("sora", **claims, groups="staff")
     assert User.objects.get(email="sora@example.org").role == Role.MEMBER
-    assert Decision.objects.filter(what=Role.ADMIN, reason="groups=ondol-admins").count() == 1
+    assert Decision.objects.filter(what=Role.ADMIN, rule="groups=ondol-admins").count() == 1
 
 
 def test_who_was_added_before_comes_into_the_account_with_their_address(browser):

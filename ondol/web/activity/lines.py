@@ -52,7 +52,8 @@ def told(
 
 def _decision(decision: Decision) -> Line:
     what = str(_DECISIONS.get(decision.what, decision.what))
-    return Line(decision.at, decision.user, what, decision.reason, decision.by, _("on the command line"))
+    without = _("by the rule %(rule)s") % {"rule": decision.rule} if decision.rule else _("on the command line")
+    return Line(decision.at, decision.user, what, decision.reason, decision.by, without)
 
 
 def policy_lines(policies: Iterable[PolicyChange]) -> list[Line]:
