@@ -5,7 +5,7 @@ import os
 from django.conf import settings
 
 from ondol.config import config
-from ondol.database.base import limit_waiting, longest_wait
+from ondol.database.base import limit_waiting, silent_for
 from ondol.host.gateway import Gateway
 from ondol.wsgi import application as wsgi
 
@@ -28,5 +28,5 @@ application = Gateway(
     threads=threads(),
     body_limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
     static=settings.STATIC_URL,
-    stuck_for=longest_wait,
+    silent_for=silent_for,
 )

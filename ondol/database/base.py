@@ -5,7 +5,6 @@ and answers nothing: without a limit of our own, each thread waits for it for ev
 this process; `ondol migrate`, whose statements may take long, has none.
 """
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,8 +20,8 @@ Our transactions wait for nothing but PostgreSQL, so ten seconds are ample. It i
 it as a parameter of the connection."""
 
 _limit: float | None = None
-_waiting: dict[int, float] = {}
-"""The threads that wait for PostgreSQL, and since when."""
+_silent_since: float | None = None
+"""Since when this process has been asking PostgreSQL without any answer."""
 
 
 def limit_waiting(seconds: float) -> None:
@@ -31,19 +30,25 @@ def limit_waiting(seconds: float) -> None:
     _limit = seconds
 
 
-def longest_wait() -> float:
-    """Return for how many seconds a thread of this process has been waiting for PostgreSQL; 0 if none is."""
-    return max((time.monotonic() - since for since in list(_waiting.values())), default=0.0)
+def silent_for() -> float:
+    """Return for how many seconds PostgreSQL has answered nothing that this process has asked."""
+    since = _silent_since
+    return 0.0 if since is None else time.monotonic() - since
 
 
 @contextmanager
 def _noted() -> Iterator[None]:
-    thread = threading.get_ident()
-    _waiting[thread] = time.monotonic()
+    global _silent_since
+    if _silent_since is None:
+        _silent_since = time.monotonic()
     try:
         yield
-    finally:
-        _waiting.pop(thread, None)
+    except psycopg.OperationalError:  # a connection that is refused, or lost, or that nobody answers
+        raise
+    except BaseException:
+        _silent_since = None
+        raise
+    _silent_since = None
 
 
 class Connection(psycopg.Connection[Any]):

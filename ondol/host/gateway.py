@@ -25,10 +25,10 @@ PATIENCE = 60.0
 """A client has so many seconds to send its body."""
 HELD = 256 * 1024
 """So many bytes of an answer are handed over at once: a slow reader of a page does not hold a thread."""
-ANSWER_WITHIN = 12.0
-"""A page that waits for the database gets 503 after so many seconds."""
-STUCK = 3.0
-"""A thread that waits for one answer of the database for so many seconds is stuck: the page is not only slow."""
+ANSWER_WITHIN = 11.0
+"""A page that waits for the database gets 503 after so many seconds: then one that has waited first has had its own."""
+SILENT = 3.0
+"""A database that has answered nobody for so many seconds is away; else a page is only slow, and goes on."""
 HEALTH, HEALTH_WITHIN = "/healthz", 1.5
 NO_DATABASE = b"the database does not answer\n"
 UNAVAILABLE = "ondol.unavailable"
@@ -47,14 +47,14 @@ class Gateway:
         threads: int,
         body_limit: int,
         static: str = "",
-        stuck_for: Callable[[], float] = lambda: 0.0,
+        silent_for: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        """Take `stuck_for`: for how many seconds a thread has been waiting for the database.
+        """Take `silent_for`: for how many seconds the database has answered nothing that was asked of it.
 
         Paths that begin with `static` need no database.
         """
         self._application, self._body_limit = application, body_limit
-        self._static, self._stuck_for = static, stuck_for
+        self._static, self._silent_for = static, silent_for
         self._threads = ThreadPoolExecutor(threads, "request")
         self._quick, self._health = ThreadPoolExecutor(2, "static"), ThreadPoolExecutor(1, "health")
 
@@ -82,7 +82,7 @@ class Gateway:
 
     def _is_hopeless(self, waited: float) -> bool:
         """Return whether a request waits for the database in vain; one that is slow by itself goes on."""
-        return waited >= ANSWER_WITHIN and self._stuck_for() >= STUCK
+        return waited >= ANSWER_WITHIN and self._silent_for() >= SILENT
 
     async def _made(
         self, threads: ThreadPoolExecutor, environ: dict[str, Any], send: Send, is_over: Callable[[float], bool]
