@@ -13,6 +13,10 @@ import django
 from ondol.commands import CommandError, _django
 from ondol.commands.up import hold_port
 from ondol.config import config
+from ondol.database.base import limit_waiting
+
+ANSWER_WITHIN = 10.0
+"""The seconds that PostgreSQL may take for one statement of a start."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +37,7 @@ def run(options: argparse.Namespace) -> None:
     if not options.port_is_held:
         os.set_inheritable(hold_port(config()).detach(), True)  # for as long as the server's first process lives
     django.setup()
+    limit_waiting(ANSWER_WITHIN)
     if not _django.is_away():  # else the pages say that it is, and `/healthz` what is wrong once it is back
         _django.refuse_wrong_database()
     collect_static()

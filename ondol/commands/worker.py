@@ -7,6 +7,9 @@ import sys
 from functools import partial
 from math import inf
 
+import psycopg
+from django.db import OperationalError
+
 from ondol.commands import _aws, _django
 from ondol.config import config
 from ondol.database.base import limit_waiting
@@ -33,16 +36,20 @@ def run(options: argparse.Namespace) -> int:
     _aws.read_env_file()
     _django.set_up(migrated=False, patience=inf)
     limit_waiting(ANSWER_WITHIN)
-    _django.refuse_wrong_database()
     from ondol.doctor.records import ask  # noqa: PLC0415  after Django's set-up
     from ondol.monitoring.server import serve  # noqa: PLC0415
     from ondol.worker import work  # noqa: PLC0415
 
-    config().require("vpc_id", "subnet_id")
     serve(config().worker_metrics_port, {"/healthz": signs_of_life.is_working, "/livez": signs_of_life.is_alive})
-    # A restart may mean changed settings, so check them. First the rest of `ondol up` gets the processor.
-    ask(after_seconds=5)
-    return work(max(1, options.concurrency), partial(_begin_again, environment))
+    begin_again = partial(_begin_again, environment)
+    try:
+        _django.refuse_wrong_database()
+        config().require("vpc_id", "subnet_id")
+        # A restart may mean changed settings, so check them. First the rest of `ondol up` gets the processor.
+        ask(after_seconds=5)
+    except (OperationalError, psycopg.OperationalError):  # it has gone again just now
+        begin_again()
+    return work(max(1, options.concurrency), begin_again)
 
 
 def _begin_again(environment: dict[str, str]) -> None:

@@ -50,9 +50,9 @@ def compare(mine: Fingerprints, deployments: Fingerprints) -> None:
         )
     if missing := [key for key in deployments.vault if key not in mine.vault]:
         mistakes.append(
-            f"ONDOL_VAULT_KEYS lacks {', '.join(missing)}, which belongs to this deployment (here:"
-            f" {', '.join(mine.vault)}): private keys sealed with it would not open. Put it back, behind the key that is to seal. To go on"
-            " without it: `ondol keys accept --lost`, or `ondol up --accept-keys`."
+            f"ONDOL_VAULT_KEYS (here: {', '.join(mine.vault)}) lacks {', '.join(missing)}, which belongs to this"
+            " deployment: private keys sealed with it would not open. Put it back, behind the key that is to seal. To"
+            " go on without it: `ondol keys accept --lost`, or `ondol up --accept-keys`."
         )
     if mistakes:
         raise OtherKeys("\n".join(mistakes))

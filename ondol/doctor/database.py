@@ -7,6 +7,7 @@ import psycopg
 from django.db import connection
 
 from ondol.config import config
+from ondol.database.base import Connection
 from ondol.database.url import read
 from ondol.deployment import schema
 from ondol.doctor.findings import Finding, Level, failed, ok, warning
@@ -50,9 +51,9 @@ def hears() -> bool:
     """Return whether a notification reaches a connection that listens; behind a transaction-mode pooler none does."""
     channel = f"ondol_{uuid.uuid4().hex}"
     parameters = read(config().database_url)
-    with psycopg.connect(**parameters, autocommit=True) as listener:
+    with Connection.connect(**parameters, autocommit=True) as listener:
         listener.execute(f'LISTEN "{channel}"')  # a pooler in that mode gives the server's connection away after this
-        with psycopg.connect(**parameters, autocommit=True) as speaker:
+        with Connection.connect(**parameters, autocommit=True) as speaker:
             speaker.execute("SELECT pg_notify(%s, '')", [channel])
             return any(True for _ in listener.notifies(timeout=HEARD_WITHIN, stop_after=1))
 

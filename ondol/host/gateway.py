@@ -29,7 +29,7 @@ ANSWER_WITHIN = 11.0
 """A page that waits for the database gets 503 after so many seconds: then one that has waited first has had its own."""
 SILENT = 3.0
 """A database that has answered nobody for so many seconds is away; else a page is only slow, and goes on."""
-HEALTH, HEALTH_WITHIN = "/healthz", 1.5
+HEALTH, HEALTH_WITHIN = "/healthz", 1.0
 NO_DATABASE = b"the database does not answer\n"
 UNAVAILABLE = "ondol.unavailable"
 """The application is asked by this name to say that it is unavailable, without asking the database."""

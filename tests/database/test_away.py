@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -26,12 +27,14 @@ TRIAL = {
 @contextmanager
 def part(*words, env):
     """Run a part, and stop it."""
-    with subprocess.Popen([*ONDOL, *words], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+    with (
+        tempfile.TemporaryFile() as log,
+        subprocess.Popen([*ONDOL, *words], env=env, stdout=log, stderr=log) as process,
+    ):
         try:
             yield process
         finally:
             process.send_signal(signal.SIGTERM)
-            process.stdout.close()
             assert process.wait(20) is not None
 
 
