@@ -55,6 +55,6 @@ def _furnish(home: Path) -> None:
         collect = "from ondol.commands.web import collect_static; collect_static()"
         for words in ([*ONDOL, "migrate"], [sys.executable, "-c", collect]):
             subprocess.run(words, env=env, stdout=log, stderr=log, check=True, timeout=60)
-        with psycopg.connect(server.url) as connection:  # each home is a deployment of its own, with keys of its own
-            connection.execute("DELETE FROM instances_deployment")
+        with psycopg.connect(server.url) as connection:  # each home has keys of its own
+            connection.execute("UPDATE instances_deployment SET signing_key = '', vault_keys = '[]'")
         server.stop()

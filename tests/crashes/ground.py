@@ -144,6 +144,9 @@ class Ground:
         self._one_at_a_time = asyncio.Lock()
         await self._admin.execute(f"CREATE DATABASE {TEMPLATE} TEMPLATE ondol")
         await self.ask(self.url(TEMPLATE), "people", *self.people)
+        # Lives share one cloud, and each is a deployment of its own.
+        async with await psycopg.AsyncConnection.connect(self.url(TEMPLATE)) as connection:
+            await connection.execute("DELETE FROM instances_deployment")
 
     async def make_database(self) -> str:
         """Make a database with its people, ada, and nothing else in it; return its name."""
