@@ -1,4 +1,4 @@
-"""A letter before a stop. Its link keeps the machine awake for an hour: once, for this run, and not for long."""
+"""An e-mail before a stop. Its link keeps the machine awake for an hour: once, for this run, and not for long."""
 
 from datetime import datetime, timedelta
 

@@ -99,7 +99,7 @@ SAYS = {
     ),
     ("keys", "other_vault"): _(
         "ONDOL_VAULT_KEYS (%(here)s) lacks %(missing)s, which has sealed keys of this deployment. Put it back, or run "
-        "`ondol keys accept` if it is lost."
+        "`ondol keys accept --lost` if it is lost."
     ),
     ("worker", "alive"): _("%(count)s at work."),
     ("worker", "silent"): _("None has shown itself for 10 s. Start `ondol up` or `ondol worker`, or read its log."),
@@ -146,7 +146,7 @@ SAYS = {
     ("sign_in", "in_clear"): _(
         "%(name)s answers at %(issuer)s, but without https: whoever is on the way can sign in as anybody. Use https."
     ),
-    ("requests", "heard"): _("%(count)s wait, and there is somebody to decide."),
+    ("requests", "heard"): _("Pending requests: %(count)s. An administrator can decide."),
     ("requests", "nobody"): _(
         "%(count)s wait, and there is no administrator. Run `ondol user add EMAIL --admin`; the requests are then "
         "announced."
@@ -154,8 +154,8 @@ SAYS = {
     ("outbox", "none"): _("None has been delivered yet. %(count)s on their way."),
     ("outbox", "flowing"): _("The last was delivered at %(delivered)s. %(count)s on their way."),
     ("outbox", "held"): _(
-        "None can be delivered since %(since)s; the last was at %(delivered)s. %(count)s wait, and are tried for five "
-        "days."
+        "No e-mail has been delivered since %(since)s; the last was at %(delivered)s. %(count)s are waiting, and are "
+        "tried for five days."
     ),
     ("outbox", "given_up"): _(
         "%(count)s could not be delivered and were given up. The page Check-up names each, and sends it again."

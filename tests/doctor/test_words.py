@@ -68,3 +68,10 @@ def test_a_finding_of_a_later_version_is_shown_as_it_is():
 def test_a_finding_is_stored_and_read_back():
     finding = Finding("subnet", Level.WARNING, "nearly_full", {"subnet": "subnet-1", "free": "3"})
     assert Finding.read(finding.stored()) == finding
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_who_has_lost_a_vault_key_is_told_a_command_that_is_not_refused(language):
+    """`ondol keys accept` refuses without `--lost` as long as a private key does not open."""
+    with translation.override(language):
+        assert "`ondol keys accept --lost`" in str(messages.SAYS["keys", "other_vault"])

@@ -37,3 +37,8 @@ def test_idle_and_stopped_have_words_of_their_own():
     """There is not one word for both: a machine is idle (유휴) or stopped (중지됨), as its badge says."""
     resting = re.compile("쉬(는|고|다|었|면)")
     assert not [message.string for _, message in messages() if resting.search(str(message.string))]
+
+
+def test_korean_calls_ondol_by_its_korean_name():
+    latin = re.compile(r"(?<![`\w])Ondol(?=[가-힣 ])")
+    assert not [message.string for _, message in messages() if latin.search(str(message.string))]
