@@ -7,6 +7,8 @@ from types import MappingProxyType
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from ondol.logs import without_links
+
 
 class Cause(StrEnum):
     """Why an e-mail was not delivered."""
@@ -74,11 +76,14 @@ SENTENCES: MappingProxyType[Cause, Promise] = MappingProxyType(
 
 
 class DeliveryError(Exception):
-    """An e-mail that was not delivered; `answer` is what the server or the system said, on one line."""
+    """An e-mail that was not delivered; `answer` is what the server or the system said, on one line.
+
+    Filters quote the links that they refuse. The secrets of ours are left out: the answer is stored and shown.
+    """
 
     def __init__(self, cause: Cause, answer: str = "", *, is_final: bool = False) -> None:
-        super().__init__(f"{cause}: {answer}")
-        self.cause, self.answer = cause, " ".join(answer.split())[:200]
+        self.cause, self.answer = cause, without_links(" ".join(answer.split()))[:200]
+        super().__init__(f"{cause}: {self.answer}")
         self.is_final = is_final
         """The server will say the same again."""
         self.to = self.subject = ""

@@ -123,7 +123,7 @@ def _next_try(row: UndeliveredEmail, error: DeliveryError, now: datetime) -> dat
     if error.cause is Cause.UNCONFIRMED:
         hours = dict(enumerate(_HOURS_UNCONFIRMED, 1)).get(row.tries)
         return now + timedelta(hours=hours) if hours else None
-    return now + timedelta(minutes=_MINUTES[min(row.tries, len(_MINUTES)) - 1])
+    return now + timedelta(minutes=_MINUTES[min(max(row.tries, 1), len(_MINUTES)) - 1])
 
 
 def _id(job: Job) -> int:

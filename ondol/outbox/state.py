@@ -24,14 +24,17 @@ def state() -> MailServerState:
 
 def await_turn() -> DeliveryError | None:
     """Return why this e-mail has to wait, if it has to; otherwise it is this one's turn to try."""
-    known, now = state(), datetime.now(UTC)
-    if known.failing_since is None:
+    now = datetime.now(UTC)
+    if state().failing_since is None:
         return None
     due = MailServerState.objects.filter(next_try_at__lte=now, failing_since__isnull=False)
     if due.update(next_try_at=now + _TRY):
         return None
+    known = state()
+    if known.failing_since is None:  # the server has answered another e-mail meanwhile
+        return None
     error = DeliveryError(Cause(known.cause), known.answer)
-    error.was_tried, error.retry_at = False, state().next_try_at
+    error.was_tried, error.retry_at = False, known.next_try_at
     return error
 
 

@@ -15,7 +15,7 @@ from procrastinate.jobs import Job
 from ondol.accounts import letters, mail
 from ondol.accounts.models import Approval
 from ondol.outbox import backend, jobs, state, summary
-from ondol.outbox.causes import Cause
+from ondol.outbox.causes import Cause, DeliveryError
 from ondol.outbox.models import UndeliveredEmail
 from tests.accounts.conftest import person
 from tests.committed import committed  # noqa: F401  a fixture
@@ -153,6 +153,26 @@ def test_pauses_grow_to_five_minutes_and_a_probe_ends_them(mail_settings):
         assert state.await_turn().was_tried is False, "one at a time"
 
 
+def test_an_e_mail_goes_out_if_the_server_answers_another_one_while_it_asks_whether_to_wait(monkeypatch):
+    state.note_failure(DeliveryError(Cause.TURNED_AWAY, "421 away"))
+    read = state.state
+
+    def answers_after_the_first_read():
+        known = read()
+        if known.failing_since:
+            state.note_answer(is_delivered=True)
+        return known
+
+    monkeypatch.setattr(state, "state", answers_after_the_first_read)
+    assert state.await_turn() is None
+
+
+def test_an_e_mail_that_was_never_tried_is_tried_in_a_minute():
+    now = datetime.now(UTC)
+    row = UndeliveredEmail(since=now)
+    assert jobs._next_try(row, DeliveryError(Cause.RECIPIENT), now) == now + timedelta(minutes=1)
+
+
 def test_after_five_days_an_e_mail_is_given_up_and_an_administrator_sends_it_again(mail_settings, caplog):
     people()
     with MailHost(AWAY) as host:
@@ -191,6 +211,22 @@ def test_a_final_no_is_not_asked_for_again_and_holds_nobody_else(mail_settings, 
         assert len(host.letters) == 1
     assert jobs.forget(UndeliveredEmail.objects.get().pk)
     assert not summary.undelivered()
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/awake/12.cRk3Wq_-s3cret/", "/accounts/password/reset/key/1-s3cret/", "/accounts/confirm-email/MQ:s3cret/"],
+)
+@pytest.mark.parametrize("says", ["554 5.7.1 blocked URL https://ondol.example.org{}", "554-blocked\r\n554 <{}> {}"])
+def test_a_link_that_signs_in_is_not_kept_from_the_answer_of_a_filter(mail_settings, says, path):
+    people()
+    with MailHost({".": says.format(path, path)}) as host:
+        mail_settings(host.url())
+        work()
+    [seen] = summary.undelivered()
+    assert path.rsplit("/", 2)[0] + "/…" in seen.answer
+    assert "s3cret" not in seen.answer
+    assert "s3cret" not in str(DeliveryError(Cause.CONTENT, path))
 
 
 def test_a_server_that_lets_new_senders_wait_gets_it_again(mail_settings, caplog):
