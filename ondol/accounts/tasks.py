@@ -4,7 +4,7 @@ from procrastinate.contrib.django import app
 
 from ondol.accounts import expired, letters, mail, requests
 from ondol.accounts.models import User
-from ondol.outbox.jobs import RETRY, watch
+from ondol.outbox.jobs import RETRY, retry_failed, watch
 
 
 @app.periodic(cron="41 * * * *")
@@ -31,7 +31,11 @@ def send(kind: str, user_id: int, to: int) -> None:
 @app.periodic(cron="* * * * * */5")
 @app.task(name="ondol.accounts.announce", queue="periodic", lock="announce", queueing_lock="announce")
 def announce(timestamp: int) -> None:
-    """Every five seconds: the first request is announced at once, and those that follow it together."""
+    """Every five seconds: the first request is announced at once, and those that follow it together.
+
+    During an upgrade, a worker of the version before may take the e-mail's job, which it does not know.
+    """
+    retry_failed(requests.TASK)
     requests.announce()
 
 

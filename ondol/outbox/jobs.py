@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from django.db import Error as DatabaseError
-from django.db import transaction
+from django.db import connection, transaction
 from procrastinate import BaseRetryStrategy, JobContext, RetryDecision
 from procrastinate.contrib.django import app
 from procrastinate.jobs import Job
@@ -78,6 +78,20 @@ def send_again(pk: int) -> bool:
         app.configure_task(row.task, queue="mail").defer(**row.args)
         row.delete()
     return True
+
+
+def retry_failed(task: str) -> None:
+    """Enqueue the failed jobs of a task again. Twice is once.
+
+    A job of an e-mail fails for good in one way only: a worker of the version before took it, and does not know its
+    task. `watch` and RETRY see to all else.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT procrastinate_retry_job_v2(id, now(), NULL, NULL, NULL) FROM (SELECT id FROM procrastinate_jobs"
+            " WHERE status = 'failed' AND task_name = %s FOR UPDATE SKIP LOCKED) AS failed",
+            [task],
+        )
 
 
 def forget(pk: int) -> bool:
