@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any
 
 from procrastinate import JobContext
@@ -12,6 +13,14 @@ from ondol import metrics
 from ondol.request_id import job_id, request_id
 
 log = logging.getLogger("ondol.job")
+
+
+class PutOff(Exception):
+    """The job is due again `at` that time. It waits for something, and has not failed."""
+
+    def __init__(self, at: datetime) -> None:
+        super().__init__()
+        self.at = at
 
 
 async def follow(call_next: Callable[[], Awaitable[Any]], context: JobContext, worker: Worker) -> Any:
@@ -27,6 +36,9 @@ async def follow(call_next: Callable[[], Awaitable[Any]], context: JobContext, w
         result = await call_next()
         outcome = "ok"
         return result
+    except PutOff:
+        outcome = "put_off"
+        raise
     finally:
         seconds = time.perf_counter() - began
         metrics.JOBS.labels(job.task_name, outcome).inc()

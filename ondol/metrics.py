@@ -10,7 +10,9 @@ REQUEST_SECONDS = Histogram(
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15),
 )
 JOBS = Counter(
-    "ondol_jobs_run", "Jobs that this worker has run: `ok`, or `failed` (it may be tried again).", ["task", "outcome"]
+    "ondol_jobs_run",
+    "Jobs that this worker has run: `ok`, `failed` (it may be tried again), or `put_off` (an e-mail that has to wait).",
+    ["task", "outcome"],
 )
 JOB_SECONDS = Histogram("ondol_job_seconds", "Time that a job took.", ["task"], buckets=(0.1, 0.5, 1, 5, 15, 60, 300))
 AWS_CALLS = Counter(

@@ -19,6 +19,7 @@ from ondol.accounts.models import Approval, User
 from ondol.deployment.models import Deployment
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
+from ondol.outbox.summary import summary
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ def read_facts() -> Facts:
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(_STATEMENT)
-        return [*_jobs(), *_machines(), *_deployment(), _people()]
+        return [*_jobs(), *_emails(), *_machines(), *_deployment(), _people()]
 
 
 def _read_and_hang_up() -> Facts:
@@ -83,11 +84,7 @@ def _read_and_hang_up() -> Facts:
 def _jobs() -> Iterator[Gauge]:
     jobs = Gauge("ondol_jobs", "Jobs that wait, run, or have failed within three days.", labels=["queue", "state"])
     late = Gauge("ondol_job_wait_seconds", "How long the job that has waited longest could have run.", labels=["queue"])
-    letters = Gauge(
-        "ondol_letters", "E-mails that wait to be sent, or have failed for good within three days.", labels=["state"]
-    )
     workers = Gauge("ondol_workers", "Workers with a heartbeat within ten seconds.")
-    counted = dict.fromkeys(("waiting", "failed"), 0)
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT queue_name, status::text, count(*),"
@@ -99,16 +96,23 @@ def _jobs() -> Iterator[Gauge]:
             jobs.add_metric([queue, state], count)
             if seconds is not None:
                 late.add_metric([queue], max(0.0, float(seconds)))
-            if queue == "mail":
-                counted["failed" if state == "failed" else "waiting"] += count
         cursor.execute(
             "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - make_interval(secs => %s)",
             [WORKER_SILENT],
         )
         workers.add_metric([], cursor.fetchone()[0])
-    for state, count in counted.items():
-        letters.add_metric([state], count)
-    yield from (jobs, late, letters, workers)
+    yield from (jobs, late, workers)
+
+
+def _emails() -> Iterator[Gauge]:
+    """Yield what the outbox knows: a job that gives its e-mail up succeeds, and one that is put off is not late."""
+    known = summary()
+    emails = Gauge("ondol_emails", "E-mails that wait to be sent, or were given up.", labels=["state"])
+    emails.add_metric(["waiting"], known.waiting)
+    emails.add_metric(["given_up"], known.given_up)
+    yield emails
+    seconds = _age(known.failing_since) if known.failing_since else 0.0
+    yield _gauge("ondol_emails_failing_seconds", "Real time for which no e-mail could be delivered.", seconds)
 
 
 def _machines() -> Iterator[Gauge]:
@@ -132,7 +136,7 @@ def _deployment() -> Iterator[Gauge]:
     yield _gauge("ondol_aws_trouble", "Whether the last observation of AWS has failed.", float(bool(row.trouble)))
     if row.confirmed_at:
         yield _gauge(
-            "ondol_last_look_age_seconds", "Real time since all machines were last seen.", _age(row.confirmed_at)
+            "ondol_last_observation_age_seconds", "Real time since all machines were last seen.", _age(row.confirmed_at)
         )
     if row.swept_at:
         yield _gauge("ondol_last_sweep_age_seconds", "Real time since the last sweep.", _age(row.swept_at))

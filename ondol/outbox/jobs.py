@@ -14,6 +14,7 @@ from procrastinate import BaseRetryStrategy, JobContext, RetryDecision
 from procrastinate.contrib.django import app
 from procrastinate.jobs import Job
 
+from ondol.jobs import PutOff
 from ondol.outbox.backend import Busy, delivered
 from ondol.outbox.causes import Cause, DeliveryError
 from ondol.outbox.models import UndeliveredEmail
@@ -28,19 +29,11 @@ _HOURS_UNCONFIRMED = (1, 4, 24)
 """The hours until the next try of one that may have arrived: each may be another copy, so after three we give up."""
 
 
-class _Later(Exception):
-    """The job is due again `at` that time."""
-
-    def __init__(self, at: datetime) -> None:
-        super().__init__()
-        self.at = at
-
-
 class _Patience(BaseRetryStrategy):
     """Tries again when `watch` says, or soon if the database was away."""
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
-        if isinstance(exception, _Later):
+        if isinstance(exception, PutOff):
             return RetryDecision(retry_at=exception.at)
         return RetryDecision(retry_in={"seconds": 30})
 
@@ -54,7 +47,7 @@ def watch(call_next: Callable[[], Any], context: JobContext, worker: object) -> 
     try:
         call_next()
     except Busy as busy:
-        raise _Later(busy.retry_at) from None
+        raise PutOff(busy.retry_at) from None
     except DeliveryError as error:
         failure = error
     except DatabaseError:
@@ -66,7 +59,7 @@ def watch(call_next: Callable[[], Any], context: JobContext, worker: object) -> 
         _settle(context.job)
         return
     if at := _keep(context.job, failure):
-        raise _Later(at) from None
+        raise PutOff(at) from None
 
 
 def send_again(pk: int) -> bool:

@@ -62,7 +62,7 @@ def job(queue, status="todo", **fields):
         cursor.execute("UPDATE procrastinate_events SET at = at - interval '5 minutes' WHERE job_id = %s", [pk])
 
 
-def test_jobs_and_letters_count_by_where_they_are(db):
+def test_jobs_count_by_where_they_are(db):
     for queue, status in [("mail", "todo"), ("mail", "doing"), ("mail", "failed"), ("instances", "failed")]:
         job(queue, status)
     job("mail", "succeeded")
@@ -70,18 +70,17 @@ def test_jobs_and_letters_count_by_where_they_are(db):
     facts = told()
     assert (facts["ondol_jobs mail todo"], facts["ondol_jobs instances failed"]) == (1, 1)
     assert "ondol_jobs mail succeeded" not in facts
-    assert (facts["ondol_letters waiting"], facts["ondol_letters failed"]) == (2, 1)
     assert 299 < facts["ondol_job_wait_seconds mail"] < 330
     assert facts["ondol_job_wait_seconds periodic"] == 0  # not before its time
     assert "ondol_job_wait_seconds instances" not in facts
     assert facts["ondol_workers"] == 0
 
 
-def test_the_age_of_the_last_look_is_in_real_seconds_whatever_the_trials_clock_does(db, machines_clock):
+def test_the_age_of_the_last_observation_is_in_real_seconds_whatever_the_trials_clock_does(db, machines_clock):
     Deployment.current().update(confirmed_at=clock.now(), findings=[{"a": 1}, {"b": 2}], trouble="Unreachable")
     machines_clock.advance(timedelta(minutes=2))
     facts = told()
-    assert 119 < facts["ondol_last_look_age_seconds"] * clock.clock().speed < 150
+    assert 119 < facts["ondol_last_observation_age_seconds"] * clock.clock().speed < 150
     assert (facts["ondol_findings"], facts["ondol_aws_trouble"]) == (2, 1)
     assert "ondol_last_sweep_age_seconds" not in facts  # there was none
 

@@ -14,6 +14,8 @@ from procrastinate.jobs import Job
 
 from ondol.accounts import letters, mail
 from ondol.accounts.models import Approval
+from ondol.jobs import follow
+from ondol.metrics import JOBS
 from ondol.outbox import backend, jobs, state, summary
 from ondol.outbox.causes import Cause, DeliveryError
 from ondol.outbox.models import UndeliveredEmail
@@ -61,7 +63,7 @@ def work_for_real():
     with django_app.replace_connector(connector) as app:
         app.run_worker(
             wait=False, queues=["mail"], concurrency=12, delete_jobs="successful", install_signal_handlers=False,
-            listen_notify=False, task_middleware=[closing],
+            listen_notify=False, task_middleware=[closing], worker_middleware=[follow],
         )  # fmt: skip
 
 
@@ -123,10 +125,13 @@ def test_the_first_failure_is_told_and_what_waits_goes_out_when_the_server_is_ba
 
 def test_a_slow_server_gets_four_sessions_of_a_worker_and_machines_the_other_threads(committed, mail_settings):  # noqa: F811
     people(8)
+    counts = {outcome: JOBS.labels(mail.TASK, outcome)._value for outcome in ("ok", "put_off", "failed")}
+    before = {outcome: count.get() for outcome, count in counts.items()}
     with MailHost({"connect": f"{HANG}0.5"}) as host:
         mail_settings(host.url())
         work_for_real()
         assert host.most_sessions == backend.SESSIONS
+        assert counts["put_off"].get() >= before["put_off"] + 4
         host.says = {"connect": CLOSE}
         wait(minutes=1, worker=work_for_real)
         host.says = {}
@@ -134,6 +139,8 @@ def test_a_slow_server_gets_four_sessions_of_a_worker_and_machines_the_other_thr
             wait(minutes=6, worker=work_for_real)
         assert len({letter.partition("To: ")[2].split()[0] for letter in host.letters}) == 8
     assert not UndeliveredEmail.objects.exists()
+    assert counts["ok"].get() == before["ok"] + 8
+    assert counts["failed"].get() == before["failed"], "to wait is not to fail: OndolJobsFail would fire"
 
 
 def test_pauses_grow_to_five_minutes_and_a_probe_ends_them(mail_settings):
