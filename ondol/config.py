@@ -311,6 +311,11 @@ class Config(SignInSettings):
             self.cloud = "aws" if self.vpc_id else "local"
         if self.cloud == "aws" and "region" not in self.model_fields_set and self.default_region:
             self.region = self.default_region
+        ports = {"ONDOL_WEB_METRICS_PORT": self.web_metrics_port, "ONDOL_WORKER_METRICS_PORT": self.worker_metrics_port}
+        ports |= {"ONDOL_PORT": self.port}
+        for name, port in ports.items():
+            if same := [other for other, at in ports.items() if other != name and at == port != 0]:
+                raise ValueError(f"{name} and {same[0]} are both {port}: each needs a port of its own")
         self.url = self.url or self._own_address()
         refuse_unused(self.mail_server, starttls=self.email_starttls, ca_file=self.email_ca_file)
         return self
@@ -332,6 +337,11 @@ class Config(SignInSettings):
         for name in names:
             if not getattr(self, name):
                 raise ConfigError(f"{variable(name)} is not set: {type(self).model_fields[name].description}")
+
+    def require_real_time(self) -> None:
+        """Raise ConfigError if the clock of a trial would be taken for that of Amazon's machines."""
+        if self.clock and self.cloud == "aws" and not self.endpoint_url:
+            raise ConfigError("ONDOL_CLOCK is a trial's, and machines at Amazon live on real time. Take it out.")
 
     def require_reachable_pages(self) -> None:
         """Raise ConfigError if no browser could ever open the pages that this process is about to serve."""

@@ -124,12 +124,10 @@ class SignInSettings(BaseSettings):
             for part in ("client_id", "client_secret"):
                 if not getattr(self, f"{provider}_{part}"):
                     raise ValueError(f"ONDOL_{provider.upper()}_{part.upper()}: needed by ONDOL_SOCIAL_PROVIDERS")
+        self._refuse_what_no_provider_uses()
         has_oidc = "oidc" in self.social_providers
         if has_oidc and not self.oidc_issuer:
             raise ValueError("ONDOL_OIDC_ISSUER: needed by ONDOL_SOCIAL_PROVIDERS")
-        for name in ("oidc_trust_email", "oidc_approved_claim", "oidc_admin_claim"):
-            if getattr(self, name) and not has_oidc:
-                raise ValueError(f"ONDOL_{name.upper()} needs `oidc` in ONDOL_SOCIAL_PROVIDERS")
         if not self.password_sign_in and not (has_oidc and self.oidc_trust_email):
             raise ValueError(
                 "ONDOL_PASSWORD_SIGN_IN=false needs `oidc` in ONDOL_SOCIAL_PROVIDERS and ONDOL_OIDC_TRUST_EMAIL=true: "
@@ -141,6 +139,15 @@ class SignInSettings(BaseSettings):
                 "is approved for an address that is not proven"
             )
         return self
+
+    def _refuse_what_no_provider_uses(self) -> None:
+        for provider in set(PROVIDERS) - set(self.social_providers):
+            for name in self.model_fields_set - {"oidc_name"}:  # a name alone promises nothing
+                if name.startswith(f"{provider}_") and getattr(self, name) != type(self).model_fields[name].default:
+                    raise ValueError(
+                        f"ONDOL_{name.upper()} is set, and `{provider}` is not in ONDOL_SOCIAL_PROVIDERS: add it "
+                        "there, or take this out"
+                    )
 
 
 def _domain(written: str) -> str:

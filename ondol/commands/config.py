@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> None:
 def _missing(settings: Config) -> list[str]:
     """Return what a part would refuse to start without."""
     found = []
-    checks = [settings.require_reachable_pages]
+    checks = [settings.require_reachable_pages, settings.require_real_time]
     if settings.cloud == "aws":
         checks += [lambda: settings.require("vpc_id"), lambda: settings.require("subnet_id")]
     for check in checks:

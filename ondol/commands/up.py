@@ -45,6 +45,7 @@ def run(options: argparse.Namespace) -> int:
     if settings.cloud == "aws":
         settings.require("vpc_id", "subnet_id")
     settings.require_reachable_pages()
+    settings.require_real_time()
     check_extras(settings)
     try:
         held = lock(settings.home)

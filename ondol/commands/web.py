@@ -33,6 +33,7 @@ def run(options: argparse.Namespace) -> None:
             os.environ[name] = str(value)
     os.umask(0o077)  # e-mails with links to sign in: nobody else may read them
     config().require_reachable_pages()
+    config().require_real_time()
     _django.borrow_from_home()
     if not options.port_is_held:
         os.set_inheritable(hold_port(config()).detach(), True)  # for as long as the server's first process lives

@@ -34,6 +34,7 @@ def run(options: argparse.Namespace) -> int:
     os.umask(0o077)  # e-mails with links to sign in: nobody else may read them
     environment = dict(os.environ)
     _aws.read_env_file()
+    config().require_real_time()
     _django.set_up(migrated=False, patience=inf)
     limit_waiting(ANSWER_WITHIN)
     from ondol.doctor.records import ask  # noqa: PLC0415  after Django's set-up

@@ -31,7 +31,9 @@ def read(url: str) -> dict[str, Any]:
         given = conninfo_to_dict(url)
     except Error as error:
         unknown = re.search(r'invalid URI query parameter: "(\w+)"', str(error))
-        raise ValueError(f"PostgreSQL knows no parameter {unknown[1]}" if unknown else _ENCODE) from None
+        raise ValueError(
+            f"it has a parameter that PostgreSQL does not know: {unknown[1]}" if unknown else _ENCODE
+        ) from None
     hosts, ports = (str(given.get(name, "")).split(",") for name in ("host", "port"))
     if not given.get("dbname"):
         raise ValueError(f"only PostgreSQL, with the name of a database: {_FORM}")

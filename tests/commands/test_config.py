@@ -5,6 +5,7 @@ import pytest
 from ondol.commands import main
 from ondol.config import Config, config, variable
 
+PROVIDERS = ("ONDOL_SOCIAL_PROVIDERS=google,oidc", "ONDOL_GOOGLE_CLIENT_ID=lab", "ONDOL_OIDC_CLIENT_ID=lab")
 SECRETS = {
     "ONDOL_SECRET_KEY": "hunter2-" * 5,
     "ONDOL_VAULT_KEYS": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
@@ -40,7 +41,10 @@ def check(monkeypatch, tmp_path, capsys):
 def test_what_holds_is_printed_with_its_place_and_without_secrets(check, monkeypatch):
     monkeypatch.setenv("ONDOL_PORT", "8100")
     code, lines, wrong = check(
-        "ONDOL_IDLE_MINUTES=45", "ONDOL_TAGS=CostCenter=4711,Team=lab", *(f"{n}={v}" for n, v in SECRETS.items())
+        "ONDOL_IDLE_MINUTES=45",
+        "ONDOL_TAGS=CostCenter=4711,Team=lab",
+        *PROVIDERS,
+        *(f"{n}={v}" for n, v in SECRETS.items()),
     )
     assert (code, wrong) == (0, [])
     said = {line.partition("=")[0]: line.partition("=")[2].split() for line in lines}

@@ -35,8 +35,12 @@ from ondol.config import Config, ConfigError, config, variable
         ("ONDOL_OIDC_SCOPES", "profile email", "`openid`"),
         ("ONDOL_OIDC_ADMIN_CLAIM", "groups", "CLAIM=VALUE"),
         ("ONDOL_OIDC_APPROVED_CLAIM", "=radar", "CLAIM=VALUE"),
-        ("ONDOL_OIDC_APPROVED_CLAIM", "groups=radar", "needs `oidc`"),
-        ("ONDOL_OIDC_TRUST_EMAIL", "true", "needs `oidc`"),
+        ("ONDOL_OIDC_APPROVED_CLAIM", "groups=radar", "`oidc` is not in ONDOL_SOCIAL_PROVIDERS"),
+        ("ONDOL_OIDC_TRUST_EMAIL", "true", "`oidc` is not in ONDOL_SOCIAL_PROVIDERS"),
+        ("ONDOL_OIDC_ISSUER", "https://login.kigam.re.kr", "`oidc` is not in ONDOL_SOCIAL_PROVIDERS"),
+        ("ONDOL_GOOGLE_CLIENT_ID", "x", "`google` is not in"),
+        ("ONDOL_NAVER_CLIENT_SECRET", "x", "`naver` is not in"),
+        ("ONDOL_WEB_METRICS_PORT", "8000", "port of its own"),
         ("ONDOL_PASSWORD_SIGN_IN", "false", "needs `oidc`"),
         ("ONDOL_SIGN_UP_DOMAINS", "*.kigam.re.kr", "without a wildcard"),
         ("ONDOL_SIGN_UP_DOMAINS", "kigam", "domains such as"),
@@ -125,3 +129,21 @@ def test_every_setting_is_documented(file, request):
     text = (request.config.rootpath / file).read_text()
     missing = [variable(field) for field in Config.model_fields if variable(field) not in text]
     assert not missing
+
+
+def test_the_trials_clock_never_tells_amazons_time(monkeypatch):
+    monkeypatch.setenv("AWS_VPC_ID", "vpc-12345678")
+    monkeypatch.setenv("ONDOL_CLOUD", "aws")
+    monkeypatch.setenv("ONDOL_CLOCK", "1,2,3")
+    with pytest.raises(ConfigError, match="ONDOL_CLOCK is a trial's"):
+        config().require_real_time()
+    config.cache_clear()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:5000")
+    config().require_real_time()
+
+
+def test_two_metrics_never_share_a_port(monkeypatch):
+    monkeypatch.setenv("ONDOL_WEB_METRICS_PORT", "9102")
+    monkeypatch.setenv("ONDOL_WORKER_METRICS_PORT", "9102")
+    with pytest.raises(ConfigError, match="port of its own"):
+        config()
