@@ -55,12 +55,12 @@ SITE_ID = 1
 
 MIDDLEWARE = [
     "ondol.web.request_log.request_log",
-    "ondol.web.middleware.livez",
     "ondol.web.middleware.healthz",
     "ondol.web.middleware.without_proxy",
     "ondol.web.middleware.Unavailable",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "ondol.web.middleware.no_such_file",
     "csp.middleware.CSPMiddleware",
     "ondol.accounts.sessions.SessionMiddleware",
     "ondol.web.middleware.language_of_browser",

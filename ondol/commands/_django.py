@@ -26,10 +26,22 @@ SAY_AGAIN = 60.0
 def set_up(*, migrated: bool = True, patience: float = 0.0) -> None:
     """Load Django, on the database of this home's `ondol up` if none is set. Raises CommandError.
 
-    `patience` is how many seconds PostgreSQL may still need to start; while it is away, the log says so each minute.
+    `patience` is how many seconds PostgreSQL may still need to start.
     """
+    load()
+    await_database(patience)
+    if migrated:
+        _refuse_wrong_schema()
+
+
+def load() -> None:
+    """Load Django, on the database of this home's `ondol up` if none is set. Raises CommandError."""
     borrow_from_home()
     django.setup()
+
+
+def await_database(patience: float) -> None:
+    """Wait for PostgreSQL for so many seconds, and say so each minute. Raises CommandError."""
     began = said = time.monotonic()
     while trouble := _trouble():
         now = time.monotonic()
@@ -46,8 +58,6 @@ def set_up(*, migrated: bool = True, patience: float = 0.0) -> None:
         time.sleep(0.5 if now - began < SAY_AGAIN else 2)  # noqa: TID251  another process at the edge
     if said != began:
         log.info("PostgreSQL answers again")
-    if migrated:
-        _refuse_wrong_schema()
 
 
 def refuse_wrong_server() -> None:

@@ -35,13 +35,15 @@ def run(options: argparse.Namespace) -> int:
     environment = dict(os.environ)
     _aws.read_env_file()
     config().require_real_time()
-    _django.set_up(migrated=False, patience=inf)
-    limit_waiting(ANSWER_WITHIN)
+    _django.load()
     from ondol.doctor.records import ask  # noqa: PLC0415  after Django's set-up
     from ondol.monitoring.server import serve  # noqa: PLC0415
     from ondol.worker import work  # noqa: PLC0415
 
+    limit_waiting(ANSWER_WITHIN)
+    # Before the wait: a supervisor's probe would take a worker that waits for a dead one.
     serve(config().worker_metrics_port, {"/healthz": signs_of_life.is_working, "/livez": signs_of_life.is_alive})
+    _django.await_database(inf)
     begin_again = partial(_begin_again, environment)
     try:
         _django.refuse_wrong_database()

@@ -30,6 +30,8 @@ ANSWER_WITHIN = 11.0
 SILENT = 3.0
 """A database that has answered nobody for so many seconds is away; else a page is only slow, and goes on."""
 HEALTH, HEALTH_WITHIN = "/healthz", 1.0
+LIVE = "/livez"
+"""Answered without a thread: whoever asks restarts a process that is slow, which brings no database back."""
 NO_DATABASE = b"the database does not answer\n"
 UNAVAILABLE = "ondol.unavailable"
 """The application is asked by this name to say that it is unavailable, without asking the database."""
@@ -71,6 +73,8 @@ class Gateway:
         if len(body) > self._body_limit:
             return await _refuse(send, 413, b"What was sent is too big.\n")
         environ = environ_of(scope, body)
+        if environ["PATH_INFO"] == LIVE:
+            return await _say(send, 200, b"ok\n", (b"cache-control", b"no-store"))
         if environ["PATH_INFO"] == HEALTH:
             made = await self._made(self._health, environ, send, lambda waited: waited >= HEALTH_WITHIN)
             return None if made else await _refuse(send, 503, NO_DATABASE)
@@ -197,6 +201,10 @@ async def _body_of(receive: Receive, limit: int) -> bytes | None:
 
 
 async def _refuse(send: Send, status: int, text: bytes) -> None:
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
+    await _say(send, status, text, (b"connection", b"close"))
+
+
+async def _say(send: Send, status: int, text: bytes, header: tuple[bytes, bytes]) -> None:
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), header]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": text, "more_body": False})

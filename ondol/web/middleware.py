@@ -18,17 +18,6 @@ from ondol.web.guards import PersonRequest, where_they_stand
 Page = Callable[[HttpRequest], HttpResponse]
 
 
-def livez(get_response: Page) -> Page:
-    """Answer that this process does, whatever the database does: a restart would not bring that back."""
-
-    def middleware(request: HttpRequest) -> HttpResponse:
-        if request.path != "/livez":
-            return get_response(request)
-        return HttpResponse("ok\n", "text/plain", headers={"Cache-Control": "no-store"})
-
-    return middleware
-
-
 def healthz(get_response: Page) -> Page:
     """Answer before anything else: load balancers come by address, without https, host name or session."""
 
@@ -38,6 +27,17 @@ def healthz(get_response: Page) -> Page:
         if trouble := health.trouble():
             return HttpResponse(f"{trouble}\n", "text/plain", 503, headers={"Retry-After": "5"})
         return HttpResponse("ok\n", "text/plain", headers={"Cache-Control": "no-store"})
+
+    return middleware
+
+
+def no_such_file(get_response: Page) -> Page:
+    """Answer 404 for what WhiteNoise has not found: a page would wait for the database, in a thread for files."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if not request.path.startswith(settings.STATIC_URL):
+            return get_response(request)
+        return HttpResponse("There is no such file.\n", "text/plain", 404)
 
     return middleware
 

@@ -10,11 +10,11 @@ from django.http import HttpRequest, HttpResponse
 from ondol import metrics
 from ondol.accounts.models import User
 from ondol.config import config
+from ondol.host.gateway import HEALTH
 from ondol.request_id import HEADER, new_id, request_id, taken
 
 log = logging.getLogger("ondol.request")
 
-PROBES = {"/healthz", "/livez"}
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
@@ -48,8 +48,8 @@ def _note(request: HttpRequest, code: int, seconds: float) -> None:
 
 def route_of(request: HttpRequest) -> str:
     """Return the pattern that has answered, never what was typed: that may be a secret, and has no end of values."""
-    if request.path in PROBES:
-        return request.path.lstrip("/")
+    if request.path == HEALTH:
+        return HEALTH.lstrip("/")
     if request.path.startswith(settings.STATIC_URL):
         return "static"
     match = request.resolver_match
@@ -57,9 +57,9 @@ def route_of(request: HttpRequest) -> str:
 
 
 def _is_routine(request: HttpRequest, route: str, code: int) -> bool:
-    """Return whether nobody has asked: probes, styles, and what an open page asks by itself, once a second."""
+    """Return whether nobody has asked: the health check, styles, and what an open page asks by itself, once a second."""
     is_poll = request.method == "GET" and "HX-Request" in request.headers
-    return request.path in PROBES or (code < 400 and (route == "static" or is_poll))
+    return request.path == HEALTH or (code < 400 and (route == "static" or is_poll))
 
 
 def _method(request: HttpRequest) -> str:

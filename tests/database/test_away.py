@@ -47,16 +47,16 @@ def web(home, url):
         yield address
 
 
-def status(address):
+def status(address, cookies=None):
     try:
-        return requests.get(address, timeout=30).status_code
+        return requests.get(address, timeout=30, cookies=cookies).status_code
     except requests.ConnectionError:
         return None
 
 
-def timed(address):
+def timed(address, cookies=None):
     began = time.monotonic()
-    return status(address), time.monotonic() - began
+    return status(address, cookies), time.monotonic() - began
 
 
 def a_style(address):
@@ -71,14 +71,19 @@ def test_a_way_that_swallows_everything_is_told_in_time_and_forgotten_afterwards
         assert style.endswith(".css")
         assert status(style) == 200
         only.is_swallowing = True
-        with ThreadPoolExecutor(20) as people:
+        with ThreadPoolExecutor(24) as people:
             pages = [people.submit(timed, f"{address}/accounts/login/") for _ in range(16)]
             pages.append(people.submit(timed, f"{address}/api/instances/status"))
             for _ in range(4):
                 time.sleep(2)
-                (health, health_took), (styled, style_took) = timed(f"{address}/healthz"), timed(style)
-                assert (health, styled) == (503, 200)
-                assert max(health_took, style_took) < 2
+                missing = [  # of a page of the version before: as many at once as there are threads for files
+                    people.submit(timed, f"{address}/static/ondol/none.{kind}", {"ondol_session": "alice"})
+                    for kind in ("css", "js")
+                ]
+                probes = [timed(f"{address}/healthz"), timed(f"{address}/livez"), timed(style)]
+                probes += [one.result() for one in missing]
+                assert [code for code, _took in probes] == [503, 200, 200, 404, 404]
+                assert max(took for _code, took in probes) < 2
             answers = [page.result() for page in pages]
         assert {code for code, _took in answers} == {503}
         assert max(took for _code, took in answers) < 15
@@ -93,16 +98,23 @@ def test_a_worker_waits_as_long_as_it_takes(home, server, way):
             query = "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - interval '4 s'"
             return connection.execute(query).fetchone()[0]
 
-    only = way()
-    with part("worker", env=settings(home, url_of(only)) | TRIAL) as worker:
+    def probes():
+        return status(f"{probe}/livez"), status(f"{probe}/healthz")
+
+    only, port = way(), free_port()
+    probe = f"http://127.0.0.1:{port}"
+    with part("worker", "--metrics-port", str(port), env=settings(home, url_of(only)) | TRIAL) as worker:
         until(beats, 60, "it works")
         for broken in ("is_closed", "is_swallowing"):
             only.close() if broken == "is_closed" else setattr(only, broken, True)
             until(lambda: not beats(), 20, "nothing comes through")
             time.sleep(35)  # longer than it takes to be given up
             assert worker.poll() is None
+            until(lambda: probes() == (200, 503), 10, "it is alive, and takes no jobs")
+            assert "ondol_database_up 0.0" in requests.get(f"{probe}/metrics", timeout=30).text
             setattr(only, broken, False)
             until(beats, 60, "it works again")
+            until(lambda: probes() == (200, 200), 10, "it says so")
         assert worker.poll() is None  # the same process: a supervisor has seen no end
 
 

@@ -54,7 +54,7 @@ def test_a_route_is_the_pattern_and_not_the_address(client, lines, path, route, 
     assert not hasattr(line, "person")
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/livez", "/static/ondol/none.css"])
+@pytest.mark.parametrize("path", ["/healthz", "/static/ondol/none.css"])
 def test_probes_and_styles_are_counted_and_have_no_line(client, lines, path):
     client.get(path)
     assert [line for line in lines() if line.code < 400] == []
