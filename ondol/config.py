@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, cast
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
-from pydantic import AliasChoices, ValidationError, field_validator, model_validator
+from pydantic import AliasChoices, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from ondol import page_address, written_settings
@@ -269,9 +269,11 @@ class Config(SignInSettings):
 
     @field_validator("host", "metrics_host")
     @classmethod
-    def _is_host(cls, value: str) -> str:
+    def _is_host(cls, value: str, info: ValidationInfo) -> str:
         if re.search(r"[/\[\]\s]", value) or value.count(":") == 1:
-            raise ValueError("write an address or a host name alone, such as 127.0.0.1; the port is ONDOL_PORT")
+            metrics = "ONDOL_WEB_METRICS_PORT and ONDOL_WORKER_METRICS_PORT are its ports"
+            port = metrics if info.field_name == "metrics_host" else "the port is ONDOL_PORT"
+            raise ValueError(f"write an address or a host name alone, such as 127.0.0.1; {port}")
         return value
 
     @field_validator("url")

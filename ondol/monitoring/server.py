@@ -1,6 +1,7 @@
 """Serves `/metrics` of one process, and a worker's health, on a port that no browser is meant to reach."""
 
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -26,6 +27,10 @@ Check = Callable[[], bool]
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
+    def __init__(self, host: str, port: int) -> None:
+        self.address_family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        super().__init__((host, port), _Handler)
+
 
 class _Handler(WSGIRequestHandler):
     timeout = 10  # seconds for a client that sends half a request
@@ -46,13 +51,14 @@ def serve(port: int, checks: Mapping[str, Check]) -> None:
 
 
 def _serve(port: int, application: Any) -> None:
-    is_told = False
+    host, is_told = config().metrics_host, False
     while True:
         try:
-            server = _Server((config().metrics_host, port), _Handler)
+            server = _Server(host, port)
         except OSError as error:
             if not is_told:
-                extra = {"address": f"{config().metrics_host}:{port}", "reason": error.strerror or str(error)}
+                address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+                extra = {"address": address, "reason": error.strerror or str(error)}
                 log.error("metrics cannot be served; trying again every few seconds", extra=extra)
             is_told = True
             time.sleep(AGAIN)  # noqa: TID251  another process at the edge

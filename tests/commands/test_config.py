@@ -87,7 +87,8 @@ def test_all_that_is_wrong_is_said_at_once(check):
         (["ONDOL_CLOUD=aws", "AWS_VPC_ID=vpc-0123456789abcdef0"], "AWS_SUBNET_ID is not set"),
         (["ONDOL_HOST=0.0.0.0"], "ONDOL_URL: needed"),
         (["ONDOL_SOCIAL_PROVIDERS=google"], "ONDOL_GOOGLE_CLIENT_ID: needed"),
-        (["ONDOL_METRICS_HOST=127.0.0.1:9100"], "the port is"),
+        (["ONDOL_METRICS_HOST=127.0.0.1:9100"], "ONDOL_WEB_METRICS_PORT and ONDOL_WORKER_METRICS_PORT are its ports"),
+        (["ONDOL_HOST=127.0.0.1:8000"], "the port is ONDOL_PORT"),
     ],
 )
 def test_what_a_part_would_refuse_to_start_with_is_said_too(check, lines, told):

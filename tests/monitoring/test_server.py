@@ -8,6 +8,7 @@ import time
 import pytest
 import requests
 
+from ondol.config import Config
 from ondol.host import signs_of_life
 from ondol.monitoring import server
 from tests.journey.site import free_port, until
@@ -21,7 +22,7 @@ def address():
     number = free_port()
     checks = {"/healthz": lambda: health["is_ready"], "/livez": lambda: True}
     threading.Thread(target=server._serve, args=(number, server._application(checks)), daemon=True).start()
-    until(lambda: _answers(number), 10, "it serves")
+    until(lambda: _answers(f"127.0.0.1:{number}"), 10, "it serves")
     return f"http://127.0.0.1:{number}"
 
 
@@ -73,16 +74,24 @@ def test_a_port_that_is_taken_is_told_once_and_taken_when_it_is_free(monkeypatch
         threading.Thread(target=server._serve, args=(number, server._application({})), daemon=True).start()
         until(lambda: caplog.records, 10, "it is told")
         time.sleep(0.5)
-    until(lambda: _answers(number), 10, "it serves")
+    until(lambda: _answers(f"127.0.0.1:{number}"), 10, "it serves")
     (line,) = caplog.records
     assert (line.address, line.reason) == (f"127.0.0.1:{number}", "Address already in use")
 
 
-def _answers(number):
+def _answers(address):
     try:
-        return requests.get(f"http://127.0.0.1:{number}/metrics", timeout=2).status_code == 200
+        return requests.get(f"http://{address}/metrics", timeout=2).status_code == 200
     except requests.ConnectionError:
         return False
+
+
+def test_it_serves_on_each_kind_of_address(monkeypatch):
+    for host in ("::1", "127.0.0.1", "localhost"):
+        monkeypatch.setattr(server, "config", lambda host=host: Config.model_construct(metrics_host=host))
+        here, number = f"[{host}]" if ":" in host else host, free_port()
+        threading.Thread(target=server._serve, args=(number, server._application({})), daemon=True).start()
+        until(lambda address=f"{here}:{number}": _answers(address), 10, f"it serves on {host}")
 
 
 def test_without_a_port_nothing_is_served():
