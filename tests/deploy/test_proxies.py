@@ -16,6 +16,7 @@ from threading import Thread
 import pytest
 import requests
 
+from ondol.request_id import HEADER, taken
 from tests.furnished import furnished
 from tests.journey.site import Site, free_port, until
 
@@ -140,6 +141,7 @@ def behind(request, site, port, tmp_path_factory):
 
 # A client that forges what Ondol trusts changes nothing: no redirect without end, no other person.
 FORGED = {"X-Forwarded-Proto": "http", "X-Forwarded-For": "203.0.113.9", "X-Forwarded-Host": "evil.example.org"}
+FORGED[HEADER] = "chosen-by-a-client"
 
 
 @pytest.mark.parametrize("headers", [{}, FORGED], ids=["plain", "forged"])
@@ -217,3 +219,6 @@ def test_what_a_client_forges_is_replaced(program, tmp_path):
     wanted = {"Host": f"localhost:{port}", "X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "https"}
     for name, value in wanted.items():
         assert [text for key, text in got if key.lower() == name.lower()] == [value]
+    [given] = [text for key, text in got if key.lower() == HEADER.lower()]
+    assert given != FORGED[HEADER]
+    assert taken(given) == given  # in a form that Ondol takes: the log of the proxy and ours have one id
