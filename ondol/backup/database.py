@@ -10,6 +10,7 @@ from psycopg.rows import TupleRow
 
 from ondol.backup.archive import BackupError
 from ondol.config import Config
+from ondol.database.url import read
 from ondol.host import extras
 from ondol.host.environments import forget_libpq
 from ondol.host.home import HomeError, lock
@@ -84,7 +85,7 @@ def _embedded(settings: Config, say: Say) -> Iterator[str]:
 def connected(url: str) -> Iterator[Connection]:
     """Connect to it. Raises BackupError with what PostgreSQL says."""
     try:
-        with psycopg.connect(url, connect_timeout=10, application_name="ondol backup") as connection:
+        with psycopg.connect(**read(url) | {"application_name": "ondol backup"}) as connection:
             # Set by the server or its administrator for others: a dump takes as long as it takes.
             connection.execute("SET idle_in_transaction_session_timeout = 0")
             connection.commit()

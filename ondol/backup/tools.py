@@ -11,9 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from psycopg.conninfo import conninfo_to_dict
-
 from ondol.backup.archive import BackupError
+from ondol.database.url import read
 from ondol.host import extras, postgres
 from ondol.host.process import die_with_parent
 
@@ -59,7 +58,7 @@ class Server:
     """One database, as PostgreSQL's tools are told about it."""
 
     def __init__(self, url: str, programs: Path) -> None:
-        self._known = {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
+        self._known = {name: str(value) for name, value in read(url).items() if value is not None}
         self._programs = programs
 
     @contextmanager

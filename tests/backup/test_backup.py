@@ -11,17 +11,51 @@ import time
 import zipfile
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from ondol import __version__
-from ondol.backup import archive, dump, restore
+from ondol.backup import archive, database, dump, restore
 from ondol.backup.archive import BackupError
 from ondol.keys import vault
+from tests.backup import servers
 from tests.backup.servers import PASSWORD
+from tests.database.way import Way
+from tests.journey.site import free_port
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def several(copy, newer):
+    """Return the URL of three hosts: one that is away, one that takes no writes, and one with three people."""
+    name = conninfo_to_dict(copy)["dbname"]
+    standby = servers.database(newer, name)
+    with psycopg.connect(standby, autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    sockets = [{"port": 5432} | conninfo_to_dict(url) for url in (standby, copy)]
+    ways = [Way(Path(one["host"]) / f".s.PGSQL.{one['port']}") for one in sockets]
+    hosts = ",".join(f"127.0.0.1:{port}" for port in (free_port(), *(way.port for way in ways)))
+    yield f"postgresql://ondol:{quote(PASSWORD, safe='')}@{hosts}/{name}"
+    for way in ways:
+        way.end()
+
+
+@pytest.mark.enable_socket
+def test_of_several_hosts_the_one_that_takes_writes_is_backed_up_and_restored(several, tmp_path):
+    dump.back_up(several, file := tmp_path / "ondol.backup")
+    assert whole(file)
+    with database.connected(several) as connection:
+        connection.execute("DELETE FROM instances_sshkey")
+        connection.commit()
+        major = connection.info.server_version // 10_000
+    with archive.reading(file) as backup:
+        restore.replace(several, backup, major)
+    with database.connected(several) as connection:
+        assert connection.execute("SELECT count(*) FROM instances_sshkey").fetchone() == (3,)
 
 
 def mode(file):
