@@ -3,12 +3,16 @@
 import argparse
 import json
 import sys
+from typing import TYPE_CHECKING
 
 from django.utils import translation
 
 from ondol import __version__
 from ondol.commands import CommandError, _aws, _django
 from ondol.config import ConfigError, config
+
+if TYPE_CHECKING:
+    from ondol.doctor.findings import Finding
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,14 +51,18 @@ def _print_findings(options: argparse.Namespace, has_trial: bool, reason: str) -
 
     if unknown := set(options.only) - set(check_up.names()):
         raise CommandError(f"There is no check {', '.join(sorted(unknown))}. There are: {', '.join(check_up.names())}.")
-    found = [failed("database", "absent", reason=reason)] if reason else check_up.our_side(options.only)
+    found = [] if reason else check_up.our_side(options.only)
+    if reason and check_up.asks_database(options.only):
+        found = [failed("database", "absent", reason=reason)]
+    if not options.only or "pages" in options.only:
+        found.append(_pages())
     if not options.only or "mail" in options.only:
         found += check_up.mail_side()
     if has_trial:
-        found += check_up.amazons_side(config(), *check_up.place(found), options.only)
+        found += check_up.amazons_side(config(), *(("", "") if reason else check_up.place(found)), options.only)
     elif not options.only or check_up.asks_aws(options.only):
         found.append(failed("settings", "no_trial", home=config().home))
-    is_well = _has_reachable_pages() and not any(finding.level is Level.FAILED for finding in found)
+    is_well = not any(finding.level is Level.FAILED for finding in found)
     if options.json:
         told = [
             finding.stored() | {"name": str(messages.name(finding)), "sentence": str(messages.sentence(finding))}
@@ -67,14 +75,15 @@ def _print_findings(options: argparse.Namespace, has_trial: bool, reason: str) -
     return 0 if is_well else 1
 
 
-def _has_reachable_pages() -> bool:
-    """Return whether pages could be served with these settings; say why not."""
+def _pages() -> "Finding":
+    """Return whether pages could be served with these settings. They are this host's: no job of a worker says so."""
+    from ondol.doctor.findings import failed, ok  # noqa: PLC0415  after Django's set-up
+
     try:
         config().require_reachable_pages()
     except ConfigError as error:
-        print(f"ondol: {error}", file=sys.stderr)
-        return False
-    return True
+        return failed("pages", "unreachable", reason=error)
+    return ok("pages", "reachable", url=config().url)
 
 
 def _print_policy(account_id: str, reason: str) -> int:

@@ -37,12 +37,17 @@ def check_up(config: Config) -> list[Finding]:
 
 def names() -> list[str]:
     """Return what may be checked by itself."""
-    return [*OURS, "mail", "settings", *aws_checks.CHECKS]
+    return [*OURS, "mail", "pages", "settings", *aws_checks.CHECKS]
 
 
 def asks_aws(only: Collection[str]) -> bool:
     """Return whether one of these checks is about AWS."""
     return not {"settings", *aws_checks.CHECKS}.isdisjoint(only)
+
+
+def asks_database(only: Collection[str]) -> bool:
+    """Return whether one of these checks needs the database, or all are asked for."""
+    return not only or not OURS.keys().isdisjoint(only)
 
 
 def our_side(only: Collection[str] = ()) -> list[Finding]:

@@ -22,6 +22,7 @@ CHECKS = {
     "requests": _("Requests"),
     "outbox": _("E-mails"),
     "mail": _("Mail server"),
+    "pages": _("Address of the pages"),
     "credentials": _("Credentials"),
     "region": _("Region"),
     "vpc": _("VPC"),
@@ -160,6 +161,8 @@ SAYS = {
     ("outbox", "given_up"): _(
         "%(count)s could not be delivered and were given up. The page Check-up names each, and sends it again."
     ),
+    ("pages", "reachable"): _("Browsers come to %(url)s."),
+    ("pages", "unreachable"): _("No browser can open them: %(reason)s"),
     ("mail", "signed_in"): _("%(server)s answers (%(tls)s) and accepts %(user)s."),
     ("mail", "encrypted"): _("%(server)s answers (%(tls)s); it asks for no password."),
     ("mail", "clear"): _("%(server)s answers, without TLS and without a password."),

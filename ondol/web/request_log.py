@@ -57,7 +57,7 @@ def route_of(request: HttpRequest) -> str:
 
 
 def _is_routine(request: HttpRequest, route: str, code: int) -> bool:
-    """Return whether nobody has asked: the health check, styles, and what an open page asks by itself, once a second."""
+    """Return whether nobody has asked: health checks, styles, and what an open page asks by itself, once a second."""
     is_poll = request.method == "GET" and "HX-Request" in request.headers
     return request.path == HEALTH or (code < 400 and (route == "static" or is_poll))
 

@@ -141,6 +141,22 @@ def test_where_nothing_runs_it_says_what_to_start(tmp_path):
     assert "FAILED   Settings: No trial cloud runs on" in done.stdout
 
 
+def test_without_a_database_only_what_needs_it_fails_and_what_fails_is_a_finding(tmp_path):
+    https = {"ONDOL_URL": "https://ondol.example.org"}
+    for only, env, failing in (
+        ("mail", {}, set()),
+        ("mail", https, set()),
+        ("pages", {}, set()),
+        ("pages", https, {"pages"}),
+        ("keys", {}, {"database"}),
+        ("database", {}, {"database"}),
+    ):
+        done = doctor(tmp_path / "nothing", "--json", "--only", only, **env)
+        told = json.loads(done.stdout)
+        found = {finding["check"] for finding in told["findings"] if finding["level"] == "failed"}
+        assert (found, told["ok"], done.returncode) == (failing, not failing, 1 if failing else 0), (only, env)
+
+
 def test_where_nobody_answers_it_gives_up_soon_and_tells_no_secret(tmp_path):
     nobody = f"http://127.0.0.1:{free_port()}"
     database = f"postgresql://ondol:hunter2-and-more@127.0.0.1:{free_port()}/ondol"
