@@ -23,6 +23,7 @@ def run(options: argparse.Namespace) -> int:
     from ondol.instances import sealed  # noqa: PLC0415
     from ondol.keys import vault  # noqa: PLC0415
 
+    before = {*fingerprints.known().vault, *sealed.ids_in_use()}
     try:
         fingerprints.check()
     except fingerprints.OtherKeys as error:
@@ -31,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     changed = sealed.reseal()
     while (again := sealed.reseal()).done:  # what was made meanwhile
         changed = sealed.Resealed(changed.done + again.done, again.shut)
-    unused = sealed.forget_unused()
+    sealed.forget_unused()
     print(f"{changed.done} private SSH keys are sealed with {first} now that another key had sealed.")
     if changed.shut:
         raise CommandError(
@@ -42,11 +43,16 @@ def run(options: argparse.Namespace) -> int:
         raise CommandError(
             f"A worker goes on sealing with {', '.join(sorted(needed))}. Restart it, and run this again."
         )
-    if gone := [key for key in others if key not in fingerprints.known().vault]:
+    if idle := [key for key in others if key not in before]:
+        print(
+            f"{' and '.join(idle)} has sealed nothing yet, or was given up by an earlier `ondol vault rotate`. To seal "
+            "with a new key, put it in front, restart every part, and run this again."
+        )
+    if gone := [key for key in others if key in before and key not in fingerprints.known().vault]:
         print(
             f"{' and '.join(gone)} can go from ONDOL_VAULT_KEYS on every host. Keep it, in another place, as long as "
             "there are backups from before: they open with it only."
         )
-    elif not unused:
+    elif not others:
         print("There is no older key in ONDOL_VAULT_KEYS.")
     return 0

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from ondol import clock
 from ondol.instances.lifecycle import Reason, Status, Step
-from ondol.instances.messages.codes import Refusal, refusal
+from ondol.instances.messages.codes import OUR_OWN, Refusal, refusal
 from ondol.instances.messages.reasons import REASONS
 from ondol.instances.models import Instance
 
@@ -42,4 +42,4 @@ def lacks_capacity(instance: Instance) -> bool:
 
 def _is_code(code: str) -> bool:
     """Return whether AWS has said it: where AWS was only too late, the code is our own reason."""
-    return bool(code) and code not in list(Reason) and code not in {"internal", "ClockSkew"}
+    return bool(code) and code not in list(Reason) and code not in OUR_OWN

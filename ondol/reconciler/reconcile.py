@@ -12,6 +12,7 @@ from django.db import transaction
 from ondol import clock
 from ondol.cloud.errors import CloudError, Gone, NoCapacity, Quota, Refused, Unreachable
 from ondol.cloud.port import Cloud
+from ondol.deployment.fingerprints import OtherKeys
 from ondol.instances.lifecycle import Decision, Reason, Status, Step, Timeouts, View, decide
 from ondol.instances.models import Instance, Launch
 from ondol.instances.moves import move
@@ -62,6 +63,9 @@ def reconcile(row: str, cloud: Cloud, ensure_job_lease: JobLease, answers: Answe
             _trouble(plan, error, ensure_job_lease)
         except JobLeaseLost:
             raise
+        except OtherKeys as error:  # foreseen: this worker has settings of before; another one may do it
+            log.error("%s", error, extra={"row": str(plan.instance.pk)})
+            record(plan.instance, ensure_job_lease, **_backoff(plan.instance, "OtherKeys"))
         except Exception:
             # Without a back-off the next look would try this row again, and again, every two seconds.
             record(plan.instance, ensure_job_lease, **_backoff(plan.instance, "internal"))

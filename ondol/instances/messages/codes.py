@@ -187,6 +187,12 @@ def resizing_refused(code: str) -> Explanation:
 _SLOW_DOWN = ("Throttl", "RequestLimitExceeded", "BandwidthLimitExceeded", "SlowDown", "TooManyRequests")
 _SLOWLY = _("AWS asks us to slow down at the moment. Ondol carries on by itself; there is nothing you need to do.")
 _TRYING = _("AWS does not answer as it should at the moment. Ondol keeps trying by itself; nothing is lost.")
+OUR_OWN: Mapping[str, Text] = {
+    "OtherKeys": _("Ondol’s key settings differ between its hosts. Your machine is kept; tell an administrator."),
+    "ClockSkew": _("Ondol’s clock and that of AWS differ by minutes. Your machine is kept; tell an administrator."),
+    "internal": _("Ondol has a failure of its own. It keeps trying by itself; if this stays, tell an administrator."),
+}
+"""What is said while Ondol keeps trying after trouble that AWS has no part in, by the codes that we record for it."""
 ASKED_AGAIN = _("Ondol asks again every few minutes.")
 ASKED_AGAIN_AND_TOLD = _("Administrators have been notified, and Ondol asks again every few minutes.")
 """What is said of a refusal while Ondol goes on asking."""
@@ -220,6 +226,8 @@ _SILENCE_OTHERWISE = Explanation(_("AWS answers with an error."), _("The worker�
 
 def trouble(code: str) -> Text:
     """Return what is said while Ondol keeps trying after this error, which is no refusal."""
+    if code in OUR_OWN:
+        return OUR_OWN[code]
     return _SLOWLY if any(mark in code for mark in _SLOW_DOWN) else _TRYING
 
 
