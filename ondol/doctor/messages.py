@@ -87,8 +87,8 @@ SAYS = {
         "vault rotate`."
     ),
     ("keys", "spare"): _(
-        "All %(count)s open with the first key. None is sealed with %(spare)s: it can go from ONDOL_VAULT_KEYS, but "
-        "keep it as long as there are backups from before."
+        "All %(count)s open with the first key. None is sealed with %(spare)s. A new key seals once it is in front. An "
+        "older one can go from ONDOL_VAULT_KEYS, but keep it as long as there are backups from before."
     ),
     ("keys", "shut"): _(
         "%(shut)s of %(count)s do not open. Put the key that they were sealed with into ONDOL_VAULT_KEYS again, "
