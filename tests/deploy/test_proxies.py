@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -62,8 +63,10 @@ def placed(name: str, site: "Site | Nobody", port: int, folder: Path, http: int)
 
 
 @contextmanager
-def proxy(program: str, site: "Site | Nobody", port: int, folder: Path, status: int = 200) -> Iterator[Path]:
-    """Run a proxy; yield the folder of its logs."""
+def proxy(
+    program: str, site: "Site | Nobody", port: int, folder: Path, status: int = 200, second: str = ""
+) -> Iterator[Path]:
+    """Run a proxy, with its lines for a second host if that has an address; yield the folder of its logs."""
     words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
     words += [
         "-addext",
@@ -80,6 +83,10 @@ def proxy(program: str, site: "Site | Nobody", port: int, folder: Path, status: 
     else:
         text = placed("Caddyfile", site, port, folder, 0).replace("{\n", "{\n\t" + CADDY.format(folder=folder), 1)
         words = ["caddy", "run", "--adapter", "caddyfile", "--config", str(folder / "config")]
+    if second:
+        text = re.sub(r"\n(\t\t|    )# (?=server |to |\w+_\w+ |transport |\tdial|\})", r"\n\1", text)
+        assert text.count("10.0.0.12:8000") == 1
+        text = text.replace("10.0.0.12:8000", second)
     (folder / "config").write_text(text)
     with (folder / "output").open("wb") as output:
         process = subprocess.Popen(words, stdout=output, stderr=output)
@@ -222,3 +229,33 @@ def test_what_a_client_forges_is_replaced(program, tmp_path):
     [given] = [text for key, text in got if key.lower() == HEADER.lower()]
     assert given != FORGED[HEADER]
     assert taken(given) == given  # in a form that Ondol takes: the log of the proxy and ours have one id
+
+
+@contextmanager
+def swallower() -> Iterator[str]:
+    """Yield the address of a host that drops what wants to connect: its queue is full, and nobody takes from it."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
+        waiting = [socket.socket() for _ in range(4)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(server.getsockname())
+        yield "127.0.0.1:{1}".format(*server.getsockname())
+        for one in waiting:
+            one.close()
+
+
+@pytest.mark.parametrize("program", ["nginx", "caddy"])
+def test_a_second_host_that_drops_packets_holds_up_nobody_for_long(program, tmp_path):
+    needs(program)
+    port, seconds = free_port(), []
+    with ThreadingHTTPServer(("127.0.0.1", 0), Echo) as server, swallower() as second:
+        Thread(target=server.serve_forever, daemon=True).start()
+        with proxy(program, Nobody(server.server_port), port, tmp_path, second=second):
+            browser = browser_for(tmp_path / "cert.pem")
+            for _ in range(8):
+                start = time.monotonic()
+                assert browser.get(f"https://localhost:{port}/", timeout=30).status_code == 200
+                seconds.append(time.monotonic() - start)
+        server.shutdown()
+    assert max(seconds) < 4
+    assert sum(each > 1 for each in seconds) <= 1, "it is left out once it has not answered"
