@@ -35,6 +35,7 @@ def run(options: argparse.Namespace) -> int:
     """Show or do what is missing; return 1 if an edited unit is left as it is."""
     _check(options)
     program = _program()
+    _check_python()
     print("This is done:" if options.apply else "There is this to do; `--apply` does it:")
     _user(options)
     _env_file(options)
@@ -61,6 +62,17 @@ def _program() -> Path:
         if why := units.hidden_from(path):
             raise CommandError(f"{path} cannot be run by systemd's units: {why}. Install Ondol below /opt/ondol.")
     return program
+
+
+def _check_python() -> None:
+    """Raise CommandError if the units could not run the Python that the virtual environment was made with."""
+    base = Path(sys.base_prefix)
+    for path in (Path(sys.executable).resolve(), base / "lib", (base / "lib").resolve()):
+        if why := units.hidden_from(path):
+            raise CommandError(
+                f"The Python of this virtual environment needs {path}, and systemd's units cannot reach that: {why}. "
+                "Make the virtual environment with /usr/bin/python3."
+            )
 
 
 def _check(options: argparse.Namespace) -> None:

@@ -150,3 +150,31 @@ def test_an_installation_that_units_do_not_see_is_refused(tmp_path, monkeypatch)
     (tmp_path / "bin/ondol").touch()
     with pytest.raises(CommandError, match="Install Ondol below /opt/ondol"):
         install._program()
+
+
+@pytest.mark.parametrize(
+    ("executable", "base", "sentence"),
+    [
+        ("/root/.pyenv/versions/3.11.9/bin/python3.11", "/usr", "the units do not see /root"),
+        ("/home/minji/miniconda3/bin/python3.11", "/usr", "the units do not see /home"),
+        ("/run/user/1000/python/bin/python3.11", "/usr", "the units do not see /run/user"),
+        ("LINK", "/usr", "the units do not see /root"),
+        ("/usr/bin/python3", "/root/.local/share/uv/python/cpython-3.11", "the units do not see /root"),
+        ("/usr/bin/python3", "/home/minji/.pyenv/versions/3.11.9", "the units do not see /home"),
+        ("/usr/bin/python3", "PRIVATE", "only its owner may enter"),
+        ("PRIVATE/bin/python3", "/usr", "only its owner may enter"),
+        ("/usr/bin/python3", "/usr", ""),
+    ],
+)
+def test_a_python_that_units_cannot_reach_is_refused(executable, base, sentence, tmp_path, monkeypatch):
+    link, private = tmp_path / "python3", tmp_path / "private"
+    link.symlink_to("/root/.pyenv/versions/3.11.9/bin/python3.11")
+    private.mkdir(mode=0o700)
+    for name, path in (("executable", executable), ("base_prefix", base)):
+        monkeypatch.setattr(sys, name, path.replace("LINK", str(link)).replace("PRIVATE", str(private)))
+    monkeypatch.setattr(units, "HIDDEN", [hidden for hidden in units.HIDDEN if not tmp_path.is_relative_to(hidden)])
+    if not sentence:
+        install._check_python()
+        return
+    with pytest.raises(CommandError, match=f"{sentence}.* Make the virtual environment with /usr/bin/python3"):
+        install._check_python()
