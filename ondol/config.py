@@ -164,7 +164,7 @@ class Config(SignInSettings):
         None,
         gt=0,
         lt=100,
-        description="Deprecated: per cent of two vCPUs, so half of ONDOL_IDLE_CORE_PERCENT, which wins.",
+        description="Deprecated: per cent of two vCPUs, so half of ONDOL_IDLE_CORE_PERCENT; not beside it.",
     )
     clock: str = _env("ONDOL_CLOCK", "", description="REAL,VIRTUAL,SPEED: the trial's clock. Never set it for Amazon.")
 
@@ -313,6 +313,10 @@ class Config(SignInSettings):
             self.cloud = "aws" if self.vpc_id else "local"
         if self.cloud == "aws" and "region" not in self.model_fields_set and self.default_region:
             self.region = self.default_region
+        if self.idle_cpu_percent is not None and self.idle_core_percent is not None:
+            raise ValueError(
+                "ONDOL_IDLE_CPU_PERCENT is set beside ONDOL_IDLE_CORE_PERCENT, which has taken its place: take it out"
+            )
         ports = {"ONDOL_WEB_METRICS_PORT": self.web_metrics_port, "ONDOL_WORKER_METRICS_PORT": self.worker_metrics_port}
         ports |= {"ONDOL_PORT": self.port}
         for name, port in ports.items():

@@ -49,7 +49,8 @@ def databases(server):
 @pytest.fixture(scope="module")
 def pooler(server, tmp_path_factory):
     """Run PgBouncer in front, in each of its modes; return its port."""
-    assert POOLER, "install pgbouncer"
+    if not POOLER:  # `scripts/setup test` does not install it: Debian would start it as a server
+        pytest.skip("pgbouncer is not installed")
     folder, port, way = tmp_path_factory.mktemp("pooler"), free_port(), Way(socket_of(server))
     target = f"host=127.0.0.1 port={way.port} dbname=ondol user=ondol"
     modes = "\n".join(f"{mode} = {target} pool_mode={mode}" for mode in ("session", "transaction", "statement"))

@@ -142,6 +142,15 @@ def test_the_trials_clock_never_tells_amazons_time(monkeypatch):
     config().require_real_time()
 
 
+def test_a_deprecated_setting_is_not_silently_without_effect(monkeypatch):
+    monkeypatch.setenv("ONDOL_IDLE_CPU_PERCENT", "7")
+    assert config().idle_cpu_percent == 7
+    config.cache_clear()
+    monkeypatch.setenv("ONDOL_IDLE_CORE_PERCENT", "3")
+    with pytest.raises(ConfigError, match="ONDOL_IDLE_CPU_PERCENT is set beside"):
+        config()
+
+
 def test_two_metrics_never_share_a_port(monkeypatch):
     monkeypatch.setenv("ONDOL_WEB_METRICS_PORT", "9102")
     monkeypatch.setenv("ONDOL_WORKER_METRICS_PORT", "9102")
