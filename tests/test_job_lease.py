@@ -12,7 +12,10 @@ from tests.furnished import ONDOL, environment
 from tests.journey.site import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
-NOWHERE = {"AWS_VPC_ID": "vpc-0123456789abcdef0", "AWS_SUBNET_ID": "subnet-0123456789abcdef0"}
+NOWHERE = {
+    "AWS_VPC_ID": "vpc-0123456789abcdef0", "AWS_SUBNET_ID": "subnet-0123456789abcdef0",
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+}  # fmt: skip
 
 
 @pytest.fixture

@@ -128,9 +128,9 @@ def test_a_killed_part_is_back_within_seconds(site, part, time_):
     for pid in before:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    until(lambda: site.children(PARTS[part]) and site.is_healthy(), 15, f"{part} is back")
+    until(lambda: site.children(PARTS[part]) and site.is_healthy(), 30, f"{part} is back")
     assert not set(site.children(PARTS[part])) & set(before)
-    until(lambda: looked_at(site) > killed + 1, 15, "the looks go on")
+    until(lambda: looked_at(site) > killed + 1, 30, "the looks go on")
 
 
 def _launched(person):

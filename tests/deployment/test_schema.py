@@ -64,12 +64,13 @@ def test_the_files_are_what_django_finds():
     assert schema._ours() == set(MigrationLoader(None).disk_migrations)
 
 
+NEXT = f"{__version__.rpartition('.')[0]}.{int(__version__.rpartition('.')[2]) + 1}"
 STATES = [
     ("this version's", [], [], "0.1.0", ""),
     ("one version ahead", [], ["9999_later"], "0.1.0", ""),
     ("one version ahead, by a version without numbers of ours", [], ["9999_later"], "", "newer"),
     ("too far ahead", [], ["9999_later"], "99.0", "newer"),
-    ("a little too far", [], ["9999_later"], "0.1.1", "newer"),
+    ("a little too far", [], ["9999_later"], NEXT, "newer"),
     ("behind", ["0019_keys_and_versions"], [], "0.1.0", "older"),
     ("far behind", ["0019_keys_and_versions", "0018_names_of_key_files"], [], "0.1.0", "2 migrations"),
     ("another branch: behind and ahead", ["0019_keys_and_versions"], ["0019_other"], "0.1.0", "older"),

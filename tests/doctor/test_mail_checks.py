@@ -70,7 +70,7 @@ def test_the_last_success_and_what_waits_and_failed_is_told():
     failed, held = said(mail_checks.outbox())
     assert (failed[0], held[0]) == (Level.WARNING, Level.WARNING)
     assert failed[1].startswith("1 could not be delivered")
-    assert "1 wait" in held[1]
+    assert "1 are waiting" in held[1]
 
 
 def test_a_server_that_answers_again_is_tried_at_once(mail_settings):  # noqa: F811
