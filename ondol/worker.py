@@ -14,14 +14,17 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 from procrastinate import exceptions
 from procrastinate.app import App
 from procrastinate.contrib.django import app as django_app
 from procrastinate.contrib.django.django_connector import DjangoConnector
+from procrastinate.contrib.django.utils import connector_params
 from procrastinate.jobs import Job, Status
+from procrastinate.psycopg_connector import PsycopgConnector
 from procrastinate.worker import Worker
+from psycopg import AsyncConnection
 
 from ondol.host import signs_of_life
 from ondol.jobs import follow
@@ -44,7 +47,7 @@ def work(concurrency: int, begin_again: Callable[[], None]) -> int:
     It has to end this program: threads may hang in it, and connections that nobody answers.
     """
     ours = cast(DjangoConnector, django_app.connector)
-    connector = ours.get_worker_connector()
+    connector = PsycopgConnector(kwargs=connector_params(), configure=_commit_at_once)
     # Else another worker would see and run what a job enqueues before the job has committed.
     connector.get_sync_connector = lambda: ours  # type: ignore[method-assign]
     try:
@@ -55,6 +58,15 @@ def work(concurrency: int, begin_again: Callable[[], None]) -> int:
     if not is_told:
         begin_again()
     return 0
+
+
+async def _commit_at_once(connection: AsyncConnection[Any]) -> None:
+    """Let each of the engine's statements stand alone.
+
+    In a transaction, a worker that freezes or loses its network before the COMMIT would keep its locks, and no other
+    worker could defer, fetch or finish a job until it comes back.
+    """
+    await connection.set_autocommit(True)
 
 
 class _Worker(Worker):

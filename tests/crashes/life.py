@@ -121,9 +121,17 @@ class Life:
         end = time.monotonic() + seconds
         while not is_so(facts := await self.facts()):
             if time.monotonic() > end:
-                raise TimeoutError(f"not within {seconds:.0f} s; {facts}")
+                raise TimeoutError(f"not within {seconds:.0f} s; {facts}\n{await self._at_work()}")
             await asyncio.sleep(0.2)
         return facts
+
+    async def _at_work(self) -> str:
+        """What the workers have before them, and what the last one has said: both are gone when somebody reads it."""
+        jobs = "SELECT id, task_name, status, worker_id FROM procrastinate_jobs WHERE status IN ('todo', 'doing')"
+        workers = "SELECT id, now() - last_heartbeat AS silent_for FROM procrastinate_workers"
+        rows = [str(row) for words in (jobs, workers) for row in await (await self.sql.execute(words)).fetchall()]
+        said = [(worker.folder / "log").read_text()[-3000:] for worker in self.workers[-1:]]
+        return "\n".join([*rows, *said])
 
     async def struck_or(self, done: Awaitable[Facts]) -> Facts | None:
         """None once the worker is struck; what `done` says if it never is."""

@@ -37,6 +37,7 @@ class Outcome:
 
     scenario: str
     schedule: Schedule
+    how: str = "kill"
     struck: int = 0
     """How many workers did die."""
     wrongs: list[Wrong] = field(default_factory=list)
@@ -48,7 +49,7 @@ class Outcome:
     commits: int = 0
 
     def __str__(self) -> str:
-        return f"{self.scenario} [{' | '.join(map(str, self.schedule)) or 'no crash'}]"
+        return f"{self.scenario} [{' | '.join(map(str, self.schedule)) or 'no crash'}] by {self.how}"
 
 
 async def live(ground: Ground, plan: Plan) -> list[Outcome]:
@@ -66,7 +67,7 @@ async def live(ground: Ground, plan: Plan) -> list[Outcome]:
 
 
 async def _go_through(life: Life, scenario: Scenario, schedule: Schedule) -> Outcome:
-    outcome = Outcome(scenario.name, schedule)
+    outcome = Outcome(scenario.name, schedule, life.how)
     try:
         await _crash_and_settle(life, scenario, outcome)
     except TimeoutError as error:
@@ -138,9 +139,14 @@ def singles(points: Mapping[str, Iterable[Point]], chance: random.Random) -> lis
 
 def otherwise(how: str, points: Mapping[str, Iterable[Point]], chance: random.Random) -> list[Plan]:
     """Lives in which the worker that makes the machine is struck in another way than by a kill."""
-    schedules: list[Schedule] = [(point,) for point in points[PROVISION.name]]
-    chance.shuffle(schedules)
-    return [Plan(((PROVISION, schedule), (TERMINATE, ())), how) for schedule in schedules]
+    some = list(points[PROVISION.name])
+    chance.shuffle(some)
+    return struck_at(some, how)
+
+
+def struck_at(points: Iterable[Point], how: str) -> list[Plan]:
+    """Lives in which the worker that makes the machine is struck at one of these points."""
+    return [Plan(((PROVISION, (point,)), (TERMINATE, ())), how) for point in points]
 
 
 def pairs(report: "Report", scenario: Scenario) -> list[Plan]:

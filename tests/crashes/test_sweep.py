@@ -8,7 +8,7 @@ import pytest
 from tests.crashes.ground import Ground
 from tests.crashes.points import WHENS
 from tests.crashes.scenarios import PROVISION, TRACKS
-from tests.crashes.sweep import otherwise, pairs, record, run, singles
+from tests.crashes.sweep import otherwise, pairs, record, run, singles, struck_at
 
 # A killed worker leaves connections of our proxies half open.
 pytestmark = [
@@ -19,11 +19,21 @@ pytestmark = [
 ]
 PAIRS, FREEZES, TERMS, SEED = 2, 1, 1, 20260101
 LANES = 4
+ENGINE = ("fetch_job", "defer_periodic_job", "finish_job")
+"""The job engine's statements that lock rows or keys which every other worker needs."""
 KINDS = {(where, when) for where, whens in WHENS.items() for when in whens}
 
 
 def kinds(schedules):
     return {(point.where, point.when) for schedule in schedules for point in schedule}
+
+
+def of_the_engine(points):
+    """The first time that each of the engine's statements is about to be carried out."""
+    return [
+        next(point for point in points if point.what.startswith(name) and (point.nth, point.when) == (1, "before"))
+        for name in ENGINE
+    ]
 
 
 def spread(plans):
@@ -43,6 +53,7 @@ async def sample():
         plans = [
             *spread(singles(points, chance)),
             *otherwise("freeze", points, chance)[:FREEZES],
+            *struck_at(of_the_engine(points[PROVISION.name]), "freeze"),
             *otherwise("term", points, chance)[:TERMS],
         ]
         report = await run(ground, plans, lanes=LANES)
