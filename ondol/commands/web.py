@@ -14,6 +14,7 @@ from ondol.commands import CommandError, _django
 from ondol.commands.up import hold_port
 from ondol.config import config
 from ondol.database.base import limit_waiting
+from ondol.host.gateway import SERVER
 
 ANSWER_WITHIN = 10.0
 """The seconds that PostgreSQL may take for one statement of a start."""
@@ -43,10 +44,9 @@ def run(options: argparse.Namespace) -> None:
         _django.refuse_wrong_database()
     collect_static()
     os.environ["ONDOL_DIE_WITH_PARENT"] = "1"
-    words = ["--interface", "asginl", "--host", config().host, "--port", str(config().port)]
-    words += ["--workers", "1", "--no-ws", "--backlog", "128", "--respawn-failed-workers"]
-    words += ["--log-config", str(Path(__file__).parents[1] / "granian_logging.json")]
-    words += ["--log-level", "warning", "--workers-kill-timeout", "5", "ondol.asgi:application"]
+    where = ["--host", config().host, "--port", str(config().port)]
+    log = ["--log-config", str(Path(__file__).parents[1] / "granian_logging.json"), "--log-level", "warning"]
+    words = [*SERVER, *where, *log, "--respawn-failed-workers", "ondol.asgi:application"]
     os.execv(sys.executable, [sys.executable, "-m", "granian", *words])  # noqa: S606  our own program
 
 

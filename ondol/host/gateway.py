@@ -21,6 +21,16 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
+CONNECTIONS = 800
+"""The connections that may be open at once. Silent ones count, and Linux gives a process 1,024 files unless it is told.
+
+granian's own limit is its backlog, 128: so many silent clients would hold up everybody, a supervisor's probes included.
+"""
+SERVER = (
+    *("--interface", "asginl", "--http", "1", "--no-ws", "--workers", "1", "--workers-kill-timeout", "5"),
+    *("--backlog", "128", "--backpressure", str(CONNECTIONS)),
+)
+"""The options of granian that the gateway relies on."""
 PATIENCE = 60.0
 """A client has so many seconds to send its body."""
 HELD = 256 * 1024
@@ -68,8 +78,8 @@ class Gateway:
                 body = await _body_of(receive, self._body_limit)
         except TimeoutError:
             return await _refuse(send, 408, b"The request did not arrive in time.\n")
-        if body is None:
-            return None
+        if body is None:  # granian says so of chunks that are none, too
+            return await _refuse(send, 400, b"The body of the request is malformed.\n")
         if len(body) > self._body_limit:
             return await _refuse(send, 413, b"What was sent is too big.\n")
         environ = environ_of(scope, body)

@@ -8,12 +8,12 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from http.client import HTTPConnection, HTTPResponse
 
 import pytest
 
-from ondol.host.gateway import environ_of
+from ondol.host.gateway import SERVER, environ_of
 from tests.journey.site import free_port, until
 
 pytestmark = [pytest.mark.enable_socket]
@@ -72,9 +72,9 @@ class Server:
 
     def __init__(self):
         self.port = free_port()
-        words = "--interface asginl --no-ws --workers 1 --backlog 128 --workers-kill-timeout 5 --log-level warning"
+        words = [*SERVER, "--log-level", "warning", "--port", str(self.port)]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "granian", *words.split(), "--port", str(self.port), "tests.host.echo:application"],
+            [sys.executable, "-m", "granian", *words, "tests.host.echo:application"],
             env=os.environ | {"PYTHONUNBUFFERED": "1"},
         )
         until(self._answers, 60, "it answers")
@@ -139,6 +139,29 @@ def test_a_body_in_chunks_has_a_length(server):
         server, b"Transfer-Encoding: chunked", body=b"5\r\nna\xff=1\r\n2\r\n&b\r\n0\r\n\r\n", first=b"POST / HTTP/1.1"
     )
     assert (seen["body"].encode("latin-1"), seen["CONTENT_LENGTH"]) == (b"na\xff=1&b", "7")
+
+
+@pytest.mark.parametrize("size", [b"ZZ", b"-1", b"F" * 17, b"", b"5 5", b"0x5"])
+def test_chunks_that_are_none_are_the_clients_mistake(server, size):
+    with closing(server.connection()) as connection:
+        head = b"POST / HTTP/1.1\r\nHost: ondol\r\nTransfer-Encoding: chunked\r\n\r\n"
+        connection.sendall(head + size + b"\r\nhello\r\n0\r\n\r\n")
+        assert answer_of(connection)[0] == 400
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"", b"GET / HTTP/1.1\r\nHost: o", b"GET / HTTP/1.1\r\nHost: ondol\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+     b"POST / HTTP/1.1\r\nHost: ondol\r\nContent-Length: 100\r\n\r\nabc"],
+    ids=["nothing", "half a header", "a request, then silence", "HTTP/2, then silence", "half a body"],
+)  # fmt: skip
+def test_three_hundred_silent_clients_hold_up_nobody(server, said):
+    with ExitStack() as crowd:
+        for _ in range(300):
+            crowd.enter_context(closing(server.connection())).sendall(said)
+        began = time.monotonic()
+        assert echoed(server)["REQUEST_METHOD"] == "GET"
+        assert time.monotonic() - began < 5
 
 
 def test_one_connection_serves_many_requests_in_threads_that_last(server):
