@@ -11,9 +11,11 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Annotated
+
+from pydantic import Field, TypeAdapter
 
 FORMAT = 1
 _DUMP, _MANIFEST = "database.dump", "ondol-backup.json"
@@ -33,9 +35,9 @@ class Manifest:
     ondol: str
     """The version of Ondol that has made it."""
     made_at: str
-    postgresql: int
+    postgresql: Annotated[int, Field(ge=90_000)]
     """The server's version as it tells it: 150018 for 15.18."""
-    schema: str
+    schema: Annotated[str, Field(pattern=r"^[^\x00-\x1f\"]+$")]
     deployment: str
     machines: int
     """How many have not ended."""
@@ -55,8 +57,7 @@ class Manifest:
         data = json.loads(text)
         if data["format"] > FORMAT:
             raise BackupError(f"Ondol {data['ondol']} made it, in a newer format than this version reads.")
-        known: dict[str, Any] = {field.name: data[field.name] for field in fields(cls) if field.name in data}
-        return cls(**known | {"migrations": tuple(known.get("migrations", ()))})
+        return TypeAdapter(cls).validate_json(text, strict=True)
 
     @property
     def major(self) -> int:

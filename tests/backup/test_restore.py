@@ -1,5 +1,6 @@
 """A restore gives back everything, or changes nothing."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -101,6 +102,12 @@ def flipped(share):
     return make
 
 
+WHOLE = {
+    "format": 1, "ondol": "0.2.0", "made_at": "", "postgresql": 150018, "schema": "public", "deployment": "",
+    "machines": 0, "vault_keys": {},
+}  # fmt: skip
+
+
 def with_manifest(text):
     def make(backup, file):
         with zipfile.ZipFile(file, "w") as container:
@@ -125,6 +132,21 @@ NO_BACKUPS = {
     "without a dump": (zipped(database_dump=None), "is no backup"),
     "a list for a manifest": (with_manifest("[1]"), "is no backup"),
     "half a manifest": (with_manifest('{"format": 1}'), "is no backup"),
+    **{
+        f"a manifest with {name}={value}": (with_manifest(json.dumps(WHOLE | {name: value})), "is no backup")
+        for name, value in [
+            ("postgresql", "x"),
+            ("postgresql", -1),
+            ("vault_keys", ["a"]),
+            ("vault_keys", {"a": "x"}),
+            ("migrations", [1, None]),
+            ("migrations", "abc"),
+            ("schema", "pub\0lic"),
+            ("schema", 'a"b'),
+            ("machines", None),
+            ("deployment", 7),
+        ]
+    },
     "a manifest that is no JSON": (with_manifest("{"), "is no backup"),
     "of a later format": (with_manifest('{"format": 2, "ondol": "9.0"}'), "Ondol 9.0 made it"),
 }
