@@ -25,6 +25,10 @@ sweep-test:  ## kill workers everywhere, for minutes; ARGS="--pairs 500" for hou
 	@scripts/setup test
 	@$(BIN)/python -m tests.crashes $(ARGS)
 
+upgrade-test:  ## upgrade a running site from a version of the past; ARGS="--from v0.2.0"
+	@scripts/setup test
+	@$(BIN)/python -m tests.upgrades $(ARGS)
+
 bench:  ## repeat the measurements in bench/
 	@scripts/setup dev
 	@$(BIN)/python -m bench $(ARGS)
@@ -56,4 +60,4 @@ lock:  ## write the lock files anew from pyproject.toml
 clean:  ## remove what was set up here; your data in ~/.ondol stays
 	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help run check test sweep-test bench wheel translations migrations screenshots lock clean
+.PHONY: help run check test sweep-test upgrade-test bench wheel translations migrations screenshots lock clean
