@@ -34,6 +34,7 @@ TESTS = [
     "tests/web/test_request_log.py",
     "tests/deployment",
     "tests/web/test_errors.py",
+    "tests/web/test_who_may.py",
     "tests/outbox",
     "tests/accounts",
     "tests/deploy/test_units.py",
@@ -132,6 +133,9 @@ def _named(module: ast.Module) -> Iterator[tuple[str, Function]]:
 BUGS = [
     Bug("an alarm that does not count is one for the metrics", "facts:_machines", "not row.is_armed", "row.run.armed_at is None"),
     Bug("an invented method is a row of the metrics", "request_log:_method", "request.method in _METHODS", "True"),
+    Bug("everybody sees administrators' pages", "guards:administrator", "request.user.is_admin", "True"),
+    Bug("the API takes anybody for an administrator", "auth:administrator", "user.is_admin", "True"),
+    Bug("everybody revokes everybody's tokens", "revoke_api_token", "ApiToken.objects.filter(user=request.user, pk=pk)", "ApiToken.objects.filter(pk=pk)"),
     Bug("any id of a proxy is taken", "request_id:taken", "_TAKEN.fullmatch(text)", "text"),
     Bug("a port that nobody serves yet is free", "port:hold", "held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)", ""),
     Bug("a new token at each try", "_announced", "instance.client_token is None", "True"),
