@@ -58,6 +58,7 @@ MIDDLEWARE = [
     "ondol.web.middleware.healthz",
     "ondol.web.middleware.without_proxy",
     "ondol.web.middleware.Unavailable",
+    "ondol.web.middleware.for_this_site",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "ondol.web.middleware.no_such_file",
@@ -68,6 +69,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "ondol.web.middleware.language_of_person",
+    "ondol.web.middleware.never_kept",
     "ondol.web.middleware.designed_405",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -255,7 +257,10 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if CONFIG.behind_p
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if CONFIG.behind_proxy else 0
 X_FRAME_OPTIONS = "DENY"
 SESSION_ENGINE = "ondol.accounts.sessions"
-SESSION_COOKIE_NAME, CSRF_COOKIE_NAME, LANGUAGE_COOKIE_NAME = "ondol_session", "ondol_csrf", "ondol_language"
+# Browsers take `__Host-` by https only and for one host: a neighbour under the same domain cannot set such a cookie.
+_HOST = "__Host-" if HTTPS else ""
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{_HOST}ondol_session", f"{_HOST}ondol_csrf"
+LANGUAGE_COOKIE_NAME = "ondol_language"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"

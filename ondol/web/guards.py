@@ -8,7 +8,6 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.views.decorators.cache import never_cache
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
@@ -27,10 +26,9 @@ View = Callable[..., HttpResponse]
 
 
 def signed_in(view: View) -> View:
-    """Restrict a view to people who have signed in, approved or not. Browsers never cache it."""
+    """Restrict a view to people who have signed in, approved or not."""
 
     @wraps(view)
-    @never_cache
     def guarded(request: PersonRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         return view(request, *args, **kwargs) if request.user.is_authenticated else _to_sign_in(request)
 

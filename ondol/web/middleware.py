@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.exceptions import MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation
-from django.utils.cache import patch_vary_headers
+from django.utils.cache import add_never_cache_headers, patch_vary_headers
 
 from ondol.config import config
 from ondol.host.gateway import HEALTH, UNAVAILABLE
@@ -68,6 +68,27 @@ X-Forwarded-Proto를 설정하고 ONDOL_BEHIND_PROXY=true여야 합니다.
 """
 
 
+def for_this_site(get_response: Page) -> Page:
+    """Keep pages and files from other sites, and devices of the reader from our pages: none of them needs any."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        response.headers.setdefault("Permissions-Policy", _NO_DEVICES)
+        return response
+
+    return middleware
+
+
+_NO_DEVICES = ", ".join(
+    f"{feature}=()"
+    for feature in (
+        *("accelerometer", "bluetooth", "camera", "display-capture", "geolocation", "gyroscope", "hid", "magnetometer"),
+        *("microphone", "midi", "payment", "screen-wake-lock", "serial", "usb", "xr-spatial-tracking"),
+    )
+)
+
+
 class Unavailable:
     """Turns errors of a missing PostgreSQL into a designed page with 503 and Retry-After.
 
@@ -106,6 +127,18 @@ def language_of_person(get_response: Page) -> Page:
         if request.user.is_authenticated:
             _speak(request, request.user.language)
         return get_response(request)
+
+    return middleware
+
+
+def never_kept(get_response: Page) -> Page:
+    """Let no browser keep a page of somebody who has signed in, allauth's included: others may use it next."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if request.user.is_authenticated and "Cache-Control" not in response.headers:
+            add_never_cache_headers(response)
+        return response
 
     return middleware
 

@@ -127,7 +127,7 @@ def sign_in(url: str, cert: Path, email: str, password: str, **headers: str) -> 
     """Sign in as a browser does."""
     with browser_for(cert) as browser:
         browser.get(f"{url}/accounts/login/", timeout=30, headers=headers)
-        form = {"login": email, "password": password, "csrfmiddlewaretoken": browser.cookies["ondol_csrf"]}
+        form = {"login": email, "password": password, "csrfmiddlewaretoken": browser.cookies["__Host-ondol_csrf"]}
         headers |= {"Origin": url, "Referer": f"{url}/accounts/login/"}
         return browser.post(f"{url}/accounts/login/", form, timeout=30, headers=headers)
 

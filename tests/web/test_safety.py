@@ -15,6 +15,18 @@ def test_the_headers_are_strict(client, db):
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Referrer-Policy"] == "same-origin"
     assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert "camera=(), " in answer.headers["Permissions-Policy"]
+
+
+def test_with_https_a_neighbour_under_the_same_domain_sets_no_cookie_of_ours():
+    code = (
+        "import django; django.setup(); from django.conf import settings as s;"
+        "print(s.SESSION_COOKIE_NAME, s.CSRF_COOKIE_NAME, s.SESSION_COOKIE_PATH, s.SESSION_COOKIE_DOMAIN)"
+    )
+    environment = os.environ | {"ONDOL_URL": "https://ondol.example.org", "DJANGO_SETTINGS_MODULE": "ondol.settings"}
+    said = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert said.stdout.split() == ["__Host-ondol_session", "__Host-ondol_csrf", "/", "None"]
 
 
 def test_cookies_are_not_for_scripts_or_other_sites(english, bob):

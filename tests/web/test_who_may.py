@@ -132,7 +132,7 @@ def test_whoever_may_not_is_turned_away_and_changes_nothing(people, record_prope
     record_property("told", f"who may: {cells} requests to {len(routes())} addresses by people who may not; 0 let in")
 
 
-def test_whoever_may_is_let_in(people):
+def test_whoever_may_is_let_in_and_nothing_of_it_is_kept_by_the_browser(people):
     for route, (name, (rank, client)) in product(routes(), list(people.clients.items())):
         if rank < RULE_OF[route.pattern] or route.name in LEADS_ELSEWHERE:
             continue
@@ -142,6 +142,8 @@ def test_whoever_may_is_let_in(people):
         assert answer.status_code not in {401, 403, 500}, (name, route, answer.status_code)
         is_for_others = answer.status_code == 302 and answer.url.startswith("/accounts/login/")
         assert not is_for_others or RULE_OF[route.pattern] is Rule.ANYBODY, (name, route)
+        is_kept = "no-store" not in answer.headers.get("Cache-Control", "")
+        assert not is_kept or answer.status_code != 200 or RULE_OF[route.pattern] is Rule.ANYBODY, (name, route)
 
 
 def rights():
