@@ -166,6 +166,7 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Ondol] "
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = _url.scheme
 ACCOUNT_CHANGE_EMAIL = True
 USERSESSIONS_TRACK_ACTIVITY = False
+MFA_ADAPTER = "ondol.deployment.second_factors.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = CONFIG.password_sign_in
 MFA_TOTP_ISSUER = "Ondol"

@@ -1,18 +1,25 @@
 """Sessions whose keys are in cookies alone: the database has a digest, so a stolen copy of it signs nobody in."""
 
 import hashlib
+from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions import middleware
 from django.contrib.sessions.backends import db
 from django.contrib.sessions.backends.base import VALID_KEY_CHARS
 from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import get_random_string
 
+from ondol.keys import vault
+
 _made: ContextVar[dict[str, str]] = ContextVar("made")
 """The secrets of sessions that this request has made, by digest: allauth opens a new session once more, by its key."""
+
+TOTP_SETUP = "mfa.totp.secret"
+"""Where allauth keeps the secret of an authenticator app until the first code has shown that it was taken over."""
 
 
 def digest(secret: str) -> str:
@@ -33,11 +40,31 @@ class SessionStore(db.SessionStore):
         store.secret = secret
         return store
 
+    def encode(self, session_dict: dict[str, Any]) -> str:
+        """Return what the database keeps. The secret of an authenticator app that is being set up is sealed in it."""
+        if secret := session_dict.get(TOTP_SETUP):
+            session_dict = session_dict | {TOTP_SETUP: vault.seal_text(_label(session_dict), secret)}
+        return super().encode(session_dict)
+
+    def decode(self, session_data: str) -> dict[str, Any]:
+        """Return what `encode` was given. A secret that does not open is left out, and another one is made."""
+        found: dict[str, Any] = super().decode(session_data)
+        if sealed := vault.from_text(found.get(TOTP_SETUP, "")):
+            try:
+                found[TOTP_SETUP] = vault.open_sealed(_label(found), sealed)
+            except vault.VaultError:
+                del found[TOTP_SETUP]
+        return found
+
     def _get_new_session_key(self) -> str:
         self.secret = get_random_string(32, VALID_KEY_CHARS)
         key = digest(self.secret)
         _made.get({})[key] = self.secret
         return key
+
+
+def _label(session: Mapping[str, Any]) -> vault.Label:
+    return vault.Label("totp_setup", str(session.get(SESSION_KEY, "")))
 
 
 class SessionMiddleware(middleware.SessionMiddleware):

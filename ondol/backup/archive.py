@@ -42,7 +42,7 @@ class Manifest:
     machines: int
     """How many have not ended."""
     vault_keys: Mapping[str, int]
-    """How many private keys are sealed with which key of ONDOL_VAULT_KEYS, by its id."""
+    """How many secrets are sealed with which key of ONDOL_VAULT_KEYS, by its id."""
     signing_key: str = ""
     """The fingerprint of ONDOL_SECRET_KEY; empty if the database does not keep it yet."""
     migrations: tuple[str, ...] = ()

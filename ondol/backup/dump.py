@@ -11,12 +11,10 @@ from ondol import __version__
 from ondol.backup import tools
 from ondol.backup.archive import BackupError, Manifest, writing
 from ondol.backup.database import Connection, connected, has_column, has_ondol, schema_of
+from ondol.keys.kept import COUNT_BY_KEY
 
 _NOT_KEPT = ("django_session", "usersessions_usersession", "ondol_cache_entry")
 """The tables whose rows no backup has: whoever found one could sign in as the people of that moment."""
-_SEALED = """
-SELECT encode(substring(sealed_private_key FROM 2 FOR 4), 'hex'), count(*) FROM instances_sshkey GROUP BY 1 ORDER BY 1
-"""
 
 
 def back_up(url: str, file: Path) -> Manifest:
@@ -56,7 +54,7 @@ def _describe(connection: Connection) -> Manifest:
         schema=schema_of(connection),
         deployment=one("SELECT id FROM instances_deployment"),
         machines=int(one("SELECT count(*) FROM instances_instance WHERE status <> 'TERMINATED'")),
-        vault_keys=dict(connection.execute(_SEALED).fetchall()),
+        vault_keys=dict(connection.execute(COUNT_BY_KEY).fetchall()),
         signing_key=one("SELECT signing_key FROM instances_deployment") if keeps_key else "",
         migrations=tuple(name for (name,) in migrations),
     )

@@ -27,8 +27,8 @@ def run(options: argparse.Namespace) -> None:
     print(f"Wrote {file} ({file.stat().st_size:,} bytes): {manifest.machines} machines, PostgreSQL {manifest.major}.")
     if manifest.vault_keys:
         print(
-            f"Its private SSH keys open with {' and '.join(manifest.vault_keys)} of ONDOL_VAULT_KEYS only, which is "
-            "not in it: keep that in another place."
+            f"Its private SSH keys and second factors open with {' and '.join(manifest.vault_keys)} of ONDOL_VAULT_KEYS"
+            " only, which is not in it: keep that in another place."
         )
 
 

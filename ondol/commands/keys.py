@@ -10,19 +10,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     words = parser.add_subparsers(dest="what", required=True, metavar="show|accept")
     words.add_parser("show", help="print the fingerprints of the deployment's keys, and of those in the settings")
     accept = words.add_parser("accept", help="make the keys in these settings the deployment's")
-    accept.add_argument("--lost", action="store_true", help="even if private SSH keys no longer open")
+    accept.add_argument("--lost", action="store_true", help="even if private SSH keys or second factors no longer open")
 
 
 def run(options: argparse.Namespace) -> int:
     """Print both sides, or take ours."""
     _django.set_up()
     from ondol.deployment import fingerprints  # noqa: PLC0415  after Django's set-up
+    from ondol.instances import sealed  # noqa: PLC0415
 
     if options.what == "accept":
-        if (shut := _shut()) and not options.lost:
+        if (shut := len(sealed.examine().shut)) and not options.lost:
             raise CommandError(
-                f"{shut} private SSH keys do not open with these ONDOL_VAULT_KEYS. Nothing was changed. Add the key"
-                " that they were sealed with; if it is lost, use --lost: their owners need new machines."
+                f"{shut} secrets (private SSH keys, second factors) do not open with these ONDOL_VAULT_KEYS. Nothing"
+                " was changed. Add the key that they were sealed with; if it is lost, use --lost: their owners need new"
+                " machines, and have to set up their second factors again."
             )
         fingerprints.accept()
         print("These keys are the deployment's now. Start web and worker again wherever they run with others.")
@@ -37,10 +39,3 @@ def run(options: argparse.Namespace) -> int:
     except fingerprints.OtherKeys as error:
         raise CommandError(str(error)) from None
     return 0
-
-
-def _shut() -> int:
-    """Return how many sealed private keys our vault keys do not open."""
-    from ondol.doctor.local_checks import sealed_keys  # noqa: PLC0415  after Django's set-up
-
-    return sealed_keys().shut

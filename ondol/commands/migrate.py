@@ -11,6 +11,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `ondol migrate`."""
     parser.add_argument("--wait", type=float, default=0.0, metavar="SECONDS", help="for a PostgreSQL that is starting")
     parser.add_argument("--accept-keys", action="store_true", help="make the keys in these settings the deployment's")
+    parser.add_argument("--reseal", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--first-admin", metavar="FILE", help=argparse.SUPPRESS)
 
 
@@ -22,6 +23,7 @@ def run(options: argparse.Namespace) -> None:
     from django.db import connection  # noqa: PLC0415
 
     from ondol.deployment import fingerprints, schema  # noqa: PLC0415
+    from ondol.instances import sealed  # noqa: PLC0415
 
     with connection.cursor() as cursor:
         # A host that is slow for a while has frozen nothing: a migration is not cut off between two statements.
@@ -33,6 +35,8 @@ def run(options: argparse.Namespace) -> None:
         if options.accept_keys:
             fingerprints.accept()
         _django.refuse_wrong_database()
+        if options.reseal:
+            sealed.reseal_all()
         if options.first_admin:
             _first_admin(Path(options.first_admin))
 

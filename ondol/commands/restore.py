@@ -73,7 +73,7 @@ def _check_version(manifest: Manifest) -> None:
 
 
 def _check_keys(manifest: Manifest, settings: Config, *, without: bool) -> list[str]:
-    """Return what to say about keys that differ. Raises BackupError where private SSH keys could not be opened."""
+    """Return what to say about keys that differ. Raises BackupError where secrets could not be opened."""
     from ondol.deployment import fingerprints  # noqa: PLC0415  after Django's set-up
 
     ours = fingerprints.ours()
@@ -82,14 +82,16 @@ def _check_keys(manifest: Manifest, settings: Config, *, without: bool) -> list[
     shut = sum(missing.values())
     if missing and not without:
         raise BackupError(
-            f"{shut} private SSH keys in this backup were sealed with {' and '.join(missing)}, which is not in "
-            f"ONDOL_VAULT_KEYS (there: {', '.join(here) or 'none'}), so nobody could download them. Add that key, "
-            "which is kept apart from backups; or go on by --without-vault-keys. Nothing was changed."
+            f"{shut} secrets in this backup (private SSH keys, second factors) were sealed with "
+            f"{' and '.join(missing)}, which is not in ONDOL_VAULT_KEYS (there: {', '.join(here) or 'none'}), so "
+            "nobody could use them. Add that key, which is kept apart from backups; or go on by --without-vault-keys. "
+            "Nothing was changed."
         )
     notes = []
     if missing:
         notes.append(
-            f"{shut} private SSH keys do not open without {' and '.join(missing)}: `ondol keys accept --lost`."
+            f"{shut} secrets (private SSH keys, second factors) do not open without {' and '.join(missing)}: "
+            "`ondol keys accept --lost`."
         )
     if manifest.signing_key and (not settings.secret_key or manifest.signing_key != ours.signing):
         notes.append("ONDOL_SECRET_KEY is not the one of the backup: set that, or run `ondol keys accept` afterwards.")

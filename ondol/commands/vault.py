@@ -1,4 +1,4 @@
-"""`ondol vault`: change the key that seals private SSH keys, while everything runs."""
+"""`ondol vault`: change the key that seals private SSH keys and second factors, while everything runs."""
 
 import argparse
 
@@ -10,7 +10,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `ondol vault`."""
     words = parser.add_subparsers(dest="what", required=True, metavar="new-key|rotate")
     words.add_parser("new-key", help="print a new key, to put into ONDOL_VAULT_KEYS; nothing is changed")
-    words.add_parser("rotate", help="seal all private SSH keys with the first key; may be cut off and run again")
+    words.add_parser("rotate", help="seal everything with the first key; may be cut off and run again")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -29,19 +29,23 @@ def run(options: argparse.Namespace) -> int:
     except fingerprints.OtherKeys as error:
         raise CommandError(f"{error} Nothing was changed.") from None
     first, *others = vault.key_ids()
-    changed = sealed.reseal()
-    while (again := sealed.reseal()).done:  # what was made meanwhile
-        changed = sealed.Resealed(changed.done + again.done, again.shut)
+    found = sealed.reseal_all()
     sealed.forget_unused()
-    print(f"{changed.done} private SSH keys are sealed with {first} now that another key had sealed.")
-    if changed.shut:
+    print(f"{found.done} secrets (private SSH keys, second factors) are sealed anew with {first}.")
+    if found.tampered:
         raise CommandError(
-            f"{changed.shut} private SSH keys do not open with any of ONDOL_VAULT_KEYS, and stay as they are. Add the "
+            f"{len(found.tampered)} do not open, although their vault key is here, and stay as they are: "
+            f"{'; '.join(found.tampered)}. Somebody has changed them, or whose they are, in the database. Restore "
+            "these rows from a backup, or end the machine, or have the second factor set up again; then run this again."
+        )
+    if found.shut:
+        raise CommandError(
+            f"{len(found.shut)} secrets do not open with any of ONDOL_VAULT_KEYS, and stay as they are. Add the "
             f"key that they were sealed with behind {first}, and run this again."
         )
     if needed := sealed.ids_in_use() - {first}:
         raise CommandError(
-            f"A worker goes on sealing with {', '.join(sorted(needed))}. Restart it, and run this again."
+            f"A part goes on sealing with {', '.join(sorted(needed))}. Restart web and worker, and run this again."
         )
     if idle := [key for key in others if key not in before]:
         print(

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from django.db import connection
 
@@ -11,8 +10,6 @@ from ondol.accounts.people import administrators
 from ondol.deployment import fingerprints
 from ondol.doctor.findings import Finding, failed, ok, warning
 from ondol.instances import sealed
-from ondol.instances.models import SshKey
-from ondol.keys import vault
 
 SKEW = 5.0
 """The seconds by which two clocks may differ. Amazon refuses signatures that are 15 minutes off."""
@@ -31,39 +28,22 @@ def clock() -> Iterator[Finding]:
         yield ok("clock", "database_sound")
 
 
-@dataclass(frozen=True, slots=True)
-class SealedKeys:
-    """How many sealed private keys there are, how many do not open, and how many another key than the first opens."""
-
-    count: int
-    shut: int
-    old: int
-
-
-def sealed_keys() -> SealedKeys:
-    """Open every sealed private key, and return how that went."""
-    shut, old, count = 0, 0, 0
-    for instance_id, private_key in SshKey.objects.values_list("instance_id", "sealed_private_key").iterator():
-        count += 1
-        try:
-            vault.open_sealed(str(instance_id), bytes(private_key))
-        except vault.VaultError:
-            shut += 1
-        else:
-            old += vault.needs_resealing(bytes(private_key))
-    return SealedKeys(count, shut, old)
-
-
 def keys() -> Iterator[Finding]:
-    """Check that every sealed private key can be opened, and that our keys are the deployment's."""
-    found = sealed_keys()
+    """Check that everything that is sealed can be opened, and that our keys are the deployment's."""
+    found = sealed.examine()
     mine, deployments = fingerprints.ours(), fingerprints.known()
     if deployments.signing and mine.signing != deployments.signing:
         yield failed("keys", "other_signing", here=mine.signing, there=deployments.signing)
     if missing := [key for key in deployments.vault if key not in mine.vault]:
         yield failed("keys", "other_vault", here=", ".join(mine.vault), missing=", ".join(missing))
+    if found.tampered:
+        yield failed("keys", "tampered", which="; ".join(found.tampered))
+    if found.unbound:
+        yield warning("keys", "unbound", unbound=found.unbound)
     if found.shut:
-        yield failed("keys", "shut", shut=found.shut, count=found.count)
+        yield failed("keys", "shut", shut=len(found.shut), count=found.count)
+    elif found.tampered or found.unbound:
+        return
     elif found.old:
         needed = sealed.ids_in_use() - {mine.vault[0]}
         yield ok("keys", "old", count=found.count, old=found.old, needed=", ".join(sorted(needed)))

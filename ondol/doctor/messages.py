@@ -15,7 +15,7 @@ CHECKS = {
     "settings": _("Settings"),
     "database": _("Database"),
     "clock": _("Clock"),
-    "keys": _("Sealed SSH keys"),
+    "keys": _("Sealed secrets"),
     "worker": _("Worker"),
     "rules": _("Idle rules"),
     "sign_in": _("Sign-in"),
@@ -72,6 +72,10 @@ SAYS = {
         "DATABASE_URL leads to a pooler that keeps no session, such as PgBouncer in transaction mode, so notifications "
         "(LISTEN) and locks are lost. Connect to PostgreSQL itself, or set `pool_mode = session` for this database."
     ),
+    ("database", "log_values"): _(
+        "Where a statement fails, PostgreSQL writes its values into its own log, such as hashes of passwords. Let its "
+        "administrator run: %(statements)s Then restart web and worker."
+    ),
     ("database", "no_database"): _("PostgreSQL does not answer: %(reason)s. Start it, or correct DATABASE_URL."),
     ("database", "absent"): _("There is none yet: %(reason)s"),
     ("clock", "database_sound"): _("The database's and this host's agree."),
@@ -93,6 +97,15 @@ SAYS = {
     ("keys", "shut"): _(
         "%(shut)s of %(count)s do not open. Put the key that they were sealed with into ONDOL_VAULT_KEYS again, "
         "behind the present one."
+    ),
+    ("keys", "tampered"): _(
+        "Changed in the database: %(which)s. Their vault key is here, and yet they do not open, so they are of no use "
+        "to anybody. Find out who can write to the database; then restore these rows from a backup, or end the machine,"
+        " or have the second factor set up again."
+    ),
+    ("keys", "unbound"): _(
+        "%(unbound)s are kept as an earlier version has left them: in clear, or not bound to their owner. Run `ondol "
+        "vault rotate` once no part of that version runs any more."
     ),
     ("keys", "other_signing"): _(
         "ONDOL_SECRET_KEY is another key (%(here)s) than this deployment's (%(there)s). Set the same on each host, or "

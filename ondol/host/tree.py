@@ -138,7 +138,7 @@ class Tree:
         return found
 
     def _migrate(self, env: dict[str, str], is_trial: bool) -> None:
-        words = [*ONDOL, "migrate", "--wait", "10"]
+        words = [*ONDOL, "migrate", "--wait", "10", "--reseal"]
         if is_trial:
             words += ["--first-admin", str(self.home / "admin.txt")]
         if self._accept_keys:

@@ -1,5 +1,6 @@
 """What people may ask of their machine. Each writes a wish and enqueues a job in one transaction; none reaches AWS."""
 
+import logging
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -11,6 +12,8 @@ from procrastinate.contrib.django import app
 
 from ondol import clock
 from ondol.accounts.models import User
+from ondol.deployment import alerts
+from ondol.instances import sealed
 from ondol.instances.errors import ActionError as ActionError
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.messages.reasons import UNKNOWN_MACHINE, explanation
@@ -23,6 +26,7 @@ from ondol.instances.ssh import key_stem
 from ondol.keys import ppk, vault
 from ondol.request_id import for_job
 
+log = logging.getLogger(__name__)
 _WITHOUT_KEY = {Status.PENDING, Status.FAILED, Status.TERMINATING, Status.TERMINATED}
 """While it is made, its key may still be replaced."""
 RECONCILE = "ondol.instances.reconcile"
@@ -179,8 +183,16 @@ def take_key(user: User, form: str = "pem") -> KeyFile:
     if key is None:
         raise ActionError("no_key", _("There is no key yet."), _("It is there as soon as the machine runs."), 404)
     try:
-        pem = vault.open_sealed(str(key.instance_id), bytes(key.sealed_private_key))
-    except vault.VaultError:
+        pem = sealed.open_key(key)
+    except vault.Tampered as error:
+        log.error("a private key is not handed out: %s", error, extra={"instance": str(key.instance_id)})
+        alerts.notify_of_tampering(sealed.label_of(key.instance, key.fingerprint))
+        raise ActionError(
+            "key_changed",
+            _("Your key is not handed out: it, or whose it is, was changed in the database."),
+            _("Administrators have been notified. If you have the file already, it is right."),
+        ) from None
+    except vault.MissingKey:
         raise ActionError(
             "sealed",
             _("Your key is kept, but cannot be opened at the moment."),

@@ -1,56 +1,136 @@
-"""All sealed private keys: with which keys of ONDOL_VAULT_KEYS, and how they change to the first one meanwhile."""
+"""All that is sealed: private SSH keys, and what `second_factors` keeps; and how it changes to the first vault key."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
 
-from django.db import transaction
-from django.db.models import BinaryField
-from django.db.models.functions import Substr
+from django.db import connection, transaction
 
-from ondol.deployment import fingerprints
+from ondol.deployment import fingerprints, second_factors
 from ondol.deployment.models import Deployment
-from ondol.instances.models import SshKey
-from ondol.keys import vault
+from ondol.instances.models import Instance, SshKey
+from ondol.keys import fingerprint, vault
+from ondol.keys.kept import COUNT_BY_KEY, Kept
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Resealed:
-    """How many private keys were sealed with the first key now, and how many none of ours opens."""
+    """How many secrets were sealed with the first key now, and the names of those that do not open, by the reason."""
 
-    done: int
-    shut: int
+    done: int = 0
+    shut: list[str] = field(default_factory=list)
+    tampered: list[str] = field(default_factory=list)
+    changed: int = 0
+    """How many rows another process has changed meanwhile; the next time finds what is left of them."""
+
+
+def label_of(instance: Instance, recorded_fingerprint: str) -> vault.Label:
+    """Return what the private key of a machine belongs to."""
+    return vault.Label("ssh_key", str(instance.owner_id), str(instance.pk), recorded_fingerprint)
+
+
+@dataclass(slots=True)
+class Examined:
+    """How many secrets there are, how many need the vault's rotation, and the names of those that do not open."""
+
+    count: int = 0
+    old: int = 0
+    """Those that another key than the first has sealed."""
+    unbound: int = 0
+    """Those that lie in clear, or that an earlier version has sealed."""
+    shut: list[str] = field(default_factory=list)
+    tampered: list[str] = field(default_factory=list)
+
+
+def seal_key(instance: Instance, private_key: str, recorded_fingerprint: str) -> bytes:
+    """Seal the private key of a machine for its row, its owner, and the fingerprint that AWS has told."""
+    return vault.seal(label_of(instance, recorded_fingerprint), private_key)
+
+
+def open_key(key: SshKey) -> str:
+    """Return the private key of a machine. Raises VaultError; also for a key that is not the recorded one."""
+    pem = vault.open_sealed(label_of(key.instance, key.fingerprint), bytes(key.sealed_private_key))
+    try:
+        found = fingerprint.of_made_by_aws(pem)
+    except ValueError:
+        found = ""
+    if not found or found != key.fingerprint:
+        raise vault.Tampered("the sealed secret is another key than the recorded one")
+    return pem
+
+
+def everything() -> Iterator[Kept]:
+    """Return all that is sealed, or should be."""
+    for key in SshKey.objects.select_related("instance").iterator(100):
+        yield Kept(
+            f"SSH key of machine {key.instance_id}",
+            bytes(key.sealed_private_key),
+            partial(open_key, key),
+            partial(_replace, key),
+        )
+    yield from second_factors.everything()
+
+
+def examine() -> Examined:
+    """Open everything, and return how that went; nothing is changed."""
+    found = Examined()
+    for kept in everything():
+        found.count += 1
+        try:
+            kept.open()
+        except vault.MissingKey:
+            found.shut.append(kept.name)
+        except vault.Tampered:
+            found.tampered.append(kept.name)
+        else:
+            found.unbound += not kept.is_bound
+            found.old += kept.is_bound and kept.is_outdated
+    return found
 
 
 def ids_in_use() -> set[str]:
-    """Return the ids of the vault keys with which private keys are sealed."""
-    start, length = vault.KEY_ID.start + 1, vault.KEY_ID.stop - vault.KEY_ID.start
-    key_id = Substr("sealed_private_key", start, length, output_field=BinaryField())
-    return {bytes(found).hex() for found in SshKey.objects.values_list(key_id, flat=True).distinct()}
+    """Return the ids of the vault keys with which something is sealed."""
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT_BY_KEY)
+        return {key_id for key_id, _count in cursor.fetchall()}
 
 
 def reseal() -> Resealed:
-    """Seal with the first key what another one has sealed. Each is a statement of its own, so a kill loses nothing.
+    """Seal with the first key what lies in clear, or what another key or an earlier version has sealed.
 
-    A key that was deleted meanwhile, or sealed by another process that does the same, is left as it is.
+    Each is a statement of its own, so a kill loses nothing. What was deleted meanwhile, or sealed by another process
+    that does the same, is left as it is.
     """
-    done, shut = 0, 0
-    for pk, row, sealed in SshKey.objects.values_list("pk", "instance_id", "sealed_private_key").iterator(100):
-        if not vault.needs_resealing(bytes(sealed)):
+    found = Resealed()
+    for kept in everything():
+        if not kept.is_outdated:
             continue
         try:
-            private_key = vault.open_sealed(str(row), bytes(sealed))
-        except vault.VaultError:
-            shut += 1
-            continue
-        same = SshKey.objects.filter(pk=pk, sealed_private_key=sealed)
-        done += same.update(sealed_private_key=vault.seal(str(row), private_key))
-    return Resealed(done, shut)
+            secret = kept.open()
+        except vault.MissingKey:
+            found.shut.append(kept.name)
+        except vault.Tampered:
+            found.tampered.append(kept.name)
+        else:
+            was_same = kept.replace(secret)
+            found.done += was_same
+            found.changed += not was_same
+    return found
+
+
+def reseal_all() -> Resealed:
+    """Reseal until nothing is left, also of what other processes make meanwhile."""
+    found = reseal()
+    while (again := reseal()).done or again.changed:
+        found.done += again.done
+    return Resealed(found.done, again.shut, again.tampered)
 
 
 @transaction.atomic
 def forget_unused() -> list[str]:
     """Take the vault keys from the deployment that nothing is sealed with, but for our first. Return their ids.
 
-    From now on no worker seals with them either: `fingerprints.hold_sealing_key` waits for this transaction.
+    From now on nobody seals with them either: `fingerprints.hold_sealing_key` waits for this transaction.
     """
     Deployment.current().select_for_update().get()
     needed = {*ids_in_use(), vault.key_ids()[0]}
@@ -58,3 +138,8 @@ def forget_unused() -> list[str]:
     for key in unused:
         fingerprints.forget_vault_key(key)
     return unused
+
+
+def _replace(key: SshKey, private_key: str) -> int:
+    same = SshKey.objects.filter(pk=key.pk, sealed_private_key=key.sealed_private_key)
+    return same.update(sealed_private_key=seal_key(key.instance, private_key, key.fingerprint))

@@ -17,6 +17,7 @@ from ondol.cloud.errors import CloudError, Gone
 from ondol.cloud.port import Cloud, InstanceState, KeyPair
 from ondol.config import config
 from ondol.deployment import fingerprints
+from ondol.instances import sealed
 from ondol.instances.lifecycle import TIMEOUTS, Decision, Status, Step, View
 from ondol.instances.models import Instance, Launch, SshKey
 from ondol.instances.moves import move
@@ -24,7 +25,6 @@ from ondol.instances.record import Record
 from ondol.instances.runs import Run
 from ondol.instances.ssh import new_stem
 from ondol.instances.troubles import is_kept
-from ondol.keys import vault
 from ondol.reconciler import alarms, pace, resources, sizes, stops
 from ondol.reconciler.job_lease import JobLease, JobLeaseLost
 from ondol.reconciler.refusals import NOT_REFUSED
@@ -136,7 +136,7 @@ def _keep(instance: Instance, key: KeyPair | None, ensure_job_lease: JobLease, f
             SshKey.objects.create(
                 instance=instance,
                 key_pair_name=key.name,
-                sealed_private_key=vault.seal(str(instance.pk), key.private_key),
+                sealed_private_key=sealed.seal_key(instance, key.private_key, key.fingerprint),
                 fingerprint=key.fingerprint,
                 file_stem=new_stem(instance),
             )

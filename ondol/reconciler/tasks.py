@@ -59,10 +59,10 @@ def sweep(timestamp: int) -> None:
 
 
 @app.task(name=alerts.TASK, queue="mail", retry=RETRY, task_middleware=[watch])
-def alert(kind: str, to: int) -> None:
+def alert(kind: str, to: int, secret: str = "", owner: str = "", row: str = "") -> None:
     """Write one letter to an administrator."""
     if reader := User.objects.filter(pk=to).first():
-        alerts.send(kind, reader)
+        alerts.send(kind, reader, secret=secret, owner=owner, row=row)
 
 
 @app.periodic(cron="17 4 * * *")

@@ -12,9 +12,8 @@ from ondol.autostop.models import CpuReading
 from ondol.deployment import health
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance, SshKey
-from ondol.keys import vault
 from tests.api.caller import refusal
-from tests.instances.keys import PEM
+from tests.instances.keys import PEM, keep
 
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 
@@ -201,7 +200,7 @@ def _short():
 @pytest.fixture
 def sealed(alice, machine):
     row = machine(alice)
-    SshKey.objects.create(instance=row, key_pair_name="k", sealed_private_key=vault.seal(str(row.pk), PEM))
+    keep(row)
 
 
 @pytest.mark.usefixtures("sealed")
@@ -234,7 +233,7 @@ def test_a_link_does_not_fetch_the_key(alice):
 
 def test_a_key_that_cannot_be_opened_is_kept(alice, machine):
     row = machine(alice)
-    SshKey.objects.create(instance=row, key_pair_name="k", sealed_private_key=b"\x01lost" + bytes(60))
+    SshKey.objects.create(instance=row, key_pair_name="k", sealed_private_key=b"\x02lost" + bytes(60))
     response = alice.post("/instances/ssh-key")
     assert refusal(response, 503)["code"] == "sealed"
     assert response.headers["Retry-After"] == "5"

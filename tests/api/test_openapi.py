@@ -14,10 +14,8 @@ from hypothesis.strategies import sampled_from
 from ondol.accounts.models import Approval, validate_prose
 from ondol.api.throttle import PER_PERSON
 from ondol.instances.lifecycle import Status
-from ondol.instances.models import SshKey
-from ondol.keys import vault
 from tests.api.caller import person
-from tests.instances.keys import PEM
+from tests.instances.keys import keep
 
 OPERATIONS = {
     ("get", "/api/instances/status"),
@@ -100,7 +98,7 @@ def loaded():
 def everybody(ada, alice, carol, machine):
     """Make people to decide about in every way; the caller has a machine and may do everything."""
     row = machine(ada, Status.RUNNING)
-    SshKey.objects.create(instance=row, key_pair_name="k", sealed_private_key=vault.seal(str(row.pk), PEM))
+    keep(row)
     machine(alice, Status.STOPPED)
     dan, erin = person("dan", Approval.REJECTED), person("erin", Approval.SUSPENDED)
     return [program.user.pk for program in (ada, alice, carol)] + [dan.pk, erin.pk]

@@ -27,14 +27,15 @@ _PEOPLED = r"""
 from django.contrib.sessions.backends.db import SessionStore
 from ondol.accounts.people import add_user
 from ondol.deployment import fingerprints
+from ondol.instances import sealed
 from ondol.instances.models import Instance, SshKey
-from ondol.keys import vault
 fingerprints.check()
 SessionStore().save()
 for name in ("alice", "bob", "\uae40\ubbfc\uc9c0"):
     owner = add_user(f"{name}@example.org" if name.isascii() else "minji@example.org", name, approved=True)
     row = Instance.objects.create(owner=owner, instance_type="t3.small", volume_gib=30, instance_id=f"i-{owner.pk}")
-    SshKey.objects.create(instance=row, key_pair_name="k", sealed_private_key=vault.seal(str(row.pk), f"key of {name}"))
+    key = sealed.seal_key(row, f"key of {name}", "")
+    SshKey.objects.create(instance=row, key_pair_name="k", sealed_private_key=key)
 """
 
 

@@ -87,7 +87,7 @@ KEYS = {
     "another vault key": (
         {"ONDOL_VAULT_KEYS": new_vault_key()},
         [],
-        "3 private SSH keys in this backup were sealed with",
+        "3 secrets in this backup (private SSH keys, second factors) were sealed with",
     ),
     "the old one behind": ({"ONDOL_VAULT_KEYS": f"{new_vault_key()},{SECRETS['ONDOL_VAULT_KEYS']}"}, [], ""),
     "lost": ({"ONDOL_VAULT_KEYS": new_vault_key()}, ["--without-vault-keys"], "`ondol keys accept --lost`"),

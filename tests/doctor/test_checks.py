@@ -15,7 +15,7 @@ from ondol.config import Config
 from ondol.doctor import aws_checks, check_up, database, local_checks
 from ondol.doctor.findings import Level
 from ondol.instances.models import Instance, SshKey
-from ondol.keys import vault
+from tests.instances.keys import PEM, keep, sealed_by_an_earlier_version
 
 CONFIG = Config(_env_file=None, AWS_VPC_ID="vpc-0123456789abcdef0", AWS_SUBNET_ID="subnet-0123456789abcdef0")
 DENIED = Refused("UnauthorizedOperation")
@@ -211,7 +211,7 @@ def test_one_check_that_breaks_hides_no_other(trouble, said):
 def alices_key(db):
     alice = User.objects.create(email="alice@example.org", name="Alice")
     row = Instance.objects.create(owner=alice, instance_type="t3.small", volume_gib=30)
-    return SshKey.objects.create(instance=row, sealed_private_key=vault.seal(str(row.pk), "secret"))
+    return keep(row)
 
 
 def told(check):
@@ -226,6 +226,18 @@ def test_a_database_of_this_version_is_sound():
 
 
 @pytest.mark.django_db
+def test_a_server_whose_log_gets_values_of_statements_is_told_with_what_to_run():
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL log_error_verbosity = 'default'")
+        cursor.execute("SET LOCAL log_statement = 'mod'")
+        warning, sound = database.check()
+        assert (warning.level.value, warning.code, sound.code) == ("warning", "log_values", "sound")
+        cursor.execute(warning.params["statements"])
+        cursor.execute("SELECT unnest(setconfig) FROM pg_db_role_setting ORDER BY 1")
+        assert [row for (row,) in cursor.fetchall()] == ["log_error_verbosity=terse", "log_statement=none"]
+
+
+@pytest.mark.django_db
 def test_a_database_of_an_older_version_is_told_apart():
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM django_migrations WHERE app = 'doctor'")
@@ -234,8 +246,21 @@ def test_a_database_of_an_older_version_is_told_apart():
 
 def test_a_private_key_that_nobody_can_open_any_more_is_told(alices_key):
     assert told(local_checks.keys) == [("ok", "open")]
-    SshKey.objects.update(sealed_private_key=vault.seal("another row", "secret"))
+    sealed = bytes(alices_key.sealed_private_key)
+    SshKey.objects.update(sealed_private_key=sealed[:1] + b"lost" + sealed[5:])
     assert told(local_checks.keys) == [("failed", "shut")]
+
+
+def test_a_private_key_that_was_changed_is_told_apart_from_one_whose_vault_key_is_lost(alices_key):
+    SshKey.objects.update(fingerprint="aa:bb")
+    assert told(local_checks.keys) == [("failed", "tampered")]
+    assert str(alices_key.instance_id) in next(local_checks.keys()).params["which"]
+
+
+def test_a_private_key_that_an_earlier_version_has_sealed_is_to_be_sealed_anew(alices_key):
+    data = sealed_by_an_earlier_version(str(alices_key.instance_id), PEM)
+    SshKey.objects.update(sealed_private_key=data)
+    assert told(local_checks.keys) == [("warning", "unbound")]
 
 
 @pytest.mark.django_db

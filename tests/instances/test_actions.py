@@ -12,9 +12,8 @@ from ondol.instances.actions import ActionError
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance, SshKey, StatusChange
 from ondol.instances.moves import move
-from ondol.keys import vault
 from tests.committed import committed, together  # noqa: F401  a fixture
-from tests.instances.keys import PEM
+from tests.instances.keys import PEM, keep
 from tests.instances.rig import made, person
 
 pytestmark = pytest.mark.django_db
@@ -182,7 +181,7 @@ def test_alice_may_not_end_her_own_machine(alice):
 # --- the key ---------------------------------------------------------------------------------------------------------
 def with_key(owner, status=Status.RUNNING):
     row = machine(owner, status)
-    SshKey.objects.create(instance=row, key_pair_name="k", sealed_private_key=vault.seal(str(row.pk), PEM))
+    keep(row)
     return row
 
 
@@ -210,7 +209,7 @@ def test_alices_key_file_keeps_its_name_when_her_address_changes(alice, kept):
 def test_a_key_file_has_unix_lines_and_a_last_one(alice):
     row = machine(alice)
     pem = PEM.rstrip("\n").replace("\n", "\r\n")
-    SshKey.objects.create(instance=row, key_pair_name="k", sealed_private_key=vault.seal(str(row.pk), pem))
+    keep(row, pem)
     assert actions.take_key(alice).text == PEM
 
 
@@ -237,7 +236,7 @@ def test_a_key_copied_into_bobs_row_stays_shut(alice):
     SshKey.objects.create(instance=machine(bob), key_pair_name="k", sealed_private_key=stolen)
     with pytest.raises(ActionError) as error:
         actions.take_key(bob)
-    assert (error.value.code, error.value.status) == ("sealed", 503)
+    assert (error.value.code, error.value.status) == ("key_changed", 409)
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,9 @@ from ondol.accounts.models import User
 from ondol.cloud.errors import AlreadyThere, NoCapacity, NotYet, Quota, Refused, Spent, Throttled, Unreachable
 from ondol.cloud.port import LaunchSpec
 from ondol.config import config
-from ondol.instances import actions
+from ondol.instances import actions, sealed
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance, Launch, SshKey, StatusChange
-from ondol.keys import vault
 from ondol.reconciler.job_lease import JobLeaseLost
 from ondol.reconciler.reconcile import reconcile
 from ondol.testing.fake import Lost
@@ -37,7 +36,7 @@ def test_alice_gets_one_machine_with_group_key_and_alarm(rig, alice):
     world = rig.cloud.world
     assert rig.live(alice) == [instance.instance_id]
     assert [len(things) for things in (world.groups, world.keys, world.alarms)] == [1, 1, 1]
-    assert "PRIVATE KEY" in vault.open_sealed(str(instance.pk), bytes(instance.ssh_key.sealed_private_key))
+    assert "PRIVATE KEY" in sealed.open_key(instance.ssh_key)
     assert instance.ssh_key.key_pair_name in world.keys
     assert reasons(instance) == [("PENDING", "PERSON"), ("RUNNING", "DONE")]
     assert (instance.run.warm_up_minutes, instance.alarm_name) == (40, f"ondol-{instance.pk}")

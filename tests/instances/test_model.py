@@ -23,10 +23,9 @@ from ondol.cloud.errors import CloudError, NoCapacity, Quota, Refused, Throttled
 from ondol.cloud.port import IdleRule, InstanceState, Tag
 from ondol.config import config
 from ondol.deployment.models import deployment_id
-from ondol.instances import actions, resizing
+from ondol.instances import actions, resizing, sealed
 from ondol.instances.lifecycle import CHANGING, Status
 from ondol.instances.models import Instance, Launch, StatusChange
-from ondol.keys import vault
 from ondol.policy.catalog import stored_fields
 from ondol.policy.rules import rules_of
 from ondol.policy.threshold import cpu_percent
@@ -345,7 +344,7 @@ class House(RuleBasedStateMachine):
             for id, thing in self.world.ec2_instances.items():
                 if thing.value.state.is_live and thing.value.client_token == row.client_token:
                     assert self.world.specs[id].key_name == row.ssh_key.key_pair_name
-                    assert "PRIVATE KEY" in vault.open_sealed(str(row.pk), bytes(row.ssh_key.sealed_private_key))
+                    assert "PRIVATE KEY" in sealed.open_key(row.ssh_key)
 
     @invariant()
     def whoever_runs_is_armed_or_will_be(self):

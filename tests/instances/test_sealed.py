@@ -23,6 +23,7 @@ from ondol.instances.models import Instance, SshKey
 from ondol.keys import vault
 from ondol.web.machine.notices import trouble_of
 from tests.furnished import environment
+from tests.instances.keys import PEM, keep, quick_pem
 
 OLD, NEW, OTHER = (base64.urlsafe_b64encode(bytes([number]) * 32).decode() for number in (1, 2, 3))
 
@@ -47,13 +48,12 @@ def people(count):
     for number in range(start, start + count):
         owner = User.objects.create(email=f"p{number}@example.org", name=f"P{number}")
         row = Instance.objects.create(owner=owner, instance_type="t3.small", volume_gib=30)
-        SshKey.objects.create(instance=row, sealed_private_key=vault.seal(str(row.pk), f"key of {row.pk}"))
+        keep(row, quick_pem(row))
 
 
 def opened():
     """Return whether each key opens, and is the one of its row."""
-    rows = SshKey.objects.values_list("instance_id", "sealed_private_key")
-    return [vault.open_sealed(str(row), bytes(data)) == f"key of {row}" for row, data in rows]
+    return [sealed.open_key(key) == quick_pem(key.instance) for key in SshKey.objects.select_related("instance")]
 
 
 def rotate(capsys):
@@ -69,7 +69,7 @@ def test_the_old_key_can_go_once_everything_is_sealed_with_the_new_one(keys, cap
     new, _ = keys(NEW, OLD)
     people(2)
     said = rotate(capsys)
-    assert f"5 private SSH keys are sealed with {new} now" in said
+    assert f"5 secrets (private SSH keys, second factors) are sealed anew with {new}" in said
     assert f"{old} can go from ONDOL_VAULT_KEYS on every host" in said
     assert sealed.ids_in_use() == {new}
     keys(NEW)
@@ -102,7 +102,7 @@ def test_done_twice_it_changes_nothing(keys, capsys):
     keys(NEW, OLD)
     rotate(capsys)
     before = list(SshKey.objects.values_list("sealed_private_key", flat=True))
-    assert "0 private SSH keys" in rotate(capsys)
+    assert "0 secrets" in rotate(capsys)
     assert list(SshKey.objects.values_list("sealed_private_key", flat=True)) == before
 
 
@@ -113,7 +113,7 @@ def test_a_key_that_does_not_open_stays_and_is_told(keys, capsys):
     keys(OLD)
     people(2)
     new, _ = keys(NEW, OLD)
-    with pytest.raises(CommandError, match="1 private SSH keys do not open with any of ONDOL_VAULT_KEYS, and stay"):
+    with pytest.raises(CommandError, match="1 secrets do not open with any of ONDOL_VAULT_KEYS, and stay"):
         rotate(capsys)
     assert sealed.ids_in_use() == {new, lost}
     keys(NEW, OLD, OTHER)
@@ -146,14 +146,13 @@ def test_a_machine_that_ends_meanwhile_does_not_get_its_old_key_back(keys, is_ma
         if sql.startswith("UPDATE") and SshKey.objects.filter(pk=gone.pk).exists():
             SshKey.objects.filter(pk=gone.pk).delete()
             if is_made_again:
-                data = vault.seal(str(gone.instance_id), "the new one")
-                SshKey.objects.create(instance_id=gone.instance_id, sealed_private_key=data)
+                keep(gone.instance)
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(end):
         assert sealed.reseal().done == 1
-    left = SshKey.objects.filter(instance=gone.instance_id).values_list("sealed_private_key", flat=True)
-    assert [vault.open_sealed(str(gone.instance_id), bytes(data)) for data in left] == ["the new one"] * is_made_again
+    left = SshKey.objects.filter(instance=gone.instance_id)
+    assert [sealed.open_key(key) for key in left] == [PEM] * is_made_again
 
 
 def test_a_worker_with_settings_of_before_seals_nothing_that_would_be_lost(keys, rig, alice, capsys):
@@ -179,7 +178,7 @@ def test_a_worker_with_settings_of_before_seals_nothing_that_would_be_lost(keys,
     rig.tick(4)
     row = rig.mine(alice)
     assert row.status == "RUNNING"
-    assert "PRIVATE KEY" in vault.open_sealed(str(row.pk), bytes(row.ssh_key.sealed_private_key))
+    assert "PRIVATE KEY" in sealed.open_key(row.ssh_key)
 
 
 _ROTATE = "from ondol.commands import main; print('begins', flush=True); main(['vault', 'rotate'])"

@@ -1,5 +1,6 @@
 """People with names, machines in any state, and browsers that have signed in."""
 
+import base64
 import importlib.util
 from datetime import timedelta
 from pathlib import Path
@@ -13,9 +14,10 @@ from ondol import clock
 from ondol.accounts.models import Approval, Role, User
 from ondol.config import config
 from ondol.instances.lifecycle import Reason, Status
-from ondol.instances.models import SshKey, StatusChange
+from ondol.instances.models import StatusChange
 from ondol.keys import vault
 from tests.furnished import copy_styles
+from tests.instances.keys import keep
 from tests.instances.rig import made
 from tests.web.browser import sign_in
 
@@ -109,18 +111,6 @@ def english():
     return client
 
 
-PEM = """-----BEGIN RSA PRIVATE KEY-----
-MIIBOgIBAAJBAKj34GkxFhD90vcNLYLInFEX6Ppy1tPf9Cnzj4p4WGeKLs1Pt8Qu
-KUpRKfFLfRYC9AIKjbJTWit+CqvjWYzvQwECAwEAAQJAIJLixBy2qpFoS4DSmoEm
-o3qGy0t6z09AIJtH+5OeRV1be+N4cDYJKffGzDa88vQENZiRm0GRq6a+HPGQMd2k
-TQIhAKMSvzIBnni7ot/OSie2TmJLY4SwTQAevXysE2RbFDYdAiEBCUEaRQnMnbp7
-9mxDXDf6AU0cN/RPBjb9qSHDcWZHGzUCIG2Es59z8ugGrDY+pxLQnwfotadxd+Uy
-v/Ow5T0q5gIJAiEAyS4RaI9YG8EWx/2w0T67ZUVAw8eOMB6BIUg0Xcu+3okCIBOs
-/5OiPgoTdSy7bcF9IGpSE8ZgGKzgYQVZeN97YE00
------END RSA PRIVATE KEY-----
-"""
-
-
 def machine(owner, status=Status.RUNNING, reason=Reason.DONE, minutes_ago=3.0, key=True, **fields):
     """Make a machine in some status, as the worker would have left it."""
     since = clock.now() - timedelta(minutes=minutes_ago)
@@ -149,10 +139,21 @@ def machine(owner, status=Status.RUNNING, reason=Reason.DONE, minutes_ago=3.0, k
     row = made(owner, **facts)
     StatusChange.objects.create(instance=row, new=status.value, reason=reason.value, at=since)
     if key and status is not Status.FAILED:
-        SshKey.objects.create(
-            instance=row,
-            key_pair_name="ondol-key",
-            sealed_private_key=vault.seal(str(row.pk), PEM),
-            fingerprint="aa:bb",
-        )
+        keep(row)
     return row
+
+
+@pytest.fixture
+def other_vault_key(monkeypatch):
+    """Puts another key into ONDOL_VAULT_KEYS, in front of the old one or alone; None takes the old one back."""
+    old, new = config().vault_keys[0], base64.urlsafe_b64encode(b"n" * 32).decode()
+
+    def use(*, keep_old):
+        keys = {True: [new, old], False: [new], None: [old]}[keep_old]
+        monkeypatch.setenv("ONDOL_VAULT_KEYS", ",".join(keys))
+        config.cache_clear()
+        return vault.key_ids()[0]
+
+    yield use
+    monkeypatch.undo()
+    config.cache_clear()

@@ -10,7 +10,8 @@ from django.urls import reverse
 from ondol.instances.lifecycle import Status
 from ondol.policy.models import Policy
 from ondol.web.machine.connect import Connect, way_for
-from tests.web.conftest import PEM, machine
+from tests.instances.keys import PEM
+from tests.web.conftest import machine
 
 STEM = "ondol-bob-5f0c9a52"
 BOBS = Connect(STEM, "203.0.113.24", "i-1")

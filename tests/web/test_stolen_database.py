@@ -1,10 +1,16 @@
 """What a copy of the database is worth, and what somebody can do who may write one row of it."""
 
+import base64
 import re
+import zlib
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal import auth
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.core.cache import cache
@@ -16,8 +22,9 @@ import ondol
 from ondol.accounts.cache import forget_expired
 from ondol.accounts.models import CacheEntry
 from ondol.accounts.people import add_user
-from ondol.accounts.sessions import SessionStore, digest
+from ondol.accounts.sessions import TOTP_SETUP, SessionStore, digest
 from ondol.accounts.tokens import create_token
+from ondol.keys.vault import VaultError
 from tests.signed_in import sign_in
 from tests.web.conftest import person
 
@@ -54,6 +61,48 @@ def test_nothing_in_a_dump_opens_a_door():
         if thief.get("/api/instances/status", headers={"authorization": f"Bearer {value}"}).status_code != 401:
             opened.append(f"bearer {value}")
     assert not opened
+
+
+def peeled(values):
+    """Return the values, and what base64 and zlib hide in them: sessions are signed, and not secret."""
+    found = set(values)
+    for value in values:
+        padded = value.removeprefix(".") + "=" * (-len(value.removeprefix(".")) % 4)
+        with suppress(ValueError, zlib.error):
+            data = base64.urlsafe_b64decode(padded)
+            data = zlib.decompress(data) if value.startswith(".") else data
+            found |= set(re.findall(r"[!-~]+", data.decode("latin-1")))
+    return found | {word for text in found for word in re.findall(r"\w+", text)}
+
+
+def codes_by(value, counter):
+    """Return the codes that somebody types who takes this value for a secret, for a seed, or for a code."""
+    yield value
+    with suppress(ValueError):
+        yield auth.format_hotp_value(auth.hotp_value(value, counter))
+    with suppress(ValueError, VaultError):
+        yield from RecoveryCodes(Authenticator(data={"seed": value, "used_mask": 0})).generate_codes()
+
+
+@pytest.mark.parametrize("is_sealed", [True, False])
+def test_no_second_factor_is_in_a_dump(is_sealed):
+    """Bob has an authenticator app and recovery codes, and is just setting up another app. In clear, both are found."""
+    bob, browser = person("bob"), Client()
+    sign_in(browser, bob, **{TOTP_SETUP: "MFRGGZDFMZTWQ2LKNNWG23TP"})
+    rows = [auth.TOTP.activate(bob, "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP").instance, RecoveryCodes.activate(bob).instance]
+    counter = next(auth.yield_hotp_counters_from_time())
+    right = {auth.format_hotp_value(auth.hotp_value("JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", counter))}
+    right |= set(RecoveryCodes(rows[1]).generate_codes())
+    if not is_sealed:
+        for row, data in zip(rows, ({"secret": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"}, {"seed": "ab" * 40}), strict=True):
+            Authenticator.objects.filter(pk=row.pk).update(data=data | {"used_mask": 0})
+        right |= set(RecoveryCodes(Authenticator(data={"seed": "ab" * 40})).generate_codes())
+    values = peeled(dump())
+    assert len(values) > 200
+    found = {value for value in values if right & set(codes_by(value, counter))}
+    assert found == (set() if is_sealed else {"JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", "ab" * 40})
+    assert "MFRGGZDFMZTWQ2LKNNWG23TP" not in values
+    assert SessionStore.of_cookie(browser.cookies[settings.SESSION_COOKIE_NAME].value)[TOTP_SETUP]
 
 
 def test_a_session_that_is_over_opens_nothing():

@@ -1,0 +1,40 @@
+"""What the database keeps sealed, whatever it is: counted, opened and sealed again in one place."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ondol.keys import vault
+
+COUNT_BY_KEY = """
+SELECT key_id, count(*) FROM (
+  SELECT encode(substring(sealed_private_key FROM 2 FOR 4), 'hex') AS key_id FROM instances_sshkey
+  UNION ALL
+  SELECT split_part(coalesce(data ->> 'secret', data ->> 'seed'), ':', 2) FROM mfa_authenticator
+  WHERE coalesce(data ->> 'secret', data ->> 'seed') ~ '^vault:[0-9a-f]{8}:'
+) AS sealed GROUP BY 1 ORDER BY 1
+"""
+"""SQL for the ids of the vault keys that have sealed something, and how much; `ondol backup` asks it without Django."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One secret in the database."""
+
+    name: str
+    """What it is, for administrators and logs."""
+    sealed: bytes
+    """Empty if it lies in clear, as an earlier version has left it."""
+    open: Callable[[], str]
+    """Return the secret. Raises VaultError."""
+    replace: Callable[[str], int]
+    """Seal the secret, which it is given, with the first key. Return 0 if the row has changed meanwhile."""
+
+    @property
+    def is_outdated(self) -> bool:
+        """Return whether it lies in clear, or is sealed with another key than the first or by an earlier version."""
+        return not self.sealed or vault.needs_resealing(self.sealed)
+
+    @property
+    def is_bound(self) -> bool:
+        """Return whether it is sealed, and in the present form."""
+        return vault.is_bound(self.sealed)
