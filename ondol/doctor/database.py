@@ -7,6 +7,7 @@ import psycopg
 from django.db import connection
 
 from ondol.config import config
+from ondol.database import server_log
 from ondol.database.base import Connection
 from ondol.database.url import read
 from ondol.deployment import schema
@@ -20,7 +21,7 @@ HEARD_WITHIN = 3.0
 
 def check() -> Iterator[Finding]:
     """Check server and schema; nothing is changed."""
-    found = [*server(), *_schema()]
+    found = [*server(), *_schema(), *_log()]
     yield from found
     if all(finding.level is not Level.FAILED for finding in found):
         yield ok("database", "sound", version=_version())
@@ -66,6 +67,18 @@ def _schema() -> Iterator[Finding]:
         schema.check()
     except schema.WrongSchema:
         yield failed("database", "ahead")
+
+
+def _log() -> Iterator[Finding]:
+    """Check that no value of a statement gets into PostgreSQL's own log, such as the hash of a password."""
+    names = [*server_log.SETTINGS, *server_log.OF_EXTENSIONS]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name, setting FROM pg_settings WHERE name = ANY(%s)", [names])
+        lacking = server_log.lacking(dict(cursor.fetchall()))
+    if lacking:
+        name = connection.connection.info.dbname
+        statements = [f"ALTER DATABASE \"{name}\" SET {setting} = '{value}';" for setting, value in lacking.items()]
+        yield warning("database", "log_values", statements=" ".join(statements))
 
 
 def _version() -> str:

@@ -23,6 +23,7 @@ from urllib.parse import quote
 
 import psycopg
 
+from ondol.database import server_log
 from ondol.host import leftovers
 from ondol.host.extras import NO_POSTGRES
 from ondol.host.process import die_with_parent
@@ -46,7 +47,7 @@ _SETTINGS = {
     "max_worker_processes": "2",
     "max_parallel_workers": "0",
     "max_logical_replication_workers": "0",
-    "log_min_messages": "warning",
+    **server_log.ours(),
     "log_checkpoints": "off",
     "log_timezone": "UTC",
     "timezone": "UTC",
