@@ -3,6 +3,7 @@
 import logging
 
 import pytest
+from django.db import Error, connection, transaction
 
 from ondol.logs import JsonFormatter, TextFormatter
 
@@ -32,3 +33,38 @@ def test_whoever_is_told_a_reference_number_finds_it_in_the_log(formatter, caplo
 def test_other_paths_are_told():
     record = logging.LogRecord("django.request", logging.ERROR, __file__, 1, "Failed: %s", ("/admin/fleet/",), None)
     assert TextFormatter().format(record).endswith(" ERROR django.request: Failed: /admin/fleet/")
+
+
+CANARY = "scrypt$16384$n0tInAnyL0g"
+# Statements that PostgreSQL refuses → what it says of them; `%s` is a password's hash.
+REFUSED = {
+    "INSERT INTO accounts_user (password) VALUES (%s)": "violates not-null constraint",
+    "INSERT INTO accounts_user SELECT (jsonb_populate_record(u, jsonb_build_object('id', 0, 'name', %s))).* "
+    "FROM accounts_user u": "violates unique constraint",
+    "UPDATE accounts_user SET role = 'X', password = %s": "violates check constraint",
+    "UPDATE accounts_user SET role = 'TOO LONG TO BE ONE', password = %s": "value too long",
+    "UPDATE accounts_user SET decided_by_id = 0, password = %s; SET CONSTRAINTS ALL IMMEDIATE": "violates foreign key",
+    "UPDATE accounts_user SET nothing = %s": 'column "nothing"',
+    "SELECT %s FROM nowhere": 'relation "nowhere"',
+    "UPDATE accounts_user password = %s": "syntax error",
+    "DO $$ BEGIN PERFORM 1 / 0, %s; END $$": "division by zero",
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("statement", REFUSED)
+def test_a_statement_that_fails_is_told_without_its_values(statement):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO accounts_user (email, name, password, affiliation, purpose, approval, role, decision_reason,"
+            " language, is_active, created_at) VALUES ('bob@example.org', 'Bob', '', '', '', 'PENDING', 'MEMBER', '',"
+            " 'en', true, now())"
+        )
+        with pytest.raises(Error) as refused, transaction.atomic():
+            cursor.execute(statement, [CANARY])
+    assert REFUSED[statement] in str(refused.value)
+    info = (refused.type, refused.value, refused.tb)
+    record = logging.LogRecord("django.request", logging.ERROR, __file__, 1, "Failed: %s", (refused.value,), info)
+    for formatter in (TextFormatter(), JsonFormatter()):
+        assert REFUSED[statement].split('"')[0] in formatter.format(record)
+        assert CANARY not in formatter.format(record)

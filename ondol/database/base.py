@@ -51,6 +51,12 @@ def _noted() -> Iterator[None]:
     _silent_since = None
 
 
+def _forget_values(error: psycopg.DatabaseError) -> None:
+    """Leave an error its first line: the others quote the statement, and the row that was refused, and go to logs."""
+    if first := error.diag.message_primary:
+        error.args = (first,)
+
+
 class Connection(psycopg.Connection[Any]):
     """A connection that is closed, with OperationalError, where an answer takes too long."""
 
@@ -64,6 +70,9 @@ class Connection(psycopg.Connection[Any]):
                     raise
                 self.pgconn.finish()  # an answer that comes later would be taken for that to the next statement
                 raise psycopg.OperationalError(f"PostgreSQL has not answered for {_limit:g} s") from None
+            except psycopg.DatabaseError as error:
+                _forget_values(error)
+                raise
 
 
 class DatabaseWrapper(base.DatabaseWrapper):

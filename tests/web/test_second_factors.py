@@ -148,6 +148,25 @@ def test_what_an_earlier_version_has_kept_in_clear_goes_on_working(is_sealed_mea
     assert is_in(alice, codes[1])
 
 
+def test_a_recovery_code_that_is_used_while_its_seed_is_sealed_anew_stays_used():
+    alice, used = add("alice", ALICES), []
+    write(alice, "recovery_codes", "seed", "ab" * 40)
+    first = recovery_codes(alice)[0]
+
+    def use(execute, sql, params, many, context):
+        if sql.startswith("UPDATE") and not used:
+            used.append(first)
+            write(alice, "recovery_codes", "used_mask", 1)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(use):
+        assert sealed.reseal().changed == 1
+    assert sealed.reseal_all().done == 1
+    assert "ab" * 40 not in stored(alice, "recovery_codes")
+    assert recovery_codes(alice)[0] == first
+    assert not is_in(alice, first)
+
+
 def copy(kind, key, other=None):
     def act(alice, mallory):
         write(alice, kind, key, read(mallory, *(other or (kind, key))))
