@@ -46,7 +46,7 @@ class SessionStore(db.SessionStore):
             session_dict = session_dict | {TOTP_SETUP: vault.seal_text(_label(session_dict), secret)}
         return super().encode(session_dict)
 
-    def decode(self, session_data: str) -> dict[str, Any]:
+    def decode(self, session_data: bytes | str) -> dict[str, Any]:
         """Return what `encode` was given. A secret that does not open is left out, and another one is made."""
         found: dict[str, Any] = super().decode(session_data)
         if sealed := vault.from_text(found.get(TOTP_SETUP, "")):

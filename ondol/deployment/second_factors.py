@@ -63,7 +63,7 @@ def everything() -> Iterator[Kept]:
 
 
 def connect() -> None:
-    """From now on, rows of second factors seal themselves."""
+    """Let rows of second factors seal themselves from now on."""
     post_init.connect(_bind, sender=Authenticator, dispatch_uid=__name__)
     pre_save.connect(_seal, sender=Authenticator, dispatch_uid=__name__)
 
