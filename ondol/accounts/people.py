@@ -1,6 +1,6 @@
 """Decisions about people: approve, reject, suspend, promote; the first administrator without a browser."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from django.core.exceptions import ValidationError
@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from ondol import clock
-from ondol.accounts import mail
+from ondol.accounts import access, mail
 from ondol.accounts.models import (
     Approval,
     Decision,
@@ -22,6 +22,10 @@ from ondol.accounts.models import (
     validate_shown,
 )
 from ondol.accounts.text import clean, clean_address, clean_line
+
+WITHDRAWN: list[Callable[[User, User | None], None]] = []
+"""What parts that stand on this one do when somebody is not approved any more, such as stop their machine: each gets
+the person and who has decided it, in the transaction of the decision."""
 
 
 class AccountError(Exception):
@@ -97,7 +101,7 @@ def reject(user_id: int, by: User, reason: str) -> User:
 
 
 def suspend(user_id: int, by: User | None, reason: str = "") -> User:
-    """Suspend somebody. Their machine and data stay until an administrator terminates them."""
+    """Suspend somebody: their sessions and tokens end, their machine stops. Its disk stays until it is terminated."""
     with _decision(user_id, by) as user:
         if user.approval == Approval.SUSPENDED:
             return user
@@ -143,7 +147,9 @@ def _decision(user_id: int, by: User | None) -> Iterator[User]:
         if by and not administrators().filter(pk=by.pk).exists():
             raise AccountError(_("Only an administrator can do this."), "not_admin", 403)
         try:
-            user = User.objects.select_for_update().get(pk=user_id)
+            # Not FOR UPDATE, which waits for whoever has just written a row about this person: they may hold the lock
+            # of the machine, which `WITHDRAWN` waits for.
+            user = User.objects.select_for_update(no_key=True).get(pk=user_id)
         except User.DoesNotExist:
             raise AccountError(_("There is no such person."), "no_such_person", 404) from None
         yield user
@@ -154,6 +160,12 @@ def _decide(user: User, by: User | None, approval: Approval, reason: str, rule: 
     user.save(update_fields=["approval", "decision_reason", "decided_by", "decided_at"])
     Decision.objects.create(user=user, by=by, what=approval.value, reason=reason, rule=rule)
     mail.send_later(user.pk)
+    if approval == Approval.APPROVED:
+        return
+    if approval == Approval.SUSPENDED:
+        access.end(user)
+    for withdraw in WITHDRAWN:
+        withdraw(user, by)
 
 
 def _keep_an_administrator(user: User) -> None:

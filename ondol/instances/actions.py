@@ -15,7 +15,7 @@ from ondol.accounts.models import User
 from ondol.deployment import alerts
 from ondol.instances import sealed
 from ondol.instances.errors import ActionError as ActionError
-from ondol.instances.lifecycle import Reason, Status
+from ondol.instances.lifecycle import Reason, Status, withdrawal
 from ondol.instances.messages.reasons import UNKNOWN_MACHINE, explanation
 from ondol.instances.models import Instance, SshKey
 from ondol.instances.moves import move, write_line
@@ -44,12 +44,12 @@ class KeyFile:
 
 def current(user: User) -> Instance | None:
     """The person's machine, if there is one; ended ones are history."""
-    return Instance.objects.filter(owner=user).exclude(status=Status.TERMINATED).select_related("run").first()
+    return Instance.objects.filter(owner=user).exclude(status=Status.TERMINATED).select_related("run", "owner").first()
 
 
 def machines_of(people: Collection[User]) -> dict[int, Instance]:
     """The machines of many, by owner; one query."""
-    rows = Instance.objects.filter(owner__in=people).exclude(status=Status.TERMINATED).select_related("run")
+    rows = Instance.objects.filter(owner__in=people).exclude(status=Status.TERMINATED).select_related("run", "owner")
     return {row.owner_id: row for row in rows}
 
 
@@ -148,6 +148,25 @@ def stop_by_rule(user: User, reason: Reason, still: Callable[[Instance], bool]) 
         move(instance, Status.STOPPING, reason)
         _now(instance)
     return True
+
+
+def withdraw(owner: User, by: User | None) -> None:
+    """Stop the machine of somebody who is not approved any more, and forget what they wished for it. Twice is once.
+
+    Whatever comes later, such as a start whose answer is on its way, is stopped by `lifecycle.decide`.
+    """
+    with transaction.atomic():
+        instance = _mine_for_update(owner)
+        if instance is None:
+            return
+        Run.objects.filter(pk=instance.run_id, ended_at=None).update(
+            awake_until=None, waived_close=None, lease_until=None
+        )
+        Instance.objects.filter(pk=instance.pk).update(**asdict(instance.size))
+        decision = withdrawal(Status(instance.status), instance.seen, clock.now())
+        if decision and decision.to:
+            move(instance, decision.to, decision.reason, by=by)
+        _now(instance)
 
 
 def terminate(user: User, *, by: User) -> Instance:

@@ -9,7 +9,10 @@ class InstancesConfig(AppConfig):
     name = "ondol.instances"
 
     def ready(self) -> None:
-        """Let second factors seal themselves, in every process that may save one."""
-        from ondol.deployment import second_factors  # noqa: PLC0415  models are loaded by now
+        """Let second factors seal themselves, and stop the machine of whoever is not approved any more."""
+        from ondol.accounts.people import WITHDRAWN  # noqa: PLC0415  models are loaded by now
+        from ondol.deployment import second_factors  # noqa: PLC0415
+        from ondol.instances.actions import withdraw  # noqa: PLC0415
 
         second_factors.connect()
+        WITHDRAWN.append(withdraw)

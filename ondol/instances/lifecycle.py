@@ -87,6 +87,8 @@ class Seen:
     """When it last accepted one."""
     shut_down: bool = True
     """EC2's reason for its stop is a shutdown, and not that a start was taken back."""
+    may_run: bool = True
+    """Its owner is approved."""
     unknown: bool = False
     """A machine carries this row's tag that our database never asked for: it may be older than AWS, such as after
     restoring a dump. Nothing is removed then."""
@@ -134,6 +136,8 @@ def decide(
     status: Status, reason: Reason, seen: Seen, since: datetime, now: datetime, timeouts: Timeouts = TIMEOUTS
 ) -> Decision:
     """The next thing to do for a machine that has been in `status` for `reason` since `since`."""
+    if not seen.may_run and (withdrawn := withdrawal(status, seen, now, timeouts)):
+        return withdrawn
     match status:
         case Status.PENDING:
             return _pending(seen, since, now, timeouts)
@@ -151,6 +155,28 @@ def decide(
         case Status.FAILED | Status.TERMINATED:
             # Also a launch that AWS shows only after we gave it up.
             return _nothing_left(seen, now, timeouts) or WAIT
+
+
+def withdrawal(status: Status, seen: Seen, now: datetime, timeouts: Timeouts = TIMEOUTS) -> Decision | None:
+    """Return what becomes of the machine of somebody who is not approved; None: the same as of any other.
+
+    Whatever AWS shows is stopped, never ended; a creation of which AWS shows nothing is given up.
+    """
+    to_stop = Decision(to=Status.STOPPING, reason=Reason.NOT_APPROVED)
+    match status, seen.view:
+        case Status.PENDING, View.UNSEEN | View.ABSENT if seen.unknown and not seen.asked:
+            return None
+        case Status.PENDING, View.ABSENT if seen.asked and not _is_gone(seen, now, timeouts.absent):
+            return WAIT  # it was launched, and is not shown for a moment
+        case Status.PENDING, View.UNSEEN | View.ABSENT:
+            return Decision(to=Status.TERMINATING, reason=Reason.NOT_APPROVED)
+        case Status.PENDING, View.PENDING | View.RUNNING:
+            return to_stop
+        case Status.STARTING, View.UNSEEN | View.STOPPED | View.PENDING | View.RUNNING:
+            return to_stop  # also if it is stopped: a worker may be asking for its start at this moment
+        case Status.RUNNING, View.UNSEEN | View.PENDING | View.RUNNING:
+            return to_stop
+    return None
 
 
 def _pending(seen: Seen, since: datetime, now: datetime, timeouts: Timeouts) -> Decision:
@@ -211,6 +237,13 @@ def _is_start_undone(seen: Seen, now: datetime, timeouts: Timeouts) -> bool:
     return seen.start_asked_at is None or now - seen.start_asked_at > certain_after
 
 
+def _may_yet_start(seen: Seen, since: datetime, now: datetime, timeouts: Timeouts) -> bool:
+    """Return whether it was stopped before its stop was asked for, and a start that was under way may still show."""
+    if seen.since is None or seen.since > since:
+        return False
+    return not _is_start_undone(seen, now, timeouts) if seen.starts else now - since <= timeouts.shown
+
+
 def _towards_running(seen: Seen, now: datetime, timeouts: Timeouts) -> Decision:
     if seen.view is View.STOPPING:
         return WAIT
@@ -249,6 +282,8 @@ def _stopping(reason: Reason, seen: Seen, since: datetime, now: datetime, timeou
     match seen.view:
         case View.STOPPED if reason in _UNEXPLAINED:
             return Decision(Step.ASK_WHY)
+        case View.STOPPED if reason is Reason.NOT_APPROVED and _may_yet_start(seen, since, now, timeouts):
+            return WAIT
         case View.STOPPED:
             return Decision(to=Status.STOPPED, reason=reason)
         case View.RUNNING if reason not in OURS:
@@ -289,9 +324,13 @@ def _at_rest(seen: Seen) -> Decision:
 
 
 def _gone_if_long(seen: Seen, now: datetime, timeouts: Timeouts) -> Decision:
-    if seen.since is not None and now - seen.since > timeouts.gone:
-        return Decision(to=Status.TERMINATING, reason=Reason.OUTSIDE)
-    return WAIT
+    is_gone = _is_gone(seen, now, timeouts.gone)
+    return Decision(to=Status.TERMINATING, reason=Reason.OUTSIDE) if is_gone else WAIT
+
+
+def _is_gone(seen: Seen, now: datetime, after: timedelta) -> bool:
+    """Return whether AWS has not shown it for so long."""
+    return seen.since is not None and now - seen.since > after
 
 
 def _nothing_left(seen: Seen, now: datetime, timeouts: Timeouts) -> Decision | None:

@@ -187,6 +187,7 @@ class Instance(models.Model):
             start_asked_at=self.run.start_asked_at,
             shut_down=self.seen_reason in SHUTDOWNS,
             clean=self.is_clean,
+            may_run=self.owner.is_approved,
             unknown=bool(self.unrecognized_instance_ids),
         )
 

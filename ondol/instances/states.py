@@ -20,8 +20,16 @@ CHANGING = frozenset({Status.PENDING, Status.STARTING, Status.STOPPING, Status.T
 """Looked at every few seconds; pages poll."""
 
 MOVES: dict[Status, frozenset[Status]] = {
-    Status.PENDING: frozenset({Status.RUNNING, Status.STOPPED, Status.FAILED, Status.TERMINATING}),
-    Status.STARTING: frozenset({Status.RUNNING, Status.STOPPED, Status.TERMINATING}),
+    Status.PENDING: frozenset(
+        {
+            Status.RUNNING,
+            Status.STOPPING,
+            Status.STOPPED,
+            Status.FAILED,
+            Status.TERMINATING,
+        }
+    ),
+    Status.STARTING: frozenset({Status.RUNNING, Status.STOPPING, Status.STOPPED, Status.TERMINATING}),
     Status.RUNNING: frozenset({Status.STOPPING, Status.STOPPED, Status.TERMINATING}),
     Status.STOPPING: frozenset({Status.STOPPED, Status.RUNNING, Status.TERMINATING}),
     Status.STOPPED: frozenset({Status.STARTING, Status.RUNNING, Status.TERMINATING}),
@@ -40,6 +48,7 @@ class Reason(StrEnum):
     IDLE = "IDLE"  # the alarm stopped it
     BUDGET = "BUDGET"  # its owner's budget of the month is used up
     SCHEDULE = "SCHEDULE"  # the hours at which it may run are over
+    NOT_APPROVED = "NOT_APPROVED"  # its owner is not approved any more
     INSIDE = "INSIDE"  # shut down from inside (sudo poweroff)
     OUTSIDE = "OUTSIDE"  # somebody else, such as in the AWS console
     DONE = "DONE"  # what was wished has happened
@@ -58,6 +67,8 @@ class Reason(StrEnum):
     UNKNOWN = "UNKNOWN"  # AWS is stopping it, and nobody here asked for it; once it has stopped, AWS's history says why
 
 
-OURS = frozenset({Reason.PERSON, Reason.ADMIN, Reason.BUDGET, Reason.SCHEDULE, Reason.IDLE})
+OURS = frozenset({
+    Reason.PERSON, Reason.ADMIN, Reason.BUDGET, Reason.SCHEDULE, Reason.IDLE, Reason.NOT_APPROVED,
+})  # fmt: skip
 """The reasons of a stop that Ondol asks for, and goes on asking for until the machine has stopped; because it is idle,
 only where its alarm could not stop it."""

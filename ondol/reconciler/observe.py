@@ -40,7 +40,8 @@ _UP = {InstanceState.PENDING, InstanceState.RUNNING}
 def changing() -> QuerySet[Instance]:
     """Machines that somebody waits for, and those that failed or ended and are not cleaned up yet."""
     over = Q(status__in=[Status.FAILED, Status.TERMINATED], is_clean=False)
-    return Instance.objects.filter(Q(status__in=[status.value for status in CHANGING]) | over).select_related("run")
+    rows = Instance.objects.filter(Q(status__in=[status.value for status in CHANGING]) | over)
+    return rows.select_related("run", "owner")
 
 
 def observe(cloud: Cloud) -> bool:
@@ -72,7 +73,7 @@ def observe_changing(cloud: Cloud) -> None:
 
 def observe_all(cloud: Cloud) -> None:
     """What AWS, its alarms and its console did behind our back. Ended rows too, if something of theirs lives on."""
-    rows = list(Instance.objects.exclude(status=Status.TERMINATED).select_related("run"))
+    rows = list(Instance.objects.exclude(status=Status.TERMINATED).select_related("run", "owner"))
     at = clock.now()
     try:
         _take_in_all(rows, cloud, at)
@@ -90,7 +91,7 @@ def _take_in_all(rows: list[Instance], cloud: Cloud, at: datetime) -> None:
         alive = {ec2_instance.row for ec2_instance in ec2_instances if ec2_instance.state.is_live} - {
             str(row.pk) for row in rows
         }
-        rows += Instance.objects.filter(pk__in=[row for row in alive if is_id(row)]).select_related("run")
+        rows += Instance.objects.filter(pk__in=[row for row in alive if is_id(row)]).select_related("run", "owner")
         _take_in(rows, ec2_instances, at, cloud)
         # AWS answers, so time counts also for those of which there is nothing to be seen yet.
         Instance.objects.filter(status=Status.PENDING, client_token=None).update(seen_at=at)
@@ -246,11 +247,11 @@ def _checks(rows: Iterable[Instance], cloud: Cloud) -> None:
 
 def _alarms(rows: list[Instance], cloud: Cloud) -> None:
     for row in alarms.check(rows, cloud):
-        _enqueue_if_due(Instance.objects.select_related("run").get(pk=row.pk))
+        _enqueue_if_due(Instance.objects.select_related("run", "owner").get(pk=row.pk))
 
 
 def _enqueue(rows: list[Instance]) -> None:
-    for row in Instance.objects.filter(pk__in=[row.pk for row in rows]).select_related("run"):
+    for row in Instance.objects.filter(pk__in=[row.pk for row in rows]).select_related("run", "owner"):
         _enqueue_if_due(row)
 
 

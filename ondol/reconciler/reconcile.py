@@ -75,7 +75,8 @@ def reconcile(row: str, cloud: Cloud, ensure_job_lease: JobLease, answers: Answe
 def _plan(row: str, ensure_job_lease: JobLease) -> Plan | None:
     with transaction.atomic():
         ensure_job_lease()
-        instance = Instance.objects.select_related("owner").select_for_update(of=("self",)).filter(pk=row).first()
+        # Its owner is read by another query, once the row is locked: whether they are approved is then as it is now.
+        instance = Instance.objects.select_for_update().filter(pk=row).first()
         if instance is None:
             return None
         decision = decision_for(instance)

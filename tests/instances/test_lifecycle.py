@@ -42,6 +42,12 @@ SITUATIONS = {
         {"prepared": True, "asked": True, "clean": True, "unknown": True},
         LONG_AGO,
     ),
+    "its owner is not approved, and nothing was asked of AWS": ({"may_run": False}, JUST_NOW),
+    "its owner is not approved, and SSH has answered": (
+        {"prepared": True, "asked": True, "armed": True, "ready": True, "may_run": False},
+        JUST_NOW,
+    ),
+    "its owner has not been approved for long": ({"prepared": True, "asked": True, "may_run": False}, LONG_AGO),
 }
 """How far we have got, and since when it has been so."""
 
@@ -167,6 +173,39 @@ STARTING    . >TERMINATING:OUTSIDE ARM >RUNNING:UNARMED . >STOPPED:TOO_LATE >TER
 TERMINATING . . TERMINATE TERMINATE TERMINATE TERMINATE . .
 TERMINATED  . . TERMINATE TERMINATE TERMINATE TERMINATE . .
 FAILED      . . TERMINATE TERMINATE TERMINATE TERMINATE . .
+
+[its owner is not approved, and nothing was asked of AWS]
+            unseen absent pending running stopping stopped shutting-down terminated
+PENDING     >TERMINATING:NOT_APPROVED >TERMINATING:NOT_APPROVED >STOPPING:NOT_APPROVED >STOPPING:NOT_APPROVED . ASK_WHY >FAILED:LAUNCH_FAILED >FAILED:LAUNCH_FAILED
+RUNNING     >STOPPING:NOT_APPROVED . >STOPPING:NOT_APPROVED >STOPPING:NOT_APPROVED >STOPPING:UNKNOWN ASK_WHY >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+STOPPING    . . . STOP . >STOPPED:PERSON >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+STOPPED     . . . >RUNNING:OUTSIDE . . >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+STARTING    >STOPPING:NOT_APPROVED . >STOPPING:NOT_APPROVED >STOPPING:NOT_APPROVED . >STOPPING:NOT_APPROVED >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+TERMINATING CLEAN CLEAN TERMINATE TERMINATE TERMINATE TERMINATE . CLEAN
+TERMINATED  CLEAN CLEAN TERMINATE TERMINATE TERMINATE TERMINATE . CLEAN
+FAILED      CLEAN CLEAN TERMINATE TERMINATE TERMINATE TERMINATE . CLEAN
+
+[its owner is not approved, and SSH has answered]
+            unseen absent pending running stopping stopped shutting-down terminated
+PENDING     >TERMINATING:NOT_APPROVED . >STOPPING:NOT_APPROVED >STOPPING:NOT_APPROVED . ASK_WHY >FAILED:LAUNCH_FAILED >FAILED:LAUNCH_FAILED
+RUNNING     >STOPPING:NOT_APPROVED . >STOPPING:NOT_APPROVED >STOPPING:NOT_APPROVED >STOPPING:UNKNOWN ASK_WHY >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+STOPPING    . . . STOP . >STOPPED:PERSON >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+STOPPED     . . . >RUNNING:OUTSIDE . . >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+STARTING    >STOPPING:NOT_APPROVED . >STOPPING:NOT_APPROVED >STOPPING:NOT_APPROVED . >STOPPING:NOT_APPROVED >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+TERMINATING . . TERMINATE TERMINATE TERMINATE TERMINATE . CLEAN
+TERMINATED  . . TERMINATE TERMINATE TERMINATE TERMINATE . CLEAN
+FAILED      . . TERMINATE TERMINATE TERMINATE TERMINATE . CLEAN
+
+[its owner has not been approved for long]
+            unseen absent pending running stopping stopped shutting-down terminated
+PENDING     >TERMINATING:NOT_APPROVED >TERMINATING:NOT_APPROVED >STOPPING:NOT_APPROVED >STOPPING:NOT_APPROVED . ASK_WHY >FAILED:LAUNCH_FAILED >FAILED:LAUNCH_FAILED
+RUNNING     >STOPPING:NOT_APPROVED >TERMINATING:OUTSIDE >STOPPING:NOT_APPROVED >STOPPING:NOT_APPROVED >STOPPING:UNKNOWN ASK_WHY >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+STOPPING    . >TERMINATING:OUTSIDE . >RUNNING:STOP_FAILED . >STOPPED:PERSON >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+STOPPED     . >TERMINATING:OUTSIDE . >RUNNING:OUTSIDE . . >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+STARTING    >STOPPING:NOT_APPROVED >TERMINATING:OUTSIDE >STOPPING:NOT_APPROVED >STOPPING:NOT_APPROVED . >STOPPING:NOT_APPROVED >TERMINATING:OUTSIDE >TERMINATING:OUTSIDE
+TERMINATING . CLEAN TERMINATE TERMINATE TERMINATE TERMINATE . CLEAN
+TERMINATED  . CLEAN TERMINATE TERMINATE TERMINATE TERMINATE . CLEAN
+FAILED      . CLEAN TERMINATE TERMINATE TERMINATE TERMINATE . CLEAN
 """  # noqa: E501  a table
 
 
@@ -250,6 +289,24 @@ def test_patience_ends_one_second_after_its_limit(status, view, limit, before, a
     assert (at(limit), at(limit + timedelta(seconds=1))) == (before, after)
 
 
+@pytest.mark.parametrize(
+    ("starts", "asked", "waits"),
+    [(0, None, 10), (1, timedelta(seconds=20), 40)],
+    ids=["a worker may be asking for its start", "AWS has accepted its start"],
+)
+def test_what_may_yet_start_is_not_called_stopped_when_its_owner_is_suspended(starts, asked, waits):
+    def at(age: timedelta) -> str:
+        since = NOW - age
+        start = since - asked if asked else None
+        seen = Seen(View.STOPPED, since - timedelta(hours=1), starts=starts, start_asked_at=start, may_run=False)
+        return word_of(decide(Status.STOPPING, Reason.NOT_APPROVED, seen, since, NOW))
+
+    assert at(timedelta(seconds=waits)) == "."
+    assert at(timedelta(seconds=waits + 1)) == ">STOPPED:NOT_APPROVED"
+    seen = Seen(View.STOPPED, NOW, may_run=False)  # seen after its stop was asked for
+    assert word_of(decide(Status.STOPPING, Reason.NOT_APPROVED, seen, JUST_NOW, NOW)) == ">STOPPED:NOT_APPROVED"
+
+
 # --- properties ------------------------------------------------------------------------------------------------------
 ages = st.sampled_from(
     [timedelta(0), *(limit + timedelta(seconds=1) for limit in (TIMEOUTS.change, TIMEOUTS.absent, TIMEOUTS.gone))]
@@ -264,6 +321,7 @@ seens = st.builds(
     ready=st.booleans(),
     clean=st.booleans(),
     unknown=st.booleans(),
+    may_run=st.booleans(),
 )
 since = ages.map(lambda age: NOW - age)
 anything = {"status": st.sampled_from(Status), "reason": st.sampled_from(Reason), "seen": seens, "since": since}
@@ -303,6 +361,12 @@ def test_whatever_is_seen_the_rules_of_the_house_hold(status, reason, seen, sinc
     # Nobody is told that a machine of theirs runs before its alarm is armed.
     came_up = to is Status.RUNNING and status in {Status.PENDING, Status.STARTING}
     assert not came_up or seen.armed or decision.reason is Reason.UNARMED
+    # For nobody who is not approved is anything launched or started, and nothing comes up.
+    assert seen.may_run or step not in {Step.PREPARE, Step.LAUNCH, Step.START, Step.PROBE}
+    assert seen.may_run or not came_up
+    # Nor is what runs of theirs left alone.
+    runs = status in {Status.PENDING, Status.STARTING, Status.RUNNING} and seen.view in {View.PENDING, View.RUNNING}
+    assert seen.may_run or not runs or to is Status.STOPPING
     # Where one is there that we do not know, nobody is given another.
     assert to is not Status.TERMINATED or not seen.unknown
     # A launch whose answer was lost is waited for, and what is missing from one look is not gone.

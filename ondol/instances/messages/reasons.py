@@ -37,6 +37,7 @@ _INSIDE = Explanation(_("It was shut down from inside, for example with “sudo 
 _STOPPED_OUTSIDE = Explanation(_("It was stopped outside Ondol, for example in the AWS console."))
 _HOURS_OVER = _("The hours at which machines may run are over.")
 _LIMIT = Explanation(_("The AWS account has reached one of its limits."), RAISE_LIMIT)
+_NOT_APPROVED = _("The account is suspended.")
 _BUDGET_USED = _("This month’s budget is used up.")
 UNKNOWN_MACHINE = Explanation(
     _("There is a machine of yours in AWS that this database does not know."),
@@ -89,6 +90,19 @@ REASONS: dict[Reason, ReasonMessages] = {
                 _HOURS_OVER,
                 _("You can start it all the same: then it runs until it is idle, or until the next closing time."),
             ),
+        },
+        is_by_itself=True,
+    ),
+    Reason.NOT_APPROVED: ReasonMessages(
+        short=_("account suspended"),
+        in_history=_("the account was suspended"),
+        sentences={
+            Status.STOPPING: Explanation(_NOT_APPROVED),
+            Status.STOPPED: Explanation(
+                _NOT_APPROVED, _("It can be started again as soon as an administrator has approved the account.")
+            ),
+            Status.TERMINATING: Explanation(_("The account was suspended before the machine was made.")),
+            Status.TERMINATED: Explanation(_("The account was suspended before the machine was made.")),
         },
         is_by_itself=True,
     ),

@@ -1,0 +1,240 @@
+"""Somebody is suspended: whatever their machine was doing, it stops, and nothing that was under way is carried on."""
+
+from datetime import timedelta
+
+import pytest
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from ondol import clock
+from ondol.accounts import people
+from ondol.accounts.models import Approval, User
+from ondol.autostop import awake
+from ondol.cloud.port import InstanceState
+from ondol.instances import actions, resizing
+from ondol.instances.lifecycle import Reason, Status
+from ondol.instances.models import StatusChange
+from ondol.testing.fake import Lost
+from tests.instances.rig import person
+
+pytestmark = pytest.mark.django_db
+
+
+class Killed(BaseException):
+    """A worker's end."""
+
+
+def rest(rig, machines_clock, times=6):
+    """Let AWS and the workers get on until nothing changes any more."""
+    for _ in range(times):
+        machines_clock.advance(timedelta(seconds=130))  # what was asked for and is not shown by then is not there
+        rig.tick()
+
+
+def up(rig, owner):
+    return [id for id in rig.live(owner) if state(rig, id) in {InstanceState.PENDING, InstanceState.RUNNING}]
+
+
+def state(rig, instance_id):
+    return rig.cloud.world.ec2_instances[instance_id].value.state
+
+
+def calls(rig, operation):
+    return [call for call in rig.cloud.calls if call.operation == operation]
+
+
+# --- moments: each is what Alice has asked for, up to the suspension -----------------------------------------------
+def clicked(rig, alice):
+    actions.create(alice)
+
+
+def prepared(rig, alice):
+    """The worker was killed when it was about to launch."""
+    actions.create(alice)
+    rig.cloud.next_error["launch"] = [Killed()]
+    with pytest.raises(Killed):
+        rig.work()
+    actions.enqueue(rig.mine(alice))
+
+
+def in_the_launch(rig, alice):
+    """The worker is in RunInstances at this moment, and goes on."""
+    actions.create(alice)
+    rig.cloud.meanwhile["launch"] = lambda: people.suspend(alice.pk, None)
+    rig.work()
+
+
+def launched(rig, alice):
+    actions.create(alice)
+    rig.work()
+
+
+def running(rig, alice):
+    rig.running(alice)
+
+
+def stopping(rig, alice):
+    rig.running(alice)
+    actions.stop(alice)
+
+
+def rests(rig, alice):
+    rig.running(alice)
+    actions.stop(alice)
+    rig.tick(2)
+    assert rig.mine(alice).status == Status.STOPPED
+
+
+def start_clicked(rig, alice):
+    rests(rig, alice)
+    actions.start(alice)
+
+
+def in_the_start(rig, alice):
+    """The worker is in StartInstances at this moment, and goes on."""
+    rests(rig, alice)
+    rig.cloud.meanwhile["start"] = lambda: people.suspend(alice.pk, None)
+    actions.start(alice)
+    rig.work()
+
+
+def killed_in_the_start(rig, alice):
+    """AWS has accepted the start; the worker was killed before it could note that."""
+    rests(rig, alice)
+    actions.start(alice)
+    rig.cloud.next_error["start"] = [Lost(Killed())]
+    with pytest.raises(Killed):
+        rig.work()
+
+
+def starting(rig, alice):
+    rests(rig, alice)
+    actions.start(alice)
+    rig.work()
+
+
+def idle(rig, alice):
+    """Its alarm stops it at the same time."""
+    rig.cloud.world.stop_by_alarm(rig.running(alice).instance_id)
+
+
+def resizing_at_rest(rig, alice):
+    rests(rig, alice)
+    resizing.change_size(alice, "t3.medium", 40)
+
+
+def in_the_resize(rig, alice):
+    rests(rig, alice)
+    rig.cloud.meanwhile["resize"] = lambda: people.suspend(alice.pk, None)
+    resizing.change_size(alice, "t3.medium", 40)
+    rig.work()
+
+
+def growing(rig, alice):
+    rig.running(alice)
+    resizing.change_size(alice, None, 40)
+
+
+MOMENTS = {
+    clicked: "TERMINATED", prepared: "TERMINATED", in_the_launch: "TERMINATED", launched: "STOPPED",
+    running: "STOPPED", stopping: "STOPPED", rests: "STOPPED", start_clicked: "STOPPED", in_the_start: "STOPPED",
+    killed_in_the_start: "STOPPED", starting: "STOPPED", idle: "STOPPED", resizing_at_rest: "STOPPED",
+    in_the_resize: "STOPPED", growing: "STOPPED",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("moment", MOMENTS, ids=lambda moment: moment.__name__)
+def test_whenever_alice_is_suspended_nothing_of_hers_runs_afterwards(rig, ada, alice, machines_clock, moment):
+    moment(rig, alice)
+    asked = len(calls(rig, "launch")) + len(calls(rig, "start"))
+    people.suspend(alice.pk, ada)
+    rig.work()
+    rest(rig, machines_clock)
+    row = rig.mine(alice)
+    assert row.status == MOMENTS[moment]
+    assert not up(rig, alice)
+    assert len(calls(rig, "launch")) + len(calls(rig, "start")) == asked, "something was carried on"
+    assert rig.live(alice) == ([row.instance_id] if row.status == "STOPPED" else [])
+    if row.status == "TERMINATED":
+        assert row.is_clean
+    else:
+        assert (row.instance_type, row.volume_gib) == (row.seen_type, row.seen_volume_gib)
+        assert not StatusChange.objects.filter(reason=Reason.OUTSIDE).exists(), "nobody was outside"
+
+
+def test_it_is_stopped_in_the_transaction_of_the_decision_and_the_history_names_who_decided(rig, ada, alice):
+    rig.running(alice)
+    people.suspend(alice.pk, ada, "Left the institute.")
+    row = rig.mine(alice)
+    assert (row.status, row.status_reason) == (Status.STOPPING, Reason.NOT_APPROVED)
+    assert StatusChange.objects.latest("id").by == ada
+    assert ProcrastinateJob.objects.filter(task_name=actions.RECONCILE, args__row=str(row.pk)).count() == 1
+
+
+def test_what_alice_wished_before_is_void_and_comes_back_with_nothing_but_a_click(rig, ada, alice, machines_clock):
+    rig.running(alice)
+    awake.keep_awake(alice, clock.now() + timedelta(hours=4))
+    rig.work()
+    people.suspend(alice.pk, ada)
+    assert rig.mine(alice).run.awake_until is None
+    rest(rig, machines_clock)
+    people.approve(alice.pk, ada)
+    rest(rig, machines_clock)
+    assert rig.mine(alice).status == Status.STOPPED
+    actions.start(alice)
+    rig.work()
+    rig.tick(2)
+    row = rig.mine(alice)
+    assert (row.status, row.run.awake_until) == (Status.RUNNING, None)
+
+
+@pytest.mark.parametrize("fields", [{"approval": approval} for approval in set(Approval) - {"APPROVED"}]
+                         + [{"is_active": False}], ids=str)  # fmt: skip
+def test_however_approval_goes_the_workers_see_it(rig, alice, machines_clock, fields):
+    """Such as in SQL: no act of ours has moved the row."""
+    rig.running(alice)
+    User.objects.filter(pk=alice.pk).update(**fields)
+    rest(rig, machines_clock)
+    row = rig.mine(alice)
+    assert (row.status, row.status_reason, up(rig, alice)) == (Status.STOPPED, Reason.NOT_APPROVED, [])
+
+
+def test_a_start_in_the_console_is_stopped_too(rig, ada, alice, machines_clock):
+    rests(rig, alice)
+    people.suspend(alice.pk, ada)
+    rig.work()
+    rig.cloud.world.start_outside(rig.mine(alice).instance_id)
+    rest(rig, machines_clock)
+    assert not up(rig, alice)
+    assert rig.mine(alice).status_reason == Reason.NOT_APPROVED
+
+
+def test_a_stop_that_aws_refuses_is_asked_for_until_it_is_done(rig, ada, alice, machines_clock):
+    row = rig.running(alice)
+    rig.cloud.world.stop_protected.add(row.instance_id)
+    people.suspend(alice.pk, ada)
+    rest(rig, machines_clock, 8)
+    assert up(rig, alice), "stop protection is on"
+    rig.cloud.world.stop_protected.clear()
+    rest(rig, machines_clock)
+    assert not up(rig, alice)
+
+
+def test_bob_is_let_be_when_alice_is_suspended(rig, ada, alice):
+    bob = person("bob")
+    for owner in (alice, bob):
+        rig.running(owner)
+    people.suspend(alice.pk, ada)
+    rig.work()
+    assert rig.mine(bob).status == Status.RUNNING
+    assert up(rig, bob)
+
+
+def test_a_rejected_person_whose_row_is_there_all_the_same_gets_no_machine(rig, ada, machines_clock):
+    """Carol waited, and an older version had let her click."""
+    carol = person("carol")
+    actions.create(carol)
+    User.objects.filter(pk=carol.pk).update(approval=Approval.PENDING)
+    people.reject(carol.pk, ada, "No.")
+    assert rig.mine(carol).status == Status.TERMINATING
+    rest(rig, machines_clock)
+    assert (rig.mine(carol).status, rig.cloud.world.ec2_instances) == (Status.TERMINATED, {})
