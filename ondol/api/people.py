@@ -58,7 +58,8 @@ def reject(request: ApiRequest, user_id: UserId, why: Why) -> Person:
     summary="Shut somebody out",
 )
 def suspend(request: ApiRequest, user_id: UserId, why: PerhapsWhy | None = None) -> Person:
-    """Suspend a person. Their machine and data stay until you terminate them."""
+    """Suspend a person. Their sessions and tokens end, and their machine stops; its disk stays until you terminate
+    it."""
     return Person.from_orm(people.suspend(user_id, request.auth, why.reason if why else ""))
 
 

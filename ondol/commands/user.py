@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     show.add_argument("--json", action="store_true", help="a JSON list, for programs")
     approve = words.add_parser("approve", help="approve people, also after a suspension; they get an e-mail")
     approve.add_argument("email", nargs="+")
-    suspend = words.add_parser("suspend", help="suspend a person, who gets an e-mail; their machine stays")
+    suspend = words.add_parser("suspend", help="suspend a person, who gets an e-mail; their machine stops")
     suspend.add_argument("email")
     suspend.add_argument("--reason", default="", help="the person reads it")
     role = words.add_parser("role", help="make a person an administrator or a member")

@@ -6,7 +6,8 @@ from django.test import Client
 
 from ondol import clock
 from ondol.accounts.models import User
-from ondol.accounts.people import add_user
+from ondol.accounts.people import add_user, approve
+from ondol.accounts.people import suspend as suspend_person
 from ondol.accounts.tokens import create_token
 from ondol.autostop import awake
 from ondol.autostop.forecast import PERIOD, floor
@@ -54,6 +55,17 @@ def download(name: str) -> None:
 def terminate(name: str) -> None:
     """Terminate the machine of this person, by ada."""
     actions.terminate(_user(name), by=_user("ada"))
+
+
+def suspend(name: str) -> None:
+    """Suspend this person, by ada."""
+    suspend_person(_user(name).pk, _user("ada"), "Left.")
+
+
+def come_back(name: str) -> None:
+    """Approve this person again, by ada; they start their machine."""
+    approve(_user(name).pk, _user("ada"))
+    start(name)
 
 
 def key(name: str) -> str:

@@ -52,6 +52,8 @@ class Life:
         self.ground, self.how = ground, how
         self.workers: list[Worker] = []
         self.webs: list[Web] = []
+        self.meanwhile: asyncio.Task[None] | None = None
+        """What happens beside the worker's work; it ends before the life does."""
 
     async def __aenter__(self) -> "Life":
         self.database = await self.ground.make_database()
@@ -61,6 +63,8 @@ class Life:
         return self
 
     async def __aexit__(self, *error: object) -> None:
+        if self.meanwhile:
+            self.meanwhile.cancel()
         for part in (*self.workers, *self.webs):
             part.end()
         await self.sql.close()

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from tests.crashes.life import Facts, Life
 
+LAUNCHED_WITHIN = 60.0
+
 
 @dataclass(frozen=True)
 class Scenario:
@@ -57,6 +59,17 @@ async def disarm(life: Life) -> None:
     await asyncio.to_thread(life.ground.cloudwatch.delete_alarms, AlarmNames=[facts["alarm"]])
 
 
+async def suspend_while_made(life: Life) -> None:
+    """She asks for a machine, and is suspended as soon as it is launched: whoever works then may have died before."""
+    await life.ask("create")
+
+    async def once_launched() -> None:
+        await life.until(lambda facts: facts.get("machine"), LAUNCHED_WITHIN)
+        await life.ask("suspend")
+
+    life.meanwhile = asyncio.create_task(once_launched())
+
+
 PROVISION = Scenario("provision", asked("create"), "RUNNING")
 STOP = Scenario("stop", asked("stop"), "STOPPED", "PERSON")
 RESIZE = Scenario("resize", asked("resize"), "STOPPED", size="t3.medium, 40 GiB")
@@ -65,12 +78,16 @@ IDLE = Scenario("idle", idle, "STOPPED", "IDLE")
 REARM = Scenario("re-arm", disarm, "RUNNING")
 LEASE = Scenario("lease", asked("download"), "RUNNING", is_never_bare=True)
 AWAKE = Scenario("keep awake", asked("keep_awake"), "RUNNING", is_never_bare=True)
+SUSPEND = Scenario("suspend", asked("suspend"), "STOPPED", "NOT_APPROVED")
+SUSPEND_MADE = Scenario("suspend while it is made", suspend_while_made, "STOPPED", "NOT_APPROVED")
+COME_BACK = Scenario("come back", asked("come_back"), "RUNNING")
 TERMINATE = Scenario("terminate", asked("terminate"), "TERMINATED")
 
 TRACKS = (
     (PROVISION, STOP, RESIZE, START, TERMINATE),
     (PROVISION, IDLE, START, TERMINATE),
-    (PROVISION, REARM, LEASE, AWAKE, TERMINATE),
+    (PROVISION, REARM, LEASE, AWAKE, SUSPEND, TERMINATE),
+    (SUSPEND_MADE, COME_BACK, TERMINATE),
 )
 """Lives that together go through everything."""
 SHORTEST = (PROVISION, TERMINATE)

@@ -130,8 +130,10 @@ def singles(points: Mapping[str, Iterable[Point]], chance: random.Random) -> lis
         chance.shuffle(schedules)
     plans = []
     while any(waiting.values()):
-        # Where nothing waits for what is between making and ending, the shortest life will do.
-        tracks = [track for track in TRACKS if any(waiting[each.name] for each in track[1:-1])] or [SHORTEST]
+        # Where nothing waits besides making and ending, the shortest life will do.
+        tracks = [track for track in TRACKS if any(waiting[each.name] for each in set(track) - set(SHORTEST))] or [
+            SHORTEST
+        ]
         for track in tracks:
             plans.append(Plan(tuple((each, waiting[each.name].pop() if waiting[each.name] else ()) for each in track)))
     return plans

@@ -26,7 +26,7 @@ async def wrongs(life: Life, scenario: Scenario, facts: Facts) -> list[Wrong]:
     found = list(_machines(life, facts, there))
     live = facts["status"] != "TERMINATED"
     wanted = {"instance": [facts["machine"]], "group": [facts["group_id"]], "key": [facts["key_pair"]]}
-    wanted |= {"alarm": [facts["alarm"]], "volume": [...]}
+    wanted |= {"alarm": [facts["alarm"]] if facts["alarm"] else [], "volume": [...]}
     for kind, names in there.items():
         names = [... for _ in names] if kind == "volume" else names
         if names != (wanted[kind] if live else []):

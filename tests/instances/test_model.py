@@ -1,7 +1,8 @@
 """Anything may happen, in any order: what holds after every step, and where it all comes to rest.
 
-People click, an administrator ends machines, alarms fire, somebody edits in the console, AWS refuses, loses answers and
-lags, workers are killed before and after any call and before any commit, or frozen and overtaken, and time passes.
+People click, an administrator ends machines and suspends people, alarms fire, somebody edits in the console, AWS
+refuses, loses answers and lags, workers are killed before and after any call and before any commit, or frozen and
+overtaken, and time passes.
 """
 
 import contextlib
@@ -17,6 +18,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from ondol import clock
+from ondol.accounts.models import User
+from ondol.accounts.people import AccountError, approve, suspend
 from ondol.autostop import awake
 from ondol.autostop.policies import set_policy
 from ondol.cloud.errors import CloudError, NoCapacity, Quota, Refused, Throttled, Unreachable
@@ -89,6 +92,8 @@ class House(RuleBasedStateMachine):
         self.ended: set[str] = set()
         self.copied: set[str] = set()
         self.bare: set[str] = set()
+        self.barred: dict[int, int] = {}
+        """How many calls there were when somebody was suspended, for those who are."""
         self.kill_at_commit = 0
         self.job_leases: dict[str, int] = {}
 
@@ -160,6 +165,26 @@ class House(RuleBasedStateMachine):
     def the_administrator_asks(self, name, what, rounds):
         with contextlib.suppress(actions.ActionError):
             getattr(actions, what)(self.people[name], by=self.ada)
+        self.life_goes_on(rounds)
+
+    def is_suspended(self, name, under_way=0):
+        with contextlib.suppress(AccountError):
+            suspend(self.people[name].pk, self.ada)
+            self.barred.setdefault(self.people[name].pk, len(self.cloud.calls) + under_way)
+
+    @rule(name=who, rounds=st.integers(0, 3))
+    def the_administrator_suspends(self, name, rounds):
+        self.is_suspended(name)
+        self.life_goes_on(rounds)
+
+    @rule(name=who, operation=st.sampled_from(IN_OUR_THREAD))
+    def a_suspension_comes_while_a_worker_asks_aws(self, name, operation):
+        self.cloud.meanwhile[operation] = lambda: self.is_suspended(name, under_way=1)
+
+    @rule(name=who, rounds=st.integers(0, 2))
+    def the_administrator_approves(self, name, rounds):
+        approve(self.people[name].pk, self.ada)
+        self.barred.pop(self.people[name].pk, None)
         self.life_goes_on(rounds)
 
     @rule(
@@ -347,6 +372,15 @@ class House(RuleBasedStateMachine):
                     assert "PRIVATE KEY" in sealed.open_key(row.ssh_key)
 
     @invariant()
+    def nothing_is_launched_or_started_for_the_suspended(self):
+        for owner, before in self.barred.items():
+            rows = Instance.objects.filter(owner=owner)
+            tokens = set(Launch.objects.filter(instance__in=rows).values_list("pk", flat=True))
+            known = tokens | set(rows.values_list("instance_id", flat=True))
+            asked = [call for call in self.cloud.calls[before:] if call.operation in {"launch", "start"}]
+            assert not [call for call in asked if call.args[-1] in known]
+
+    @invariant()
     def whoever_runs_is_armed_or_will_be(self):
         for row in Instance.objects.filter(status="RUNNING", seen_view="running").select_related("run"):
             assert row.is_armed or not observe.decision_for(row).is_wait
@@ -441,6 +475,7 @@ class House(RuleBasedStateMachine):
         status = Status(row.status)
         assert status in SETTLED, (row.status, row.status_reason, row.seen_view, row.error_code)
         assert status not in CHANGING
+        assert status is not Status.RUNNING or User.objects.get(pk=row.owner_id).is_approved
         if status in {Status.FAILED, Status.TERMINATED}:
             assert row.is_clean
             return

@@ -6,6 +6,7 @@ import pytest
 from django.utils import translation
 
 from ondol import clock
+from ondol.accounts.models import Approval, User
 from ondol.cloud.aws_errors import TABLE
 from ondol.cloud.errors import NoCapacity, Quota, Refused
 from ondol.instances.lifecycle import MOVES, Reason, Status
@@ -27,7 +28,8 @@ def _in_english():
 
 def row(status, reason=Reason.PERSON, **fields):
     fields = {"instance_type": "t3.small", "volume_gib": 30, "status_since": NOW, **fields}
-    return Instance(run=Run(), status=status.value, status_reason=reason.value, **fields)
+    fields |= {"owner": User(approval=Approval.APPROVED), "status": status.value, "status_reason": reason.value}
+    return Instance(run=Run(), **fields)
 
 
 def states(instance, *, has_key=False, now=NOW):

@@ -128,13 +128,13 @@ def test_the_right_address_ends_it(alice, bob, browser_of):
     assert Instance.objects.get().status == Status.TERMINATING
 
 
-def test_suspending_offers_to_stop_the_machine(alice, bob, browser_of):
+def test_suspending_stops_the_machine_and_the_page_says_so(alice, bob, browser_of):
     machine(bob)
     page = browser_of(alice).post(reverse("admin_suspend", args=[bob.pk]), {"reason": "Left."}, follow=True).text
     assert approval_of(bob) == Approval.SUSPENDED
-    assert "their machine still runs" in page
-    assert reverse("admin_stop", args=[bob.pk]) in page
-    assert Instance.objects.get().status == Status.RUNNING
+    assert "a machine of theirs stops" in page
+    assert "account suspended" in page
+    assert Instance.objects.get().status == Status.STOPPING
 
 
 def test_the_suspended_come_back(alice, erin, browser_of):

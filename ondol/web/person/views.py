@@ -43,8 +43,9 @@ def reject(request: PersonRequest, pk: int) -> HttpResponse:
 @require_POST
 @administrator
 def suspend(request: PersonRequest, pk: int) -> HttpResponse:
-    """Suspend them; their machine stays, and the page offers to stop it."""
-    return _decide_for_a_reason(request, pk, people.suspend, _("Suspended. They get an e-mail."))
+    """Suspend them; their machine stops."""
+    done = _("Suspended. They are signed out, and a machine of theirs stops. They get an e-mail.")
+    return _decide_for_a_reason(request, pk, people.suspend, done)
 
 
 @require_POST
