@@ -58,7 +58,7 @@ TEXTS = [
 def moves() -> Iterator[tuple[Status, Reason]]:
     """Every status with each reason that it can be entered for: what is asked for, given up, and decided."""
     yield from product([Status.STOPPING], OURS)
-    yield Status.TERMINATING, Reason.ADMIN
+    yield from product([Status.TERMINATING], [Reason.ADMIN, Reason.NOT_APPROVED])
     yield from product([Status.FAILED, Status.STOPPED], GIVEN_UP)
     reasons_of = {status: [Reason.PERSON] for status in Status} | {Status.STOPPING: [*OURS, *FOUND_OUT]}
     facts = product([True, False], repeat=4)
@@ -108,7 +108,8 @@ def test_every_move_that_can_happen_is_explained_by_its_own_sentence():
 
 
 def test_no_sentence_is_for_a_move_that_cannot_happen():
-    possible = set(moves()) | {(Status.TERMINATED, Reason.ADMIN), (Status.TERMINATED, Reason.OUTSIDE)}
+    possible = set(moves())
+    possible |= {(Status.TERMINATED, reason) for reason in (Reason.ADMIN, Reason.OUTSIDE, Reason.NOT_APPROVED)}
     for reason, words in REASONS.items():
         for status in words.sentences:
             assert (status, reason) in possible
