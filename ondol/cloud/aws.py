@@ -5,16 +5,18 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
+from ondol.cloud import aws_groups
 from ondol.cloud import aws_shapes as shapes
 from ondol.cloud.aws_autostop import AutoStop
 from ondol.cloud.aws_calls import WORKER_CONFIG, Clients, Session, ask, ask_of, chunks, every, session, where
-from ondol.cloud.errors import DENIED, AlreadyThere, Gone, NotYet, Refused
+from ondol.cloud.errors import DENIED, Gone, NotYet, Refused
 from ondol.cloud.port import (
     MANAGED_BY,
     AwsAccount,
     Ec2Instance,
     Found,
     Image,
+    Ingress,
     InstanceState,
     KeyPair,
     Kind,
@@ -155,22 +157,8 @@ class AwsCloud(AutoStop):
                 return cast(str, group["GroupId"])
         return None
 
-    def open_ssh(self, group_id: str, cidrs: Collection[str]) -> None:
-        wanted = sorted(set(cidrs))
-        if not wanted:
-            return
-        try:
-            self._allow(group_id, wanted)
-        except AlreadyThere:
-            # One existing rule makes EC2 refuse the whole call.
-            for cidr in wanted if len(wanted) > 1 else ():
-                with suppress(AlreadyThere):
-                    self._allow(group_id, [cidr])
-
-    def _allow(self, group_id: str, cidrs: list[str]) -> None:
-        ssh: Any = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": cidr} for cidr in cidrs]}
-        allow = self._ec2.authorize_security_group_ingress
-        ask_of(partial(self._has_group, group_id), allow, GroupId=group_id, IpPermissions=[ssh])
+    def set_ssh(self, group_id: str, cidrs: Collection[str]) -> Ingress:
+        return aws_groups.set_ssh(self._ec2, group_id, cidrs)
 
     def delete_group(self, group_id: str) -> None:
         with suppress(Gone):
@@ -290,7 +278,7 @@ class AwsCloud(AutoStop):
         return any(ec2_instance.state.is_live for ec2_instance in self.known([instance_id]))
 
     def _has_group(self, group_id: str) -> bool:
-        return bool(ask(self._ec2.describe_security_groups, Filters=[where("group-id", group_id)])["SecurityGroups"])
+        return aws_groups.has_group(self._ec2, group_id)
 
     def _has_key(self, name: str) -> bool:
         return bool(ask(self._ec2.describe_key_pairs, Filters=[where("key-name", name)])["KeyPairs"])

@@ -17,7 +17,8 @@ from ondol.cloud.errors import (
 _CODES: dict[type[CloudError], str] = {
     Gone: """
         InvalidInstanceID.NotFound InvalidGroup.NotFound InvalidGroupId.NotFound InvalidSecurityGroupID.NotFound
-        InvalidKeyPair.NotFound InvalidVolume.NotFound ParameterNotFound ResourceNotFound ResourceNotFoundException
+        InvalidKeyPair.NotFound InvalidPermission.NotFound InvalidVolume.NotFound ParameterNotFound ResourceNotFound
+        ResourceNotFoundException
         """,
     AlreadyThere: "InvalidGroup.Duplicate InvalidKeyPair.Duplicate InvalidPermission.Duplicate",
     NotYet: "IncorrectInstanceState IncorrectState DependencyViolation InvalidGroup.InUse VolumeInUse",

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from ondol.cloud import ingress
 from ondol.cloud.port import (
     Alarm,
     AlarmStop,
@@ -105,22 +106,9 @@ def _tags_of(shown: Mapping[str, Any], tag_id: str) -> dict[str, Any]:
 
 def group(shown: Mapping[str, Any]) -> Found:
     """Return a group of DescribeSecurityGroups."""
-    cidrs = {opened for rule in shown.get("IpPermissions", []) for opened in _opened(rule)}
+    cidrs = map(str, ingress.shown(shown.get("IpPermissions", [])))
     its_tags = _tags_of(shown, shown["GroupId"])
     return Found(Kind.GROUP, shown["GroupId"], tags(shown).get(Tag.ROW, ""), cidrs=frozenset(cidrs), **its_tags)
-
-
-def _opened(rule: Mapping[str, Any]) -> list[str]:
-    protocol, first, last = (rule.get(name) for name in ("IpProtocol", "FromPort", "ToPort"))
-    ports = "" if first is None or protocol == "-1" else f"/{first}" if first == last else f"/{first}-{last}"
-    what = "" if (protocol, first, last) == ("tcp", 22, 22) else f"{'all' if protocol == '-1' else protocol}{ports} "
-    ranges = [
-        *(r["CidrIp"] for r in rule.get("IpRanges", [])),
-        *(r["CidrIpv6"] for r in rule.get("Ipv6Ranges", [])),
-        *(r["PrefixListId"] for r in rule.get("PrefixListIds", [])),
-        *(r["GroupId"] for r in rule.get("UserIdGroupPairs", [])),
-    ]
-    return [what + cidr for cidr in ranges]
 
 
 def ec2_instance(shown: Mapping[str, Any]) -> Ec2Instance:

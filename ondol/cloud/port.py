@@ -224,6 +224,14 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Ingress:
+    """What had to be changed in a group, in the form of `Found.cidrs`."""
+
+    opened: tuple[str, ...] = ()
+    closed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class AwsAccount:
     """The account and region that these credentials lead to."""
 
@@ -286,8 +294,12 @@ class Cloud(Protocol):
         One just made may be missing for some seconds.
         """
 
-    def open_ssh(self, group_id: str, cidrs: Collection[str]) -> None:
-        """Let these IPv4 ranges reach port 22. Asking twice is fine. Gone or NotYet: the group is not (yet) there."""
+    def set_ssh(self, group_id: str, cidrs: Collection[str]) -> Ingress:
+        """Let these IPv4 and IPv6 ranges reach port 22, and let nothing else in; return what had to be changed.
+
+        Every other rule for what comes in is revoked, whoever made it. Two changing calls at most, and none if the
+        group is as wished for. Asking twice is fine. Gone or NotYet: the group is not (yet) there.
+        """
 
     def delete_group(self, group_id: str) -> None:
         """Delete it; an absent one is fine. NotYet while an interface uses it, until its instance is terminated."""

@@ -23,8 +23,8 @@ EVENTS_ROLE = "AWSServiceRoleForCloudWatchEvents"
 
 _PASSED = {
     "DryRunOperation", "IncorrectInstanceState", "IncorrectState", "DependencyViolation", "InvalidGroup.InUse",
-    "InvalidPermission.Duplicate", "InvalidKeyPair.Duplicate", "InvalidGroup.Duplicate", "VolumeInUse",
-    "OperationNotPermitted", "IncorrectModificationState", "VolumeModificationRateExceeded",
+    "InvalidPermission.Duplicate", "InvalidPermission.NotFound", "InvalidKeyPair.Duplicate", "InvalidGroup.Duplicate",
+    "VolumeInUse", "OperationNotPermitted", "IncorrectModificationState", "VolumeModificationRateExceeded",
 }  # fmt: skip
 """Codes after which EC2 has checked the thing itself: the caller was let in."""
 _DENIED_KIND = re.compile(r"on resource: arn:[^:]*:ec2:[^:]*:\d*:([a-z-]+)/")
@@ -175,6 +175,10 @@ class Probes(AwsCloud, Canary):
         yield (
             "ec2:AuthorizeSecurityGroupIngress",
             _on(group, ec2.authorize_security_group_ingress, GroupId=group, IpPermissions=[ssh]),
+        )
+        yield (
+            "ec2:RevokeSecurityGroupIngress",
+            _on(group, ec2.revoke_security_group_ingress, GroupId=group, IpPermissions=[ssh]),
         )
         if self._config.tags:
             told = shapes.tag_list(dict(self._config.tags))

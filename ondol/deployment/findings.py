@@ -46,8 +46,10 @@ OF_ACCOUNT = {Why.LIMIT, Why.DENIED}
 """The refusals that are not about one machine: one finding for each of AWS's codes, whoever met it."""
 ACCOUNT = "account"
 """The kind of thing that these findings are about."""
-REPAIRED = LEAKS | {Why.CLOSED}
-"""The reasons that are corrected automatically: a closed group is opened again."""
+DRIFT = {Why.OPENED, Why.CLOSED}
+"""The reasons of groups that somebody has changed in AWS. They are set again at once, and administrators are told."""
+REPAIRED = LEAKS | DRIFT
+"""The reasons that are corrected automatically."""
 WORDS = {
     Why.ENDED: _("Its machine has ended. It goes by itself, unless too much would go at once."),
     Why.SURPLUS: _("Its machine uses another one. It goes by itself, unless too much would go at once."),
@@ -57,8 +59,8 @@ WORDS = {
         " machine is in the before-restore backup only."
     ),
     Why.DETACHED: _("It belongs to a machine that goes on without it. It is left alone, and costs money."),
-    Why.OPENED: _("It lets in more than the settings say:"),
-    Why.CLOSED: _("It keeps somebody out whom the settings let in. It is opened again by itself:"),
+    Why.OPENED: _("It let in more than is wished for: somebody has changed it in AWS. It is closed again by itself:"),
+    Why.CLOSED: _("It kept out who may come in: somebody has changed it in AWS. It is opened again by itself:"),
     Why.UNTAGGED: _("It has lost its tags in AWS, or has those of another. Give it its own back:"),
     Why.LOST: _(
         "A machine uses it, and AWS does not show it any more. If the machine still works, nothing has to be done."

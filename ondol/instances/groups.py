@@ -20,6 +20,8 @@ class Attempt:
     root_device: str = ""
     security_group_id: str = ""
     group_unsure_at: datetime | None = None
+    ssh_ranges: list[str] = field(default_factory=list)
+    ssh_ranges_at: datetime | None = None
     key_pair_name: str = ""
     alarm_name: str = ""
     has_other_alarm: bool = False

@@ -35,6 +35,7 @@ class Step(StrEnum):
     LAUNCH = "LAUNCH"  # the server
     ARM = "ARM"  # the idle alarm, anew
     DROP_ALARM = "DROP_ALARM"  # the alarm that was replaced
+    ADMIT = "ADMIT"  # who may reach it: its group is made equal to what is wished for
     PROBE = "PROBE"  # does SSH answer?
     START = "START"
     STOP = "STOP"
@@ -73,6 +74,8 @@ class Seen:
     """The alarm was put for this run."""
     other_alarm: bool = False
     """The alarm that was replaced may still be there."""
+    group_differs: bool = False
+    """Its security group is to be made equal to what is wished for."""
     ready: bool = False
     """SSH has answered in this run."""
     type_differs: bool = False
@@ -130,12 +133,22 @@ class Decision:
 
 
 WAIT = Decision()
+_ADMITTING = frozenset({Status.PENDING, Status.STARTING, Status.RUNNING, Status.STOPPING, Status.STOPPED})
+_AFTER_ADMIT = frozenset({Step.WAIT, Step.PROBE, Step.GROW})
+"""Steps that come after ADMIT. An alarm comes before, and so does what ends or stops it; a start sets the group itself.
+"""
 
 
 def decide(
     status: Status, reason: Reason, seen: Seen, since: datetime, now: datetime, timeouts: Timeouts = TIMEOUTS
 ) -> Decision:
     """The next thing to do for a machine that has been in `status` for `reason` since `since`."""
+    decision = _decide(status, reason, seen, since, now, timeouts)
+    is_admitted = seen.group_differs and status in _ADMITTING and decision.to is None
+    return Decision(Step.ADMIT) if is_admitted and decision.step in _AFTER_ADMIT else decision
+
+
+def _decide(status: Status, reason: Reason, seen: Seen, since: datetime, now: datetime, timeouts: Timeouts) -> Decision:
     if not seen.may_run and (withdrawn := withdrawal(status, seen, now, timeouts)):
         return withdrawn
     match status:

@@ -60,6 +60,10 @@ class Instance(models.Model):
     security_group_id = models.CharField(max_length=32, blank=True)
     group_unsure_at = models.DateTimeField(null=True)
     """When a group was asked for whose id we have not been told: it may be there and not be shown yet."""
+    ssh_ranges = models.JSONField(default=list, db_default=[])
+    """The ranges that its group was last made to let in by SSH, and nothing besides."""
+    ssh_ranges_at = models.DateTimeField(null=True)
+    """When that was; None: it is to be made equal to what `ssh_ranges.wished` says, whatever it lets in now."""
     key_pair_name = models.CharField(max_length=255, blank=True)
     """Stored before CreateKeyPair is asked for; each has another name."""
     alarm_name = models.CharField(max_length=255, blank=True)
@@ -183,6 +187,7 @@ class Instance(models.Model):
             type_differs=self.is_type_unsure or self.instance_type != (self.seen_type or self.instance_type),
             disk_differs=bool(self.volume_id) and self.volume_gib > (self.seen_volume_gib or self.volume_gib),
             other_alarm=self.has_other_alarm,
+            group_differs=bool(self.security_group_id) and self.ssh_ranges_at is None,
             starts=self.run.starts,
             start_asked_at=self.run.start_asked_at,
             shut_down=self.seen_reason in SHUTDOWNS,

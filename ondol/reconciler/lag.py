@@ -13,7 +13,7 @@ from ondol.instances.models import Instance
 TAGS_LAG = timedelta(minutes=1)
 """The time is real time."""
 _ON_OUR_THINGS = frozenset({
-    Step.LAUNCH, Step.START, Step.STOP, Step.RESIZE, Step.GROW, Step.TERMINATE, Step.CLEAN,
+    Step.LAUNCH, Step.START, Step.STOP, Step.ADMIT, Step.RESIZE, Step.GROW, Step.TERMINATE, Step.CLEAN,
 })  # fmt: skip
 """Steps that act on what was made before. Making a group or a key needs no tags of anything, nor does an alarm."""
 

@@ -20,7 +20,7 @@ from ondol.deployment.models import Deployment, is_id
 from ondol.instances.actions import enqueue
 from ondol.instances.lifecycle import CHANGING, Status, View
 from ondol.instances.models import Instance, Launch, Run
-from ondol.reconciler import alarms, sizes
+from ondol.reconciler import alarms, ingress, sizes
 from ondol.reconciler.reconcile import decision_for
 from ondol.reconciler.refusals import is_put_off
 
@@ -74,6 +74,7 @@ def observe_changing(cloud: Cloud) -> None:
 def observe_all(cloud: Cloud) -> None:
     """What AWS, its alarms and its console did behind our back. Ended rows too, if something of theirs lives on."""
     rows = list(Instance.objects.exclude(status=Status.TERMINATED).select_related("run", "owner"))
+    ingress.check(rows)
     at = clock.now()
     try:
         _take_in_all(rows, cloud, at)

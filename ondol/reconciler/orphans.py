@@ -10,38 +10,39 @@ from django.db.models import Q
 from ondol import clock
 from ondol.cloud.errors import CloudError, NotYet
 from ondol.cloud.port import MANAGED_BY, Cloud, Found, Kind
-from ondol.config import config
 from ondol.deployment import warm_ups
 from ondol.deployment.alerts import notify_administrators
-from ondol.deployment.findings import LEAKS, REFUSALS, REGION, Finding, Why, remembered
+from ondol.deployment.findings import DRIFT, LEAKS, REFUSALS, REGION, Finding, Why, remembered
 from ondol.deployment.models import Deployment, deployment_id, is_id
 from ondol.instances.actions import enqueue
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import OTHER_ALARM, Instance
-from ondol.reconciler import refusals
+from ondol.reconciler import ingress, refusals
 
 LASTS_AFTER = timedelta(minutes=15)
 """Real time. An end takes a minute or two, to arm a second."""
 GRACE = timedelta(minutes=5)
 """Real time; besides, a thing must have been seen by two sweeps."""
+SHOWN_AFTER = timedelta(minutes=1)
+"""Real time. A listing may be older than what was set meanwhile."""
 AT_MOST = 5
 SHARE = 0.1
 """To remove more than this by itself is more likely a mistake of ours than so many leaks: administrators decide. A
 single thing is never too large a share, else small sites would never be swept."""
 
 
-def compare(found: Iterable[Found], rows: Mapping[str, Instance], cidrs: Iterable[str]) -> list[Finding]:
-    """What is wrong with what there is. `rows` by id, their launches prefetched; `cidrs` may reach port 22."""
+def compare(found: Iterable[Found], rows: Mapping[str, Instance]) -> list[Finding]:
+    """What is wrong with what there is. `rows` by id, their launches prefetched."""
     goes_on = [row for row in rows.values() if row.status != Status.TERMINATED]
     # By their ids, whatever tags say: anybody may write others in the console.
     known = {id: row for row in goes_on for id in (row.instance_id, row.security_group_id, row.key_pair_name) if id}
-    return [finding for thing in found for finding in _judge(thing, known.get(thing.id), rows, set(cidrs))]
+    return [finding for thing in found for finding in _judge(thing, known.get(thing.id), rows)]
 
 
-def _judge(thing: Found, known_by: Instance | None, rows: Mapping[str, Instance], cidrs: set[str]) -> list[Finding]:
+def _judge(thing: Found, known_by: Instance | None, rows: Mapping[str, Instance]) -> list[Finding]:
     """`known_by`: the row that goes on and has its id."""
     if known_by and not _has_ended(known_by):
-        return _opened(thing, known_by, cidrs)
+        return _opened(thing, known_by)
     if thing.kind is Kind.VOLUME and thing.in_use:
         return []  # it goes with its machine
     row = _row_of(thing)
@@ -82,14 +83,16 @@ def _row_of(thing: Found) -> str:
     return thing.id.removeprefix("ondol-").removesuffix(OTHER_ALARM) if thing.kind is Kind.ALARM else thing.row
 
 
-def _opened(thing: Found, instance: Instance, cidrs: set[str]) -> list[Finding]:
-    """Whether others can reach this machine than should, or fewer."""
+def _opened(thing: Found, instance: Instance) -> list[Finding]:
+    """Whether others can reach this machine than it was last made to let in, or fewer."""
     row = str(instance.pk)
     if thing.kind is Kind.INSTANCE and thing.groups - {instance.security_group_id}:
         return [_finding(thing, row, Why.REGROUPED, ", ".join(sorted(thing.groups)))]
-    if thing.kind is not Kind.GROUP or not instance.seen.prepared:
+    set_at, settled = instance.ssh_ranges_at, clock.now() - clock.real_seconds(SHOWN_AFTER.total_seconds())
+    if thing.kind is not Kind.GROUP or set_at is None or set_at > settled:
         return []
-    more, less = thing.cidrs - cidrs, cidrs - thing.cidrs
+    wanted = set(instance.ssh_ranges)
+    more, less = thing.cidrs - wanted, wanted - thing.cidrs
     return [
         *([_finding(thing, row, Why.OPENED, ", ".join(sorted(more)))] if more else []),
         *([_finding(thing, row, Why.CLOSED, ", ".join(sorted(less)))] if less else []),
@@ -106,9 +109,7 @@ _KNOWN = {
 _SETTLED = {Status.STARTING, Status.RUNNING, Status.STOPPING, Status.STOPPED}
 
 
-def _the_reverse(
-    found: Iterable[Found], rows: Mapping[str, Instance], cloud: Cloud, cidrs: Iterable[str]
-) -> list[Finding]:
+def _the_reverse(found: Iterable[Found], rows: Mapping[str, Instance], cloud: Cloud) -> list[Finding]:
     """What rows know and the listing does not show under their tags: gone, or without them."""
     tagged = {thing.id: thing.row for thing in found}
     settled = [row for row in rows.values() if row.status in _SETTLED]
@@ -121,7 +122,7 @@ def _the_reverse(
             if thing := there.get(id):
                 tags = f"OndolId={row.pk} OndolDeployment={deployment_id()} ManagedBy={MANAGED_BY}"
                 findings.append(_finding(thing, str(row.pk), Why.UNTAGGED, tags))
-                findings += _opened(thing, row, set(cidrs))
+                findings += _opened(thing, row)
             else:
                 findings.append(
                     Finding(kind.value, id, Why.MISSING if kind is Kind.INSTANCE else Why.LOST, str(row.pk))
@@ -164,8 +165,8 @@ def survey(cloud: Cloud) -> list[Finding]:
     rows = {str(row.pk): row for row in wanted.select_related("run").prefetch_related("launches")}
     _measure_anew(found, rows, began)
     findings = [
-        *compare(found, rows, config().ssh_cidrs),
-        *_the_reverse(found, rows, cloud, config().ssh_cidrs),
+        *compare(found, rows),
+        *_the_reverse(found, rows, cloud),
         *warm_ups.findings(),
         *(_lasting(row, why) for row in rows.values() if (why := _what_lasts(row, began))),
         *refusals.standing(),
@@ -186,15 +187,18 @@ def sweep(cloud: Cloud) -> None:
     """Remove, on the worker's schedule, the leaks that two sweeps have seen, unless there are suspiciously many."""
     findings = survey(cloud)
     limit = clock.now() - clock.real_seconds(GRACE.total_seconds())
-    certain = {f.key for f in findings if f.why in REFUSALS or f.kind == REGION}
+    certain = {f.key for f in findings if f.why in REFUSALS | DRIFT or f.kind == REGION}
     lasting = [f for f in findings if f.key in certain or datetime.fromisoformat(f.since) <= limit]
+    for finding in findings:
+        if finding.why in DRIFT:  # neither deletes anything, nor can wait
+            mend(finding, cloud)
     leaks = [finding for finding in lasting if finding.why in LEAKS]
     # A database that AWS is ahead of may take the machines of today for the leaks of yesterday.
     is_behind = any(finding.why is Why.UNKNOWN for finding in findings)
     if is_behind or are_too_many(len(leaks), Deployment.current().get().sweep_count):
         _tell(lasting)
         return
-    errors = [error for finding in lasting if (error := _tried(finding, cloud))]
+    errors = [error for finding in leaks if (error := _tried(finding, cloud))]
     _tell([finding for finding in lasting if finding.why not in LEAKS])
     if errors:
         raise errors[0]
@@ -214,10 +218,12 @@ def _tried(finding: Finding, cloud: Cloud) -> CloudError | None:
 
 
 def mend(finding: Finding, cloud: Cloud) -> None:
-    """Take one leak away, open a door that was shut, or hand it to the one who does; twice is once."""
+    """Take one leak away, or hand it to the one who does, as what somebody has changed; twice is once."""
     match finding.kind, finding.why:
-        case Kind.GROUP, Why.CLOSED:
-            cloud.open_ssh(finding.id, config().ssh_cidrs)
+        case _, why if why in DRIFT:
+            with transaction.atomic():
+                ingress.set_again(finding.row)
+                enqueue(Instance.objects.get(pk=finding.row))
         case _, why if why not in LEAKS:
             pass  # for a person
         case Kind.INSTANCE, _:

@@ -122,10 +122,13 @@ def _announced(plan: Plan) -> Plan:
 
 def decision_for(instance: Instance) -> Decision:
     """What the state machine says of this row now."""
+    seen = instance.seen
+    if refusals.is_put_off(instance, Decision(Step.ADMIT)):  # what AWS refuses there holds up nothing else
+        seen = replace(seen, group_differs=False)
     return decide(
         Status(instance.status),
         Reason(instance.status_reason),
-        instance.seen,
+        seen,
         instance.status_since,
         instance.seen_at or instance.status_since,  # lateness counts only as far as we have looked
         timeouts(),
@@ -179,7 +182,7 @@ def _trouble(plan: Plan, error: CloudError, ensure_job_lease: JobLease) -> None:
         return
     # A machine that runs already is not called stopped because its alarm cannot be put.
     rests = instance.status == Status.STARTING and instance.seen_view == View.STOPPED
-    is_asked = step is not Step.WAIT and not plan.superseded
+    is_asked = step not in {Step.WAIT, Step.ADMIT} and not plan.superseded
     if reason and is_asked and (instance.status == Status.PENDING or rests):
         _give_up(plan, reason, error, ensure_job_lease)
     else:

@@ -1,7 +1,7 @@
 """What is made in AWS for one machine, and how it is removed again. Each step may run twice."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from ondol.cloud.port import Cloud, Ec2Instance, Image, KeyPair, LaunchSpec
 from ondol.config import config
 from ondol.ec2_types import facts_of
 from ondol.instances.models import Instance, Launch
-from ondol.reconciler import sizes
+from ondol.reconciler import ingress, sizes
 from ondol.reconciler.lag import is_fresh
 from ondol.reconciler.tags import tags
 
@@ -24,6 +24,8 @@ class Prepared:
     group_id: str = ""
     group_is_sure: bool = False
     """Its id is known, or AWS has said that there is none."""
+    group_is_set: bool = False
+    """It lets in what is wished for, and nothing else."""
     is_new: bool = False
     """Something was made just now, and AWS's policies may not know its tags yet."""
     key: KeyPair | None = None
@@ -47,11 +49,14 @@ def new_key_name(instance: Instance) -> str:
     return f"{instance.resource_name}-{secrets.token_hex(3)}"
 
 
-def prepare(instance: Instance, cloud: Cloud, *, with_key: bool) -> Prepared:
-    """Group, key pair and image, and what its owner has already, in parallel. `with_key`: none is sealed yet."""
+def prepare(instance: Instance, cloud: Cloud, ranges: Sequence[str], *, with_key: bool) -> Prepared:
+    """Group, key pair and image, and what its owner has already, in parallel. `with_key`: none is sealed yet.
+
+    `ranges` may reach the group by SSH.
+    """
     made = Prepared()
     steps: list[Callable[[], None]] = [
-        partial(_ensure_group, instance, cloud, made),
+        partial(_ensure_group, instance, cloud, ranges, made),
         partial(_find_image, instance, cloud, made),
         partial(_find_alive, instance, cloud, made),
     ]
@@ -104,12 +109,13 @@ def remove(instance: Instance, cloud: Cloud, ensure_job_lease: Callable[[], None
         raise errors[0]
 
 
-def _ensure_group(instance: Instance, cloud: Cloud, made: Prepared) -> None:
+def _ensure_group(instance: Instance, cloud: Cloud, ranges: Sequence[str], made: Prepared) -> None:
     made.is_new = made.is_new or not instance.security_group_id
     made.group_id = instance.security_group_id or _make_group(instance, cloud, made)
     made.group_is_sure = True
     try:
-        cloud.open_ssh(made.group_id, config().ssh_cidrs)
+        ingress.set_group(instance, made.group_id, ranges, cloud)
+        made.group_is_set = True
     except Gone as error:
         if instance.security_group_id:  # deleted in the console: the next try makes another
             made.group_id = ""

@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,9 +12,10 @@ from django.db import transaction
 from django.db.models import F
 
 from ondol import clock
+from ondol.accounts.models import User
 from ondol.autostop import alarm
 from ondol.cloud.errors import CloudError, Gone
-from ondol.cloud.port import Cloud, InstanceState, KeyPair
+from ondol.cloud.port import Cloud, InstanceState
 from ondol.config import config
 from ondol.deployment import fingerprints
 from ondol.instances import sealed
@@ -24,8 +25,9 @@ from ondol.instances.moves import move
 from ondol.instances.record import Record
 from ondol.instances.runs import Run
 from ondol.instances.ssh import new_stem
+from ondol.instances.ssh_ranges import wished
 from ondol.instances.troubles import is_kept
-from ondol.reconciler import alarms, pace, resources, sizes, stops
+from ondol.reconciler import alarms, ingress, pace, resources, sizes, stops
 from ondol.reconciler.job_lease import JobLease, JobLeaseLost
 from ondol.reconciler.refusals import NOT_REFUSED
 
@@ -101,7 +103,8 @@ def _prepare(plan: Plan, context: Context) -> None:
         context.cloud.delete_key(plan.last_key)
         record(instance, context.ensure_job_lease, key_pair_name="")
         return
-    made = resources.prepare(instance, context.cloud, with_key=with_key)
+    ranges = wished(User.objects.get(pk=instance.owner_id))
+    made = resources.prepare(instance, context.cloud, ranges, with_key=with_key)
     fields: dict[str, Any] = {"security_group_id": made.group_id}
     if made.is_new:
         fields["made_at"] = clock.now()
@@ -117,7 +120,7 @@ def _prepare(plan: Plan, context: Context) -> None:
     if made.image and not made.errors and not unrecognized:  # last of all: now it is prepared
         fields |= {"ami_id": made.image.image_id, "root_device": made.image.root_device, **_calm(instance)}
     try:
-        _keep(instance, made.key, context.ensure_job_lease, fields)
+        _keep(instance, made, ranges, context.ensure_job_lease, fields)
     except (JobLeaseLost, fingerprints.OtherKeys):
         if made.key:  # nobody will ever open it
             with contextlib.suppress(CloudError):
@@ -127,11 +130,19 @@ def _prepare(plan: Plan, context: Context) -> None:
         raise made.errors[0]
 
 
-def _keep(instance: Instance, key: KeyPair | None, ensure_job_lease: JobLease, fields: dict[str, Any]) -> None:
+def _keep(
+    instance: Instance,
+    made: resources.Prepared,
+    ranges: Sequence[str],
+    ensure_job_lease: JobLease,
+    fields: dict[str, Any],
+) -> None:
     """Committed before the launch is asked for: a machine whose key was lost lets nobody in."""
     with transaction.atomic():
         ensure_job_lease()
-        if key:
+        if made.group_is_set:
+            fields = fields | ingress.noted(instance, ranges)
+        if key := made.key:
             fingerprints.hold_sealing_key()
             SshKey.objects.create(
                 instance=instance,
@@ -178,6 +189,11 @@ def _drop_alarm(plan: Plan, context: Context) -> None:
     record(instance, context.ensure_job_lease, has_other_alarm=False, **_calm(instance))
 
 
+def _admit(plan: Plan, context: Context) -> None:
+    ingress.make_equal(plan.instance, context.cloud, context.ensure_job_lease)
+    record(plan.instance, context.ensure_job_lease, **_calm(plan.instance))
+
+
 def _probe(plan: Plan, context: Context) -> None:
     instance = plan.instance
     if instance.public_ip and context.answers(instance.public_ip, config().ssh_port):
@@ -188,8 +204,7 @@ def _probe(plan: Plan, context: Context) -> None:
 
 def _start(plan: Plan, context: Context) -> None:
     instance = plan.instance
-    with contextlib.suppress(Gone):  # a rule that was taken away would shut its owner out
-        context.cloud.open_ssh(instance.security_group_id, config().ssh_cidrs)
+    ingress.make_equal(instance, context.cloud, context.ensure_job_lease)
     unlimited = sizes.may_be_unlimited(instance)
     # Its type is as wished (`lifecycle._start`): asked for anyway, one that is permitted no more would be denied.
     # Its credit mode is not known where a change of type was cut off, or made in the console.
@@ -274,6 +289,7 @@ STEPS: dict[Step, Callable[[Plan, Context], None]] = {
     Step.LAUNCH: _launch,
     Step.ARM: _arm,
     Step.DROP_ALARM: _drop_alarm,
+    Step.ADMIT: _admit,
     Step.PROBE: _probe,
     Step.START: _start,
     Step.STOP: _stop,

@@ -19,6 +19,7 @@ from ondol.cloud.port import (
     Found,
     IdleRule,
     Image,
+    Ingress,
     InstanceState,
     KeyPair,
     Kind,
@@ -142,10 +143,14 @@ class FakeCloud(Ledger):
         return next((id for id, thing in self._shown(self.world.groups) if thing.value.name == name), None)
 
     @operation
-    def open_ssh(self, group_id: str, cidrs: Collection[str]) -> None:
+    def set_ssh(self, group_id: str, cidrs: Collection[str]) -> Ingress:
         if group_id not in self.world.groups:
             raise Gone("InvalidGroup.NotFound")
-        self.world.groups[group_id].value.cidrs.update(cidrs)
+        there, wanted = self.world.groups[group_id].value.cidrs, set(cidrs)
+        change = Ingress(tuple(sorted(wanted - there)), tuple(sorted(there - wanted)))
+        there.clear()
+        there.update(wanted)
+        return change
 
     @operation
     def delete_group(self, group_id: str) -> None:

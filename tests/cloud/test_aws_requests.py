@@ -1,11 +1,12 @@
 """What exactly Amazon is asked for."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from ondol.cloud.aws import AwsCloud
-from ondol.cloud.errors import Gone, Invalid, NotYet, Refused, Unreachable
+from ondol.cloud.errors import Gone, Invalid, NotYet, Quota, Refused, Unreachable
 from ondol.cloud.port import IdleRule, Image, LaunchSpec, Tag
 from ondol.config import ConfigError
 from tests.cloud.script import DEPLOYMENT, Refusal, Script, settings
@@ -219,22 +220,62 @@ def test_a_key_is_rsa_in_pem_with_all_tags(script):
     }
 
 
-def ranges(asked: tuple[str, dict]) -> list[str]:
-    (permission,) = asked[1]["IpPermissions"]
-    assert (permission["IpProtocol"], permission["FromPort"], permission["ToPort"]) == ("tcp", 22, 22)
-    return [entry["CidrIp"] for entry in permission["IpRanges"]]
+def changes(script) -> list[tuple[str, list[str]]]:
+    """Return the calls that change rules, with the ranges of each."""
+    return [
+        (operation.removesuffix("SecurityGroupIngress"), [entry["CidrIp"] for entry in permission["IpRanges"]])
+        for operation, parameters in script.asked
+        if operation.endswith("Ingress")
+        for permission in parameters["IpPermissions"]
+    ]
 
 
-def test_ssh_is_opened_by_one_permission_with_all_ranges(script):
-    script.cloud.open_ssh("sg-1", ["203.0.113.0/24", "198.51.100.7/32"])
-    assert [ranges(asked) for asked in script.asked] == [["198.51.100.7/32", "203.0.113.0/24"]]
+def group_with(*ranges: str) -> dict[str, Any]:
+    ssh = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": cidr} for cidr in ranges]}
+    return {"SecurityGroups": [{"GroupId": "sg-1", "IpPermissions": [ssh]}]}
 
 
-def test_where_one_range_is_open_already_the_others_are_opened_one_by_one(script):
-    duplicate = Refusal("InvalidPermission.Duplicate")
-    script.answers["AuthorizeSecurityGroupIngress"] = [duplicate, duplicate, {}]
-    script.cloud.open_ssh("sg-1", ["203.0.113.0/24", "198.51.100.7/32"])
-    assert [ranges(asked) for asked in script.asked[1:]] == [["198.51.100.7/32"], ["203.0.113.0/24"]]
+LAB, HOME, EVERYBODY = "203.0.113.0/24", "198.51.100.7/32", "0.0.0.0/0"
+
+
+@pytest.mark.parametrize(
+    ("there", "wished", "asked"),
+    [
+        ([], [LAB, HOME], [("Authorize", [HOME, LAB])]),
+        ([EVERYBODY], [LAB, HOME], [("Revoke", [EVERYBODY]), ("Authorize", [HOME, LAB])]),
+        ([EVERYBODY, LAB], [LAB], [("Revoke", [EVERYBODY])]),
+        ([LAB, HOME], [HOME, LAB], []),
+        ([LAB, HOME], [], [("Revoke", [HOME, LAB])]),
+    ],
+)
+def test_a_group_is_made_equal_by_two_calls_at_most_and_closed_first(script, there, wished, asked):
+    script.answers["DescribeSecurityGroups"] = [group_with(*there)]
+    script.cloud.set_ssh("sg-1", wished)
+    assert changes(script) == asked
+
+
+@pytest.mark.parametrize(
+    ("act", "code", "there", "wished"),
+    [
+        ("Authorize", "InvalidPermission.Duplicate", [], [LAB, HOME]),
+        ("Revoke", "InvalidPermission.NotFound", [LAB, HOME], []),
+    ],
+)
+def test_where_one_rule_is_as_it_should_be_meanwhile_the_others_are_changed_one_by_one(
+    script, act, code, there, wished
+):
+    script.answers["DescribeSecurityGroups"] = [group_with(*there)]
+    script.answers[f"{act}SecurityGroupIngress"] = [Refusal(code), Refusal(code), {}]
+    script.cloud.set_ssh("sg-1", wished)
+    assert changes(script) == [(act, [HOME, LAB]), (act, [HOME]), (act, [LAB])]
+
+
+def test_what_is_too_much_goes_even_where_what_is_missing_is_refused(script):
+    script.answers["DescribeSecurityGroups"] = [group_with(EVERYBODY)]
+    script.answers["AuthorizeSecurityGroupIngress"] = [Refusal("RulesPerSecurityGroupLimitExceeded")]
+    with pytest.raises(Quota):
+        script.cloud.set_ssh("sg-1", [LAB])
+    assert changes(script) == [("Revoke", [EVERYBODY]), ("Authorize", [LAB])]
 
 
 def test_a_group_still_in_use_is_not_yet_removed_and_an_absent_one_is(script):

@@ -233,7 +233,7 @@ def test_what_exists_may_be_given_more_tags_and_keeps_its_own(ground, cloud, ali
 def test_a_listing_has_all_of_alices_things_until_they_are_gone(ground, cloud, alice):
     server = ground.running(alice)
     group_id = cloud.group(alice.resource)
-    cloud.open_ssh(group_id, ["203.0.113.0/24"])
+    cloud.set_ssh(group_id, ["203.0.113.0/24"])
     cloud.arm(alice.resource, server.instance_id, IdleRule(30, 5.0), 40, alice.tags)
     found = {thing.kind: thing for thing in cloud.inventory()}
     assert len(found) == len(cloud.inventory()) == 5
@@ -290,18 +290,20 @@ def test_a_group_is_found_by_its_name_and_removed_twice(cloud, alice, bob):
     assert cloud.group(alice.resource) is None
 
 
-def test_ssh_opened_twice_is_open_once(cloud, alice):
+def test_a_group_lets_in_what_was_wished_for_last_and_nothing_else(cloud, alice):
     group_id = cloud.create_group(alice.resource, alice.tags)
-    cloud.open_ssh(group_id, ["203.0.113.0/24"])
-    cloud.open_ssh(group_id, ["203.0.113.0/24", "198.51.100.7/32"])
-    cloud.open_ssh(group_id, ["203.0.113.0/24", "198.51.100.7/32"])
-    (group,) = cloud.shown(Kind.GROUP, [group_id])
-    assert group.cidrs == {"203.0.113.0/24", "198.51.100.7/32"}
+    lab, home, home6 = "203.0.113.0/24", "198.51.100.7/32", "2001:db8:7::/64"
+    for ranges in ([lab], [lab, home], [lab, home], [home6, home], ["0.0.0.0/0", "::/0"], [lab], [], [], [home]):
+        before = next(iter(cloud.shown(Kind.GROUP, [group_id]))).cidrs
+        change = cloud.set_ssh(group_id, ranges)
+        (group,) = cloud.shown(Kind.GROUP, [group_id])
+        assert group.cidrs == set(ranges)
+        assert (set(change.opened), set(change.closed)) == (set(ranges) - before, before - set(ranges))
 
 
 def test_a_group_that_is_not_there_cannot_be_opened(cloud):
     with pytest.raises((Gone, NotYet)):
-        cloud.open_ssh(NO_GROUP, ["0.0.0.0/0"])
+        cloud.set_ssh(NO_GROUP, ["0.0.0.0/0"])
 
 
 def test_a_group_stays_until_its_machine_has_ended(ground, cloud, alice):

@@ -27,7 +27,7 @@ def test_a_group_whose_answer_was_lost_is_found_by_its_name(ground, cloud, alice
     with pytest.raises(AlreadyThere):
         cloud.create_group(alice.resource, alice.tags)
     group_id = cloud.group(alice.resource)
-    cloud.open_ssh(group_id, ["0.0.0.0/0"])
+    cloud.set_ssh(group_id, ["0.0.0.0/0"])
 
 
 def test_a_key_whose_answer_was_lost_is_found_by_its_row(ground, cloud, alice):
@@ -40,7 +40,7 @@ def test_a_key_whose_answer_was_lost_is_found_by_its_row(ground, cloud, alice):
 def test_a_rule_whose_answer_was_lost_is_there(ground, cloud, alice):
     group_id = cloud.create_group(alice.resource, alice.tags)
     ground.break_next("AuthorizeSecurityGroupIngress", "drop")
-    cloud.open_ssh(group_id, ["203.0.113.0/24", "198.51.100.7/32"])
+    cloud.set_ssh(group_id, ["203.0.113.0/24", "198.51.100.7/32"])
     (group,) = cloud.shown(Kind.GROUP, [group_id])
     assert group.cidrs == {"203.0.113.0/24", "198.51.100.7/32"}
 

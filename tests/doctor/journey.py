@@ -32,7 +32,7 @@ def _prepare(ground, alice):
     cloud = ground.cloud
     cloud.account()
     ground.group_id = cloud.create_group(alice.resource, alice.tags)
-    cloud.open_ssh(ground.group_id, ["203.0.113.0/24", "198.51.100.7/32"])
+    cloud.set_ssh(ground.group_id, ["203.0.113.0/24", "198.51.100.7/32"])
     cloud.create_key(alice.resource, alice.tags)
     assert cloud.group(alice.resource) == ground.group_id
     assert cloud.keys(alice.row) == [alice.resource]

@@ -45,7 +45,7 @@ def test_only_looks_are_allowed_on_everything():
 
 
 _CALLS = (
-    r"self\._(ec2|cloudwatch|ssm)\.([a-z_]+)",
+    r"\b(?:self\._)?(ec2|cloudwatch|ssm)\.([a-z_]+)\b(?!\.)",
     r'every\(\s*self\._(ec2|cloudwatch|ssm), "([a-z_]+)"',
     r'_client\("([a-z-]+)"\)\.([a-z_]+)',
     r'every\(\s*self\._client\("([a-z-]+)"\), "([a-z_]+)"',

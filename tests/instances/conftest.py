@@ -2,6 +2,7 @@
 
 import pytest
 
+from ondol.config import config
 from tests.instances.rig import Rig, person
 
 
@@ -18,3 +19,17 @@ def alice(db):
 @pytest.fixture
 def ada(db):
     return person("ada", admin=True)
+
+
+@pytest.fixture
+def setting(monkeypatch):
+    """Return a function that changes settings, as an administrator who then starts Ondol again."""
+
+    def changed(**values):
+        for name, value in values.items():
+            monkeypatch.setenv(name, value)
+        config.cache_clear()
+
+    yield changed
+    monkeypatch.undo()
+    config.cache_clear()

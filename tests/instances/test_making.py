@@ -18,7 +18,7 @@ from ondol.reconciler.job_lease import JobLeaseLost
 from ondol.reconciler.reconcile import reconcile
 from ondol.testing.fake import Lost
 
-MAKING = ["create_group", "open_ssh", "create_key", "newest_image", "alive_of", "launch", "arm"]
+MAKING = ["create_group", "set_ssh", "create_key", "newest_image", "alive_of", "launch", "arm"]
 
 
 def close_in_thread():
@@ -46,7 +46,7 @@ def test_the_launch_follows_after_two_round_trips_and_no_look_ups(rig, alice):
     rig.running(alice)
     operations = [call.operation for call in rig.cloud.calls]
     before = operations[: operations.index("launch")]
-    assert sorted(before) == ["alive_of", "create_group", "create_key", "newest_image", "open_ssh"]
+    assert sorted(before) == ["alive_of", "create_group", "create_key", "newest_image", "set_ssh"]
 
 
 def test_the_key_is_sealed_and_the_token_stored_before_the_launch(transactional_db, rig, alice):
@@ -263,7 +263,7 @@ def test_a_group_whose_answer_is_lost_and_not_shown_yet_is_cleaned_up_all_the_sa
 
 
 def test_a_group_that_may_not_be_opened_is_not_left_behind(rig, alice):
-    rig.cloud.next_error["open_ssh"] = [Refused("InvalidParameterValue")]
+    rig.cloud.next_error["set_ssh"] = [Refused("InvalidParameterValue")]
     rig.cloud.lag = 2
     actions.create(alice)
     rig.work()

@@ -355,7 +355,7 @@ def test_asking_again_takes_minutes_but_for_an_alarm_that_is_missing(rig, alice,
 
 
 # --- a policy that lags behind tags ----------------------------------------------------------------------------------
-@pytest.mark.parametrize("operation", ["open_ssh", "launch"])
+@pytest.mark.parametrize("operation", ["set_ssh", "launch"])
 def test_a_denial_right_after_the_making_means_not_yet(rig, alice, ada, operation):
     rig.cloud.next_error[operation] = [Refused(DENIED)] * 3
     actions.create(alice)
@@ -369,7 +369,7 @@ def test_a_denial_right_after_the_making_means_not_yet(rig, alice, ada, operatio
     assert found() == set()
 
 
-@pytest.mark.parametrize("operation", ["open_ssh", "launch"])
+@pytest.mark.parametrize("operation", ["set_ssh", "launch"])
 def test_a_denial_that_lasts_is_told_truly(rig, alice, ada, machines_clock, operation):
     rig.cloud.next_error[operation] = [Refused(DENIED)] * 50
     actions.create(alice)

@@ -1,0 +1,58 @@
+"""Amazon's security groups behind the port: a group is made equal to what is wished for."""
+
+from collections.abc import Callable, Collection
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ondol.cloud import ingress
+from ondol.cloud.aws_calls import ask, ask_of, where
+from ondol.cloud.errors import AlreadyThere, CloudError, Gone
+from ondol.cloud.port import Ingress
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
+
+NO_RULE = "InvalidPermission.NotFound"
+
+
+def has_group(ec2: "EC2Client", group_id: str) -> bool:
+    """Return whether this group is there."""
+    return _described(ec2, group_id) is not None
+
+
+def set_ssh(ec2: "EC2Client", group_id: str, cidrs: Collection[str]) -> Ingress:
+    """Implement `ondol.cloud.port.Cloud.set_ssh`."""
+    group = _described(ec2, group_id)
+    if group is None and not cidrs:
+        raise Gone("InvalidGroup.NotFound", f"{group_id} is not shown")
+    # One that is not shown may have been made a moment ago, and then it has no rules yet.
+    missing, surplus = ingress.difference(ingress.shown(group["IpPermissions"] if group else ()), ingress.ssh(cidrs))
+    is_there = partial(has_group, ec2, group_id)
+    revoke = partial(ask_of, is_there, ec2.revoke_security_group_ingress, GroupId=group_id)
+    allow = partial(ask_of, is_there, ec2.authorize_security_group_ingress, GroupId=group_id)
+    # Closed first: what is too much does not stay because AWS refuses what is missing.
+    _change(revoke, surplus, "", is_done=lambda error: error.code == NO_RULE)
+    _change(allow, missing, ingress.OURS, is_done=lambda error: isinstance(error, AlreadyThere))
+    return Ingress(tuple(map(str, missing)), tuple(map(str, surplus)))
+
+
+def _change(
+    call: Callable[..., Any], rules: list[ingress.Rule], description: str, *, is_done: Callable[[CloudError], bool]
+) -> None:
+    """Do it for all rules in one call. If one of them is done already, EC2 refuses the whole call: then one by one."""
+    if not rules:
+        return
+    try:
+        call(IpPermissions=ingress.permissions(rules, description))
+    except CloudError as error:
+        if not is_done(error):
+            raise
+        for rule in rules if len(rules) > 1 else ():
+            _change(call, [rule], description, is_done=is_done)
+
+
+def _described(ec2: "EC2Client", group_id: str) -> Any:
+    """Return the group as DescribeSecurityGroups shows it; None: not shown."""
+    # By a filter: an unknown id in `GroupIds` is an error.
+    shown = ask(ec2.describe_security_groups, Filters=[where("group-id", group_id)])["SecurityGroups"]
+    return shown[0] if shown else None
