@@ -162,7 +162,8 @@ def withdraw(owner: User, by: User | None) -> None:
         Run.objects.filter(pk=instance.run_id, ended_at=None).update(
             awake_until=None, waived_close=None, lease_until=None
         )
-        Instance.objects.filter(pk=instance.pk).update(**asdict(instance.size))
+        # And its group is to let nobody in: what is wished for by `ssh_ranges`.
+        Instance.objects.filter(pk=instance.pk).update(ssh_ranges_at=None, **asdict(instance.size))
         decision = withdrawal(Status(instance.status), instance.seen, clock.now())
         if decision and decision.to:
             move(instance, decision.to, decision.reason, by=by)

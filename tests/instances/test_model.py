@@ -29,6 +29,7 @@ from ondol.deployment.models import deployment_id
 from ondol.instances import actions, resizing, sealed
 from ondol.instances.lifecycle import CHANGING, Status
 from ondol.instances.models import Instance, Launch, StatusChange
+from ondol.instances.ssh_ranges import wished
 from ondol.policy.catalog import stored_fields
 from ondol.policy.rules import rules_of
 from ondol.policy.threshold import cpu_percent
@@ -481,7 +482,7 @@ class House(RuleBasedStateMachine):
             return
         server = self.world.ec2_instances[row.instance_id].value
         assert server.state.value.upper() == status.value
-        assert self.world.groups[row.security_group_id].value.cidrs == set(config().ssh_cidrs)
+        assert self.world.groups[row.security_group_id].value.cidrs == set(wished(User.objects.get(pk=row.owner_id)))
         there = server.instance_type, self.world.sizes[row.volume_id]
         assert there == (row.seen_type, row.seen_volume_gib)
         last = StatusChange.objects.filter(instance=row).latest("at", "id").record.size

@@ -10,6 +10,7 @@ from ondol.accounts import people
 from ondol.accounts.models import Approval, User
 from ondol.autostop import awake
 from ondol.cloud.port import InstanceState
+from ondol.config import config
 from ondol.instances import actions, resizing
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import StatusChange
@@ -36,6 +37,10 @@ def up(rig, owner):
 
 def state(rig, instance_id):
     return rig.cloud.world.ec2_instances[instance_id].value.state
+
+
+def door(rig, owner):
+    return rig.cloud.world.groups[rig.mine(owner).security_group_id].value.cidrs
 
 
 def calls(rig, operation):
@@ -159,6 +164,7 @@ def test_whenever_alice_is_suspended_nothing_of_hers_runs_afterwards(rig, ada, a
     else:
         assert (row.instance_type, row.volume_gib) == (row.seen_type, row.seen_volume_gib)
         assert not StatusChange.objects.filter(reason=Reason.OUTSIDE).exists(), "nobody was outside"
+        assert not door(rig, alice)
 
 
 def test_it_is_stopped_in_the_transaction_of_the_decision_and_the_history_names_who_decided(rig, ada, alice):
@@ -185,6 +191,7 @@ def test_what_alice_wished_before_is_void_and_comes_back_with_nothing_but_a_clic
     rig.tick(2)
     row = rig.mine(alice)
     assert (row.status, row.run.awake_until) == (Status.RUNNING, None)
+    assert door(rig, alice) == set(config().ssh_cidrs)
 
 
 @pytest.mark.parametrize("fields", [{"approval": approval} for approval in set(Approval) - {"APPROVED"}]
@@ -217,6 +224,15 @@ def test_a_stop_that_aws_refuses_is_asked_for_until_it_is_done(rig, ada, alice, 
     rig.cloud.world.stop_protected.clear()
     rest(rig, machines_clock)
     assert not up(rig, alice)
+
+
+def test_the_door_is_shut_while_aws_still_stops_the_machine(rig, ada, alice):
+    rig.running(alice)
+    assert door(rig, alice)
+    people.suspend(alice.pk, ada)
+    rig.work()
+    assert state(rig, rig.mine(alice).instance_id) is InstanceState.STOPPING
+    assert not door(rig, alice)
 
 
 def test_bob_is_let_be_when_alice_is_suspended(rig, ada, alice):
