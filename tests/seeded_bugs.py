@@ -40,6 +40,7 @@ TESTS = [
     "tests/outbox",
     "tests/accounts",
     "tests/deploy/test_units.py",
+    "tests/web/test_suspended.py",
 ]
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -183,6 +184,16 @@ BUGS = [
     Bug("a wish that changed while AWS was asked is forgotten", "ingress:noted", "clock.now() if is_still_so else None", "clock.now()"),
     Bug("a role that may not close holds up the machine", "decision_for", "refusals.is_put_off(instance, Decision(Step.ADMIT))", "False"),
     Bug("a new machine fails since its group cannot be changed", "reconcile:_trouble", "step not in {Step.WAIT, Step.ADMIT} and not plan.superseded", "step is not Step.WAIT and not plan.superseded"),
+    Bug("a suspension leaves the machine alone", "lifecycle:_decide", "if not seen.may_run and (withdrawn := withdrawal(status, seen, now, timeouts)):\n    return withdrawn", ""),
+    Bug("a suspension waits for a worker to notice", "actions:withdraw", "move(instance, decision.to, decision.reason, by=by)", "pass"),
+    Bug("a start that was on its way counts as one outside", "_stopping", "reason is Reason.NOT_APPROVED and _may_yet_start(seen, since, now, timeouts)", "False"),
+    Bug("a machine just launched for a suspended person is terminated", "withdrawal", "seen.asked and not _is_gone(seen, now, timeouts.absent)", "False"),
+    Bug("what a suspended person wished for comes true", "actions:withdraw", "asdict(instance.size)", "{}"),
+    Bug("the door of a suspended person stays open", "ssh_ranges:_of", "config().ssh_cidrs if owner.is_approved else ()", "config().ssh_cidrs"),
+    Bug("the door of a suspended person is open until the next look", "actions:withdraw", "Instance.objects.filter(pk=instance.pk).update(ssh_ranges_at=None, **asdict(instance.size))", "Instance.objects.filter(pk=instance.pk).update(**asdict(instance.size))"),
+    Bug("old sessions come back with an approval", "access:end", "Session.objects.filter(session_key__in=list(sessions.values_list('session_key', flat=True))).delete()", ""),
+    Bug("old tokens come back with an approval", "access:end", "ApiToken.objects.filter(user=user).delete()", ""),
+    Bug("a click and a suspension wait for each other", "people:_decision", "User.objects.select_for_update(no_key=True).get(pk=user_id)", "User.objects.select_for_update().get(pk=user_id)"),
     Bug("what somebody opened in the console stays", "orphans:sweep", "mend(finding, cloud)", "pass"),
     Bug("a change of ours is told as somebody's", "orphans:_opened", "thing.kind is not Kind.GROUP or set_at is None or set_at > settled", "thing.kind is not Kind.GROUP or set_at is None"),
     Bug("key pairs whose answer was lost are left behind", "resources:remove", "(instance.key_pair_name, *cloud.keys(str(instance.pk)))", "(instance.key_pair_name,)"),

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection, transaction
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from ondol import clock
@@ -13,9 +14,12 @@ from ondol.cloud.port import InstanceState
 from ondol.config import config
 from ondol.instances import actions, resizing
 from ondol.instances.lifecycle import Reason, Status
-from ondol.instances.models import StatusChange
+from ondol.instances.models import Instance, StatusChange
+from ondol.instances.moves import move
 from ondol.testing.fake import Lost
-from tests.instances.rig import person
+from tests.committed import committed, together  # noqa: F401  a fixture
+from tests.instances.rig import made, person
+from tests.journey.site import until
 
 pytestmark = pytest.mark.django_db
 
@@ -194,8 +198,10 @@ def test_what_alice_wished_before_is_void_and_comes_back_with_nothing_but_a_clic
     assert door(rig, alice) == set(config().ssh_cidrs)
 
 
-@pytest.mark.parametrize("fields", [{"approval": approval} for approval in set(Approval) - {"APPROVED"}]
-                         + [{"is_active": False}], ids=str)  # fmt: skip
+LOST = [{"approval": approval} for approval in (Approval.PENDING, Approval.REJECTED, Approval.SUSPENDED)]
+
+
+@pytest.mark.parametrize("fields", [*LOST, {"is_active": False}], ids=str)
 def test_however_approval_goes_the_workers_see_it(rig, alice, machines_clock, fields):
     """Such as in SQL: no act of ours has moved the row."""
     rig.running(alice)
@@ -254,3 +260,26 @@ def test_a_rejected_person_whose_row_is_there_all_the_same_gets_no_machine(rig, 
     assert rig.mine(carol).status == Status.TERMINATING
     rest(rig, machines_clock)
     assert (rig.mine(carol).status, rig.cloud.world.ec2_instances) == (Status.TERMINATED, {})
+
+
+@pytest.mark.usefixtures("committed")
+def test_a_click_and_a_suspension_at_once_do_not_wait_for_each_other():
+    """Alice has the machine's row and writes who has clicked, while Ada has Alice's row and waits for the machine's."""
+    alice, ada = person("alice"), person("ada", admin=True)
+    row = made(alice, status=Status.STOPPED, instance_id="i-1", seen_view="stopped")
+
+    def click():
+        with transaction.atomic():
+            mine = Instance.objects.select_for_update().get(pk=row.pk)
+            until(someone_waits, 20, "Ada waits")
+            move(mine, Status.STARTING, Reason.PERSON, by=alice)
+
+    together(click, lambda: people.suspend(alice.pk, ada))
+    row.refresh_from_db()
+    assert (row.status, row.status_reason) == (Status.STOPPING, Reason.NOT_APPROVED)
+
+
+def someone_waits():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted")
+        return cursor.fetchone() is not None
