@@ -29,6 +29,7 @@ def database(folder: Path) -> Iterator[None]:
             "ONDOL_HOME": str(folder), "ONDOL_ENV_FILE": "", "DATABASE_URL": server.url,
             "ONDOL_SECRET_KEY": new_secret_key(), "ONDOL_VAULT_KEYS": new_vault_key(),
             "AWS_VPC_ID": "vpc-0123456789abcdef0", "AWS_SUBNET_ID": "subnet-0123456789abcdef0",
+            "ONDOL_SSH_CIDRS": "203.0.113.0/24",
             "ONDOL_CLOUD": "local", "DJANGO_SETTINGS_MODULE": "bench.settings",
         }  # fmt: skip
         subprocess.run([*ONDOL, "migrate"], check=True)

@@ -29,6 +29,8 @@ from ondol.sign_in_settings import SignInSettings
 from ondol.written_settings import ConfigError as ConfigError
 from ondol.written_settings import env as _env
 
+EVERYBODY = "0.0.0.0/0"
+
 
 class Config(SignInSettings):
     """Settings of all parts. Secrets have no default: `ondol up` makes and keeps them under `ONDOL_HOME`."""
@@ -140,8 +142,11 @@ class Config(SignInSettings):
         pattern=r"^(ami-[0-9a-f]{8,17})?$",
         description="A fixed image instead of the newest Ubuntu 24.04.",
     )
-    ssh_cidrs: Annotated[tuple[str, ...], NoDecode] = _env(
-        "ONDOL_SSH_CIDRS", ("0.0.0.0/0",), description="IPv4 ranges that may reach port 22, comma-separated."
+    ssh_cidrs: Annotated[tuple[str, ...] | None, NoDecode] = _env(
+        "ONDOL_SSH_CIDRS",
+        None,
+        description="Ranges that may reach port 22 of every machine, comma-separated, such as your institute's; "
+        "`none`: only the addresses that people name for themselves. Needed with Amazon; in a trial, unset: everybody.",
     )
     ssh_port: int = _env("ONDOL_SSH_PORT", 22, ge=1, le=65535, description="Port shown to people and asked for SSH.")
     project: str = _env("ONDOL_PROJECT", "ondol", pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="The tag `Project`.")
@@ -244,13 +249,15 @@ class Config(SignInSettings):
 
     @field_validator("ssh_cidrs")
     @classmethod
-    def _are_ranges(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+    def _are_ranges(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if value is None or value == ("none",):
+            return value and ()
         if not value:
-            raise ValueError("name at least one range, else nobody can log in")
+            raise ValueError("name at least one range, or write none")
         try:
-            return tuple(str(ipaddress.IPv4Network(part)) for part in value)
+            return tuple(dict.fromkeys(str(ipaddress.ip_network(part)) for part in value))
         except ValueError as error:
-            raise ValueError(f"use IPv4 ranges such as 203.0.113.0/24 ({error})") from None
+            raise ValueError(f"use ranges such as 203.0.113.0/24, or none ({error})") from None
 
     @field_validator("instance_types")
     @classmethod
@@ -311,6 +318,8 @@ class Config(SignInSettings):
     def _together(self) -> "Config":
         if self.cloud is None:
             self.cloud = "aws" if self.vpc_id else "local"
+        if self.cloud == "local" and self.ssh_cidrs is None:
+            self.ssh_cidrs = (EVERYBODY,)
         if self.cloud == "aws" and "region" not in self.model_fields_set and self.default_region:
             self.region = self.default_region
         if self.idle_cpu_percent is not None and self.idle_core_percent is not None:
@@ -343,6 +352,20 @@ class Config(SignInSettings):
         for name in names:
             if not getattr(self, name):
                 raise ConfigError(f"{variable(name)} is not set: {type(self).model_fields[name].description}")
+
+    def require_cloud(self) -> None:
+        """Raise ConfigError if a setting is missing without which nothing is done in AWS."""
+        self.require("vpc_id", "subnet_id")
+        self.require_ssh_ranges()
+
+    def require_ssh_ranges(self) -> None:
+        """Raise ConfigError unless somebody has said who may reach machines at Amazon: they are on the internet."""
+        if self.cloud == "aws" and self.ssh_cidrs is None:
+            raise ConfigError(
+                "ONDOL_SSH_CIDRS is not set: say from where machines may be reached by SSH. Write your institute's "
+                "range, such as 203.0.113.0/24; none, if people are to name their own addresses; or 0.0.0.0/0 for "
+                "everybody, which was the default before."
+            )
 
     def require_real_time(self) -> None:
         """Raise ConfigError if the clock of a trial would be taken for that of Amazon's machines."""

@@ -95,6 +95,10 @@ def sentence(mistake: Mapping[str, Any], file: EnvFile) -> str:
     return f"{name}{shown}{place(name, file)}: {reason[0].lower()}{reason[1:]}."
 
 
+_NEVER_EMPTY = {"ONDOL_SSH_CIDRS"}
+"""Settings without a default of which an empty value might mean everybody or nobody."""
+
+
 def _empty(file: EnvFile, defaults: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield a sentence for each setting that is written without a value and has a default: nobody knows which is meant.
 
@@ -102,10 +106,12 @@ def _empty(file: EnvFile, defaults: Mapping[str, Any]) -> Iterator[tuple[str, st
     """
     for name, default in defaults.items():
         text = os.environ.get(name, file.values.get(name))
-        if default not in ("", None, ()) and text is not None and not text.strip(" \t,"):
+        has_default = default not in ("", None, ())
+        if (has_default or name in _NEVER_EMPTY) and text is not None and not text.strip(" \t,"):
             shown = ",".join(default) if isinstance(default, tuple) else str(default)
             shown = shown.lower() if isinstance(default, bool) else shown
-            yield name, f"{name} is empty{place(name, file)}. Write a value, or take it out to have {shown}."
+            instead = f"take it out to have {shown}" if has_default else "take it out"
+            yield name, f"{name} is empty{place(name, file)}. Write a value, or {instead}."
 
 
 def _strange(names: Collection[str]) -> Iterator[tuple[str, str]]:

@@ -14,6 +14,7 @@ from tests.journey.site import until
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
 NOWHERE = {
     "AWS_VPC_ID": "vpc-0123456789abcdef0", "AWS_SUBNET_ID": "subnet-0123456789abcdef0",
+    "ONDOL_SSH_CIDRS": "203.0.113.0/24",
     "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
 }  # fmt: skip
 

@@ -16,7 +16,7 @@ def set_up() -> None:
     take_credentials()
     _django.set_up()
     translation.activate(language())
-    config().require("vpc_id", "subnet_id")
+    config().require_cloud()
 
 
 def take_credentials() -> None:

@@ -34,6 +34,7 @@ def _missing(settings: Config) -> list[str]:
     checks = [settings.require_reachable_pages, settings.require_real_time]
     if settings.cloud == "aws":
         checks += [lambda: settings.require("vpc_id"), lambda: settings.require("subnet_id")]
+        checks.append(settings.require_ssh_ranges)
     for check in checks:
         try:
             check()

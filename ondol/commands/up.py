@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     if options.speed and settings.cloud == "aws":
         raise CommandError("--speed is for the trial cloud; Amazon's clock cannot be made faster.")
     if settings.cloud == "aws":
-        settings.require("vpc_id", "subnet_id")
+        settings.require_cloud()
     settings.require_reachable_pages()
     settings.require_real_time()
     check_extras(settings)

@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     begin_again = partial(_begin_again, environment)
     try:
         _django.refuse_wrong_database()
-        config().require("vpc_id", "subnet_id")
+        config().require_cloud()
         # A restart may mean changed settings, so check them. First the rest of `ondol up` gets the processor.
         ask(after_seconds=5)
     except (OperationalError, psycopg.OperationalError):  # it has gone again just now

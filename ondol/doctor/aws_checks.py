@@ -10,7 +10,7 @@ from ondol.cloud.port import Image
 from ondol.cloud.probes import EVENTS_ROLE, Probes, Verdict, is_denial
 from ondol.config import Config
 from ondol.doctor.findings import Finding, Level, failed, ok, unknown, warning
-from ondol.doctor.network import shut_out, way_out
+from ondol.doctor.network import is_wide, shut_out, way_out
 from ondol.ec2_types import facts_of
 
 SKEW = 60.0
@@ -107,8 +107,19 @@ def route(case: Case) -> Iterator[Finding]:
 
 def acl(case: Case) -> Iterator[Finding]:
     """Check that the network ACL lets SSH in and its answers out."""
-    out = shut_out(case.probes.acl_entries(), case.config.ssh_cidrs)
+    out = shut_out(case.probes.acl_entries(), case.config.ssh_cidrs or ())
     yield warning("acl", "shut", cidrs=", ".join(out)) if out else ok("acl", "sound")
+
+
+def ssh(case: Case) -> Iterator[Finding]:
+    """Check from where machines may be reached by SSH."""
+    ranges = case.config.ssh_cidrs
+    if ranges is None:
+        yield failed("ssh", "unset")
+    elif case.config.cloud == "aws" and (wide := [cidr for cidr in ranges if is_wide(cidr)]):
+        yield warning("ssh", "open", cidrs=", ".join(wide))
+    else:
+        yield ok("ssh", "ranges", cidrs=", ".join(ranges)) if ranges else ok("ssh", "own")
 
 
 def image(case: Case) -> Iterator[Finding]:
@@ -238,6 +249,7 @@ CHECKS: dict[str, Check] = {
     "subnet": subnet,
     "route": route,
     "acl": acl,
+    "ssh": ssh,
     "image": image,
     "type": instance_types,
     "quota": quota,

@@ -29,6 +29,7 @@ CHECKS = {
     "subnet": _("Subnet"),
     "route": _("Route to the internet"),
     "acl": _("Network ACL"),
+    "ssh": _("SSH from outside"),
     "image": _("Image"),
     "type": _("Instance type"),
     "quota": _("vCPU quota"),
@@ -227,6 +228,15 @@ SAYS = {
     ("acl", "sound"): _("It lets SSH in, and its answers out."),
     ("acl", "shut"): _(
         "It keeps out %(cidrs)s, or some of it. Allow TCP port 22 inwards and 1024-65535 outwards for these ranges."
+    ),
+    ("ssh", "ranges"): _("%(cidrs)s may reach port 22 of every machine."),
+    ("ssh", "own"): _("Only the addresses that people name for themselves may reach port 22."),
+    ("ssh", "open"): _(
+        "%(cidrs)s may reach port 22 of every machine: that is everybody on the internet. Set ONDOL_SSH_CIDRS to your "
+        "institute’s range, or to none, and let people name their own addresses."
+    ),
+    ("ssh", "unset"): _(
+        "ONDOL_SSH_CIDRS is not set, so it is not known who may come in. Write your institute’s range, or none."
     ),
     ("image", "sound"): _("%(image)s is what new machines start from."),
     ("image", "missing"): _("%(image)s is not shown in this region. Correct ONDOL_IMAGE_ID, or leave it unset."),

@@ -1,7 +1,7 @@
 """Whether packets can reach a machine: a subnet's routes and its network ACL. Pure; what EC2 shows goes in."""
 
 from collections.abc import Iterable
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, ip_network
 from typing import Any
 
 SSH = 22
@@ -21,6 +21,12 @@ def way_out(routes: Iterable[Any]) -> tuple[str, str]:
     return "", ""
 
 
+def is_wide(cidr: str) -> bool:
+    """Return whether a range is far more than an institute has: /7 of IPv4, /15 of IPv6, or wider."""
+    network = ip_network(cidr)
+    return network.prefixlen < (8 if network.version == 4 else 16)
+
+
 def shut_out(entries: Iterable[Any], cidrs: Iterable[str]) -> list[str]:
     """Return those of `cidrs` from which some addresses cannot reach port 22, or get no answer."""
     rules = sorted(entries, key=lambda entry: entry["RuleNumber"])
@@ -29,6 +35,7 @@ def shut_out(entries: Iterable[Any], cidrs: Iterable[str]) -> list[str]:
     return [
         cidr
         for cidr in cidrs
+        if ip_network(cidr).version == 4  # machines have no IPv6 address
         if not _lets(inwards, cidr, SSH) or not all(_lets(outwards, cidr, port) for port in CLIENTS)
     ]
 

@@ -17,4 +17,4 @@ def wished_by(owners: Collection[User]) -> dict[int, tuple[str, ...]]:
 
 
 def _of(owner: User) -> tuple[str, ...]:
-    return config().ssh_cidrs if owner.is_approved else ()
+    return (config().ssh_cidrs or ()) if owner.is_approved else ()

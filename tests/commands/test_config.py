@@ -85,6 +85,7 @@ def test_all_that_is_wrong_is_said_at_once(check):
         (["ONDOL_URL=https://ondol.example.org"], "ONDOL_BEHIND_PROXY"),
         (["ONDOL_CLOUD=aws"], "AWS_VPC_ID is not set"),
         (["ONDOL_CLOUD=aws", "AWS_VPC_ID=vpc-0123456789abcdef0"], "AWS_SUBNET_ID is not set"),
+        (["ONDOL_CLOUD=aws", "AWS_VPC_ID=vpc-0123456789abcdef0"], "ONDOL_SSH_CIDRS is not set"),
         (["ONDOL_HOST=0.0.0.0"], "ONDOL_URL: needed"),
         (["ONDOL_SOCIAL_PROVIDERS=google"], "ONDOL_GOOGLE_CLIENT_ID: needed"),
         (["ONDOL_METRICS_HOST=127.0.0.1:9100"], "ONDOL_WEB_METRICS_PORT and ONDOL_WORKER_METRICS_PORT are its ports"),

@@ -19,7 +19,8 @@ from tests.journey.site import free_port, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.waits, pytest.mark.enable_socket]
 TRIAL = {
-    "AWS_VPC_ID": "vpc-11111111", "AWS_SUBNET_ID": "subnet-11111111", "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+    "AWS_VPC_ID": "vpc-11111111", "AWS_SUBNET_ID": "subnet-11111111",
+    "ONDOL_SSH_CIDRS": "203.0.113.0/24", "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
     "AWS_ACCESS_KEY_ID": "nobody", "AWS_SECRET_ACCESS_KEY": "nothing",
 }  # fmt: skip
 

@@ -69,7 +69,11 @@ def pooler(server, tmp_path_factory):
 
 def said(home, url, *words):
     """Return the code with which a command ended, and what it said; code 0 for a worker that goes on."""
-    env = settings(home, url) | {"AWS_VPC_ID": "vpc-11111111", "AWS_SUBNET_ID": "subnet-11111111"}
+    env = settings(home, url) | {
+        "AWS_VPC_ID": "vpc-11111111",
+        "AWS_SUBNET_ID": "subnet-11111111",
+        "ONDOL_SSH_CIDRS": "203.0.113.0/24",
+    }
     env |= {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_ACCESS_KEY_ID": "no", "AWS_SECRET_ACCESS_KEY": "no"}
     with subprocess.Popen(
         [*ONDOL, *words], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

@@ -66,6 +66,7 @@ class Stack:
         """Return VPC and subnet, from the lines for the settings."""
         pairs = dict(pair.split("=") for pair in self.outputs["Settings"].split())
         assert pairs.pop("AWS_REGION") == self.region
+        assert pairs.pop("ONDOL_SSH_CIDRS") == "none"
         return pairs
 
 

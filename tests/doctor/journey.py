@@ -59,6 +59,7 @@ def _rest_and_start(ground, alice):
     assert ground.cloud.sizes([disk]) == {disk: 40}
     ground.cloud.start(ground.instance_id)
     ground.settle(alice.row)
+    ground.cloud.set_ssh(ground.group_id, ["203.0.113.0/24"])
 
 
 def _price(ground, alice):

@@ -17,7 +17,12 @@ from ondol.doctor.findings import Level
 from ondol.instances.models import Instance, SshKey
 from tests.instances.keys import PEM, keep, sealed_by_an_earlier_version
 
-CONFIG = Config(_env_file=None, AWS_VPC_ID="vpc-0123456789abcdef0", AWS_SUBNET_ID="subnet-0123456789abcdef0")
+CONFIG = Config(
+    _env_file=None,
+    AWS_VPC_ID="vpc-0123456789abcdef0",
+    AWS_SUBNET_ID="subnet-0123456789abcdef0",
+    ONDOL_SSH_CIDRS="203.0.113.0/24",
+)
 DENIED = Refused("UnauthorizedOperation")
 TYPES = CONFIG.permitted_types
 
@@ -64,6 +69,22 @@ def test_in_an_account_that_is_set_up_all_is_well():
 
 
 SUBNET = Subnet(CONFIG.vpc_id, "ap-northeast-2a", 4091)
+
+
+@pytest.mark.parametrize(
+    ("ranges", "said"),
+    [
+        (None, ("failed", "unset")),
+        ((), ("ok", "own")),
+        (("203.0.113.0/24", "2001:db8::/32"), ("ok", "ranges")),
+        (("203.0.113.0/24", "0.0.0.0/0"), ("warning", "open")),
+        (("0.0.0.0/1", "128.0.0.0/1"), ("warning", "open")),
+        (("::/0",), ("warning", "open")),
+    ],
+)
+def test_who_may_come_in_by_ssh_is_said(ranges, said):
+    case = aws_checks.Case(None, CONFIG.model_copy(update={"ssh_cidrs": ranges, "cloud": "aws"}))
+    assert [(finding.level.value, finding.code) for finding in aws_checks.ssh(case)] == [said]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.slow
 AMAZON = {
     "AWS_VPC_ID": "vpc-0123456789abcdef0",
     "AWS_SUBNET_ID": "subnet-0123456789abcdef0",
+    "ONDOL_SSH_CIDRS": "203.0.113.0/24",
     "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
     "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
 }

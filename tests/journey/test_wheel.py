@@ -127,7 +127,11 @@ def test_production_brings_neither_a_trial_cloud_nor_a_database_nor_tools(produc
         (["localcloud"], {}, extras.NO_TRIAL_CLOUD),
         (
             ["up"],
-            {"AWS_VPC_ID": "vpc-0123456789abcdef0", "AWS_SUBNET_ID": "subnet-0123456789abcdef0"},
+            {
+                "AWS_VPC_ID": "vpc-0123456789abcdef0",
+                "AWS_SUBNET_ID": "subnet-0123456789abcdef0",
+                "ONDOL_SSH_CIDRS": "203.0.113.0/24",
+            },
             extras.NO_POSTGRES,
         ),
     ],

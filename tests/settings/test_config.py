@@ -15,7 +15,9 @@ from ondol.config import Config, ConfigError, config, variable
         ("ONDOL_IDLE_MINUTES", "31", "multiple of 5"),
         ("ONDOL_CLOUD", "azure", "'local' or 'aws'"),
         ("DATABASE_URL", "mysql://localhost/ondol", "only PostgreSQL"),
-        ("ONDOL_SSH_CIDRS", "everywhere", "IPv4 ranges"),
+        ("ONDOL_SSH_CIDRS", "everywhere", "use ranges"),
+        ("ONDOL_SSH_CIDRS", "none,203.0.113.0/24", "use ranges"),
+        ("ONDOL_SSH_CIDRS", "203.0.113.7/24", "host bits"),
         ("ONDOL_URL", "ondol.example.org", "write it whole"),
         ("ONDOL_CLOCK", "fast", "REAL,VIRTUAL,SPEED"),
         ("AWS_VPC_ID", "vpc-XYZ", "pattern"),
@@ -122,6 +124,32 @@ def test_the_cloud_is_local_until_a_vpc_is_set(monkeypatch):
     config.cache_clear()
     monkeypatch.setenv("AWS_VPC_ID", "vpc-bd0d80d6")
     assert config().cloud == "aws"
+
+
+@pytest.mark.parametrize(
+    ("set_to", "cloud", "ranges"),
+    [
+        ("203.0.113.0/24, 203.0.113.0/24,2001:DB8::/32", "aws", ("203.0.113.0/24", "2001:db8::/32")),
+        ("0.0.0.0/0", "aws", ("0.0.0.0/0",)),
+        ("none", "aws", ()),
+        (None, "aws", None),
+        (None, "local", ("0.0.0.0/0",)),
+        ("none", "local", ()),
+    ],
+)
+def test_nobody_is_let_in_to_amazons_machines_unless_somebody_says_so(monkeypatch, set_to, cloud, ranges):
+    monkeypatch.setenv("ONDOL_CLOUD", cloud)
+    if set_to is not None:
+        monkeypatch.setenv("ONDOL_SSH_CIDRS", set_to)
+    assert config().ssh_cidrs == ranges
+    monkeypatch.setenv("AWS_VPC_ID", "vpc-12345678")
+    monkeypatch.setenv("AWS_SUBNET_ID", "subnet-12345678")
+    config.cache_clear()
+    if ranges is None:
+        with pytest.raises(ConfigError, match="ONDOL_SSH_CIDRS is not set"):
+            config().require_cloud()
+    else:
+        config().require_cloud()
 
 
 @pytest.mark.parametrize("file", ["docs/settings.md", ".env.example"])
