@@ -167,6 +167,7 @@ def test_whenever_alice_is_suspended_nothing_of_hers_runs_afterwards(rig, ada, a
         assert row.is_clean
     else:
         assert (row.instance_type, row.volume_gib) == (row.seen_type, row.seen_volume_gib)
+        assert StatusChange.objects.earliest("id").record.size == row.size, "another size came true"
         assert not StatusChange.objects.filter(reason=Reason.OUTSIDE).exists(), "nobody was outside"
         assert not door(rig, alice)
 
