@@ -165,6 +165,7 @@ ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Ondol] "
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = _url.scheme
 ACCOUNT_CHANGE_EMAIL = True
+USERSESSIONS_ADAPTER = "ondol.accounts.sign_out.UserSessionsAdapter"
 USERSESSIONS_TRACK_ACTIVITY = False
 MFA_ADAPTER = "ondol.deployment.second_factors.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]

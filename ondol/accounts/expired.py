@@ -1,4 +1,4 @@
-"""What has expired and is of no use to anybody: sessions, what was noted of them, and entries of the cache."""
+"""What has expired and is of no use to anybody: sessions, what was noted of them, tokens, and entries of the cache."""
 
 from datetime import UTC, datetime
 
@@ -6,7 +6,7 @@ from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
 from django.db.models import Exists, OuterRef
 
-from ondol.accounts import cache
+from ondol.accounts import cache, tokens
 
 
 def prune() -> None:
@@ -14,4 +14,5 @@ def prune() -> None:
     Session.objects.filter(expire_date__lt=datetime.now(UTC)).delete()
     with_session = Session.objects.filter(session_key=OuterRef("session_key"))
     UserSession.objects.exclude(Exists(with_session)).delete()
+    tokens.forget_expired()
     cache.forget_expired()

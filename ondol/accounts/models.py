@@ -1,13 +1,15 @@
 """A person, where they stand with the administrators, and their API tokens."""
 
 import unicodedata
-from typing import ClassVar
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.password_validation import validate_password
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
-from django.db import models
-from django.db.models.functions import Lower
+from django.db import models, transaction
+from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext_lazy as _
 
 from ondol import clock
@@ -121,6 +123,16 @@ class User(AbstractBaseUser):
     def __str__(self) -> str:
         return f"{self.name} <{self.email}>"
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save; with a new password, revoke all API tokens, whichever way it was changed.
+
+        Django keeps the new password here until it is saved, but not where it only hashes the old one in another way.
+        """
+        with transaction.atomic():
+            if self.pk and getattr(self, "_password", None) is not None:
+                self.api_tokens.all().delete()
+            super().save(*args, **kwargs)
+
     @property
     def is_approved(self) -> bool:
         return self.is_active and self.approval == Approval.APPROVED
@@ -149,18 +161,51 @@ class Decision(models.Model):
         ordering = ["-at", "-id"]
 
 
+class Scope(models.TextChoices):
+    """What an API token may be used for. `ondol.api.scopes` says which one each operation needs."""
+
+    READ = "read", _("See my machine, its costs and what I may choose")
+    MACHINE = "machine", _("Create, start, stop and change my machine, and read its private key")
+    ADMINISTRATE = "administrate", _("Decide about people and terminate their machines")
+
+
+TOKEN_DAYS = 90
+"""How long a token lives unless its owner chooses otherwise, and those of before there were end dates."""
+
+
 class ApiToken(models.Model):
-    """A personal API token. Only its SHA-256 is kept: the token is random, so a plain digest is enough."""
+    """A personal API token. Only its SHA-256 is kept: the token is random, so a plain digest is enough.
+
+    Its times are on real time, like those of sessions.
+    """
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
     name = models.CharField(_("name"), max_length=60, validators=[validate_shown])
     digest = models.CharField(max_length=64, unique=True)
     hint = models.CharField(max_length=12)
+    scopes = ArrayField(models.CharField(max_length=12), default=list, db_default=[Scope.READ, Scope.MACHINE])
     created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(db_default=Now() + timedelta(days=TOKEN_DAYS))
     used_at = models.DateTimeField(null=True, blank=True)
+    used_from = models.GenericIPAddressField(null=True, blank=True)
+    """Where its last use came from, as far as `used_at` notes it."""
 
     class Meta:
         ordering = ["-created_at"]
+
+    @property
+    def has_expired(self) -> bool:
+        return self.expires_at <= datetime.now(UTC)
+
+    @property
+    def expires_soon(self) -> bool:
+        """Return whether its owner should think of another one: it ends within two weeks."""
+        return not self.has_expired and self.expires_at <= datetime.now(UTC) + timedelta(days=14)
+
+    @property
+    def scope_labels(self) -> list[str]:
+        """Return what it may be used for, in the reader's language."""
+        return [str(scope.label) for scope in Scope if scope in self.scopes]
 
 
 class CacheEntry(models.Model):

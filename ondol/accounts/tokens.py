@@ -1,37 +1,72 @@
-"""Personal API tokens: made once, shown once, kept as a digest."""
+"""Personal API tokens: made once, shown once, kept as a digest, for some scopes and until some day."""
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from django.utils.translation import gettext as _
 
-from ondol.accounts.models import ApiToken, User
+from ondol.accounts.models import TOKEN_DAYS, ApiToken, Scope, User
 from ondol.accounts.people import AccountError
 
 PREFIX, AT_MOST = "ondol_", 20
+LIVES = (7, 30, TOKEN_DAYS, 365)
+"""How many days a token may live."""
+KEPT_AFTER_ITS_END = timedelta(days=30)
+"""So long its owner sees it in the list, and a program reads that it has expired."""
 _NOTE_USE_EVERY = timedelta(minutes=1)
 
 
-def create_token(user: User, name: str) -> str:
-    """Return the text of a new token of `user`, which is not stored. Raises AccountError beyond `AT_MOST`."""
-    if ApiToken.objects.filter(user=user).count() >= AT_MOST:
+def scopes_of(user: User) -> list[Scope]:
+    """Return the scopes that somebody may give to a token."""
+    return [scope for scope in Scope if scope != Scope.ADMINISTRATE or user.is_admin]
+
+
+def create_token(
+    user: User, name: str, scopes: Iterable[Scope] = (Scope.READ, Scope.MACHINE), days: int = TOKEN_DAYS
+) -> str:
+    """Return the text of a new token of `user`, which is not stored. Raises AccountError."""
+    now, wanted = datetime.now(UTC), [scope for scope in Scope if scope in set(scopes)]
+    if Scope.ADMINISTRATE in wanted and not user.is_admin:
+        raise AccountError(_("Only an administrator can do this."), "not_admin", 403)
+    if not wanted or days not in LIVES:
+        raise AccountError(_("Choose at least one scope, and how long the token lives."), "invalid", 422)
+    if ApiToken.objects.filter(user=user, expires_at__gt=now).count() >= AT_MOST:
         text = _("There are %(n)s tokens already. Revoke one that is not used any more.") % {"n": AT_MOST}
         raise AccountError(text, "too_many_tokens")
     token = PREFIX + secrets.token_urlsafe(32)
-    ApiToken.objects.create(user=user, name=name, digest=_digest(token), hint=token[: len(PREFIX) + 4])
+    ApiToken.objects.create(
+        user=user,
+        name=name,
+        digest=_digest(token),
+        hint=token[: len(PREFIX) + 4],
+        scopes=wanted,
+        expires_at=now + timedelta(days=days),
+    )
     return token
 
 
-def user_of(token: str) -> User | None:
-    """Return the owner of this token; None if there is none, or if the account is closed."""
-    row = ApiToken.objects.select_related("user").filter(digest=_digest(token), user__is_active=True).first()
-    if row is None:
-        return None
+def find(token: str) -> ApiToken | None:
+    """Return the token with its owner, even if it has expired; None if there is none or the account is closed."""
+    return ApiToken.objects.select_related("user").filter(digest=_digest(token), user__is_active=True).first()
+
+
+def note_use(row: ApiToken, address: str | None) -> None:
+    """Save when and from where a token was used, at most once a minute."""
     now = datetime.now(UTC)
     if row.used_at is None or now - row.used_at > _NOTE_USE_EVERY:
-        ApiToken.objects.filter(pk=row.pk).update(used_at=now)
-    return row.user
+        ApiToken.objects.filter(pk=row.pk).update(used_at=now, used_from=address)
+
+
+def revoke_all(user: User) -> None:
+    """Revoke all tokens of somebody; it may run twice."""
+    ApiToken.objects.filter(user=user).delete()
+
+
+def forget_expired() -> None:
+    """Remove the tokens whose end is long ago; it may run twice."""
+    ApiToken.objects.filter(expires_at__lt=datetime.now(UTC) - KEPT_AFTER_ITS_END).delete()
 
 
 def _digest(token: str) -> str:

@@ -6,6 +6,7 @@ An Authorization header alone decides if present.
 from collections.abc import Callable
 from typing import Any
 
+from allauth.core.internal.httpkit import get_client_ip
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
@@ -16,6 +17,7 @@ from ninja.security import APIKeyCookie, HttpBearer
 
 from ondol.accounts import tokens
 from ondol.accounts.models import User
+from ondol.api import scopes
 from ondol.instances.actions import ActionError
 
 Rule = Callable[[User], None]
@@ -44,7 +46,10 @@ def administrator(user: User) -> None:
 class Token(HttpBearer):
     """Authenticates by `Authorization: Bearer TOKEN`."""
 
-    openapi_description = "A personal token, made under “Account” or by `ondol token create EMAIL`."
+    openapi_description = (
+        "A personal token, made under “Account” or by `ondol token create EMAIL`. It has an end, and one or several of "
+        "the scopes `read`, `machine` and `administrate`; each operation names the one that it needs."
+    )
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
@@ -59,11 +64,16 @@ class Token(HttpBearer):
         return user
 
     def authenticate(self, request: HttpRequest, token: str) -> User | None:
-        user = tokens.user_of(token.strip())
-        if user is not None:
-            translation.activate(user.language)
-            self.rule(user)
-        return user
+        row = tokens.find(token.strip())
+        if row is None:
+            return None
+        translation.activate(row.user.language)
+        if row.has_expired:
+            raise scopes.TokenExpired
+        tokens.note_use(row, get_client_ip(request))
+        self.rule(row.user)
+        scopes.require(row.scopes, request)
+        return row.user
 
 
 class Session(APIKeyCookie):

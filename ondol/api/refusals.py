@@ -15,6 +15,7 @@ from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationEr
 
 from ondol.accounts.people import AccountError
 from ondol.api import validation_errors
+from ondol.api.scopes import InsufficientScope, TokenExpired
 from ondol.instances.actions import ActionError
 from ondol.request_id import HEADER, request_id
 
@@ -78,6 +79,22 @@ def _not_signed_in(request: HttpRequest, error: Any) -> HttpResponse:
     return refuse(401, "not_signed_in", _("Sign in first."), hint, {"WWW-Authenticate": 'Bearer realm="ondol"'})
 
 
+def _token_expired(request: HttpRequest, error: Any) -> HttpResponse:
+    hint = _("Make a new one under “Account”.")
+    told = {
+        "WWW-Authenticate": 'Bearer realm="ondol", error="invalid_token", error_description="The token has expired"'
+    }
+    return refuse(401, "token_expired", _("This token has expired."), hint, told)
+
+
+def _insufficient_scope(request: HttpRequest, error: Any) -> HttpResponse:
+    """Name the scope in the words of RFC 6750, too."""
+    message = _("This needs a token with the scope “%(scope)s”.") % {"scope": error.scope}
+    hint = _("Make a token with this scope under “Account”.")
+    told = {"WWW-Authenticate": f'Bearer realm="ondol", error="insufficient_scope", scope="{error.scope}"'}
+    return refuse(403, "insufficient_scope", message, hint, told)
+
+
 def _throttled(request: HttpRequest, error: Any) -> HttpResponse:
     return refuse(429, "too_many_requests", _("That was too much at once."), _("Wait a little, then try again."))
 
@@ -127,6 +144,8 @@ _HANDLERS: dict[type[Exception], Any] = {
     AccountError: _account,
     ValidationError: _invalid,
     AuthenticationError: _not_signed_in,
+    TokenExpired: _token_expired,
+    InsufficientScope: _insufficient_scope,
     Throttled: _throttled,
     HttpError: _unreadable,
     Http404: _missing,

@@ -6,7 +6,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from ondol import __version__
-from ondol.api import costs, machines, people, refusals
+from ondol.api import costs, machines, people, refusals, scopes
 from ondol.api.application import Api, Readable
 
 api = Api(
@@ -33,4 +33,4 @@ def openapi(request: HttpRequest) -> HttpResponse:
 
 @cache
 def _schema() -> dict[str, Any]:
-    return dict(api.get_openapi_schema())
+    return scopes.describe(dict(api.get_openapi_schema()))

@@ -27,7 +27,8 @@ class Program:
 
     def __post_init__(self) -> None:
         if self.user:
-            self.headers = {"Authorization": f"Bearer {tokens.create_token(self.user, 'test')}", **self.headers}
+            token = tokens.create_token(self.user, "test", tokens.scopes_of(self.user))
+            self.headers = {"Authorization": f"Bearer {token}", **self.headers}
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> HttpResponse:
         return self.client.generic(

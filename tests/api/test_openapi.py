@@ -12,6 +12,7 @@ from hypothesis.errors import Unsatisfiable
 from hypothesis.strategies import sampled_from
 
 from ondol.accounts.models import Approval, validate_prose
+from ondol.api.scopes import SCOPES
 from ondol.api.throttle import PER_PERSON
 from ondol.instances.lifecycle import Status
 from tests.api.caller import person
@@ -55,11 +56,12 @@ def test_all_operations_are_described(described):
 
 
 def test_every_operation_has_words_a_name_and_a_way_in(described):
-    for one in operations(described).values():
+    for (method, path), one in operations(described).items():
         assert one["summary"]
-        assert one["description"]
+        scope = SCOPES[f"{method.upper()} {path}"]
+        assert one["description"].endswith(f"Scope of a token: `{scope}`.")
         assert one["operationId"].isidentifier()
-        assert one["security"] == [{"Token": []}, {"Session": []}]
+        assert one["security"] == [{"Token": [scope]}, {"Session": []}]
     assert described["components"]["securitySchemes"]["Token"]["scheme"] == "bearer"
 
 

@@ -8,7 +8,7 @@ from ondol import clock
 from ondol.accounts.models import User
 from ondol.accounts.people import add_user, approve
 from ondol.accounts.people import suspend as suspend_person
-from ondol.accounts.tokens import create_token
+from ondol.accounts.tokens import create_token, scopes_of
 from ondol.autostop import awake
 from ondol.autostop.forecast import PERIOD, floor
 from ondol.autostop.models import CpuReading
@@ -75,7 +75,7 @@ def key(name: str) -> str:
 
 def token(name: str) -> str:
     """Return a token for the API."""
-    return create_token(_user(name), "crashes")
+    return create_token(_user(name), "crashes", scopes_of(_user(name)))
 
 
 def session(name: str) -> str:

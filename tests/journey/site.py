@@ -191,7 +191,9 @@ class Site:
         """Add somebody approved, with an API token."""
         email = f"{name}@example.org"
         self.command("user", "add", email, "--name", name.title(), "--admin" if admin else "--approved")
-        return Person(self, name, self.command("token", "create", email).splitlines()[-1].strip())
+        scopes = ["read", "machine", *(["administrate"] if admin else [])]
+        words = [word for scope in scopes for word in ("--scope", scope)]
+        return Person(self, name, self.command("token", "create", email, *words).splitlines()[-1].strip())
 
     def people(self, *names: str, admin: bool = False) -> "list[Person]":
         """Add many people by one process: each process takes a second to begin."""
@@ -208,9 +210,10 @@ def text_of(letter: Path) -> str:
 
 _MANY = """
 from ondol.accounts.people import add_user
-from ondol.accounts.tokens import create_token
+from ondol.accounts.tokens import create_token, scopes_of
 for name in {names}:
-    print(create_token(add_user(f"{{name}}@example.org", name.title(), approved=True, admin={admin}), "journey"))
+    user = add_user(f"{{name}}@example.org", name.title(), approved=True, admin={admin})
+    print(create_token(user, "journey", scopes_of(user)))
 """
 
 

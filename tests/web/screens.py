@@ -8,7 +8,7 @@ from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP
 
 from ondol import clock
-from ondol.accounts.models import Approval, Role, User
+from ondol.accounts.models import ApiToken, Approval, Role, Scope, User
 from ondol.accounts.tokens import create_token
 from ondol.autostop.forecast import PERIOD, floor
 from ondol.autostop.models import CpuReading, StopWarning
@@ -57,7 +57,9 @@ def furnish() -> list[Screen]:
     about_to_stop = machine(person("soon@example.org"), minutes_ago=100)
     loads(about_to_stop, [80, 22, *[0.4] * 7])
     run = about_to_stop.run.launched_at
-    create_token(bob, "script")
+    create_token(bob, "script", list(Scope)[:2])
+    create_token(bob, "notebook")
+    ApiToken.objects.filter(name="notebook").update(used_at=datetime.now(UTC), used_from="203.0.113.5")
     ExchangeRate.objects.create(krw=Decimal("1387.50"), as_of=clock.now().date(), set_by=alice)
     Budget.objects.create(usd=Decimal("0.01"), stops=True)
     for name in ("carol", "한소희"):

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from ondol.accounts.models import ApiToken, User
-from ondol.accounts.tokens import create_token, user_of
+from ondol.accounts.tokens import create_token, find
 from tests.web.conftest import person
 
 
@@ -94,31 +94,38 @@ def test_an_address_that_was_taken_meanwhile_stays_with_who_took_it(bob, browser
 
 def test_a_token_is_shown_once(bob, browser_of):
     browser = browser_of(bob)
-    answer = browser.post(reverse("token_create"), {"name": "my script"})
+    answer = browser.post(reverse("token_create"), {"name": "my script", "scopes": ["read"], "days": 7})
     token = answer.context["page"].token
     assert token in answer.text
     assert "no-store" in answer.headers["Cache-Control"]
-    assert user_of(token) == bob
+    assert find(token).user == bob
     page = browser.get(reverse("account")).text
     assert "my script" in page
     assert token not in page
 
 
-def test_a_token_needs_a_name(bob, browser_of):
-    assert browser_of(bob).post(reverse("token_create"), {"name": ""}).status_code == 200
+def test_a_token_needs_a_name_a_scope_of_its_owner_and_an_end(bob, browser_of):
+    right = {"name": "my script", "scopes": ["read"], "days": 7}
+    wrong = [{"name": ""}, {"scopes": []}, {"scopes": ["root"]}, {"scopes": ["read", "administrate"]}, {"days": 91},
+             {"days": "for ever"}, {"days": ""}, {"days": -1}]  # fmt: skip
+    for choice in wrong:
+        answer = browser_of(bob).post(reverse("token_create"), right | choice)
+        assert answer.status_code == 200
+        assert "errorlist" in answer.text
+        assert "my script" in answer.text or choice == {"name": ""}
     assert not ApiToken.objects.exists()
 
 
 def test_a_revoked_token_is_nobodys(bob, browser_of):
     token = create_token(bob, "old")
     browser_of(bob).post(reverse("token_revoke", args=[ApiToken.objects.get().pk]))
-    assert user_of(token) is None
+    assert find(token) is None
 
 
 def test_bob_cannot_revoke_the_token_of_alice(alice, bob, browser_of):
     token = create_token(alice, "hers")
     browser_of(bob).post(reverse("token_revoke", args=[ApiToken.objects.get().pk]))
-    assert user_of(token) == alice
+    assert find(token).user == alice
 
 
 def test_korean_comes_first_whatever_the_browser_prefers(client, db):
@@ -149,7 +156,7 @@ def test_the_switch_never_leads_elsewhere(client, db):
 def test_twenty_tokens_are_enough(bob, browser_of):
     for _ in range(20):
         create_token(bob, "script")
-    answer = browser_of(bob).post(reverse("token_create"), {"name": "one more"})
+    answer = browser_of(bob).post(reverse("token_create"), {"name": "one more", "scopes": ["read"], "days": 7})
     assert "There are 20 tokens already." in answer.text
     assert ApiToken.objects.filter(user=bob).count() == 20
 

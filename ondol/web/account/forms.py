@@ -1,11 +1,15 @@
 """Forms of the account page: their fields and the limits of these. They decide nothing."""
 
+from typing import Any
+
 from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
-from ondol.accounts.models import ApiToken, User
+from ondol.accounts.models import TOKEN_DAYS, ApiToken, Scope, User
 from ondol.accounts.text import LineField
+from ondol.accounts.tokens import LIVES, scopes_of
 
 
 class AccountForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
@@ -23,7 +27,16 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
 
 
 class TokenForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A name for a new API token."""
+    """What a new API token is for, what it may do and how long."""
+
+    scopes = forms.TypedMultipleChoiceField(
+        coerce=Scope,
+        initial=[Scope.READ],
+        label=_("What may it do?"),
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": _("Choose at least one.")},
+    )
+    days = forms.TypedChoiceField(coerce=int, initial=TOKEN_DAYS, label=_("When does it expire?"))
 
     class Meta:
         model = ApiToken
@@ -31,6 +44,15 @@ class TokenForm(forms.ModelForm):  # type: ignore[type-arg]
         field_classes = {"name": LineField}
         labels = {"name": _("What is it for?")}
         widgets = {"name": forms.TextInput(attrs={"autocomplete": "off"})}
+
+    def __init__(self, owner: User, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["scopes"].choices = [(scope.value, scope.label) for scope in scopes_of(owner)]  # type: ignore[attr-defined]
+        self.fields["days"].choices = [(days, _in_days(days)) for days in LIVES]  # type: ignore[attr-defined]
+
+
+def _in_days(days: int) -> str:
+    return ngettext("In %(days)s day", "In %(days)s days", days) % {"days": days}
 
 
 class LanguageForm(forms.Form):

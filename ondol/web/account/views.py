@@ -30,18 +30,18 @@ def account(request: PersonRequest) -> HttpResponse:
         with override(person.language):
             messages.success(request, _("Saved."))
         return _remember(redirect("account"), person.language)
-    return AccountPage(request.user, form, TokenForm()).answer(request)
+    return AccountPage(request.user, form, TokenForm(request.user)).answer(request)
 
 
 @require_POST
 @approved
 def create_api_token(request: PersonRequest) -> HttpResponse:
     """Make a token and show it, once: it is on this answer and nowhere else."""
-    form = TokenForm(request.POST)
+    form = TokenForm(request.user, request.POST)
     if not form.is_valid():
         return AccountPage(request.user, AccountForm(instance=request.user), form).answer(request)
     try:
-        token = create_token(request.user, form.cleaned_data["name"])
+        token = create_token(request.user, *(form.cleaned_data[name] for name in ("name", "scopes", "days")))
     except AccountError as error:
         form.add_error("name", str(error))
         return AccountPage(request.user, AccountForm(instance=request.user), form).answer(request)

@@ -16,8 +16,8 @@ from ondol.policy.kinds import Rule, Types
 from ondol.policy.models import Policy
 from ondol.web.policy.facts import describe_value, origin
 
-_Template = Literal["parts/field.html", "policy/types.html", "policy/hours.html"]
-_TEMPLATES: dict[type[Rule[Any]], _Template] = {Types: "policy/types.html", AllowedHours: "policy/hours.html"}
+_Template = Literal["parts/field.html", "parts/boxes.html", "policy/hours.html"]
+_TEMPLATES: dict[type[Rule[Any]], _Template] = {Types: "parts/boxes.html", AllowedHours: "policy/hours.html"}
 """The template of a kind of rule, unless it is one field."""
 
 
