@@ -77,6 +77,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "ondol.web.middleware.ApprovedOnly",
+    "ondol.web.step_up.middleware.StepUp",
     "ondol.web.errors.providers.Providers",
 ]
 
@@ -165,6 +166,7 @@ ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Ondol] "
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = _url.scheme
 ACCOUNT_CHANGE_EMAIL = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 600
 USERSESSIONS_ADAPTER = "ondol.accounts.sign_out.UserSessionsAdapter"
 USERSESSIONS_TRACK_ACTIVITY = False
 MFA_ADAPTER = "ondol.deployment.second_factors.MFAAdapter"

@@ -3,16 +3,19 @@
 from typing import Any, cast
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse
 from django.conf import settings
 from django.contrib import messages
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from ondol.accounts import admission, letters
+from ondol.accounts import admission, letters, providers
 from ondol.accounts.models import User, check_new_password, validate_email_length
+from ondol.accounts.recent import signed_in_recently
 from ondol.config import config
 
 
@@ -67,6 +70,20 @@ class AccountAdapter(DefaultAccountAdapter):
         """Apply the institute's rules, before anything is shown, to what a provider says of this person."""
         admission.admit(user, (about["signal_kwargs"] or {}).get("sociallogin"))
         return super().post_login(request, user, **about)
+
+    def is_reauthentication_required(self, *, app: str, **_kwargs: Any) -> bool:
+        """Return whether allauth's own pages ask again: by our rule, for which a sign-in counts as well."""
+        return not signed_in_recently(context.request)
+
+    def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
+        """Return the ways to show again who somebody is; the first is shown first."""
+        methods = super().get_reauthentication_methods(user)
+        if not config().password_sign_in:
+            methods = [method for method in methods if method["id"] != "reauthenticate"]
+        if user.is_authenticated and providers.accounts_of(user):
+            way = {"description": _("Sign in again where you have your account"), "url": reverse("step_up_providers")}
+            methods.append({"id": "providers", **way})
+        return methods
 
     def save_user(self, request: HttpRequest, user: Any, form: Any, commit: bool = True) -> User:
         """Save the answers of the sign-up form. A worker finds the new request and announces it."""

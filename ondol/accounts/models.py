@@ -124,14 +124,19 @@ class User(AbstractBaseUser):
         return f"{self.name} <{self.email}>"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save; with a new password, revoke all API tokens, whichever way it was changed.
-
-        Django keeps the new password here until it is saved, but not where it only hashes the old one in another way.
-        """
+        """Save; with a new password, or without one from now on, revoke all API tokens, however it came about."""
         with transaction.atomic():
-            if self.pk and getattr(self, "_password", None) is not None:
+            if self.pk and self._has_new_password():
                 self.api_tokens.all().delete()
             super().save(*args, **kwargs)
+
+    def _has_new_password(self) -> bool:
+        """Return whether the password is another one than in the database, and not only hashed in another way."""
+        if getattr(self, "_password", None) is not None:  # where Django keeps a new one until it is saved
+            return True
+        return (
+            not self.has_usable_password() and User.objects.filter(pk=self.pk).exclude(password=self.password).exists()
+        )
 
     @property
     def is_approved(self) -> bool:

@@ -1,15 +1,31 @@
 """Sign-in by a provider: what it says about a person, and where it sends them back to."""
 
+import time
 from typing import Any
 
+from allauth.account import app_settings
+from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
-from allauth.socialaccount.providers.base.constants import AuthError
+from allauth.socialaccount.internal.flows.login import record_authentication
+from allauth.socialaccount.models import SocialAccount
+from allauth.socialaccount.providers.base.constants import AuthError, AuthProcess
+from django.contrib import messages
 from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 
 from ondol.accounts.models import User
 from ondol.accounts.text import clean_line
-from ondol.config import Config
+from ondol.config import Config, config
+
+ASK_AGAIN = {
+    "google": {"prompt": "select_account"},  # Google has no way to ask for a new sign-in
+    "kakao": {"prompt": "login"},
+    "naver": {"auth_type": "reauthenticate"},
+    "oidc": {"prompt": "login", "max_age": "0"},
+}
+"""What lets a provider ask for a sign-in although the person has one there."""
 
 
 class UnfinishedSignIn(Exception):
@@ -29,6 +45,21 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
         """Return that whoever a provider knows may ask for an account, also where passwords open nothing."""
         return True
+
+    def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
+        """Note that somebody who has signed in has been asked again by their provider.
+
+        allauth would sign them out and in again, and forget what waits in their session.
+        """
+        is_again = request.user.is_authenticated and sociallogin.is_existing and sociallogin.user == request.user
+        if not is_again or sociallogin.state.get("process") != AuthProcess.LOGIN:
+            return
+        if _was_asked_long_ago(sociallogin.account.extra_data):
+            text = _("%(name)s has not asked you again. Sign out there, then try once more.")
+            messages.error(request, text % {"name": name_of(config(), sociallogin.account.provider)})
+            raise ImmediateHttpResponse(redirect("step_up_providers"))
+        record_authentication(request, sociallogin)
+        raise ImmediateHttpResponse(redirect(sociallogin.get_redirect_url(request) or "dashboard"))
 
     def populate_user(self, request: HttpRequest, sociallogin: Any, data: dict[str, Any]) -> User:
         """Return a user with the name that the provider shows."""
@@ -63,3 +94,15 @@ def redirect_uri(settings: Config, provider: str) -> str:
 def name_of(settings: Config, provider: str) -> str:
     """Return what people call a provider."""
     return settings.oidc_name if provider == "oidc" else provider.capitalize()
+
+
+def accounts_of(user: User) -> list[str]:
+    """Return the providers, of those offered, by which somebody may come in."""
+    has = set(SocialAccount.objects.filter(user=user).values_list("provider", flat=True))
+    return [provider for provider in config().social_providers if provider in has]
+
+
+def _was_asked_long_ago(told: dict[str, Any]) -> bool:
+    """Return whether an OpenID Connect issuer says that its own sign-in is too old; others say nothing of it."""
+    at = (told.get("id_token") or {}).get("auth_time")
+    return isinstance(at, int | float) and time.time() - at > app_settings.REAUTHENTICATION_TIMEOUT

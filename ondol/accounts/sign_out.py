@@ -13,7 +13,15 @@ class UserSessionsAdapter(DefaultUserSessionsAdapter):
     """Ends what allauth ends, and tokens with it: whoever signs out everywhere means programs too."""
 
     def end_sessions(self, sessions: Any) -> None:
-        """End these sessions, and revoke all tokens of whoever asks."""
+        """End these sessions, and revoke all tokens of their owner.
+
+        Without other sessions it is whoever asks; nobody has signed in where an institute's sign-in takes over an
+        account that somebody else may have prepared.
+        """
+        owners = {session.user for session in sessions}
+        if context.request.user.is_authenticated:
+            owners.add(context.request.user)
         with transaction.atomic():
             super().end_sessions(sessions)
-            tokens.revoke_all(context.request.user)
+            for owner in owners:
+                tokens.revoke_all(owner)

@@ -17,6 +17,7 @@ from ninja.security import APIKeyCookie, HttpBearer
 
 from ondol.accounts import tokens
 from ondol.accounts.models import User
+from ondol.accounts.recent import signed_in_recently
 from ondol.api import scopes
 from ondol.instances.actions import ActionError
 
@@ -93,6 +94,9 @@ class Session(APIKeyCookie):
         if _Csrf(_nothing).refuses(request):
             raise ActionError("csrf", _("The CSRF token is missing or too old."), _("Send it in X-CSRFToken."), 403)
         self.rule(request.user)
+        if scopes.operation_of(request) in scopes.NEED_RECENT_SIGN_IN and not signed_in_recently(request):
+            hint = _("Confirm on the pages that it is you, or use a token.")
+            raise ActionError("recent_sign_in_needed", _("This needs a sign-in of the last ten minutes."), hint, 403)
         return request.user
 
 

@@ -24,6 +24,13 @@ SCOPES = {
     "DELETE /api/admin/users/{user_id}/instance": Scope.ADMINISTRATE,
 }
 
+NEED_RECENT_SIGN_IN = {
+    "POST /api/instances/ssh-key",
+    "POST /api/admin/users/{user_id}/approve",
+    "DELETE /api/admin/users/{user_id}/instance",
+}
+"""What a browser's session may do only for ten minutes after a sign-in, as on the pages. A token has its scope."""
+
 _PARAMETER = re.compile(r"<(?:[^<>:]+:)?([^<>:]+)>")
 """A part of a path in Django's words, such as `<int:user_id>`."""
 

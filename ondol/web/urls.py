@@ -16,6 +16,7 @@ from ondol.web.machines import views as machines
 from ondol.web.people import views as people
 from ondol.web.person import views as person
 from ondol.web.policy import views as policy
+from ondol.web.step_up import views as step_up
 
 urlpatterns = [
     path("", machine.dashboard, name="dashboard"),
@@ -36,6 +37,8 @@ urlpatterns = [
     path("settings/", account.account, name="account"),
     path("settings/tokens/", account.create_api_token, name="token_create"),
     path("settings/tokens/<int:pk>/revoke/", account.revoke_api_token, name="token_revoke"),
+    path("settings/confirm/", step_up.providers, name="step_up_providers"),
+    path("settings/go-on/", step_up.go_on, name="step_up_go_on"),
     path("language/", account.language, name="language"),
     path("costs/", costs.mine, name="costs"),
     path("help/", help_page, name="help"),

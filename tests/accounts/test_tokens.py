@@ -178,6 +178,17 @@ def set_alone(alice, browser):
     alice.save(update_fields=["password"])
 
 
+def taken_away(alice, browser):
+    """Do what happens where an institute's sign-in takes over an account."""
+    alice.set_unusable_password()
+    alice.save(update_fields=["password"])
+
+
+def saved_as_it_was(alice, browser):
+    alice.save()
+    User.objects.get(pk=alice.pk).save()
+
+
 def signed_out_everywhere(alice, browser):
     return browser.post(reverse("usersessions_list"))
 
@@ -201,9 +212,9 @@ def renamed(alice, browser):
 @pytest.mark.parametrize(
     ("act", "is_left"),
     [
-        *((act, False) for act in (changed, reset, set_by_hand, set_alone)),
+        *((act, False) for act in (changed, reset, set_by_hand, set_alone, taken_away)),
         *((act, False) for act in (signed_out_everywhere, signed_out_everywhere_of_several)),
-        *((act, True) for act in (signed_in_again_with_an_older_hash, renamed)),
+        *((act, True) for act in (signed_in_again_with_an_older_hash, renamed, saved_as_it_was)),
     ],
 )
 def test_a_new_password_and_signing_out_everywhere_end_all_tokens_of_one_person(settings, alice, ada, act, is_left):
@@ -216,3 +227,13 @@ def test_a_new_password_and_signing_out_everywhere_end_all_tokens_of_one_person(
     act(alice, browser)
     assert bool(owner_of(his)) == is_left
     assert owner_of(hers) == ada
+
+
+def test_somebody_without_a_password_keeps_tokens_when_something_else_is_saved(alice):
+    alice.set_unusable_password()
+    alice.save()
+    token = tokens.create_token(alice, "laptop")
+    alice.name = "Alicia"
+    alice.save()
+    User.objects.get(pk=alice.pk).save()
+    assert owner_of(token) == alice

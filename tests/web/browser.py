@@ -30,9 +30,9 @@ def launch(playwright):
     return playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
 
 
-def sign_in(client, user):
-    """Sign in as somebody who has just typed their password, as sensitive changes need it; return the cookie."""
-    typed = {"method": "password", "at": time.time(), "reauthenticated": True}
+def sign_in(client, user, minutes_ago=0):
+    """Sign in as somebody who has typed their password so long ago, at first just now; return the cookie."""
+    typed = {"method": "password", "at": time.time() - minutes_ago * 60}
     known = {"account_authentication_methods": [typed], "account_authentication_methods_user": str(user.pk)}
     return signed_in.sign_in(client, user, **known)
 

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import threading
 from contextlib import closing, contextmanager
+from html import unescape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,8 +16,9 @@ import pytest
 import requests
 from django.db import connection
 
-from ondol.accounts.models import Approval, Decision, Role, User
+from ondol.accounts.models import ApiToken, Approval, Decision, Role, User
 from ondol.accounts.people import add_user, suspend
+from ondol.accounts.sessions import SessionStore
 from tests.committed import committed as committed
 from tests.journey.site import free_port, until
 
@@ -205,9 +207,62 @@ def test_who_was_added_before_comes_into_the_account_with_their_address(browser)
     """An administrator who was added without a password has no other way in."""
     sora = add_user("sora@example.org", "Sora", admin=True)
     page = browser.sign_in("sora", email="sora@example.org", name="소라", groups=["ondol-admins"])
-    assert page.status_code == 200
+    assert page.status_code == 200, browser.site.said()
     assert "/accounts/logout/" in page.text
     assert User.objects.get().pk == sora.pk
+
+
+def aged(browser, minutes):
+    """Let so much time pass since the last sign-in of this browser."""
+    session = SessionStore.of_cookie(browser.session.cookies["ondol_session"])
+    records = session["account_authentication_methods"]
+    session["account_authentication_methods"] = [one | {"at": one["at"] - minutes * 60} for one in records]
+    session.save()
+
+
+def asked_again(browser, path="/settings/tokens/", **form):
+    """Send a form that needs a recent sign-in; return the page of providers."""
+    page = browser.session.get(f"{browser.site.url}/settings/", timeout=30)
+    answer = browser._sent(page, path, **form)
+    assert answer.headers["Location"] == "/settings/confirm/?next=%2Fsettings%2Fgo-on%2F"
+    return browser.session.get(browser.site.url + answer.headers["Location"], timeout=30)
+
+
+def confirmed_by(browser, page, sub):
+    """Press the button of the provider there, and sign in as this person; return where that leads to."""
+    way = unescape(re.search(r'action="(/accounts/oidc[^"]+)"', page.text)[1])
+    there = browser._sent(page, way).headers["Location"]
+    asked = parse_qs(urlsplit(there).query)
+    assert (asked["prompt"], asked["max_age"]) == (["login"], ["0"])
+    back = browser.session.post(there, {"sub": sub}, allow_redirects=False, timeout=5).headers["Location"]
+    return browser.session.get(back, allow_redirects=False, timeout=30)
+
+
+def test_who_comes_by_the_institute_is_asked_again_there_before_a_token_is_made(browser):
+    browser.ask(browser.sign_in())
+    aged(browser, 11)
+    page = asked_again(browser, name="my script", scopes="read", days="7")
+    assert "Sign in again with KIGAM" in page.text
+    assert 'type="password"' not in page.text
+    assert confirmed_by(browser, page, "minji").headers["Location"] == "/settings/go-on/"
+    go_on = browser.session.get(f"{browser.site.url}/settings/go-on/", timeout=30)
+    assert not ApiToken.objects.exists()
+    fields = dict(re.findall(r'type="hidden" name="(name|scopes|days)" value="([^"]*)"', go_on.text))
+    assert "ondol_" in browser._sent(go_on, "/settings/tokens/", **fields).text
+    assert ApiToken.objects.get().user.email == MINJI["email"]
+
+
+def test_somebody_else_of_the_institute_confirms_nothing(browser):
+    """They are signed in as themselves, and what had waited is gone."""
+    browser.ask(browser.sign_in())
+    other = {"email": "jisu@example.org", "name": "Jisu"}
+    jisu = Browser(browser.site)
+    jisu.ask(jisu.sign_in("jisu", **other))
+    aged(browser, 11)
+    page = asked_again(browser, name="my script", scopes="read", days="7")
+    confirmed_by(browser, page, "jisu")
+    assert browser.session.get(f"{browser.site.url}/settings/go-on/", timeout=30).url == f"{browser.site.url}/"
+    assert not ApiToken.objects.exists()
 
 
 def test_no_password_opens_anything(site, provider):

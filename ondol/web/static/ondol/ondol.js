@@ -25,6 +25,9 @@
     // After the event: a disabled button's own value would not be sent.
     setTimeout(() => form.querySelectorAll("button[type=submit]").forEach((button) => { button.disabled = true; }));
   });
+  // A form that has waited for a sign-in goes on by itself.
+  document.querySelector("form[data-go-on]")?.requestSubmit();
+
   window.addEventListener("pageshow", (event) => {
     if (event.persisted) window.location.reload();
   });

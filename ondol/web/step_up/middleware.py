@@ -1,0 +1,65 @@
+"""Asks for a recent sign-in before what a stolen session must not do."""
+
+from collections.abc import Callable
+from typing import Any
+
+from allauth.account.adapter import get_adapter
+from allauth.core.exceptions import ReauthenticationRequired
+from django.contrib.auth import logout
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.http import urlencode
+from django_htmx.http import HttpResponseClientRedirect
+
+from ondol.accounts.recent import signed_in_recently
+from ondol.web.step_up.pages import KEPT, NEEDS_RECENT_SIGN_IN
+from ondol.web.step_up.suspended import forget, suspend
+
+_READS = {"GET", "HEAD", "OPTIONS"}
+
+
+class StepUp:
+    """Sends people to allauth's pages of re-authentication, and keeps what they have sent."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
+        """Return the way to re-authentication before a view that needs it; Django's hook.
+
+        Whoever may not use the view at all is left to the view, which tells them so.
+        """
+        name = request.resolver_match.url_name if request.resolver_match else None
+        if request.method in _READS or not (name in NEEDS_RECENT_SIGN_IN or _connects(request)):
+            return None
+        if not (request.user.is_authenticated and request.user.is_approved):
+            return None
+        if signed_in_recently(request):
+            forget(request)
+            return None
+        is_kept = name in KEPT and suspend(request)
+        return ask(request, reverse("step_up_go_on") if is_kept else request.get_full_path())
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Return the same where allauth asks for it, before allauth does; Django's hook."""
+        return ask(request, request.path) if isinstance(error, ReauthenticationRequired) else None
+
+
+def _connects(request: HttpRequest) -> bool:
+    """Return whether this adds a provider's account: another way in, open to people without a password."""
+    return "connect" in {request.GET.get("process"), request.POST.get("process")}
+
+
+def ask(request: HttpRequest, then: str) -> HttpResponse:
+    """Return the way to the first page of re-authentication that this person can use, and from there to `then`."""
+    methods = get_adapter().get_reauthentication_methods(request.user)
+    if not methods:  # such as a provider that is not offered any more
+        logout(request)
+        return redirect_to_login(then)
+    where = f"{methods[0]['url']}?{urlencode({'next': then})}"
+    return HttpResponseClientRedirect(where) if "HX-Request" in request.headers else redirect(where)

@@ -1,0 +1,27 @@
+"""Which pages need a sign-in of the last ten minutes: one table."""
+
+KEPT = {
+    "account_email",
+    "admin_approve",
+    "admin_decide",
+    "admin_policy",
+    "admin_policy_person",
+    "admin_role",
+    "admin_terminate",
+    "machine_key",
+    "socialaccount_connections",
+    "token_create",
+}
+"""Forms that are kept meanwhile, and sent afterwards as they were."""
+
+TYPED_AGAIN = {
+    "account_set_password",
+    "mfa_activate_totp",
+    "mfa_add_webauthn",
+    "mfa_deactivate_totp",
+    "mfa_generate_recovery_codes",
+    "mfa_remove_webauthn",
+}
+"""Forms with a secret or a code, which no session must have: whoever sent one comes back to it, and types it again."""
+
+NEEDS_RECENT_SIGN_IN = KEPT | TYPED_AGAIN

@@ -1,0 +1,320 @@
+"""What a stolen session must not do needs a sign-in of the last ten minutes; afterwards it goes on by itself."""
+
+import re
+import time
+from html import unescape
+
+import pytest
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value, yield_hotp_counters_from_time
+from allauth.socialaccount.models import SocialAccount
+from django.contrib.sessions.models import Session
+from django.core.cache import cache
+from django.test import Client
+from django.urls import get_resolver, reverse
+
+from ondol.accounts.models import ApiToken, User
+from ondol.api.scopes import NEED_RECENT_SIGN_IN, SCOPES
+from ondol.instances.lifecycle import Status
+from ondol.policy.models import Policy
+from ondol.web.step_up.pages import KEPT, NEEDS_RECENT_SIGN_IN, TYPED_AGAIN
+from tests.signed_in import session_of
+from tests.web.browser import sign_in
+from tests.web.conftest import PEM, machine
+
+PASSWORD = "the floor is warm"
+# They only show, or they are for people who have not signed in.
+SHOW = """
+account_confirm_email account_confirm_login_code account_email_verification_sent account_inactive account_login
+account_reset_password account_reset_password_done account_reset_password_from_key account_signup
+account_reset_password_from_key_done admin_activity admin_costs admin_costs_csv admin_costs_person admin_doctor
+admin_fleet admin_history admin_people admin_person awake_link costs dashboard help history machine machine_cpu
+mfa_authenticate mfa_download_recovery_codes mfa_index mfa_list_webauthn mfa_login_webauthn step_up_go_on
+mfa_view_recovery_codes socialaccount_login_cancelled socialaccount_login_error socialaccount_signup
+"""
+# They ask who somebody is themselves.
+ASK = """
+account_change_password account_reauthenticate mfa_reauthenticate mfa_reauthenticate_webauthn step_up_providers
+"""
+# They take something away from whoever has the session, or everyday work needs them.
+EVERYDAY = """
+account account_logout admin_costs_budget admin_costs_person_budget admin_costs_rate admin_doctor_again
+admin_email_again admin_email_drop admin_reject admin_stop admin_suspend language machine_address_told
+machine_awake machine_closing_restore machine_create machine_keep_awake_end machine_not_tonight machine_size
+machine_start machine_stop mfa_edit_webauthn token_revoke usersessions_list
+"""
+WITHOUT = set((SHOW + ASK + EVERYDAY).split())
+"""The pages where a session alone is enough."""
+
+
+def names(patterns):
+    for one in patterns:
+        if getattr(one, "namespace", "") != "api":
+            yield from names(one.url_patterns) if hasattr(one, "url_patterns") else filter(None, [one.name])
+
+
+def test_every_page_says_whether_it_needs_a_recent_sign_in():
+    assert set(names(get_resolver().url_patterns)) == KEPT | TYPED_AGAIN | WITHOUT
+    assert not WITHOUT & NEEDS_RECENT_SIGN_IN
+    assert set(SCOPES) > NEED_RECENT_SIGN_IN
+
+
+@pytest.fixture
+def acts(alice, bob, carol):
+    """Return, for each page that needs a recent sign-in, its address and a form that would do something."""
+    alice.set_password(PASSWORD)
+    alice.save()
+    machine(alice)
+    machine(bob)
+    return {
+        "account_email": ((), {"email": "alice@elsewhere.example", "action_add": ""}),
+        "account_set_password": ((), {"password1": "hunter2 hunter2", "password2": "hunter2 hunter2"}),
+        "admin_approve": ((carol.pk,), {}),
+        "admin_decide": ((), {"people": [carol.pk], "decision": "approve"}),
+        "admin_policy": ((), {"idle_minutes": "45", "why": "한 줄\n두 줄 & <b>"}),
+        "admin_policy_person": ((bob.pk,), {"idle_minutes": "45"}),
+        "admin_role": ((bob.pk,), {"role": "ADMIN"}),
+        "admin_terminate": ((bob.pk,), {"email": bob.email}),
+        "machine_key": ((), {"form": "ppk"}),
+        "mfa_activate_totp": ((), {"code": "123456"}),
+        "mfa_add_webauthn": ((), {"name": "key", "credential": "{}"}),
+        "mfa_deactivate_totp": ((), {}),
+        "mfa_generate_recovery_codes": ((), {}),
+        "mfa_remove_webauthn": ((1,), {}),
+        "socialaccount_connections": ((), {"account": "1"}),
+        "token_create": ((), {"name": "my script", "scopes": ["read", "machine"], "days": "7"}),
+    }
+
+
+def everything():
+    """Return all that these acts could change, and what is in sessions."""
+    kept = [
+        *User.objects.order_by("pk").values_list("approval", "role", "email", "password"),
+        *Policy.objects.values_list("pk"),
+        *EmailAddress.objects.values_list("email"),
+        *ApiToken.objects.values_list("name"),
+        *Authenticator.objects.values_list("type"),
+        *User.objects.filter(instances__status=Status.RUNNING).values_list("email"),
+    ]
+    return sorted(map(str, kept))
+
+
+def stolen(user, minutes_ago=11):
+    """Return a browser with a session whose sign-in was so long ago."""
+    browser = Client()
+    sign_in(browser, user, minutes_ago)
+    User.objects.filter(pk=user.pk).update(language="en")
+    return browser
+
+
+def test_a_session_alone_does_none_of_it(acts, alice):
+    assert set(acts) == NEEDS_RECENT_SIGN_IN
+    before = everything()
+    for name, (words, form) in acts.items():
+        cache.clear()  # allauth shows these pages ten times a minute
+        browser = stolen(alice)
+        answer = browser.post(reverse(name, args=words), form)
+        assert answer.status_code == 302, name
+        assert answer.url.startswith("/accounts/reauthenticate/?next="), name
+        assert b"BEGIN" not in answer.content
+        page = browser.get(answer.url).text
+        assert "Confirm that it is you" in page
+        assert everything() == before, name
+        wrong = browser.post(answer.url, {"password": "guessed"})
+        assert wrong.status_code == 200
+        assert browser.get(reverse("step_up_go_on")).status_code == 302, name
+        assert everything() == before, name
+
+
+def confirm(browser, answer, **form):
+    """Send the form of the page that an answer leads to; return where the browser is then."""
+    path, _, query = answer.url.partition("?")
+    return browser.post(path, {"next": unescape(re.search(r"next=(.*)", query)[1].replace("%2F", "/")), **form})
+
+
+def go_on(browser):
+    """Do what the page that goes on does by itself; return the answer."""
+    page = browser.get(reverse("step_up_go_on"))
+    assert page.status_code == 200
+    form = page.context["page"].form
+    fields = {}
+    for name, value in form.fields:
+        assert f'name="{name}"' in page.text
+        fields.setdefault(name, []).append(value)
+    assert f'action="{form.path}"' in page.text
+    return browser.post(form.path, fields)
+
+
+def test_after_the_password_each_of_them_goes_on_with_what_was_typed(acts, alice, bob, carol):
+    done = 0
+    for name in sorted(KEPT):
+        words, form = acts[name]
+        browser = stolen(alice)
+        back = confirm(browser, browser.post(reverse(name, args=words), form), password=PASSWORD)
+        assert back.url == reverse("step_up_go_on"), name
+        answer = go_on(browser)
+        assert "reauthenticate" not in answer.headers.get("Location", ""), name
+        assert browser.get(reverse("step_up_go_on")).url == "/", "it goes on once"
+        done += answer.status_code in {200, 302}
+    assert done == len(KEPT) > 8
+    carol.refresh_from_db()
+    bob.refresh_from_db()
+    assert carol.is_approved
+    assert bob.is_admin
+    assert Policy.objects.get(owner=None).why == "한 줄\r\n두 줄 & <b>".replace("\r\n", "\n")
+    assert EmailAddress.objects.filter(email="alice@elsewhere.example").exists()
+    assert ApiToken.objects.get().scopes == ["read", "machine"]
+    assert bob.instances.get().status == Status.TERMINATING
+
+
+def test_the_key_comes_in_one_flow(alice, acts):
+    browser = stolen(alice)
+    answer = browser.post(reverse("machine_key"), {"form": "pem"}, headers={"Referer": "http://testserver/help/?x=1"})
+    confirm(browser, answer, password=PASSWORD)
+    page = browser.get(reverse("step_up_go_on")).text
+    assert "Your key is being downloaded" in page
+    assert 'href="/help/"' in page
+    assert "no-store" in browser.get(reverse("step_up_go_on")).headers["Cache-Control"]
+    file = go_on(browser)
+    assert file.content.decode() == PEM
+    assert "attachment" in file.headers["Content-Disposition"]
+
+
+@pytest.mark.parametrize("page", ["https://evil.example/x", "javascript:alert(1)", "//evil.example", "", "\x00"])
+def test_the_way_back_is_never_elsewhere(alice, acts, page):
+    browser = stolen(alice)
+    confirm(browser, browser.post(reverse("machine_key"), headers={"Referer": page}), password=PASSWORD)
+    assert re.search(r'<a class="button plain" href="/">Back', browser.get(reverse("step_up_go_on")).text)
+
+
+def test_a_form_with_a_secret_is_typed_again(alice, acts):
+    """A session is in the database, and in each copy of it."""
+    for name in sorted(TYPED_AGAIN):
+        words, form = acts[name]
+        browser = stolen(alice)
+        back = confirm(browser, browser.post(reverse(name, args=words), form), password=PASSWORD)
+        assert back.url == reverse(name, args=words)
+        assert browser.get(reverse("step_up_go_on")).url == "/"
+
+
+def test_nothing_that_opens_a_door_waits_in_a_session(acts, alice):
+    for name, (words, form) in acts.items():
+        browser = stolen(alice)
+        cookie = sign_in(browser, alice, minutes_ago=60)
+        browser.post(reverse(name, args=words), form)
+        kept = str(dict(session_of(browser).items()))
+        assert cookie not in kept
+        assert "csrf" not in kept
+        assert "hunter2" not in kept
+        assert all(cookie not in str(row.get_decoded()) for row in Session.objects.all())
+
+
+@pytest.mark.parametrize(
+    ("minutes", "is_asked"), [(0, False), (9.9, False), (10.1, True), (60 * 24 * 13, True), (-60, True)]
+)
+def test_ten_minutes_count_from_any_sign_in(acts, alice, minutes, is_asked):
+    answer = stolen(alice, minutes).post(reverse("machine_key"))
+    assert (answer.status_code == 302) == is_asked
+
+
+def test_a_session_of_before_the_upgrade_is_asked(acts, alice):
+    """It may know of no sign-in, or of one of somebody else."""
+    for record in ({}, {"account_authentication_methods": [{"method": "password", "at": time.time()}]}):
+        browser = stolen(alice)
+        session = session_of(browser)
+        for name in ("account_authentication_methods", "account_authentication_methods_user"):
+            session.pop(name, None)
+        session.update(record)
+        session.save()
+        assert browser.post(reverse("machine_key")).status_code == 302
+
+
+def test_reading_needs_no_recent_sign_in(acts, alice):
+    browser = stolen(alice)
+    for name, (words, _form) in acts.items():
+        answer = browser.get(reverse(name, args=words))
+        assert answer.status_code in {200, 302, 404, 405}, name
+        if not name.startswith(("mfa_", "account_set")):
+            assert answer.status_code in {200, 405}, name
+
+
+def test_who_may_not_do_it_at_all_is_told_so_and_not_asked(acts, bob, carol):
+    assert "Waiting for approval" in stolen(carol).post(reverse("machine_key")).text
+    assert Client().post(reverse("machine_key")).url.startswith("/accounts/login/")
+
+
+def test_a_large_form_is_not_kept(acts, alice):
+    browser = stolen(alice)
+    answer = browser.post(reverse("token_create"), {"name": "x" * 60_000})
+    assert answer.url == f"/accounts/reauthenticate/?next={reverse('token_create').replace('/', '%2F')}"
+    assert "ondol_suspended" not in session_of(browser)
+
+
+def test_a_form_without_csrf_token_is_refused_before_anybody_is_asked(acts, alice):
+    browser = Client(enforce_csrf_checks=True)
+    sign_in(browser, alice, minutes_ago=60)
+    assert browser.post(reverse("machine_key")).status_code == 403
+    assert "ondol_suspended" not in session_of(browser)
+
+
+def test_htmx_leaves_the_page_for_it(acts, alice):
+    answer = stolen(alice).post(reverse("admin_policy"), headers={"HX-Request": "true"})
+    assert answer.headers["HX-Redirect"].startswith("/accounts/reauthenticate/")
+
+
+def test_an_authenticator_app_is_enough(acts, alice):
+    secret = "JBSWY3DPEHPK3PXP"
+    TOTP.activate(alice, secret)
+    browser = stolen(alice)
+    answer = browser.post(reverse("machine_key"))
+    page = browser.get(answer.url).text
+    assert "/accounts/2fa/reauthenticate/" in page
+    counter = next(iter(yield_hotp_counters_from_time()))
+    code = format_hotp_value(hotp_value(secret, counter))
+    then = {"next": reverse("step_up_go_on"), "code": code}
+    assert browser.post(reverse("mfa_reauthenticate"), then).url == reverse("step_up_go_on")
+    assert go_on(browser).content.decode() == PEM
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_each_page_of_it_is_in_the_persons_language(acts, alice, language):
+    TOTP.activate(alice, "JBSWY3DPEHPK3PXP")
+    browser = stolen(alice)
+    User.objects.update(language=language)
+    words = {"en": "Confirm that it is you", "ko": "본인 확인"}[language]
+    for name in ("account_reauthenticate", "mfa_reauthenticate"):
+        page = browser.get(reverse(name)).text
+        assert words in page
+        assert ("Confirm" in page) == (language == "en")
+
+
+def test_without_any_way_to_show_it_somebody_signs_in_anew(bob):
+    machine(bob)
+    SocialAccount.objects.create(user=bob, provider="kakao", uid="1")  # which is not offered any more
+    browser = stolen(bob)
+    assert browser.post(reverse("machine_key")).url.startswith("/accounts/login/?next=")
+    assert browser.get("/").url.startswith("/accounts/login/")
+
+
+def test_a_session_alone_adds_no_provider(alice, acts):
+    """allauth asks nobody who has neither a password nor a second factor."""
+    for where in ("GET", "POST"):
+        path = reverse("account_login")
+        answer = stolen(alice).post(
+            f"{path}?process=connect" if where == "GET" else path, {"process": "connect"} if where == "POST" else {}
+        )
+        assert answer.url.startswith("/accounts/reauthenticate/")
+
+
+def test_the_api_asks_sessions_too_and_no_tokens(alice, bob, carol, acts):
+    for operation in sorted(NEED_RECENT_SIGN_IN):
+        method, path = operation.split()
+        path = path.format(user_id=carol.pk if "approve" in path else bob.pk)
+        for minutes, is_refused in ((11, True), (1, False)):
+            answer = stolen(alice, minutes).generic(method, path)
+            assert (answer.status_code == 403) == is_refused, operation
+            if is_refused:
+                assert answer.json()["error"]["code"] == "recent_sign_in_needed"
+    carol.refresh_from_db()
+    assert carol.is_approved
