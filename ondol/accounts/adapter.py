@@ -13,7 +13,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from ondol.accounts import admission, letters, providers
+from ondol.accounts import admission, letters, old_address, providers
 from ondol.accounts.models import User, check_new_password, validate_email_length
 from ondol.accounts.recent import signed_in_recently
 from ondol.config import config
@@ -47,7 +47,10 @@ class AccountAdapter(DefaultAccountAdapter):
         """Confirm an address, unless somebody else has signed up with it since the e-mail was sent."""
         try:
             with transaction.atomic():
+                old = User.objects.get(pk=email_address.user_id).email
                 is_confirmed = bool(super().confirm_email(request, email_address))
+                if User.objects.get(pk=email_address.user_id).email != old:
+                    old_address.tell_later(email_address.user, old)
         except IntegrityError:
             messages.error(request, _("Somebody has just signed up with this address."))
             return False

@@ -1,4 +1,4 @@
-"""Changing one's e-mail address: the old one stays until the new one has been confirmed."""
+"""Changing one's e-mail address: the old one stays until the new one has been confirmed, and is told of both."""
 
 from typing import cast
 
@@ -9,6 +9,7 @@ from allauth.account.models import EmailAddress
 from django.db import transaction
 from django.http import HttpRequest
 
+from ondol.accounts import old_address
 from ondol.accounts.addresses import AddressForm
 from ondol.accounts.models import User
 
@@ -31,4 +32,5 @@ class ChangeEmailForm(AddressForm, AddEmailForm):
             EmailAddress.objects.filter(user=person, verified=False).exclude(email=person.email).delete()
             address = EmailAddress.objects.create(user=person, email=self.cleaned_data["email"])
             send_verification_email_to_address(request, address)
+            old_address.tell_later(person, person.email)
         return address

@@ -28,11 +28,12 @@ def send(kind: str, user: User, to: User) -> None:
         write(to, "decision", {"person": user, "link": config().url + reverse("dashboard")})
 
 
-def write(to: User, name: str, context: dict[str, object]) -> None:
-    """Render `mail/NAME.txt` in the reader's language and send it. Its first line is the subject."""
+def write(to: User, name: str, context: dict[str, object], to_address: str = "") -> None:
+    """Render `mail/NAME.txt` in the reader's language and send it, to another address of theirs if one is given. Its
+    first line is the subject."""
     with translation.override(to.language):
         text = render_to_string(f"mail/{name}.txt", context)
     subject, _, body = text.strip().partition("\n")
     # A name may contain other line breaks, for which Django would refuse the e-mail.
     subject = " ".join(subject.split())
-    send_mail(settings.EMAIL_SUBJECT_PREFIX + subject, body.strip() + "\n", None, [to.email])
+    send_mail(settings.EMAIL_SUBJECT_PREFIX + subject, body.strip() + "\n", None, [to_address or to.email])

@@ -2,7 +2,7 @@
 
 from procrastinate.contrib.django import app
 
-from ondol.accounts import expired, letters, mail, requests
+from ondol.accounts import expired, letters, mail, old_address, requests
 from ondol.accounts.models import User
 from ondol.outbox.jobs import RETRY, retry_failed, watch
 
@@ -26,6 +26,12 @@ def send(kind: str, user_id: int, to: int) -> None:
     people = User.objects.in_bulk([user_id, to])
     if user_id in people and to in people:
         mail.send(kind, people[user_id], people[to])
+
+
+@app.task(name=old_address.TASK, queue="mail", retry=RETRY, task_middleware=[watch])
+def tell_old_address(user_id: int, old: str) -> None:
+    """Tell an old address that it has been changed, or is about to be."""
+    old_address.tell(user_id, old)
 
 
 @app.periodic(cron="* * * * * */5")

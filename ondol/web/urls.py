@@ -13,6 +13,7 @@ from ondol.web.help.views import help_page
 from ondol.web.history import views as history
 from ondol.web.machine import views as machine
 from ondol.web.machines import views as machines
+from ondol.web.old_address.views import old_address
 from ondol.web.people import views as people
 from ondol.web.person import views as person
 from ondol.web.policy import views as policy
@@ -30,6 +31,7 @@ urlpatterns = [
     path("machine/not-tonight/", machine.not_tonight, name="machine_not_tonight"),
     path("machine/tonight/", machine.tonight_after_all, name="machine_closing_restore"),
     path("awake/<str:token>/", awake_link, name="awake_link"),
+    path("old-address/<str:token>/", old_address, name="old_address"),
     path("machine/cpu/", cpu.cpu, name="machine_cpu"),
     path("machine/address-told/", machine.address_told, name="machine_address_told"),
     path("machine/key/", machine.key, name="machine_key"),

@@ -37,19 +37,19 @@ def sign_in(client, user, minutes_ago=0):
     return signed_in.sign_in(client, user, **known)
 
 
-def cookies(base, email, language):
+def cookies(base, email, language, minutes_ago=0):
     """Return the cookies of a signed-in person, or of nobody."""
     found = [{"name": settings.LANGUAGE_COOKIE_NAME, "value": language, "url": base}]
     if email:
         User.objects.filter(email=email).update(language=language)
-        value = sign_in(Client(), User.objects.get(email=email))
+        value = sign_in(Client(), User.objects.get(email=email), minutes_ago)
         found.append({"name": settings.SESSION_COOKIE_NAME, "value": value, "url": base})
     return found
 
 
 @contextmanager
-def page_of(browser, base, email="", language="en", width=1280, **options):
-    """Return a page of this person; afterwards its console must be empty."""
+def page_of(browser, base, email="", language="en", width=1280, minutes_ago=0, **options):
+    """Return a page of this person, who signed in so long ago; afterwards its console must be empty."""
     context = browser.new_context(viewport={"width": width, "height": 800}, base_url=base, **options)
     page, complaints = context.new_page(), []
 
@@ -65,13 +65,13 @@ def page_of(browser, base, email="", language="en", width=1280, **options):
     page.on("console", hear)
     page.on("response", watch)
     page.on("pageerror", lambda error: complaints.append(f"{page.url}: {error}"))
-    become(page, base, email, language)
+    become(page, base, email, language, minutes_ago)
     yield page
     context.close()
     assert not complaints, complaints
 
 
-def become(page, base, email, language):
+def become(page, base, email, language, minutes_ago=0):
     """Let another person use this browser; what it has loaded stays."""
     page.context.clear_cookies()
-    page.context.add_cookies(cookies(base, email, language))
+    page.context.add_cookies(cookies(base, email, language, minutes_ago))

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP
+from django.core import signing
 
 from ondol import clock
 from ondol.accounts.models import ApiToken, Approval, Role, Scope, User
@@ -44,6 +45,12 @@ def letter(row: Instance, **fields: datetime) -> str:
     """Return the link in an e-mail about its stop."""
     stops_at = clock.now() + timedelta(minutes=8)
     return f"/awake/{token_of(StopWarning.objects.create(instance=row, stops_at=stops_at, **fields))}/"
+
+
+def taken_over(pk: int) -> str:
+    """Return the link in an e-mail to the old address of somebody."""
+    old = "bobby@example.org" if "bob" in (email := User.objects.get(pk=pk).email) else email
+    return f"/old-address/{signing.dumps([pk, old], salt='ondol.old-address')}/"
 
 
 def furnish() -> list[Screen]:
@@ -144,6 +151,9 @@ def furnish() -> list[Screen]:
         Screen("security keys", "/accounts/2fa/webauthn/", "bob@example.org"),
         Screen("new security key", "/accounts/2fa/webauthn/add/", "bob@example.org"),
         Screen("password again", "/accounts/reauthenticate/", "bob@example.org"),
+        Screen("authenticator app again", "/accounts/2fa/reauthenticate/", "idle@example.org"),
+        Screen("taking back an address", taken_over(bobs)),
+        Screen("an address that is as it was", taken_over(erins), status=404),
         Screen("connected accounts", "/accounts/3rdparty/", "bob@example.org"),
         Screen("sessions", "/accounts/sessions/", "bob@example.org"),
         Screen("people", "/admin/people/", "alice@example.org"),

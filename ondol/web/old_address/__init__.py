@@ -1,0 +1,1 @@
+"""The link in the e-mail to an old address."""
