@@ -34,6 +34,13 @@ class SignInSettings(BaseSettings):
         (),
         description="Domains whose people are approved without an administrator once their address is proven.",
     )
+    admin_second_factor_days: int = _env(
+        "ONDOL_ADMIN_SECOND_FACTOR_DAYS",
+        14,
+        ge=0,
+        le=365,
+        description="How many days an administrator has to set up a second factor; not in the trial.",
+    )
     social_providers: Annotated[tuple[str, ...], NoDecode] = _env(
         "ONDOL_SOCIAL_PROVIDERS",
         (),

@@ -106,6 +106,9 @@ class User(AbstractBaseUser):
     announced_at = models.DateTimeField(null=True, blank=True)
     """When administrators were told of the request, in real time."""
 
+    administrates_since = models.DateTimeField(null=True, blank=True)
+    """When they became an administrator, in real time: from then on they have days to set up a second factor."""
+
     objects: ClassVar[UserManager] = UserManager()
 
     USERNAME_FIELD = "email"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -72,7 +73,9 @@ def add_user(
     role = Role.ADMIN if admin else Role.MEMBER
     try:
         with transaction.atomic():
-            user = User.objects.create_user(email, password, name=name, approval=approval, role=role)
+            since = datetime.now(UTC) if admin else None
+            fields = {"name": name, "approval": approval, "role": role, "administrates_since": since}
+            user = User.objects.create_user(email, password, **fields)
             if user.is_approved:
                 Decision.objects.create(user=user, what=role.value if admin else approval.value)
     except IntegrityError:
@@ -130,7 +133,8 @@ def set_role(user_id: int, by: User | None, role: Role, rule: str = "") -> User:
         elif not user.is_approved:
             raise AccountError(_("Approve this person before making them an administrator."), "not_approved")
         user.role = role
-        user.save(update_fields=["role"])
+        user.administrates_since = datetime.now(UTC) if role == Role.ADMIN else None
+        user.save(update_fields=["role", "administrates_since"])
         Decision.objects.create(user=user, by=by, what=role.value, rule=rule)
     return user
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.utils.translation import gettext as _
 
+from ondol.accounts import second_factor
 from ondol.accounts.models import TOKEN_DAYS, ApiToken, Scope, User
 from ondol.accounts.people import AccountError
 
@@ -30,6 +31,9 @@ def create_token(
     now, wanted = datetime.now(UTC), [scope for scope in Scope if scope in set(scopes)]
     if Scope.ADMINISTRATE in wanted and not user.is_admin:
         raise AccountError(_("Only an administrator can do this."), "not_admin", 403)
+    if Scope.ADMINISTRATE in wanted and second_factor.is_missing(user):
+        text = _("Set up a second factor first: this token could decide about people.")
+        raise AccountError(text, "second_factor_needed", 403)
     if not wanted or days not in LIVES:
         raise AccountError(_("Choose at least one scope, and how long the token lives."), "invalid", 422)
     if ApiToken.objects.filter(user=user, expires_at__gt=now).count() >= AT_MOST:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from ninja.errors import AuthenticationError
 from ninja.security import APIKeyCookie, HttpBearer
 
-from ondol.accounts import tokens
+from ondol.accounts import second_factor, tokens
 from ondol.accounts.models import User
 from ondol.accounts.recent import signed_in_recently
 from ondol.api import scopes
@@ -42,6 +42,9 @@ def administrator(user: User) -> None:
     approved(user)
     if not user.is_admin:
         raise ActionError("not_admin", _("Only an administrator can do this."), "", 403)
+    if second_factor.is_overdue(user):
+        text = _("Set up a second factor first")
+        raise ActionError("second_factor_needed", text, _("On the pages, under “Account”."), 403)
 
 
 class Token(HttpBearer):

@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from ondol import __version__, clock
+from ondol.accounts import second_factor
 from ondol.accounts.models import Approval, User
 from ondol.clock import Clock
 from ondol.config import config
@@ -50,6 +51,12 @@ class Site:
         user = self._request.user
         is_shown = isinstance(user, User) and user.is_admin and is_alarming()
         return summary() if is_shown else None
+
+    @cached_property
+    def second_factor_due(self) -> datetime | None:
+        """Return until when the reader may administrate without a second factor; None if none is missing."""
+        user = self._request.user
+        return second_factor.due_at(user) if isinstance(user, User) else None
 
     @cached_property
     def people_waiting(self) -> int:

@@ -11,8 +11,9 @@ from django.shortcuts import redirect
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
+from ondol.accounts import second_factor
 from ondol.accounts.models import User
-from ondol.web.standing.page import StandingPage
+from ondol.web.standing.page import SecondFactorPage, StandingPage
 
 
 class PersonRequest(HttpRequest):
@@ -47,13 +48,15 @@ def approved(view: View) -> View:
 
 
 def administrator(view: View) -> View:
-    """Restrict a view to administrators."""
+    """Restrict a view to administrators, who have set up a second factor in time where they need one."""
 
     @wraps(view)
     @approved
     def guarded(request: PersonRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not request.user.is_admin:
             raise PermissionDenied
+        if second_factor.is_overdue(request.user):
+            return SecondFactorPage().answer(request, status=403)
         return view(request, *args, **kwargs)
 
     return guarded

@@ -46,7 +46,8 @@ class TokenForm(forms.ModelForm):  # type: ignore[type-arg]
         widgets = {"name": forms.TextInput(attrs={"autocomplete": "off"})}
 
     def __init__(self, owner: User, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        # The page has another form with a field `name`, whose label would be for the same id.
+        super().__init__(*args, **{"auto_id": "token_%s", **kwargs})
         self.fields["scopes"].choices = [(scope.value, scope.label) for scope in scopes_of(owner)]  # type: ignore[attr-defined]
         self.fields["days"].choices = [(days, _in_days(days)) for days in LIVES]  # type: ignore[attr-defined]
 

@@ -12,3 +12,9 @@ class StandingPage(Page):
 
     def __init__(self, person: User) -> None:
         self.person = person
+
+
+class SecondFactorPage(Page):
+    """Tell an administrator that a second factor is missing."""
+
+    template = "standing/second_factor.html"
