@@ -39,6 +39,9 @@ TESTS = [
     "tests/web/test_who_may.py",
     "tests/outbox",
     "tests/accounts",
+    "tests/api/test_scopes.py",
+    "tests/web/test_step_up.py",
+    "tests/web/test_second_factor.py",
     "tests/deploy/test_units.py",
     "tests/web/test_suspended.py",
 ]
@@ -321,6 +324,13 @@ BUGS = [
     Bug("another signing key is taken", "fingerprints:compare", "mine.signing != deployments.signing", "False"),
     Bug("a vault key that has sealed may be missing", "fingerprints:compare", "key not in mine.vault", "False"),
     Bug("a schema of any later version is used", "_may_be_ahead", "_number(oldest) <= _number(__version__)", "True"),
+    Bug("a token of any scope does everything", "scopes:require", "scope not in granted", "False"),
+    Bug("a token lives for ever", "ApiToken.has_expired", "self.expires_at <= datetime.now(UTC)", "False"),
+    Bug("a new password leaves tokens", "User.save", "self.api_tokens.all().delete()", "pass"),
+    Bug("any sign-in is recent", "signed_in_recently", "now - app_settings.REAUTHENTICATION_TIMEOUT < at <= now + 1", "True"),
+    Bug("a secret waits in the session", "StepUp.process_view", "name in KEPT and suspend(request)", "suspend(request)"),
+    Bug("an issuer's old sign-in confirms", "_was_asked_long_ago", "time.time() - at > app_settings.REAUTHENTICATION_TIMEOUT", "False"),
+    Bug("a missing second factor is never overdue", "second_factor:is_overdue", "due <= datetime.now(UTC)", "False"),
     Bug("a full disk is a rate limit", "cache:_writing", "raise OperationalError('the shared cache cannot be written') from error", "return"),
 ]  # fmt: skip
 

@@ -3,6 +3,7 @@
 from typing import Any, cast
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.flows.login import get_authentication_records, record_authentication
 from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse
 from django.conf import settings
@@ -68,6 +69,8 @@ class AccountAdapter(DefaultAccountAdapter):
             user.language = chosen
             user.save(update_fields=["language"])
         super().login(request, user)
+        if not get_authentication_records(request, user):  # at sign-up, whose password allauth does not count
+            record_authentication(request, user, "signup")
 
     def post_login(self, request: HttpRequest, user: Any, **about: Any) -> Any:
         """Apply the institute's rules, before anything is shown, to what a provider says of this person."""

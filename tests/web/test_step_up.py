@@ -219,6 +219,19 @@ def test_ten_minutes_count_from_any_sign_in(acts, alice, minutes, is_asked):
     assert (answer.status_code == 302) == is_asked
 
 
+def test_a_sign_up_and_each_way_to_sign_in_count_as_one(db, settings):
+    """Nobody is asked for a password that they have just chosen."""
+    browser = Client()
+    chosen = {"name": "Mina", "email": "mina@example.org", "password1": PASSWORD, "affiliation": "A", "purpose": "B"}
+    browser.post(reverse("account_signup"), chosen)
+    User.objects.update(approval="APPROVED")
+    machine(User.objects.get())
+    assert browser.post(reverse("machine_key")).content.decode() == PEM
+    browser = Client()
+    browser.post(reverse("account_login"), {"login": "mina@example.org", "password": PASSWORD})
+    assert browser.post(reverse("machine_key")).content.decode() == PEM
+
+
 def test_a_session_of_before_the_upgrade_is_asked(acts, alice):
     """It may know of no sign-in, or of one of somebody else."""
     for record in ({}, {"account_authentication_methods": [{"method": "password", "at": time.time()}]}):
