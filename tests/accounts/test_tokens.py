@@ -138,7 +138,7 @@ def test_only_administrators_give_the_scope_to_administrate(alice, ada):
 
 def test_a_token_of_before_may_do_what_it_could_and_ends_in_90_days(alice, ada):
     """An old web inserts rows like this, too, while a new version is installed."""
-    migration = import_module("ondol.accounts.migrations.0012_scopes_and_ends_of_tokens")
+    migration = import_module("ondol.accounts.migrations.0010_scopes_and_ends_of_tokens")
     with connection.cursor() as cursor:
         for owner in (alice, ada):
             cursor.execute(

@@ -12,7 +12,7 @@ def start_now(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0012_scopes_and_ends_of_tokens"),
+        ("accounts", "0010_scopes_and_ends_of_tokens"),
     ]
 
     operations = [
