@@ -57,7 +57,7 @@ _KEYED = {
 """A path for each pattern that is a regular expression."""
 RULES = {
     Rule.ANYBODY: """
-        help/  language/  awake/<str:token>/
+        help/  language/  awake/<str:token>/  old-address/<str:token>/
         accounts/login/  accounts/login/code/confirm/  accounts/signup/  accounts/inactive/  accounts/confirm-email/
         accounts/^confirm-email/(?P<key>[-:\\w]+)/$
         accounts/password/reset/  accounts/password/reset/done/  accounts/password/reset/key/done/
@@ -72,7 +72,8 @@ RULES = {
     Rule.APPROVED: """
         <empty>  machine/  machine/create/  machine/start/  machine/stop/  machine/size/  machine/awake/
         machine/awake/end/  machine/not-tonight/  machine/tonight/  machine/cpu/  machine/address-told/  machine/key/
-        history/  settings/  settings/tokens/  settings/tokens/<int:pk>/revoke/  costs/
+        history/  settings/  settings/confirm/  settings/go-on/  settings/tokens/  settings/tokens/<int:pk>/revoke/
+        costs/
         accounts/reauthenticate/  accounts/email/  accounts/password/change/  accounts/password/set/
         accounts/2fa/  accounts/2fa/reauthenticate/  accounts/2fa/totp/activate/  accounts/2fa/totp/deactivate/
         accounts/2fa/recovery-codes/  accounts/2fa/recovery-codes/generate/  accounts/2fa/recovery-codes/download/

@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from ondol.accounts.models import ApiToken, Approval, Role, User
-from ondol.accounts.tokens import create_token
+from ondol.accounts.tokens import create_token, scopes_of
 from ondol.instances.models import Instance, SshKey
 from tests.web.browser import sign_in
 from tests.web.conftest import machine, person
@@ -56,7 +56,10 @@ class People:
             user.password = PASSWORD
             user.save()
             EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
-        self.tokens = {user.pk: create_token(user, "a program") for user in (self.alice, self.bob, *others.values())}
+        self.tokens = {
+            user.pk: create_token(user, "a program", scopes_of(user))
+            for user in (self.alice, self.bob, *others.values())
+        }
         for user in (self.alice, self.bob):
             machine(user)
         self.clients = {"nobody": (Rule.ANYBODY, Client(raise_request_exception=False))}
