@@ -46,6 +46,7 @@ async def wrongs(life: Life, scenario: Scenario, facts: Facts) -> list[Wrong]:
     held_until = max(filter(None, [facts["awake_until"], facts["lease_until"]]), default=None)
     if held_until and (until := await asyncio.to_thread(_let_be_until, life.ground, facts, held_until)):
         found.append((WRONG, f"to be let be until {held_until}, armed until {until}"))
+    found += await asyncio.to_thread(_door, life.ground, scenario, facts)
     if facts["status"] == "RUNNING" and (no := await locked_out(life, facts)):
         found.append((LOST_KEY, no))
     return found
@@ -105,6 +106,15 @@ def size_of(ground: Ground, facts: Facts) -> str:
     ours = [{"Name": "attachment.instance-id", "Values": [facts["machine"]]}]
     (volume,) = ground.ec2.describe_volumes(Filters=ours)["Volumes"]
     return f"{reservation['Instances'][0]['InstanceType']}, {volume['Size']} GiB"
+
+
+def _door(ground: Ground, scenario: Scenario, facts: Facts) -> list[Wrong]:
+    """Whoever is suspended is let in nowhere, and everybody else is."""
+    if facts["status"] == "TERMINATED":
+        return []
+    (shown,) = ground.ec2.describe_security_groups(GroupIds=[facts["group_id"]])["SecurityGroups"]
+    is_shut, permitted = scenario.reason == "NOT_APPROVED", shown["IpPermissions"]
+    return [(WRONG, f"its group lets in {permitted or 'nobody'}")] if is_shut == bool(permitted) else []
 
 
 def everything(ground: Ground) -> Counter[str]:
