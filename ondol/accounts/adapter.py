@@ -6,6 +6,7 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.internal.flows.login import get_authentication_records, record_authentication
 from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.core.internal import ratelimit
 from django.conf import settings
 from django.contrib import messages
 from django.db import IntegrityError, transaction
@@ -14,7 +15,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from ondol.accounts import admission, letters, old_address, providers
+from ondol.accounts import admission, known_browser, letters, old_address, providers
 from ondol.accounts.models import User, check_new_password, validate_email_length
 from ondol.accounts.recent import signed_in_recently
 from ondol.config import config
@@ -75,7 +76,23 @@ class AccountAdapter(DefaultAccountAdapter):
     def post_login(self, request: HttpRequest, user: Any, **about: Any) -> Any:
         """Apply the institute's rules, before anything is shown, to what a provider says of this person."""
         admission.admit(user, (about["signal_kwargs"] or {}).get("sociallogin"))
-        return super().post_login(request, user, **about)
+        response = super().post_login(request, user, **about)
+        known_browser.remember(response, user)
+        return response
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Count a sign-in until it has succeeded: in a browser that the person knows, apart from all others."""
+        if not known_browser.knows(request, str(credentials.get("email", ""))):
+            super().pre_authenticate(request, **credentials)
+            return
+        key = f"{self._get_login_attempts_cache_key(request, **credentials)}:known"
+        limits = {"login_failed": known_browser.LIMIT}
+        # The name that allauth takes the count back by.
+        self._login_failed_rl_usage = ratelimit.consume(
+            request, app="allauth.account", action="login_failed", config=limits, key=key
+        )
+        if not self._login_failed_rl_usage:
+            raise self.validation_error("too_many_login_attempts")
 
     def is_reauthentication_required(self, *, app: str, **_kwargs: Any) -> bool:
         """Return whether allauth's own pages ask again: by our rule, for which a sign-in counts as well."""
