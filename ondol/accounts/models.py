@@ -216,6 +216,22 @@ class ApiToken(models.Model):
         return [str(scope.label) for scope in Scope if scope in self.scopes]
 
 
+class SshAddress(models.Model):
+    """An address or a range from which a person reaches their machine by SSH, besides those of the settings."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="ssh_addresses")
+    cidr = models.CharField(max_length=43)
+    """As `ipaddress` writes it, with its prefix."""
+    label = models.CharField(max_length=60, blank=True, validators=[validate_shown])
+    until = models.DateTimeField(null=True, blank=True)
+    """It counts no more from then on, on the machines' clock; None: until it is removed."""
+    created_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        ordering = ["created_at", "id"]
+        constraints = [models.UniqueConstraint(fields=["user", "cidr"], name="each_range_once")]
+
+
 class CacheEntry(models.Model):
     """One value of the shared cache; `ondol.accounts.cache` reads and writes it."""
 

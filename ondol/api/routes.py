@@ -6,7 +6,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from ondol import __version__
-from ondol.api import costs, machines, people, refusals, scopes
+from ondol.api import costs, machines, people, refusals, scopes, ssh_addresses
 from ondol.api.application import Api, Readable
 
 api = Api(
@@ -21,6 +21,7 @@ api = Api(
 )
 refusals.install(api)
 api.add_router("/instances", machines.router)
+api.add_router("/instances/ssh-addresses", ssh_addresses.router)
 api.add_router("/costs", costs.router)
 api.add_router("/admin", people.router)
 

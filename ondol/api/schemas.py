@@ -269,6 +269,39 @@ class Awake(Schema):
     )
 
 
+class SshAddress(Schema):
+    """A range of one's own from which one's machine is reached."""
+
+    id: int
+    range: str = Field(examples=["203.0.113.7/32"])
+    label: str = Field(examples=["home"])
+    until: datetime | None = Field(description="It counts no more from then on; null: until it is removed.")
+    counts: bool = Field(description="False if it is over, or wider than is permitted by now.")
+
+
+class SshAddressesAnswer(Schema):
+    """From where one's machine is reached by SSH."""
+
+    shared: list[str] = Field(description="The ranges for everybody's machine.", examples=[["203.0.113.0/24"]])
+    own: list[SshAddress]
+
+
+class SshAddressWish(Schema):
+    """One more range."""
+
+    model_config = ConfigDict(extra="forbid")
+    range: str | None = Field(
+        None,
+        max_length=100,
+        description="An IPv4 or IPv6 address or range; left out: the address that the request comes from.",
+        examples=["198.51.100.7"],
+    )
+    label: str = Field("", max_length=60, examples=["home"])
+    until: Annotated[datetime | None, BeforeValidator(_with_zone)] = Field(
+        None, description="ISO 8601 with a zone; null: no end.", examples=["2026-06-01T09:00:00+09:00"]
+    )
+
+
 class Why(Schema):
     """The reason, which the person will read."""
 

@@ -1,9 +1,24 @@
 """Which addresses may reach a machine by SSH. Reaches no cloud: the reconciler makes the security group equal to it."""
 
-from collections.abc import Collection
+import ipaddress
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from datetime import datetime
 
-from ondol.accounts.models import User
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from ondol import clock
+from ondol.accounts.models import SshAddress, User, validate_shown
+from ondol.accounts.ssh_addresses import Network
+from ondol.accounts.text import clean_line
 from ondol.config import config
+from ondol.instances.actions import enqueue
+from ondol.instances.errors import ActionError
+from ondol.instances.lifecycle import Status
+from ondol.instances.models import Instance
+from ondol.policy.rules import Rules, rules_for, rules_of
 
 
 def wished(owner: User) -> tuple[str, ...]:
@@ -13,8 +28,83 @@ def wished(owner: User) -> tuple[str, ...]:
 
 def wished_by(owners: Collection[User]) -> dict[int, tuple[str, ...]]:
     """Return the same for many people, by id. THE place that decides it: no range means that the door is shut."""
-    return {owner.pk: _of(owner) for owner in owners}
+    own: defaultdict[int, list[SshAddress]] = defaultdict(list)
+    for address in SshAddress.objects.filter(user__in=owners):
+        own[address.user_id].append(address)
+    rules = rules_for([owner.pk for owner in owners])
+    return {owner.pk: _of(owner, own[owner.pk], rules[owner.pk]) for owner in owners}
 
 
-def _of(owner: User) -> tuple[str, ...]:
-    return (config().ssh_cidrs or ()) if owner.is_approved else ()
+def _of(owner: User, own: Iterable[SshAddress], rules: Rules) -> tuple[str, ...]:
+    if not owner.is_approved:
+        return ()
+    counting = [address.cidr for address in own if counts(address, rules)]
+    return tuple(dict.fromkeys([*(config().ssh_cidrs or ()), *counting[: rules.ssh_addresses]]))
+
+
+def counts(address: SshAddress, rules: Rules) -> bool:
+    """Return whether an address is let in: its end is not reached, and it is no wider than is permitted by now."""
+    is_over = address.until is not None and address.until <= clock.now()
+    return not is_over and is_narrow(ipaddress.ip_network(address.cidr), rules)
+
+
+def is_narrow(network: Network, rules: Rules) -> bool:
+    """Return whether a range is no wider than these rules permit."""
+    return network.prefixlen >= rules.ssh_prefix * (1 if network.version == 4 else 2)
+
+
+def add(user: User, network: Network, label: str = "", until: datetime | None = None) -> SshAddress:
+    """Let a person's machine be reached from one more range; the same range again gets this label and end.
+
+    Raises ActionError for what is not permitted.
+    """
+    rules, label = rules_of(user.pk), _shown(label)
+    if until is not None and until <= clock.now():
+        raise ActionError("past", _("This end is over already."), _("Choose a later one, or none."), 400)
+    if not is_narrow(network, rules):
+        raise ActionError(
+            "too_wide",
+            _("%(range)s is wider than is permitted.") % {"range": network},
+            _("Write your address alone, or a range of at most %(widest)s.")
+            % {"widest": type(rules).ssh_prefix.describe(rules.ssh_prefix)},
+            400,
+        )
+    with transaction.atomic():
+        User.objects.select_for_update().get(pk=user.pk)  # so that two at once are not one too many
+        others = SshAddress.objects.filter(user=user).exclude(cidr=str(network))
+        if sum(counts(address, rules) for address in others) >= rules.ssh_addresses:
+            raise ActionError(
+                "too_many",
+                _("At most %(n)d addresses of your own are permitted.") % {"n": rules.ssh_addresses},
+                _("Remove one that you do not need any more, or ask an administrator."),
+            )
+        others.filter(until__lte=clock.now()).delete()
+        values = {"label": label, "until": until}
+        address, _is_new = SshAddress.objects.update_or_create(user=user, cidr=str(network), defaults=values)
+        _set_group(user)
+    return address
+
+
+def _shown(label: str) -> str:
+    try:
+        if label := clean_line(label):
+            validate_shown(label)
+    except ValidationError as error:
+        raise ActionError("label", " ".join(error.messages), "", 400) from None
+    return label
+
+
+def remove(user: User, pk: int) -> bool:
+    """Let nobody in any more from one of a person's own ranges; False: there is no such range of theirs."""
+    with transaction.atomic():
+        removed, _details = SshAddress.objects.filter(user=user, pk=pk).delete()
+        _set_group(user)
+    return bool(removed)
+
+
+def _set_group(user: User) -> None:
+    """Let the group of their machine be made equal to what is wished for by now, in the caller's transaction."""
+    row = Instance.objects.select_for_update().filter(owner=user).exclude(status=Status.TERMINATED).first()
+    if row:
+        Instance.objects.filter(pk=row.pk).update(ssh_ranges_at=None, next_at=None)
+        enqueue(row)

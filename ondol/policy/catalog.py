@@ -174,6 +174,32 @@ class Rules:
         because="what a new machine has, and what gp3 can have",
     )
 
+    ssh_addresses = Number(
+        label=_("Own addresses for SSH"),
+        describe=lambda count: (
+            ngettext("at most %(n)d address or range", "at most %(n)d addresses or ranges", count) % {"n": count}
+            if count
+            else str(_("not possible"))
+        ),
+        asks=_("Own addresses for SSH, at most so many (0: none)"),
+        changed=_("own addresses"),
+        note=_("Besides the ranges of the settings, from which everybody’s machine is reached."),
+        least=0,
+        most=20,
+        default=lambda: 5,
+        because="0: none. A security group takes 60 rules",
+    )
+    ssh_prefix = Number(
+        label=_("Widest own range"),
+        describe=lambda prefix: _("/%(four)d, in IPv6 /%(six)d") % {"four": prefix, "six": 2 * prefix},
+        asks=_("Widest range of their own: /%(least)d to /%(most)d, in IPv6 twice that"),
+        changed=_("widest own range"),
+        least=8,
+        most=32,
+        default=lambda: 24,
+        because="the shortest prefix in IPv4; in IPv6 twice that",
+    )
+
     def __init__(self, values: Mapping[str, Any], sources: Mapping[str, Source], why: str = "") -> None:
         """Take the values and their sources, both by the names above, and an administrator's words."""
         self.values, self.sources, self.why = values, sources, why

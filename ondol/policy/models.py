@@ -25,6 +25,10 @@ class Policy(models.Model):
     """A list of EC2's names."""
     unlimited_credits = models.BooleanField(null=True)
     volume_gib_max = models.PositiveIntegerField(null=True)
+    ssh_addresses = models.PositiveIntegerField(null=True)
+    """How many addresses of their own people may name for SSH; 0: none."""
+    ssh_prefix = models.PositiveIntegerField(null=True)
+    """The shortest prefix that such a range may have in IPv4; in IPv6 it is twice that."""
 
     has_hours = models.BooleanField(null=True)
     """True if machines are stopped at a closing time; False if they are not, whatever the default is."""

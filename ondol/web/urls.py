@@ -3,6 +3,7 @@
 from django.urls import include, path
 
 from ondol.api.routes import api
+from ondol.web.account import ssh
 from ondol.web.account import views as account
 from ondol.web.activity import views as activity
 from ondol.web.awake_link.views import awake_link
@@ -41,6 +42,8 @@ urlpatterns = [
     path("settings/tokens/<int:pk>/revoke/", account.revoke_api_token, name="token_revoke"),
     path("settings/confirm/", step_up.providers, name="step_up_providers"),
     path("settings/go-on/", step_up.go_on, name="step_up_go_on"),
+    path("settings/ssh/", ssh.add_address, name="ssh_address_add"),
+    path("settings/ssh/<int:pk>/remove/", ssh.remove_address, name="ssh_address_remove"),
     path("language/", account.language, name="language"),
     path("costs/", costs.mine, name="costs"),
     path("help/", help_page, name="help"),

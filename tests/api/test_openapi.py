@@ -19,6 +19,9 @@ from tests.api.caller import person
 from tests.instances.keys import keep
 
 OPERATIONS = {
+    ("get", "/api/instances/ssh-addresses"),
+    ("post", "/api/instances/ssh-addresses"),
+    ("delete", "/api/instances/ssh-addresses/{number}"),
     ("get", "/api/instances/status"),
     ("get", "/api/instances/offers"),
     ("post", "/api/instances"),

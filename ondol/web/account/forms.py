@@ -1,13 +1,15 @@
 """Forms of the account page: their fields and the limits of these. They decide nothing."""
 
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from ondol.accounts.models import TOKEN_DAYS, ApiToken, Scope, User
+from ondol.accounts.models import TOKEN_DAYS, ApiToken, Scope, SshAddress, User
 from ondol.accounts.text import LineField
 from ondol.accounts.tokens import LIVES, scopes_of
 
@@ -54,6 +56,35 @@ class TokenForm(forms.ModelForm):  # type: ignore[type-arg]
 
 def _in_days(days: int) -> str:
     return ngettext("In %(days)s day", "In %(days)s days", days) % {"days": days}
+
+
+class SshAddressForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A range from which one comes, or the wish for the address that the request comes from."""
+
+    cidr = forms.CharField(
+        label=_("Address or range"),
+        max_length=100,
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": "203.0.113.7", "inputmode": "text"}),
+    )
+    until = forms.DateField(
+        label=_("Until the end of"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
+    mine = forms.BooleanField(required=False, widget=forms.HiddenInput)
+
+    class Meta:
+        model = SshAddress
+        fields = ["cidr", "label", "until"]
+        field_classes = {"label": LineField}
+        labels = {"label": _("What is it?")}
+        widgets = {"label": forms.TextInput(attrs={"autocomplete": "off"})}
+
+    def clean_until(self) -> datetime | None:
+        """Return the end of that day, in the zone of the installation."""
+        day = self.cleaned_data["until"]
+        if day is None or day == date.max:
+            return None
+        return timezone.make_aware(datetime.combine(day + timedelta(days=1), time.min))
 
 
 class LanguageForm(forms.Form):

@@ -4,10 +4,11 @@ from functools import cached_property
 
 from django.db.models import QuerySet
 
-from ondol.accounts.models import ApiToken, User
+from ondol.accounts.models import ApiToken, SshAddress, User
 from ondol.config import config
+from ondol.instances import ssh_ranges
 from ondol.policy.rules import Rules, rules_of
-from ondol.web.account.forms import AccountForm, TokenForm
+from ondol.web.account.forms import AccountForm, SshAddressForm, TokenForm
 from ondol.web.page import Page
 from ondol.web.policy.facts import Fact, facts_of
 
@@ -19,9 +20,35 @@ class AccountPage(Page):
     form: AccountForm
     token_form: TokenForm
 
-    def __init__(self, reader: User, form: AccountForm, token_form: TokenForm) -> None:
+    ssh_form: SshAddressForm
+    address = ""
+    """Where the reader's request comes from."""
+
+    def __init__(
+        self, reader: User, form: AccountForm, token_form: TokenForm, ssh_form: SshAddressForm | None = None
+    ) -> None:
         self._reader = reader
-        self.form, self.token_form = form, token_form
+        self.form, self.token_form, self.ssh_form = form, token_form, ssh_form or SshAddressForm()
+
+    @cached_property
+    def ssh_shared(self) -> tuple[str, ...]:
+        """Return the ranges from which everybody's machine is reached."""
+        return config().ssh_cidrs or ()
+
+    @cached_property
+    def ssh_addresses(self) -> list[tuple[SshAddress, bool]]:
+        """Return the reader's own, each with whether it counts."""
+        wished = set(ssh_ranges.wished(self._reader))
+        return [(address, address.cidr in wished) for address in self._reader.ssh_addresses.all()]
+
+    @property
+    def may_add_ssh(self) -> bool:
+        return self.rules.ssh_addresses > 0
+
+    @property
+    def is_v6(self) -> bool:
+        """Return whether the reader's request comes from an IPv6 address, which machines are not reached from."""
+        return ":" in self.address and "." not in self.address
 
     @cached_property
     def rules(self) -> Rules:

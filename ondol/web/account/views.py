@@ -14,6 +14,7 @@ from ondol.accounts.people import AccountError
 from ondol.accounts.tokens import create_token
 from ondol.web.account.forms import AccountForm, LanguageForm, TokenForm
 from ondol.web.account.page import AccountPage, TokenPage
+from ondol.web.account.ssh import address_of
 from ondol.web.guards import PersonRequest, approved
 
 _YEAR = 365 * 24 * 3600
@@ -30,7 +31,9 @@ def account(request: PersonRequest) -> HttpResponse:
         with override(person.language):
             messages.success(request, _("Saved."))
         return _remember(redirect("account"), person.language)
-    return AccountPage(request.user, form, TokenForm(request.user)).answer(request)
+    page = AccountPage(request.user, form, TokenForm(request.user))
+    page.address = address_of(request)
+    return page.answer(request)
 
 
 @require_POST

@@ -1,0 +1,51 @@
+"""The addresses from which one reaches one's own machine by SSH."""
+
+from allauth.account.adapter import get_adapter
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from ondol.accounts.people import AccountError
+from ondol.accounts.ssh_addresses import read_range
+from ondol.instances import ssh_ranges
+from ondol.instances.errors import ActionError
+from ondol.web.account.forms import AccountForm, SshAddressForm, TokenForm
+from ondol.web.account.page import AccountPage
+from ondol.web.guards import PersonRequest, approved
+
+
+def address_of(request: HttpRequest) -> str:
+    """Return the address that this request comes from, behind as many proxies as the settings say."""
+    return str(get_adapter().get_client_ip(request))
+
+
+@require_POST
+@approved
+def add_address(request: PersonRequest) -> HttpResponse:
+    """Let the reader's machine be reached from one more range, or from where this request comes from."""
+    form = SshAddressForm(request.POST)
+    if form.is_valid():
+        words = address_of(request) if form.cleaned_data["mine"] else form.cleaned_data["cidr"]
+        try:
+            ssh_ranges.add(request.user, read_range(words), form.cleaned_data["label"], form.cleaned_data["until"])
+        except AccountError as error:
+            form.add_error("cidr", str(error))
+        except ActionError as error:
+            form.add_error("until" if error.code == "past" else "cidr", f"{error.message} {error.hint}".strip())
+        else:
+            messages.success(request, _("Saved. Your machine is reached from there in a few seconds."))
+            return redirect("account")
+    page = AccountPage(request.user, AccountForm(instance=request.user), TokenForm(), form)
+    page.address = address_of(request)
+    return page.answer(request)
+
+
+@require_POST
+@approved
+def remove_address(request: PersonRequest, pk: int) -> HttpResponse:
+    """Remove one of the reader's own ranges; those of others are not found."""
+    if ssh_ranges.remove(request.user, pk):
+        messages.success(request, _("Removed. Nobody comes in from there in a few seconds."))
+    return redirect("account")
