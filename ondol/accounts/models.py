@@ -221,7 +221,7 @@ class SshAddress(models.Model):
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="ssh_addresses")
     cidr = models.CharField(max_length=43)
-    """As `ipaddress` writes it, with its prefix."""
+    """The range as `ipaddress` writes it, with its prefix."""
     label = models.CharField(max_length=60, blank=True, validators=[validate_shown])
     until = models.DateTimeField(null=True, blank=True)
     """It counts no more from then on, on the machines' clock; None: until it is removed."""

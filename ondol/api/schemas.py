@@ -280,7 +280,7 @@ class SshAddress(Schema):
 
 
 class SshAddressesAnswer(Schema):
-    """From where one's machine is reached by SSH."""
+    """The ranges from which one's machine is reached by SSH."""
 
     shared: list[str] = Field(description="The ranges for everybody's machine.", examples=[["203.0.113.0/24"]])
     own: list[SshAddress]
