@@ -17,6 +17,9 @@ SCOPES = {
     "POST /api/instances/stop": Scope.MACHINE,
     "POST /api/instances/keep-awake": Scope.MACHINE,
     "POST /api/instances/ssh-key": Scope.MACHINE,
+    "GET /api/instances/ssh-addresses": Scope.READ,
+    "POST /api/instances/ssh-addresses": Scope.MACHINE,
+    "DELETE /api/instances/ssh-addresses/{number}": Scope.MACHINE,
     "GET /api/admin/users": Scope.ADMINISTRATE,
     "POST /api/admin/users/{user_id}/approve": Scope.ADMINISTRATE,
     "POST /api/admin/users/{user_id}/reject": Scope.ADMINISTRATE,
@@ -26,6 +29,7 @@ SCOPES = {
 
 NEED_RECENT_SIGN_IN = {
     "POST /api/instances/ssh-key",
+    "POST /api/instances/ssh-addresses",
     "POST /api/admin/users/{user_id}/approve",
     "DELETE /api/admin/users/{user_id}/instance",
 }

@@ -3,6 +3,7 @@
 `test_who_may.py` fails for a route that is missing here, and tries every route as everybody.
 """
 
+import re
 from collections.abc import Iterator
 from enum import IntEnum
 from typing import Any, NamedTuple
@@ -33,7 +34,7 @@ class Route(NamedTuple):
     def path(self, key: object) -> str:
         """Return its path, with `key` for whatever its pattern asks for."""
         known = _KEYED.get(self.name, self.pattern)
-        return "/" + known.replace("<int:pk>", str(key)).replace("<int:user_id>", str(key)).replace("<str:token>", "x")
+        return "/" + re.sub("<int:[a-z_]+>", str(key), known).replace("<str:token>", "x")
 
 
 def routes() -> list[Route]:
@@ -73,6 +74,7 @@ RULES = {
         <empty>  machine/  machine/create/  machine/start/  machine/stop/  machine/size/  machine/awake/
         machine/awake/end/  machine/not-tonight/  machine/tonight/  machine/cpu/  machine/address-told/  machine/key/
         history/  settings/  settings/confirm/  settings/go-on/  settings/tokens/  settings/tokens/<int:pk>/revoke/
+        settings/ssh/  settings/ssh/<int:pk>/remove/
         costs/
         accounts/reauthenticate/  accounts/email/  accounts/password/change/  accounts/password/set/
         accounts/2fa/  accounts/2fa/reauthenticate/  accounts/2fa/totp/activate/  accounts/2fa/totp/deactivate/
@@ -82,6 +84,7 @@ RULES = {
         accounts/3rdparty/  accounts/sessions/
         api/instances/status  api/instances/offers  api/instances  api/instances/size  api/instances/start
         api/instances/stop  api/instances/keep-awake  api/instances/ssh-key  api/costs
+        api/instances/ssh-addresses  api/instances/ssh-addresses/<int:number>
     """,
     Rule.ADMINISTRATOR: """
         admin/people/  admin/people/decide/  admin/people/<int:pk>/  admin/people/<int:pk>/approve/

@@ -43,7 +43,7 @@ EVERYDAY = """
 account account_logout admin_costs_budget admin_costs_person_budget admin_costs_rate admin_doctor_again
 admin_email_again admin_email_drop admin_reject admin_stop admin_suspend language machine_address_told
 machine_awake machine_closing_restore machine_create machine_keep_awake_end machine_not_tonight machine_size
-machine_start machine_stop mfa_edit_webauthn token_revoke usersessions_list
+machine_start machine_stop mfa_edit_webauthn ssh_address_remove token_revoke usersessions_list
 """
 WITHOUT = set((SHOW + ASK + EVERYDAY).split())
 """The pages where a session alone is enough."""

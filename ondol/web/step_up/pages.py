@@ -10,6 +10,7 @@ KEPT = {
     "admin_terminate",
     "machine_key",
     "socialaccount_connections",
+    "ssh_address_add",
     "token_create",
 }
 """Forms that are kept meanwhile, and sent afterwards as they were."""

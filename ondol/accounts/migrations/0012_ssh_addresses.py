@@ -9,7 +9,7 @@ import ondol.clock
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0009_rules_of_decisions")]
+    dependencies = [("accounts", "0011_administrates_since")]
     operations = [
         migrations.CreateModel(
             name="SshAddress",
