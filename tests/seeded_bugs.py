@@ -192,7 +192,7 @@ BUGS = [
     Bug("a start that was on its way counts as one outside", "_stopping", "reason is Reason.NOT_APPROVED and _may_yet_start(seen, since, now, timeouts)", "False"),
     Bug("a machine just launched for a suspended person is terminated", "withdrawal", "seen.asked and not _is_gone(seen, now, timeouts.absent)", "False"),
     Bug("what a suspended person wished for comes true", "actions:withdraw", "asdict(instance.size)", "{}"),
-    Bug("the door of a suspended person stays open", "ssh_ranges:_of", "config().ssh_cidrs if owner.is_approved else ()", "config().ssh_cidrs"),
+    Bug("the door of a suspended person stays open", "ssh_ranges:_of", "not owner.is_approved", "False"),
     Bug("the door of a suspended person is open until the next look", "actions:withdraw", "Instance.objects.filter(pk=instance.pk).update(ssh_ranges_at=None, **asdict(instance.size))", "Instance.objects.filter(pk=instance.pk).update(**asdict(instance.size))"),
     Bug("old sessions come back with an approval", "access:end", "Session.objects.filter(session_key__in=list(sessions.values_list('session_key', flat=True))).delete()", ""),
     Bug("old tokens come back with an approval", "access:end", "ApiToken.objects.filter(user=user).delete()", ""),

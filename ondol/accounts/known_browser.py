@@ -32,5 +32,5 @@ def remember(response: HttpResponse, user: User) -> None:
 
 def knows(request: HttpRequest, email: str) -> bool:
     """Return whether the person with this address has signed in here before."""
-    pk = request.get_signed_cookie(settings.KNOWN_BROWSER_COOKIE_NAME, "", salt=_SALT, max_age=LASTS)
-    return bool(pk) and User.objects.filter(pk=pk, email__iexact=email).exists()
+    pk = request.get_signed_cookie(settings.KNOWN_BROWSER_COOKIE_NAME, "", salt=_SALT, max_age=LASTS) or ""
+    return pk != "" and User.objects.filter(pk=pk, email__iexact=email).exists()

@@ -83,7 +83,7 @@ def for_this_site(get_response: Page) -> Page:
 _NO_DEVICES = ", ".join(
     f"{feature}=()"
     for feature in (
-        *("accelerometer", "bluetooth", "camera", "display-capture", "geolocation", "gyroscope", "hid", "magnetometer"),
+        *("accelerometer", "camera", "display-capture", "geolocation", "gyroscope", "hid", "magnetometer"),
         *("microphone", "midi", "payment", "screen-wake-lock", "serial", "usb", "xr-spatial-tracking"),
     )
 )

@@ -96,7 +96,7 @@ CASES = {
     "no encoding at all": ("sql_ascii", "SQL_ASCII", "createdb --encoding=UTF8"),
     "a standby": ("standby", "takes no writes", "the primary, or to all hosts"),
     "an empty database": ("nothing", "older than this Ondol", "ondol migrate"),
-    "a schema that is behind": ("behind", "1 migrations are missing", "ondol migrate"),
+    "a schema that is behind": ("behind", "migrations are missing", "ondol migrate"),
     "a schema that is too far ahead": ("ahead", "newer than this Ondol", "Install the version"),
     "a schema that is one version ahead": ("next", "", ""),
     "another deployment's": ("restored", "ONDOL_SECRET_KEY is another key", "ondol keys accept"),

@@ -19,9 +19,10 @@ from ondol.api.scopes import NEED_RECENT_SIGN_IN, SCOPES
 from ondol.instances.lifecycle import Status
 from ondol.policy.models import Policy
 from ondol.web.step_up.pages import KEPT, NEEDS_RECENT_SIGN_IN, TYPED_AGAIN
+from tests.instances.keys import PEM
 from tests.signed_in import session_of
 from tests.web.browser import sign_in
-from tests.web.conftest import PEM, machine
+from tests.web.conftest import machine
 
 PASSWORD = "the floor is warm"
 # They only show, or they are for people who have not signed in.

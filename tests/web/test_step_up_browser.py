@@ -6,8 +6,9 @@ import pytest
 from django.urls import reverse
 from playwright.sync_api import expect, sync_playwright
 
+from tests.instances.keys import PEM
 from tests.web.browser import launch, page_of
-from tests.web.conftest import PEM, machine, person
+from tests.web.conftest import machine, person
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 PASSWORD = "the floor is warm"

@@ -6,7 +6,7 @@ from django.urls import reverse
 
 from ondol.accounts import people
 from ondol.accounts.models import ApiToken
-from ondol.accounts.tokens import create_token
+from ondol.accounts.tokens import create_token, scopes_of
 from ondol.commands import main
 from tests.web.conftest import BOB, machine
 
@@ -43,7 +43,7 @@ def by_page(alice, bob, browser_of):
 
 
 def by_api(alice, bob, browser_of):
-    headers = {"Authorization": f"Bearer {create_token(alice, 'laptop')}"}
+    headers = {"Authorization": f"Bearer {create_token(alice, 'laptop', scopes_of(alice))}"}
     assert Client(headers=headers).post(f"/api/admin/users/{bob.pk}/suspend", {}, "application/json").status_code == 200
 
 

@@ -37,7 +37,7 @@ def add_address(request: PersonRequest) -> HttpResponse:
         else:
             messages.success(request, _("Saved. Your machine is reached from there in a few seconds."))
             return redirect("account")
-    page = AccountPage(request.user, AccountForm(instance=request.user), TokenForm(), form)
+    page = AccountPage(request.user, AccountForm(instance=request.user), TokenForm(request.user), form)
     page.address = address_of(request)
     return page.answer(request)
 
