@@ -2,6 +2,9 @@
 
 import ipaddress
 
+from allauth.account.adapter import get_adapter
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from ondol.accounts.people import AccountError
@@ -20,10 +23,18 @@ def read_range(text: str) -> Network:
         network = ipaddress.ip_network(words, strict=False)
     except ValueError:
         message = _("Write an address such as 203.0.113.7, or a range such as 203.0.113.0/24.")
-        raise AccountError(message, "no_range", 400) from None
+        raise AccountError(message, "no_range") from None
     if isinstance(network, ipaddress.IPv6Network) and (plain := network.network_address.ipv4_mapped):
         network = ipaddress.ip_network(f"{plain}/{max(network.prefixlen - 96, 0)}", strict=False)
     is_nobodys = network.num_addresses == 1 and network.network_address.is_unspecified
     if is_nobodys or network.is_multicast or network.is_link_local:
-        raise AccountError(_("Nobody comes from such an address: %(range)s.") % {"range": network}, "no_range", 400)
+        raise AccountError(_("Nobody comes from such an address: %(range)s.") % {"range": network}, "no_range")
     return network
+
+
+def address_of(request: HttpRequest) -> str:
+    """Return the address that a request comes from, behind as many proxies as the settings say; empty: not known."""
+    try:
+        return str(get_adapter().get_client_ip(request))
+    except PermissionDenied:  # a proxy that tells none
+        return ""

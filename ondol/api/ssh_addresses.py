@@ -1,11 +1,10 @@
 """/api/instances/ssh-addresses: from where one's own machine is reached."""
 
-from allauth.account.adapter import get_adapter
 from django.utils.translation import gettext as _
 from ninja import Body, Router
 
 from ondol.accounts.models import User
-from ondol.accounts.ssh_addresses import read_range
+from ondol.accounts.ssh_addresses import address_of, read_range
 from ondol.api.auth import PERSON, ApiRequest
 from ondol.api.schemas import SshAddress, SshAddressesAnswer, SshAddressWish, refusals
 from ondol.api.throttle import PER_PERSON
@@ -33,7 +32,7 @@ def shown(request: ApiRequest) -> SshAddressesAnswer:
 def add(request: ApiRequest, wish: Body[SshAddressWish]) -> SshAddressesAnswer:
     """Let your machine be reached from one more address or range, in a few seconds; without a range, from the address
     that this request comes from. The same range again gets the new label and end."""
-    words = wish.range if wish.range is not None else str(get_adapter().get_client_ip(request))
+    words = wish.range if wish.range is not None else address_of(request)
     ssh_ranges.add(request.auth, read_range(words), wish.label, wish.until)
     return _answer(request.auth)
 

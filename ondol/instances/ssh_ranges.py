@@ -60,14 +60,13 @@ def add(user: User, network: Network, label: str = "", until: datetime | None = 
     """
     rules, label = rules_of(user.pk), _shown(label)
     if until is not None and until <= clock.now():
-        raise ActionError("past", _("This end is over already."), _("Choose a later one, or none."), 400)
+        raise ActionError("past", _("This end is over already."), _("Choose a later one, or none."))
     if not is_narrow(network, rules):
         raise ActionError(
             "too_wide",
             _("%(range)s is wider than is permitted.") % {"range": network},
             _("Write your address alone, or a range of at most %(widest)s.")
             % {"widest": type(rules).ssh_prefix.describe(rules.ssh_prefix)},
-            400,
         )
     with transaction.atomic():
         User.objects.select_for_update().get(pk=user.pk)  # so that two at once are not one too many
@@ -90,7 +89,7 @@ def _shown(label: str) -> str:
         if label := clean_line(label):
             validate_shown(label)
     except ValidationError as error:
-        raise ActionError("label", " ".join(error.messages), "", 400) from None
+        raise ActionError("label", " ".join(error.messages)) from None
     return label
 
 

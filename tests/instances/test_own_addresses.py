@@ -37,7 +37,7 @@ NONSENSE = [
 def test_what_is_no_address_is_refused_with_a_sentence(text):
     with pytest.raises(AccountError) as error:
         read_range(text)
-    assert (error.value.code, error.value.status) == ("no_range", 400)
+    assert (error.value.code, error.value.status) == ("no_range", 409)
     assert str(error.value).endswith(".")
 
 

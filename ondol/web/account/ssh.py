@@ -1,24 +1,18 @@
 """The addresses from which one reaches one's own machine by SSH."""
 
-from allauth.account.adapter import get_adapter
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from ondol.accounts.people import AccountError
-from ondol.accounts.ssh_addresses import read_range
+from ondol.accounts.ssh_addresses import address_of, read_range
 from ondol.instances import ssh_ranges
 from ondol.instances.errors import ActionError
 from ondol.web.account.forms import AccountForm, SshAddressForm, TokenForm
 from ondol.web.account.page import AccountPage
 from ondol.web.guards import PersonRequest, approved
-
-
-def address_of(request: HttpRequest) -> str:
-    """Return the address that this request comes from, behind as many proxies as the settings say."""
-    return str(get_adapter().get_client_ip(request))
 
 
 @require_POST

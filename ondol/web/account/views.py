@@ -11,10 +11,10 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from ondol.accounts.models import ApiToken, User
 from ondol.accounts.people import AccountError
+from ondol.accounts.ssh_addresses import address_of
 from ondol.accounts.tokens import create_token
 from ondol.web.account.forms import AccountForm, LanguageForm, TokenForm
 from ondol.web.account.page import AccountPage, TokenPage
-from ondol.web.account.ssh import address_of
 from ondol.web.guards import PersonRequest, approved
 
 _YEAR = 365 * 24 * 3600
