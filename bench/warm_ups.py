@@ -46,7 +46,7 @@ def _run(folder: Path, when: str) -> tuple[str, str, str, str]:
     told = json.loads(told_file.read_text())
     rules = f"{told['AWS_ENDPOINT_URL']}/_localcloud/rules"
     requests.post(rules, json=RULE | {"when": when}, timeout=10).raise_for_status()
-    site = Site(folder / "home", ONDOL_CLOUD="aws", **told)
+    site = Site(folder / "home", ONDOL_CLOUD="aws", ONDOL_SSH_CIDRS="0.0.0.0/0", **told)
     site.env["ONDOL_ENV_FILE"] = str(folder / "env")
     site.cloud = folder / "cloud"
     try:

@@ -28,7 +28,8 @@ def create_token(
     user: User, name: str, scopes: Iterable[Scope] = (Scope.READ, Scope.MACHINE), days: int = TOKEN_DAYS
 ) -> str:
     """Return the text of a new token of `user`, which is not stored. Raises AccountError."""
-    now, wanted = datetime.now(UTC), [scope for scope in Scope if scope in set(scopes)]
+    now, given = datetime.now(UTC), set(scopes)
+    wanted = [scope for scope in Scope if scope in given]
     if Scope.ADMINISTRATE in wanted and not user.is_admin:
         raise AccountError(_("Only an administrator can do this."), "not_admin", 403)
     if Scope.ADMINISTRATE in wanted and second_factor.is_missing(user):

@@ -11,7 +11,7 @@ from django.utils import translation
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from ondol.accounts import mail
-from ondol.accounts.models import Decision, User
+from ondol.accounts.models import ApiToken, Decision, User
 from ondol.commands import main
 from ondol.config import config
 from ondol.host.tree import Tree
@@ -176,6 +176,14 @@ def test_a_token_is_printed_alone_so_that_a_script_can_take_it(capsys):
     assert main(["token", "create", "dan@example.org"]) == 0
     (token,) = capsys.readouterr().out.splitlines()
     assert " " not in token
+    assert ApiToken.objects.get().scopes == ["read", "machine"]
+
+
+@pytest.mark.parametrize("scopes", [["machine"], ["machine", "read"], ["administrate", "read", "machine", "read"]])
+def test_a_token_has_all_scopes_that_were_asked_for(capsys, scopes):
+    main(["user", "add", "ada@example.org", "--admin"])
+    assert main(["token", "create", "ada@example.org", *(word for scope in scopes for word in ("--scope", scope))]) == 0
+    assert set(ApiToken.objects.get().scopes) == set(scopes)
 
 
 def test_nobody_gets_a_token_for_a_stranger(capsys):

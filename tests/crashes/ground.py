@@ -95,6 +95,7 @@ class Ground:
             "PYTHONPATH": PYTHONPATH,
             "DJANGO_SETTINGS_MODULE": "ondol.settings",
             "ONDOL_CLOUD": "aws",
+            "ONDOL_SSH_CIDRS": "0.0.0.0/0",
             "ONDOL_ENV_FILE": "",
             "ONDOL_HOME": str(self.folder / "home"),
             "ONDOL_CLOCK": self.clock,

@@ -274,7 +274,8 @@ class Person:
 
     def create(self, seconds: float = 60) -> dict[str, Any]:
         """Ask for a machine and wait until it runs."""
-        assert self.call("POST", "/instances").status_code == 202
+        answer = self.call("POST", "/instances")
+        assert answer.status_code == 202, answer.text
         return self.wait_for("RUNNING", seconds=seconds)
 
     def key(self, folder: Path) -> Path:

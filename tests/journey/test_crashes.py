@@ -52,7 +52,7 @@ def gate(told):
 
 @pytest.fixture(scope="module")
 def site(amazon, told, gate, tmp_path_factory):
-    env = told | {"ONDOL_CLOUD": "aws", "AWS_ENDPOINT_URL": gate.url}
+    env = told | {"ONDOL_CLOUD": "aws", "ONDOL_SSH_CIDRS": "0.0.0.0/0", "AWS_ENDPOINT_URL": gate.url}
     site = Site(furnished(tmp_path_factory.mktemp("crashes") / "home"), **env)
     site.cloud = amazon
     yield site.start()

@@ -157,6 +157,7 @@ def amazon(tmp_path):
         until(told.exists, 60, "the trial cloud is ready")
         yield {
             **json.loads(told.read_text()),
+            "ONDOL_SSH_CIDRS": "0.0.0.0/0",
             "DATABASE_URL": f"{head.rpartition('/')[0]}/{database}?{query}",
             "ONDOL_SECRET_KEY": new_secret_key(), "ONDOL_VAULT_KEYS": new_vault_key(),
         }  # fmt: skip

@@ -70,6 +70,7 @@ class Site:
         clock = anchored(SPEED)
         self.aws = self._start_cloud(clock)
         self.env = environment(self.folder / "home", ONDOL_CLOCK=clock, ONDOL_CLOUD="aws", DATABASE_URL=server.url)
+        self.env["ONDOL_SSH_CIDRS"] = "0.0.0.0/0"
         self.env |= (
             {"ONDOL_WORKER_METRICS_PORT": "0"}
             | self.aws

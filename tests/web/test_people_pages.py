@@ -49,7 +49,10 @@ def test_a_whole_class_is_approved_at_once(alice, db, browser_of):
     assert [approval_of(student) for student in students] == [Approval.APPROVED] * 4 + [Approval.PENDING]
 
 
-def test_the_list_tells_hours_and_money_of_this_month_and_why_somebody_is_out(alice, bob, dan, browser_of):
+def test_the_list_tells_hours_and_money_of_this_month_and_why_somebody_is_out(
+    alice, bob, dan, browser_of, machines_clock
+):
+    machines_clock.freeze(datetime(2027, 3, 10, 3, tzinfo=UTC))  # not in the first hour of a month
     row = machine(bob, minutes_ago=60)
     row.changes.update(detail=Record(Size("t3.small", 30)).to_json())
     page = browser_of(alice).get(reverse("admin_people")).text
