@@ -3,8 +3,10 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 ARGS ?=
 BIN := .venv/bin
-LOCK := pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
-  --no-emit-index-url --no-emit-find-links --no-emit-package ondol-localcloud
+TOOLS := .venv/audit/bin
+COMPILE := $(TOOLS)/uv pip compile
+HASHED := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
+LOCK := $(COMPILE) pyproject.toml $(HASHED) --no-emit-package ondol-localcloud
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -50,14 +52,24 @@ screenshots:  ## make docs/images anew from a running trial
 	@$(BIN)/python scripts/screenshots.py
 
 lock:  ## write the lock files anew from pyproject.toml
-	@scripts/setup dev
-	@$(BIN)/pip install --quiet uv
-	@$(BIN)/uv $(LOCK) --output-file requirements-production.lock
-	@$(BIN)/uv $(LOCK) --extra embedded --output-file requirements-embedded.lock
-	@$(BIN)/uv $(LOCK) --extra trial --output-file requirements.lock
-	@$(BIN)/uv $(LOCK) --extra trial --group dev --output-file requirements-dev.lock
+	@scripts/setup audit
+	@$(COMPILE) --group audit $(HASHED) --output-file requirements-audit.lock
+	@$(LOCK) --output-file requirements-production.lock
+	@$(LOCK) --extra embedded --output-file requirements-embedded.lock
+	@$(LOCK) --extra trial --output-file requirements.lock
+	@$(LOCK) --extra trial --group dev --output-file requirements-dev.lock
+	@scripts/setup audit
+	@$(TOOLS)/cyclonedx-py environment .venv | $(BIN)/python scripts/licences --write
+
+audit:  ## known vulnerabilities of all packages, and how many were really audited; ARGS="--service osv"
+	@scripts/setup audit
+	@$(BIN)/python scripts/audit $(ARGS) $(TOOLS)/pip-audit requirements*.lock
+
+sbom:  ## the bill of materials of a production install in dist/, in CycloneDX's JSON
+	@scripts/setup audit
+	@scripts/sbom
 
 clean:  ## remove what was set up here; your data in ~/.ondol stays
 	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help run check test sweep-test upgrade-test bench wheel translations migrations screenshots lock clean
+.PHONY: help run check test sweep-test upgrade-test bench wheel translations migrations screenshots lock audit sbom clean
