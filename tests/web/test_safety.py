@@ -56,3 +56,19 @@ def test_names_are_text_wherever_they_stand(alice, browser_of, db):
     assert "<script>alert" not in page
     assert "<b>" not in page
     assert '"><i>' not in page
+
+
+def test_no_page_answers_trace(client, db):
+    """It would repeat the cookie to whoever reads the answer."""
+    for path in (
+        "/",
+        "/accounts/login/",
+        "/accounts/signup/",
+        "/help/",
+        "/machine/create/",
+        "/api/instances/status",
+        "/nowhere",
+    ):
+        answer = client.trace(path, headers={"x-canary": "floor-heating"})
+        assert (answer.status_code in {404, 405}, b"floor-heating" in answer.content) == (True, False), path
+    assert b"floor-heating" not in client.trace("/healthz", headers={"x-canary": "floor-heating"}).content
