@@ -70,6 +70,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "ondol.web.middleware.language_of_person",
     "ondol.web.middleware.never_kept",
+    "ondol.web.middleware.not_too_often",
     "ondol.web.middleware.designed_405",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",

@@ -21,7 +21,8 @@ class PerPerson(BaseThrottle):
 
     reads: int = 600
     wishes: int = 60
-    """The limits of each window: ten reads and one request a second. Nobody who waits for a machine gets there."""
+    """The limits of each window: ten reads and one request a second. Nobody who waits for a machine gets there. The
+    buttons of pages count as requests, too."""
     batch: int = 20
     """Reads are shared with the other processes in batches; each would otherwise cost a write."""
     window: int = 60
@@ -32,9 +33,12 @@ class PerPerson(BaseThrottle):
     _lock: Lock = field(default_factory=Lock)
 
     def allow_request(self, request: HttpRequest) -> bool:
-        is_read = request.method == "GET"
+        return self.allows(cast(ApiRequest, request).auth.pk, is_read=request.method == "GET")
+
+    def allows(self, person: int, *, is_read: bool) -> bool:
+        """Count one more request of this person, and return whether it is within the limit."""
         number = int(self.now() // self.window)
-        key = f"api:{cast(ApiRequest, request).auth.pk}:{'read' if is_read else 'wish'}:{number}"
+        key = f"api:{person}:{'read' if is_read else 'wish'}:{number}"
         step, limit = (self.batch, self.reads) if is_read else (1, self.wishes)
         with self._lock:
             if number != self._number:

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import translation
 from django.utils.cache import add_never_cache_headers, patch_vary_headers
 
+from ondol.api.throttle import PER_PERSON
 from ondol.config import config
 from ondol.host.gateway import HEALTH, UNAVAILABLE
 from ondol.web import health
@@ -139,6 +140,18 @@ def never_kept(get_response: Page) -> Page:
         if request.user.is_authenticated and "Cache-Control" not in response.headers:
             add_never_cache_headers(response)
         return response
+
+    return middleware
+
+
+def not_too_often(get_response: Page) -> Page:
+    """Limit what somebody asks for by the buttons of pages, together with what their programs ask of the API."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        is_wish = request.method == "POST" and not request.path.startswith("/api/")
+        if is_wish and (person := request.user.pk) and not PER_PERSON.allows(person, is_read=False):
+            return errors.too_many(request, PER_PERSON.wait())
+        return get_response(request)
 
     return middleware
 

@@ -1,5 +1,6 @@
 """Designed pages for errors, also while PostgreSQL is away."""
 
+from contextlib import contextmanager
 from unittest.mock import patch
 
 import pytest
@@ -7,6 +8,9 @@ from django.db import OperationalError, connection
 from django.test import Client
 from django.urls import reverse
 
+from ondol.accounts.tokens import create_token
+from ondol.api.throttle import PER_PERSON
+from ondol.instances.models import Instance
 from ondol.web import middleware
 from ondol.web.errors import views as errors
 from ondol.web.machine import page as machine_page
@@ -96,6 +100,28 @@ def test_a_cause_is_looked_through():
     assert not errors.is_database_away(error)
     error.__cause__.__context__ = OperationalError()
     assert errors.is_database_away(error)
+
+
+def test_buttons_and_programs_have_one_limit_and_a_reason(bob, browser_of):
+    browser, program = browser_of(bob), Client(headers={"Authorization": f"Bearer {create_token(bob, 'loop')}"})
+    with standing_time():
+        for _ in range(PER_PERSON.wishes // 2):
+            assert browser.post("/language/", {"language": "en"}).status_code == 302
+            assert program.post("/api/instances/stop").status_code == 404
+        answer = browser.post("/machine/create/")
+        assert (answer.status_code, answer.headers["Retry-After"]) == (429, "42")
+        assert "Too many" in answer.text
+        assert program.post("/api/instances").status_code == 429
+        assert browser.get("/").status_code == 200
+    assert not Instance.objects.exists()
+
+
+@contextmanager
+def standing_time():
+    """Let no minute end meanwhile."""
+    clock, PER_PERSON.now = PER_PERSON.now, lambda: 1_899_999_978.0
+    yield
+    PER_PERSON.now = clock
 
 
 def test_too_many_tries_say_when_to_come_back(rf):

@@ -35,9 +35,9 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-            options={"ordering": ["created_at", "id"]},
-        ),
-        migrations.AddConstraint(
-            "sshaddress", models.UniqueConstraint(fields=("user", "cidr"), name="each_range_once")
+            options={
+                "ordering": ["created_at", "id"],
+                "constraints": [models.UniqueConstraint(fields=("user", "cidr"), name="each_range_once")],
+            },
         ),
     ]

@@ -45,9 +45,9 @@ def not_allowed(request: HttpRequest, refused: HttpResponse) -> HttpResponse:
     return page
 
 
-def too_many(request: HttpRequest) -> HttpResponse:
-    """Return 429: allauth's rate limits."""
-    return HttpResponse(render_to_string("errors/429.html"), status=429, headers={"Retry-After": "60"})
+def too_many(request: HttpRequest, seconds: float = 60) -> HttpResponse:
+    """Return 429, by allauth's limits or ours, and in how many seconds to come back."""
+    return HttpResponse(render_to_string("errors/429.html"), status=429, headers={"Retry-After": f"{seconds:.0f}"})
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
