@@ -1,18 +1,19 @@
 """What people and administrators ask, each in a fork of the nursery. By the product's own actions."""
 
 from datetime import timedelta
+from ipaddress import ip_network
 
 from django.test import Client
 
 from ondol import clock
-from ondol.accounts.models import User
+from ondol.accounts.models import SshAddress, User
 from ondol.accounts.people import add_user, approve
 from ondol.accounts.people import suspend as suspend_person
 from ondol.accounts.tokens import create_token, scopes_of
 from ondol.autostop import awake
 from ondol.autostop.forecast import PERIOD, floor
 from ondol.autostop.models import CpuReading
-from ondol.instances import actions, resizing
+from ondol.instances import actions, resizing, ssh_ranges
 from ondol.instances.models import Instance
 from tests.signed_in import sign_in
 
@@ -50,6 +51,17 @@ def download(name: str) -> None:
     row = Instance.objects.get(owner=_user(name), status="RUNNING")
     at = floor(clock.now()) + 2 * PERIOD
     CpuReading.objects.create(instance=row, at=at, percent=0.5, network_in=600_000_000, network_out=0)
+
+
+def let_in(name: str, cidr: str) -> None:
+    """Name an address of one's own."""
+    ssh_ranges.add(_user(name), ip_network(cidr))
+
+
+def shut_out(name: str, cidr: str) -> None:
+    """Remove it."""
+    user = _user(name)
+    ssh_ranges.remove(user, SshAddress.objects.get(user=user, cidr=cidr).pk)
 
 
 def terminate(name: str) -> None:

@@ -32,6 +32,7 @@ SELECT i.id::text AS row, status, status_reason AS reason, i.instance_id AS mach
          AS size,
        (SELECT detail->>'instance_type' || ', ' || (detail->>'volume_gb') || ' GiB'
           FROM instances_statuschange c WHERE c.instance_id = i.id ORDER BY id DESC LIMIT 1) AS recorded_size,
+       ssh_ranges, ssh_ranges_at,
        (SELECT count(*) FROM procrastinate_jobs
          WHERE queue_name = 'instances' AND status IN ('todo', 'doing')) AS jobs,
        (SELECT id::text FROM instances_deployment) AS deployment, (SELECT trouble FROM instances_deployment),
@@ -111,9 +112,9 @@ class Life:
                 await worker.ended(ENDED_WITHIN)
             worker.end()
 
-    async def ask(self, what: str) -> None:
+    async def ask(self, what: str, *about: str) -> None:
         """Alice asks for something."""
-        await self.ground.ask(self.url, what, "alice")
+        await self.ground.ask(self.url, what, "alice", *about)
 
     async def facts(self, name: str = "alice") -> Facts:
         """The row of this person's newest machine, and how much is still to be done."""

@@ -19,6 +19,8 @@ class Scenario:
     """The status that it leads to."""
     reason: str = ""
     size: str = ""
+    lets_in: bool | None = None
+    """Whether her own address may reach it afterwards; None: that is not what this is about."""
     is_never_bare: bool = False
     """Its machine has an alarm at every moment of it."""
 
@@ -28,6 +30,8 @@ class Scenario:
             return False
         if self.size not in {"", facts["size"]}:
             return False
+        if self.lets_in is not None:
+            return facts["ssh_ranges_at"] is not None and (OWN in facts["ssh_ranges"]) == self.lets_in
         if self.wish == "RUNNING":
             is_armed = facts["armed_at"] is not None and facts["armed_until"] == facts["awake_until"]
             is_armed = is_armed and facts["armed_lease"] == facts["lease_until"]
@@ -35,11 +39,15 @@ class Scenario:
         return self.wish != "TERMINATED" or facts["is_clean"]
 
 
-def asked(what: str) -> Callable[[Life], Awaitable[None]]:
+OWN = "198.51.100.9/32"
+"""The address that she names for herself."""
+
+
+def asked(what: str, *about: str) -> Callable[[Life], Awaitable[None]]:
     """A click."""
 
     async def begin(life: Life) -> None:
-        await life.ask(what)
+        await life.ask(what, *about)
 
     return begin
 
@@ -78,6 +86,8 @@ IDLE = Scenario("idle", idle, "STOPPED", "IDLE")
 REARM = Scenario("re-arm", disarm, "RUNNING")
 LEASE = Scenario("lease", asked("download"), "RUNNING", is_never_bare=True)
 AWAKE = Scenario("keep awake", asked("keep_awake"), "RUNNING", is_never_bare=True)
+LET_IN = Scenario("let in", asked("let_in", OWN), "RUNNING", lets_in=True, is_never_bare=True)
+SHUT_OUT = Scenario("shut out", asked("shut_out", OWN), "RUNNING", lets_in=False, is_never_bare=True)
 SUSPEND = Scenario("suspend", asked("suspend"), "STOPPED", "NOT_APPROVED")
 SUSPEND_MADE = Scenario("suspend while it is made", suspend_while_made, "STOPPED", "NOT_APPROVED")
 COME_BACK = Scenario("come back", asked("come_back"), "RUNNING")
@@ -85,7 +95,7 @@ TERMINATE = Scenario("terminate", asked("terminate"), "TERMINATED")
 
 TRACKS = (
     (PROVISION, STOP, RESIZE, START, TERMINATE),
-    (PROVISION, IDLE, START, TERMINATE),
+    (PROVISION, LET_IN, IDLE, START, SHUT_OUT, TERMINATE),
     (PROVISION, REARM, LEASE, AWAKE, SUSPEND, TERMINATE),
     (SUSPEND_MADE, COME_BACK, TERMINATE),
 )

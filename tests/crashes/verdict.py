@@ -109,12 +109,14 @@ def size_of(ground: Ground, facts: Facts) -> str:
 
 
 def _door(ground: Ground, scenario: Scenario, facts: Facts) -> list[Wrong]:
-    """Whoever is suspended is let in nowhere, and everybody else is."""
+    """Whoever is suspended is let in nowhere, and everybody else is, from where the row says."""
     if facts["status"] == "TERMINATED":
         return []
     (shown,) = ground.ec2.describe_security_groups(GroupIds=[facts["group_id"]])["SecurityGroups"]
     is_shut, permitted = scenario.reason == "NOT_APPROVED", shown["IpPermissions"]
-    return [(WRONG, f"its group lets in {permitted or 'nobody'}")] if is_shut == bool(permitted) else []
+    ranges = {each["CidrIp"] for rule in permitted for each in rule["IpRanges"]}
+    is_right = is_shut != bool(permitted) and ranges == set(facts["ssh_ranges"])
+    return [] if is_right else [(WRONG, f"its group lets in {ranges or 'nobody'}, the row says {facts['ssh_ranges']}")]
 
 
 def everything(ground: Ground) -> Counter[str]:
