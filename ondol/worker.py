@@ -26,13 +26,13 @@ from procrastinate.psycopg_connector import PsycopgConnector
 from procrastinate.worker import Worker
 from psycopg import AsyncConnection
 
+from ondol.deployment.workers import DEAD_AFTER
 from ondol.host import signs_of_life
 from ondol.jobs import follow
 
 log = logging.getLogger(__name__)
 
 HEARTBEAT = 2.0
-DEAD_AFTER = 10.0
 SWEEP = 1.0
 POLL = 1.0
 DRAIN = 8.0

@@ -7,14 +7,12 @@ from django.db import connection
 
 from ondol.accounts.models import Approval, User
 from ondol.accounts.people import administrators
-from ondol.deployment import fingerprints
+from ondol.deployment import fingerprints, workers
 from ondol.doctor.findings import Finding, failed, ok, warning
 from ondol.instances import sealed
 
 SKEW = 5.0
 """The seconds by which two clocks may differ. Amazon refuses signatures that are 15 minutes off."""
-WORKER_SILENT = 10.0
-"""The seconds after which a worker counts as dead. It writes a heartbeat every two."""
 
 
 def clock() -> Iterator[Finding]:
@@ -55,12 +53,7 @@ def keys() -> Iterator[Finding]:
 
 def worker() -> Iterator[Finding]:
     """Check that a worker runs."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - make_interval(secs => %s)",
-            [WORKER_SILENT],
-        )
-        alive = cursor.fetchone()[0]
+    alive = workers.count_alive()
     yield ok("worker", "alive", count=alive) if alive else failed("worker", "silent")
 
 

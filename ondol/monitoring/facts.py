@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 from ondol import clock
 from ondol.accounts.models import Approval, User
 from ondol.deployment.models import Deployment
+from ondol.deployment.workers import count_alive
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
 from ondol.outbox.summary import summary
@@ -28,7 +29,6 @@ FRESH = 10.0
 PATIENCE = 5.0
 """The seconds that a scrape waits for the database. Prometheus gives up after ten."""
 _STATEMENT = "SET LOCAL statement_timeout = '2s'"
-WORKER_SILENT = 10
 Facts = list[Gauge]
 
 
@@ -96,11 +96,7 @@ def _jobs() -> Iterator[Gauge]:
             jobs.add_metric([queue, state], count)
             if seconds is not None:
                 late.add_metric([queue], max(0.0, float(seconds)))
-        cursor.execute(
-            "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - make_interval(secs => %s)",
-            [WORKER_SILENT],
-        )
-        workers.add_metric([], cursor.fetchone()[0])
+    workers.add_metric([], count_alive())
     yield from (jobs, late, workers)
 
 
