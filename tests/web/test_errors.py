@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from ondol.accounts.tokens import create_token
-from ondol.api.throttle import PER_PERSON
+from ondol.api.throttle import PER_PERSON, PerPerson
 from ondol.instances.models import Instance
 from ondol.web import middleware
 from ondol.web.errors import views as errors
@@ -104,8 +104,8 @@ def test_a_cause_is_looked_through():
 
 def test_buttons_and_programs_have_one_limit_and_a_reason(bob, browser_of):
     browser, program = browser_of(bob), Client(headers={"Authorization": f"Bearer {create_token(bob, 'loop')}"})
-    with standing_time():
-        for _ in range(PER_PERSON.wishes // 2):
+    with limits():
+        for _ in range(30):
             assert browser.post("/language/", {"language": "en"}).status_code == 302
             assert program.post("/api/instances/stop").status_code == 404
         answer = browser.post("/machine/create/")
@@ -117,11 +117,12 @@ def test_buttons_and_programs_have_one_limit_and_a_reason(bob, browser_of):
 
 
 @contextmanager
-def standing_time():
-    """Let no minute end meanwhile."""
-    clock, PER_PERSON.now = PER_PERSON.now, lambda: 1_899_999_978.0
+def limits():
+    """Have the limits of everyday, and let no minute end meanwhile."""
+    before = PER_PERSON.now, PER_PERSON.wishes
+    PER_PERSON.now, PER_PERSON.wishes = lambda: 1_899_999_978.0, PerPerson.wishes
     yield
-    PER_PERSON.now = clock
+    PER_PERSON.now, PER_PERSON.wishes = before
 
 
 def test_too_many_tries_say_when_to_come_back(rf):
