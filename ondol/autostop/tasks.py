@@ -1,16 +1,23 @@
 """Jobs about auto-stop; loaded by the worker alone."""
 
 import logging
+from datetime import timedelta
 
 from procrastinate.contrib.django import app
 
 from ondol.autostop import leases, readings, schedule, warnings
 from ondol.autostop.models import StopWarning
+from ondol.autostop.pace import Pace
 from ondol.cloud.errors import CloudError
 from ondol.deployment.connection import cloud
 from ondol.outbox.jobs import RETRY, watch
 
 log = logging.getLogger(__name__)
+
+EVERY = timedelta(seconds=30)
+"""How often all machines that run are looked at here, on the machines' clock. CloudWatch tells of them every five
+minutes, and a lease is renewed and a letter sent minutes ahead."""
+_readings, _leases, _warnings = Pace(EVERY), Pace(EVERY), Pace(EVERY)
 
 
 @app.periodic(cron="* * * * * */5")
@@ -23,7 +30,9 @@ def hours(timestamp: int) -> None:
 @app.periodic(cron="* * * * * */2")
 @app.task(name="ondol.autostop.readings", queue="periodic", lock="readings", queueing_lock="readings")
 def collect(timestamp: int) -> None:
-    """Every two seconds; without a call to AWS but for one when new datapoints are due."""
+    """Every half minute; without a call to AWS but for one when new datapoints are due."""
+    if not _readings.is_due():
+        return
     try:
         readings.collect(cloud())
     except CloudError as error:
@@ -33,15 +42,17 @@ def collect(timestamp: int) -> None:
 @app.periodic(cron="* * * * * */2")
 @app.task(name="ondol.autostop.leases", queue="periodic", lock="leases", queueing_lock="leases")
 def hold(timestamp: int) -> None:
-    """Every two seconds, also while CloudWatch does not answer: a lease is renewed by the clock."""
-    leases.check()
+    """Every half minute, also while CloudWatch does not answer: a lease is renewed by the clock."""
+    if _leases.is_due():
+        leases.check()
 
 
 @app.periodic(cron="* * * * * */2")
 @app.task(name="ondol.autostop.warnings", queue="periodic", lock="warnings", queueing_lock="warnings")
 def warn(timestamp: int) -> None:
-    """Every two seconds: in a trial at speed, minutes."""
-    warnings.check()
+    """Every half minute: in a trial at speed, at each job, which is minutes."""
+    if _warnings.is_due():
+        warnings.check()
 
 
 @app.task(name=warnings.TASK, queue="mail", retry=RETRY, task_middleware=[watch])
