@@ -32,12 +32,12 @@ def main() -> None:
     """Measure several paces, and what an answer of 204 saves."""
     cookies = [_somebody(number) for number in range(PEOPLE)]
     rows = []
-    with _web(port := free_port()) as web:
+    with web(port := free_port()) as serving:
         for way, (pace, stale) in WAYS.items():
             Instance.objects.update(status_since=clock.now())
             pages = [_opened(port, cookie, stale) for cookie in cookies]
-            before, took = _cpu(web), _polls(pages, cookies, pace, 200 if stale else 204)
-            cpu, (p50, p99) = _cpu(web) - before, percentiles(took)
+            before, took = cpu_seconds(serving), _polls(pages, cookies, pace, 200 if stale else 204)
+            cpu, (p50, p99) = cpu_seconds(serving) - before, percentiles(took)
             each, core = f"{cpu / len(took) * 1000:.1f} ms", f"{cpu / SECONDS:.1%}"
             rows.append((way, len(took), f"{p50 * 1000:.1f} ms", f"{p99 * 1000:.1f} ms", each, core))
     head = ["", f"polls in {SECONDS:.0f} s", "p50", "p99", "processor time each", "of one core"]
@@ -52,21 +52,24 @@ def _somebody(number: int) -> str:
 
 
 @contextmanager
-def _web(port: int) -> Iterator[int]:
+def web(port: int) -> Iterator[int]:
     """Yield the id of the process that serves the pages."""
     words, env = [*ONDOL, "web", "--port", str(port)], os.environ | {"DJANGO_SETTINGS_MODULE": "ondol.settings"}
-    with subprocess.Popen(words, env=env, stderr=subprocess.DEVNULL) as web:
+    with subprocess.Popen(words, env=env, stderr=subprocess.DEVNULL) as process:
         while True:
             with suppress(OSError, HTTPException):
-                if _asked(HTTPConnection("127.0.0.1", port, timeout=5), "/healthz", "")[0] == 200:
+                if asked(HTTPConnection("127.0.0.1", port, timeout=5), "/healthz", "")[0] == 200:
                     break
             time.sleep(0.1)
-        yield web.pid
-        web.send_signal(signal.SIGTERM)
+        yield process.pid
+        process.send_signal(signal.SIGTERM)
 
 
-def _asked(http: HTTPConnection, path: str, cookie: str) -> tuple[int, str]:
-    http.request("GET", path, headers={"Cookie": cookie, "HX-Request": "true"} if path != "/" else {"Cookie": cookie})
+def asked(http: HTTPConnection, path: str, cookie: str) -> tuple[int, str]:
+    """Return the status and the text of an answer, of a page or of what its poll asks for."""
+    http.request(
+        "GET", path, headers={"Cookie": cookie} | ({"HX-Request": "true"} if path.startswith("/machine/") else {})
+    )
     answer = http.getresponse()
     return answer.status, answer.read().decode()
 
@@ -74,7 +77,7 @@ def _asked(http: HTTPConnection, path: str, cookie: str) -> tuple[int, str]:
 def _opened(port: int, cookie: str, stale: str) -> tuple[HTTPConnection, str]:
     """Return the connection of a page, and the path by which it polls."""
     http = HTTPConnection("127.0.0.1", port, timeout=20)
-    found = re.search(r'hx-get="([^"]+)"', _asked(http, "/", cookie)[1])
+    found = re.search(r'hx-get="([^"]+)"', asked(http, "/", cookie)[1])
     assert found
     return http, found[1].replace("&amp;", "&").replace("?v=", f"?v={stale}")
 
@@ -97,13 +100,13 @@ def _person(http: HTTPConnection, path: str, cookie: str, pace: float, status: i
     end = time.monotonic() + SECONDS
     time.sleep(random.uniform(0, pace))
     while (begun := time.monotonic()) < end:
-        answered = _asked(http, path, cookie)[0]
+        answered = asked(http, path, cookie)[0]
         took.append(time.monotonic() - begun)
         assert answered == status
         time.sleep(max(0.0, begun + pace - time.monotonic()))
 
 
-def _cpu(web: int) -> float:
+def cpu_seconds(web: int) -> float:
     """Return the seconds of processor time so far: of the web processes and of their connections in PostgreSQL."""
     with connection.cursor() as cursor:
         cursor.execute(

@@ -9,7 +9,7 @@ import time
 from http.client import HTTPConnection, HTTPException
 
 from bench.place import percentiles, table
-from bench.polls import _asked, _cpu, _somebody
+from bench.polls import _somebody, asked, cpu_seconds
 from ondol.commands.web import collect_static
 from tests.journey.site import free_port, until
 
@@ -52,13 +52,13 @@ def _measured(words: list[str], cookie: str) -> dict[str, tuple[float, float, fl
 
 def _numbers(web: int, port: int, path: str, cookie: str) -> tuple[float, float, float, float]:
     _load(port, path, cookie, 1.0)
-    before, took = _cpu(web), _load(port, path, cookie, SECONDS)
-    return (_cpu(web) - before) / len(took), *percentiles(took), len(took) / SECONDS
+    before, took = cpu_seconds(web), _load(port, path, cookie, SECONDS)
+    return (cpu_seconds(web) - before) / len(took), *percentiles(took), len(took) / SECONDS
 
 
 def _is_up(port: int) -> bool:
     try:
-        return _asked(HTTPConnection("127.0.0.1", port, timeout=5), "/healthz", "")[0] == 200
+        return asked(HTTPConnection("127.0.0.1", port, timeout=5), "/healthz", "")[0] == 200
     except (OSError, HTTPException):
         return False
 
@@ -76,6 +76,6 @@ def _load(port: int, path: str, cookie: str, seconds: float) -> list[float]:
 def _browser(port: int, path: str, cookie: str, seconds: float, took: list[float]) -> None:
     http, end = HTTPConnection("127.0.0.1", port, timeout=20), time.monotonic() + seconds
     while (begun := time.monotonic()) < end:
-        assert _asked(http, path, cookie)[0] == 200
+        assert asked(http, path, cookie)[0] == 200
         took.append(time.monotonic() - begun)
     http.close()

@@ -1,0 +1,113 @@
+"""A large institute in the database: people, machines, and what they have done for months."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+
+from django.db import connection, transaction
+
+from ondol.accounts.models import User
+from ondol.autostop.models import ReadingRound
+from ondol.instances.models import Instance, Run
+
+PEOPLE, MACHINES, RUNNING, CHANGES, DAYS = 10_000, 3_000, 1_000, 600_000, 14
+"""How many there are; `RUNNING` of the machines run, and have readings of so many days."""
+WAITING = 25
+PERIOD = timedelta(minutes=5)
+
+
+def furnish(people: int = PEOPLE, machines: int = MACHINES, running: int = RUNNING, changes: int = CHANGES) -> None:
+    """Fill an empty database."""
+    now = datetime.now(UTC)
+    User.objects.bulk_create([_person(number, now) for number in range(people)], batch_size=2000)
+    User.objects.bulk_create([_person(people + number, now, "PENDING") for number in range(WAITING)])
+    owners = list(User.objects.filter(approval="APPROVED").order_by("id").values_list("id", flat=True)[:machines])
+    runs, rows = [], []
+    for number, owner in enumerate(owners):
+        row, run = _machine(number, owner, now, is_running=number < running)
+        rows.append(row)
+        runs.append(run)
+    with transaction.atomic():
+        Instance.objects.bulk_create(rows, batch_size=1000)
+        Run.objects.bulk_create(runs, batch_size=1000)
+    with connection.cursor() as cursor:
+        cursor.execute(_CHANGES, [now, changes // machines])
+        cursor.execute(_READINGS, [now - timedelta(days=DAYS), now])
+        cursor.execute("ANALYZE")
+    ReadingRound.objects.get_or_create(only=True, defaults={"at": now})
+
+
+def _person(number: int, now: datetime, approval: str = "APPROVED") -> User:
+    return User(
+        email=f"person{number:05}@example.org",
+        name=f"Person {number:05}",
+        affiliation="Institute of Radar Imaging",
+        purpose="Interferograms of the Korean peninsula.",
+        approval=approval,
+        created_at=now - timedelta(days=200, minutes=number),
+    )
+
+
+def _machine(number: int, owner: int, now: datetime, *, is_running: bool) -> tuple[Instance, Run]:
+    launched = now - timedelta(hours=number % 240 + 1)
+    row = uuid.UUID(int=number + 1, version=4)
+    run = Run(
+        instance_id=row,
+        began_at=launched,
+        launched_at=launched,
+        ready_at=launched,
+        armed_at=launched,
+        warm_up_minutes=40,
+        armed_idle_minutes=30,
+        armed_cpu_percent=5.0,
+        alarm_verified_at=now,
+        ended_at=None if is_running else launched + timedelta(minutes=50),
+        end_reason="" if is_running else "IDLE",
+    )
+    machine = Instance(
+        id=row,
+        owner_id=owner,
+        run=run,
+        status="RUNNING" if is_running else "STOPPED",
+        status_since=launched,
+        instance_type="t3.small",
+        seen_type="t3.small",
+        volume_gib=30,
+        seen_volume_gib=30,
+        client_token=uuid.uuid4().hex,
+        instance_id=f"i-{number:017x}",
+        ami_id="ami-1",
+        security_group_id=f"sg-{number:017x}",
+        ssh_ranges=["203.0.113.0/24"],
+        ssh_ranges_at=now,
+        key_pair_name=f"ondol-{number}",
+        alarm_name=f"ondol-{row}",
+        volume_id=f"vol-{number:017x}",
+        public_ip=f"198.51.{number // 250}.{number % 250 + 1}" if is_running else None,
+        is_clean=False,
+        seen_view="running" if is_running else "stopped",
+        seen_since=launched,
+        seen_at=now,
+        seen_launched_at=launched,
+        stopped_at=None if is_running else launched + timedelta(minutes=50),
+        created_at=now - timedelta(days=300),
+    )
+    return machine, run
+
+
+_CHANGES = """
+INSERT INTO instances_statuschange (instance_id, old, new, reason, detail, by_id, at)
+SELECT i.id,
+  (ARRAY['STOPPED', 'STARTING', 'RUNNING', 'STOPPING'])[n %% 4 + 1],
+  (ARRAY['STARTING', 'RUNNING', 'STOPPING', 'STOPPED'])[n %% 4 + 1],
+  (ARRAY['PERSON', 'DONE', 'UNKNOWN', 'IDLE'])[n %% 4 + 1],
+  '{"instance_type": "t3.small", "volume_gb": 30}', NULL,
+  least(i.status_since, %s - interval '1 hour') - (n + 1) * interval '12 hours'
+FROM instances_instance i CROSS JOIN generate_series(0, %s - 1) AS n
+"""
+_READINGS = """
+INSERT INTO autostop_cpureading (instance_id, at, percent, network_in, network_out, disk_read, disk_written, credits)
+SELECT i.id, at, random() * 20, random() * 1e6, random() * 1e5, 0, random() * 1e6, 100
+FROM instances_instance i CROSS JOIN generate_series(
+  date_bin('5 minutes', %s, 'epoch'), date_bin('5 minutes', %s, 'epoch') - interval '5 minutes', '5 minutes') AS at
+WHERE i.status = 'RUNNING'
+"""

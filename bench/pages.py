@@ -1,0 +1,85 @@
+"""What each page and the status of a machine cost in a large institute, with one `ondol web`."""
+
+import re
+import time
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from statistics import median
+
+from django.conf import settings
+from django.test import Client
+
+from bench import institute
+from bench.place import percentiles, table
+from bench.polls import asked, cpu_seconds, web
+from ondol.accounts.models import User
+from ondol.commands.web import collect_static
+from ondol.instances.models import Instance
+from tests.journey.site import free_port
+from tests.signed_in import sign_in
+
+ROUNDS, SECONDS = 3, 1.5
+_STATUS = "/api/instances/status"
+
+
+def main() -> None:
+    """Measure all of them in turn, several times: the median counts."""
+    collect_static()
+    institute.furnish()
+    found: dict[tuple[str, str], list[tuple[float, float, int]]] = {}
+    with web(port := free_port()) as serving:
+        pages = list(_pages(port))
+        for _round in range(ROUNDS):
+            for who, path, cookie in pages:
+                found.setdefault((who, path.partition("?")[0]), []).append(_measured(serving, port, path, cookie))
+    rows = [(who, path, *_row(rounds)) for (who, path), rounds in found.items()]
+    title = f"{institute.PEOPLE} people, {institute.MACHINES} machines, {institute.CHANGES} lines of their record"
+    table(title, ["who", "page", "processor time each", "p50", "bytes"], rows)
+
+
+def _row(rounds: list[tuple[float, float, int]]) -> tuple[str, str, str]:
+    each, p50, size = (median(column) for column in zip(*rounds, strict=True))
+    return f"{each * 1000:.1f} ms", f"{p50 * 1000:.1f} ms", f"{size:.0f}"
+
+
+def _pages(port: int) -> Iterator[tuple[str, str, str]]:
+    """Yield who asks, for what, and with which cookie."""
+    running, stopped = (_cookie(Instance.objects.filter(status=s).earliest("created_at").owner) for s in _STATES)
+    without = _cookie(User.objects.filter(approval="APPROVED", instances=None).earliest("pk"))
+    administrator = User.objects.filter(approval="APPROVED", instances=None).latest("pk")
+    User.objects.filter(pk=administrator.pk).update(role="ADMIN")
+    reader = _cookie(administrator)
+    for who, cookie in (("running", running), ("stopped", stopped), ("without a machine", without)):
+        yield who, _STATUS, cookie
+        yield who, "/", cookie
+    yield "running, no news", _poll(port, running), running
+    for path in ("people", "fleet", "activity", "costs", "policy"):
+        yield "administrator", f"/admin/{path}/", reader
+
+
+_STATES = ("RUNNING", "STOPPED")
+
+
+def _cookie(person: User) -> str:
+    return f"{settings.SESSION_COOKIE_NAME}={sign_in(Client(), person)}"
+
+
+def _poll(port: int, cookie: str) -> str:
+    """Return the path of a poll that is up to date: that is what the page asks for."""
+    page = asked(HTTPConnection("127.0.0.1", port, timeout=60), "/", cookie)[1]
+    found = re.search(r'hx-get="([^"]+)"', page)
+    assert found
+    return found[1].replace("&amp;", "&")
+
+
+def _measured(serving: int, port: int, path: str, cookie: str) -> tuple[float, float, int]:
+    """Return processor time of each request, the median in seconds, and the bytes of an answer."""
+    http, took = HTTPConnection("127.0.0.1", port, timeout=120), []
+    body = asked(http, path, cookie)[1]
+    before, end = cpu_seconds(serving), time.monotonic() + SECONDS
+    while (begun := time.monotonic()) < end or len(took) < 2:
+        assert asked(http, path, cookie)[0] in {200, 204}
+        took.append(time.monotonic() - begun)
+    spent = cpu_seconds(serving) - before
+    http.close()
+    return spent / len(took), percentiles(took)[0], len(body.encode())
