@@ -59,6 +59,7 @@ MIDDLEWARE = [
     "ondol.web.middleware.without_proxy",
     "ondol.web.middleware.Unavailable",
     "ondol.web.middleware.for_this_site",
+    "django.middleware.gzip.GZipMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "ondol.web.middleware.no_such_file",

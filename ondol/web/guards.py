@@ -65,7 +65,8 @@ def administrator(view: View) -> View:
 def where_they_stand(request: PersonRequest) -> HttpResponse:
     """Show who waits, was rejected or is suspended one page, at the dashboard's address; refuse forms sent anyway."""
     if request.htmx:
-        return HttpResponseClientRedirect("/")
+        is_same = request.GET.get("shown") == request.user.approval
+        return HttpResponse(status=204) if is_same else HttpResponseClientRedirect("/")
     page = StandingPage(request.user)
     if request.method not in {"GET", "HEAD"}:
         return page.answer(request, status=403)

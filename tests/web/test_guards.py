@@ -1,5 +1,7 @@
 """Who sees which page. Others are told so, and nothing happens."""
 
+import re
+
 import pytest
 from django.urls import reverse
 
@@ -105,6 +107,16 @@ def test_a_poll_of_somebody_signed_out_leads_to_the_sign_in(client, db):
 def test_a_poll_of_somebody_just_suspended_leads_to_where_they_stand(erin, browser_of):
     answer = browser_of(erin).get(reverse("machine"), headers={"HX-Request": "true"})
     assert answer.headers["HX-Redirect"] == "/"
+
+
+def test_a_page_that_waits_for_a_decision_moves_on_by_itself_and_only_then(carol, browser_of):
+    browser, poll = browser_of(carol), {"HX-Request": "true"}
+    path = re.search(r'hx-get="([^"]+)"\s+hx-trigger="every 10s', browser.get("/").text)
+    assert path
+    assert browser.get(path[1], headers=poll).status_code == 204
+    for approval in (Approval.REJECTED, Approval.APPROVED, Approval.SUSPENDED):
+        User.objects.filter(pk=carol.pk).update(approval=approval)
+        assert browser.get(path[1], headers=poll).headers["HX-Redirect"] == "/"
 
 
 @pytest.mark.parametrize("name", OWN)

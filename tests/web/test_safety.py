@@ -72,3 +72,16 @@ def test_no_page_answers_trace(client, db):
         answer = client.trace(path, headers={"x-canary": "floor-heating"})
         assert (answer.status_code in {404, 405}, b"floor-heating" in answer.content) == (True, False), path
     assert b"floor-heating" not in client.trace("/healthz", headers={"x-canary": "floor-heating"}).content
+
+
+def test_pages_are_compressed_and_do_not_tell_by_their_length_what_is_in_them(bob, browser_of):
+    """Against BREACH, Django adds some random bytes to each compressed answer, and masks the CSRF token anew."""
+    browser = browser_of(bob)
+    plain = len(browser.get("/").content)
+    lengths = set()
+    for _look in range(8):
+        answer = browser.get("/", headers={"Accept-Encoding": "gzip"})
+        assert answer.headers["Content-Encoding"] == "gzip"
+        assert len(answer.content) < plain / 2
+        lengths.add(len(answer.content))
+    assert len(lengths) > 2
