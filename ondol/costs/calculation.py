@@ -169,12 +169,14 @@ def charge(uses: Iterable[Use], prices: PriceTable, month: Span) -> list[Line]:
     """Return the lines of a month: for each thing and price, all of its time together."""
     seconds: defaultdict[tuple[Item, str, int, Decimal | None], int] = defaultdict(int)
     for use in uses:
-        for span, usd in prices.over(use.what, use.span):
-            seconds[use.item, use.what, use.count, usd] += span.within(month).seconds
+        billed = use.span.within(month)
+        if billed.seconds:  # most of a forecast's weeks are in another month
+            for span, usd in prices.over(use.what, billed):
+                seconds[use.item, use.what, use.count, usd] += span.seconds
     lines = [
-        Line(item, what, count, usd, billed, 3600 if item in _HOURLY else month.seconds)
-        for (item, what, count, usd), billed in seconds.items()
-        if billed
+        Line(item, what, count, usd, paid, 3600 if item in _HOURLY else month.seconds)
+        for (item, what, count, usd), paid in seconds.items()
+        if paid
     ]
     order = list(Item)
     return sorted(lines, key=lambda line: (order.index(line.item), line.what, line.count, line.usd or 0))

@@ -36,7 +36,11 @@ class PriceTable:
 
     def over(self, what: str, span: Span) -> Iterator[tuple[Span, Decimal | None]]:
         """Yield that span, cut where the price changes; None if no price is known."""
-        changes = [price.since for price in self._dated.get(what, ()) if span.start < price.since < span.end]
+        known = self._dated.get(what, ())
+        if len(known) < 2:  # nearly always: nothing to be cut
+            yield span, known[0].usd if known else None
+            return
+        changes = [price.since for price in known if span.start < price.since < span.end]
         for start, end in zip([span.start, *changes], [*changes, span.end], strict=True):
             price = self.at(what, start)
             yield Span(start, end), price.usd if price else None

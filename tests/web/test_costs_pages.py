@@ -145,6 +145,18 @@ def test_an_administrator_sees_everybody_and_the_sum(alice, bob, browser_of):
     assert "So far $1.05" in page
 
 
+def test_of_sixty_people_fifty_are_on_a_page_and_all_are_in_the_sum(alice, browser_of):
+    for number in range(60):
+        ran(person(f"p{number}@example.org"))
+    browser = browser_of(alice)
+    first, second = (browser.get(reverse("admin_costs"), {"page": number}) for number in (1, 2))
+    assert [page.text.count("@example.org</span>") for page in (first, second)] == [50, 10]
+    sums = [re.search(r'class="facts sums.*?</dl>', page.text, re.DOTALL) for page in (first, second)]
+    assert sums[0]
+    assert sums[1]
+    assert sums[0][0] == sums[1][0]
+
+
 def test_an_administrator_sees_one_persons_lines(alice, bob, browser_of):
     ran(bob)
     page = words(browser_of(alice).get(f"/admin/costs/{bob.pk}/?month=2026-06"))

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from functools import cached_property
 
+from django.core import paginator
 from django.db.models import Sum
 from django.http import Http404, HttpRequest
 from django.utils.functional import Promise
@@ -27,6 +28,7 @@ from ondol.web.costs.statement import (
 )
 from ondol.web.page import Page
 
+PER_PAGE = 50
 METRIC_USD = Decimal("0.00001")
 """The price of one metric in GetMetricData, in all regions; there is no free tier."""
 
@@ -106,10 +108,17 @@ class EverybodysCostsPage(MonthPage):
     def __init__(self, request: HttpRequest, rate_form: RateForm, budget_form: BudgetForm) -> None:
         super().__init__(request)
         self.rate_form, self.budget_form = rate_form, budget_form
+        self._number = request.GET.get("page")
 
     @cached_property
     def statements(self) -> list[Statement]:
+        """Return the months of all, the most expensive first."""
         return statements_of(self.month)
+
+    @cached_property
+    def shown(self) -> paginator.Page[Statement]:
+        """Return those of one page of the list."""
+        return paginator.Paginator(self.statements, PER_PAGE).get_page(self._number)
 
     @property
     def total(self) -> Money:
