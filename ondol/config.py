@@ -47,6 +47,12 @@ class Config(SignInSettings):
         description="postgresql://USER:PASSWORD@HOST:PORT/NAME, or several HOST:PORT, comma-separated. "
         "Unset: `ondol up` runs its own.",
     )
+    database_owner_url: str = _env(
+        "ONDOL_DATABASE_OWNER_URL",
+        "",
+        description="The same database as the owner of its tables, for `ondol migrate`, `restore` and `up` alone: web "
+        "and worker use DATABASE_URL. Unset: one role does both.",
+    )
     secret_key: str = _env("ONDOL_SECRET_KEY", "", description="Signs sessions and links; at least 32 characters.")
     vault_keys: Annotated[tuple[str, ...], NoDecode] = _env(
         "ONDOL_VAULT_KEYS",
@@ -267,7 +273,7 @@ class Config(SignInSettings):
                 raise ValueError("use EC2's names such as t3.small,t3.large")
         return value
 
-    @field_validator("database_url")
+    @field_validator("database_url", "database_owner_url")
     @classmethod
     def _is_postgresql(cls, value: str) -> str:
         if value:
@@ -322,6 +328,11 @@ class Config(SignInSettings):
             self.ssh_cidrs = (EVERYBODY,)
         if self.cloud == "aws" and "region" not in self.model_fields_set and self.default_region:
             self.region = self.default_region
+        if self.database_owner_url and not self.database_url:
+            raise ValueError(
+                "ONDOL_DATABASE_OWNER_URL is set and DATABASE_URL is not: set both, or neither to have `ondol up` run "
+                "its own PostgreSQL"
+            )
         if self.idle_cpu_percent is not None and self.idle_core_percent is not None:
             raise ValueError(
                 "ONDOL_IDLE_CPU_PERCENT is set beside ONDOL_IDLE_CORE_PERCENT, which has taken its place: take it out"

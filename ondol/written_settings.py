@@ -12,7 +12,7 @@ from ondol.env_file import EnvFile
 
 _NOT_IN_FILE = ("ONDOL_ENV_FILE", "ONDOL_DIE_WITH_PARENT")
 """Names of the environment that are no settings: the file itself, and what `ondol web` tells its server."""
-_SECRET = ("SECRET", "KEY", "DATABASE_URL", "EMAIL_URL")
+_SECRET = ("SECRET", "KEY", "DATABASE_URL", "OWNER_URL", "EMAIL_URL")
 _TOLD = 10
 """The most lines of a file that are told at once."""
 

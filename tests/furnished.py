@@ -10,8 +10,12 @@ import psycopg
 
 from ondol.host.postgres import EmbeddedPostgres
 
-HASTE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "autovacuum": "off", "jit": "off"}
-"""The settings of a server of which nothing outlives the run, and whose tables stay small."""
+HASTE = {
+    "fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "autovacuum": "off", "jit": "off",
+    "hba_file": "/proc/self/cwd/pg_hba.conf",
+}  # fmt: skip
+"""The settings of a server of which nothing outlives the run, and whose tables stay small. Roles come in without their
+passwords, since tests write addresses of their own; of `ondol up` and of backups, none is started with these."""
 ONDOL = [sys.executable, "-m", "ondol"]
 _OURS = ("ONDOL_", "AWS_", "DATABASE_URL", "DJANGO_", "PYTHONPATH")
 
@@ -51,7 +55,8 @@ def _furnish(home: Path) -> None:
     with home.with_suffix(".log").open("wb") as log:
         server.start(log.fileno())
         secrets = {name: os.environ[name] for name in ("ONDOL_SECRET_KEY", "ONDOL_VAULT_KEYS")}
-        env = environment(home, **secrets, DATABASE_URL=server.url)
+        urls = {"DATABASE_URL": server.application_url, "ONDOL_DATABASE_OWNER_URL": server.url}
+        env = environment(home, **secrets, **urls)
         collect = "from ondol.commands.web import collect_static; collect_static()"
         for words in ([*ONDOL, "migrate"], [sys.executable, "-c", collect]):
             subprocess.run(words, env=env, stdout=log, stderr=log, check=True, timeout=60)

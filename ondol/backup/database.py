@@ -53,7 +53,7 @@ def to_replace(settings: Config, say: Say) -> Iterator[str]:
         raise BackupError(f"{error} Nothing was changed.") from None
     try:
         if settings.database_url:
-            yield settings.database_url
+            yield settings.database_owner_url or settings.database_url
         else:
             forget_libpq(os.environ)
             with _embedded(settings, say) as url:

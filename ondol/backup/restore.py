@@ -19,7 +19,8 @@ WHERE i.status <> 'TERMINATED'
 _OTHERS = """
 SELECT coalesce(nullif(application_name, ''), 'unnamed') || ' from ' || coalesce(host(client_addr), 'this host')
 FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND usesysid IS NOT NULL
+  AND coalesce(backend_type, 'client backend') = 'client backend' -- of another role's sessions we may not see it
 """
 _FOREIGN = """
 SELECT DISTINCT user_.oid::regclass::text

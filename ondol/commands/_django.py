@@ -3,8 +3,10 @@
 import logging
 import os
 import time
+from collections.abc import Iterable
 from math import inf
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import django
 import psycopg
@@ -14,8 +16,11 @@ from django.utils import translation
 from ondol.commands import CommandError
 from ondol.config import ConfigError, config, variable
 from ondol.database.url import read
-from ondol.host.environments import forget_libpq
+from ondol.host.environments import OWNER, forget_libpq
 from ondol.host.home import new_secret_key, new_vault_key
+
+if TYPE_CHECKING:
+    from ondol.doctor.findings import Finding
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +45,35 @@ def load() -> None:
     django.setup()
 
 
+def load_as_owner() -> str:
+    """Load Django as the owner of the tables, where that is another role; return DATABASE_URL, the application's.
+
+    It is empty if one role does both. Raises CommandError.
+    """
+    is_set = bool(config().database_url)
+    borrow_from_home()
+    if not is_set:
+        _borrow("database_owner_url", config().home / "database.owner.url")
+        config.cache_clear()
+    application, owner = config().database_url, config().database_owner_url
+    if owner:
+        os.environ["DATABASE_URL"] = owner
+        config.cache_clear()
+    django.setup()
+    return application if owner else ""
+
+
+def leave_owner() -> None:
+    """Forget the way to the database as the owner of its tables, which is not for a part that goes on running."""
+    if os.environ.pop(OWNER, "") or config().database_owner_url:
+        log.warning(
+            "%s is among the settings of this part, which needs DATABASE_URL alone: whoever breaks into it becomes the "
+            "owner of all tables. Give it to `ondol migrate` only.",
+            OWNER,
+        )
+    config.cache_clear()
+
+
 def await_database(patience: float) -> None:
     """Wait for PostgreSQL for so many seconds, and say so each minute. Raises CommandError."""
     began = said = time.monotonic()
@@ -62,11 +96,17 @@ def await_database(patience: float) -> None:
 
 def refuse_wrong_server() -> None:
     """Raise CommandError if this PostgreSQL, or the way to it, cannot do what Ondol needs."""
-    from ondol.doctor import database, messages  # noqa: PLC0415  after Django's set-up
+    from ondol.doctor import database  # noqa: PLC0415  after Django's set-up
+
+    _refuse_failed(database.server())
+
+
+def _refuse_failed(findings: "Iterable[Finding]") -> None:
+    from ondol.doctor import messages  # noqa: PLC0415  after Django's set-up
     from ondol.doctor.findings import Level  # noqa: PLC0415
 
     with translation.override("en"):  # English, as everything a command says
-        wrong = [messages.sentence(finding) for finding in database.server() if finding.level is Level.FAILED]
+        wrong = [messages.sentence(finding) for finding in findings if finding.level is Level.FAILED]
     if wrong:
         raise CommandError("\n".join(wrong))
 
@@ -77,10 +117,17 @@ def refuse_wrong_database() -> None:
 
     refuse_wrong_server()
     _refuse_wrong_schema()
+    _refuse_wrong_role()
     try:
         fingerprints.check()
     except fingerprints.OtherKeys as error:
         raise CommandError(str(error)) from None
+
+
+def _refuse_wrong_role() -> None:
+    from ondol.doctor import database  # noqa: PLC0415  after Django's set-up
+
+    _refuse_failed(database.role())
 
 
 def _refuse_wrong_schema() -> None:

@@ -4,7 +4,7 @@ import argparse
 import secrets
 from pathlib import Path
 
-from ondol.commands import _django
+from ondol.commands import _django, _roles
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,8 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Migrate, and for a trial's first start add an administrator to sign in as."""
-    _django.set_up(migrated=False, patience=options.wait)
+    """Migrate, give the application's role what it needs, and for a trial's first start add an administrator."""
+    application = _django.load_as_owner()
+    _django.await_database(options.wait)
     _django.refuse_wrong_server()
     from django.core.management import call_command  # noqa: PLC0415  after Django's set-up
     from django.db import connection  # noqa: PLC0415
@@ -29,9 +30,13 @@ def run(options: argparse.Namespace) -> None:
         # A host that is slow for a while has frozen nothing: a migration is not cut off between two statements.
         cursor.execute("SET idle_in_transaction_session_timeout = 0")
         cursor.execute("SELECT pg_advisory_lock(hashtext('ondol.migrate'))")
+        if application:
+            _roles.prepare(connection.connection, application)
         if schema.missing():
             call_command("migrate", interactive=False, verbosity=0)
         schema.note()
+        if application:
+            _roles.grant(connection.connection, application)
         if options.accept_keys:
             fingerprints.accept()
         _django.refuse_wrong_database()

@@ -36,6 +36,7 @@ def run(options: argparse.Namespace) -> None:
     config().require_reachable_pages()
     config().require_real_time()
     _django.borrow_from_home()
+    _django.leave_owner()
     if not options.port_is_held:
         os.set_inheritable(hold_port(config()).detach(), True)  # for as long as the server's first process lives
     django.setup()

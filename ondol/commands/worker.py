@@ -35,6 +35,7 @@ def run(options: argparse.Namespace) -> int:
     environment = dict(os.environ)
     _aws.read_env_file()
     config().require_real_time()
+    _django.leave_owner()
     _django.load()
     from ondol.doctor.records import ask  # noqa: PLC0415  after Django's set-up
     from ondol.monitoring.server import serve  # noqa: PLC0415

@@ -7,7 +7,7 @@ import psycopg
 from django.db import connection
 
 from ondol.config import config
-from ondol.database import server_log
+from ondol.database import roles, server_log
 from ondol.database.base import Connection
 from ondol.database.url import read
 from ondol.deployment import schema
@@ -15,13 +15,18 @@ from ondol.doctor.findings import Finding, Level, failed, ok, warning
 
 OLDEST, NEWEST = 15, 18
 """The major versions of PostgreSQL that Ondol is tested with, and those between them."""
+_TOLD = 5
+"""The most privileges that a finding names."""
 HEARD_WITHIN = 3.0
 """The seconds that a notification may take. Where it arrives at all, it takes milliseconds."""
 
 
 def check() -> Iterator[Finding]:
     """Check server and schema; nothing is changed."""
-    found = [*server(), *_schema(), *_log()]
+    found = [*server(), *_schema()]
+    if all(finding.level is not Level.FAILED for finding in found):  # an older schema has other tables
+        found += role()
+    found += _log()
     yield from found
     if all(finding.level is not Level.FAILED for finding in found):
         yield ok("database", "sound", version=_version())
@@ -67,6 +72,22 @@ def _schema() -> Iterator[Finding]:
         schema.check()
     except schema.WrongSchema:
         yield failed("database", "ahead")
+
+
+def role() -> Iterator[Finding]:
+    """Check that this role has what the application needs, and no more than that."""
+    connection.ensure_connection()
+    standing = roles.look(connection.connection)
+    if standing.owns:
+        yield warning("database", "one_role", role=standing.role, statements=standing.statements)
+    elif standing.excess:
+        yield warning("database", "too_much", role=standing.role, rights=_some(standing.excess))
+    if standing.lacking:
+        yield failed("database", "too_little", role=standing.role, rights=_some(standing.lacking))
+
+
+def _some(rights: tuple[str, ...]) -> str:
+    return ", ".join(rights[:_TOLD]) + (" …" if len(rights) > _TOLD else "")
 
 
 def _log() -> Iterator[Finding]:

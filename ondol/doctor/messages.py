@@ -77,6 +77,20 @@ SAYS = {
         "Where a statement fails, PostgreSQL writes its values into its own log, such as hashes of passwords. Let its "
         "administrator run: %(statements)s Then restart web and worker."
     ),
+    ("database", "one_role"): _(
+        "Web and worker connect as %(role)s, which owns the tables, so whoever gets in through them can change the "
+        "record and drop everything. Let an administrator of PostgreSQL run: %(statements)s Then set "
+        "ONDOL_DATABASE_OWNER_URL to the present DATABASE_URL, for `ondol migrate` alone, set DATABASE_URL to the new "
+        "role, and run `ondol migrate`."
+    ),
+    ("database", "too_much"): _(
+        "The role %(role)s, with which web and worker connect, has more than they need: %(rights)s. Run `ondol "
+        "migrate` with ONDOL_DATABASE_OWNER_URL; what is left then, an administrator of PostgreSQL takes away."
+    ),
+    ("database", "too_little"): _(
+        "The role %(role)s, with which web and worker connect, lacks %(rights)s. Run `ondol migrate` with "
+        "ONDOL_DATABASE_OWNER_URL."
+    ),
     ("database", "no_database"): _("PostgreSQL does not answer: %(reason)s. Start it, or correct DATABASE_URL."),
     ("database", "absent"): _("There is none yet: %(reason)s"),
     ("clock", "database_sound"): _("The database's and this host's agree."),

@@ -5,6 +5,8 @@ from collections.abc import Mapping, MutableMapping
 _PLAIN = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "VIRTUAL_ENV")
 _CLOUD = (*_PLAIN, "AWS_REGION", "ONDOL_CLOCK")
 _NOT_SECRET = ("AWS_REGION", "AWS_VPC_ID", "AWS_SUBNET_ID", "AWS_ENDPOINT_URL")
+OWNER = "ONDOL_DATABASE_OWNER_URL"
+"""Leads to the owner of the tables: for what migrates, and for no part that goes on running."""
 
 
 def forget_libpq(env: MutableMapping[str, str]) -> None:
@@ -26,7 +28,17 @@ def of_cloud(env: Mapping[str, str]) -> dict[str, str]:
 
 def of_web(env: Mapping[str, str]) -> dict[str, str]:
     """Return the web part's environment, without any credentials: pages write requests and never ask AWS."""
+    return without_owner(of_migrate(env))
+
+
+def of_migrate(env: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of `ondol migrate`: the web's, and the way to the database as the owner of its tables."""
     return {name: value for name, value in env.items() if not name.startswith("AWS_") or name in _NOT_SECRET}
+
+
+def without_owner(env: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without the way to the database as the owner of its tables."""
+    return {name: value for name, value in env.items() if name != OWNER}
 
 
 def without_proxy(env: Mapping[str, str]) -> dict[str, str]:
@@ -40,4 +52,4 @@ def of_worker(env: Mapping[str, str], trial: Mapping[str, str] | None) -> dict[s
 
     The trial's credentials never mix with Amazon's, whose profile or token would win.
     """
-    return dict(env) if trial is None else of_web(env) | dict(trial)
+    return without_owner(env) if trial is None else of_web(env) | dict(trial)

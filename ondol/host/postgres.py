@@ -7,10 +7,14 @@ only the server's user enters, there is no TCP, and the server goes with the pro
 As root, PostgreSQL refuses to run, and an unprivileged user cannot enter a private home. So the server is given open
 folders, and knows them as `/proc/self/fd/N`: such a path leads to the folder itself, without crossing its parents, and
 is short enough for a socket wherever the home is.
+
+It has two roles (`ondol/database/roles.py`), each with a password of its own: a web that connects as the application
+cannot come back as the owner.
 """
 
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import subprocess
@@ -23,19 +27,25 @@ from urllib.parse import quote
 
 import psycopg
 
-from ondol.database import server_log
+from ondol.database import roles, server_log
 from ondol.host import leftovers
 from ondol.host.extras import NO_POSTGRES
+from ondol.host.home import write_private
 from ondol.host.process import die_with_parent
 
 DATABASE = "ondol"
 SUPERUSER = "ondol"
+"""The owner of the tables; homes of versions before have no other role."""
 PORT = "5432"
 """The number in the socket's name, set everywhere: else PGPORT of somebody's shell would count."""
 _UNPRIVILEGED = 60750
 """A fixed user id, so that a home can move between hosts. Neither Debian nor systemd uses it; the trial's machines have
 numbers from 61184 on."""
+_HBA = "pg_hba.ondol.conf"
+"""Beside that of initdb, which lets in everybody who reaches the socket: versions before need it when one goes back."""
+_BY_PASSWORD = f"local all {SUPERUSER} scram-sha-256\nlocal {DATABASE} {roles.SUGGESTED} scram-sha-256\n"
 _SETTINGS = {
+    "hba_file": f"/proc/self/cwd/{_HBA}",  # its working directory is the data's
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
     "max_connections": "200",
@@ -74,15 +84,24 @@ class EmbeddedPostgres:
         self.folder, self.say, self.waiting = folder, say, waiting
         self.settings = _SETTINGS | dict(settings or {})
         self.data, self.socket = folder / "data", folder / "socket"
+        self._passwords = folder / "passwords"
         self.process: subprocess.Popen[bytes] | None = None
         self._uid, self._gid = _server_user(self.data)
         self._handle: int | None = None
 
     @property
     def url(self) -> str:
-        """Return a value for DATABASE_URL. If the socket's path is long, it goes through the starting process."""
-        host = quote(str(self._reachable()), safe="/")
-        return f"postgresql:///{DATABASE}?user={SUPERUSER}&host={host}&port={PORT}"
+        """Return the owner's way in. If the socket's path is long, it goes through the starting process."""
+        return self._url(SUPERUSER, 0)
+
+    @property
+    def application_url(self) -> str:
+        """Return a value for DATABASE_URL, once the server was started."""
+        return self._url(roles.SUGGESTED, 1)
+
+    def _url(self, role: str, which: int) -> str:
+        host, password = quote(str(self._reachable()), safe="/"), self._kept_passwords()[which]
+        return f"postgresql:///{DATABASE}?user={role}&password={password}&host={host}&port={PORT}"
 
     def start(self, output: int | None = None) -> None:
         """Start it and wait until it answers; the first time, create the database. Raises PostgresError."""
@@ -95,12 +114,18 @@ class EmbeddedPostgres:
             if not self.data.exists():
                 self._make()
             leftovers.clear(self.data, self.socket, self._uid, self.waiting)
+            self._let_in(_BY_PASSWORD if self._passwords.exists() else f"local all {SUPERUSER} trust\n")
             self.process = self._run(output)
         except leftovers.StillThere as error:
             raise PostgresError(str(error)) from None
         except OSError as error:
             raise PostgresError(f"The database in {self.folder} cannot be started: {error}.") from None
         self._wait()
+        if not self._passwords.exists():
+            self._make_roles()
+            self.stop()
+            self.process = self._run(output)
+            self._wait()
 
     @property
     def is_running(self) -> bool:
@@ -161,6 +186,30 @@ class EmbeddedPostgres:
             there = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
             if there is None:
                 connection.execute(f'CREATE DATABASE "{DATABASE}"')
+
+    def _make_roles(self) -> None:
+        """Give both roles passwords, at the first start of this version. A kill before the file is there repeats it.
+
+        Until then nobody else is there: only we reach the socket, and parts are started afterwards.
+        """
+        owner, application = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+        with psycopg.connect(self._conninfo(DATABASE), connect_timeout=5) as connection:
+            roles.set_password(connection, SUPERUSER, owner)
+            roles.make(connection, roles.SUGGESTED, application)
+            connection.execute(f"ALTER ROLE {roles.SUGGESTED} SET search_path = public")
+        write_private(self._passwords, f"{owner} {application}\n")
+        self._let_in(_BY_PASSWORD)
+
+    def _kept_passwords(self) -> list[str]:
+        """Return the owner's password and the application's."""
+        return self._passwords.read_text().split() if self._passwords.exists() else ["", ""]
+
+    def _let_in(self, lines: str) -> None:
+        """Write who may come in, and how."""
+        file = self.data / _HBA
+        write_private(file, lines)
+        if os.geteuid() == 0:
+            os.chown(file, self._uid, self._gid, follow_symlinks=False)
 
     def _check_version(self) -> None:
         file = self.data / "PG_VERSION"
@@ -223,7 +272,9 @@ class EmbeddedPostgres:
         return Path(f"/proc/{os.getpid()}/fd/{self._handle}")
 
     def _conninfo(self, database: str) -> str:
-        return psycopg.conninfo.make_conninfo(host=str(self._reachable()), port=PORT, user=SUPERUSER, dbname=database)
+        return psycopg.conninfo.make_conninfo(
+            host=str(self._reachable()), port=PORT, user=SUPERUSER, password=self._kept_passwords()[0], dbname=database
+        )
 
     def _own(self, folder: Path) -> None:
         if os.geteuid() == 0:

@@ -23,6 +23,7 @@ from ondol.host.terminal import ERR, Terminal
 
 TICK = 0.2
 ONDOL = [sys.executable, "-m", "ondol"]
+_WAYS = {"DATABASE_URL": "database.url", environments.OWNER: "database.owner.url"}
 
 
 class TreeError(Exception):
@@ -61,9 +62,8 @@ class Tree:
                 trial_clock.beat(self._clock_file, self.clock, time.time())
             self.cloud = self._start_cloud(env)
         if not self.settings.database_url:
-            env["DATABASE_URL"] = self._start_postgres()
-            write_private(self.home / "database.url", env["DATABASE_URL"] + "\n")
-        self._migrate(environments.of_web(env), is_trial)
+            env |= self._start_postgres()
+        self._migrate(environments.of_migrate(env), is_trial)
         if self.cloud:
             self._await(self._cloud_file.exists, self.cloud, 60)
             self._told_by_cloud = self._read_cloud_file()
@@ -95,7 +95,8 @@ class Tree:
             self._say(f"{self._clock_file} cannot be written: {error.strerror}")
         if self.postgres:
             self.postgres.stop(2)
-            (self.home / "database.url").unlink(missing_ok=True)
+            for file in _WAYS.values():
+                (self.home / file).unlink(missing_ok=True)
         self.terminal.flush()
 
     # --- parts -----------------------------------------------------------------------------------------------------
@@ -116,15 +117,20 @@ class Tree:
         env["ONDOL_VAULT_KEYS"] = ",".join(settings.vault_keys) or kept(self.home, "vault.keys", new_vault_key)
         if settings.database_url:
             env["DATABASE_URL"] = settings.database_url
+            env[environments.OWNER] = settings.database_owner_url
         return env
 
-    def _start_postgres(self) -> str:
+    def _start_postgres(self) -> dict[str, str]:
+        """Start the embedded server; return the ways to it, which commands find in the home while it runs."""
         self.postgres = EmbeddedPostgres(self.home / "postgres", self._say, waiting=self._while_waiting)
         self.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         self._postgres_log = os.open(self.logs / "postgres.log", flags, 0o600)
         self.postgres.start(self._postgres_log)
-        return self.postgres.url
+        ways = {"DATABASE_URL": self.postgres.application_url, environments.OWNER: self.postgres.url}
+        for name, url in ways.items():
+            write_private(self.home / _WAYS[name], url + "\n")
+        return ways
 
     def _start_cloud(self, env: dict[str, str]) -> Child:
         """Start the trial cloud, which makes credentials of its own."""

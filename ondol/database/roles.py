@@ -1,0 +1,232 @@
+"""Two roles in one database: the owner of the tables, who migrates, and the application's, which web and worker have.
+
+The application's role reads and writes rows. It owns nothing and makes nothing, and of the tables that are append-only
+it gets neither UPDATE nor DELETE: what an SQL injection or a stolen password is worth ends there. `ondol migrate` gives
+it what it needs, each time: a table that a migration adds belongs to the owner alone until then.
+"""
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import psycopg
+from psycopg import sql
+
+Connection: TypeAlias = psycopg.Connection[Any]
+
+APPEND_ONLY = frozenset({"audit_entry", "audit_link"})
+"""The tables in which the application adds rows, and never changes or deletes one."""
+_APPENDED = ("SELECT", "INSERT")
+_ROWS = (*_APPENDED, "UPDATE", "DELETE")
+_SEQUENCE = ("USAGE", "SELECT")
+"""Not UPDATE: nobody sets a number back."""
+SUGGESTED = "ondol_app"
+"""The name of the application's role where we choose it."""
+
+# Of each table and sequence of the owner: its name, what the role has on all of it, and what on columns of it, from
+# whomever it has that.
+_HELD = """
+SELECT c.relname, c.relkind = 'S', ARRAY(
+  SELECT word FROM unnest(CASE WHEN c.relkind = 'S' THEN %(sequence)s::text[] ELSE %(table)s::text[] END) AS word
+  WHERE CASE WHEN c.relkind = 'S' THEN has_sequence_privilege(%(role)s, c.oid, word)
+    ELSE has_table_privilege(%(role)s, c.oid, word) END
+), ARRAY(
+  SELECT word FROM unnest(CASE WHEN c.relkind = 'S' THEN '{}' ELSE %(column)s::text[] END) AS word
+  WHERE has_any_column_privilege(%(role)s, c.oid, word)
+)
+FROM pg_class c
+WHERE c.relnamespace = to_regnamespace(quote_ident(%(schema)s)) AND c.relowner = to_regrole(quote_ident(%(owner)s))
+  AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+ORDER BY c.relname
+"""
+_ROUTINES = """
+SELECT p.oid::regprocedure::text FROM pg_proc p
+WHERE p.pronamespace = to_regnamespace(quote_ident(%(schema)s)) AND p.proowner = to_regrole(quote_ident(%(owner)s))
+  AND NOT has_function_privilege(%(role)s, p.oid, 'EXECUTE')
+ORDER BY 1
+"""
+_ATTRIBUTES = """
+SELECT rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls FROM pg_roles WHERE rolname = %(role)s
+"""
+# Even without INHERIT, a member becomes the other role by SET ROLE.
+_POWERFUL = """
+SELECT rolname FROM pg_roles
+WHERE rolname <> %(role)s AND pg_has_role(%(role)s, oid, 'MEMBER')
+  AND (rolname = %(owner)s OR rolsuper OR rolcreaterole OR starts_with(rolname, 'pg_'))
+ORDER BY 1
+"""
+
+
+class RolesError(Exception):
+    """Roles that cannot be used; the text says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a role is in a database of Ondol, beside what the application's role should be."""
+
+    role: str
+    owner: str
+    """The role that owns the tables; empty where there are none yet."""
+    database: str
+    schema: str
+    owns: bool = False
+    """True if it is the owner, or can become it."""
+    excess: tuple[str, ...] = ()
+    lacking: tuple[str, ...] = ()
+
+    @property
+    def statements(self) -> str:
+        """Return SQL that makes a role for the application, for whoever may make roles."""
+        return statements(SUGGESTED, self.database, self.schema)
+
+
+def statements(role: str, database: str, schema: str) -> str:
+    """Return SQL that makes the application's role, for whoever may make roles."""
+    name = _quoted(role)
+    return (
+        f"CREATE ROLE {name} LOGIN NOINHERIT NOCREATEDB NOCREATEROLE PASSWORD '…'; "
+        f"GRANT CONNECT ON DATABASE {_quoted(database)} TO {name}; "
+        f"ALTER ROLE {name} SET search_path = {_quoted(schema or 'public')};"
+    )
+
+
+def privileges_on(table: str) -> tuple[str, ...]:
+    """Return what the application's role gets on a table."""
+    return _APPENDED if table in APPEND_ONLY else _ROWS
+
+
+def look(connection: Connection, role: str = "") -> Standing:
+    """Return the standing of a role, or of the one that this connection has."""
+    row = connection.execute("""
+        SELECT current_user, current_database(), coalesce(current_schema(), ''),
+          coalesce((SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = to_regclass('django_migrations')), '')
+    """).fetchone()
+    assert row  # noqa: S101  a SELECT without FROM has one row
+    current, database, schema, owner = row
+    names = {"role": role or current, "owner": owner, "schema": schema}
+    standing = Standing(role or current, owner, database, schema)
+    if not owner:
+        return standing
+    powers = _powers(connection, names)
+    owns = standing.role == owner or f"member of {owner}" in powers or "SUPERUSER" in powers
+    if owns:
+        return Standing(standing.role, owner, database, schema, owns, tuple(powers))
+    excess, lacking = _differences(connection, names)
+    return Standing(standing.role, owner, database, schema, owns, (*powers, *excess), tuple(lacking))
+
+
+def _powers(connection: Connection, names: dict[str, str]) -> list[str]:
+    row = connection.execute(_ATTRIBUTES, names).fetchone() or ()
+    words = ("SUPERUSER", "CREATEDB", "CREATEROLE", "REPLICATION", "BYPASSRLS")
+    found = [word for word, has in zip(words, row, strict=False) if has]
+    if "SUPERUSER" not in found:  # who counts as a member of every role
+        found += [f"member of {name}" for (name,) in connection.execute(_POWERFUL, names)]
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What a role has on one table or sequence, and what it should have."""
+
+    name: str
+    is_sequence: bool
+    whole: list[str]
+    columns: list[str]
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        return _SEQUENCE if self.is_sequence else privileges_on(self.name)
+
+    @property
+    def excess(self) -> list[str]:
+        return sorted({*self.whole, *self.columns} - set(self.wanted))
+
+    @property
+    def lacking(self) -> list[str]:
+        return [word for word in self.wanted if word not in self.whole]
+
+
+def _differences(connection: Connection, names: dict[str, str]) -> tuple[list[str], list[str]]:
+    """Return what a role that is not the owner has too much, and too little."""
+    excess, lacking = [], []
+    for held in _held(connection, names):
+        excess += [f"{word} on {held.name}" for word in held.excess]
+        lacking += [f"{word} on {held.name}" for word in held.lacking]
+    lacking += [f"EXECUTE on {name}" for (name,) in connection.execute(_ROUTINES, names)]
+    may_create, may_use = (
+        connection.execute(f"SELECT has_schema_privilege(%(role)s, %(schema)s, '{word}')", names).fetchone() == (True,)
+        for word in ("CREATE", "USAGE")
+    )
+    excess += [f"CREATE in schema {names['schema']}"] if may_create else []
+    lacking += [] if may_use else [f"USAGE of schema {names['schema']}"]
+    return excess, lacking
+
+
+def _held(connection: Connection, names: dict[str, str]) -> list[_Held]:
+    table = [*_ROWS, "TRUNCATE", "REFERENCES", "TRIGGER"]
+    if connection.info.server_version >= 170000:
+        table.append("MAINTAIN")
+    words = {"table": table, "sequence": [*_SEQUENCE, "UPDATE"], "column": ["SELECT", "INSERT", "UPDATE", "REFERENCES"]}
+    return [_Held(*row) for row in connection.execute(_HELD, {**names, **words})]
+
+
+def is_there(connection: Connection, role: str) -> bool:
+    """Return whether the server has that role."""
+    return connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone() is not None
+
+
+def make(connection: Connection, role: str, password: str) -> None:
+    """Make the application's role, or give it this password. The server is told a digest of the password only."""
+    verb = "ALTER" if is_there(connection, role) else "CREATE"
+    words = f"{verb} ROLE {{role}} LOGIN NOINHERIT NOCREATEDB NOCREATEROLE"
+    _run(connection, words, role=sql.Identifier(role))
+    if password:
+        set_password(connection, role, password)
+
+
+def set_password(connection: Connection, role: str, password: str) -> None:
+    """Give a role a password, of which statement and log have a SCRAM digest alone."""
+    digest = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
+    _run(connection, "ALTER ROLE {role} PASSWORD {digest}", role=sql.Identifier(role), digest=sql.Literal(digest))
+
+
+def grant(connection: Connection, role: str) -> bool:
+    """Give the application's role what it needs and take what is too much, all or nothing; return whether that was
+    any.
+
+    `connection` is the owner's. Only what differs is written, and running parts see no moment without it.
+    """
+    before = look(connection, role)
+    if before.owns or not (before.excess or before.lacking):
+        return False
+    names = {"role": role, "owner": before.owner, "schema": before.schema}
+    who, schema = sql.Identifier(role), sql.Identifier(before.schema)
+    with connection.transaction():
+        for held in _held(connection, names):
+            kind, name = "SEQUENCE" if held.is_sequence else "TABLE", sql.Identifier(before.schema, held.name)
+            if held.excess:
+                _run(connection, f"REVOKE ALL ON {kind} {{name}} FROM {{role}}, PUBLIC", name=name, role=who)
+            if held.excess or held.lacking:
+                words = ", ".join(held.wanted)
+                _run(connection, f"GRANT {words} ON {kind} {{name}} TO {{role}}", name=name, role=who)
+        for (routine,) in connection.execute(_ROUTINES, names).fetchall():
+            _run(
+                connection,
+                "GRANT EXECUTE ON ROUTINE {routine} TO {role}",
+                routine=sql.SQL(routine),
+                role=who,
+            )
+        if f"CREATE in schema {before.schema}" in before.excess:
+            _run(connection, "REVOKE CREATE ON SCHEMA {schema} FROM {role}, PUBLIC", schema=schema, role=who)
+        if f"USAGE of schema {before.schema}" in before.lacking:
+            _run(connection, "GRANT USAGE ON SCHEMA {schema} TO {role}", schema=schema, role=who)
+    return True
+
+
+def _run(connection: Connection, words: str, **parts: sql.Composable) -> None:
+    """Run a statement of this file; whatever comes from elsewhere is among the parts."""
+    connection.execute(sql.SQL(words).format(**parts))
+
+
+def _quoted(name: str) -> str:
+    return sql.Identifier(name).as_string(None)
