@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from django.db import connection, connections
 
+from tests import role
+
 
 @pytest.fixture
 def committed(transactional_db):
     """Empty Procrastinate's tables afterwards, which Django does not."""
     yield
-    with connection.cursor() as cursor:
+    with role.owner(), connection.cursor() as cursor:
         cursor.execute("TRUNCATE procrastinate_jobs CASCADE")
 
 

@@ -6,6 +6,8 @@ import pytest
 from django.db.models.signals import post_migrate
 from django.test import override_settings
 
+from tests import role
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection():
@@ -34,3 +36,21 @@ def _no_work_that_no_test_is_about():
 def _no_permissions():
     """Ondol asks for none of Django's, which would be made again after each test that commits."""
     assert post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    """Migrate as the owner of the tables, and test as the application."""
+    with django_db_blocker.unblock():
+        as_application = role.application()
+        as_application.__enter__()
+    yield
+    with django_db_blocker.unblock():
+        as_application.__exit__(None, None, None)
+
+
+@pytest.fixture
+def as_owner(db):
+    """Be the owner of the tables for a whole test, which migrates or changes a table."""
+    with role.owner():
+        yield

@@ -177,6 +177,24 @@ def test_a_host_admits_the_pages_alone_and_its_database_is_private_and_encrypted
     assert (database["PubliclyAccessible"], database["StorageEncrypted"]) == (False, True)
 
 
+def test_a_host_keeps_the_owner_of_the_tables_in_a_file_of_root_alone():
+    """What it writes is read out of the script that it runs at its first start."""
+    resources = Resolved(TEMPLATE, "us-east-1", HOST | DATABASE).resources
+    script = str(resources["Host"]["Properties"]["UserData"])
+    assert "url DATABASE_URL '${ApplicationSecret}' >> /etc/ondol.env" in script
+    assert "(umask 077; url ONDOL_DATABASE_OWNER_URL '${Secret}' > /etc/ondol-owner.env)" in script
+    made = {
+        name: resources[name]["Properties"]["GenerateSecretString"]
+        for name in ("DatabasePassword", "ApplicationPassword")
+    }
+    assert [json.loads(one["SecretStringTemplate"]) for one in made.values()] == [
+        {"username": "ondol"},
+        {"username": "ondol_app"},
+    ]
+    [statement] = resources["ReadDatabasePassword"]["Properties"]["PolicyDocument"]["Statement"]
+    assert statement["Resource"] == [{"Ref": name} for name in made]
+
+
 def test_a_database_admits_hosts_alone():
     resources = Resolved(TEMPLATE, "us-east-1", DATABASE).resources
     [rule] = resources["DatabaseGroup"]["Properties"]["SecurityGroupIngress"]

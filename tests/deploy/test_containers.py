@@ -44,6 +44,14 @@ def test_no_part_has_privileges_or_is_killed_before_its_patience_is_over():
             assert int(one["stop_grace_period"].rstrip("s")) >= worker.DRAIN + 5, name
 
 
+def test_the_migration_alone_comes_as_the_owner_of_the_tables():
+    owners = {name for name, one in OURS.items() if "ONDOL_DATABASE_OWNER_URL" in one["environment"]}
+    assert owners == {"migrate"}
+    urls = {one["environment"]["DATABASE_URL"] for one in OURS.values()}
+    assert [url.partition(":$")[0] for url in urls] == ["postgresql://ondol_app"]
+    assert COMPOSE["services"]["database"]["environment"]["POSTGRES_USER"] == "ondol"
+
+
 @pytest.mark.parametrize("name", ["worker", "web"])
 def test_parts_wait_for_the_migration(name):
     assert OURS[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}

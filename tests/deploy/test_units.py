@@ -57,6 +57,13 @@ def test_pages_and_migrations_do_not_reach_the_metadata_service():
     assert denied == {"ondol-web.service", "ondol-migrate.service"}
 
 
+def test_what_migrates_alone_is_given_the_owner_of_the_tables():
+    """It is systemd that reads this file, as root; the user of the units cannot."""
+    given = {name for name in ALL if read(name).get("EnvironmentFile") == ["-/etc/ondol-owner.env"]}
+    assert given == {"ondol.service", "ondol-migrate.service"}
+    assert not [name for name in {*ALL} - given if "EnvironmentFile" in read(name)]
+
+
 def test_all_units_are_hardened_alike():
     own = {
         "Description",
@@ -68,7 +75,7 @@ def test_all_units_are_hardened_alike():
         "TimeoutStartSec",
         "IPAddressDeny",
     }
-    own |= {"Restart", "KillMode", "StartLimitIntervalSec", "WantedBy"}
+    own |= {"Restart", "KillMode", "StartLimitIntervalSec", "WantedBy", "EnvironmentFile"}
     alike = [{key: value for key, value in read(name).items() if key not in own} for name in ALL]
     assert all(one == alike[0] for one in alike)
     assert alike[0]["StateDirectory"] == ["ondol"]

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.utils import OperationalError
 
 from ondol.accounts.models import User
@@ -15,6 +15,7 @@ from ondol.config import Config
 from ondol.doctor import aws_checks, check_up, database, local_checks
 from ondol.doctor.findings import Level
 from ondol.instances.models import Instance, SshKey
+from tests import role
 from tests.instances.keys import PEM, keep, sealed_by_an_earlier_version
 
 CONFIG = Config(
@@ -247,15 +248,35 @@ def test_a_database_of_this_version_is_sound():
 
 
 @pytest.mark.django_db
-def test_a_server_whose_log_gets_values_of_statements_is_told_with_what_to_run():
+def test_a_server_whose_log_gets_values_of_statements_is_told_with_what_to_run(as_owner):
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL log_error_verbosity = 'default'")
         cursor.execute("SET LOCAL log_statement = 'mod'")
-        warning, sound = database.check()
+        _one_role, warning, sound = database.check()
         assert (warning.level.value, warning.code, sound.code) == ("warning", "log_values", "sound")
         cursor.execute(warning.params["statements"])
-        cursor.execute("SELECT unnest(setconfig) FROM pg_db_role_setting ORDER BY 1")
+        cursor.execute("SELECT unnest(setconfig) FROM pg_db_role_setting WHERE setrole = 0 ORDER BY 1")
         assert [row for (row,) in cursor.fetchall()] == ["log_error_verbosity=terse", "log_statement=none"]
+
+
+@pytest.mark.django_db
+def test_a_role_of_the_application_that_owns_has_too_much_or_too_little_is_told():
+    cases = {
+        "GRANT TRUNCATE ON accounts_user TO ondol_app": ("warning", "too_much"),
+        "GRANT CREATE ON SCHEMA public TO ondol_app": ("warning", "too_much"),
+        "ALTER ROLE ondol_app CREATEROLE": ("warning", "too_much"),
+        "GRANT ondol TO ondol_app": ("warning", "one_role"),
+        "REVOKE INSERT ON accounts_user FROM ondol_app": ("failed", "too_little"),
+        "CREATE TABLE later (id bigserial)": ("failed", "too_little"),
+        "REVOKE ALL ON SEQUENCE procrastinate_jobs_id_seq FROM ondol_app": ("failed", "too_little"),
+    }
+    for change, finding in cases.items():
+        sid = transaction.savepoint()
+        with role.owner(), connection.cursor() as cursor:
+            cursor.execute(change)
+        assert finding in told(database.check), change
+        transaction.savepoint_rollback(sid)
+        assert told(database.role) == [], change
 
 
 @pytest.mark.django_db

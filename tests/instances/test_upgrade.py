@@ -29,6 +29,7 @@ from ondol.reconciler import observe
 from ondol.testing.fake import FakeCloud
 from ondol.testing.fake_world import Group, Thing, World
 from ondol.web.history.timeline import last_receipt, timeline
+from tests import role
 from tests.instances.recorded import before_runs
 from tests.instances.rig import Rig
 
@@ -113,7 +114,7 @@ def world_of(data):
 def left_behind(django_db_setup, django_db_blocker):
     """The database as that version left it. Migrating takes seconds: tests share it, each in a savepoint of its own."""
     recorded = before_runs()
-    with django_db_blocker.unblock(), transaction.atomic():
+    with django_db_blocker.unblock(), transaction.atomic(), role.owner():
         migrate(BEFORE)
         restore(recorded["tables"])
         yield recorded

@@ -195,7 +195,7 @@ def migrated(name):
     return model
 
 
-def test_policies_are_carried_over_so_that_two_vcpus_keep_their_exact_threshold(db):
+def test_policies_are_carried_over_so_that_two_vcpus_keep_their_exact_threshold(as_owner):
     old = migrated("0004_gib")
     kept = {
         None: Decimal("5.0"),

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def lunch(db):
+def lunch(as_owner):
     """Add a new rule: a column, and an entry in the list. Nothing else knows of it."""
     column = models.PositiveIntegerField(null=True)
     column.contribute_to_class(Policy, "lunch_minutes")

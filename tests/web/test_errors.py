@@ -132,7 +132,7 @@ def test_too_many_tries_say_when_to_come_back(rf):
 
 
 @pytest.mark.parametrize("code", ["53100", "53200", "25006", "58030", "57P03", "XX000", "54000", "42501"])
-def test_a_database_that_cannot_write_is_no_rate_limit(db, code):
+def test_a_database_that_cannot_write_is_no_rate_limit(as_owner, code):
     """A full disk, no memory, read only, a broken disk and so on: PostgreSQL's own codes, raised by PostgreSQL."""
     with connection.cursor() as cursor:
         cursor.execute(
