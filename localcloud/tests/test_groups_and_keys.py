@@ -1,5 +1,6 @@
 """Security groups, key pairs and disks."""
 
+import base64
 import hashlib
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from localcloud.ec2.volumes import check_rate
 from localcloud.errors import AwsError
@@ -88,6 +90,15 @@ def test_a_key_name_is_taken_once_and_deleting_it_twice_succeeds(cloud: Trial) -
     for _ in range(2):
         cloud.ec2.delete_key_pair(KeyName="twice")
     assert refused(cloud.ec2.describe_key_pairs, KeyNames=["twice"]) == "InvalidKeyPair.NotFound"
+
+
+def test_an_imported_key_has_the_fingerprint_that_openssh_shows(cloud: Trial) -> None:
+    key = Ed25519PrivateKey.generate().public_key()
+    line = key.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+    made = cloud.ec2.import_key_pair(KeyName="areum", PublicKeyMaterial=line)
+    digest = hashlib.sha256(base64.b64decode(line.split()[1])).digest()
+    assert made["KeyFingerprint"] == base64.b64encode(digest).decode()
+    assert refused(cloud.ec2.import_key_pair, KeyName="areum", PublicKeyMaterial=line) == "InvalidKeyPair.Duplicate"
 
 
 def test_a_disk_grows_one_change_after_the_other_and_never_shrinks(cloud: Trial, yuna: Machine) -> None:

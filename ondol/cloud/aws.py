@@ -5,7 +5,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from ondol.cloud import aws_groups
+from ondol.cloud import aws_groups, aws_keys
 from ondol.cloud import aws_shapes as shapes
 from ondol.cloud.aws_autostop import AutoStop
 from ondol.cloud.aws_calls import WORKER_CONFIG, Clients, Session, ask, ask_of, chunks, every, session, where
@@ -175,6 +175,9 @@ class AwsCloud(AutoStop):
         )
         return KeyPair(made["KeyName"], made["KeyFingerprint"], made["KeyMaterial"])
 
+    def import_key(self, name: str, openssh: str, tags: Mapping[str, str]) -> KeyPair:
+        return aws_keys.import_key(self._ec2, name, openssh, shapes.tagged(self._tags(tags), "key-pair"))
+
     def keys(self, row: str) -> list[str]:
         return [key["KeyName"] for key in ask(self._ec2.describe_key_pairs, Filters=self._ours(row))["KeyPairs"]]
 
@@ -281,7 +284,7 @@ class AwsCloud(AutoStop):
         return aws_groups.has_group(self._ec2, group_id)
 
     def _has_key(self, name: str) -> bool:
-        return bool(ask(self._ec2.describe_key_pairs, Filters=[where("key-name", name)])["KeyPairs"])
+        return bool(aws_keys.shown(self._ec2, name))
 
     def _has_volume(self, volume_id: str) -> bool:
         return bool(ask(self._ec2.describe_volumes, Filters=[where("volume-id", volume_id)])["Volumes"])

@@ -93,12 +93,14 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class KeyPair:
-    """A key pair just made. AWS shows the private key only once, in PEM (PKCS#1)."""
+    """A key pair just made or imported. AWS shows the private key only once, in PEM (PKCS#1)."""
 
     name: str
     fingerprint: str
-    """SHA-1 of the private key in DER, as EC2 shows it for RSA keys of its own making."""
-    private_key: str = field(repr=False)
+    """What EC2 shows: of RSA keys of its own making, SHA-1 of the private key in DER; of imported ones, MD5 of the
+    public key in DER, or SHA-256 in base64 of an ed25519 key."""
+    private_key: str = field(default="", repr=False)
+    """Empty if it was imported: then EC2 has never had it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +309,12 @@ class Cloud(Protocol):
     # --- key ---------------------------------------------------------------------------------------------------
     def create_key(self, name: str, tags: Mapping[str, str]) -> KeyPair:
         """Create an RSA key pair. AlreadyThere: the name is taken; its private key cannot be read again."""
+
+    def import_key(self, name: str, openssh: str, tags: Mapping[str, str]) -> KeyPair:
+        """Give EC2 a public key, in OpenSSH's form. The same key again under the same name is fine.
+
+        AlreadyThere: the name is taken by another key. Invalid: EC2 does not take this key.
+        """
 
     def keys(self, row: str) -> list[str]:
         """Return the names of our key pairs that carry this row's tag."""

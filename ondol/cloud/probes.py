@@ -27,6 +27,8 @@ _PASSED = {
     "VolumeInUse", "OperationNotPermitted", "IncorrectModificationState", "VolumeModificationRateExceeded",
 }  # fmt: skip
 """Codes after which EC2 has checked the thing itself: the caller was let in."""
+_NOBODYS_KEY = b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBOG97Y2wYn7WNfGqT6V6Il9p9mJI3kuvg4vTqnfq1Cj"
+"""A public key whose private half was never kept: a dry run imports nothing."""
 _DENIED_KIND = re.compile(r"on resource: arn:[^:]*:ec2:[^:]*:\d*:([a-z-]+)/")
 
 
@@ -224,6 +226,8 @@ class Probes(AwsCloud, Canary):
         )
         made = shapes.tagged(tags, "key-pair")
         yield "ec2:CreateKeyPair", _dry(self._ec2.create_key_pair, KeyName=DOCTOR, TagSpecifications=made)
+        theirs = {"KeyName": DOCTOR, "PublicKeyMaterial": _NOBODYS_KEY, "TagSpecifications": made}
+        yield "ec2:ImportKeyPair", _dry(self._ec2.import_key_pair, **theirs)
 
     def _launch(self, group: str, key: str) -> Verdict:
         try:

@@ -13,11 +13,11 @@ from procrastinate.contrib.django import app
 from ondol import clock
 from ondol.accounts.models import User
 from ondol.deployment import alerts
-from ondol.instances import sealed
+from ondol.instances import own_keys, sealed
 from ondol.instances.errors import ActionError as ActionError
 from ondol.instances.lifecycle import Reason, Status, withdrawal
 from ondol.instances.messages.reasons import UNKNOWN_MACHINE, explanation
-from ondol.instances.models import Instance, SshKey
+from ondol.instances.models import Instance, KeyOrigin, SshKey
 from ondol.instances.moves import move, write_line
 from ondol.instances.record import Record
 from ondol.instances.runs import Run
@@ -53,13 +53,17 @@ def machines_of(people: Collection[User]) -> dict[int, Instance]:
     return {row.owner_id: row for row in rows}
 
 
-def create(user: User, instance_type: str | None = None, volume_gib: int | None = None) -> Instance:
-    """Ask for a machine, of the usual size or another that is permitted.
+def create(
+    user: User, instance_type: str | None = None, volume_gib: int | None = None, public_key: str | None = None
+) -> Instance:
+    """Ask for a machine, of the usual size or another that is permitted, and with a key of one's own if it is given.
 
     Asking again while it is made returns the same one; after a failure it is a new attempt.
     """
     _require_approved(user)
     with transaction.atomic():
+        if public_key is not None:
+            own_keys.choose(user, public_key)
         instance = _mine_for_update(user)
         if instance is None:
             _require_leave(user)
@@ -202,6 +206,13 @@ def take_key(user: User, form: str = "pem") -> KeyFile:
     )
     if key is None:
         raise ActionError("no_key", _("There is no key yet."), _("It is there as soon as the machine runs."), 404)
+    if key.origin != KeyOrigin.AWS:
+        raise ActionError(
+            "key_not_kept",
+            _("Your machine has a key of your own, and its private half was never here."),
+            _("It is where you have made or saved it."),
+            404,
+        )
     try:
         pem = sealed.open_key(key)
     except vault.Tampered as error:

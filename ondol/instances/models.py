@@ -216,16 +216,59 @@ class Launch(models.Model):
     """The parameters as `cloud.port.LaunchSpec` writes them; empty in rows of earlier versions."""
 
 
+class KeyOrigin(models.TextChoices):
+    """Who has made a key, and so who has its private half."""
+
+    AWS = "aws", "AWS"
+    OWN = "own", "its owner"
+    BROWSER = "browser", "a browser, on the page"
+
+
+_IS_A_PERSONS = models.Q(origin__in=[KeyOrigin.OWN, KeyOrigin.BROWSER])
+
+
+class ChosenKey(models.Model):
+    """The public key that a person's next machine gets. Without a row, AWS makes a key for it."""
+
+    owner = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="chosen_key")
+    origin = models.CharField(max_length=8)
+    public_key = models.CharField(max_length=1000)
+    """The type and base64, as `ondol.keys.public_key` writes them."""
+    comment = models.CharField(max_length=100, blank=True)
+    chosen_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=_IS_A_PERSONS, name="chosen_key_is_a_persons"),
+        ]
+
+
 class SshKey(models.Model):
-    """The private key of a machine, sealed; deleted when the machine has ended."""
+    """The key of a machine, and its private half, sealed, if AWS has made it; deleted when the machine has ended."""
 
     instance = models.OneToOneField(Instance, on_delete=models.CASCADE, related_name="ssh_key")
+    origin = models.CharField(max_length=8, default=KeyOrigin.AWS, db_default=KeyOrigin.AWS)
     key_pair_name = models.CharField(max_length=255)
-    sealed_private_key = models.BinaryField()
+    sealed_private_key = models.BinaryField(default=b"", db_default=b"")
+    """Empty for a person's own key: nobody here has ever had its private half."""
+    public_key = models.CharField(max_length=1000, blank=True, default="", db_default="")
+    """A person's own key, as `ChosenKey` has it."""
+    comment = models.CharField(max_length=100, blank=True, default="", db_default="")
     fingerprint = models.CharField(max_length=100)
+    """What EC2 shows of it."""
     file_stem = models.CharField(max_length=80, blank=True, default="", db_default="")
-    """What its file is called, whatever its owner is called later. Empty if an earlier version has made it."""
+    """What its file is called, whatever its owner is called later. Empty if an earlier version has made it, or if
+    only its owner knows."""
     created_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=(models.Q(origin=KeyOrigin.AWS) & ~models.Q(sealed_private_key=b""))
+                | (_IS_A_PERSONS & models.Q(sealed_private_key=b"") & ~models.Q(public_key="")),
+                name="private_key_only_of_aws",
+            )
+        ]
 
 
 class StatusChange(models.Model):

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 
 from ondol.deployment import fingerprints, second_factors
 from ondol.deployment.models import Deployment
-from ondol.instances.models import Instance, SshKey
+from ondol.instances.models import Instance, KeyOrigin, SshKey
 from ondol.keys import fingerprint, vault
 from ondol.keys.kept import COUNT_BY_KEY, Kept
 
@@ -61,7 +61,7 @@ def open_key(key: SshKey) -> str:
 
 def everything() -> Iterator[Kept]:
     """Return all that is sealed, or should be."""
-    for key in SshKey.objects.select_related("instance").iterator(100):
+    for key in SshKey.objects.filter(origin=KeyOrigin.AWS).select_related("instance").iterator(100):
         yield Kept(
             f"SSH key of machine {key.instance_id}",
             bytes(key.sealed_private_key),

@@ -2,7 +2,7 @@
 
 from ondol.accounts.models import User
 from ondol.config import config
-from ondol.instances.models import Instance, SshKey
+from ondol.instances.models import Instance, KeyOrigin, SshKey
 from ondol.instances.names import ascii_name
 
 SSH_USER = "ubuntu"
@@ -12,6 +12,14 @@ def key_stem(instance: Instance) -> str:
     """Return the name of its key file without ending: the one under which the key was first given out."""
     kept = SshKey.objects.filter(instance=instance).values_list("file_stem", flat=True).first()
     return kept or new_stem(instance)
+
+
+def key_file(instance: Instance) -> str:
+    """Return the name of its key file; of a key whose file only its owner knows, the one that OpenSSH gives it."""
+    key = SshKey.objects.filter(instance=instance, origin=KeyOrigin.OWN).first()
+    if key is None:
+        return f"{key_stem(instance)}.pem"
+    return "id_ed25519" if key.public_key.startswith("ssh-ed25519 ") else "id_rsa"
 
 
 def new_stem(instance: Instance) -> str:
@@ -37,5 +45,5 @@ def command(instance: Instance) -> str | None:
     """Return the command that connects; None while it has no address."""
     if not instance.public_ip:
         return None
-    key = f"~/.ssh/{key_stem(instance)}.pem"
+    key = f"~/.ssh/{key_file(instance)}"
     return f"ssh {options(key, config().ssh_port)} {SSH_USER}@{instance.public_ip}"

@@ -1,13 +1,17 @@
 """The fingerprint by which AWS knows a key pair."""
 
+import base64
 import hashlib
 
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
+    PublicFormat,
     load_pem_private_key,
+    load_ssh_public_key,
 )
 
 
@@ -22,3 +26,20 @@ def of_made_by_aws(pem: str) -> str:
         raise ValueError("no private key as AWS makes them") from error
     der = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
     return hashlib.sha1(der, usedforsecurity=False).digest().hex(":")
+
+
+def of_imported(openssh: str) -> str:
+    """Return the fingerprint of a public key that ImportKeyPair has taken, as EC2 shows it.
+
+    Of RSA: MD5 over the public key in DER. Of ed25519: SHA-256 over the key in OpenSSH's form, in base64.
+    """
+    key = load_ssh_public_key(openssh.encode())
+    if isinstance(key, RSAPublicKey):
+        der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return hashlib.md5(der, usedforsecurity=False).digest().hex(":")
+    return base64.b64encode(hashlib.sha256(base64.b64decode(openssh.split()[1])).digest()).decode()
+
+
+def is_of_imported(openssh: str, shown: str) -> bool:
+    """Return whether EC2 shows the fingerprint of this public key; some tools leave the padding out."""
+    return of_imported(openssh).rstrip("=") == shown.removeprefix("SHA256:").rstrip("=")

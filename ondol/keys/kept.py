@@ -8,6 +8,7 @@ from ondol.keys import vault
 COUNT_BY_KEY = """
 SELECT key_id, count(*) FROM (
   SELECT encode(substring(sealed_private_key FROM 2 FOR 4), 'hex') AS key_id FROM instances_sshkey
+  WHERE length(sealed_private_key) > 0
   UNION ALL
   SELECT split_part(coalesce(data ->> 'secret', data ->> 'seed'), ':', 2) FROM mfa_authenticator
   WHERE coalesce(data ->> 'secret', data ->> 'seed') ~ '^vault:[0-9a-f]{8}:'

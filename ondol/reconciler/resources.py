@@ -11,8 +11,8 @@ from ondol.cloud.errors import AlreadyThere, CloudError, Gone, NotYet, Refused, 
 from ondol.cloud.port import Cloud, Ec2Instance, Image, KeyPair, LaunchSpec
 from ondol.config import config
 from ondol.ec2_types import facts_of
-from ondol.instances.models import Instance, Launch
-from ondol.reconciler import ingress, sizes
+from ondol.instances.models import ChosenKey, Instance, Launch
+from ondol.reconciler import ingress, keys, sizes
 from ondol.reconciler.lag import is_fresh
 from ondol.reconciler.tags import tags
 
@@ -49,10 +49,12 @@ def new_key_name(instance: Instance) -> str:
     return f"{instance.resource_name}-{secrets.token_hex(3)}"
 
 
-def prepare(instance: Instance, cloud: Cloud, ranges: Sequence[str], *, with_key: bool) -> Prepared:
-    """Group, key pair and image, and what its owner has already, in parallel. `with_key`: none is sealed yet.
+def prepare(
+    instance: Instance, cloud: Cloud, ranges: Sequence[str], *, with_key: bool, own: ChosenKey | None = None
+) -> Prepared:
+    """Group, key pair and image, and what its owner has already, in parallel.
 
-    `ranges` may reach the group by SSH.
+    `ranges` may reach the group by SSH. `with_key`: none is recorded yet; it is its owner's `own`, or made by AWS.
     """
     made = Prepared()
     steps: list[Callable[[], None]] = [
@@ -61,7 +63,7 @@ def prepare(instance: Instance, cloud: Cloud, ranges: Sequence[str], *, with_key
         partial(_find_alive, instance, cloud, made),
     ]
     if with_key:
-        steps.append(partial(_make_key, instance, cloud, made))
+        steps.append(partial(_ask_for_key, own, instance, cloud, made))
     made.errors = _side_by_side(steps)
     return made
 
@@ -96,12 +98,12 @@ def remove(instance: Instance, cloud: Cloud, ensure_job_lease: Callable[[], None
     in use; the rest is removed all the same.
     """
     groups = {group_id for group_id in (instance.security_group_id, cloud.group(instance.resource_name)) if group_id}
-    keys = {name for name in (instance.key_pair_name, *cloud.keys(str(instance.pk))) if name}
+    names = {name for name in (instance.key_pair_name, *cloud.keys(str(instance.pk))) if name}
     ensure_job_lease()
     errors = _side_by_side(
         [
             *(partial(cloud.delete_group, group_id) for group_id in groups),
-            *(partial(cloud.delete_key, name) for name in keys),
+            *(partial(cloud.delete_key, name) for name in names),
             partial(cloud.delete_alarm, *instance.alarm_names),
         ]
     )
@@ -147,8 +149,8 @@ def _find_alive(instance: Instance, cloud: Cloud, made: Prepared) -> None:
     made.alive = cloud.alive_of(str(instance.owner_id))
 
 
-def _make_key(instance: Instance, cloud: Cloud, made: Prepared) -> None:
-    made.key = cloud.create_key(instance.key_pair_name, tags(instance))
+def _ask_for_key(own: ChosenKey | None, instance: Instance, cloud: Cloud, made: Prepared) -> None:
+    made.key = keys.ask_for(instance, own, cloud)
     made.is_new = True
 
 

@@ -18,16 +18,14 @@ from ondol.cloud.errors import CloudError, Gone
 from ondol.cloud.port import Cloud, InstanceState
 from ondol.config import config
 from ondol.deployment import fingerprints
-from ondol.instances import sealed
 from ondol.instances.lifecycle import TIMEOUTS, Decision, Status, Step, View
-from ondol.instances.models import Instance, Launch, SshKey
+from ondol.instances.models import ChosenKey, Instance, Launch, SshKey
 from ondol.instances.moves import move
 from ondol.instances.record import Record
 from ondol.instances.runs import Run
-from ondol.instances.ssh import new_stem
 from ondol.instances.ssh_ranges import wished
 from ondol.instances.troubles import is_kept
-from ondol.reconciler import alarms, ingress, pace, resources, sizes, stops
+from ondol.reconciler import alarms, ingress, keys, pace, resources, sizes, stops
 from ondol.reconciler.job_lease import JobLease, JobLeaseLost
 from ondol.reconciler.refusals import NOT_REFUSED
 
@@ -104,7 +102,8 @@ def _prepare(plan: Plan, context: Context) -> None:
         record(instance, context.ensure_job_lease, key_pair_name="")
         return
     ranges = wished(User.objects.get(pk=instance.owner_id))
-    made = resources.prepare(instance, context.cloud, ranges, with_key=with_key)
+    own = ChosenKey.objects.filter(owner=instance.owner_id).first() if with_key else None
+    made = resources.prepare(instance, context.cloud, ranges, with_key=with_key, own=own)
     fields: dict[str, Any] = {"security_group_id": made.group_id}
     if made.is_new:
         fields["made_at"] = clock.now()
@@ -120,7 +119,7 @@ def _prepare(plan: Plan, context: Context) -> None:
     if made.image and not made.errors and not unrecognized:  # last of all: now it is prepared
         fields |= {"ami_id": made.image.image_id, "root_device": made.image.root_device, **_calm(instance)}
     try:
-        _keep(instance, made, ranges, context.ensure_job_lease, fields)
+        _keep(instance, made, ranges, own, context.ensure_job_lease, fields)
     except (JobLeaseLost, fingerprints.OtherKeys):
         if made.key:  # nobody will ever open it
             with contextlib.suppress(CloudError):
@@ -134,6 +133,7 @@ def _keep(
     instance: Instance,
     made: resources.Prepared,
     ranges: Sequence[str],
+    own: ChosenKey | None,
     ensure_job_lease: JobLease,
     fields: dict[str, Any],
 ) -> None:
@@ -143,14 +143,7 @@ def _keep(
         if made.group_is_set:
             fields = fields | ingress.noted(instance, ranges)
         if key := made.key:
-            fingerprints.hold_sealing_key()
-            SshKey.objects.create(
-                instance=instance,
-                key_pair_name=key.name,
-                sealed_private_key=sealed.seal_key(instance, key.private_key, key.fingerprint),
-                fingerprint=key.fingerprint,
-                file_stem=new_stem(instance),
-            )
+            keys.keep(instance, key, own)
         Instance.objects.filter(pk=instance.pk).update(**fields, updated_at=datetime.now(UTC))
 
 

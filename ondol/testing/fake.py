@@ -28,6 +28,7 @@ from ondol.cloud.port import (
     Tag,
     mark,
 )
+from ondol.keys import fingerprint
 from ondol.testing.fake_calls import Ledger, operation
 from ondol.testing.fake_calls import Lost as Lost
 from ondol.testing.fake_world import BY_USER, Group, Thing, World
@@ -170,6 +171,13 @@ class FakeCloud(Ledger):
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode()
         der = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
         return KeyPair(name, hashlib.sha1(der, usedforsecurity=False).digest().hex(":"), pem)
+
+    @operation
+    def import_key(self, name: str, openssh: str, tags: Mapping[str, str]) -> KeyPair:
+        if name in self.world.keys and self.world.keys[name].value != openssh:
+            raise AlreadyThere("InvalidKeyPair.Duplicate")
+        self.world.keys[name] = self.world.keys.get(name) or self._made(openssh, tags)
+        return KeyPair(name, fingerprint.of_imported(openssh))
 
     @operation
     def keys(self, row: str) -> list[str]:

@@ -66,6 +66,7 @@ class World:
     """When each volume was changed."""
     groups: dict[str, Thing[Group]] = field(default_factory=dict)
     keys: dict[str, Thing[str]] = field(default_factory=dict)
+    """The public key that was imported under each name; the name itself of one that AWS has made."""
     alarms: dict[str, Thing[Alarm]] = field(default_factory=dict)
     stops: dict[str, list[AlarmStop]] = field(default_factory=dict)
     """The stops of each alarm. They survive the alarm, as in DescribeAlarmHistory."""

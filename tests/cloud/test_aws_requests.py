@@ -220,6 +220,17 @@ def test_a_key_is_rsa_in_pem_with_all_tags(script):
     }
 
 
+def test_a_public_key_is_imported_with_all_tags_and_nothing_else(script):
+    line = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea"
+    script.answers["ImportKeyPair"] = [{"KeyName": "ondol-row-1", "KeyFingerprint": "made up", "KeyPairId": "key-1"}]
+    assert script.cloud.import_key("ondol-row-1", line, TAGS).fingerprint == "made up", "who asks compares it"
+    assert script.parameters("ImportKeyPair") == {
+        "KeyName": "ondol-row-1",
+        "PublicKeyMaterial": line.encode(),
+        "TagSpecifications": [{"ResourceType": "key-pair", "Tags": ALL_TAGS}],
+    }
+
+
 def changes(script) -> list[tuple[str, list[str]]]:
     """Return the calls that change rules, with the ranges of each."""
     return [

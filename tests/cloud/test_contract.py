@@ -5,10 +5,19 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
 
 from ondol.cloud.errors import AlreadyThere, Gone, NotYet, Refused, Spent
 from ondol.cloud.port import Found, IdleRule, InstanceState, Kind
+from ondol.keys.fingerprint import is_of_imported
 from tests.cloud.grounds import token
 
 NOBODY = "i-0123456789abcdef0"
@@ -208,6 +217,23 @@ def test_the_fingerprint_is_the_private_keys(cloud, alice):
     key = load_pem_private_key(pair.private_key.encode(), None)
     der = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
     assert pair.fingerprint == hashlib.sha1(der).digest().hex(":")
+
+
+HER_LINE = Ed25519PrivateKey.generate().public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+HIS_LINE = generate_private_key(65537, 3072).public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+
+
+def test_a_public_key_is_taken_and_taken_again_but_no_other_under_its_name(cloud, alice, bob):
+    for person, line in ((alice, HER_LINE), (bob, HIS_LINE)):
+        for _ in range(2):
+            pair = cloud.import_key(person.resource, line, person.tags)
+            assert (pair.name, pair.private_key) == (person.resource, "")
+            assert is_of_imported(line, pair.fingerprint)
+        assert cloud.keys(person.row) == [person.resource]
+    with pytest.raises(AlreadyThere):
+        cloud.import_key(alice.resource, HIS_LINE, alice.tags)
+    with pytest.raises(AlreadyThere):
+        cloud.create_key(alice.resource, alice.tags)
 
 
 def test_a_key_is_found_by_its_row_and_removed_twice(cloud, alice, bob):

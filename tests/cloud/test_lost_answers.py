@@ -37,6 +37,14 @@ def test_a_key_whose_answer_was_lost_is_found_by_its_row(ground, cloud, alice):
     assert cloud.keys(alice.row) == [alice.resource]
 
 
+def test_a_key_that_was_imported_without_an_answer_is_the_same_once_more(ground, cloud, alice):
+    line = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea"
+    ground.break_next("ImportKeyPair", "drop")
+    pair = cloud.import_key(alice.resource, line, alice.tags)
+    assert pair.name == alice.resource
+    assert cloud.keys(alice.row) == [alice.resource]
+
+
 def test_a_rule_whose_answer_was_lost_is_there(ground, cloud, alice):
     group_id = cloud.create_group(alice.resource, alice.tags)
     ground.break_next("AuthorizeSecurityGroupIngress", "drop")

@@ -8,6 +8,8 @@ from ondol.doctor.aws_checks import Case
 from ondol.doctor.check_up import examine
 from tests.cloud.grounds import Person, spec, token
 
+HER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea"
+
 
 def journey(ground):
     """Take one step after the other. A refusal that the adapter cannot handle ends it."""
@@ -35,6 +37,8 @@ def _prepare(ground, alice):
     cloud.set_ssh(ground.group_id, ["203.0.113.0/24", "198.51.100.7/32"])
     cloud.create_key(alice.resource, alice.tags)
     assert cloud.group(alice.resource) == ground.group_id
+    cloud.import_key(f"{alice.resource}-own", HER_KEY, alice.tags)
+    cloud.delete_key(f"{alice.resource}-own")
     assert cloud.keys(alice.row) == [alice.resource]
 
 

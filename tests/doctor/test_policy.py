@@ -125,6 +125,7 @@ def demanding(key):
         "ec2:RunInstances": ["ec2:*:*:instance/*", "ec2:*:*:volume/*", "ec2:*:*:network-interface/*"],
         "ec2:CreateSecurityGroup": ["ec2:*:*:security-group/*"],
         "ec2:CreateKeyPair": ["ec2:*:*:key-pair/*"],
+        "ec2:ImportKeyPair": ["ec2:*:*:key-pair/*"],
         "cloudwatch:PutMetricAlarm": ["cloudwatch:*:*:alarm:*"],
         "cloudwatch:TagResource": ["cloudwatch:*:*:alarm:*"],
     }
@@ -144,7 +145,7 @@ def test_where_an_account_demands_a_tag_a_check_up_fails_only_without_it(ground,
     ground.guard(demanding("CostCenter"))
     found = check_up.examine(aws_checks.Case(ground.probes, config))
     failed = {finding.check: finding.params for finding in found if finding.level is Level.FAILED}
-    makes = "ec2:RunInstances, ec2:CreateSecurityGroup, ec2:CreateKeyPair, cloudwatch:TagResource"
+    makes = "ec2:RunInstances, ec2:CreateSecurityGroup, ec2:CreateKeyPair, ec2:ImportKeyPair, cloudwatch:TagResource"
     assert failed == ({} if has_tags else {"permissions": {"actions": makes}, "warm_up": {}})
 
 

@@ -55,8 +55,8 @@ SLACK = timedelta(minutes=3)
 """An alarm of a run may be put a little before it."""
 PEOPLE = ["alice", "bob", "carol"]
 CALLS = [
-    "ec2_instances", "known", "create_group", "set_ssh", "delete_group", "group", "create_key", "keys", "delete_key",
-    "newest_image", "alive_of", "launch", "start", "stop", "terminate", "arm", "alarms", "delete_alarm",
+    "ec2_instances", "known", "create_group", "set_ssh", "delete_group", "group", "create_key", "import_key", "keys",
+    "delete_key", "newest_image", "alive_of", "launch", "start", "stop", "terminate", "arm", "alarms", "delete_alarm",
     "stopped_by_alarm", "inventory", "resize", "sizes", "grow",
 ]  # fmt: skip
 IN_OUR_THREAD = ["launch", "arm", "start", "stop", "terminate", "resize", "grow"]

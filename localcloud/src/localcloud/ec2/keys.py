@@ -1,5 +1,6 @@
 """Key pairs. The private key is shown once, in the answer of CreateKeyPair, and is not stored here either."""
 
+import base64
 import hashlib
 from typing import Any
 
@@ -31,9 +32,12 @@ class Keys(Service, EC2Response):
         return ActionResult(answer)
 
     def import_key_pair(self) -> ActionResult:
-        self._new_name()
+        name = self._new_name()
         answer = super().import_key_pair()
-        self.cloud.region.key_pairs[self._get_param("KeyName")].create_time = moment(self.cloud.clock.now())
+        key = self.cloud.region.key_pairs[name]
+        key.create_time = moment(self.cloud.clock.now())
+        if key.key_type == "ed25519":
+            key.key_fingerprint = fingerprint_of_ed25519(key.public_key)
         return answer
 
     def describe_key_pairs(self) -> ActionResult:
@@ -99,3 +103,11 @@ def fingerprint_of_private_key(pem: bytes) -> str:
     der = key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     digest = hashlib.sha1(der, usedforsecurity=False).hexdigest()
     return ":".join(digest[i : i + 2] for i in range(0, 40, 2))
+
+
+def fingerprint_of_ed25519(openssh: str) -> str:
+    """Return the fingerprint of an imported ed25519 key: SHA-256 of the key as OpenSSH writes it, in base64.
+
+    moto hashes its DER form.
+    """
+    return base64.b64encode(hashlib.sha256(base64.b64decode(openssh.split()[1])).digest()).decode()
