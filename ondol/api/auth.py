@@ -97,10 +97,16 @@ class Session(APIKeyCookie):
         if _Csrf(_nothing).refuses(request):
             raise ActionError("csrf", _("The CSRF token is missing or too old."), _("Send it in X-CSRFToken."), 403)
         self.rule(request.user)
-        if scopes.operation_of(request) in scopes.NEED_RECENT_SIGN_IN and not signed_in_recently(request):
-            hint = _("Confirm on the pages that it is you, or use a token.")
-            raise ActionError("recent_sign_in_needed", _("This needs a sign-in of the last ten minutes."), hint, 403)
+        if scopes.operation_of(request) in scopes.NEED_RECENT_SIGN_IN:
+            require_recent_sign_in(request)
         return request.user
+
+
+def require_recent_sign_in(request: HttpRequest) -> None:
+    """Raise ActionError for a session whose last sign-in is long ago. A token has its scope instead."""
+    if "Authorization" not in request.headers and not signed_in_recently(request):
+        hint = _("Confirm on the pages that it is you, or use a token.")
+        raise ActionError("recent_sign_in_needed", _("This needs a sign-in of the last ten minutes."), hint, 403)
 
 
 class _Csrf(CsrfViewMiddleware):

@@ -4,8 +4,8 @@ from django.http import HttpResponse
 from ninja import Body, Query, Router, Status
 
 from ondol.api import shown
-from ondol.api.auth import PERSON, ApiRequest
-from ondol.api.schemas import Awake, MachineAnswer, OffersAnswer, SizeWish, WhichForm, refusals
+from ondol.api.auth import PERSON, ApiRequest, require_recent_sign_in
+from ondol.api.schemas import Awake, MachineAnswer, MachineWish, OffersAnswer, SizeWish, WhichForm, refusals
 from ondol.api.throttle import PER_PERSON
 from ondol.autostop import awake
 from ondol.costs.offers import offers_for
@@ -49,9 +49,13 @@ def offers(request: ApiRequest) -> OffersAnswer:
 @router.post(
     "", response={202: MachineAnswer, **refusals(400, 409, 422)}, operation_id="create", summary="Make a machine"
 )
-def create(request: ApiRequest, wish: Body[SizeWish | None] = None) -> Status[MachineAnswer]:
+def create(request: ApiRequest, wish: Body[MachineWish | None] = None) -> Status[MachineAnswer]:
     """Create your machine in the background, in about a minute: ask for the status. Asking twice makes one machine."""
-    return _accepted(request, actions.create(request.auth, *(wish.size if wish else ())))
+    public_key = wish.public_key if wish else None
+    if public_key is not None:
+        require_recent_sign_in(request)
+    size = wish.size if wish else (None, None)
+    return _accepted(request, actions.create(request.auth, *size, public_key))
 
 
 @router.post(
@@ -103,7 +107,8 @@ def keep_awake(request: ApiRequest, wish: Body[Awake]) -> Status[MachineAnswer]:
     openapi_extra=_KEY,
 )
 def ssh_key(request: ApiRequest, which: Query[WhichForm]) -> HttpResponse:
-    """Return your private key, as `pem` for OpenSSH or as `ppk` for PuTTY. Save it so that only you can read it."""
+    """Return your private key, as `pem` for OpenSSH or as `ppk` for PuTTY. Save it so that only you can read it. Of a
+    key of your own there is none here: `key_not_kept`."""
     file = actions.take_key(request.auth, which.format)
     return HttpResponse(
         file.text.encode("ascii"),

@@ -11,7 +11,9 @@ from pydantic import BeforeValidator, ConfigDict, ValidationInfo, computed_field
 from ondol.accounts.models import Approval, Role
 from ondol.api.deprecated import DEPRECATED, OLD_MEMORY, OLD_VOLUME, OLD_VOLUME_MAX, OLD_VOLUME_MIN, require_same
 from ondol.instances.lifecycle import Reason, Status
+from ondol.instances.models import KeyOrigin
 from ondol.instances.record import Signal
+from ondol.keys.public_key import LONGEST
 
 
 class Problem(Schema):
@@ -45,6 +47,17 @@ class StopForecast(Schema):
     rate: float | None = Field(
         description="How much: bytes in a second on average; of the CPU, per cent.", examples=[2100000.0]
     )
+
+
+class MachineKey(Schema):
+    """The key that a machine was launched with."""
+
+    origin: KeyOrigin = Field(description="`aws`: its private half is kept here; else its owner has it, alone.")
+    fingerprint: str = Field(
+        description="As `ssh-keygen -l` prints it; of a key that AWS has made, as EC2 shows it.",
+        examples=["SHA256:Ao8pmmlSHbnIPXVKcIOYzDQ0LmA8Wyr6nFZ0c5dmkbU"],
+    )
+    comment: str = Field(examples=["alice@lab"])
 
 
 class AutoStop(Schema):
@@ -93,6 +106,7 @@ class Machine(MachineSummary):
     key_pair_name: str | None = Field(
         description="In EC2.", examples=["ondol-5f0c9a52-0000-4000-8000-000000000001-a1b2c3"]
     )
+    key: MachineKey | None = Field(description="Null until it is made.")
     auto_stop: AutoStop
     awake_until: datetime | None = Field(description="It is not stopped for idling before then; null: no such wish.")
     closes_at: datetime | None = Field(
@@ -149,6 +163,19 @@ class SizeWish(Schema):
     def size(self) -> tuple[str | None, int | None]:
         """Return type and GiB, by whichever name the disk was given."""
         return self.instance_type, self.old_volume if self.volume_gib is None else self.volume_gib
+
+
+class MachineWish(SizeWish):
+    """Type, disk and key of a new machine."""
+
+    public_key: str | None = Field(
+        None,
+        max_length=LONGEST,
+        pattern=r"^[^\x00]*$",
+        description="One line of OpenSSH: ed25519, or RSA of 3072 or 4096 bits. It is the key of this machine and of "
+        "later ones, and no private key is kept. Empty: AWS makes a key; left out: as last time.",
+        examples=["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea alice@lab"],
+    )
 
 
 class TypePrice(Schema):

@@ -4,7 +4,16 @@ from datetime import datetime, timedelta
 
 from ondol import clock
 from ondol.accounts.models import User
-from ondol.api.schemas import AutoStop, Machine, MachineSummary, OffersAnswer, StopForecast, TypeOffer, TypePrice
+from ondol.api.schemas import (
+    AutoStop,
+    Machine,
+    MachineKey,
+    MachineSummary,
+    OffersAnswer,
+    StopForecast,
+    TypeOffer,
+    TypePrice,
+)
 from ondol.autostop.awake import RUNS_OR_WILL
 from ondol.autostop.credits import throttled_to
 from ondol.autostop.forecast import Forecast
@@ -15,8 +24,9 @@ from ondol.config import config
 from ondol.costs.offers import Choice, Offers
 from ondol.deployment.health import unconfirmed_since
 from ondol.instances.models import Instance
+from ondol.instances.own_keys import facts_of
 from ondol.instances.resizing import substitute
-from ondol.instances.ssh import SSH_USER, command
+from ondol.instances.ssh import SSH_USER, command, key_of
 from ondol.policy.rules import Rules, rules_of
 from ondol.policy.threshold import Threshold
 
@@ -37,6 +47,7 @@ def machine(row: Instance, owner: User) -> Machine:
         ssh_port=config().ssh_port,
         ssh_command=command(row),
         key_pair_name=row.key_pair_name or None,
+        key=_key(row),
         auto_stop=_auto_stop(row, rules, now),
         awake_until=row.kept_awake_until(now),
         closes_at=close.stops_at if close and not close.is_waived else None,
@@ -61,6 +72,11 @@ def offers(found: Offers) -> OffersAnswer:
         volume_gib_min=found.volume_gib_min,
         volume_gib_max=found.volume_gib_max,
     )
+
+
+def _key(row: Instance) -> MachineKey | None:
+    key = key_of(row)
+    return MachineKey.from_orm(facts_of(key)) if key else None
 
 
 def _type(choice: Choice) -> TypeOffer:

@@ -44,7 +44,8 @@ class KeyFile:
 
 def current(user: User) -> Instance | None:
     """The person's machine, if there is one; ended ones are history."""
-    return Instance.objects.filter(owner=user).exclude(status=Status.TERMINATED).select_related("run", "owner").first()
+    with_more = Instance.objects.select_related("run", "owner", "ssh_key")
+    return with_more.filter(owner=user).exclude(status=Status.TERMINATED).first()
 
 
 def machines_of(people: Collection[User]) -> dict[int, Instance]:

@@ -8,16 +8,21 @@ from ondol.instances.names import ascii_name
 SSH_USER = "ubuntu"
 
 
+def key_of(instance: Instance) -> SshKey | None:
+    """Return the key of a machine; it is asked for once for each object of a row."""
+    return getattr(instance, "ssh_key", None)
+
+
 def key_stem(instance: Instance) -> str:
     """Return the name of its key file without ending: the one under which the key was first given out."""
-    kept = SshKey.objects.filter(instance=instance).values_list("file_stem", flat=True).first()
-    return kept or new_stem(instance)
+    key = key_of(instance)
+    return (key.file_stem if key else "") or new_stem(instance)
 
 
 def key_file(instance: Instance) -> str:
     """Return the name of its key file; of a key whose file only its owner knows, the one that OpenSSH gives it."""
-    key = SshKey.objects.filter(instance=instance, origin=KeyOrigin.OWN).first()
-    if key is None:
+    key = key_of(instance)
+    if key is None or key.origin != KeyOrigin.OWN:
         return f"{key_stem(instance)}.pem"
     return "id_ed25519" if key.public_key.startswith("ssh-ed25519 ") else "id_rsa"
 

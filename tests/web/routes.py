@@ -73,6 +73,7 @@ RULES = {
     Rule.APPROVED: """
         <empty>  machine/  machine/create/  machine/start/  machine/stop/  machine/size/  machine/awake/
         machine/awake/end/  machine/not-tonight/  machine/tonight/  machine/cpu/  machine/address-told/  machine/key/
+        machine/next-key/
         history/  settings/  settings/confirm/  settings/go-on/  settings/tokens/  settings/tokens/<int:pk>/revoke/
         settings/ssh/  settings/ssh/<int:pk>/remove/
         costs/

@@ -7,7 +7,7 @@ import pytest
 
 from ondol.web.machine.connect import ALIAS, Connect
 
-BOBS = Connect("ondol-bob-5f0c9a52", "203.0.113.24", "i-0123456789abcdef0")
+BOBS = Connect("ondol-bob-5f0c9a52.pem", "203.0.113.24", "i-0123456789abcdef0")
 KEY = "~/.ssh/ondol-bob-5f0c9a52.pem"
 ABOVE = "Host *\n  User kim\n  Port 2222\n  IdentityFile ~/.ssh/id_rsa\n  IdentitiesOnly no\n"
 HAVE = {
@@ -19,7 +19,7 @@ HAVE = {
     "lines of Windows": ABOVE.replace("\n", "\r\n"),
     "an entry of another installation": f"Host {ALIAS}\n  HostName 198.51.100.7\n  Port 2200\n  User root\n"
     "  IdentityFile ~/.ssh/ondol-bob-00000000.pem\n  HostKeyAlias ondol-i-0\n",
-    "the entry of the last start": Connect(BOBS.stem, "198.51.100.9", BOBS.instance_id).config_entry,
+    "the entry of the last start": Connect(BOBS.key_file, "198.51.100.9", BOBS.instance_id).config_entry,
     "a pattern that takes the name": "Host o*\n  User oracle\n  HostName oracle.example.org\n  Port 1522\n",
     "Match all": "Match all\n  User kim\n  Port 2222\n  IdentitiesOnly no\n",
     "Match by user": 'Match exec "true"\n  StrictHostKeyChecking yes\n  Port 26\n',

@@ -14,7 +14,7 @@ from tests.instances.keys import PEM
 from tests.web.conftest import machine
 
 STEM = "ondol-bob-5f0c9a52"
-BOBS = Connect(STEM, "203.0.113.24", "i-1")
+BOBS = Connect(f"{STEM}.pem", "203.0.113.24", "i-1")
 
 
 def test_windows_powershell_word_for_word():
@@ -58,7 +58,7 @@ def test_the_configuration_word_for_word():
 
 
 def test_another_port_is_in_every_command():
-    trial = Connect(STEM, "127.0.0.2", "i-1", 2222)
+    trial = Connect(f"{STEM}.pem", "127.0.0.2", "i-1", 2222)
     for words in (trial.windows, trial.unix, trial.rsync):
         assert " -o IdentitiesOnly=yes -p 2222" in words
     assert " -o IdentitiesOnly=yes -P 2222 " in trial.scp

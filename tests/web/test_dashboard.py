@@ -122,7 +122,7 @@ def test_each_step_that_the_worker_records_is_shown_by_the_next_poll(bob, browse
         table = Run if progress.keys() <= RUN_FIELDS else Instance
         table.objects.update(**progress)
         if "instance_id" in progress:
-            SshKey.objects.create(instance=row, sealed_private_key=b"")
+            SshKey.objects.create(instance=row, sealed_private_key=b"sealed")
         page = browser.get(poll_of(page), headers=HTMX).text
         current = re.search(r'(?s)aria-current="step".*?<span>(.*?)</li>', page)
         seen.append(" ".join(re.sub("<[^>]+>", "", current[1]).split()) if current else "all done")

@@ -17,6 +17,7 @@ from django.urls import get_resolver, reverse
 from ondol.accounts.models import ApiToken, SshAddress, User
 from ondol.api.scopes import NEED_RECENT_SIGN_IN, SCOPES
 from ondol.instances.lifecycle import Status
+from ondol.instances.models import ChosenKey
 from ondol.policy.models import Policy
 from ondol.web.step_up.pages import KEPT, NEEDS_RECENT_SIGN_IN, TYPED_AGAIN
 from tests.instances.keys import PEM
@@ -25,6 +26,7 @@ from tests.web.browser import sign_in
 from tests.web.conftest import machine
 
 PASSWORD = "the floor is warm"
+HER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea"
 # They only show, or they are for people who have not signed in.
 SHOW = """
 account_confirm_email account_confirm_login_code account_email_verification_sent account_inactive account_login
@@ -78,6 +80,7 @@ def acts(alice, bob, carol):
         "admin_policy_person": ((bob.pk,), {"idle_minutes": "45"}),
         "admin_role": ((bob.pk,), {"role": "ADMIN"}),
         "admin_terminate": ((bob.pk,), {"email": bob.email}),
+        "key_choice": ((), {"origin": "own", "public_key": HER_KEY}),
         "machine_key": ((), {"form": "ppk"}),
         "mfa_activate_totp": ((), {"code": "123456"}),
         "mfa_add_webauthn": ((), {"name": "key", "credential": "{}"}),
@@ -98,6 +101,7 @@ def everything():
         *EmailAddress.objects.values_list("email"),
         *ApiToken.objects.values_list("name"),
         *SshAddress.objects.values_list("cidr", "label"),
+        *ChosenKey.objects.values_list("public_key"),
         *Authenticator.objects.values_list("type"),
         *User.objects.filter(instances__status=Status.RUNNING).values_list("email"),
     ]

@@ -106,10 +106,12 @@ EVERYWHERE = _by_code(
             _("The Ubuntu image cannot be used in this AWS account and region."), ASK, Why.DENIED
         ),
         "InvalidKey.Format InvalidKeyPair.Format InvalidKeyPair.FormatError": Refusal(
-            _("AWS does not take the public key that you have chosen."), _("Choose another."), Why.DENIED
+            _("AWS does not take the public key that you have chosen."), _("Choose another key."), Why.DENIED
         ),
         # Our own: AWS has answered an import with another key than was sent.
-        "KeyFingerprint": Refusal(_("AWS shows another public key than the one that you have chosen."), ASK, Why.DENIED),
+        "KeyFingerprint": Refusal(
+            _("AWS shows another public key than the one that you have chosen."), ASK, Why.DENIED
+        ),
         # Our own: found out before a launch that AWS would refuse.
         "ImageArchitecture": Refusal(
             _("The image in our settings does not run on the type %(type)s."), _("Choose another."), Why.DENIED

@@ -10,7 +10,9 @@ from ondol.instances import actions
 from ondol.instances.lifecycle import CHANGING, Reason, Status
 from ondol.instances.messages.reasons import explanation
 from ondol.instances.messages.statuses import STATUSES
-from ondol.instances.models import Instance, SshKey, StatusChange
+from ondol.instances.models import Instance, KeyOrigin, StatusChange
+from ondol.instances.own_keys import KeyFacts, facts_of
+from ondol.instances.ssh import key_of
 from ondol.web.badge import Badge, badge_of
 from ondol.web.history.timeline import last_receipt
 from ondol.web.machine.notices import Notice, notice_of, trouble_of
@@ -42,6 +44,8 @@ class MachineCard:
     """The possible action: `create`, `start`, `stop`, or empty while there is none."""
     has_key: bool
     """True if the key may be downloaded."""
+    own_key: KeyFacts | None
+    """The key that its owner has brought, of which nothing can be downloaded."""
 
     @property
     def status(self) -> Status:
@@ -87,14 +91,25 @@ class MachineCard:
         size = row.instance_type, row.volume_gib, row.seen_type, row.seen_volume_gib
         facts = (*size, row.public_ip, row.is_clean, row.address_changed)
         put_off = (row.kept_awake_until(self.now), row.run.waived_close)
-        shown = (self.badge, self.title, self.notice, self.trouble, steps, self.since, self.has_key, facts, put_off)
+        shown = (
+            self.badge,
+            self.title,
+            self.notice,
+            self.trouble,
+            steps,
+            self.since,
+            self.has_key,
+            self.own_key,
+            facts,
+            put_off,
+        )
         return hashlib.blake2s(repr((shown, self.poll_seconds)).encode()).hexdigest()[:16]
 
 
 def present(instance: Instance, now: datetime | None = None) -> MachineCard:
     """Return a row as a page shows it."""
     now = now or clock.now()
-    is_key_made = SshKey.objects.filter(instance=instance).exists()
+    key = key_of(instance)
     badge = badge_of(instance)
     return MachineCard(
         instance=instance,
@@ -102,11 +117,12 @@ def present(instance: Instance, now: datetime | None = None) -> MachineCard:
         title=str(STATUSES[badge.status].heading),
         notice=notice_of(instance, last_receipt(instance)),
         trouble=trouble_of(instance),
-        steps=steps_of(instance, has_key=is_key_made, now=now),
+        steps=steps_of(instance, has_key=key is not None, now=now),
         since=instance.since,
         now=now,
         button=_button(instance, badge.status),
-        has_key=is_key_made and badge.status not in _WITHOUT_KEY,
+        has_key=key is not None and key.origin == KeyOrigin.AWS and badge.status not in _WITHOUT_KEY,
+        own_key=facts_of(key) if key and key.origin != KeyOrigin.AWS else None,
     )
 
 

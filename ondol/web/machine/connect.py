@@ -6,8 +6,9 @@ from django.http import HttpRequest
 
 from ondol.accounts.models import User
 from ondol.config import config
-from ondol.instances.models import Instance
-from ondol.instances.ssh import SSH_USER, example_stem, key_stem, options
+from ondol.instances.models import Instance, KeyOrigin
+from ondol.instances.own_keys import KeyFacts, facts_of
+from ondol.instances.ssh import SSH_USER, example_stem, key_file, key_of, options
 
 ALIAS = "ondol"
 _DOWNLOADS = r"HKCU:\Software\Microsoft\Windows\CurrentVersion\Explorer\User Shell Folders"
@@ -17,18 +18,21 @@ _DOWNLOADS = r"HKCU:\Software\Microsoft\Windows\CurrentVersion\Explorer\User She
 class Connect:
     """One machine at one address. Without a machine: the same commands with placeholders, for the help page."""
 
-    stem: str
+    key_file: str
     address: str
     instance_id: str
     port: int = 22
+    own_key: KeyFacts | None = None
+    """The key that its owner has brought; None: one that is downloaded here."""
 
     @property
-    def key_file(self) -> str:
-        return f"{self.stem}.pem"
+    def is_moved(self) -> bool:
+        """Return whether the key comes from the folder of downloads; otherwise only its owner knows where it is."""
+        return self.own_key is None or self.own_key.origin is KeyOrigin.BROWSER
 
     @property
     def ppk_file(self) -> str:
-        return f"{self.stem}.ppk"
+        return f"{self.key_file.removesuffix('.pem')}.ppk"
 
     @property
     def target(self) -> str:
@@ -41,6 +45,9 @@ class Connect:
 
         Institutes put Downloads on another disk; its place is in the registry, which may be read where COM may not.
         """
+        if not self.is_moved:
+            key = f'"$env:USERPROFILE\\.ssh\\{self.key_file}"'
+            return f"ssh {options(key, self.port)} {self.target}"
         return "\n".join(
             [
                 f'$f="{self.key_file}" ; $k="$env:USERPROFILE\\.ssh\\$f"',
@@ -60,6 +67,8 @@ class Connect:
         Linux desktops name the folder of downloads by language; macOS always the same. `-f`: where `mv` is `mv -i`, its
         question would take the next line for an answer. If the key is elsewhere, chmod says which file is missing.
         """
+        if not self.is_moved:
+            return f"ssh {self._options()} {self.target}"
         return "\n".join(
             [
                 "mkdir -p ~/.ssh && chmod 700 ~/.ssh",
@@ -122,12 +131,14 @@ def connect_to(instance: Instance) -> Connect | None:
     """Return how to reach this machine; None while it has no address."""
     if not (instance.public_ip and instance.instance_id):
         return None
-    return Connect(key_stem(instance), instance.public_ip, instance.instance_id, config().ssh_port)
+    key = key_of(instance)
+    own = facts_of(key) if key and key.origin != KeyOrigin.AWS else None
+    return Connect(key_file(instance), instance.public_ip, instance.instance_id, config().ssh_port, own)
 
 
 def example_for(user: User) -> Connect:
     """Return the commands with placeholders for what only a running machine has."""
-    return Connect(example_stem(user), "ADDRESS", "INSTANCE_ID", config().ssh_port)
+    return Connect(f"{example_stem(user)}.pem", "ADDRESS", "INSTANCE_ID", config().ssh_port)
 
 
 def way_for(request: HttpRequest) -> str:

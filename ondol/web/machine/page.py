@@ -6,8 +6,10 @@ from ondol.autostop.awake import RUNS_OR_WILL
 from ondol.costs.bills import this_month
 from ondol.costs.offers import Choice, Offers, offers_for
 from ondol.costs.prices import Price, price_of
+from ondol.instances import own_keys
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
+from ondol.instances.own_keys import KeyFacts
 from ondol.instances.resizing import substitute
 from ondol.policy.rules import Rules, rules_of
 from ondol.policy.threshold import Threshold
@@ -73,6 +75,12 @@ class MachinePage(Page):
     def offer(self) -> Offer:
         """Return what the button creates."""
         return offer(self._user)
+
+    @cached_property
+    def next_key(self) -> KeyFacts | None:
+        """Return the reader's own key that a new machine gets; None: AWS makes one."""
+        key = own_keys.chosen(self._user)
+        return own_keys.facts_of(key) if key else None
 
     @cached_property
     def ended(self) -> Ended | None:

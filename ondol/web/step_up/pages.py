@@ -17,6 +17,7 @@ KEPT = {
 
 TYPED_AGAIN = {
     "account_set_password",
+    "key_choice",
     "mfa_activate_totp",
     "mfa_add_webauthn",
     "mfa_deactivate_totp",

@@ -1,0 +1,1 @@
+"""Which key the reader's next machine gets."""
