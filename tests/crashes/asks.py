@@ -1,8 +1,11 @@
 """What people and administrators ask, each in a fork of the nursery. By the product's own actions."""
 
+import hashlib
 from datetime import timedelta
 from ipaddress import ip_network
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from django.test import Client
 
 from ondol import clock
@@ -14,7 +17,7 @@ from ondol.autostop import awake
 from ondol.autostop.forecast import PERIOD, floor
 from ondol.autostop.models import CpuReading
 from ondol.instances import actions, resizing, ssh_ranges
-from ondol.instances.models import Instance
+from ondol.instances.models import Instance, KeyOrigin, SshKey
 from tests.signed_in import sign_in
 
 
@@ -27,6 +30,17 @@ def people(*names: str) -> None:
 
 def create(name: str) -> None:
     actions.create(_user(name))
+
+
+def create_own(name: str) -> None:
+    """Ask for a machine with a key that this person has had before."""
+    line = own_key(name).public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+    actions.create(_user(name), public_key=line)
+
+
+def own_key(name: str) -> Ed25519PrivateKey:
+    """Return the key that somebody keeps at home: the same one each time."""
+    return Ed25519PrivateKey.from_private_bytes(hashlib.sha256(name.encode()).digest())
 
 
 def start(name: str) -> None:
@@ -81,7 +95,9 @@ def come_back(name: str) -> None:
 
 
 def key(name: str) -> str:
-    """The private key as its owner gets it."""
+    """The private key as its owner gets it, or has it at home."""
+    if SshKey.objects.get(instance=actions.current(_user(name))).origin == KeyOrigin.OWN:
+        return own_key(name).private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
     return actions.take_key(_user(name)).text
 
 

@@ -79,6 +79,7 @@ async def suspend_while_made(life: Life) -> None:
 
 
 PROVISION = Scenario("provision", asked("create"), "RUNNING")
+OWN_KEY = Scenario("provision with her own key", asked("create_own"), "RUNNING")
 STOP = Scenario("stop", asked("stop"), "STOPPED", "PERSON")
 RESIZE = Scenario("resize", asked("resize"), "STOPPED", size="t3.medium, 40 GiB")
 START = Scenario("start", asked("start"), "RUNNING")
@@ -98,6 +99,7 @@ TRACKS = (
     (PROVISION, LET_IN, IDLE, START, SHUT_OUT, TERMINATE),
     (PROVISION, REARM, LEASE, AWAKE, SUSPEND, TERMINATE),
     (SUSPEND_MADE, COME_BACK, TERMINATE),
+    (OWN_KEY, TERMINATE),
 )
 """Lives that together go through everything."""
 SHORTEST = (PROVISION, TERMINATE)

@@ -6,13 +6,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.db import IntegrityError, transaction
 
 from ondol.cloud.errors import AlreadyThere, Throttled, Unreachable
+from ondol.cloud.port import KeyPair
 from ondol.instances import actions, own_keys, sealed
 from ondol.instances.actions import ActionError
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import ChosenKey, KeyOrigin, SshKey
 from ondol.instances.ssh import key_file, new_stem
-from ondol.keys import public_key
-from ondol.testing.fake import Lost
+from ondol.keys import fingerprint, public_key
+from ondol.testing.fake import FakeCloud, Lost
 from tests.instances.keys import keep
 from tests.instances.rig import made, person
 
@@ -74,6 +75,24 @@ def test_whatever_is_lost_on_the_way_one_machine_has_her_key(rig, alice):
     assert not rig.cloud.next_error["import_key"]
     assert imported(rig) == [HERS], "what earlier tries have left is gone"
     assert instance.ssh_key.key_pair_name in rig.cloud.world.keys
+
+
+class AnotherKey(FakeCloud):
+    """An EC2 that answers an import with another key than it was sent."""
+
+    def import_key(self, name, openssh, tags):
+        return KeyPair(name, fingerprint.of_imported(ANOTHER))
+
+
+def test_a_machine_is_not_launched_with_another_key_than_hers(rig, alice):
+    rig.cloud = AnotherKey(deployment=rig.cloud.deployment)
+    actions.create(alice, public_key=HERS)
+    rig.work()
+    rig.tick(3)
+    instance = rig.mine(alice)
+    assert (instance.status, instance.error_code) == (Status.FAILED, "KeyFingerprint")
+    assert rig.live(alice) == []
+    assert not SshKey.objects.exists()
 
 
 def test_the_key_is_remembered_for_the_next_machine_until_she_chooses_another(rig, alice, ada):
