@@ -121,7 +121,7 @@ def test_what_the_policy_forgets_is_named(site, printed):
     finally:
         file.unlink()
     assert done.returncode == 1
-    denied = "ec2:DescribeVolumes, ec2:CreateSecurityGroup, ec2:CreateKeyPair"
+    denied = "ec2:DescribeVolumes, ec2:CreateSecurityGroup, ec2:CreateKeyPair, ec2:ImportKeyPair"
     assert f"FAILED   Permissions: Not allowed: {denied}. Attach the policy" in done.stdout
     assert "unknown  Role of the alarms: Whether" in done.stdout
 

@@ -17,12 +17,15 @@ from ondol.autostop.warnings import token_of
 from ondol.costs.models import Budget, ExchangeRate
 from ondol.doctor import records
 from ondol.doctor.findings import failed, ok, unknown, warning
+from ondol.instances import own_keys
 from ondol.instances.lifecycle import Reason, Status
-from ondol.instances.models import Instance, Run, StatusChange
+from ondol.instances.models import Instance, Run, SshKey, StatusChange
 from ondol.outbox.causes import Cause
 from ondol.outbox.models import MailServerState, UndeliveredEmail
 from ondol.policy.models import Policy, PolicyChange
 from tests.web.conftest import machine, person
+
+HER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea"
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,7 @@ def furnish() -> list[Screen]:
     StatusChange.objects.filter(instance__owner=idle).update(detail=receipt)
     TOTP.activate(idle, "JBSWY3DPEHPK3PXP")
     RecoveryCodes.activate(idle)
+    _own_key(person("own-key@example.org"))
     bobs, erins = (User.objects.get(email=f"{name}@example.org").pk for name in ("bob", "erin"))
     return [
         Screen("sign-in", "/accounts/login/"),
@@ -138,6 +142,9 @@ def furnish() -> list[Screen]:
         Screen("unknown link", "/awake/abc/", status=404),
         *(Screen(name, "/", f"{name}@example.org") for name in states),
         Screen("help", "/help/", "bob@example.org"),
+        Screen("key for a machine", "/machine/next-key/", "none@example.org"),
+        Screen("key of one's own for the next machine", "/machine/next-key/", "own-key@example.org"),
+        Screen("running with a key of one's own", "/", "own-key@example.org"),
         Screen("kept awake", "/", "awake@example.org"),
         Screen("account", "/settings/", "bob@example.org"),
         Screen("e-mail address", "/accounts/email/", "bob@example.org"),
@@ -173,6 +180,15 @@ def furnish() -> list[Screen]:
         Screen("not found", "/nowhere", "bob@example.org", 404),
         Screen("for a button", "/machine/create/", "bob@example.org", 405),
     ]
+
+
+def _own_key(owner: User) -> None:
+    """Let somebody's machine have a key of theirs, and the next one too."""
+    own_keys.choose(owner, f"{HER_KEY} a-long-name-of-a-person@a-long-name-of-a-computer.example.org")
+    row, chosen = machine(owner, key=False), own_keys.chosen(owner)
+    SshKey.objects.create(
+        instance=row, origin="own", public_key=HER_KEY, comment=chosen.comment, key_pair_name="k", fingerprint="f"
+    )
 
 
 def _outbox():
