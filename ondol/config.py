@@ -225,6 +225,11 @@ class Config(SignInSettings):
         return mail_server(self.email_url, self.home, starttls=self.email_starttls)
 
     @property
+    def wants_proof(self) -> bool:
+        """Return whether nobody is approved, unasked, for an unproven address: everywhere but in the trial."""
+        return self.cloud == "aws" or self.email_verification == "mandatory"
+
+    @property
     def permitted_types(self) -> tuple[str, ...]:
         """Return all types that machines may ever have; the type of a new machine is among them."""
         return tuple(dict.fromkeys((self.instance_type, *self.instance_types)))
@@ -324,6 +329,10 @@ class Config(SignInSettings):
     def _together(self) -> "Config":
         if self.cloud is None:
             self.cloud = "aws" if self.vpc_id else "local"
+        if self.email_verification is None:
+            has_letters = self.cloud == "aws" and self.mail_server.folder is None
+            self.email_verification = "mandatory" if has_letters else "none"
+        self._require_proof_for_approved_domains()
         if self.cloud == "local" and self.ssh_cidrs is None:
             self.ssh_cidrs = (EVERYBODY,)
         if self.cloud == "aws" and "region" not in self.model_fields_set and self.default_region:

@@ -9,6 +9,12 @@ REQUEST_SECONDS = Histogram(
     ["route"],
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15),
 )
+LETTERS_LEFT_OUT = Counter(
+    "ondol_letters_left_out",
+    "Letters that somebody without an account could cause and that were not written: too many from one `sender`, to "
+    "one `address`, or in `all`.",
+    ["limit"],
+)
 JOBS = Counter(
     "ondol_jobs_run",
     "Jobs that this worker has run: `ok`, `failed` (it may be tried again), or `put_off` (an e-mail that has to wait).",

@@ -21,8 +21,11 @@ class SignInSettings(BaseSettings):
         description="`false`: people sign in by the institute's OpenID Connect only; "
         "passwords and passkeys open nothing.",
     )
-    email_verification: Literal["none", "optional", "mandatory"] = _env(
-        "ONDOL_EMAIL_VERIFICATION", "none", description="Whether people must prove their e-mail address at sign-up."
+    email_verification: Literal["none", "optional", "mandatory"] | None = _env(
+        "ONDOL_EMAIL_VERIFICATION",
+        None,
+        description="Whether people must prove their e-mail address, by an e-mail to it: `mandatory`, `optional` or "
+        "`none`. Unset: `mandatory` with Amazon and a mail server, else `none`.",
     )
     sign_up_domains: Annotated[tuple[str, ...], NoDecode] = _env(
         "ONDOL_SIGN_UP_DOMAINS",
@@ -140,12 +143,14 @@ class SignInSettings(BaseSettings):
                 "ONDOL_PASSWORD_SIGN_IN=false needs `oidc` in ONDOL_SOCIAL_PROVIDERS and ONDOL_OIDC_TRUST_EMAIL=true: "
                 "without them the people who have accounts could not sign in any more"
             )
+        return self
+
+    def _require_proof_for_approved_domains(self) -> None:
         if self.approved_domains and self.email_verification == "none" and not self.social_providers:
             raise ValueError(
                 "ONDOL_APPROVED_DOMAINS needs ONDOL_EMAIL_VERIFICATION=mandatory or optional, or a provider: nobody "
                 "is approved for an address that is not proven"
             )
-        return self
 
     def _refuse_what_no_provider_uses(self) -> None:
         for provider in set(PROVIDERS) - set(self.social_providers):

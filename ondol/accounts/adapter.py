@@ -4,18 +4,19 @@ from typing import Any, cast
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.internal.flows.login import get_authentication_records, record_authentication
-from allauth.core import context
+from allauth.core import context as context_of_request
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.core.internal import ratelimit
 from django.conf import settings
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from ondol.accounts import admission, known_browser, letters, old_address, providers
+from ondol.accounts import admission, known_browser, letter_limits, letters, old_address, proof, providers
 from ondol.accounts.models import User, check_new_password, validate_email_length
 from ondol.accounts.recent import signed_in_recently
 from ondol.config import config
@@ -94,9 +95,34 @@ class AccountAdapter(DefaultAccountAdapter):
         if not self._login_failed_rl_usage:
             raise self.validation_error("too_many_login_attempts")
 
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> Any:
+        """Return who has these credentials. A password of an unproven address opens nothing, and nothing shows it.
+
+        Otherwise, whoever signs up and signs in with somebody's address would learn whether that has an account.
+        """
+        user = super().authenticate(request, **credentials)
+        if user and config().email_verification == "mandatory" and not proof.is_proven(user):
+            return None  # and it counts as a wrong one does
+        if user:
+            super()._rollback_login_failed_rl_usage()
+        return user
+
+    def _rollback_login_failed_rl_usage(self) -> None:
+        """Do nothing: allauth calls it before `authenticate` has decided, which does it then."""
+
+    def validation_error(self, code: str, *args: Any) -> Any:
+        """Return one of allauth's refusals; of a sign-in, also what else may be the cause."""
+        if code == "email_password_mismatch" and config().email_verification == "mandatory":
+            text = _(
+                "Address and password are not correct together, or the address is not proven yet. Then open the link "
+                "in the e-mail that came to it, or have another one sent by “Forgot your password?”."
+            )
+            return ValidationError(text, code=code)
+        return super().validation_error(code, *args)
+
     def is_reauthentication_required(self, *, app: str, **_kwargs: Any) -> bool:
         """Return whether allauth's own pages ask again: by our rule, for which a sign-in counts as well."""
-        return not signed_in_recently(context.request)
+        return not signed_in_recently(context_of_request.request)
 
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
         """Return the ways to show again who somebody is; the first is shown first."""
@@ -122,16 +148,17 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Enqueue one of allauth's e-mails; those with a secret come by the two methods below."""
-        letters.write_later(template_prefix, email)
+        letter_limits.write_later(context_of_request.request, template_prefix, email)
 
     def send_password_reset_mail(self, user: Any, email: str, context: dict[str, Any]) -> None:
         """Enqueue the e-mail without the link that allauth has made: the job makes its own."""
-        letters.write_later(letters.RESET, email, user.pk)
+        letter_limits.write_later(context_of_request.request, letters.RESET, email, user.pk)
 
     def send_confirmation_mail(self, request: HttpRequest, emailconfirmation: Any, signup: bool) -> None:
         """Enqueue the e-mail without the link that allauth has made: the job makes its own."""
         address = emailconfirmation.email_address
-        letters.write_later(letters.CONFIRM_AT_SIGN_UP if signup else letters.CONFIRM, address.email, address.pk)
+        template = letters.CONFIRM_AT_SIGN_UP if signup else letters.CONFIRM
+        letter_limits.write_later(request, template, address.email, address.pk)
 
     def ajax_response(self, request: HttpRequest, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Return the same page to everybody: allauth would send scripts the whole form as JSON, with what was typed."""

@@ -1,14 +1,19 @@
 """allauth's forms that ask for an e-mail address, with one way to read it."""
 
 from typing import Any
+from uuid import uuid4
 
 from allauth.account import forms as account
+from allauth.account.adapter import get_adapter
 from allauth.account.fields import EmailField
 from allauth.socialaccount import forms as social
+from django.db import transaction
+from django.http import HttpRequest
 
 from ondol.accounts.admission import require_domain
 from ondol.accounts.models import User
 from ondol.accounts.text import clean_address, find_address
+from ondol.config import config
 
 
 class AddressField(EmailField):
@@ -47,11 +52,45 @@ class AddressForm:
             fields[name] = self.address_field(label=old.label, widget=old.widget, required=old.required)
 
 
-class SignupForm(AddressForm, account.SignupForm):
+class NewAddressForm(AddressForm):
+    """A form that makes an account: by letters only it tells who has one already."""
+
+    def validate_unique_email(self, value: str) -> str:
+        """Return the address. That of an account is refused, or, where letters prove addresses, told by a letter.
+
+        allauth's own rule would also count addresses that others only wish to have.
+        """
+        is_there = User.objects.filter(email__iexact=value).exists()
+        if is_there and config().email_verification != "mandatory":
+            raise get_adapter().validation_error("email_taken")
+        self.account_already_exists = is_there
+        return value
+
+
+class SignupForm(NewAddressForm, account.SignupForm):
     """Asks for an account."""
 
+    def try_save(self, request: HttpRequest) -> Any:
+        """Save the account; if there is one already, do the same work and keep nothing of it.
 
-class ProviderSignupForm(AddressForm, social.SignupForm):
+        Otherwise the time of an answer would tell: to hash a password takes longer than all else.
+        """
+        if self.account_already_exists:
+            with transaction.atomic():
+                self._save_under_no_name(request)
+                transaction.set_rollback(True)
+        return super().try_save(request)
+
+    def _save_under_no_name(self, request: HttpRequest) -> None:
+        typed = self.cleaned_data["email"]
+        self.cleaned_data["email"], self.account_already_exists = f"{uuid4().hex}@nobody.invalid", False
+        try:
+            self.save(request)
+        finally:
+            self.cleaned_data["email"], self.account_already_exists = typed, True
+
+
+class ProviderSignupForm(NewAddressForm, social.SignupForm):
     """Asks for an account, after a provider has said who it is. An address that it has proven stays as it is."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -70,3 +109,9 @@ class ResetPasswordForm(AddressForm, account.ResetPasswordForm):
     """Asks for a new password."""
 
     address_field = KnownAddressField
+
+    def clean_email(self) -> str:
+        """Return the address, and find whose it is: not those who only wish to have it."""
+        email: str = super().clean_email()
+        self.users = [user for user in self.users if user.email.lower() == email.lower()]
+        return email

@@ -3,11 +3,10 @@
 import logging
 from typing import Any
 
-from allauth.account.models import EmailAddress
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from ondol.accounts import people
+from ondol.accounts import people, proof
 from ondol.accounts.models import Approval, Role, User
 from ondol.config import config
 
@@ -20,6 +19,12 @@ def require_domain(address: str) -> None:
     if permitted and _domain(address) not in permitted:
         text = _("Use an address of your institute: one that ends with %(domains)s.")
         raise ValidationError(text, "domain", {"domains": ", ".join(f"@{domain}" for domain in permitted)})
+
+
+def note_reset(user: User, **_signal: Any) -> None:
+    """Count the address of somebody as proven who has opened the link to a new password: a letter brought it."""
+    proof.mark(user)
+    admit(user)
 
 
 def admit(user: User, login: Any = None) -> None:
@@ -46,8 +51,7 @@ def _why(user: User, claims: dict[str, Any] | None) -> str:
     if claims is not None and settings.oidc_approved_claim and _has(claims, settings.oidc_approved_claim):
         return "=".join(settings.oidc_approved_claim)
     domain = _domain(user.email)
-    is_proven = EmailAddress.objects.filter(user=user, email__iexact=user.email, verified=True).exists()
-    return f"@{domain}"[:200] if is_proven and domain in settings.approved_domains else ""
+    return f"@{domain}"[:200] if domain in settings.approved_domains and proof.is_proven(user) else ""
 
 
 def _claims(login: Any) -> dict[str, Any] | None:

@@ -1,5 +1,6 @@
 """Django's configuration of this app."""
 
+from allauth.account.signals import password_reset
 from django.apps import AppConfig
 
 
@@ -7,3 +8,9 @@ class AccountsConfig(AppConfig):
     """People and approval."""
 
     name = "ondol.accounts"
+
+    def ready(self) -> None:
+        """Connect what allauth tells to what we do."""
+        from ondol.accounts import admission  # noqa: PLC0415  models are there only now
+
+        password_reset.connect(admission.note_reset, dispatch_uid="ondol.accounts.reset")

@@ -2,7 +2,6 @@
 
 from typing import cast
 
-from allauth.account.adapter import get_adapter
 from allauth.account.forms import AddEmailForm
 from allauth.account.internal.flows.email_verification import send_verification_email_to_address
 from allauth.account.models import EmailAddress
@@ -18,15 +17,11 @@ class ChangeEmailForm(AddressForm, AddEmailForm):
     """Changes an address. allauth's own form would take an address that nobody has confirmed as a change, and remove
     it."""
 
-    def clean_email(self) -> str:
-        """Return the address. That of somebody else is refused: the e-mail to it could not change anything."""
-        email: str = super().clean_email()
-        if User.objects.filter(email__iexact=email).exists():
-            raise get_adapter().validation_error("email_taken")
-        return email
-
     def save(self, request: HttpRequest) -> EmailAddress:
-        """Save the new address, and drop an earlier change that is not confirmed: there is one change at a time."""
+        """Save the new address, and drop an earlier change that is not confirmed: there is one change at a time.
+
+        If it is somebody else's, they alone are told, by the job that writes the letter.
+        """
         person = cast(User, self.user)
         with transaction.atomic():
             EmailAddress.objects.filter(user=person, verified=False).exclude(email=person.email).delete()

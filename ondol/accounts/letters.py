@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import translation
 from procrastinate.contrib.django import app
 
+from ondol.accounts import mail
 from ondol.accounts.models import User
 from ondol.config import config
 from ondol.request_id import for_job
@@ -32,6 +33,9 @@ def write_later(template: str, to: str, about: int = 0) -> None:
 
 def write(template: str, to: str, about: int, language: str) -> None:
     """Write the e-mail; in `language` if its reader is unknown. Do nothing if its user or address is gone."""
+    if template == CONFIRM and (owner := _owner_of_taken(about)):
+        mail.write(owner, "address_taken", {"link": _link("account_login")})
+        return
     context = _CONTEXTS[template](about)
     if context is None:
         return
@@ -58,6 +62,12 @@ def _confirmation(address_id: int) -> dict[str, Any] | None:
         return None
     key = EmailConfirmationHMAC.create(address).key
     return {"user": address.user, "activate_url": _link("account_confirm_email", key=key)}
+
+
+def _owner_of_taken(address_id: int) -> User | None:
+    """Return who has the address that somebody else wants to change to; the page has told them nothing of it."""
+    wished = EmailAddress.objects.filter(pk=address_id, verified=False).first()
+    return wished and User.objects.filter(email__iexact=wished.email).exclude(pk=wished.user_id).first()
 
 
 def _doors(_: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from ondol import clock
-from ondol.accounts import access, mail
+from ondol.accounts import access, mail, proof
 from ondol.accounts.models import (
     Approval,
     Decision,
@@ -23,6 +23,7 @@ from ondol.accounts.models import (
     validate_shown,
 )
 from ondol.accounts.text import clean, clean_address, clean_line
+from ondol.config import config
 
 WITHDRAWN: list[Callable[[User, User | None], None]] = []
 """What parts that stand on this one do when somebody is not approved any more, such as stop their machine: each gets
@@ -56,7 +57,10 @@ def administrators() -> QuerySet[User]:
 def add_user(
     email: str, name: str = "", *, approved: bool = False, admin: bool = False, password: str | None = None
 ) -> User:
-    """Create a person from the command line; an administrator is approved too. Raises AccountError."""
+    """Create a person from the command line; an administrator is approved too. Raises AccountError.
+
+    Whoever approves there vouches for the address; anybody else proves it at the first sign-in.
+    """
     try:
         name = clean_line(name) or clean_line(email).partition("@")[0][:100]
         email = clean_address(email)
@@ -77,6 +81,7 @@ def add_user(
             fields = {"name": name, "approval": approval, "role": role, "administrates_since": since}
             user = User.objects.create_user(email, password, **fields)
             if user.is_approved:
+                proof.mark(user)
                 Decision.objects.create(user=user, what=role.value if admin else approval.value)
     except IntegrityError:
         text = _("Somebody with the address %(email)s is there already.") % {"email": email}
@@ -84,10 +89,21 @@ def add_user(
     return user
 
 
-def approve(user_id: int, by: User | None) -> User:
-    """Approve somebody, also after a suspension. Doing it twice changes nothing."""
+def approve(user_id: int, by: User | None, *, vouches: bool = False) -> User:
+    """Approve somebody, also after a suspension. Doing it twice changes nothing.
+
+    For an address that is not proven, whoever approves has to vouch for it. Raises AccountError.
+    """
     with _decision(user_id, by) as user:
         if user.approval != Approval.APPROVED:
+            if vouches:
+                proof.vouch(user, by)
+            elif config().wants_proof and not proof.is_proven(user):
+                text = _(
+                    "Nobody has proven that %(email)s is theirs. Make sure that it is, by another way than Ondol, and "
+                    "say so when you approve."
+                )
+                raise AccountError(text % {"email": user.email}, "address_not_proven")
             _decide(user, by, Approval.APPROVED, "")
     return user
 

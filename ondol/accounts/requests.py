@@ -8,8 +8,9 @@ from django.db.models import Max
 from django.urls import reverse
 from procrastinate.contrib.django import app
 
+from ondol.accounts import proof
 from ondol.accounts.mail import write
-from ondol.accounts.models import Approval, User
+from ondol.accounts.models import User
 from ondol.accounts.people import administrators
 from ondol.config import config
 
@@ -25,7 +26,7 @@ def announce() -> None:
 
     Where there is no administrator, requests wait to be announced until there is one.
     """
-    new = User.objects.filter(approval=Approval.PENDING, is_active=True, announced_at=None)
+    new = proof.to_announce().filter(announced_at=None)
     if not new.exists():
         return
     now = datetime.now(UTC)
@@ -44,7 +45,7 @@ def announce() -> None:
 
 def send(people: list[int], to: User) -> None:
     """Send one e-mail about those who still wait; none if nobody does, or if the reader is no administrator now."""
-    waiting = User.objects.filter(pk__in=people, approval=Approval.PENDING).order_by("created_at")
+    waiting = proof.waiting().filter(pk__in=people).order_by("created_at")
     count = waiting.count()
     if not count or not to.is_admin:
         return

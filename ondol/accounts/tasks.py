@@ -2,7 +2,7 @@
 
 from procrastinate.contrib.django import app
 
-from ondol.accounts import expired, letters, mail, old_address, requests
+from ondol.accounts import expired, letter_limits, letters, mail, old_address, requests
 from ondol.accounts.models import User
 from ondol.outbox.jobs import RETRY, retry_failed, watch
 
@@ -32,6 +32,13 @@ def send(kind: str, user_id: int, to: int) -> None:
 def tell_old_address(user_id: int, old: str) -> None:
     """Tell an old address that it has been changed, or is about to be."""
     old_address.tell(user_id, old)
+
+
+@app.task(name=letter_limits.TASK, queue="mail", retry=RETRY, task_middleware=[watch])
+def letters_left_out(to: int) -> None:
+    """Tell an administrator that too many letters were asked for."""
+    if reader := User.objects.filter(pk=to).first():
+        letter_limits.tell(reader)
 
 
 @app.periodic(cron="* * * * * */5")

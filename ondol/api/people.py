@@ -5,12 +5,22 @@ from typing import Annotated
 from django.utils.translation import gettext as _
 from ninja import Path, Query, Router, Status
 
-from ondol.accounts import people
+from ondol.accounts import people, proof
 from ondol.accounts.models import User
 from ondol.accounts.people import AccountError
 from ondol.api import shown
 from ondol.api.auth import ADMINISTRATOR, ApiRequest
-from ondol.api.schemas import People, PerhapsWhy, Person, PersonWithMachine, SummaryAnswer, WhichPeople, Why, refusals
+from ondol.api.schemas import (
+    People,
+    PerhapsVouched,
+    PerhapsWhy,
+    Person,
+    PersonWithMachine,
+    SummaryAnswer,
+    WhichPeople,
+    Why,
+    refusals,
+)
 from ondol.api.throttle import PER_PERSON
 from ondol.instances import actions
 from ondol.instances.models import Instance
@@ -25,19 +35,22 @@ def users(request: ApiRequest, which: Query[WhichPeople]) -> People:
     """Return everybody with their machine."""
     found = people.listed(which.search, which.approval).order_by("pk")
     some = list(found[which.offset : which.offset + which.limit])
-    machines = actions.machines_of(some)
-    return People(users=[_with_machine(user, machines.get(user.pk)) for user in some], total=found.count())
+    machines, proven = actions.machines_of(some), proof.proven_among([user.pk for user in some])
+    users = [_with_machine(user, machines.get(user.pk), user.pk in proven) for user in some]
+    return People(users=users, total=found.count())
 
 
 @router.post(
     "/users/{int:user_id}/approve",
-    response={200: Person, **refusals(404, 409, 422)},
+    response={200: Person, **refusals(400, 404, 409, 422)},
     operation_id="approve",
     summary="Let somebody in",
 )
-def approve(request: ApiRequest, user_id: UserId) -> Person:
-    """Approve a request, or let a suspended person in again. They get an e-mail."""
-    return Person.from_orm(people.approve(user_id, request.auth))
+def approve(request: ApiRequest, user_id: UserId, vouched: PerhapsVouched | None = None) -> Person:
+    """Approve a request, or let a suspended person in again. They get an e-mail.
+
+    If their address is not proven, the code is `address_not_proven`, unless you vouch for it."""
+    return Person.from_orm(people.approve(user_id, request.auth, vouches=bool(vouched and vouched.vouches)))
 
 
 @router.post(
@@ -77,6 +90,6 @@ def terminate(request: ApiRequest, user_id: UserId) -> Status[SummaryAnswer]:
     return Status(202, SummaryAnswer(instance=shown.summary(actions.terminate(user, by=request.auth))))
 
 
-def _with_machine(user: User, row: Instance | None) -> PersonWithMachine:
+def _with_machine(user: User, row: Instance | None, is_proven: bool) -> PersonWithMachine:
     machine = shown.summary(row) if row else None
-    return PersonWithMachine(**Person.from_orm(user).model_dump(), instance=machine)
+    return PersonWithMachine(**Person.from_orm(user).model_dump(), instance=machine, email_proven=is_proven)

@@ -246,6 +246,7 @@ class PersonWithMachine(Person):
     """A person and their machine, if there is one."""
 
     instance: MachineSummary | None
+    email_proven: bool = Field(description="By an e-mail, a provider, or an administrator who has vouched for it.")
 
 
 class People(Schema):
@@ -334,6 +335,12 @@ class Why(Schema):
 
     model_config = ConfigDict(extra="forbid")
     reason: Text = Field(min_length=1, examples=["Please use your institute's address."])
+
+
+class PerhapsVouched(Schema):
+    """What is said with an approval; it may be left out, and other names are ignored, as bodies were before."""
+
+    vouches: bool = Field(False, description="You have made sure that the address is theirs, if it is not proven.")
 
 
 class PerhapsWhy(Schema):

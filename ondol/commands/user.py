@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     show.add_argument("search", nargs="?", default="", help="part of a name, an address or an affiliation")
     show.add_argument("--approval", choices=_APPROVALS, help="only these")
     show.add_argument("--json", action="store_true", help="a JSON list, for programs")
-    approve = words.add_parser("approve", help="approve people, also after a suspension; they get an e-mail")
+    approve = words.add_parser("approve", help="approve people, whose addresses you vouch for; they get an e-mail")
     approve.add_argument("email", nargs="+")
     suspend = words.add_parser("suspend", help="suspend a person, who gets an e-mail; their machine stops")
     suspend.add_argument("email")
@@ -124,7 +124,7 @@ def _approve(options: argparse.Namespace) -> None:
     from ondol.accounts import people  # noqa: PLC0415  after Django's set-up
 
     for user in [_person(email) for email in options.email]:  # all are looked up before the first is approved
-        _say(people.approve(user.pk, None))
+        _say(people.approve(user.pk, None, vouches=True))
 
 
 def _suspend(options: argparse.Namespace) -> None:

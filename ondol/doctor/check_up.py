@@ -24,6 +24,7 @@ OURS: dict[str, Callable[[], Iterator[Finding]]] = {
     "worker": local_checks.worker,
     "rules": rules.check,
     "sign_in": sign_in.sign_in,
+    "addresses": local_checks.addresses,
     "requests": local_checks.requests,
     "outbox": mail_checks.outbox,
 }

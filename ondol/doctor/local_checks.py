@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 from django.db import connection
 
-from ondol.accounts.models import Approval, User
+from ondol.accounts import proof
 from ondol.accounts.people import administrators
+from ondol.config import config
 from ondol.deployment import fingerprints, workers
 from ondol.doctor.findings import Finding, failed, ok, warning
 from ondol.instances import sealed
@@ -57,9 +58,21 @@ def worker() -> Iterator[Finding]:
     yield ok("worker", "alive", count=alive) if alive else failed("worker", "silent")
 
 
+def addresses() -> Iterator[Finding]:
+    """Check that an administrator who approves somebody knows whose address it is."""
+    settings = config()
+    has_server = settings.mail_server.folder is None
+    if not settings.wants_proof:
+        yield ok("addresses", "trial")
+    elif settings.email_verification == "mandatory":
+        yield ok("addresses", "proven") if has_server else warning("addresses", "nobody_reads")
+    else:
+        yield warning("addresses", "turned_off" if has_server else "no_letters", now=settings.email_verification)
+
+
 def requests() -> Iterator[Finding]:
     """Check that somebody is told of requests."""
-    waiting = User.objects.filter(approval=Approval.PENDING, is_active=True).count()
+    waiting = proof.to_announce().count()
     if waiting and not administrators().exists():
         yield warning("requests", "nobody", count=waiting)
     else:

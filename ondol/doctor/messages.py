@@ -19,6 +19,7 @@ CHECKS = {
     "worker": _("Worker"),
     "rules": _("Idle rules"),
     "sign_in": _("Sign-in"),
+    "addresses": _("Addresses of people"),
     "requests": _("Requests"),
     "outbox": _("E-mails"),
     "mail": _("Mail server"),
@@ -174,6 +175,19 @@ SAYS = {
     ),
     ("sign_in", "in_clear"): _(
         "%(name)s answers at %(issuer)s, but without https: whoever is on the way can sign in as anybody. Use https."
+    ),
+    ("addresses", "trial"): _("In a trial, nobody has to prove an address."),
+    ("addresses", "proven"): _("People prove their address by an e-mail before they can sign in."),
+    ("addresses", "nobody_reads"): _(
+        "People have to prove their address by an e-mail, and e-mails are files that nobody gets. Set ONDOL_EMAIL_URL."
+    ),
+    ("addresses", "no_letters"): _(
+        "Nobody proves that an address is theirs: there is no mail server. Set ONDOL_EMAIL_URL; e-mails then prove "
+        "addresses. Until then, ask people by another way before you approve them."
+    ),
+    ("addresses", "turned_off"): _(
+        "ONDOL_EMAIL_VERIFICATION=%(now)s: who asks for an account may type somebody else’s address, and learns who "
+        "has one. Take it out, or set it to mandatory."
     ),
     ("requests", "heard"): _("Pending requests: %(count)s. An administrator can decide."),
     ("requests", "nobody"): _(

@@ -7,8 +7,8 @@ from typing import Any
 from django.http import HttpRequest
 
 from ondol import __version__, clock
-from ondol.accounts import second_factor
-from ondol.accounts.models import Approval, User
+from ondol.accounts import proof, second_factor
+from ondol.accounts.models import User
 from ondol.clock import Clock
 from ondol.config import config
 from ondol.outbox.summary import Summary, is_alarming, summary
@@ -60,8 +60,8 @@ class Site:
 
     @cached_property
     def people_waiting(self) -> int:
-        """Return how many people wait for approval."""
-        return User.objects.filter(approval=Approval.PENDING, is_active=True).count()
+        """Return how many people wait for approval; where letters prove addresses, of those who have proven theirs."""
+        return proof.to_announce().count()
 
 
 def site(request: HttpRequest) -> dict[str, Any]:

@@ -152,6 +152,29 @@ def test_nobody_is_let_in_to_amazons_machines_unless_somebody_says_so(monkeypatc
         config().require_cloud()
 
 
+@pytest.mark.parametrize(
+    ("cloud", "mail", "set_to", "verification", "wants_proof"),
+    [
+        ("aws", "smtp://mail.example.org:25", None, "mandatory", True),
+        ("aws", "smtp://mail.example.org:25", "none", "none", True),
+        ("aws", "file:///var/mail/ondol", None, "none", True),
+        ("aws", None, None, "none", True),
+        ("aws", None, "mandatory", "mandatory", True),
+        ("local", "smtp://mail.example.org:25", None, "none", False),
+        ("local", None, None, "none", False),
+        ("local", None, "mandatory", "mandatory", True),
+    ],
+)
+def test_addresses_are_proven_wherever_letters_reach_people(
+    monkeypatch, cloud, mail, set_to, verification, wants_proof
+):
+    monkeypatch.setenv("ONDOL_CLOUD", cloud)
+    for name, value in (("ONDOL_EMAIL_URL", mail), ("ONDOL_EMAIL_VERIFICATION", set_to)):
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    assert (config().email_verification, config().wants_proof) == (verification, wants_proof)
+
+
 @pytest.mark.parametrize("file", ["docs/settings.md", ".env.example"])
 def test_every_setting_is_documented(file, request):
     text = (request.config.rootpath / file).read_text()

@@ -113,6 +113,14 @@ def browser_of():
 
 
 @pytest.fixture
+def proving(monkeypatch, settings):
+    """Make this an installation at Amazon with a mail server: letters prove addresses."""
+    monkeypatch.setattr(config(), "cloud", "aws")
+    monkeypatch.setattr(config(), "email_verification", "mandatory")
+    settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+
+
+@pytest.fixture
 def english():
     """Return a browser in which nobody has signed in, switched to English."""
     client = Client()

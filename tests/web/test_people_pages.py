@@ -7,8 +7,10 @@ import pytest
 from django.urls import reverse
 
 from ondol import clock
+from ondol.accounts import proof
 from ondol.accounts.models import Approval, Role, User
 from ondol.accounts.people import add_user
+from ondol.config import config
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance
 from ondol.instances.record import Record, Size
@@ -198,3 +200,29 @@ def test_a_history_has_one_clock_and_says_which(alice, carol, browser_of, machin
     assert set(years) == {str(clock.now().year)}
     assert len(years) == 3
     assert "Times are on this trial’s clock." in history
+
+
+def test_an_address_that_is_not_proven_is_shown_apart_and_approving_it_asks_again(alice, carol, browser_of, proving):
+    proof.mark(alice)
+    zoe = person("zoe@example.org", Approval.PENDING)
+    proof.mark(zoe)
+    browser = browser_of(alice)
+    page = browser.get(reverse("admin_people")).text
+    apart = page[page.index('id="unproven-title"') : page.index('id="everybody-title"')]
+    assert "carol@example.org" in apart
+    assert "zoe@example.org" not in apart
+    assert "1 person waits" in page
+    browser.post(reverse("admin_decide"), {"decision": "approve", "people": [carol.pk]})
+    refused = browser.post(reverse("admin_approve", args=[carol.pk]))
+    assert "Nobody has proven that carol@example.org is theirs" in refused.text
+    assert approval_of(carol) == Approval.PENDING
+    assert "Nobody has proven" in browser.get(reverse("admin_person", args=[carol.pk])).text
+    done = browser.post(reverse("admin_approve", args=[carol.pk]), {"vouches": "on"}, follow=True)
+    assert approval_of(carol) == Approval.APPROVED
+    assert "vouched for the address" in done.text
+    assert "Proven: by" in done.text
+
+
+def test_without_a_mail_server_administrators_are_told_to_ask(alice, carol, browser_of, monkeypatch):
+    monkeypatch.setattr(config(), "cloud", "aws")
+    assert "Ask each person by another way" in browser_of(alice).get(reverse("admin_people")).text

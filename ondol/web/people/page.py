@@ -7,8 +7,9 @@ from functools import cached_property
 from django.core import paginator
 from django.utils.translation import gettext as _
 
-from ondol.accounts import people
+from ondol.accounts import people, proof
 from ondol.accounts.models import Approval, User
+from ondol.config import config
 from ondol.costs.bills import Bill, bills, this_month
 from ondol.instances import actions
 from ondol.instances.lifecycle import Status
@@ -60,9 +61,18 @@ class PeoplePage(Page):
 
     @cached_property
     def waiting(self) -> list[User]:
-        """Return the pending requests, the oldest first."""
-        found = User.objects.filter(approval=Approval.PENDING, is_active=True)
-        return list(found.order_by("created_at", "pk")[:WAITING])
+        """Return the pending requests of proven addresses, the oldest first; in the trial all."""
+        return list(proof.to_decide().order_by("created_at", "pk")[:WAITING])
+
+    @cached_property
+    def unproven(self) -> list[User]:
+        """Return those whose address nobody has proven, the newest first: others than their owners may have asked."""
+        return list(proof.unproven().order_by("-created_at", "-pk")[:WAITING])
+
+    @property
+    def has_letters(self) -> bool:
+        """Return whether these have got a letter by which they prove their address."""
+        return config().email_verification != "none"
 
     @cached_property
     def people(self) -> paginator.Page[User]:

@@ -13,6 +13,16 @@ class ReasonForm(forms.Form):
     reason = ProseField(label=_("Reason"), max_length=1000, required=False, widget=forms.Textarea(attrs={"rows": 2}))
 
 
+class VouchForm(forms.Form):
+    """What an administrator says who approves somebody whose address is not proven."""
+
+    vouches = forms.BooleanField(
+        label=_("I have made sure, by another way than Ondol, that this address is theirs."),
+        required=False,
+        widget=forms.CheckboxInput(attrs={"required": True}),
+    )
+
+
 class RoleForm(forms.Form):
     """Member or administrator."""
 

@@ -2,13 +2,15 @@
 
 from functools import cached_property
 
+from ondol.accounts import proof
 from ondol.accounts.models import Decision, User
+from ondol.config import config
 from ondol.instances.models import StatusChange
 from ondol.policy.models import PolicyChange
 from ondol.web.activity.lines import Line, told
 from ondol.web.page import Page
 from ondol.web.people.page import PersonEntry, entries_of
-from ondol.web.person.forms import ReasonForm, TerminateForm
+from ondol.web.person.forms import ReasonForm, TerminateForm, VouchForm
 from ondol.web.unconfirmed import Unconfirmed, unconfirmed
 
 
@@ -25,6 +27,15 @@ class PersonPage(Page):
     @cached_property
     def entry(self) -> PersonEntry:
         return entries_of([self._person])[0]
+
+    @cached_property
+    def has_proven(self) -> bool | None:
+        """Return whether their address is proven; None where nobody asks for that."""
+        return proof.is_proven(self._person) if config().wants_proof else None
+
+    @property
+    def vouch_form(self) -> VouchForm:
+        return VouchForm()
 
     @cached_property
     def unconfirmed(self) -> Unconfirmed | None:

@@ -15,7 +15,7 @@ from ondol.instances import actions
 from ondol.instances.actions import ActionError
 from ondol.web.guards import PersonRequest, administrator
 from ondol.web.people.page import entries_of
-from ondol.web.person.forms import ReasonForm, RoleForm, TerminateForm
+from ondol.web.person.forms import ReasonForm, RoleForm, TerminateForm, VouchForm
 from ondol.web.person.page import PersonPage, TerminatePage
 
 
@@ -30,7 +30,10 @@ def person(request: PersonRequest, pk: int) -> HttpResponse:
 @administrator
 def approve(request: PersonRequest, pk: int) -> HttpResponse:
     """Approve them, also after a suspension."""
-    return _decide(request, pk, lambda: people.approve(pk, request.user), _("Approved. They get an e-mail."))
+    form = VouchForm(request.POST)
+    vouches = form.is_valid() and form.cleaned_data["vouches"]
+    done = _("Approved. They get an e-mail.")
+    return _decide(request, pk, lambda: people.approve(pk, request.user, vouches=vouches), done)
 
 
 @require_POST
