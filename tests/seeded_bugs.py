@@ -340,7 +340,7 @@ BUGS = [
     Bug("a secret waits in the session", "StepUp.process_view", "name in KEPT and suspend(request)", "suspend(request)"),
     Bug("an issuer's old sign-in confirms", "_was_asked_long_ago", "time.time() - at > app_settings.REAUTHENTICATION_TIMEOUT", "False"),
     Bug("a missing second factor is never overdue", "second_factor:is_overdue", "due <= datetime.now(UTC)", "False"),
-    Bug("an unproven address is approved unasked", "people:approve", "config().wants_proof and not proof.is_proven(user)", "False"),
+    Bug("unproven requests stand among the others", "proof:to_decide", "config().wants_proof", "False"),
     Bug("any address of theirs proves another", "proof:is_proven", "EmailAddress.objects.filter(user=user, email__iexact=user.email, verified=True)", "EmailAddress.objects.filter(user=user, verified=True)"),
     Bug("an existing account answers sooner", "SignupForm.try_save", "self._save_under_no_name(request)", "pass"),
     Bug("an unproven password shows that it is right", "AccountAdapter.authenticate", "user and config().email_verification == 'mandatory' and (not proof.is_proven(user))", "False"),

@@ -10,6 +10,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.utils import translation
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationError
 
@@ -61,7 +62,8 @@ def install(api: NinjaAPI) -> None:
 
 
 def _action(request: HttpRequest, error: Any) -> HttpResponse:
-    return refuse(error.status, error.code, error.message, error.hint)
+    headers = {"Retry-After": str(error.retry_after)} if error.retry_after is not None else None
+    return refuse(error.status, error.code, error.message, error.hint, headers)
 
 
 def _account(request: HttpRequest, error: Any) -> HttpResponse:
@@ -96,7 +98,11 @@ def _insufficient_scope(request: HttpRequest, error: Any) -> HttpResponse:
 
 
 def _throttled(request: HttpRequest, error: Any) -> HttpResponse:
-    return refuse(429, "too_many_requests", _("That was too much at once."), _("Wait a little, then try again."))
+    text = ngettext(
+        "Wait %(seconds)d second, then try again.", "Wait %(seconds)d seconds, then try again.", error.wait or 1
+    )
+    hint = text % {"seconds": error.wait or 1}
+    return refuse(429, "too_many_requests", _("That was too much at once."), hint)  # Ninja adds Retry-After
 
 
 def _unreadable(request: HttpRequest, error: Any) -> HttpResponse:

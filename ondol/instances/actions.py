@@ -14,6 +14,7 @@ from ondol import clock
 from ondol.accounts.models import User
 from ondol.deployment import alerts
 from ondol.instances import own_keys, sealed
+from ondol.instances.allowance import require_creation_left, require_start_left
 from ondol.instances.errors import ActionError as ActionError
 from ondol.instances.lifecycle import Reason, Status, withdrawal
 from ondol.instances.messages.reasons import UNKNOWN_MACHINE, explanation
@@ -68,6 +69,7 @@ def create(
         instance = _mine_for_update(user)
         if instance is None:
             _require_leave(user)
+            require_creation_left(user)
             instance = _insert(user, chosen(user, instance_type, volume_gib))
         elif instance.status == Status.FAILED:
             if instance.unrecognized_instance_ids:
@@ -79,6 +81,7 @@ def create(
                     _("Try again in a minute or two."),
                 )
             _require_leave(user)
+            require_creation_left(user)
             last = Size(instance.instance_type, instance.volume_gib)
             size = chosen(user, instance_type, volume_gib, last)
             move(instance, Status.PENDING, Reason.PERSON, by=user, **asdict(size))
@@ -100,6 +103,7 @@ def start(user: User) -> Instance:
         match Status(instance.status):
             case Status.STOPPED:
                 _require_leave(user)
+                require_start_left(user)
                 move(instance, Status.STARTING, Reason.PERSON, by=user)
             case Status.RUNNING | Status.STARTING | Status.PENDING:
                 pass

@@ -2,8 +2,14 @@
 
 
 class ActionError(Exception):
-    """A wish that cannot be met now: `code` for programs, message and hint as sentences in the person's language."""
+    """A wish that cannot be met now: `code` for programs, message and hint as sentences in the person's language.
 
-    def __init__(self, code: str, message: str, hint: str = "", status: int = 409) -> None:
+    `retry_after`: in how many seconds it can, if that is a matter of time.
+    """
+
+    def __init__(
+        self, code: str, message: str, hint: str = "", status: int = 409, *, retry_after: int | None = None
+    ) -> None:
         super().__init__(message)
         self.code, self.message, self.hint, self.status = code, message, hint, status
+        self.retry_after = retry_after

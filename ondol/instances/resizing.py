@@ -5,6 +5,7 @@ from django.utils.translation import gettext as _
 
 from ondol.accounts.models import User
 from ondol.instances.actions import start, wish_of
+from ondol.instances.allowance import require_type_change_left
 from ondol.instances.errors import ActionError
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
@@ -18,6 +19,7 @@ def change_size(user: User, instance_type: str | None = None, volume_gib: int | 
     with wish_of(user) as instance:
         if instance_type and instance_type != instance.instance_type:
             _require_stopped(instance)
+            require_type_change_left(user)
             require_same_architecture(instance.size.instance_type, require_type(within, instance_type))
             instance.instance_type = instance_type
         if volume_gib is not None and volume_gib != instance.volume_gib:

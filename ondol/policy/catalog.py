@@ -43,6 +43,12 @@ def _describe_lease_hours(hours: int) -> str:
     return str(_("not possible"))
 
 
+def _describe_in_a_day(count: int) -> str:
+    if count:
+        return ngettext("at most %(n)d in 24 hours", "at most %(n)d in 24 hours", count) % {"n": count}
+    return str(_("not possible"))
+
+
 class Rules:
     """The rules that apply to one person.
 
@@ -174,6 +180,36 @@ class Rules:
         because="what a new machine has, and what gp3 can have",
     )
 
+    starts_a_day = Number(
+        label=_("Starts"),
+        describe=_describe_in_a_day,
+        asks=_("Starts, at most so many in 24 hours (0: none)"),
+        changed=_("starts in 24 hours"),
+        least=0,
+        most=1000,
+        default=lambda: 30,
+        because="a loop starts and stops for ever otherwise. What AWS refuses does not count",
+    )
+    creations_a_day = Number(
+        label=_("New machines"),
+        describe=_describe_in_a_day,
+        asks=_("New machines, at most so many in 24 hours (0: none)"),
+        changed=_("new machines in 24 hours"),
+        least=0,
+        most=1000,
+        default=lambda: 10,
+        because="what could not be made does not count",
+    )
+    type_changes_a_day = Number(
+        label=_("Changes of type"),
+        describe=_describe_in_a_day,
+        asks=_("Changes of type, at most so many in 24 hours (0: none)"),
+        changed=_("changes of type in 24 hours"),
+        least=0,
+        most=1000,
+        default=lambda: 20,
+        because="those that AWS has made",
+    )
     ssh_addresses = Number(
         label=_("Own addresses for SSH"),
         describe=lambda count: (

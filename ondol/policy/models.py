@@ -25,6 +25,10 @@ class Policy(models.Model):
     """A list of EC2's names."""
     unlimited_credits = models.BooleanField(null=True)
     volume_gib_max = models.PositiveIntegerField(null=True)
+    starts_a_day = models.PositiveIntegerField(null=True)
+    creations_a_day = models.PositiveIntegerField(null=True)
+    type_changes_a_day = models.PositiveIntegerField(null=True)
+    """How often their owners may ask for it in 24 hours; 0: not at all."""
     ssh_addresses = models.PositiveIntegerField(null=True)
     """How many addresses of their own people may name for SSH; 0: none."""
     ssh_prefix = models.PositiveIntegerField(null=True)

@@ -4,6 +4,7 @@ Those for 500 and 503 need neither a session nor the database.
 """
 
 import logging
+import math
 import sys
 
 from django.db import InterfaceError, OperationalError
@@ -46,8 +47,13 @@ def not_allowed(request: HttpRequest, refused: HttpResponse) -> HttpResponse:
 
 
 def too_many(request: HttpRequest, seconds: float = 60) -> HttpResponse:
-    """Return 429, by allauth's limits or ours, and in how many seconds to come back."""
-    return HttpResponse(render_to_string("errors/429.html"), status=429, headers={"Retry-After": f"{seconds:.0f}"})
+    """Return 429, by allauth's limits or ours, and in how many seconds to come back; for a button of a page, the
+    sentence alone, which `ondol.js` shows."""
+    told, headers = {"seconds": math.ceil(seconds)}, {"Retry-After": f"{math.ceil(seconds)}"}
+    if "HX-Request" in request.headers:
+        text = render_to_string("errors/429.txt", told).strip()
+        return HttpResponse(text, "text/plain; charset=utf-8", 429, headers=headers)
+    return HttpResponse(render_to_string("errors/429.html", told), status=429, headers=headers)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -160,10 +160,17 @@
     heldFocus = false;
     if (event.target.nodeType === Node.ELEMENT_NODE) enhance(event.target);
   });
-  const offline = (away) => () => { document.getElementById("offline").hidden = !away; };
-  document.addEventListener("htmx:sendError", offline(true));
-  document.addEventListener("htmx:responseError", offline(true));
-  document.addEventListener("htmx:afterOnLoad", offline(false));
+  const note = document.getElementById("offline");
+  const unreachable = note?.textContent;
+  const say = (text) => { note.textContent = text; note.hidden = !text; };
+  document.addEventListener("htmx:sendError", () => say(unreachable));
+  document.addEventListener("htmx:responseError", (event) => {
+    const { xhr } = event.detail;
+    say(xhr.status === 429 && xhr.responseText ? xhr.responseText : unreachable);
+  });
+  document.addEventListener("htmx:afterOnLoad", (event) => {
+    if (event.detail.successful) say("");
+  });
 
   // A passkey that was cancelled or refused: the browser has told the person already.
   document.addEventListener("allauth.error", (event) => event.preventDefault());
