@@ -1,5 +1,6 @@
 """The format of log lines: text, or one JSON object each, for collectors; without the secrets of links."""
 
+import copy
 import json
 import logging
 import re
@@ -18,6 +19,14 @@ _LINK = re.compile(r"(/(?:awake|accounts/password/reset/key|accounts/confirm-ema
 def without_links(line: str) -> str:
     """Return the line without the secrets of links in e-mails."""
     return _LINK.sub(r"\1…", line)
+
+
+def _without_traceback(record: logging.LogRecord) -> logging.LogRecord:
+    """Return the record without the traceback of what Django refuses, such as too large a form: anybody can send it."""
+    if record.exc_info and record.name.startswith("django.security."):
+        record = copy.copy(record)
+        record.exc_info = record.exc_text = None
+    return record
 
 
 def _extra(record: logging.LogRecord) -> dict[str, object]:
@@ -40,7 +49,7 @@ class TextFormatter(logging.Formatter):
         return " ".join([super().formatMessage(record), *words])
 
     def format(self, record: logging.LogRecord) -> str:
-        return without_links(super().format(record))
+        return without_links(super().format(_without_traceback(record)))
 
 
 class JsonFormatter(logging.Formatter):
@@ -54,6 +63,7 @@ class JsonFormatter(logging.Formatter):
             "message": record.getMessage(),
         }
         line |= _extra(record)
+        record = _without_traceback(record)
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return without_links(json.dumps(line, ensure_ascii=False, default=str))

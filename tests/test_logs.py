@@ -30,6 +30,26 @@ def test_whoever_is_told_a_reference_number_finds_it_in_the_log(formatter, caplo
     assert "7KQ4MX2P" in formatter.format(caplog.records[0])
 
 
+REFUSED_BY_DJANGO = (
+    *("RequestDataTooBig", "TooManyFieldsSent", "TooManyFilesSent", "DisallowedRedirect", "SuspiciousFileOperation"),
+    *("SuspiciousMultipartForm", "SuspiciousOperation", "InvalidSessionKey", "SuspiciousSession"),
+)
+
+
+@pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatter()])
+def test_what_anybody_can_send_is_one_line_without_a_traceback(formatter):
+    error = (ValueError, ValueError("too big"), None)
+    for kind in REFUSED_BY_DJANGO:
+        record = logging.LogRecord(f"django.security.{kind}", logging.ERROR, __file__, 1, "Refused", (), error)
+        told = formatter.format(record)
+        assert "Refused" in told
+        assert "too big" not in told
+        assert "\n" not in told
+        assert record.exc_info, "other handlers get it as it was"
+    record.name = "django.request"
+    assert "too big" in formatter.format(record)
+
+
 def test_other_paths_are_told():
     record = logging.LogRecord("django.request", logging.ERROR, __file__, 1, "Failed: %s", ("/admin/fleet/",), None)
     assert TextFormatter().format(record).endswith(" ERROR django.request: Failed: /admin/fleet/")

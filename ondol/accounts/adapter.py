@@ -18,12 +18,17 @@ from django.utils.translation import gettext as _
 
 from ondol.accounts import admission, known_browser, letter_limits, letters, old_address, proof, providers
 from ondol.accounts.models import User, check_new_password, validate_email_length
+from ondol.accounts.places import is_here
 from ondol.accounts.recent import signed_in_recently
 from ondol.config import config
 
 
 class AccountAdapter(DefaultAccountAdapter):
     """Adapts allauth to our user, who has one name and no user name."""
+
+    def is_safe_url(self, url: str) -> bool:
+        """Return whether allauth may lead a browser there, which is the rule of all other pages."""
+        return is_here(context.request, url)
 
     def clean_email(self, email: str) -> str:
         """Return an address that is not too long. allauth asks at sign-up, also by a provider, and when it is

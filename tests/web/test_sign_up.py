@@ -186,10 +186,23 @@ def test_a_stranger_and_a_wrong_password_look_the_same(english, bob):
     assert all("not correct" in answer for answer in answers)
 
 
-@pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example/", "javascript:alert(1)"])
+NO_PLACES = [
+    *("https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)", "javascript&colon;alert()"),
+    *("evil", "account", "admin_people", "?", "{}", "%s", "\x00", "%2f%2fevil", "..", "a" * 9000, ""),
+]
+"""What is no path and no full address of this site; Django would take some of it for the name of a view."""
+
+
+@pytest.mark.parametrize("target", NO_PLACES)
 def test_signing_in_never_leads_elsewhere(english, bob, target):
     with_password(bob)
     assert sign_in(english, "bob@example.org", next=target).url == "/"
+
+
+def test_nor_does_another_language(english, bob):
+    for target in NO_PLACES:
+        assert english.post("/language/", {"language": "en", "next": target}).url == "/", target
+    assert english.post("/language/", {"language": "en", "next": "/help/?a=1"}).url == "/help/?a=1"
 
 
 def test_many_wrong_passwords_make_a_pause(english, bob):

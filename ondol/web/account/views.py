@@ -4,13 +4,13 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 from django.views.decorators.http import require_http_methods, require_POST
 
 from ondol.accounts.models import ApiToken, User
 from ondol.accounts.people import AccountError
+from ondol.accounts.places import is_here
 from ondol.accounts.ssh_addresses import address_of
 from ondol.accounts.tokens import create_token
 from ondol.web.account.forms import AccountForm, LanguageForm, TokenForm
@@ -70,9 +70,7 @@ def language(request: HttpRequest) -> HttpResponse:
     chosen, target = form.cleaned_data["language"], form.cleaned_data["next"]
     if request.user.is_authenticated:
         User.objects.filter(pk=request.user.pk).update(language=chosen)
-    if not url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure()):
-        target = "/"
-    return _remember(redirect(target), chosen)
+    return _remember(redirect(target if is_here(request, target) else "/"), chosen)
 
 
 def _remember(response: HttpResponse, language: str) -> HttpResponse:

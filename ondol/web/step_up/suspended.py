@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from urllib.parse import urlsplit
 
 from django.http import HttpRequest
-from django.utils.http import url_has_allowed_host_and_scheme
+
+from ondol.accounts.places import is_here
 
 _KEY = "ondol_suspended"
 _LARGEST = 50_000
@@ -50,5 +51,4 @@ def forget(request: HttpRequest) -> None:
 
 def _page_of(request: HttpRequest) -> str:
     page = request.headers.get("Referer", "")
-    is_ours = url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=request.is_secure())
-    return urlsplit(page).path or "/" if is_ours else "/"
+    return urlsplit(page).path or "/" if is_here(request, page) else "/"

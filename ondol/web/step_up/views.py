@@ -3,9 +3,9 @@
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_safe
 
+from ondol.accounts.places import is_here
 from ondol.accounts.recent import signed_in_recently
 from ondol.web.guards import PersonRequest, approved
 from ondol.web.step_up.middleware import ask
@@ -28,7 +28,7 @@ def go_on(request: PersonRequest) -> HttpResponse:
 def providers(request: PersonRequest) -> HttpResponse:
     """Show the providers that can ask the reader again."""
     then = request.GET.get("next", "")
-    if not url_has_allowed_host_and_scheme(then, {request.get_host()}, require_https=request.is_secure()):
+    if not is_here(request, then):
         then = reverse("dashboard")
     page = ProvidersPage(request, request.user, then)
     return page.answer(request) if page.ways else ask(request, then)
