@@ -23,6 +23,10 @@ test:  ## every test, browser and SSH included; pass options by ARGS="-k alice"
 	@scripts/setup test
 	@$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
+fuzz:  ## hostile requests by everybody, for minutes; ARGS="--fuzz-minutes 60 --fuzz-seed 7"
+	@scripts/setup test
+	@$(BIN)/pytest tests/web/fuzz --show-capture=no --fuzz-minutes 10 $(ARGS)
+
 sweep-test:  ## kill workers everywhere, for minutes; ARGS="--pairs 500" for hours, see docs/reliability.md
 	@scripts/setup test
 	@$(BIN)/python -m tests.crashes $(ARGS)
@@ -72,4 +76,4 @@ sbom:  ## the bill of materials of a production install in dist/, in CycloneDX's
 clean:  ## remove what was set up here; your data in ~/.ondol stays
 	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help run check test sweep-test upgrade-test bench wheel translations migrations screenshots lock audit sbom clean
+.PHONY: help run check test fuzz sweep-test upgrade-test bench wheel translations migrations screenshots lock audit sbom clean

@@ -1,6 +1,7 @@
 """What every test stands on: settings, and a PostgreSQL of this run."""
 
 import os
+import random
 import tempfile
 from pathlib import Path
 
@@ -20,6 +21,13 @@ SETTINGS = {
     "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "localcloud/src"))),
 }
 _TEMPLATE = "ondol_tests_template"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let `make fuzz` say for how long, and a run be repeated."""
+    group = parser.getgroup("fuzz", "hostile requests (tests/web/fuzz)")
+    group.addoption("--fuzz-minutes", type=float, default=0, help="how long each goes on; 0: a small sample")
+    group.addoption("--fuzz-seed", type=int, default=random.randrange(10**6), help="repeats what was drawn")
 
 
 def pytest_configure() -> None:
