@@ -25,7 +25,7 @@ test:  ## every test, browser and SSH included; pass options by ARGS="-k alice"
 
 fuzz:  ## hostile requests by everybody, for minutes; ARGS="--fuzz-minutes 60 --fuzz-seed 7"
 	@scripts/setup test
-	@$(BIN)/pytest tests/web/fuzz --show-capture=no --fuzz-minutes 10 $(ARGS)
+	@$(BIN)/pytest tests/web/fuzz tests/api/test_described.py --show-capture=no --fuzz-minutes 10 $(ARGS)
 
 sweep-test:  ## kill workers everywhere, for minutes; ARGS="--pairs 500" for hours, see docs/reliability.md
 	@scripts/setup test
