@@ -28,7 +28,7 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def is_safe_url(self, url: str) -> bool:
         """Return whether allauth may lead a browser there, which is the rule of all other pages."""
-        return is_here(context.request, url)
+        return is_here(context_of_request.request, url)
 
     def clean_email(self, email: str) -> str:
         """Return an address that is not too long. allauth asks at sign-up, also by a provider, and when it is

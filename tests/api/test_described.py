@@ -1,6 +1,6 @@
 """The API is as its description says, whoever asks, and whatever they send: Schemathesis makes the requests.
 
-`make test` has a sample, drawn anew each time; `make fuzz` goes on for minutes.
+`make test` has a sample, another one each time; `make fuzz` goes on for minutes.
 """
 
 import time

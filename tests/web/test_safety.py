@@ -75,7 +75,7 @@ def test_no_page_answers_trace(client, db):
 
 
 def test_pages_are_compressed_and_do_not_tell_by_their_length_what_is_in_them(bob, browser_of):
-    """Against BREACH, Django adds some random bytes to each compressed answer, and masks the CSRF token anew."""
+    """Django adds random bytes to each compressed answer, and masks the CSRF token differently each time (BREACH)."""
     browser = browser_of(bob)
     plain = len(browser.get("/").content)
     lengths = set()
