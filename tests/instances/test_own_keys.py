@@ -31,7 +31,7 @@ def imported(rig):
     return [thing.value for thing in rig.cloud.world.keys.values()]
 
 
-@pytest.mark.parametrize("line", [HERS, OLD_STYLE])
+@pytest.mark.parametrize("line", [HERS, OLD_STYLE], ids=["ed25519", "RSA"])
 def test_alices_machine_is_launched_with_her_own_key_and_none_is_made(rig, alice, line):
     actions.create(alice, public_key=f"{line} alice@lab\n")
     instance = rig.running(alice)

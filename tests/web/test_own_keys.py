@@ -63,17 +63,15 @@ def test_what_is_pasted_by_mistake_is_not_repeated_and_not_kept(bob, browser_of)
     assert not ChosenKey.objects.exists()
 
 
-@pytest.mark.parametrize(
-    ("words", "code"),
-    [
-        ("", 200), ("ssh-rsa", 200), ("\0", 200), ("x" * 100_000, 200), ("<script>alert(1)</script>", 200),
-        (f'command="x" {HER_LINE}', 200), (f"{HER_LINE}\n{HER_LINE}", 200), ("ssh-dss AAAA", 200),
-    ],
-)  # fmt: skip
-def test_a_wrong_text_is_told_beside_the_field(bob, browser_of, words, code):
-    answer = browser_of(bob).post(PAGE, {"origin": "own", "public_key": words})
-    assert answer.status_code == code
-    assert 'class="errorlist"' in answer.text
+def test_a_wrong_text_is_told_beside_the_field(bob, browser_of):
+    browser = browser_of(bob)
+    for words in (
+        "", "ssh-rsa", "\0", "x" * 100_000, "<script>alert(1)</script>",
+        f'command="x" {HER_LINE}', f"{HER_LINE}\n{HER_LINE}", "ssh-dss AAAA",
+    ):  # fmt: skip
+        answer = browser.post(PAGE, {"origin": "own", "public_key": words})
+        assert answer.status_code == 200, words[:40]
+        assert 'class="errorlist"' in answer.text, words[:40]
     assert "<script>alert" not in answer.text
     assert not ChosenKey.objects.exists()
 
