@@ -79,12 +79,15 @@ def test_only_the_worker_holds_credentials_and_only_our_parts_hold_secrets(site)
             env = environment_of(pid)
             holders |= {part} if "AWS_SECRET_ACCESS_KEY" in env else set()
             knowing |= {part} if {"ONDOL_SECRET_KEY", "ONDOL_VAULT_KEYS", "DATABASE_URL"} & set(env) else set()
+            assert "ONDOL_DATABASE_OWNER_URL" not in env
+            assert "user=ondol&" not in env.get("DATABASE_URL", "")
     assert holders == {"worker"}
     assert knowing == {"worker", "web"}
 
 
 def test_logs_and_secrets_are_for_their_owner_alone(site):
-    for file in [*site.home.glob("logs/*"), *site.home.glob("*.key*"), site.home / "database.url"]:
+    ways = [*site.home.glob("database.*"), site.home / "postgres/passwords"]
+    for file in [*site.home.glob("logs/*"), *site.home.glob("*.key*"), *ways]:
         assert file.stat().st_mode & 0o077 == 0, file
 
 
