@@ -19,7 +19,7 @@ from ondol.metrics import LETTERS_LEFT_OUT
 log = logging.getLogger(__name__)
 TASK = "ondol.accounts.letters_left_out"
 LIMITS = {"sender": "100/1h/ip", "address": "5/1h/key", "all": "500/1h/key"}
-"""In this order: who is above their own limit uses up nobody else's."""
+"""They are asked in this order: who is above their own limit uses up nobody else's."""
 _TOLD_FOR = 24 * 3600
 """The seconds in which administrators are told once."""
 

@@ -67,7 +67,9 @@ def _confirmation(address_id: int) -> dict[str, Any] | None:
 def _owner_of_taken(address_id: int) -> User | None:
     """Return who has the address that somebody else wants to change to; the page has told them nothing of it."""
     wished = EmailAddress.objects.filter(pk=address_id, verified=False).first()
-    return wished and User.objects.filter(email__iexact=wished.email).exclude(pk=wished.user_id).first()
+    if wished is None:
+        return None
+    return User.objects.filter(email__iexact=wished.email).exclude(pk=wished.user_id).first()
 
 
 def _doors(_: int) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from django.test import Client
 from playwright.sync_api import expect, sync_playwright
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from ondol import clock
 from ondol.accounts import letter_limits, letters, tasks
 from ondol.accounts.tokens import create_token
 from ondol.api.throttle import PER_PERSON
@@ -93,7 +94,7 @@ def test_who_has_started_often_today_is_told_on_the_page_and_by_the_api(bob, bro
     browser = browser_of(bob)
     browser.post("/machine/start/")
     for new, reason in (("STOPPED", Reason.INSIDE),):
-        row.changes.create(old="STARTING", new=new, reason=reason)
+        row.changes.create(old="STARTING", new=new, reason=reason, at=clock.now())
     Instance.objects.update(status=Status.STOPPED)
     assert "In 24 hours a machine may be started 1 time" in browser.post("/machine/start/", follow=True).text
     answer = program.post("/api/instances/start")
