@@ -68,18 +68,25 @@ def send(warning: StopWarning) -> None:
 
 
 def token_of(warning: StopWarning) -> str:
-    """The secret of its link: its number, signed. Never stored."""
-    return _signer.sign(str(warning.pk))
+    """Return the secret of its link: its number, and a signature over that, its person and its run. Never stored."""
+    return f"{warning.pk}.{_signer.signature(_bound_to(warning))}"
 
 
 def warning_of(token: str) -> StopWarning:
     """What a link is about, used or not; ActionError (404) for one that we have not made."""
     try:
-        number = int(_signer.unsign(token))
-        return StopWarning.objects.select_related("instance__owner", "instance__run").get(pk=number)
-    except (BadSignature, StopWarning.DoesNotExist):
+        number, _dot, signature = token.partition(".")
+        warning = StopWarning.objects.select_related("instance__owner", "instance__run").get(pk=int(number))
+        _signer.unsign(f"{_bound_to(warning)}.{signature}")
+        return warning
+    except (BadSignature, ValueError, OverflowError, StopWarning.DoesNotExist):
         hint = _("Open it as it is in the letter, or go to your machine.")
         raise ActionError("unknown_link", _("This link is not known"), hint, 404) from None
+
+
+def _bound_to(warning: StopWarning) -> str:
+    """Return what a link is good for: whoever owns the machine since, or a run that a row names since, is another."""
+    return f"{warning.pk}:{warning.instance.owner_id}:{warning.launched_at.timestamp():.6f}"
 
 
 def require_usable(warning: StopWarning) -> None:

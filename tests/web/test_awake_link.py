@@ -4,6 +4,8 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.core.signing import Signer
+from django.db import transaction
 from django.test import Client
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -169,3 +171,42 @@ def test_it_is_for_one_machine(english, link):
     english.post(link)
     carols.refresh_from_db()
     assert carols.run.awake_until is None
+
+
+def test_it_is_good_for_the_person_the_run_and_the_stop_that_the_letter_was_about_and_nothing_else(bob, link, english):
+    carol = person("carol@example.org")
+    warning, row = StopWarning.objects.get(), Instance.objects.get()
+    number, _, signature = link.split("/")[2].partition(".")
+    longer = StopWarning.objects.create(
+        instance=row, launched_at=clock.now(), stops_at=clock.now() + timedelta(hours=9)
+    )
+    now = clock.now()
+    tries = [
+        ("another owner", lambda: Instance.objects.update(owner=carol), 404, link),
+        ("another run", lambda: Run.objects.update(launched_at=now), 409, link),
+        ("another run in both rows", lambda: [rows.update(launched_at=now) for rows in _of_a_run()], 404, link),
+        ("stopped", lambda: Instance.objects.update(status=Status.STOPPED, status_reason=Reason.IDLE), 409, link),
+        ("terminated", lambda: Instance.objects.update(status=Status.TERMINATED), 409, link),
+        ("suspended", lambda: User.objects.update(approval=Approval.SUSPENDED), 403, link),
+        ("expired", lambda: StopWarning.objects.update(stops_at=now - timedelta(hours=2)), 410, link),
+        ("used", lambda: StopWarning.objects.update(used_at=now), 410, link),
+        ("the number of another", int, 404, f"/awake/{longer.pk}.{signature}/"),
+        ("a changed signature", int, 404, f"/awake/{number}.{signature[::-1]}/"),
+        ("no signature", int, 404, f"/awake/{number}/"),
+        ("a large number", int, 404, f"/awake/{'9' * 40}.{signature}/"),
+        ("another salt", int, 404, f"/awake/{number}.{Signer(salt='other').signature(number)}/"),
+        ("the number alone", int, 404, f"/awake/{Signer(salt='ondol.autostop.awake', sep='.').sign(number)}/"),
+    ]
+    for name, change, expected, where in tries:
+        with transaction.atomic():
+            change()
+            before = wished()
+            got = [english.get(where).status_code, english.post(where).status_code]
+            assert (name, got, wished()) == (name, [expected] * 2, before)
+            transaction.set_rollback(True)
+    assert warnings.token_of(warning) == link.split("/")[2]
+    assert english.post(link).status_code == 200
+
+
+def _of_a_run():
+    return StopWarning.objects.all(), Run.objects.all()
