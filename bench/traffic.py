@@ -4,6 +4,8 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from localcloud.sandboxes.outside import listen_for_machines
+
 _PIECE = 0.1
 """Seconds between two pieces."""
 
@@ -35,7 +37,10 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         self.ended = threading.Event()
-        super().__init__(("127.0.0.1", 0), _Handler)
+        listener = listen_for_machines()
+        super().__init__(listener.getsockname(), _Handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listener
 
 
 class Traffic:
@@ -56,5 +61,6 @@ class Traffic:
 
     def command(self, rate: float, seconds: float) -> str:
         """Return a line for a shell that downloads at this rate for so many real seconds."""
-        url = f"http://127.0.0.1:{self._server.server_port}/{rate:.0f}"
+        address, port = self._server.socket.getsockname()
+        url = f"http://{address}:{port}/{rate:.0f}"
         return f"curl -sN -o /dev/null --max-time {seconds:.1f} {url}; true"

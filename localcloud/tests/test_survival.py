@@ -211,6 +211,7 @@ def test_where_namespaces_are_forbidden_a_sandbox_is_still_nobody(tmp_path: Path
         assert sandbox.says("id -u") != "0"
         assert (sandbox.says("echo $USER"), sandbox.says("echo ~")) == ("ubuntu", str(home))
         assert "no namespaces here" in trial.log()
+        assert "NO network of their own" in trial.log()
         sandbox.terminate()
         until(lambda: not home.exists())
     finally:

@@ -11,6 +11,7 @@ from localcloud.clock import BadClock, Clock
 from localcloud.home import Home, HomeInUse
 from localcloud.sandboxes import linux, process_supervisor
 from localcloud.sandboxes.isolation import UnsafeFolder, find_isolation
+from localcloud.sandboxes.limits import MOST_PROCESSES, Limits
 from localcloud.trimmed_asyncssh import import_asyncssh
 
 
@@ -35,7 +36,8 @@ def main() -> int:
         print(f"localcloud: {problem}", file=sys.stderr)  # noqa: T201
         return 1
     # Now, while there is one thread and little in memory.
-    channel = process_supervisor.start(identity.marker, isolation.first_uid)
+    limits = Limits.of_this_computer(home.path, options.memory, options.disk, options.processes)
+    channel = process_supervisor.start(identity.marker, isolation.first_uid, limits)
     # Only now the large modules: moto and asyncssh
     import_asyncssh()
     from localcloud.running import run  # noqa: PLC0415
@@ -54,6 +56,9 @@ def _options() -> argparse.Namespace:
         "--policy", type=Path, help="IAM policy of the one user; policy.json in the home, if it is there"
     )
     parser.add_argument("--faults", action="store_true", help="fault injection over HTTP, under /_localcloud/")
+    parser.add_argument("--memory", type=int, help="MB of memory that one machine may use; a quarter of all")
+    parser.add_argument("--disk", type=int, help="MB of the disk that one machine may use; a quarter of all")
+    parser.add_argument("--processes", type=int, default=MOST_PROCESSES, help="processes and threads of one machine")
     parser.add_argument("--vcpu-quota", type=int, help="running vCPUs of standard types; 5 in a new account")
     parser.add_argument("--alarm-quota", type=int, help="alarms of the account")
     parser.add_argument(

@@ -15,6 +15,8 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from localcloud.sandboxes.outside import listen_for_machines
+
 #: seconds between two pieces; a rate is kept over this time
 PIECE = 0.05
 
@@ -53,21 +55,25 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         self.ended = threading.Event()
-        super().__init__(("127.0.0.1", 0), _Handler)
+        listener = listen_for_machines()
+        super().__init__(listener.getsockname(), _Handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listener
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Ignore clients that go in the middle of a download; that is how most of them end."""
 
 
 class Downloads:
-    """A server of endless files on loopback."""
+    """A server of endless files, at an address on loopback that machines may reach."""
 
     def __init__(self) -> None:
         self._server = _Server()
 
     @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        address, port = self._server.socket.getsockname()
+        return f"http://{address}:{port}"
 
     def url(self, rate: float, size: float | None = None) -> str:
         return f"{self.address}/{rate:.0f}" + ("" if size is None else f"/{size:.0f}")

@@ -5,7 +5,7 @@ import itertools
 import json
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from localcloud.sandboxes.plan import Command
@@ -44,6 +44,16 @@ class Conversation:
         self._jobs.pop(job, None)
         self._say(do="hangup", job=job)
 
+    def sockets(self, sandbox: str, **wish: Any) -> Awaitable[list[socket.socket]]:
+        """Ask at once for sockets in the machine's own network, as `process_supervisor.make_sockets` makes them."""
+        return self._take_sockets(self._ask(do="sockets", sandbox=sandbox, **wish))
+
+    async def _take_sockets(self, asked: Awaitable[dict[str, Any]]) -> list[socket.socket]:
+        answer = await asked
+        if answer.get("failure"):
+            raise OSError(answer["failure"])
+        return [socket.socket(fileno=descriptor) for descriptor in answer["descriptors"]]
+
     def signal(self, job: str, number: int) -> None:
         self._say(do="signal", job=job, number=int(number))
 
@@ -63,16 +73,16 @@ class Conversation:
     def _say(self, **words: Any) -> None:
         self._channel.send(json.dumps(words).encode())
 
-    async def _ask(self, **words: Any) -> dict[str, Any]:
+    def _ask(self, **words: Any) -> Awaitable[dict[str, Any]]:
         number = next(self._numbers)
         future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._answers[number] = future
         self._say(id=number, **words)
-        return await future
+        return future
 
     def _hear(self) -> None:
         try:
-            message = self._channel.recv(LARGEST, socket.MSG_DONTWAIT)
+            message, descriptors, _, _ = socket.recv_fds(self._channel, LARGEST, 16, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return
         except OSError:
@@ -82,7 +92,7 @@ class Conversation:
             log.error("the supervisor of the sandboxes has ended; without it no machine can run anything")
             self._lost()
             return
-        words = json.loads(message)
+        words = {**json.loads(message), "descriptors": descriptors}
         if "job" in words:
             ended = self._jobs.pop(words["job"], None)
             if ended:

@@ -4,20 +4,18 @@ Runs in a freshly forked child, before exec. As root the mounts come first: the 
 the sandbox's user may not enter. Nothing on the host changes, since the mounts live in a namespace of this process.
 """
 
+import contextlib
 import os
-import resource
 import tempfile
 from pathlib import Path
 
 from localcloud.sandboxes import linux, ubuntu
+from localcloud.sandboxes.limits import Limits
+from localcloud.sandboxes.network import Network
 from localcloud.sandboxes.plan import INSIDE_HOME, INSIDE_TOOLS, Plan
 
 #: within one home
 UIDS = 1000
-
-#: within one sandbox with a user of its own; a fork bomb should end there
-MOST_PROCESSES = 4096
-
 
 #: what of the sandbox's folder is mounted over what
 _COVERED = {
@@ -34,16 +32,20 @@ _COVERED = {
 _ALSO_TMP = ("/var/tmp", "/dev/shm", "/run/lock")  # noqa: S108
 
 
-def enter(plan: Plan) -> None:
+def enter(plan: Plan, network: Network | None = None, limits: Limits | None = None, full: bool = False) -> None:
+    """Become a process of the sandbox; `full`: it may not write to its disk."""
     home = os.open(plan.home, os.O_PATH | os.O_DIRECTORY)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if limits:
+        own_user = network is not None and network.user is not None
+        limits.apply(counted=plan.uid is not None or own_user, full=full)
+    if network:
+        network.enter()
     if plan.namespaces:
         _own_view(plan)
     else:
         os.fchdir(home)
     os.close(home)
     if plan.uid is not None:
-        resource.setrlimit(resource.RLIMIT_NPROC, (MOST_PROCESSES, MOST_PROCESSES))
         os.setgroups([])
         os.setgid(plan.uid)
         os.setuid(plan.uid)
@@ -51,6 +53,7 @@ def enter(plan: Plan) -> None:
         raise PermissionError("never a root shell")
     if plan.namespaces:
         os.chdir(INSIDE_HOME)
+    linux.drop_capabilities()
     linux.no_new_privileges()
     os.umask(0o022)
 
@@ -69,6 +72,9 @@ def _own_view(plan: Plan) -> None:
     for name, source in sources.items():
         linux.mount(f"/proc/self/fd/{source}", _COVERED[name], flags=linux.MS_BIND)
         os.close(source)
+    with contextlib.suppress(OSError):  # a container with a /proc of its own may not allow it
+        flags = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC
+        linux.mount("proc", "/proc", "proc", flags, "hidepid=2")
 
 
 def works(uid: int | None, namespaces: bool) -> bool:

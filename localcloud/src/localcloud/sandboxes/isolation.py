@@ -1,10 +1,16 @@
 """How far sandboxes can be kept apart on this computer. It is found out once, at start."""
 
+import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from localcloud.sandboxes.entering import first_uid, works
+from localcloud.sandboxes.listening import listen_inside
+from localcloud.sandboxes.network import make_network
+from localcloud.sandboxes.outside import INTERNET, SERVERS_PORT
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -12,8 +18,19 @@ class Isolation:
     root: Path  # where the sandboxes' folders are
     first_uid: int | None  # None: every sandbox runs as the person who started the cloud
     namespaces: bool
+    network: bool = False
 
     def describe(self) -> str:
+        """Return a sentence about how far they are kept apart, and what is not there."""
+        network = (
+            "each has a network of its own: they reach the internet and one another's SSH, and nothing else of here"
+            if self.network
+            else "NO network of their own: they reach what this computer does, its own ports and the metadata "
+            "service of a cloud that it is in included"
+        )
+        return f"{self._describe_users()}; {network}"
+
+    def _describe_users(self) -> str:
         if self.namespaces:
             return "sandboxes have a user and a mount namespace each"
         if self.first_uid is not None:
@@ -32,14 +49,33 @@ class UnsafeFolder(Exception):
 
 
 def find_isolation(sandboxes: Path, marker: str) -> Isolation:
+    network = network_works()
     if os.geteuid() != 0:
-        return Isolation(sandboxes, None, namespaces=False)
+        return Isolation(sandboxes, None, namespaces=False, network=network)
     uid = first_uid(marker)
     if Path("/home").is_dir() and works(uid, namespaces=True):
-        return Isolation(sandboxes, uid, namespaces=True)
+        return Isolation(sandboxes, uid, namespaces=True, network=network)
     if works(uid, namespaces=False):
-        return Isolation(_elsewhere(marker), uid, namespaces=False)
+        return Isolation(_elsewhere(marker), uid, namespaces=False, network=network)
     return Isolation(sandboxes, None, namespaces=False)
+
+
+def network_works() -> bool:
+    """Return whether a network can be made here, by making one with its listeners."""
+    try:
+        network = make_network(own_user=os.geteuid() != 0)
+    except OSError as problem:
+        log.info("no network for sandboxes: %s", problem)
+        return False
+    try:
+        for one in network.sockets(lambda: listen_inside([*INTERNET, SERVERS_PORT])):
+            one.close()
+    except OSError as problem:
+        log.info("no network for sandboxes: %s", problem)
+        return False
+    finally:
+        network.close()
+    return True
 
 
 def _elsewhere(marker: str) -> Path:

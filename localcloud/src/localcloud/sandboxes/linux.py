@@ -6,12 +6,16 @@ import signal
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUTS = 0x04000000
+CLONE_NEWIPC = 0x08000000
+CLONE_NEWUSER = 0x10000000
+CLONE_NEWNET = 0x40000000
 
 MS_BIND = 0x1000
 MS_REC = 0x4000
 MS_PRIVATE = 0x40000
 MS_NOSUID = 0x2
 MS_NODEV = 0x4
+MS_NOEXEC = 0x8
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -28,6 +32,11 @@ def _checked(result: int, what: str) -> None:
 
 def unshare(flags: int) -> None:
     _checked(_libc.unshare(flags), "unshare")
+
+
+def join(namespace: int, kind: int) -> None:
+    """Enter the namespace that a descriptor of /proc/PID/ns names."""
+    _checked(_libc.setns(namespace, kind), "setns")
 
 
 def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str = "") -> None:
@@ -58,3 +67,9 @@ def inherit_orphans() -> None:
 def no_new_privileges() -> None:
     """Give up new privileges: from here on no sudo and no set-uid program gives this process more rights."""
     _checked(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl")
+
+
+def drop_capabilities() -> None:
+    """Give up all capabilities. Who enters a user namespace has them there, until the next exec."""
+    header, nothing = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+    _checked(_libc.capset(header, nothing), "capset")

@@ -28,6 +28,8 @@ class Plan:
     hostname: str
     uid: int | None
     namespaces: bool
+    network: bool = False
+    """Whether it has a network of its own."""
 
     @property
     def home(self) -> Path:

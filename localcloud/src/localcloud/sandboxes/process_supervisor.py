@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -19,6 +20,9 @@ from typing import Any, NoReturn
 
 from localcloud.sandboxes import linux, sftp
 from localcloud.sandboxes.entering import UIDS, enter
+from localcloud.sandboxes.limits import Limits, Watch
+from localcloud.sandboxes.listening import connect_inside, listen_inside, listen_on_loopback
+from localcloud.sandboxes.network import Network, make_network
 from localcloud.sandboxes.plan import Command, Plan, shell
 from localcloud.sandboxes.processes import TICKS, Census, Stat, descendants, leftovers, read_disk, read_stat
 from localcloud.sandboxes.traffic import Traffic
@@ -27,12 +31,15 @@ from localcloud.sandboxes.usage import Usage
 #: one message; a command line may be long
 LARGEST = 180_000
 
+MOST_DESCRIPTORS = 65_536
+"""Of the supervisor: each machine with a network needs three. What runs in sandboxes has the usual limit."""
+
 #: seconds between two looks at connections, and how much of its time the supervisor may spend on them: what opens and
 #: closes in between is not counted
 BETWEEN_LOOKS, SHARE_OF_LOOKS = 1.0, 0.02
 
 
-def start(marker: str, first_uid: int | None) -> socket.socket:
+def start(marker: str, first_uid: int | None, limits: Limits) -> socket.socket:
     """Fork the supervisor; return our end of the connection. Call this before starting any thread."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     for end in (ours, theirs):
@@ -43,9 +50,9 @@ def start(marker: str, first_uid: int | None) -> socket.socket:
         return ours
     # The lock of the home among them: a new cloud may start while we are still clearing up after the old one.
     os.closerange(3, theirs.fileno())
-    os.closerange(theirs.fileno() + 1, 1024)
+    os.closerange(theirs.fileno() + 1, MOST_DESCRIPTORS)
     try:
-        ProcessSupervisor(theirs, marker, first_uid).run()
+        ProcessSupervisor(theirs, marker, first_uid, limits).run()
     except BaseException as failure:
         os.write(2, f"the supervisor of the sandboxes failed: {failure!r}\n".encode())
     finally:
@@ -53,20 +60,26 @@ def start(marker: str, first_uid: int | None) -> socket.socket:
 
 
 class ProcessSupervisor:
-    def __init__(self, channel: socket.socket, marker: str, first_uid: int | None) -> None:
+    def __init__(self, channel: socket.socket, marker: str, first_uid: int | None, limits: Limits) -> None:
         self.channel = channel
         self.marker = marker
         self.census = Census(marker, first_uid)
         self.jobs: dict[int, tuple[str, str]] = {}  # pid → job, sandbox
         self.spent: dict[str, Usage] = {}  # sandbox → what processes that are gone have used
         self.traffic = Traffic()
+        self.networks: dict[str, Network] = {}
+        self.watch = Watch(limits)
+        self.descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)
         self.cloud = os.getppid()
         self.busy = False  # whether any sandbox has a process
-        self.look_at = 0.0
+        self.look_at = self.measure_at = 0.0
 
     def run(self) -> None:
         os.setsid()  # Ctrl-C at the cloud's terminal is for the cloud; it tells us by hanging up
         os.chdir("/")
+        hard = self.descriptors[1]
+        most = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
         linux.inherit_orphans()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
@@ -76,10 +89,13 @@ class ProcessSupervisor:
         end_all(leftovers(self.marker, self.census.first_uid, UIDS))
         talk = self.channel.fileno()
         while True:
-            waits = max(0.0, self.look_at - time.monotonic()) if self.busy or self.jobs else None
-            ready, _, _ = select.select([talk, wake], [], [], waits)
+            waits = max(0.0, min(self.look_at, self.measure_at) - time.monotonic()) if self.busy or self.jobs else None
+            measuring = [] if self.watch.measuring is None else [self.watch.measuring]
+            ready, _, _ = select.select([talk, wake, *measuring], [], [], waits)
             if not ready:
-                self.look()
+                self.look_if_due()
+            if measuring and measuring[0] in ready:
+                self.tell(self.watch.take_measures(self.living()))
             if wake in ready:
                 os.read(wake, 4096)
                 self.reap()
@@ -103,7 +119,12 @@ class ProcessSupervisor:
                     self.signal_job(request["job"], request["number"])
                 case "end":
                     self.end_sandbox(request["sandbox"], request["number"])
-                    self.say(id=request["id"], left=self.count(request["sandbox"]))
+                    left = self.count(request["sandbox"])
+                    if not left:
+                        self.forget(request["sandbox"])
+                    self.say(id=request["id"], left=left)
+                case "sockets":
+                    self.make_sockets(request)
                 case "usage":
                     self.traffic.public = set(request["ports"])
                     self.say(id=request["id"], usage=self.usage(), at=time.time())
@@ -118,13 +139,51 @@ class ProcessSupervisor:
 
     def spawn(self, request: dict[str, Any], descriptors: list[int]) -> None:
         command = Command(plan=Plan(**request["plan"]), **request["command"])
+        try:
+            network = self.network_of(command.plan.sandbox) if command.plan.network else None
+        except OSError as failure:
+            os.write(descriptors[-1], f"the machine has no network: {failure}\n".encode())
+            self.say(job=request["job"], status=126 << 8)
+            return
+        self.watch.folders[command.plan.sandbox] = command.plan.folder
         pid = os.fork()
         if pid == 0:
-            self._become(command, descriptors)
+            self._become(command, network, descriptors)
         self.jobs[pid] = (request["job"], command.plan.sandbox)
         self.census.started(pid, command.plan)
 
-    def _become(self, command: Command, descriptors: list[int]) -> NoReturn:
+    def network_of(self, sandbox: str) -> Network:
+        """Return the machine's network, and make it where it is not there yet."""
+        if sandbox not in self.networks:
+            self.networks[sandbox] = make_network(own_user=os.geteuid() != 0)
+        return self.networks[sandbox]
+
+    def make_sockets(self, request: dict[str, Any]) -> None:
+        """Send sockets in a machine's network: of the relay by `ports`, a listener by `port`, or one to connect."""
+        try:
+            network = self.network_of(request["sandbox"])
+            if "ports" in request:
+                made = network.sockets(lambda: listen_inside(request["ports"]))
+            elif "port" in request:
+                made = network.sockets(lambda: listen_on_loopback(request["port"]))
+            else:
+                made = network.sockets(lambda: connect_inside(request["six"]))
+        except OSError as failure:
+            self.say(id=request["id"], failure=str(failure))
+            return
+        with contextlib.suppress(OSError):
+            socket.send_fds(self.channel, [json.dumps({"id": request["id"]}).encode()], [one.fileno() for one in made])
+        for one in made:
+            one.close()
+
+    def forget(self, sandbox: str) -> None:
+        """Let go of the network of a machine that has stopped."""
+        self.watch.folders.pop(sandbox, None)
+        network = self.networks.pop(sandbox, None)
+        if network:
+            network.close()
+
+    def _become(self, command: Command, network: Network | None, descriptors: list[int]) -> NoReturn:
         """Become the command, in the child: from here on there is only exec or exit."""
         status = 126
         try:
@@ -135,10 +194,14 @@ class ProcessSupervisor:
             for target, source in enumerate(descriptors * 3 if command.pty else descriptors):
                 if target < 3:
                     os.dup2(source, target)
-            os.closerange(3, 1024)
             if command.pty:
                 take_terminal(0)
-            enter(command.plan)
+            full = command.plan.sandbox in self.watch.full
+            resource.setrlimit(resource.RLIMIT_NOFILE, self.descriptors)
+            enter(command.plan, network, self.watch.limits, full)
+            os.closerange(3, MOST_DESCRIPTORS)
+            if full and not command.sftp:
+                os.write(2, b"The disk of this machine is full: delete something; until then nothing can be written.\n")
             if command.sftp:
                 status = sftp.serve(0, 1)
             else:
@@ -198,10 +261,27 @@ class ProcessSupervisor:
         began = time.monotonic()
         living = list(self.census.living(os.getpid()))
         self.traffic.look([(pid, sandbox) for pid, sandbox, _ in living], self.cloud)
+        self.tell(self.watch.look((pid, sandbox) for pid, sandbox, _ in living))
         ended = time.monotonic()
         self.look_at = ended + max(BETWEEN_LOOKS, (ended - began) / SHARE_OF_LOOKS)
         self.busy = bool(living)
         return living
+
+    def look_if_due(self) -> None:
+        """Look at the disk each second, and at processes and connections as often as their number permits."""
+        if time.monotonic() >= self.measure_at:
+            self.watch.measure_if_needed()
+            self.measure_at = time.monotonic() + BETWEEN_LOOKS
+        if time.monotonic() >= self.look_at:
+            self.look()
+
+    def living(self) -> list[tuple[int, str]]:
+        return [(pid, sandbox) for pid, sandbox, _ in self.census.living(os.getpid())]
+
+    def tell(self, lines: list[str]) -> None:
+        """Write lines to the cloud's log."""
+        for line in lines:
+            os.write(2, f"localcloud: {line}\n".encode())
 
     def usage(self) -> dict[str, tuple[float, ...]]:
         """Return what each sandbox has used since the supervisor began, as the fields of Usage."""

@@ -56,13 +56,16 @@ class Sandboxes:
             hostname="ip-" + private_ip.replace(".", "-"),
             uid=None if first is None else first + number,
             namespaces=self.isolation.namespaces,
+            network=self.isolation.network,
         )
 
     def open(self, sandbox: Sandbox, address: str | None, taken: set[str], admits: Admits, public: bool) -> str | None:
         """Start its SSH server and return its address: the given one if it is still free, or a new one."""
         plan = self.plan(sandbox.instance_id, sandbox.number, sandbox.private_ip)
         folders.make(plan, sandbox.public_key)
-        machine = SshMachine(plan, sandbox.public_key, sandbox.host_key, self.supervisor, admits, self._carried(plan))
+        machine = SshMachine(
+            plan, sandbox.public_key, sandbox.host_key, self.supervisor, admits, self._carried(plan), self.port
+        )
         if public:
             listener = None
             if address:

@@ -5,14 +5,17 @@ import contextlib
 import logging
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import asyncssh
 
 from localcloud.sandboxes.carried import Carried
 from localcloud.sandboxes.conversation import Conversation
+from localcloud.sandboxes.forwarding import connect, listen_back
+from localcloud.sandboxes.outside import INTERNET, SERVERS_PORT
 from localcloud.sandboxes.plan import USER, Plan
+from localcloud.sandboxes.relay import Relay
 from localcloud.sandboxes.session import Session
 
 log = logging.getLogger(__name__)
@@ -57,6 +60,7 @@ class Door(asyncssh.SSHServer):
         return False
 
     def session_requested(self) -> Any:
+        self.machine.prepare()
         client, client_port = self.conn.get_extra_info("peername")[:2]
         server, server_port = self.conn.get_extra_info("sockname")[:2]
         variables = {
@@ -65,14 +69,21 @@ class Door(asyncssh.SSHServer):
         }
         return Session(self.machine.plan, self.machine.supervisor, variables)
 
-    def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> bool:
-        """Allow `ssh -L`. The connection leaves from the cloud's process; it can reach what the sandbox itself can."""
-        return True
+    def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> Any:
+        """Allow `ssh -L`: it reaches what the sandbox itself can."""
+        if not self.machine.plan.network:
+            return True
+        self.machine.prepare()
+        return connect(self.machine.supervisor, self.machine.plan.sandbox, dest_host, dest_port)
 
     def server_requested(self, listen_host: str, listen_port: int) -> Any:
         """Allow `ssh -R`, on loopback, whatever the client asks, as sshd does without GatewayPorts."""
         if 0 < listen_port < 1024:
             return False
+        if self.machine.plan.network:
+            self.machine.prepare()
+            sandbox = self.machine.plan.sandbox
+            return listen_back(self.machine.supervisor, sandbox, self.conn, listen_host, listen_port)
         return self.conn.forward_local_port("127.0.0.1", listen_port, listen_host, listen_port)
 
 
@@ -87,8 +98,12 @@ class SshMachine:
         supervisor: Conversation,
         admits: Admits,
         carried: Carried,
+        port: int,
     ) -> None:
         self.plan = plan
+        self.port = port
+        self.prepared = False
+        self.relay: Relay | None = None
         self.carried = carried
         self.supervisor = supervisor
         self.admits = admits
@@ -101,6 +116,24 @@ class SshMachine:
     def open(self, listener: socket.socket) -> None:
         self.listener = listener
         asyncio.get_running_loop().add_reader(listener.fileno(), self._accept, listener)
+
+    def prepare(self) -> None:
+        """Ask for the machine's network, once, before the first process or connection that needs it."""
+        if self.plan.network and not self.prepared:
+            self.prepared = True
+            ports = sorted({*INTERNET, SERVERS_PORT, self.port})
+            wish = self.supervisor.sockets(self.plan.sandbox, ports=ports)
+            task = asyncio.get_running_loop().create_task(self._relay(wish))
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+
+    async def _relay(self, wish: Awaitable[list[socket.socket]]) -> None:
+        try:
+            *listeners, names = await wish
+        except OSError as problem:
+            log.error("%s has no way out: %s", self.plan.sandbox, problem)
+            return
+        self.relay = Relay(listeners, names, self.port, self.carried)
 
     def _accept(self, listener: socket.socket) -> None:
         with contextlib.suppress(OSError):
@@ -155,6 +188,8 @@ class SshMachine:
             self.listener = None
         for task in self.tasks:
             task.cancel()
+        if self.relay:
+            self.relay.close()
         for connection in list(self.connections):
             connection.abort()
         self.connections.clear()
