@@ -60,6 +60,7 @@ MIDDLEWARE = [
     "ondol.web.middleware.Unavailable",
     "ondol.web.middleware.for_this_site",
     "django.middleware.gzip.GZipMiddleware",
+    "ondol.web.middleware.api_by_https_only",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "ondol.web.middleware.no_such_file",
@@ -71,6 +72,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "ondol.web.middleware.language_of_person",
     "ondol.web.middleware.never_kept",
+    "ondol.web.middleware.nothing_left_behind",
     "ondol.web.middleware.not_too_often",
     "ondol.web.middleware.designed_405",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -143,6 +145,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "ondol.accounts.passwords.OurWordsValidator"},
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "dashboard"
@@ -266,7 +269,7 @@ SESSION_ENGINE = "ondol.accounts.sessions"
 # Browsers take `__Host-` by https only and for one host: a neighbour under the same domain cannot set such a cookie.
 _HOST = "__Host-" if HTTPS else ""
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{_HOST}ondol_session", f"{_HOST}ondol_csrf"
-LANGUAGE_COOKIE_NAME, KNOWN_BROWSER_COOKIE_NAME = "ondol_language", f"{_HOST}ondol_known"
+LANGUAGE_COOKIE_NAME, KNOWN_BROWSER_COOKIE_NAME = f"{_HOST}ondol_language", f"{_HOST}ondol_known"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"

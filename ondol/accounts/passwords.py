@@ -1,8 +1,32 @@
 """Passwords are hashed in one Unicode form, so that every keyboard's way to type them is right."""
 
+import re
+import unicodedata
+from typing import Any
+from urllib.parse import urlsplit
+
 from django.contrib.auth.hashers import ScryptPasswordHasher
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 from ondol.accounts.text import password_forms
+from ondol.config import config
+
+_OUR_WORDS = (
+    "ondol",
+    "온돌",
+    "amazon",
+    "ubuntu",
+    "machine",
+    "server",
+    "password",
+    "secret",
+    "머신",
+    "비밀번호",
+    "서버",
+)
+_LEAST_BESIDE = 6
+"""Letters and digits that have to be there beside such words."""
 
 
 class FormsScryptPasswordHasher(ScryptPasswordHasher):
@@ -23,3 +47,26 @@ class FormsScryptPasswordHasher(ScryptPasswordHasher):
         """Return whether any form is right. Accounts of earlier versions have what their owner's keyboard sent."""
         plain = ScryptPasswordHasher()
         return any(plain.verify(form, encoded) for form in password_forms(password))
+
+
+class OurWordsValidator:
+    """Refuses passwords of words that everybody who knows this site would try: its name, its address, what it does."""
+
+    def validate(self, password: str, user: Any = None) -> None:
+        """Raise ValidationError where hardly anything is left without them."""
+        typed = unicodedata.normalize("NFKC", password).lower()
+        rest = typed
+        for word in sorted(_words_of_this_site(), key=len, reverse=True):
+            rest = rest.replace(word, "")
+        if rest != typed and len(re.sub(r"[\W_]", "", rest)) < _LEAST_BESIDE:
+            raise ValidationError(
+                _("This password is made of words of this site, which others would try first."), "ours"
+            )
+
+    def get_help_text(self) -> str:
+        return _("Your password must not be made of words of this site.")
+
+
+def _words_of_this_site() -> set[str]:
+    host = urlsplit(config().url).hostname or ""
+    return {*_OUR_WORDS, *(label for label in host.split(".") if len(label) > 3)}

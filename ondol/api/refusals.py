@@ -55,6 +55,13 @@ def wrong_method(request: HttpRequest, allowed: str) -> HttpResponse:
     return refuse(405, "method_not_allowed", _("This address does not know this method."), hint, {"Allow": allowed})
 
 
+def https_required(request: HttpRequest) -> HttpResponse:
+    """Return the refusal for a call by http: a redirect would let a program send its token in the clear for ever."""
+    speak(request)
+    hint = _("Use the address with https. If a token was sent with it, revoke that token: others could read it.")
+    return refuse(403, "https_required", _("The API answers by https only."), hint)
+
+
 def install(api: NinjaAPI) -> None:
     """Turn every exception into a refusal."""
     for kind, handler in _HANDLERS.items():

@@ -33,7 +33,9 @@ def of_web(env: Mapping[str, str]) -> dict[str, str]:
 
 def of_migrate(env: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of `ondol migrate`: the web's, and the way to the database as the owner of its tables."""
-    return {name: value for name, value in env.items() if not name.startswith("AWS_") or name in _NOT_SECRET}
+    kept = {name: value for name, value in env.items() if not name.startswith("AWS_") or name in _NOT_SECRET}
+    # For libraries only: what keeps a process from the metadata service is systemd's unit, or one hop in EC2.
+    return kept | {"AWS_EC2_METADATA_DISABLED": "true"}
 
 
 def without_owner(env: Mapping[str, str]) -> dict[str, str]:

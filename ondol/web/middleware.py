@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import translation
 from django.utils.cache import add_never_cache_headers, patch_vary_headers
 
+from ondol.api import refusals
 from ondol.api.throttle import PER_PERSON
 from ondol.config import config
 from ondol.host.gateway import HEALTH, UNAVAILABLE
@@ -55,6 +56,32 @@ def without_proxy(get_response: Page) -> Page:
         if settings.SECURE_PROXY_SSL_HEADER and "X-Forwarded-Proto" in request.headers:
             return get_response(request)
         return HttpResponse(_NO_PROXY, "text/plain; charset=utf-8", 500, headers={"Cache-Control": "no-store"})
+
+    return middleware
+
+
+def api_by_https_only(get_response: Page) -> Page:
+    """Refuse calls of the API by http instead of redirecting them, so that whoever wrote the program notices."""
+    if not settings.HTTPS:
+        raise MiddlewareNotUsed
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if request.path.startswith("/api/") and not request.is_secure():
+            return refusals.https_required(request)
+        return get_response(request)
+
+    return middleware
+
+
+def nothing_left_behind(get_response: Page) -> Page:
+    """Let browsers forget pages and what scripts have kept when somebody signs out; cookies have their own end."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        match = request.resolver_match
+        if request.method == "POST" and match and match.url_name == "account_logout":
+            response.headers["Clear-Site-Data"] = '"cache", "storage"'
+        return response
 
     return middleware
 

@@ -11,6 +11,7 @@ from django.test import override_settings
 
 from ondol import settings as of_ondol
 from ondol.accounts.models import User, validate_prose, validate_shown
+from ondol.accounts.passwords import OurWordsValidator
 from ondol.accounts.people import AccountError, add_user, listed
 from ondol.accounts.text import clean, clean_address, clean_line, find_address
 
@@ -194,3 +195,24 @@ def test_addresses_of_before_are_cleaned_unless_somebody_else_has_them():
     state = MigrationExecutor(connection).loader.project_state(("accounts", "0006_addresses_as_seen"))
     module.operations[0].code(state.apps, None)
     assert {pk: User.objects.get(pk=pk).email for pk in ids} == ids
+
+
+OURS = (
+    "ondol12345",
+    "OnDol-Ondol!",
+    "온돌온돌온돌온돌온돌",
+    "ubuntu2027",
+    "my-server-77",
+    "password-99",
+    "비밀번호123!!!",
+    "ｏｎｄｏｌ２０２７",
+)
+NOT_OURS = ("a warm ondol floor", "server of seven pines", "온돌방에서 귤을 까먹는다", "nothing of ours")
+
+
+def test_a_password_is_not_made_of_words_of_this_site():
+    for password in OURS:
+        with pytest.raises(ValidationError):
+            OurWordsValidator().validate(password)
+    for password in NOT_OURS:
+        OurWordsValidator().validate(password)

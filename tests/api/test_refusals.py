@@ -227,3 +227,15 @@ def test_a_person_is_spoken_to_in_their_language():
 )
 def test_nobody_is_spoken_to_as_their_program_asks(nobody, accepted, message):
     assert refusal(nobody.get("/instances/status", Accept_Language=accepted), 401)["message"] == message
+
+
+def test_by_http_the_api_refuses_and_pages_redirect(settings):
+    settings.HTTPS = settings.SECURE_SSL_REDIRECT = True
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    by_http = {"X-Forwarded-Proto": "http", "Authorization": "Bearer ondol_0000"}
+    for path in ("/api/machine", "/api/openapi.json", "/api/nowhere"):
+        for method in ("get", "post", "delete"):
+            answer = getattr(Client(), method)(path, headers=by_http)
+            assert (answer.status_code, answer.json()["error"]["code"]) == (403, "https_required"), (method, path)
+    assert Client().get("/accounts/login/", headers=by_http).status_code == 301
+    assert Client().get("/api/openapi.json", headers={"X-Forwarded-Proto": "https"}).status_code == 200

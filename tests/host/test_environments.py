@@ -18,7 +18,8 @@ def test_the_web_gets_its_secrets_but_no_credentials_of_aws():
     web = environments.of_web(EVERYTHING)
     assert {"ONDOL_SECRET_KEY", "ONDOL_VAULT_KEYS", "DATABASE_URL", "PATH"} <= set(web)
     aws = {name for name in web if name.startswith("AWS_")}
-    assert aws == {"AWS_REGION", "AWS_VPC_ID", "AWS_SUBNET_ID", "AWS_ENDPOINT_URL"}
+    assert aws == {"AWS_REGION", "AWS_VPC_ID", "AWS_SUBNET_ID", "AWS_ENDPOINT_URL", "AWS_EC2_METADATA_DISABLED"}
+    assert web["AWS_EC2_METADATA_DISABLED"] == "true"
 
 
 def test_the_trial_cloud_gets_no_secret_at_all():

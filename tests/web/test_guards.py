@@ -63,7 +63,10 @@ def test_erin_sees_that_she_is_suspended_and_her_machine_stays(erin, browser_of)
 
 def test_everybody_can_sign_out(carol, browser_of):
     browser = browser_of(carol)
-    assert browser.post(reverse("account_logout")).url == "/accounts/login/"
+    answer = browser.post(reverse("account_logout"))
+    assert answer.url == "/accounts/login/"
+    assert answer.headers["Clear-Site-Data"] == '"cache", "storage"'
+    assert "Clear-Site-Data" not in browser.get("/accounts/login/").headers
     assert browser.get("/").url.startswith("/accounts/login/")
 
 

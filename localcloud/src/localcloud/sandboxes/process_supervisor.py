@@ -32,7 +32,7 @@ from localcloud.sandboxes.usage import Usage
 LARGEST = 180_000
 
 MOST_DESCRIPTORS = 65_536
-"""Of the supervisor: each machine with a network needs three. What runs in sandboxes has the usual limit."""
+"""The limit of the supervisor: each machine with a network needs three. What runs in sandboxes has the usual limit."""
 
 #: seconds between two looks at connections, and how much of its time the supervisor may spend on them: what opens and
 #: closes in between is not counted
