@@ -47,6 +47,7 @@ TESTS = [
     "tests/host/test_environments.py",
     "tests/database/test_roles.py",
     "tests/web/test_suspended.py",
+    "tests/web/test_awake_link.py",
 ]
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -349,6 +350,9 @@ BUGS = [
     Bug("any address of theirs proves another", "proof:is_proven", "EmailAddress.objects.filter(user=user, email__iexact=user.email, verified=True)", "EmailAddress.objects.filter(user=user, verified=True)"),
     Bug("an existing account answers sooner", "SignupForm.try_save", "self._save_under_no_name(request)", "pass"),
     Bug("an unproven password shows that it is right", "AccountAdapter.authenticate", "user and config().email_verification == 'mandatory' and (not proof.is_proven(user))", "False"),
+    Bug("a letter's link follows the machine to its next owner", "_bound_to", "warning.instance.owner_id", "0"),
+    Bug("a letter's link is good for any run", "_bound_to", "warning.launched_at.timestamp()", "0.0"),
+    Bug("the site's name is a password", "OurWordsValidator.validate", "rest != typed", "False"),
     Bug("a full disk is a rate limit", "cache:_writing", "raise OperationalError('the shared cache cannot be written') from error", "return"),
 ]  # fmt: skip
 

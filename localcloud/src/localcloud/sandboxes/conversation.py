@@ -45,7 +45,7 @@ class Conversation:
         self._say(do="hangup", job=job)
 
     def sockets(self, sandbox: str, **wish: Any) -> Awaitable[list[socket.socket]]:
-        """Ask at once for sockets in the machine's own network, as `process_supervisor.make_sockets` makes them."""
+        """Ask at once for sockets in the machine's own network, as `Networks.sockets` makes them."""
         return self._take_sockets(self._ask(do="sockets", sandbox=sandbox, **wish))
 
     async def _take_sockets(self, asked: Awaitable[dict[str, Any]]) -> list[socket.socket]:

@@ -21,15 +21,14 @@ from typing import Any, NoReturn
 from localcloud.sandboxes import linux, sftp
 from localcloud.sandboxes.entering import UIDS, enter
 from localcloud.sandboxes.limits import Limits, Watch
-from localcloud.sandboxes.listening import connect_inside, listen_inside, listen_on_loopback
-from localcloud.sandboxes.network import Network, make_network
+from localcloud.sandboxes.network import Network
+from localcloud.sandboxes.networks import Networks
 from localcloud.sandboxes.plan import Command, Plan, shell
 from localcloud.sandboxes.processes import TICKS, Census, Stat, descendants, leftovers, read_disk, read_stat
 from localcloud.sandboxes.traffic import Traffic
 from localcloud.sandboxes.usage import Usage
 
-#: one message; a command line may be long
-LARGEST = 180_000
+LARGEST = 180_000  # bytes of one message; a command line may be long
 
 MOST_DESCRIPTORS = 65_536
 """The limit of the supervisor: each machine with a network needs three. What runs in sandboxes has the usual limit."""
@@ -67,7 +66,7 @@ class ProcessSupervisor:
         self.jobs: dict[int, tuple[str, str]] = {}  # pid → job, sandbox
         self.spent: dict[str, Usage] = {}  # sandbox → what processes that are gone have used
         self.traffic = Traffic()
-        self.networks: dict[str, Network] = {}
+        self.networks = Networks()
         self.watch = Watch(limits)
         self.descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)
         self.cloud = os.getppid()
@@ -95,7 +94,8 @@ class ProcessSupervisor:
             if not ready:
                 self.look_if_due()
             if measuring and measuring[0] in ready:
-                self.tell(self.watch.take_measures(self.living()))
+                living = self.census.living(os.getpid())
+                self.tell(self.watch.take_measures((pid, sandbox) for pid, sandbox, _ in living))
             if wake in ready:
                 os.read(wake, 4096)
                 self.reap()
@@ -121,10 +121,11 @@ class ProcessSupervisor:
                     self.end_sandbox(request["sandbox"], request["number"])
                     left = self.count(request["sandbox"])
                     if not left:
-                        self.forget(request["sandbox"])
+                        self.networks.forget(request["sandbox"])
+                        self.watch.folders.pop(request["sandbox"], None)
                     self.say(id=request["id"], left=left)
                 case "sockets":
-                    self.make_sockets(request)
+                    self.send_sockets(request)
                 case "usage":
                     self.traffic.public = set(request["ports"])
                     self.say(id=request["id"], usage=self.usage(), at=time.time())
@@ -140,7 +141,7 @@ class ProcessSupervisor:
     def spawn(self, request: dict[str, Any], descriptors: list[int]) -> None:
         command = Command(plan=Plan(**request["plan"]), **request["command"])
         try:
-            network = self.network_of(command.plan.sandbox) if command.plan.network else None
+            network = self.networks.of(command.plan.sandbox) if command.plan.network else None
         except OSError as failure:
             os.write(descriptors[-1], f"the machine has no network: {failure}\n".encode())
             self.say(job=request["job"], status=126 << 8)
@@ -152,36 +153,17 @@ class ProcessSupervisor:
         self.jobs[pid] = (request["job"], command.plan.sandbox)
         self.census.started(pid, command.plan)
 
-    def network_of(self, sandbox: str) -> Network:
-        """Return the machine's network, and make it where it is not there yet."""
-        if sandbox not in self.networks:
-            self.networks[sandbox] = make_network(own_user=os.geteuid() != 0)
-        return self.networks[sandbox]
-
-    def make_sockets(self, request: dict[str, Any]) -> None:
-        """Send sockets in a machine's network: of the relay by `ports`, a listener by `port`, or one to connect."""
+    def send_sockets(self, request: dict[str, Any]) -> None:
+        """Answer with sockets in a machine's network, or with why there are none."""
         try:
-            network = self.network_of(request["sandbox"])
-            if "ports" in request:
-                made = network.sockets(lambda: listen_inside(request["ports"]))
-            elif "port" in request:
-                made = network.sockets(lambda: listen_on_loopback(request["port"]))
-            else:
-                made = network.sockets(lambda: connect_inside(request["six"]))
+            made = self.networks.sockets(request)
         except OSError as failure:
             self.say(id=request["id"], failure=str(failure))
             return
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # the cloud has gone
             socket.send_fds(self.channel, [json.dumps({"id": request["id"]}).encode()], [one.fileno() for one in made])
         for one in made:
             one.close()
-
-    def forget(self, sandbox: str) -> None:
-        """Let go of the network of a machine that has stopped."""
-        self.watch.folders.pop(sandbox, None)
-        network = self.networks.pop(sandbox, None)
-        if network:
-            network.close()
 
     def _become(self, command: Command, network: Network | None, descriptors: list[int]) -> NoReturn:
         """Become the command, in the child: from here on there is only exec or exit."""
@@ -274,9 +256,6 @@ class ProcessSupervisor:
             self.measure_at = time.monotonic() + BETWEEN_LOOKS
         if time.monotonic() >= self.look_at:
             self.look()
-
-    def living(self) -> list[tuple[int, str]]:
-        return [(pid, sandbox) for pid, sandbox, _ in self.census.living(os.getpid())]
 
     def tell(self, lines: list[str]) -> None:
         """Write lines to the cloud's log."""
