@@ -7,7 +7,6 @@ import json
 import re
 import socket
 import subprocess
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -79,28 +78,20 @@ def test_bob_copies_files_and_forwards_a_port(people, tmp_path):
     subprocess.run(["scp", "-q", *options, there, str(down)], check=True, timeout=30)
     assert down.read_bytes() == up.read_bytes()
 
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        threading.Thread(target=_greet, args=(server,), daemon=True).start()
-        near = free_port()
-        tunnel = subprocess.Popen(
-            ["ssh", *ssh_options(key, machine), "-N", "-L", f"{near}:127.0.0.1:{server.getsockname()[1]}",
-             f"ubuntu@{machine['public_ip']}"]
-        )  # fmt: skip
-        try:
-            assert until(lambda: _read(near), 10, "the forwarded port answers") == b"warm"
-        finally:
-            tunnel.terminate()
-            tunnel.wait(10)
-
-
-def _greet(server: socket.socket) -> None:
-    while True:
-        try:
-            connection, _ = server.accept()
-        except OSError:
-            return
-        with connection:
-            connection.sendall(b"warm")
+    near = free_port()
+    server = (
+        "import socket; server = socket.create_server(('127.0.0.1', 8765))\n"
+        "while True:\n    with server.accept()[0] as connection: connection.sendall(b'warm')"
+    )
+    tunnel = subprocess.Popen(
+        ["ssh", *ssh_options(key, machine), "-L", f"{near}:127.0.0.1:8765",
+         f"ubuntu@{machine['public_ip']}", f'exec python3 -c "{server}"']
+    )  # fmt: skip
+    try:
+        assert until(lambda: _read(near), 10, "the forwarded port answers") == b"warm"
+    finally:
+        tunnel.terminate()
+        tunnel.wait(10)
 
 
 def _read(port: int) -> bytes:
