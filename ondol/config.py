@@ -105,6 +105,13 @@ class Config(SignInSettings):
         "ONDOL_TIME_ZONE", "Asia/Seoul", description="Zone in which times are shown, months begin and budgets count."
     )
     log_format: Literal["text", "json"] = _env("ONDOL_LOG_FORMAT", "text", description="Form of log lines.")
+    audit_days: int = _env(
+        "ONDOL_AUDIT_DAYS",
+        400,
+        ge=0,
+        le=36_500,
+        description="How many days of the record `ondol audit prune` leaves; 0: all.",
+    )
 
     email_url: str = _env(
         "ONDOL_EMAIL_URL",

@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "csp",
     "django_htmx",
     "procrastinate.contrib.django",
+    "ondol.audit",
     "ondol.accounts",
     "ondol.policy",
     "ondol.instances",
@@ -125,6 +126,7 @@ CACHES = {"default": {"BACKEND": "ondol.accounts.cache.JsonCache"}}
 
 # Imported by the worker alone: the web part never loads boto3.
 PROCRASTINATE_IMPORT_PATHS = [
+    "ondol.audit.tasks",
     "ondol.accounts.tasks",
     "ondol.reconciler.tasks",
     "ondol.costs.tasks",

@@ -1,0 +1,75 @@
+"""What the record knows: each act once, with its words."""
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+
+class Action(TextChoices):
+    """An act. Its value is in rows for ever: words may change, values may not."""
+
+    SIGN_IN = "sign_in", _("Sign-in")
+    SIGN_OUT = "sign_out", _("Sign-out")
+    SIGN_OUT_EVERYWHERE = "sign_out.everywhere", _("Sign-out everywhere else")
+    CONFIRM = "sign_in.confirm", _("Confirmed who they are")
+
+    SIGN_UP = "account.sign_up", _("Account requested")
+    ADD = "account.add", _("Person added")
+    DETAILS = "account.details", _("Details changed")
+    PASSWORD = "account.password", _("Password changed")
+    EMAIL_WISH = "account.email_wish", _("Change of e-mail address requested")
+    EMAIL = "account.email", _("E-mail address changed")
+    EMAIL_BACK = "account.email_back", _("Change of e-mail address taken back")
+    FACTOR_ADD = "account.factor_add", _("Second factor added")
+    FACTOR_REMOVE = "account.factor_remove", _("Second factor removed")
+    PROVIDER_ADD = "account.provider_add", _("Other account connected")
+    PROVIDER_REMOVE = "account.provider_remove", _("Other account disconnected")
+    SSH_ADD = "account.ssh_add", _("SSH address added")
+    SSH_REMOVE = "account.ssh_remove", _("SSH address removed")
+
+    KEY_READ = "key.read", _("Private key downloaded")
+    TOKEN_MAKE = "token.make", _("API token created")
+    TOKEN_USE = "token.use", _("API token first used")
+    TOKEN_REVOKE = "token.revoke", _("API tokens revoked")
+
+    APPROVE = "person.approve", _("Person approved")
+    REJECT = "person.reject", _("Request rejected")
+    SUSPEND = "person.suspend", _("Person suspended")
+    ROLE = "person.role", _("Role changed")
+
+    POLICY = "policy", _("Rules changed")
+    BUDGET = "budget", _("Budget changed")
+    RATE = "rate", _("Exchange rate set")
+
+    MACHINE_CREATE = "machine.create", _("Machine requested")
+    MACHINE_START = "machine.start", _("Start requested")
+    MACHINE_STOP = "machine.stop", _("Stop")
+    MACHINE_TERMINATE = "machine.terminate", _("Termination")
+    MACHINE_STATUS = "machine.status", _("Status of a machine")
+    MACHINE_SIZE = "machine.size", _("Change of size requested")
+    MACHINE_AWAKE = "machine.awake", _("Keep awake")
+    MACHINE_HOURS = "machine.hours", _("Closing time")
+
+    MAIL_AGAIN = "mail.again", _("E-mail sent again")
+    MAIL_DROP = "mail.drop", _("E-mail dropped")
+    VAULT = "vault.rotate", _("Secrets sealed with another key")
+    KEYS = "keys.accept", _("Keys of the deployment replaced")
+    AWS = "aws", _("Change in AWS")
+    PRUNE = "record.prune", _("Old rows of the record removed")
+
+
+class Outcome(TextChoices):
+    """How an act ended."""
+
+    DONE = "done", pgettext_lazy("outcome", "done")
+    REFUSED = "refused", pgettext_lazy("outcome", "refused")
+    FAILED = "failed", pgettext_lazy("outcome", "failed")
+
+
+class Source(TextChoices):
+    """Through what it came."""
+
+    PAGE = "page", _("page")
+    API = "api", _("API")
+    COMMAND = "command", _("command line")
+    WORKER = "worker", _("worker")

@@ -1,0 +1,116 @@
+"""Linking entries into the chain: after they are committed, by one worker at a time, so that no act waits for it."""
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, QuerySet
+
+from ondol.audit.chain import FIELDS, Head, Linked, hash_of
+from ondol.audit.models import Entry, Link
+from ondol.config import config
+from ondol.host.home import write_private
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 5000
+"""The most entries of one transaction."""
+LATE = 10_000
+"""So many ids before the last linked one, an entry is looked for each time: transactions commit out of order."""
+_LOCK = "SELECT pg_advisory_xact_lock(hashtext('ondol.audit'))"
+_ENTRY = ", ".join(f"entry.{name}" for name in FIELDS)
+_LINKED = f"""
+    SELECT link.position, link.entry_id, link.hash, {_ENTRY}
+    FROM audit_link link LEFT JOIN audit_entry entry ON entry.id = link.entry_id ORDER BY link.position
+"""  # noqa: S608  names of ours
+
+
+def head_file() -> Path:
+    """Return where the head is kept outside of the database, on each host of a worker."""
+    return config().home / "audit.head"
+
+
+def kept_head() -> Head | None:
+    """Return the head that this host has last seen; None: there is none, or it cannot be read."""
+    with suppress(OSError, ValueError):
+        return Head.parse(head_file().read_text())
+    return None
+
+
+def link(everything: bool = False) -> Head | None:
+    """Link what waits, and return the new head; None if nothing waited. It may run twice.
+
+    Otherwise only entries near the last one are looked for, which costs little however long the record is.
+    """
+    with transaction.atomic():
+        hold()
+        head = current_head()
+        waiting = unlinked()
+        if not everything:
+            last = Link.objects.order_by("-entry_id").values_list("entry_id", flat=True).first() or 0
+            waiting = waiting.filter(pk__gt=last - LATE)
+        links = []
+        for values in waiting.order_by("pk").values_list(*FIELDS)[:AT_ONCE]:
+            position = head.position + 1
+            head = Head(position, hash_of(head.hash, position, values))
+            links.append(Link(position=position, entry_id=values[0], hash=head.hash))
+        Link.objects.bulk_create(links)
+    if not links:
+        return None
+    _keep(head)
+    return head
+
+
+def hold() -> None:
+    """Let nobody else link until the end of this transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK)
+
+
+def current_head() -> Head:
+    """Return the last link."""
+    last = Link.objects.order_by("-position").first()
+    return Head(last.position, last.hash) if last else Head()
+
+
+def linked() -> Iterator[Linked]:
+    """Return the chain from its beginning, a part at a time."""
+    with transaction.atomic(), connection.chunked_cursor() as cursor:
+        cursor.execute(_LINKED)
+        while rows := cursor.fetchmany(2000):
+            for position, entry_id, digest, *entry in rows:
+                entry[-1] = json.loads(entry[-1] or "null")  # Django leaves JSON to its models
+                yield Linked(position, entry_id, digest, None if entry[0] is None else entry)
+
+
+def unlinked() -> QuerySet[Entry]:
+    """Return the entries that wait to be linked."""
+    return Entry.objects.filter(~Exists(Link.objects.filter(entry_id=OuterRef("pk"))))
+
+
+def _keep(head: Head) -> None:
+    """Keep the head outside: in the log, and in a file. One that this record does not lead to stays, and is told."""
+    log.info("the record has a new head", extra={"position": head.position, "hash": head.hash})
+    kept = kept_head()
+    if kept and kept.position and not _leads_to(kept):
+        log.error(
+            "the head in %s is not in the record: rows were changed or removed, or a backup was restored. Run"
+            " `ondol audit verify`; after a restore, remove the file.",
+            head_file(),
+            extra={"kept": str(kept), "head": str(head)},
+        )
+        return
+    try:
+        write_private(head_file(), f"{head}\n")
+    except OSError as error:
+        log.error("the head of the record cannot be kept in %s: %s", head_file(), error.strerror)
+
+
+def _leads_to(kept: Head) -> bool:
+    """Return whether the record has this link, or has removed it with all before by a retention."""
+    first = Link.objects.order_by("position").first()
+    is_before = first is not None and kept.position < first.position
+    return is_before or Link.objects.filter(position=kept.position, hash=kept.hash).exists()

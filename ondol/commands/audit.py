@@ -1,0 +1,67 @@
+"""`ondol audit …`: verify the record, and remove what is older than it is to be kept."""
+
+import argparse
+from datetime import timedelta
+
+from ondol.commands import CommandError, _django
+from ondol.config import config
+
+_SHOWN = 20
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `ondol audit`."""
+    words = parser.add_subparsers(dest="what", required=True, metavar="verify|prune")
+    verify = words.add_parser("verify", help="compute the chain again; code 1 if a row was changed, removed or moved")
+    verify.add_argument("--head", action="append", default=[], metavar="POSITION:HASH", help="one that you have kept")
+    prune = words.add_parser("prune", help="remove old rows, as the owner of the tables; the chain stays verifiable")
+    prune.add_argument("--days", type=int, help="how many days stay (default: ONDOL_AUDIT_DAYS)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do it. Everything that these commands say is in English."""
+    _django.set_up()
+    return _verify(options.head) if options.what == "verify" else _prune(options.days)
+
+
+def _verify(given: list[str]) -> int:
+    from ondol.audit import linking  # noqa: PLC0415  after Django's set-up
+    from ondol.audit.chain import Head, verify  # noqa: PLC0415
+
+    try:
+        heads = [Head.parse(text) for text in given]
+    except ValueError:
+        raise CommandError(
+            "--head is POSITION:HASH, as the log, a backup's manifest and `audit.head` have it."
+        ) from None
+    kept = linking.kept_head()
+    if kept is None:
+        print(f"There is no {linking.head_file()}, so rows missing at the end are found by --head alone.")
+    verdict = verify(linking.linked(), heads + ([kept] if kept else []))
+    begin = f", after {verdict.begins_after.position} that a retention has removed" if verdict.begins_after else ""
+    print(f"Verified {verdict.count:,} rows{begin}. Head: {verdict.head}")
+    if waiting := linking.unlinked().count():
+        print(f"{waiting:,} rows wait to be linked; a worker does that within seconds.")
+    for finding in verdict.findings[:_SHOWN]:
+        print(finding[0].upper() + finding[1:] + ".")
+    if (more := len(verdict.findings) - _SHOWN) > 0:
+        print(f"And {more:,} more.")
+    if not verdict.findings:
+        print("Nothing was changed.")
+    return 1 if verdict.findings else 0
+
+
+def _prune(days: int | None) -> int:
+    from ondol import clock  # noqa: PLC0415  after Django's set-up
+    from ondol.audit import linking  # noqa: PLC0415
+    from ondol.audit.chain import verify  # noqa: PLC0415
+    from ondol.audit.retention import prune  # noqa: PLC0415
+
+    days = config().audit_days if days is None else days
+    if days < 1:
+        raise CommandError("At least one day stays. With ONDOL_AUDIT_DAYS=0 the record is kept for ever.")
+    if verify(linking.linked()).findings:
+        raise CommandError("The record was changed, so nothing is removed. `ondol audit verify` says what.")
+    count = prune(clock.now() - timedelta(days=days))
+    print(f"Removed {count:,} rows that were older than {days} days.")
+    return 0
