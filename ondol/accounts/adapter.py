@@ -16,10 +16,11 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from ondol.accounts import admission, known_browser, letter_limits, letters, old_address, proof, providers
+from ondol.accounts import admission, known_browser, letter_limits, letters, old_address, proof, providers, recorder
 from ondol.accounts.models import User, check_new_password, validate_email_length
 from ondol.accounts.places import is_here
 from ondol.accounts.recent import signed_in_recently
+from ondol.audit.record import Action, asker, write
 from ondol.config import config
 
 
@@ -57,6 +58,8 @@ class AccountAdapter(DefaultAccountAdapter):
             with transaction.atomic():
                 old = User.objects.get(pk=email_address.user_id).email
                 is_confirmed = bool(super().confirm_email(request, email_address))
+                if is_confirmed:
+                    write(Action.EMAIL_PROVEN, by=asker(), on=email_address.user, email=email_address.email)
                 if User.objects.get(pk=email_address.user_id).email != old:
                     old_address.tell_later(email_address.user, old)
         except IntegrityError:
@@ -88,6 +91,13 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         """Count a sign-in until it has succeeded: in a browser that the person knows, apart from all others."""
+        try:
+            self._count_sign_in(request, credentials)
+        except ValidationError:
+            recorder.too_many(request, str(credentials.get("email", "")))
+            raise
+
+    def _count_sign_in(self, request: HttpRequest, credentials: dict[str, Any]) -> None:
         if not known_browser.knows(request, str(credentials.get("email", ""))):
             super().pre_authenticate(request, **credentials)
             return

@@ -10,7 +10,8 @@ class AccountsConfig(AppConfig):
     name = "ondol.accounts"
 
     def ready(self) -> None:
-        """Connect what allauth tells to what we do."""
-        from ondol.accounts import admission  # noqa: PLC0415  models are there only now
+        """Connect what allauth tells to what we do, and let the record hear of sign-ins."""
+        from ondol.accounts import admission, recorder  # noqa: PLC0415  models are there only now
 
         password_reset.connect(admission.note_reset, dispatch_uid="ondol.accounts.reset")
+        recorder.connect()

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from ondol.accounts import old_address
 from ondol.accounts.addresses import AddressForm
 from ondol.accounts.models import User
+from ondol.audit.record import Action, asker, write
 
 
 class ChangeEmailForm(AddressForm, AddEmailForm):
@@ -28,4 +29,5 @@ class ChangeEmailForm(AddressForm, AddEmailForm):
             address = EmailAddress.objects.create(user=person, email=self.cleaned_data["email"])
             send_verification_email_to_address(request, address)
             old_address.tell_later(person, person.email)
+            write(Action.EMAIL_WISH, by=asker(), on=person, new=address.email)
         return address

@@ -14,6 +14,8 @@ from django.utils.translation import gettext_lazy as _
 
 from ondol import clock
 from ondol.accounts.text import JOINERS, clean_address, password_forms, refuse_invisible
+from ondol.audit import origin
+from ondol.audit.record import Action, asker, write
 from ondol.config import config
 from ondol.outbox.models import MailServerState as MailServerState
 from ondol.outbox.models import UndeliveredEmail as UndeliveredEmail
@@ -127,11 +129,31 @@ class User(AbstractBaseUser):
         return f"{self.name} <{self.email}>"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save; with a new password, or without one from now on, revoke all API tokens, however it came about."""
+        """Save; with a new password, or without one from now on, revoke all API tokens, however it came about.
+
+        The record tells of a new person, a new password and a new address here, where none can be forgotten.
+        """
         with transaction.atomic():
-            if self.pk and self._has_new_password():
-                self.api_tokens.all().delete()
+            is_new = self._state.adding
+            if not is_new:
+                self._note_changes()
             super().save(*args, **kwargs)
+            if is_new:
+                write(
+                    Action.SIGN_UP if origin.is_request() else Action.ADD,
+                    by=asker(),
+                    on=self,
+                    approval=self.approval,
+                    role=self.role,
+                )
+
+    def _note_changes(self) -> None:
+        if self._has_new_password():
+            revoked, _details = self.api_tokens.all().delete()
+            write(Action.PASSWORD, by=asker(), on=self, tokens=revoked, usable=self.has_usable_password())
+        old = User.objects.filter(pk=self.pk).values_list("email", flat=True).first()
+        if old is not None and old != self.email:
+            write(Action.EMAIL, by=asker(), on=self, old=old)
 
     def _has_new_password(self) -> bool:
         """Return whether the password is another one than in the database, and not only hashed in another way."""

@@ -14,6 +14,8 @@ from ondol.accounts import letters
 from ondol.accounts.mail import write
 from ondol.accounts.models import User
 from ondol.accounts.people import AccountError
+from ondol.audit import record
+from ondol.audit.record import Action
 from ondol.config import config
 from ondol.request_id import for_job
 
@@ -89,6 +91,7 @@ def take_back(token: str) -> Change:
         user.email = change.old
         user.set_unusable_password()
         user.save()
+        record.write(Action.EMAIL_BACK, on=user, new=change.new)
         if config().password_sign_in:
             letters.write_later(letters.RESET, user.email, user.pk)
     return Change(user, change.old)

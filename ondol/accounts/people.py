@@ -23,6 +23,7 @@ from ondol.accounts.models import (
     validate_shown,
 )
 from ondol.accounts.text import clean, clean_address, clean_line
+from ondol.audit.record import Action, Refusal, refusals, write
 from ondol.config import config
 
 WITHDRAWN: list[Callable[[User, User | None], None]] = []
@@ -30,7 +31,14 @@ WITHDRAWN: list[Callable[[User, User | None], None]] = []
 the person and who has decided it, in the transaction of the decision."""
 
 
-class AccountError(Exception):
+_ACTIONS = {
+    Approval.APPROVED: Action.APPROVE,
+    Approval.REJECTED: Action.REJECT,
+    Approval.SUSPENDED: Action.SUSPEND,
+}
+
+
+class AccountError(Refusal):
     """A decision that cannot be made. The text is a sentence in the person's language, `code` is for programs."""
 
     def __init__(self, text: str, code: str = "refused", status: int = 409) -> None:
@@ -94,7 +102,7 @@ def approve(user_id: int, by: User | None, *, vouches: bool = False) -> User:
 
     For an address that is not proven, whoever approves has to vouch for it. Raises AccountError.
     """
-    with _decision(user_id, by) as user:
+    with _decision(user_id, by, Action.APPROVE) as user:
         if user.approval != Approval.APPROVED:
             if vouches:
                 proof.vouch(user, by)
@@ -110,7 +118,7 @@ def approve(user_id: int, by: User | None, *, vouches: bool = False) -> User:
 
 def reject(user_id: int, by: User, reason: str) -> User:
     """Reject a request. Somebody who was approved is suspended instead: they may have a machine."""
-    with _decision(user_id, by) as user:
+    with _decision(user_id, by, Action.REJECT) as user:
         if user.approval == Approval.REJECTED:
             return user
         if user.approval != Approval.PENDING:
@@ -121,7 +129,7 @@ def reject(user_id: int, by: User, reason: str) -> User:
 
 def suspend(user_id: int, by: User | None, reason: str = "") -> User:
     """Suspend somebody: their sessions and tokens end, their machine stops. Its disk stays until it is terminated."""
-    with _decision(user_id, by) as user:
+    with _decision(user_id, by, Action.SUSPEND) as user:
         if user.approval == Approval.SUSPENDED:
             return user
         if user.approval != Approval.APPROVED:
@@ -133,7 +141,7 @@ def suspend(user_id: int, by: User | None, reason: str = "") -> User:
 
 def approve_by_rule(user_id: int, rule: str) -> User:
     """Approve somebody who waits: a rule of the institute says so. What an administrator has decided stays."""
-    with _decision(user_id, None) as user:
+    with _decision(user_id, None, Action.APPROVE) as user:
         if user.approval == Approval.PENDING:
             _decide(user, None, Approval.APPROVED, "", rule)
     return user
@@ -141,7 +149,7 @@ def approve_by_rule(user_id: int, rule: str) -> User:
 
 def set_role(user_id: int, by: User | None, role: Role, rule: str = "") -> User:
     """Make somebody an administrator or a member; by nobody where a rule of the institute says so."""
-    with _decision(user_id, by) as user:
+    with _decision(user_id, by, Action.ROLE) as user:
         if user.role == role:
             return user
         if role == Role.MEMBER:
@@ -152,16 +160,18 @@ def set_role(user_id: int, by: User | None, role: Role, rule: str = "") -> User:
         user.administrates_since = datetime.now(UTC) if role == Role.ADMIN else None
         user.save(update_fields=["role", "administrates_since"])
         Decision.objects.create(user=user, by=by, what=role.value, rule=rule)
+        write(Action.ROLE, by=by, on=user, role=role.value, rule=rule)
     return user
 
 
 @contextmanager
-def _decision(user_id: int, by: User | None) -> Iterator[User]:
+def _decision(user_id: int, by: User | None, action: Action) -> Iterator[User]:
     """Lock the decisions, one at a time: otherwise the last two administrators could demote each other at once.
 
     Without `by`, it is made on the command line, which has the database anyway, or by a rule.
     """
-    with transaction.atomic():
+    whom = User.objects.filter(pk=user_id).first()
+    with refusals(action, by=by, on=whom), transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext('ondol.decision'))")
         if by and not administrators().filter(pk=by.pk).exists():
@@ -179,6 +189,7 @@ def _decide(user: User, by: User | None, approval: Approval, reason: str, rule: 
     user.approval, user.decision_reason, user.decided_by, user.decided_at = approval, reason, by, clock.now()
     user.save(update_fields=["approval", "decision_reason", "decided_by", "decided_at"])
     Decision.objects.create(user=user, by=by, what=approval.value, reason=reason, rule=rule)
+    write(_ACTIONS[approval], by=by, on=user, reason=reason, rule=rule)
     mail.send_later(user.pk)
     if approval == Approval.APPROVED:
         return

@@ -7,6 +7,7 @@ from allauth.usersessions.adapter import DefaultUserSessionsAdapter
 from django.db import transaction
 
 from ondol.accounts import tokens
+from ondol.audit.record import Action, asker, write
 
 
 class UserSessionsAdapter(DefaultUserSessionsAdapter):
@@ -24,4 +25,5 @@ class UserSessionsAdapter(DefaultUserSessionsAdapter):
         with transaction.atomic():
             super().end_sessions(sessions)
             for owner in owners:
+                write(Action.SIGN_OUT_EVERYWHERE, by=asker(), on=owner)
                 tokens.revoke_all(owner)

@@ -2,13 +2,11 @@
 
 import ipaddress
 
-from allauth.account.adapter import get_adapter
-from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from ondol.accounts.people import AccountError
 from ondol.accounts.text import clean_line
+from ondol.audit.origin import address_of as address_of
 
 LONGEST = 60
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -30,11 +28,3 @@ def read_range(text: str) -> Network:
     if is_nobodys or network.is_multicast or network.is_link_local:
         raise AccountError(_("Nobody comes from such an address: %(range)s.") % {"range": network}, "no_range")
     return network
-
-
-def address_of(request: HttpRequest) -> str:
-    """Return the address that a request comes from, behind as many proxies as the settings say; empty: not known."""
-    try:
-        return str(get_adapter().get_client_ip(request))
-    except PermissionDenied:  # a proxy that tells none
-        return ""

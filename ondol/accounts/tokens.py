@@ -5,11 +5,13 @@ import secrets
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from ondol.accounts import second_factor
 from ondol.accounts.models import TOKEN_DAYS, ApiToken, Scope, User
 from ondol.accounts.people import AccountError
+from ondol.audit.record import Action, asker, refusals, write
 
 PREFIX, AT_MOST = "ondol_", 20
 LIVES = (7, 30, TOKEN_DAYS, 365)
@@ -28,6 +30,11 @@ def create_token(
     user: User, name: str, scopes: Iterable[Scope] = (Scope.READ, Scope.MACHINE), days: int = TOKEN_DAYS
 ) -> str:
     """Return the text of a new token of `user`, which is not stored. Raises AccountError."""
+    with refusals(Action.TOKEN_MAKE, by=asker(), on=user), transaction.atomic():
+        return _create(user, name, scopes, days)
+
+
+def _create(user: User, name: str, scopes: Iterable[Scope], days: int) -> str:
     now, given = datetime.now(UTC), set(scopes)
     wanted = [scope for scope in Scope if scope in given]
     if Scope.ADMINISTRATE in wanted and not user.is_admin:
@@ -49,6 +56,7 @@ def create_token(
         scopes=wanted,
         expires_at=now + timedelta(days=days),
     )
+    write(Action.TOKEN_MAKE, by=asker(), on=user, name=name, scopes=wanted, days=days)
     return token
 
 
@@ -58,15 +66,35 @@ def find(token: str) -> ApiToken | None:
 
 
 def note_use(row: ApiToken, address: str | None) -> None:
-    """Save when and from where a token was used, at most once a minute."""
+    """Save when and from where a token was used, at most once a minute; the record tells of the first time."""
     now = datetime.now(UTC)
-    if row.used_at is None or now - row.used_at > _NOTE_USE_EVERY:
-        ApiToken.objects.filter(pk=row.pk).update(used_at=now, used_from=address)
+    if row.used_at is not None and now - row.used_at <= _NOTE_USE_EVERY:
+        return
+    with transaction.atomic():
+        same = ApiToken.objects.filter(pk=row.pk)
+        is_first = row.used_at is None and same.filter(used_at=None).update(used_at=now, used_from=address)
+        if is_first:
+            write(Action.TOKEN_USE, by=row.user, on=row.user, name=row.name)
+        else:
+            same.update(used_at=now, used_from=address)
+
+
+def revoke(user: User, pk: int) -> bool:
+    """Revoke one of somebody's own tokens; False: there is no such token of theirs."""
+    with transaction.atomic():
+        row = ApiToken.objects.select_for_update().filter(user=user, pk=pk).first()
+        if row is None:
+            return False
+        row.delete()
+        write(Action.TOKEN_REVOKE, by=asker(), on=user, name=row.name, tokens=1)
+    return True
 
 
 def revoke_all(user: User) -> None:
-    """Revoke all tokens of somebody; it may run twice."""
-    ApiToken.objects.filter(user=user).delete()
+    """Revoke all tokens of somebody, in the caller's transaction; it may run twice."""
+    revoked, _details = ApiToken.objects.filter(user=user).delete()
+    if revoked:
+        write(Action.TOKEN_REVOKE, by=asker(), on=user, tokens=revoked)
 
 
 def forget_expired() -> None:

@@ -19,6 +19,7 @@ class Action(TextChoices):
     PASSWORD = "account.password", _("Password changed")
     EMAIL_WISH = "account.email_wish", _("Change of e-mail address requested")
     EMAIL = "account.email", _("E-mail address changed")
+    EMAIL_PROVEN = "account.email_proven", _("E-mail address proven")
     EMAIL_BACK = "account.email_back", _("Change of e-mail address taken back")
     FACTOR_ADD = "account.factor_add", _("Second factor added")
     FACTOR_REMOVE = "account.factor_remove", _("Second factor removed")

@@ -38,6 +38,11 @@ def asker() -> Person | None:
     return None
 
 
+def is_request() -> bool:
+    """Return whether this is done for a request, of whoever it is."""
+    return context.request is not None
+
+
 def fields() -> dict[str, Any]:
     """Return the fields of an entry that say where it comes from."""
     request, job = context.request, job_id.get()

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from ondol import clock
 from ondol.accounts.models import User
+from ondol.audit.record import Action, refusals_of, write
 from ondol.autostop import schedule
 from ondol.autostop.forecast import MIN_NOTICE
 from ondol.instances import actions
@@ -41,6 +43,7 @@ def choices(rules: Rules, now: datetime) -> list[Choice]:
     return [choice for choice in offered if now < choice.until <= now + timedelta(hours=rules.awake_hours)]
 
 
+@refusals_of(Action.MACHINE_AWAKE)
 def choose(user: User, name: str) -> Instance:
     """Keep awake until one of the times that the page offered."""
     offered = {choice.name: choice.until for choice in choices(rules_of(user.pk), clock.now())}
@@ -49,6 +52,7 @@ def choose(user: User, name: str) -> Instance:
     return keep_awake(user, offered[name])
 
 
+@refusals_of(Action.MACHINE_AWAKE)
 def keep_awake(user: User, until: datetime) -> Instance:
     """Do not stop my machine for idling before `until`, which has a zone; replaces an earlier wish."""
     with actions.wish_of(user) as instance:
@@ -65,6 +69,7 @@ def keep_awake(user: User, until: datetime) -> Instance:
             )
         instance.run.awake_until = until
         instance.run.save(update_fields=["awake_until"])
+        _tell(Action.MACHINE_AWAKE, user, instance, until=until.isoformat())
     return instance
 
 
@@ -76,6 +81,7 @@ def require_allowed(user: User) -> int:
     return hours
 
 
+@refusals_of(Action.MACHINE_AWAKE)
 def end_awake(user: User) -> Instance:
     """Stop it for idling again, though not within the next 15 minutes. Twice is once."""
     with actions.wish_of(user) as instance:
@@ -83,9 +89,11 @@ def end_awake(user: User) -> Instance:
         before, run.awake_until = run.awake_until, None
         _let_be(instance, before)
         run.save(update_fields=["awake_until"])
+        _tell(Action.MACHINE_AWAKE, user, instance)
     return instance
 
 
+@refusals_of(Action.MACHINE_HOURS)
 def not_tonight(user: User) -> Instance:
     """Let it run on at the next closing time."""
     with actions.wish_of(user) as instance:
@@ -95,15 +103,18 @@ def not_tonight(user: User) -> Instance:
             raise ActionError("no_hours", _("Your machine is not stopped at a fixed time."))
         instance.run.waived_close = close.at
         instance.run.save(update_fields=["waived_close"])
+        _tell(Action.MACHINE_HOURS, user, instance, waived=close.at.isoformat())
     return instance
 
 
+@refusals_of(Action.MACHINE_HOURS)
 def tonight_after_all(user: User) -> Instance:
     """Stop it at the closing time, as usual; if that is over, in 15 minutes. Twice is once."""
     with actions.wish_of(user) as instance:
         instance.run.waived_close = None
         _let_be(instance, instance.run.awake_until)
         instance.run.save(update_fields=["waived_close", "awake_until"])
+        _tell(Action.MACHINE_HOURS, user, instance)
     return instance
 
 
@@ -113,6 +124,10 @@ def _let_be(instance: Instance, before: datetime | None) -> None:
     now, runs = clock.now(), Status(instance.status) in RUNS_OR_WILL
     if runs and schedule.is_due(instance, rules_of(instance.owner_id).hours, now):
         instance.run.awake_until = min(now + MIN_NOTICE, before) if before and before > now else now + MIN_NOTICE
+
+
+def _tell(action: Action, user: User, instance: Instance, **details: Any) -> None:
+    write(action, by=user, on=user, machine=str(instance.pk), **details)
 
 
 def _require_run(instance: Instance) -> None:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ondol import clock
 from ondol.accounts.models import User
+from ondol.audit.record import Action, write
 from ondol.autostop import idle_rule
 from ondol.autostop.awake import RUNS_OR_WILL
 from ondol.instances import actions
@@ -49,6 +50,7 @@ def set_policy(owner: User | None, by: User, values: Mapping[str, Any]) -> bool:
         policy.save()
         _require_distance(policy, rules_before)
         PolicyChange.objects.create(owner=owner, what=changed, by=by)
+        write(Action.POLICY, by=by, on=owner, what=changed)
         _arm_anew(owner)
     return True
 

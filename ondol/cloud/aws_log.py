@@ -4,6 +4,8 @@ the request that it is for. Nothing of what is sent or answered is told, but for
 
 import logging
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from ondol import metrics
@@ -12,16 +14,44 @@ from ondol.cloud.errors import Unreachable
 
 log = logging.getLogger("ondol.aws")
 
+LISTENERS: list[Callable[["Call"], None]] = []
+"""Who is told of each call that was to change something, once it has its answer."""
+
 _READS = ("Describe", "Get", "List")
+_NAMES = (
+    *("InstanceIds", "InstanceId", "GroupId", "GroupName", "KeyName", "AlarmName", "AlarmNames", "VolumeId"),
+    *("Resources", "InstanceType", "Size"),
+)
+"""The parameters that a listener is told, none of which is secret: what a call is about."""
 _DRY = "DryRunOperation"
 """What AWS answers to a dry run that would have been allowed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that was to change something, how it ended, and the names of what it was about."""
+
+    service: str
+    operation: str
+    outcome: str
+    code: str
+    aws_request_id: str
+    targets: dict[str, str]
+
+
 def follow(client: Any) -> None:
     """Note all calls of a client of the SDK, each page of a listing by itself."""
+    client.meta.events.register("before-parameter-build", _aim)
     client.meta.events.register("before-call", _begin)
     client.meta.events.register("after-call", _end)
     client.meta.events.register("after-call-error", _fail)
+
+
+def _aim(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+    named = {name: params[name] for name in _NAMES if name in params}
+    context["ondol_targets"] = {
+        name: ", ".join(map(str, value)) if isinstance(value, list) else str(value) for name, value in named.items()
+    }
 
 
 def _begin(context: dict[str, Any], **_: Any) -> None:
@@ -47,4 +77,8 @@ def _note(event_name: str, context: dict[str, Any], outcome: str, code: str, aws
     line: dict[str, object] = {"service": service, "operation": operation, "outcome": outcome}
     line |= {"ms": round(seconds * 1000), "aws_request_id": aws_request_id} | ({"code": code} if code else {})
     is_told = outcome not in {"ok", "dry_run"} or not (code or operation.startswith(_READS))
+    if outcome != "dry_run" and not operation.startswith(_READS):
+        call = Call(service, operation, outcome, code, aws_request_id, context.get("ondol_targets", {}))
+        for listener in LISTENERS:
+            listener(call)
     log.log(logging.INFO if is_told else logging.DEBUG, "AWS call", extra=line)

@@ -16,7 +16,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print both sides, or take ours."""
     _django.set_up()
-    from ondol.deployment import fingerprints  # noqa: PLC0415  after Django's set-up
+    from django.db import transaction  # noqa: PLC0415  after Django's set-up
+
+    from ondol.audit.record import Action, write  # noqa: PLC0415
+    from ondol.deployment import fingerprints  # noqa: PLC0415
     from ondol.instances import sealed  # noqa: PLC0415
 
     if options.what == "accept":
@@ -26,7 +29,9 @@ def run(options: argparse.Namespace) -> int:
                 " was changed. Add the key that they were sealed with; if it is lost, use --lost: their owners need new"
                 " machines, and have to set up their second factors again."
             )
-        fingerprints.accept()
+        with transaction.atomic():
+            fingerprints.accept()
+            write(Action.KEYS, lost=options.lost)
         print("These keys are the deployment's now. Start web and worker again wherever they run with others.")
     mine, deployments = fingerprints.ours(), fingerprints.known()
     for name, here, there in (

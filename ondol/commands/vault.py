@@ -19,7 +19,8 @@ def run(options: argparse.Namespace) -> int:
         print(new_vault_key())
         return 0
     _django.set_up()
-    from ondol.deployment import fingerprints  # noqa: PLC0415  after Django's set-up
+    from ondol.audit.record import Action, write  # noqa: PLC0415  after Django's set-up
+    from ondol.deployment import fingerprints  # noqa: PLC0415
     from ondol.instances import sealed  # noqa: PLC0415
     from ondol.keys import vault  # noqa: PLC0415
 
@@ -29,6 +30,7 @@ def run(options: argparse.Namespace) -> int:
     except fingerprints.OtherKeys as error:
         raise CommandError(f"{error} Nothing was changed.") from None
     first, *others = vault.key_ids()
+    write(Action.VAULT, key=first)
     found = sealed.reseal_all()
     sealed.forget_unused()
     print(f"{found.done} secrets (private SSH keys, second factors) are sealed anew with {first}.")

@@ -12,6 +12,7 @@ from procrastinate.contrib.django import app
 
 from ondol import clock
 from ondol.accounts.models import User
+from ondol.audit.record import Action, asker, refusals_of, write
 from ondol.deployment import alerts
 from ondol.instances import own_keys, sealed
 from ondol.instances.allowance import require_creation_left, require_start_left
@@ -55,6 +56,7 @@ def machines_of(people: Collection[User]) -> dict[int, Instance]:
     return {row.owner_id: row for row in rows}
 
 
+@refusals_of(Action.MACHINE_CREATE)
 def create(
     user: User, instance_type: str | None = None, volume_gib: int | None = None, public_key: str | None = None
 ) -> Instance:
@@ -95,6 +97,7 @@ def create(
     return instance
 
 
+@refusals_of(Action.MACHINE_START)
 def start(user: User) -> Instance:
     """Ask for a start. Running or starting already is fine."""
     _require_approved(user)
@@ -121,6 +124,7 @@ def start(user: User) -> Instance:
     return instance
 
 
+@refusals_of(Action.MACHINE_STOP)
 def stop(user: User, *, by: User | None = None) -> Instance:
     """Ask for a stop; by an administrator for somebody else. Stopped or stopping already is fine."""
     actor = by or user
@@ -179,6 +183,7 @@ def withdraw(owner: User, by: User | None) -> None:
         _now(instance)
 
 
+@refusals_of(Action.MACHINE_TERMINATE)
 def terminate(user: User, *, by: User) -> Instance:
     """End a person's machine with all its data; administrators only. Ending already is fine."""
     _require_admin(by)
@@ -200,6 +205,7 @@ def wish_of(user: User) -> Iterator[Instance]:
         _now(instance)
 
 
+@refusals_of(Action.KEY_READ)
 def take_key(user: User, form: str = "pem") -> KeyFile:
     """The private key of one's own machine, as `pem` (OpenSSH) or `ppk` (PuTTY)."""
     _require_approved(user)
@@ -235,6 +241,7 @@ def take_key(user: User, form: str = "pem") -> KeyFile:
             _("Tell an administrator: a key in ONDOL_VAULT_KEYS is missing."),
             503,
         ) from None
+    write(Action.KEY_READ, by=asker() or user, on=user, machine=str(key.instance_id), form=form)
     name = key_stem(key.instance)
     if form == "ppk":
         return KeyFile(f"{name}.ppk", ppk.from_pem(pem, comment=name))

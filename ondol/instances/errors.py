@@ -1,7 +1,9 @@
 """Why a wish is not met."""
 
+from ondol.audit.record import Refusal
 
-class ActionError(Exception):
+
+class ActionError(Refusal):
     """A wish that cannot be met now: `code` for programs, message and hint as sentences in the person's language.
 
     `retry_after`: in how many seconds it can, if that is a matter of time.

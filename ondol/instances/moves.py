@@ -9,6 +9,7 @@ from django.db import transaction
 
 from ondol import clock
 from ondol.accounts.models import User
+from ondol.audit.record import Action, write
 from ondol.instances.groups import Attempt, Observed, Trouble, fresh
 from ondol.instances.lifecycle import MOVES, Reason, Status, View
 from ondol.instances.models import Instance, StatusChange
@@ -17,6 +18,15 @@ from ondol.instances.runs import Run
 
 _NOT_REFUSED = {"refused_step": "", "refused_code": ""}
 """What AWS has refused was about the status before."""
+
+
+_ACTIONS = {
+    Status.PENDING: Action.MACHINE_CREATE,
+    Status.STARTING: Action.MACHINE_START,
+    Status.STOPPING: Action.MACHINE_STOP,
+    Status.TERMINATING: Action.MACHINE_TERMINATE,
+}
+"""Statuses that say what is wished for; others say what has come of it."""
 
 
 def write_line(
@@ -29,10 +39,12 @@ def write_line(
     at: datetime,
     by: User | None = None,
 ) -> None:
-    """Add a line to a machine's record."""
+    """Add a line to a machine's history, and to the record of who did what."""
     StatusChange.objects.create(
         instance=instance, old=old or "", new=new, reason=reason, detail=record.to_json(), by=by, at=at
     )
+    action = _ACTIONS.get(new, Action.MACHINE_STATUS) if new != old else Action.MACHINE_STATUS
+    write(action, by=by, on=instance.owner, machine=str(instance.pk), old=old, new=new, reason=reason)
 
 
 def move(

@@ -4,6 +4,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from ondol.accounts.models import User
+from ondol.audit.record import Action, refusals_of, write
 from ondol.instances.actions import start, wish_of
 from ondol.instances.allowance import require_type_change_left
 from ondol.instances.errors import ActionError
@@ -13,10 +14,12 @@ from ondol.instances.sizes import range_of, require_same_architecture, require_t
 from ondol.instances.troubles import lacks_capacity
 
 
+@refusals_of(Action.MACHINE_SIZE)
 def change_size(user: User, instance_type: str | None = None, volume_gib: int | None = None) -> Instance:
     """Both, or one of them; what is so already is fine. All of it, or nothing and ActionError."""
     within = range_of(user)
     with wish_of(user) as instance:
+        before = instance.instance_type, instance.volume_gib
         if instance_type and instance_type != instance.instance_type:
             _require_stopped(instance)
             require_type_change_left(user)
@@ -25,9 +28,10 @@ def change_size(user: User, instance_type: str | None = None, volume_gib: int | 
         if volume_gib is not None and volume_gib != instance.volume_gib:
             _require_there(instance)
             instance.volume_gib = _require_bigger(instance, volume_gib, max(within.volume_gib_max, instance.volume_gib))
-        Instance.objects.filter(pk=instance.pk).update(
-            instance_type=instance.instance_type, volume_gib=instance.volume_gib
-        )
+        after = instance.instance_type, instance.volume_gib
+        Instance.objects.filter(pk=instance.pk).update(instance_type=after[0], volume_gib=after[1])
+        if after != before:
+            write(Action.MACHINE_SIZE, by=user, on=user, machine=str(instance.pk), old=before, new=after)
     return instance
 
 
@@ -38,6 +42,7 @@ def substitute(user: User, instance: Instance) -> str | None:
     return substitute_for(instance.instance_type, range_of(user).types)
 
 
+@refusals_of(Action.MACHINE_START)
 def start_as(user: User, instance_type: str) -> Instance:
     """Ask for a start with another type: both, or neither."""
     with transaction.atomic():

@@ -13,6 +13,7 @@ from ondol import clock
 from ondol.accounts.models import SshAddress, User, validate_shown
 from ondol.accounts.ssh_addresses import Network
 from ondol.accounts.text import clean_line
+from ondol.audit.record import Action, asker, refusals_of, write
 from ondol.config import config
 from ondol.instances.actions import enqueue
 from ondol.instances.errors import ActionError
@@ -53,6 +54,7 @@ def is_narrow(network: Network, rules: Rules) -> bool:
     return network.prefixlen >= rules.ssh_prefix * (1 if network.version == 4 else 2)
 
 
+@refusals_of(Action.SSH_ADD)
 def add(user: User, network: Network, label: str = "", until: datetime | None = None) -> SshAddress:
     """Let a person's machine be reached from one more range; the same range again gets this label and end.
 
@@ -80,6 +82,7 @@ def add(user: User, network: Network, label: str = "", until: datetime | None = 
         others.filter(until__lte=clock.now()).delete()
         values = {"label": label, "until": until}
         address, _is_new = SshAddress.objects.update_or_create(user=user, cidr=str(network), defaults=values)
+        write(Action.SSH_ADD, by=asker() or user, on=user, range=str(network), until=str(until or ""))
         _set_group(user)
     return address
 
@@ -96,9 +99,13 @@ def _shown(label: str) -> str:
 def remove(user: User, pk: int) -> bool:
     """Let nobody in any more from one of a person's own ranges; False: there is no such range of theirs."""
     with transaction.atomic():
-        removed, _details = SshAddress.objects.filter(user=user, pk=pk).delete()
+        row = SshAddress.objects.select_for_update().filter(user=user, pk=pk).first()
+        if row is None:
+            return False
+        row.delete()
+        write(Action.SSH_REMOVE, by=asker() or user, on=user, range=row.cidr)
         _set_group(user)
-    return bool(removed)
+    return True
 
 
 def _set_group(user: User) -> None:

@@ -12,6 +12,7 @@ from django.db import transaction
 from ondol import clock
 from ondol.cloud.errors import CloudError, Gone, NoCapacity, Quota, Refused, Unreachable
 from ondol.cloud.port import Cloud
+from ondol.deployment.aws_record import on_behalf_of
 from ondol.deployment.fingerprints import OtherKeys
 from ondol.instances.lifecycle import Decision, Reason, Status, Step, Timeouts, View, decide
 from ondol.instances.models import Instance, Launch
@@ -53,12 +54,8 @@ def reconcile(row: str, cloud: Cloud, ensure_job_lease: JobLease, answers: Answe
                 _clocks_differ(plan, ensure_job_lease)
                 return
             is_armed = is_armed or plan.decision.step is Step.ARM
-            if plan.superseded:
-                end_superseded(plan, context)
-            elif plan.decision.to is not None:
-                _move(plan, ensure_job_lease)
-            else:
-                STEPS[plan.decision.step](plan, context)
+            with on_behalf_of(plan.instance.owner):
+                _act(plan, context)
         except CloudError as error:
             _trouble(plan, error, ensure_job_lease)
         except JobLeaseLost:
@@ -70,6 +67,15 @@ def reconcile(row: str, cloud: Cloud, ensure_job_lease: JobLease, answers: Answe
             # Without a back-off the next look would try this row again, and again, every two seconds.
             record(plan.instance, ensure_job_lease, **_backoff(plan.instance, "internal"))
             raise
+
+
+def _act(plan: Plan, context: Context) -> None:
+    if plan.superseded:
+        end_superseded(plan, context)
+    elif plan.decision.to is not None:
+        _move(plan, context.ensure_job_lease)
+    else:
+        STEPS[plan.decision.step](plan, context)
 
 
 def _plan(row: str, ensure_job_lease: JobLease) -> Plan | None:

@@ -35,9 +35,10 @@ BOOKKEEPING = (
     '"django_session"',
     '"usersessions_usersession"',
     '"ondol_cache_entry"',
+    'INSERT INTO "audit_entry"',
     '"accounts_apitoken" SET "used_at"',
 )
-"""What a refused request may write: its session, the limits of how often somebody may ask, a token's last use."""
+"""What a refused request may write: its session, limits of how often somebody may ask, the record, a token's last use."""
 
 
 def test_each_route_has_a_rule():

@@ -2,17 +2,19 @@
 
 from django.conf import settings
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 from django.views.decorators.http import require_http_methods, require_POST
 
-from ondol.accounts.models import ApiToken, User
+from ondol.accounts.models import User
 from ondol.accounts.people import AccountError
 from ondol.accounts.places import is_here
 from ondol.accounts.ssh_addresses import address_of
-from ondol.accounts.tokens import create_token
+from ondol.accounts.tokens import create_token, revoke
+from ondol.audit.record import Action, write
 from ondol.web.account.forms import AccountForm, LanguageForm, TokenForm
 from ondol.web.account.page import AccountPage, TokenPage
 from ondol.web.guards import PersonRequest, approved
@@ -27,7 +29,10 @@ def account(request: PersonRequest) -> HttpResponse:
     # A copy: an invalid form has written its values into the object, and the page header shows the person's name.
     form = AccountForm(request.POST or None, instance=User.objects.get(pk=request.user.pk))
     if request.method == "POST" and form.is_valid():
-        person = form.save()
+        with transaction.atomic():
+            person = form.save()
+            if form.changed_data:
+                write(Action.DETAILS, by=request.user, on=request.user, fields=form.changed_data)
         with override(person.language):
             messages.success(request, _("Saved."))
         return _remember(redirect("account"), person.language)
@@ -55,8 +60,7 @@ def create_api_token(request: PersonRequest) -> HttpResponse:
 @approved
 def revoke_api_token(request: PersonRequest, pk: int) -> HttpResponse:
     """Revoke one of the reader's own tokens; those of others are not found."""
-    revoked, _details = ApiToken.objects.filter(user=request.user, pk=pk).delete()
-    if revoked:
+    if revoke(request.user, pk):
         messages.success(request, _("The token has been revoked."))
     return redirect("account")
 
@@ -69,7 +73,9 @@ def language(request: HttpRequest) -> HttpResponse:
         return redirect("dashboard")
     chosen, target = form.cleaned_data["language"], form.cleaned_data["next"]
     if request.user.is_authenticated:
-        User.objects.filter(pk=request.user.pk).update(language=chosen)
+        with transaction.atomic():
+            if User.objects.filter(pk=request.user.pk).exclude(language=chosen).update(language=chosen):
+                write(Action.DETAILS, by=request.user, on=request.user, fields=["language"])
     return _remember(redirect(target if is_here(request, target) else "/"), chosen)
 
 

@@ -1,6 +1,7 @@
 """What machines cost: your own, and for administrators everybody's, with prices, the rate of the won, budgets."""
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
@@ -8,6 +9,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from ondol import clock
 from ondol.accounts.models import User
+from ondol.audit.record import Action, write
 from ondol.costs import bills
 from ondol.costs.limits import for_everybody
 from ondol.costs.models import Budget
@@ -61,7 +63,9 @@ def set_rate(request: PersonRequest) -> HttpResponse:
     if not form.is_valid():
         return EverybodysCostsPage(request, form, BudgetForm(instance=for_everybody())).answer(request)
     form.instance.set_by = request.user
-    form.save()
+    with transaction.atomic():
+        form.save()
+        write(Action.RATE, by=request.user, krw=str(form.cleaned_data["krw"]), as_of=str(form.cleaned_data["as_of"]))
     messages.success(request, _("Saved."))
     return redirect("admin_costs")
 
@@ -97,6 +101,9 @@ def _keep(request: PersonRequest, form: BudgetForm) -> bool:
     """Save the form, and return whether it could be saved."""
     if not form.is_valid():
         return False
-    form.save()
+    usd, stops = form.cleaned_data["usd"], form.cleaned_data["stops"]
+    with transaction.atomic():
+        form.save()
+        write(Action.BUDGET, by=request.user, on=form.instance.owner, usd=str(usd or ""), stops=stops)
     messages.success(request, _("Saved."))
     return True

@@ -1,0 +1,87 @@
+"""What allauth and Django tell of sign-ins, second factors and providers, as rows of the record."""
+
+from typing import Any
+
+from allauth.account.signals import authentication_step_completed
+from allauth.mfa.models import Authenticator
+from allauth.mfa.signals import authentication_failed
+from allauth.socialaccount.models import SocialAccount
+from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.core.cache import cache
+from django.db.models.signals import post_delete, pre_save
+from django.http import HttpRequest
+
+from ondol.accounts.models import User
+from ondol.audit.origin import address_of
+from ondol.audit.record import Action, Outcome, asker, write
+
+_AGAIN = 300
+"""After so many seconds, another row tells that an address still tries although it has to wait: rows cost room."""
+
+
+def connect() -> None:
+    """Write the rows from now on."""
+    for signal, receiver in (
+        (user_logged_in, _signed_in),
+        (user_logged_out, _signed_out),
+        (user_login_failed, _password_refused),
+        (authentication_failed, _factor_refused),
+        (authentication_step_completed, _confirmed),
+    ):
+        signal.connect(receiver, dispatch_uid=f"{__name__}.{receiver.__name__}")
+    # Before a row is made, and after it is deleted in the same transaction: none changes without its row.
+    for model, added, removed in (
+        (Authenticator, Action.FACTOR_ADD, Action.FACTOR_REMOVE),
+        (SocialAccount, Action.PROVIDER_ADD, Action.PROVIDER_REMOVE),
+    ):
+        pre_save.connect(_teller(added, is_new=True), sender=model, weak=False, dispatch_uid=f"{__name__}.{added}")
+        post_delete.connect(_teller(removed), sender=model, weak=False, dispatch_uid=f"{__name__}.{removed}")
+
+
+def too_many(request: HttpRequest, email: str) -> None:
+    """Tell of a sign-in that had to wait: once in five minutes for each address and account."""
+    person = _known(email)
+    if cache.add(f"record:wait:{address_of(request)}:{person.pk if person else ''}", 1, _AGAIN):
+        write(Action.SIGN_IN, on=person, outcome=Outcome.REFUSED, code="too_many")
+
+
+def _signed_in(request: HttpRequest, user: User, **_about: Any) -> None:
+    write(Action.SIGN_IN, by=user, on=user)
+
+
+def _signed_out(request: HttpRequest, user: User | None, **_about: Any) -> None:
+    if user is not None:
+        write(Action.SIGN_OUT, by=user, on=user)
+
+
+def _password_refused(credentials: dict[str, Any], **_about: Any) -> None:
+    """Name nobody but people we know: in the place of an address, somebody may have typed a password."""
+    _refused(_known(str(credentials.get("email", ""))), "password")
+
+
+def _factor_refused(user: User, **_about: Any) -> None:
+    _refused(user, "second_factor")
+
+
+def _refused(user: User | None, code: str) -> None:
+    by = asker()
+    write(Action.CONFIRM if by else Action.SIGN_IN, by=by, on=user, outcome=Outcome.REFUSED, code=code)
+
+
+def _confirmed(user: User, method: str, **_about: Any) -> None:
+    by = asker()
+    if by is not None and by.pk == user.pk and method != "signup":
+        write(Action.CONFIRM, by=user, on=user, method=method)
+
+
+def _known(email: str) -> User | None:
+    return User.objects.filter(email__iexact=email.replace("\x00", "")).first()
+
+
+def _teller(action: Action, *, is_new: bool = False) -> Any:
+    def tell(instance: Any, **_about: Any) -> None:
+        if instance._state.adding or not is_new:
+            kind = getattr(instance, "type", "") or getattr(instance, "provider", "")
+            write(action, by=asker(), on=instance.user, kind=str(kind))
+
+    return tell
