@@ -22,6 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 TESTS = [
     "tests/policy",
+    "tests/audit",
     "tests/instances",
     "tests/autostop",
     "tests/cloud",
@@ -353,6 +354,10 @@ BUGS = [
     Bug("a letter's link follows the machine to its next owner", "_bound_to", "warning.instance.owner_id", "0"),
     Bug("a letter's link is good for any run", "_bound_to", "warning.launched_at.timestamp()", "0.0"),
     Bug("the site's name is a password", "OurWordsValidator.validate", "rest != typed", "False"),
+    Bug("a field is not in the chain", "chain:hash_of", "[before, position, *values]", "[before, position, *values[:-1]]"),
+    Bug("an entry may be lost", "chain:_wrong", "link.entry is None", "False"),
+    Bug("an undone act has a row", "record:refusals", "write(action, by=by, on=on, outcome=Outcome.REFUSED, code=refusal.code, **details)", "write(action, by=by, on=on, code=refusal.code, **details)"),
+    Bug("a new address is silent", "record_and_tell", "told.filter(address=origin.address()).exists()", "told.exists()"),
     Bug("a full disk is a rate limit", "cache:_writing", "raise OperationalError('the shared cache cannot be written') from error", "return"),
 ]  # fmt: skip
 

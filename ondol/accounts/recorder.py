@@ -16,7 +16,7 @@ from ondol.audit.origin import address_of
 from ondol.audit.record import Action, Outcome, asker, write
 
 _AGAIN = 300
-"""After so many seconds, another row tells that an address still tries although it has to wait: rows cost room."""
+"""The seconds until another row tells that an address still tries although it has to wait: rows cost room."""
 
 
 def connect() -> None:

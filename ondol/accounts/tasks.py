@@ -2,8 +2,9 @@
 
 from procrastinate.contrib.django import app
 
-from ondol.accounts import expired, letter_limits, letters, mail, old_address, requests
+from ondol.accounts import expired, letter_limits, letters, mail, old_address, requests, security_letters
 from ondol.accounts.models import User
+from ondol.audit.models import Entry
 from ondol.outbox.jobs import RETRY, retry_failed, watch
 
 
@@ -39,6 +40,16 @@ def letters_left_out(to: int) -> None:
     """Tell an administrator that too many letters were asked for."""
     if reader := User.objects.filter(pk=to).first():
         letter_limits.tell(reader)
+
+
+@app.task(name=security_letters.TASK, queue="mail", retry=RETRY, task_middleware=[watch])
+def security(entry: int) -> None:
+    """Tell somebody that their key was downloaded, or a token made."""
+    row = Entry.objects.filter(pk=entry).first()
+    if row is None or row.on_id is None:
+        return
+    if person := User.objects.filter(pk=row.on_id, is_active=True).first():
+        security_letters.send(row, person)
 
 
 @app.periodic(cron="* * * * * */5")

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from ondol.accounts import second_factor
 from ondol.accounts.models import TOKEN_DAYS, ApiToken, Scope, User
 from ondol.accounts.people import AccountError
+from ondol.accounts.security_letters import record_and_tell
 from ondol.audit.record import Action, asker, refusals, write
 
 PREFIX, AT_MOST = "ondol_", 20
@@ -56,7 +57,7 @@ def _create(user: User, name: str, scopes: Iterable[Scope], days: int) -> str:
         scopes=wanted,
         expires_at=now + timedelta(days=days),
     )
-    write(Action.TOKEN_MAKE, by=asker(), on=user, name=name, scopes=wanted, days=days)
+    record_and_tell(Action.TOKEN_MAKE, user, name=name, scopes=wanted, days=days)
     return token
 
 

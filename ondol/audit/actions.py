@@ -2,7 +2,6 @@
 
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 
 class Action(TextChoices):
@@ -62,9 +61,9 @@ class Action(TextChoices):
 class Outcome(TextChoices):
     """How an act ended."""
 
-    DONE = "done", pgettext_lazy("outcome", "done")
-    REFUSED = "refused", pgettext_lazy("outcome", "refused")
-    FAILED = "failed", pgettext_lazy("outcome", "failed")
+    DONE = "done", _("done")
+    REFUSED = "refused", _("refused")
+    FAILED = "failed", _("failed")
 
 
 class Source(TextChoices):

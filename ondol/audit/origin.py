@@ -43,6 +43,11 @@ def is_request() -> bool:
     return context.request is not None
 
 
+def address() -> str:
+    """Return where what is done here comes from; empty: no request, or not known."""
+    return address_of(context.request) if context.request is not None else ""
+
+
 def fields() -> dict[str, Any]:
     """Return the fields of an entry that say where it comes from."""
     request, job = context.request, job_id.get()

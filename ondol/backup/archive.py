@@ -46,6 +46,8 @@ class Manifest:
     signing_key: str = ""
     """The fingerprint of ONDOL_SECRET_KEY; empty if the database does not keep it yet."""
     migrations: tuple[str, ...] = ()
+    audit_head: str = ""
+    """The head of the record, as `ondol audit verify --head` takes it; empty if there is none."""
 
     def to_json(self) -> str:
         """Return the JSON for the file."""

@@ -46,6 +46,7 @@ def _describe(connection: Connection) -> Manifest:
         return "" if row is None or row[0] is None else str(row[0])
 
     keeps_key = has_column(connection, "instances_deployment", "signing_key")
+    has_record = has_column(connection, "audit_link", "hash")
     migrations = connection.execute("SELECT app || '.' || name FROM django_migrations ORDER BY 1").fetchall()
     return Manifest(
         ondol=__version__,
@@ -56,5 +57,8 @@ def _describe(connection: Connection) -> Manifest:
         machines=int(one("SELECT count(*) FROM instances_instance WHERE status <> 'TERMINATED'")),
         vault_keys=dict(connection.execute(COUNT_BY_KEY).fetchall()),
         signing_key=one("SELECT signing_key FROM instances_deployment") if keeps_key else "",
+        audit_head=one("SELECT position || ':' || hash FROM audit_link ORDER BY position DESC LIMIT 1")
+        if has_record
+        else "",
         migrations=tuple(name for (name,) in migrations),
     )

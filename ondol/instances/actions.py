@@ -12,7 +12,8 @@ from procrastinate.contrib.django import app
 
 from ondol import clock
 from ondol.accounts.models import User
-from ondol.audit.record import Action, asker, refusals_of, write
+from ondol.accounts.security_letters import record_and_tell
+from ondol.audit.record import Action, refusals_of
 from ondol.deployment import alerts
 from ondol.instances import own_keys, sealed
 from ondol.instances.allowance import require_creation_left, require_start_left
@@ -241,7 +242,8 @@ def take_key(user: User, form: str = "pem") -> KeyFile:
             _("Tell an administrator: a key in ONDOL_VAULT_KEYS is missing."),
             503,
         ) from None
-    write(Action.KEY_READ, by=asker() or user, on=user, machine=str(key.instance_id), form=form)
+    with transaction.atomic():
+        record_and_tell(Action.KEY_READ, user, machine=str(key.instance_id), form=form)
     name = key_stem(key.instance)
     if form == "ppk":
         return KeyFile(f"{name}.ppk", ppk.from_pem(pem, comment=name))

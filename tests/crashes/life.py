@@ -37,7 +37,9 @@ SELECT i.id::text AS row, status, status_reason AS reason, i.instance_id AS mach
          WHERE queue_name = 'instances' AND status IN ('todo', 'doing')) AS jobs,
        (SELECT id::text FROM instances_deployment) AS deployment, (SELECT trouble FROM instances_deployment),
        (SELECT array_agg(old || '>' || new ORDER BY id) FROM instances_statuschange c WHERE c.instance_id = i.id)
-         AS changes
+         AS changes,
+       (SELECT array_agg(coalesce(details->>'old', '') || '>' || (details->>'new') ORDER BY id) FROM audit_entry e
+         WHERE details->>'machine' = i.id::text AND details ? 'reason') AS told
   FROM instances_instance i JOIN instances_run r ON r.id = i.run_id JOIN accounts_user u ON u.id = i.owner_id
   LEFT JOIN instances_sshkey k ON k.instance_id = i.id
  WHERE u.email = %s ORDER BY i.created_at DESC LIMIT 1

@@ -33,7 +33,7 @@ async def wrongs(life: Life, scenario: Scenario, facts: Facts) -> list[Wrong]:
             found.append((ORPHAN if len(names) > live else WRONG, f"{kind}: {there[kind]} for {facts}"))
     if scenario.reason and facts["reason"] != scenario.reason:
         found.append((WRONG, f"the reason is {facts['reason']}"))
-    if changes := _broken(facts["changes"]):
+    if changes := _broken(facts["changes"], facts["told"]):
         found.append((WRONG, changes))
     if live and {facts["size"], facts["recorded_size"]} != {
         size := await asyncio.to_thread(size_of, life.ground, facts)
@@ -70,8 +70,10 @@ def _machines(life: Life, facts: Facts, there: dict[str, list[str]]) -> Any:
         yield DOUBLE, f"alive: {there['instance']}"
 
 
-def _broken(changes: list[str]) -> str:
-    """Each change of status begins where the last one ended, and none came twice."""
+def _broken(changes: list[str], told: list[str]) -> str:
+    """Each change of status begins where the last one ended, and none came twice; the record tells of each."""
+    if told != changes:
+        return f"its status went {changes}, and the record of who did what says {told}"
     ends = [change.split(">") for change in changes]
     follow = all(before[1] == after[0] for before, after in pairwise(ends))
     return "" if follow and ends[0] == ["", "PENDING"] else f"the record is broken: {changes}"

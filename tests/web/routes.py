@@ -76,7 +76,7 @@ RULES = {
         machine/next-key/
         history/  settings/  settings/confirm/  settings/go-on/  settings/tokens/  settings/tokens/<int:pk>/revoke/
         settings/ssh/  settings/ssh/<int:pk>/remove/
-        costs/
+        settings/activity/  costs/
         accounts/reauthenticate/  accounts/email/  accounts/password/change/  accounts/password/set/
         accounts/2fa/  accounts/2fa/reauthenticate/  accounts/2fa/totp/activate/  accounts/2fa/totp/deactivate/
         accounts/2fa/recovery-codes/  accounts/2fa/recovery-codes/generate/  accounts/2fa/recovery-codes/download/
@@ -91,7 +91,7 @@ RULES = {
         admin/people/  admin/people/decide/  admin/people/<int:pk>/  admin/people/<int:pk>/approve/
         admin/people/<int:pk>/reject/  admin/people/<int:pk>/suspend/  admin/people/<int:pk>/role/
         admin/people/<int:pk>/stop/  admin/people/<int:pk>/terminate/  admin/people/<int:pk>/history/
-        admin/fleet/  admin/policy/  admin/policy/<int:pk>/  admin/activity/
+        admin/fleet/  admin/policy/  admin/policy/<int:pk>/  admin/activity/  admin/activity/csv/
         admin/doctor/  admin/doctor/again/  admin/doctor/emails/<int:pk>/again/  admin/doctor/emails/<int:pk>/drop/
         admin/costs/  admin/costs/csv/  admin/costs/rate/  admin/costs/budget/  admin/costs/<int:pk>/
         admin/costs/<int:pk>/budget/

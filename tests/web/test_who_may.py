@@ -38,7 +38,7 @@ BOOKKEEPING = (
     'INSERT INTO "audit_entry"',
     '"accounts_apitoken" SET "used_at"',
 )
-"""What a refused request may write: its session, limits of how often somebody may ask, the record, a token's last use."""
+"""What a refused request may write: its session, limits of how often they ask, the record, a token's last use."""
 
 
 def test_each_route_has_a_rule():

@@ -29,7 +29,7 @@ def _rows(month: Month, statements: Iterable[Statement]) -> Iterator[list[str]]:
     for statement in statements:
         owner, bill = statement.owner, statement.bill
         yield [
-            *(str(month), _text(owner.name), _text(owner.email), _text(owner.affiliation), f"{bill.hours:.3f}"),
+            *(str(month), cell(owner.name), cell(owner.email), cell(owner.affiliation), f"{bill.hours:.3f}"),
             *(str(money.usd) for money in bills.by_item([bill]).values()),
             *(str(bill.total.usd), "" if bill.total.krw is None else str(bill.total.krw)),
             *(str(bill.forecast.usd), str(bill.saved.usd)),
@@ -37,6 +37,6 @@ def _rows(month: Month, statements: Iterable[Statement]) -> Iterator[list[str]]:
         ]
 
 
-def _text(value: str) -> str:
+def cell(value: str) -> str:
     """Return a text that a spreadsheet does not take for a formula; East Asian ones read full-width signs, too."""
     return f"'{value}" if unicodedata.normalize("NFKC", value).startswith(("=", "+", "-", "@", "\t", "\r")) else value

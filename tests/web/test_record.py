@@ -1,0 +1,283 @@
+"""Every act leaves its row: who, what, on whom, from where and how it ended. A new route without one fails here."""
+
+import json
+import re
+
+import pytest
+from allauth.account.models import EmailAddress
+from django.core.cache import cache
+from django.db import transaction
+from django.test import Client
+from django.urls import get_resolver, reverse
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from ondol.accounts import people, security_letters
+from ondol.accounts.models import ApiToken, User
+from ondol.api.scopes import SCOPES
+from ondol.audit.actions import Action
+from ondol.audit.models import Entry
+from ondol.commands import main
+from ondol.instances.lifecycle import Status
+from tests.api.caller import Program
+from tests.instances.rig import made
+from tests.web.browser import sign_in
+from tests.web.conftest import keep, person
+from tests.web.test_step_up import SHOW, names
+
+PASSWORD = "the floor is warm"
+FROM = "203.0.113.9"
+
+ROUTES = {
+    Action.SIGN_IN: "account_login account_reauthenticate mfa_reauthenticate mfa_reauthenticate_webauthn",
+    Action.SIGN_OUT: "account_logout",
+    Action.SIGN_OUT_EVERYWHERE: "usersessions_list",
+    Action.SIGN_UP: "account_signup socialaccount_signup",
+    Action.DETAILS: "account language",
+    Action.PASSWORD: "account_change_password account_set_password account_reset_password_from_key",
+    Action.EMAIL_WISH: "account_email",
+    Action.EMAIL_PROVEN: "account_confirm_email",
+    Action.EMAIL_BACK: "old_address",
+    Action.FACTOR_ADD: "mfa_activate_totp mfa_add_webauthn mfa_generate_recovery_codes",
+    Action.FACTOR_REMOVE: "mfa_deactivate_totp mfa_remove_webauthn",
+    Action.PROVIDER_REMOVE: "socialaccount_connections",
+    Action.SSH_ADD: "ssh_address_add",
+    Action.SSH_REMOVE: "ssh_address_remove",
+    Action.KEY_READ: "machine_key",
+    Action.TOKEN_MAKE: "token_create",
+    Action.TOKEN_REVOKE: "token_revoke",
+    Action.APPROVE: "admin_approve admin_decide",
+    Action.REJECT: "admin_reject",
+    Action.SUSPEND: "admin_suspend",
+    Action.ROLE: "admin_role",
+    Action.POLICY: "admin_policy admin_policy_person",
+    Action.BUDGET: "admin_costs_budget admin_costs_person_budget",
+    Action.RATE: "admin_costs_rate",
+    Action.MACHINE_CREATE: "machine_create",
+    Action.MACHINE_START: "machine_start",
+    Action.MACHINE_STOP: "machine_stop admin_stop",
+    Action.MACHINE_TERMINATE: "admin_terminate",
+    Action.MACHINE_SIZE: "machine_size",
+    Action.MACHINE_AWAKE: "machine_awake machine_keep_awake_end awake_link",
+    Action.MACHINE_HOURS: "machine_not_tonight machine_closing_restore",
+    Action.MAIL_AGAIN: "admin_email_again",
+    Action.MAIL_DROP: "admin_email_drop",
+}
+"""The pages that change something, with the row that they leave."""
+WITHOUT = {
+    "admin_doctor_again": "asks for a check-up, which changes nothing",
+    "machine_address_told": "hides a notice",
+    "mfa_edit_webauthn": "the name of a passkey",
+    "step_up_providers": "shows where to go",
+}
+OPERATIONS = {
+    "POST /api/instances": Action.MACHINE_CREATE,
+    "POST /api/instances/size": Action.MACHINE_SIZE,
+    "POST /api/instances/start": Action.MACHINE_START,
+    "POST /api/instances/stop": Action.MACHINE_STOP,
+    "POST /api/instances/keep-awake": Action.MACHINE_AWAKE,
+    "POST /api/instances/ssh-key": Action.KEY_READ,
+    "POST /api/instances/ssh-addresses": Action.SSH_ADD,
+    "DELETE /api/instances/ssh-addresses/{number}": Action.SSH_REMOVE,
+    "POST /api/admin/users/{user_id}/approve": Action.APPROVE,
+    "POST /api/admin/users/{user_id}/reject": Action.REJECT,
+    "POST /api/admin/users/{user_id}/suspend": Action.SUSPEND,
+    "DELETE /api/admin/users/{user_id}/instance": Action.MACHINE_TERMINATE,
+}
+SHOWS = set(SHOW.split()) - {name for told in ROUTES.values() for name in told.split()}
+
+
+def test_every_route_that_changes_something_says_which_row_it_leaves():
+    told = {name for named in ROUTES.values() for name in named.split()} | set(WITHOUT)
+    assert set(names(get_resolver().url_patterns)) - SHOWS == told
+    assert {operation for operation in SCOPES if not operation.startswith("GET ")} == set(OPERATIONS)
+
+
+class World:
+    """Ada, who administrates, and Bob with a machine, each with a browser and a program."""
+
+    def __init__(self, status=Status.RUNNING):
+        cache.clear()
+        self.ada, self.bob = person("ada@example.org", role="ADMIN"), person("bob@example.org")
+        self.carol = person("carol@example.org", "PENDING")
+        for user in (self.ada, self.bob):
+            user.set_password(PASSWORD)
+            user.save()
+            EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
+        self.machine = made(self.bob, status=status, instance_id="i-0123456789abcdef0", root_device="/dev/sda1")
+        keep(self.machine)
+        self.desk, self.browser = self._browser(self.ada), self._browser(self.bob)
+        self.admin, self.program = Program(self.ada), Program(self.bob)
+
+    def _browser(self, user):
+        browser = Client(REMOTE_ADDR=FROM, headers={"User-Agent": "Firefox/140 Linux\x07"})
+        sign_in(browser, user)
+        return browser
+
+    def post(self, page, /, *args, **fields):
+        return self.browser.post(reverse(page, args=args), fields)
+
+    def admins(self, page, /, *args, **fields):
+        return self.desk.post(reverse(page, args=args), fields)
+
+
+def own_token(world):
+    return ApiToken.objects.get(user=world.bob).pk
+
+
+def add_range(world):
+    world.post("ssh_address_add", cidr="203.0.113.7", label="home")
+    return world.bob.ssh_addresses.get().pk
+
+
+B, A, C = "bob@example.org", "ada@example.org", "carol@example.org"
+ACTS = [
+    # what is done, the row's action, outcome or code, who, on whom
+    (lambda w: w.post("account", name="Robert", affiliation="K", language="en"), Action.DETAILS, "done", B, B),
+    (lambda w: w.post("language", language="en"), Action.DETAILS, "done", B, B),
+    (lambda w: w.post("account_email", email="new@example.org", action_add=""), Action.EMAIL_WISH, "done", B, B),
+    (
+        lambda w: w.post(
+            "account_change_password", oldpassword=PASSWORD, password1="a colder floor", password2="a colder floor"
+        ),
+        *(Action.PASSWORD, "done", B, B),
+    ),
+    (lambda w: w.post("usersessions_list"), Action.SIGN_OUT_EVERYWHERE, "done", B, B),
+    (lambda w: w.post("account_logout"), Action.SIGN_OUT, "done", B, B),
+    (lambda w: add_range(w), Action.SSH_ADD, "done", B, B),
+    (lambda w: w.post("ssh_address_add", cidr="203.0.0.0/8"), Action.SSH_ADD, "too_wide", B, B),
+    (lambda w: w.post("ssh_address_remove", add_range(w)), Action.SSH_REMOVE, "done", B, B),
+    (lambda w: w.post("machine_key"), Action.KEY_READ, "done", B, B),
+    (lambda w: w.program.call("POST", "/instances/ssh-key"), Action.KEY_READ, "done", B, B),
+    (lambda w: w.program.call("GET", "/instances/status"), Action.TOKEN_USE, "done", B, B),
+    (lambda w: w.post("token_create", name="a", scopes="read", days=90), Action.TOKEN_MAKE, "done", B, B),
+    (lambda w: w.post("token_revoke", own_token(w)), Action.TOKEN_REVOKE, "done", B, B),
+    (lambda w: w.post("machine_stop"), Action.MACHINE_STOP, "done", B, B),
+    (lambda w: w.post("machine_create"), Action.MACHINE_CREATE, "already_there", B, B),
+    (lambda w: w.post("machine_size", instance_type="t3.medium"), Action.MACHINE_SIZE, "not_stopped", B, B),
+    (lambda w: w.post("machine_size", volume_gib="40"), Action.MACHINE_SIZE, "done", B, B),
+    (lambda w: w.post("machine_awake", until="1h"), Action.MACHINE_AWAKE, "done", B, B),
+    (lambda w: w.post("machine_awake", until="never"), Action.MACHINE_AWAKE, "not_offered", B, B),
+    (lambda w: w.post("machine_not_tonight"), Action.MACHINE_HOURS, "no_hours", B, B),
+    (lambda w: w.post("machine_closing_restore"), Action.MACHINE_HOURS, "done", B, B),
+    (lambda w: w.admins("admin_approve", w.carol.pk), Action.APPROVE, "done", A, C),
+    (lambda w: w.admins("admin_reject", w.carol.pk, reason="no"), Action.REJECT, "done", A, C),
+    (lambda w: w.admins("admin_reject", w.bob.pk, reason="no"), Action.REJECT, "not_waiting", A, B),
+    (lambda w: w.admins("admin_suspend", w.bob.pk), Action.SUSPEND, "done", A, B),
+    (lambda w: w.admins("admin_suspend", w.bob.pk), Action.MACHINE_STOP, "done", A, B),
+    (lambda w: w.admins("admin_suspend", w.ada.pk), Action.SUSPEND, "last_administrator", A, A),
+    (lambda w: w.admins("admin_role", w.bob.pk, role="ADMIN"), Action.ROLE, "done", A, B),
+    (lambda w: w.admins("admin_role", w.carol.pk, role="ADMIN"), Action.ROLE, "not_approved", A, C),
+    (lambda w: w.admins("admin_stop", w.bob.pk), Action.MACHINE_STOP, "done", A, B),
+    (lambda w: w.admins("admin_terminate", w.bob.pk, email=B), Action.MACHINE_TERMINATE, "done", A, B),
+    (lambda w: w.admins("admin_policy", idle_minutes=60), Action.POLICY, "done", A, ""),
+    (lambda w: w.admins("admin_policy_person", w.bob.pk, idle_minutes=60), Action.POLICY, "done", A, B),
+    (lambda w: w.admins("admin_costs_budget", usd=10), Action.BUDGET, "done", A, ""),
+    (lambda w: w.admins("admin_costs_person_budget", w.bob.pk, usd=10), Action.BUDGET, "done", A, B),
+    (lambda w: w.admins("admin_costs_rate", krw=1400, as_of="2020-01-01"), Action.RATE, "done", A, ""),
+    (lambda w: w.admin.call("DELETE", f"/admin/users/{w.bob.pk}/instance"), Action.MACHINE_TERMINATE, "done", A, B),
+    (lambda w: Client().post("/accounts/login/", {"login": B, "password": PASSWORD}), Action.SIGN_IN, "done", B, B),
+    (lambda w: Client().post("/accounts/login/", {"login": B, "password": "no"}), Action.SIGN_IN, "password", "", B),
+    (
+        lambda w: Client().post("/accounts/login/", {"login": "x@y.zz", "password": "n"}),
+        Action.SIGN_IN,
+        "password",
+        "",
+        "",
+    ),
+    (lambda w: w.post("account_reauthenticate", password=PASSWORD), Action.CONFIRM, "done", B, B),
+    (lambda w: w.post("account_reauthenticate", password="no"), Action.CONFIRM, "password", B, B),
+    (lambda w: main(["user", "add", "dan@example.org"]), Action.ADD, "done", "", "dan@example.org"),
+    (lambda w: main(["user", "suspend", B]), Action.SUSPEND, "done", "", B),
+    (lambda w: main(["user", "role", A, "member"]), Action.ROLE, "last_administrator", "", A),
+    (lambda w: main(["token", "create", B]), Action.TOKEN_MAKE, "done", "", B),
+    (lambda w: main(["vault", "rotate"]), Action.VAULT, "done", "", ""),
+    (lambda w: main(["keys", "accept"]), Action.KEYS, "done", "", ""),
+]
+
+
+def row_of(act):
+    """Do it in a world of its own; return what its row says, or what was written instead."""
+    do, action, *_told = act
+    world = World()
+    before = max(Entry.objects.values_list("pk", flat=True))
+    do(world)
+    written = Entry.objects.filter(pk__gt=before).order_by("pk")
+    row = written.filter(action=action).last()
+    if row is None:
+        return list(written.values("action", "code"))
+    assert (row.outcome == "done") == (row.code == "")
+    assert row.source == "command" or (row.request_id and row.address)
+    return [row.code or row.outcome, row.by_email, row.on_email]
+
+
+@pytest.mark.enable_socket
+def test_every_act_leaves_its_row(db, record_property):
+    wrong = []
+    for number, act in enumerate(ACTS):
+        with transaction.atomic():
+            found = row_of(act)
+            transaction.set_rollback(True)
+        if found != list(act[2:]):
+            wrong.append((number, act[1], found))
+    assert not wrong, "\n".join(map(str, wrong))
+    record_property("told", f"the record: {len(ACTS)} acts by pages, programs and commands, each with its row")
+
+
+def test_the_row_says_from_where_and_under_which_request_and_survives_the_account(db):
+    world = World()
+    answer = world.admins("admin_approve", world.carol.pk)
+    row = Entry.objects.get(action=Action.APPROVE)
+    assert (row.source, row.address, row.agent) == ("page", FROM, "Firefox/140 Linux")
+    assert row.request_id == answer.headers["X-Request-ID"]
+    pk = world.carol.pk
+    world.carol.delete()
+    row.refresh_from_db()
+    assert (row.on_id, row.on_email) == (pk, "carol@example.org")
+
+
+def test_no_secret_is_in_the_record(db):
+    world = World()
+    secrets = [PASSWORD, "a colder floor", world.program.headers["Authorization"].split()[1]]
+    page = world.post("token_create", name="a", scopes="read", days=90).text
+    secrets += re.findall(r"ondol_[\w-]{43}", page)
+    secrets.append(world.post("machine_key").text.splitlines()[1])
+    world.post("account_change_password", oldpassword=PASSWORD, password1="a colder floor", password2="a colder floor")
+    Client().post("/accounts/login/", {"login": "my-password@once", "password": PASSWORD})
+    secrets.append("my-password@once")
+    assert len(secrets) == 6
+    told = json.dumps(list(Entry.objects.values()), default=str)
+    assert [secret for secret in secrets if secret in told] == []
+
+
+def test_what_is_undone_has_no_row_and_what_is_refused_has_one(db):
+    world = World()
+    with pytest.raises(people.AccountError):
+        people.suspend(world.ada.pk, world.ada)
+    assert not Entry.objects.filter(action=Action.SUSPEND, outcome="done").exists()
+    assert Entry.objects.get(action=Action.SUSPEND).code == "last_administrator"
+
+
+def enqueued():
+    return list(ProcrastinateJob.objects.filter(task_name=security_letters.TASK).order_by("pk"))
+
+
+def test_ten_downloads_in_a_minute_are_one_letter_and_a_new_address_another(db, mailoutbox):
+    world = World()
+    before = len(enqueued())
+    for _ in range(10):
+        world.post("machine_key")
+    assert len(enqueued()) == before + 1
+    world.browser.post(reverse("machine_key"), REMOTE_ADDR="198.51.100.4")
+    assert len(enqueued()) == before + 2
+    world.post("token_create", name="a", scopes="read", days=90)
+    jobs = enqueued()[before:]
+    assert len(jobs) == 3
+    for job in jobs:
+        entry = Entry.objects.get(pk=job.args["entry"])
+        security_letters.send(entry, User.objects.get(pk=entry.on_id))
+    first, second, third = mailoutbox
+    assert (FROM in first.body, "198.51.100.4" in second.body) == (True, True)
+    assert all(letter.to == ["bob@example.org"] for letter in mailoutbox)
+    assert "“a”" in third.body
+    assert "PRIVATE KEY-" not in first.body
+    assert "ondol_" not in third.body
