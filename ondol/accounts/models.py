@@ -1,6 +1,7 @@
 """A person, where they stand with the administrators, and their API tokens."""
 
 import unicodedata
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
@@ -136,7 +137,7 @@ class User(AbstractBaseUser):
         with transaction.atomic():
             is_new = self._state.adding
             if not is_new:
-                self._note_changes()
+                self._note_changes(kwargs.get("update_fields"))
             super().save(*args, **kwargs)
             if is_new:
                 write(
@@ -147,10 +148,12 @@ class User(AbstractBaseUser):
                     role=self.role,
                 )
 
-    def _note_changes(self) -> None:
+    def _note_changes(self, fields: Collection[str] | None) -> None:
         if self._has_new_password():
             revoked, _details = self.api_tokens.all().delete()
             write(Action.PASSWORD, by=asker(), on=self, tokens=revoked, usable=self.has_usable_password())
+        if fields is not None and "email" not in fields:
+            return
         old = User.objects.filter(pk=self.pk).values_list("email", flat=True).first()
         if old is not None and old != self.email:
             write(Action.EMAIL, by=asker(), on=self, old=old)
