@@ -342,7 +342,7 @@ BUGS = [
     Bug("a schema of any later version is used", "_may_be_ahead", "_number(oldest) <= _number(__version__)", "True"),
     Bug("a token of any scope does everything", "scopes:require", "scope not in granted", "False"),
     Bug("a token lives for ever", "ApiToken.has_expired", "self.expires_at <= datetime.now(UTC)", "False"),
-    Bug("a new password leaves tokens", "_note_changes", "self.api_tokens.all().delete()", "(0, {})"),
+    Bug("a new password leaves tokens", "User._note_changes", "self.api_tokens.all().delete()", "(0, {})"),
     Bug("any sign-in is recent", "signed_in_recently", "now - app_settings.REAUTHENTICATION_TIMEOUT < at <= now + 1", "True"),
     Bug("a secret waits in the session", "StepUp.process_view", "name in KEPT and suspend(request)", "suspend(request)"),
     Bug("an issuer's old sign-in confirms", "_was_asked_long_ago", "time.time() - at > app_settings.REAUTHENTICATION_TIMEOUT", "False"),

@@ -14,7 +14,7 @@ from ondol.cloud.errors import Unreachable
 
 log = logging.getLogger("ondol.aws")
 
-LISTENERS: list[Callable[["Call"], None]] = []
+LISTENERS: set[Callable[["Call"], None]] = set()
 """Who is told of each call that was to change something, once it has its answer."""
 
 _READS = ("Describe", "Get", "List")

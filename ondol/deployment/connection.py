@@ -14,7 +14,7 @@ from ondol.deployment.models import deployment_id
 @cache
 def cloud() -> Cloud:
     """Return this worker's AWS clients. Making them takes a second and some 30 MB. Raises WrongAccount."""
-    aws_log.LISTENERS.append(note_call)
+    aws_log.LISTENERS.add(note_call)  # `cache` lets two threads in here
     made = AwsCloud.from_config(config(), deployment_id())
     bind_account(made.account())
     return made
