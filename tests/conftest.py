@@ -56,6 +56,8 @@ def as_owner(db):
     """Be the owner of the tables for a whole test, which migrates or changes a table."""
     with role.owner():
         yield
+
+
 @receiver(connection_created)
 def _may_empty_the_record(connection, **_):
     """Let tests that commit empty all tables afterwards, which the record refuses to all but a retention."""
