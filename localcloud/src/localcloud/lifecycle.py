@@ -145,7 +145,9 @@ class Lifecycle:
         )
         taken = {other.address for other in self.cloud.region.machines if other.address}
         before = machine.address
-        machine.address = self.sandboxes.open(sandbox, before, taken, machine.admits, machine.wants_public_address)
+        machine.address = self.sandboxes.open(
+            sandbox, before, taken, machine.admits, machine.invites, machine.wants_public_address
+        )
         self.cloud.touch()
         if before and machine.address != before:
             log.warning("%s had to move from %s to %s", machine.id, before, machine.address)

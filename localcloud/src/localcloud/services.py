@@ -12,6 +12,7 @@ from localcloud.cloud import Cloud
 from localcloud.cloudwatch.alarms import Alarms
 from localcloud.cloudwatch.metrics import Metrics
 from localcloud.cloudwatch.operations import CloudWatch
+from localcloud.connect import InstanceConnect
 from localcloud.ec2 import every_call
 from localcloud.ec2.backend import Region
 from localcloud.ec2.groups import Groups
@@ -142,6 +143,7 @@ def services_of(cloud: Cloud, metrics: Metrics, alarms: Alarms) -> dict[str, typ
     CloudWatch.metrics, CloudWatch.alarms = metrics, alarms
     return {
         "ec2": Ec2,
+        "ec2-instance-connect": InstanceConnect,
         "monitoring": CloudWatch,
         "ssm": Ssm,
         "sts": Sts,

@@ -1,5 +1,6 @@
 """One EC2 instance: moto's, with the states and facts that it lacks. Data only, since it is pickled."""
 
+import time
 from ipaddress import ip_address, ip_network
 from typing import Any
 
@@ -21,6 +22,8 @@ class Machine(Instance):
 
     #: why the start under way will be undone. A default: homes of earlier versions have machines without it
     undone: tuple[str, str] | None = None
+    #: user, public key and end (real time) of what EC2 Instance Connect was sent; a default for the same reason
+    invitations: tuple[tuple[str, bytes, float], ...] = ()
 
     def __init__(self, backend: Any, image_id: str, user_data: Any, **launch: Any) -> None:
         self.boot_key: str = launch.pop("public_key")
@@ -106,6 +109,10 @@ class Machine(Instance):
     def admits(self, source: str, port: int = 22) -> bool:
         """Return whether the groups let `source` in. The port is the one in the rules, whatever we really listen on."""
         return any(_allows(rule, source, port) for group in self.groups for rule in group.ingress_rules)
+
+    def invites(self, user: str, key: bytes) -> bool:
+        """Return whether EC2 Instance Connect lets this public key in for now."""
+        return any(who == [user, key] and time.time() < until for *who, until in self.invitations)
 
 
 def vcpus_of(instance_type: str) -> int:

@@ -13,8 +13,9 @@ from localcloud.service import Service
 
 log = logging.getLogger(__name__)
 
+_NEWER = ("ec2-instance-connect", "ssm", "servicequotas", "pricing")
 #: by the name in the signature: the others answer AccessDenied
-_CODES = {"ec2": "UnauthorizedOperation"} | dict.fromkeys(("ssm", "servicequotas", "pricing"), "AccessDeniedException")
+_CODES = {"ec2": "UnauthorizedOperation"} | dict.fromkeys(_NEWER, "AccessDeniedException")
 #: for these names in the signature, IAM has another name
 PREFIXES = {"monitoring": "cloudwatch"}
 

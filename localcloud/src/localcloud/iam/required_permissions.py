@@ -1,8 +1,8 @@
 """The permissions that a request needs: which action on which resources, under which conditions.
 
-From the Service Authorization Reference (EC2, CloudWatch, Systems Manager, IAM, Service Quotas; read June 2026). What
-is about to be made is `…/*`. A missing resource has no tags, so a policy by tags refuses it: EC2 then says
-UnauthorizedOperation and not NotFound (seen on Amazon: karpenter-provider-aws issues 2100 and 2253).
+From the Service Authorization Reference (EC2, EC2 Instance Connect, CloudWatch, Systems Manager, IAM, Service Quotas;
+read June 2026). What is about to be made is `…/*`. A missing resource has no tags, so a policy by tags refuses it: EC2
+then says UnauthorizedOperation and not NotFound (seen on Amazon: karpenter-provider-aws issues 2100 and 2253).
 """
 
 from typing import Any
@@ -41,6 +41,9 @@ def required_permissions(prefix: str, action: str, params: Params, cloud: Cloud)
         case "ssm":
             names = params.get("Names") or [params.get("Name")]
             return [Permission(name, there.parameter(str(one)), there.context()) for one in names]
+        case "ec2-instance-connect":
+            arn, keys = Resources(cloud, "ec2").known("instance", str(params.get("InstanceId")))
+            return [Permission(name, arn, {**keys, "ec2:osuser": (str(params.get("InstanceOSUser")),)})]
         case "iam":
             return _iam(name, params, there)
         case "servicequotas":

@@ -15,7 +15,7 @@ from localcloud.sandboxes.carried import Carried
 from localcloud.sandboxes.conversation import Conversation
 from localcloud.sandboxes.isolation import Isolation
 from localcloud.sandboxes.plan import Plan
-from localcloud.sandboxes.ssh import Admits, SshMachine
+from localcloud.sandboxes.ssh import Admits, Invites, SshMachine
 from localcloud.sandboxes.usage import Usage
 
 log = logging.getLogger(__name__)
@@ -59,13 +59,13 @@ class Sandboxes:
             network=self.isolation.network,
         )
 
-    def open(self, sandbox: Sandbox, address: str | None, taken: set[str], admits: Admits, public: bool) -> str | None:
+    def open(
+        self, sandbox: Sandbox, address: str | None, taken: set[str], admits: Admits, invites: Invites, public: bool
+    ) -> str | None:
         """Start its SSH server and return its address: the given one if it is still free, or a new one."""
         plan = self.plan(sandbox.instance_id, sandbox.number, sandbox.private_ip)
         folders.make(plan, sandbox.public_key)
-        machine = SshMachine(
-            plan, sandbox.public_key, sandbox.host_key, self.supervisor, admits, self._carried(plan), self.port
-        )
+        machine = SshMachine(plan, sandbox.host_key, self.supervisor, admits, invites, self._carried(plan), self.port)
         if public:
             listener = None
             if address:

@@ -13,6 +13,7 @@ import asyncssh
 from localcloud.sandboxes.carried import Carried
 from localcloud.sandboxes.conversation import Conversation
 from localcloud.sandboxes.forwarding import connect, listen_back
+from localcloud.sandboxes.keys import authorized
 from localcloud.sandboxes.outside import INTERNET, SERVERS_PORT
 from localcloud.sandboxes.plan import USER, Plan
 from localcloud.sandboxes.relay import Relay
@@ -25,10 +26,11 @@ GRACE = 60
 TRIES = 6
 
 Admits = Callable[[str], bool]
+Invites = Callable[[str, bytes], bool]
 
 
 class Door(asyncssh.SSHServer):
-    """One connection. It admits only `ubuntu` with the launch's key: authorized_keys in the sandbox changes nothing."""
+    """One connection. It admits only `ubuntu`, with a key of authorized_keys or one of EC2 Instance Connect."""
 
     def __init__(self, machine: "SshMachine", client: socket.socket) -> None:
         self.machine = machine
@@ -44,15 +46,17 @@ class Door(asyncssh.SSHServer):
         self.machine.carried.end(self.client)
 
     def begin_auth(self, username: str) -> bool:
+        """Read the keys anew for each connection: whoever took one out has shut it out."""
+        self.conn.set_authorized_keys(authorized(self.machine.plan.home) if username == USER else None)
         return True
 
     def public_key_auth_supported(self) -> bool:
         return True
 
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
-        """Return whether this key opens; after as many others as sshd takes, close the connection."""
-        known = self.machine.key
-        if username == USER and known is not None and key.public_data == known.public_data:
+        """Return whether this key, which is not in authorized_keys, opens for now; close the connection after as many
+        others as sshd takes."""
+        if username == USER and self.machine.invites(username, key.public_data):
             return True
         self.failures += 1
         if self.failures >= TRIES:
@@ -93,10 +97,10 @@ class SshMachine:
     def __init__(
         self,
         plan: Plan,
-        public_key: str,
         host_key: str,
         supervisor: Conversation,
         admits: Admits,
+        invites: Invites,
         carried: Carried,
         port: int,
     ) -> None:
@@ -107,7 +111,7 @@ class SshMachine:
         self.carried = carried
         self.supervisor = supervisor
         self.admits = admits
-        self.key = asyncssh.import_public_key(public_key) if public_key else None
+        self.invites = invites
         self.host_key = asyncssh.import_private_key(host_key)
         self.connections: set[asyncssh.SSHServerConnection] = set()
         self.tasks: set[asyncio.Task[None]] = set()
