@@ -46,7 +46,7 @@ class Door(asyncssh.SSHServer):
         self.machine.carried.end(self.client)
 
     def begin_auth(self, username: str) -> bool:
-        """Read the keys anew for each connection: whoever took one out has shut it out."""
+        """Read the keys at each connection: whoever took one out has shut it out."""
         self.conn.set_authorized_keys(authorized(self.machine.plan.home) if username == USER else None)
         return True
 
