@@ -186,6 +186,16 @@ class AwsCloud(AutoStop):
             ask_of(partial(self._has_key, name), self._ec2.delete_key_pair, KeyName=name)
 
     # --- instance ----------------------------------------------------------------------------------------------
+    def send_ssh_public_key(self, instance_id: str, user: str, public_key: str) -> None:
+        send = self._client("ec2-instance-connect").send_ssh_public_key
+        ask_of(
+            partial(self._lives, instance_id),
+            send,
+            InstanceId=instance_id,
+            InstanceOSUser=user,
+            SSHPublicKey=public_key,
+        )
+
     def newest_image(self, architecture: str = "x86_64") -> Image:
         image_id = self._config.image_id
         if not image_id:

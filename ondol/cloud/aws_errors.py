@@ -18,10 +18,13 @@ _CODES: dict[type[CloudError], str] = {
     Gone: """
         InvalidInstanceID.NotFound InvalidGroup.NotFound InvalidGroupId.NotFound InvalidSecurityGroupID.NotFound
         InvalidKeyPair.NotFound InvalidPermission.NotFound InvalidVolume.NotFound ParameterNotFound ResourceNotFound
-        ResourceNotFoundException
+        ResourceNotFoundException EC2InstanceNotFoundException
         """,
     AlreadyThere: "InvalidGroup.Duplicate InvalidKeyPair.Duplicate InvalidPermission.Duplicate",
-    NotYet: "IncorrectInstanceState IncorrectState DependencyViolation InvalidGroup.InUse VolumeInUse",
+    NotYet: """
+        IncorrectInstanceState IncorrectState DependencyViolation InvalidGroup.InUse VolumeInUse
+        EC2InstanceStateInvalidException EC2InstanceUnavailableException
+        """,
     Throttled: """
         RequestLimitExceeded BandwidthLimitExceeded EC2ThrottledException RequestThrottled RequestThrottledException
         SlowDown ThrottledException Throttling ThrottlingException TooManyRequestsException

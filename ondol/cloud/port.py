@@ -322,6 +322,12 @@ class Cloud(Protocol):
     def delete_key(self, name: str) -> None:
         """Delete it; an absent one is fine. Instances launched with it still admit it."""
 
+    def send_ssh_public_key(self, instance_id: str, user: str, public_key: str) -> None:
+        """Let this OpenSSH public key in as `user` for a minute, by EC2 Instance Connect, where the instance has it.
+
+        Asking twice is fine. NotYet unless it runs.
+        """
+
     # --- instance ----------------------------------------------------------------------------------------------
     def newest_image(self, architecture: str = "x86_64") -> Image:
         """Return the fixed image of the settings, else Canonical's newest Ubuntu 24.04 LTS for this architecture, by

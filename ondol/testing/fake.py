@@ -187,6 +187,12 @@ class FakeCloud(Ledger):
     def delete_key(self, name: str) -> None:
         self.world.keys.pop(name, None)
 
+    @operation
+    def send_ssh_public_key(self, instance_id: str, user: str, public_key: str) -> None:
+        if self._ec2_instance(instance_id).state is not InstanceState.RUNNING:
+            raise NotYet("EC2InstanceStateInvalidException")
+        self.world.let_in.setdefault(instance_id, []).append((user, public_key))
+
     # --- instance ----------------------------------------------------------------------------------------------
     @operation
     def newest_image(self, architecture: str = "x86_64") -> Image:

@@ -83,6 +83,8 @@ class World:
     """Instances with stop protection: it blocks an end, too."""
     undone: dict[str, str] = field(default_factory=dict)
     """Instances whose starts are accepted and taken back, with the StateReason.Code that says why."""
+    let_in: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    """The users and public keys that EC2 Instance Connect was sent for each instance."""
     unlimited: set[str] = field(default_factory=set)
     """Burstable instances that may spend credits that they have not earned."""
     alarm_quota: int = 5000
