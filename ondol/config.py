@@ -29,7 +29,7 @@ from ondol.sign_in_settings import SignInSettings
 from ondol.written_settings import ConfigError as ConfigError
 from ondol.written_settings import env as _env
 
-EVERYBODY = "0.0.0.0/0"
+EVERYBODY, LOOPBACK = "0.0.0.0/0", "127.0.0.0/8"
 
 
 class Config(SignInSettings):
@@ -161,6 +161,12 @@ class Config(SignInSettings):
         description="Ranges that may reach port 22 of every machine, comma-separated, such as your institute's; "
         "`none`: only the addresses that people name for themselves. Needed with Amazon; in a trial, unset: everybody.",
     )
+    worker_ssh_cidr: str = _env(
+        "ONDOL_WORKER_SSH_CIDR",
+        "",
+        description="Range from which workers reach machines by SSH, such as 198.51.100.7/32, to replace a key; let in "
+        "only meanwhile. A private range: at their private addresses. Unset: no key is replaced; in a trial: loopback.",
+    )
     ssh_port: int = _env("ONDOL_SSH_PORT", 22, ge=1, le=65535, description="Port shown to people and asked for SSH.")
     project: str = _env("ONDOL_PROJECT", "ondol", pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="The tag `Project`.")
     tags: Annotated[tuple[tuple[str, str], ...], NoDecode] = _env(
@@ -277,6 +283,14 @@ class Config(SignInSettings):
         except ValueError as error:
             raise ValueError(f"use ranges such as 203.0.113.0/24, or none ({error})") from None
 
+    @field_validator("worker_ssh_cidr")
+    @classmethod
+    def _is_range(cls, value: str) -> str:
+        try:
+            return str(ipaddress.IPv4Network(value)) if value else value
+        except ValueError as error:
+            raise ValueError(f"use one IPv4 range such as 198.51.100.7/32 ({error})") from None
+
     @field_validator("instance_types")
     @classmethod
     def _are_types(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -342,6 +356,8 @@ class Config(SignInSettings):
         self._require_proof_for_approved_domains()
         if self.cloud == "local" and self.ssh_cidrs is None:
             self.ssh_cidrs = (EVERYBODY,)
+        if self.cloud == "local" and not self.worker_ssh_cidr:
+            self.worker_ssh_cidr = LOOPBACK
         if self.cloud == "aws" and "region" not in self.model_fields_set and self.default_region:
             self.region = self.default_region
         if self.database_owner_url and not self.database_url:

@@ -20,7 +20,7 @@ from ondol.instances.allowance import require_creation_left, require_start_left
 from ondol.instances.errors import ActionError as ActionError
 from ondol.instances.lifecycle import Reason, Status, withdrawal
 from ondol.instances.messages.reasons import UNKNOWN_MACHINE, explanation
-from ondol.instances.models import Instance, KeyOrigin, SshKey
+from ondol.instances.models import Instance, KeyOrigin, KeyReplacement, SshKey
 from ondol.instances.moves import move, write_line
 from ondol.instances.record import Record
 from ondol.instances.runs import Run
@@ -178,6 +178,7 @@ def withdraw(owner: User, by: User | None) -> None:
         )
         # And its group is to let nobody in: what is wished for by `ssh_ranges`.
         Instance.objects.filter(pk=instance.pk).update(ssh_ranges_at=None, **asdict(instance.size))
+        KeyReplacement.give_up_asked(instance, "not_approved")
         decision = withdrawal(Status(instance.status), instance.seen, clock.now())
         if decision and decision.to:
             move(instance, decision.to, decision.reason, by=by)

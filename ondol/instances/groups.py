@@ -23,6 +23,7 @@ class Attempt:
     ssh_ranges: list[str] = field(default_factory=list)
     ssh_ranges_at: datetime | None = None
     key_pair_name: str = ""
+    is_key_due: bool = False
     alarm_name: str = ""
     has_other_alarm: bool = False
     is_unlimited: bool | None = False

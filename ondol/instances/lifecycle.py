@@ -36,6 +36,7 @@ class Step(StrEnum):
     ARM = "ARM"  # the idle alarm, anew
     DROP_ALARM = "DROP_ALARM"  # the alarm that was replaced
     ADMIT = "ADMIT"  # who may reach it: its group is made equal to what is wished for
+    REPLACE_KEY = "REPLACE_KEY"  # another key opens it, and the old one does not any more
     PROBE = "PROBE"  # does SSH answer?
     START = "START"
     STOP = "STOP"
@@ -76,6 +77,8 @@ class Seen:
     """The alarm that was replaced may still be there."""
     group_differs: bool = False
     """Its security group is to be made equal to what is wished for."""
+    key_differs: bool = False
+    """Its key is to be replaced, and the next try is due."""
     ready: bool = False
     """SSH has answered in this run."""
     type_differs: bool = False
@@ -134,7 +137,7 @@ class Decision:
 
 WAIT = Decision()
 _ADMITTING = frozenset({Status.PENDING, Status.STARTING, Status.RUNNING, Status.STOPPING, Status.STOPPED})
-_AFTER_ADMIT = frozenset({Step.WAIT, Step.PROBE, Step.GROW})
+_AFTER_ADMIT = frozenset({Step.WAIT, Step.PROBE, Step.GROW, Step.REPLACE_KEY})
 """Steps that come after ADMIT. An alarm comes before, and so does what ends or stops it; a start sets the group itself.
 """
 
@@ -278,7 +281,9 @@ def _running(seen: Seen, now: datetime, timeouts: Timeouts) -> Decision:
                 return Decision(Step.GROW)
             if not seen.armed:
                 return Decision(Step.ARM)
-            return Decision(Step.DROP_ALARM) if seen.other_alarm else WAIT
+            if seen.other_alarm:
+                return Decision(Step.DROP_ALARM)
+            return Decision(Step.REPLACE_KEY) if seen.key_differs and seen.view is View.RUNNING else WAIT
         case View.STOPPING:
             return Decision(to=Status.STOPPING, reason=Reason.UNKNOWN)
         case View.STOPPED:

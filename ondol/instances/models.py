@@ -12,6 +12,7 @@ from ondol.deployment.models import Deployment as Deployment
 from ondol.instances.lifecycle import CHANGING, SHUTDOWNS, Reason, Seen, Status, View
 from ondol.instances.messages import statuses
 from ondol.instances.record import Record, Size
+from ondol.instances.replacements import KeyReplacement as KeyReplacement
 from ondol.instances.runs import Run as Run
 
 OTHER_ALARM = "-2"
@@ -66,6 +67,8 @@ class Instance(models.Model):
     """When that was; None: it is to be made equal to what `ssh_ranges.wished` says, whatever it lets in now."""
     key_pair_name = models.CharField(max_length=255, blank=True)
     """Stored before CreateKeyPair is asked for; each has another name."""
+    is_key_due = models.BooleanField(default=False, db_default=False)
+    """Its key is to be replaced: `key_replacement` says by which, and how far that is."""
     alarm_name = models.CharField(max_length=255, blank=True)
     """The one of `alarm_names` that counts."""
     has_other_alarm = models.BooleanField(default=False, db_default=False)
@@ -188,6 +191,7 @@ class Instance(models.Model):
             disk_differs=bool(self.volume_id) and self.volume_gib > (self.seen_volume_gib or self.volume_gib),
             other_alarm=self.has_other_alarm,
             group_differs=bool(self.security_group_id) and self.ssh_ranges_at is None,
+            key_differs=self.is_key_due,
             starts=self.run.starts,
             start_asked_at=self.run.start_asked_at,
             shut_down=self.seen_reason in SHUTDOWNS,

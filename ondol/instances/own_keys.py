@@ -37,7 +37,7 @@ def choose(user: User, text: str, origin: KeyOrigin = KeyOrigin.OWN) -> None:
 
     Raises ActionError for what is no such key, and while a machine is made: it has one key or the other by now.
     """
-    key = _read(text) if text else None
+    key = read(text) if text else None
     user = User.objects.select_for_update().get(pk=user.pk)
     if key and key.openssh == getattr(chosen(user), "public_key", ""):
         return
@@ -54,7 +54,8 @@ def choose(user: User, text: str, origin: KeyOrigin = KeyOrigin.OWN) -> None:
     ChosenKey.objects.update_or_create(owner=user, defaults=values)
 
 
-def _read(text: str) -> public_key.PublicKey:
+def read(text: str) -> public_key.PublicKey:
+    """Return the one public key that a text is. Raises ActionError."""
     try:
         return public_key.parse(text)
     except BadPublicKey as error:

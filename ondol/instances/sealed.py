@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from django.db import connection, transaction
 
 from ondol.deployment import fingerprints, second_factors
@@ -57,6 +58,18 @@ def open_key(key: SshKey) -> str:
     if not found or found != key.fingerprint:
         raise vault.Tampered("the sealed secret is another key than the recorded one")
     return pem
+
+
+def public_key_of(key: SshKey) -> str:
+    """Return the public half of a machine's key, as OpenSSH writes it. Raises VaultError if AWS has made the key, and
+    it does not open."""
+    return public_half(open_key(key)) if key.origin == KeyOrigin.AWS else key.public_key
+
+
+def public_half(pem: str) -> str:
+    """Return the public half of a private key in PEM, type and base64."""
+    public = load_pem_private_key(pem.encode("ascii"), None).public_key()
+    return public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode("ascii")
 
 
 def everything() -> Iterator[Kept]:

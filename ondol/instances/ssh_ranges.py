@@ -33,14 +33,19 @@ def wished_by(owners: Collection[User]) -> dict[int, tuple[str, ...]]:
     for address in SshAddress.objects.filter(user__in=owners):
         own[address.user_id].append(address)
     rules = rules_for([owner.pk for owner in owners])
-    return {owner.pk: _of(owner, own[owner.pk], rules[owner.pk]) for owner in owners}
+    get_keys = set(Instance.objects.filter(owner__in=owners, is_key_due=True).values_list("owner_id", flat=True))
+    ours = (config().worker_ssh_cidr,) if config().worker_ssh_cidr else ()
+    return {
+        owner.pk: _of(owner, own[owner.pk], rules[owner.pk], ours if owner.pk in get_keys else ()) for owner in owners
+    }
 
 
-def _of(owner: User, own: Iterable[SshAddress], rules: Rules) -> tuple[str, ...]:
+def _of(owner: User, own: Iterable[SshAddress], rules: Rules, ours: Iterable[str]) -> tuple[str, ...]:
+    """`ours`: from where workers come who are about to replace its key."""
     if not owner.is_approved:
         return ()
     counting = [address.cidr for address in own if counts(address, rules)]
-    return tuple(dict.fromkeys([*(config().ssh_cidrs or ()), *counting[: rules.ssh_addresses]]))
+    return tuple(dict.fromkeys([*(config().ssh_cidrs or ()), *counting[: rules.ssh_addresses], *ours]))
 
 
 def counts(address: SshAddress, rules: Rules) -> bool:

@@ -20,6 +20,7 @@ from ondol.deployment.models import Deployment, is_id
 from ondol.instances.actions import enqueue
 from ondol.instances.lifecycle import CHANGING, Status, View
 from ondol.instances.models import Instance, Launch, Run
+from ondol.instances.replacements import MAX_TRIES
 from ondol.reconciler import alarms, ingress, sizes
 from ondol.reconciler.reconcile import decision_for
 from ondol.reconciler.refusals import is_put_off
@@ -40,7 +41,8 @@ _UP = {InstanceState.PENDING, InstanceState.RUNNING}
 def changing() -> QuerySet[Instance]:
     """Machines that somebody waits for, and those that failed or ended and are not cleaned up yet."""
     over = Q(status__in=[Status.FAILED, Status.TERMINATED], is_clean=False)
-    rows = Instance.objects.filter(Q(status__in=[status.value for status in CHANGING]) | over)
+    gets_key = Q(status=Status.RUNNING, is_key_due=True, key_replacement__tries__lt=MAX_TRIES)
+    rows = Instance.objects.filter(Q(status__in=[status.value for status in CHANGING]) | over | gets_key)
     return rows.select_related("run", "owner")
 
 

@@ -2,7 +2,6 @@
 
 import logging
 import random
-import secrets
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,9 +18,11 @@ from ondol.instances.models import Instance, Launch
 from ondol.instances.moves import move
 from ondol.instances.record import Failure, Record, Wish
 from ondol.instances.troubles import is_kept
-from ondol.reconciler import pace, refusals, resources, sizes
+from ondol.reconciler import pace, refusals, replacement, resources, sizes
+from ondol.reconciler.inside import Enter, enter
 from ondol.reconciler.job_lease import JobLease, JobLeaseLost
 from ondol.reconciler.lag import is_lag
+from ondol.reconciler.references import new_reference
 from ondol.reconciler.steps import STEPS, Answers, Context, Plan, end_superseded, record, ssh_answers
 
 log = logging.getLogger(__name__)
@@ -41,9 +42,11 @@ def timeouts() -> Timeouts:
     )
 
 
-def reconcile(row: str, cloud: Cloud, ensure_job_lease: JobLease, answers: Answers = ssh_answers) -> None:
-    """Bring one machine as far as it goes without waiting; `answers` tells whether SSH does."""
-    context = Context(cloud, ensure_job_lease, answers)
+def reconcile(
+    row: str, cloud: Cloud, ensure_job_lease: JobLease, answers: Answers = ssh_answers, enter: Enter = enter
+) -> None:
+    """Bring one machine as far as it goes without waiting; `answers` tells whether SSH does, `enter` goes in by it."""
+    context = Context(cloud, ensure_job_lease, answers, enter)
     is_armed = False
     for _ in range(MAX_STEPS):
         plan = _plan(row, ensure_job_lease)
@@ -131,6 +134,8 @@ def decision_for(instance: Instance) -> Decision:
     seen = instance.seen
     if refusals.is_put_off(instance, Decision(Step.ADMIT)):  # what AWS refuses there holds up nothing else
         seen = replace(seen, group_differs=False)
+    if seen.key_differs and replacement.is_put_off(instance):
+        seen = replace(seen, key_differs=False)
     return decide(
         Status(instance.status),
         Reason(instance.status_reason),
@@ -263,8 +268,3 @@ def _backoff(instance: Instance, code: str) -> dict[str, Any]:
         "next_at": datetime.now(UTC) + timedelta(seconds=seconds),
         "error_code": code[:80],
     }
-
-
-def new_reference() -> str:
-    """What a person tells an administrator, and what the log has: 8 letters and digits without look-alikes."""
-    return "".join(secrets.choice("23456789ABCDEFGHJKLMNPQRSTUVWXYZ") for _ in range(8))

@@ -19,13 +19,14 @@ from ondol.cloud.port import Cloud, InstanceState
 from ondol.config import config
 from ondol.deployment import fingerprints
 from ondol.instances.lifecycle import TIMEOUTS, Decision, Status, Step, View
-from ondol.instances.models import ChosenKey, Instance, Launch, SshKey
+from ondol.instances.models import ChosenKey, Instance, KeyReplacement, Launch, SshKey
 from ondol.instances.moves import move
 from ondol.instances.record import Record
 from ondol.instances.runs import Run
 from ondol.instances.ssh_ranges import wished
 from ondol.instances.troubles import is_kept
-from ondol.reconciler import alarms, ingress, keys, pace, resources, sizes, stops
+from ondol.reconciler import alarms, ingress, keys, pace, replacement, resources, sizes, stops
+from ondol.reconciler.inside import Enter
 from ondol.reconciler.job_lease import JobLease, JobLeaseLost
 from ondol.reconciler.refusals import NOT_REFUSED
 
@@ -47,6 +48,7 @@ class Context:
     cloud: Cloud
     ensure_job_lease: JobLease
     answers: Answers
+    enter: Enter
 
     def still_ours(self) -> None:
         """Raise JobLeaseLost unless this job is, in a transaction of its own."""
@@ -187,6 +189,10 @@ def _admit(plan: Plan, context: Context) -> None:
     record(plan.instance, context.ensure_job_lease, **_calm(plan.instance))
 
 
+def _replace_key(plan: Plan, context: Context) -> None:
+    replacement.replace_key(plan.instance, context)
+
+
 def _probe(plan: Plan, context: Context) -> None:
     instance = plan.instance
     if instance.public_ip and context.answers(instance.public_ip, config().ssh_port):
@@ -267,10 +273,12 @@ def _clean(plan: Plan, context: Context) -> None:
         context.ensure_job_lease()
         # A key that opens nothing any more is not kept; a new attempt makes a new one.
         SshKey.objects.filter(instance=instance).delete()
+        KeyReplacement.objects.filter(instance=instance).delete()
         Instance.objects.filter(pk=instance.pk).update(
             is_clean=True,
             security_group_id="",
             has_other_alarm=False,
+            is_key_due=False,
             group_unsure_at=None,
             **_NO_WAIT,
             updated_at=datetime.now(UTC),
@@ -283,6 +291,7 @@ STEPS: dict[Step, Callable[[Plan, Context], None]] = {
     Step.ARM: _arm,
     Step.DROP_ALARM: _drop_alarm,
     Step.ADMIT: _admit,
+    Step.REPLACE_KEY: _replace_key,
     Step.PROBE: _probe,
     Step.START: _start,
     Step.STOP: _stop,

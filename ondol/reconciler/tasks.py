@@ -12,6 +12,7 @@ from ondol.deployment import alerts
 from ondol.deployment.alerts import notify_of_lasting_trouble
 from ondol.deployment.connection import cloud
 from ondol.deployment.health import note_trouble, trouble_is_over
+from ondol.instances import key_letters
 from ondol.instances.actions import RECONCILE
 from ondol.outbox.jobs import RETRY, watch
 from ondol.reconciler.job_lease import JobLeaseLost, ensure_job_lease
@@ -63,6 +64,12 @@ def alert(kind: str, to: int, secret: str = "", owner: str = "", row: str = "") 
     """Write one letter to an administrator."""
     if reader := User.objects.filter(pk=to).first():
         alerts.send(kind, reader, secret=secret, owner=owner, row=row)
+
+
+@app.task(name=key_letters.TASK, queue="mail", retry=RETRY, task_middleware=[watch])
+def key_letter(row: str) -> None:
+    """Tell somebody that the key of their machine was replaced."""
+    key_letters.tell(row)
 
 
 @app.periodic(cron="17 4 * * *")

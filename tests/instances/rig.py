@@ -1,18 +1,20 @@
 """A person's machine on a cloud in memory, brought forward by hand: no waiting, no network."""
 
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 from django.db import connection
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from ondol import clock
 from ondol.accounts.models import Approval, Role, User
-from ondol.cloud.port import Alarm
+from ondol.cloud.port import Alarm, Cloud
 from ondol.deployment.models import deployment_id
 from ondol.instances import actions
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance, Run
 from ondol.reconciler import observe
+from ondol.reconciler.inside import CannotEnter, Enter
 from ondol.reconciler.reconcile import reconcile
 from ondol.testing.fake import FakeCloud
 from ondol.testing.fake_world import Thing
@@ -37,6 +39,11 @@ def made(owner: User, **fields) -> Instance:
     return Instance.objects.create(owner=owner, run=Run(**run), **row)
 
 
+def nobody_enters(instance: Instance, cloud: Cloud) -> NoReturn:
+    """SSH does not answer."""
+    raise CannotEnter("no_answer", "nobody is there")
+
+
 @dataclass
 class Rig:
     """The worker's part, step by step."""
@@ -44,17 +51,19 @@ class Rig:
     cloud: FakeCloud = field(default_factory=lambda: FakeCloud(deployment=deployment_id()))
     ssh: bool = True
     """Whether the machines' SSH answers."""
+    enter: Enter = nobody_enters
+    """How the worker goes in by it."""
 
     def work(self) -> None:
         """Do every job that waits, as a worker does."""
         while rows := {job.args["row"] for job in ProcrastinateJob.objects.filter(task_name=actions.RECONCILE)}:
             self._forget_jobs()
             for row in rows:
-                reconcile(row, self.cloud, self.ensure_job_lease, lambda address, port: self.ssh)
+                reconcile(row, self.cloud, self.ensure_job_lease, lambda address, port: self.ssh, self.enter)
 
     def work_on(self, instance: Instance) -> None:
         """Do what this machine needs now, without a look first."""
-        reconcile(str(instance.pk), self.cloud, self.ensure_job_lease, lambda address, port: self.ssh)
+        reconcile(str(instance.pk), self.cloud, self.ensure_job_lease, lambda address, port: self.ssh, self.enter)
 
     def tick(self, times: int = 1) -> None:
         """AWS gets on, both looks look, their jobs are done; nobody waits for a back-off."""

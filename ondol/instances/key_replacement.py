@@ -1,0 +1,76 @@
+"""What a person may ask about the key of their machine: another one instead. Reaches no machine: the worker does it."""
+
+from django.utils.translation import gettext as _
+
+from ondol import clock
+from ondol.accounts.models import User
+from ondol.config import config
+from ondol.instances import own_keys
+from ondol.instances.actions import wish_of
+from ondol.instances.errors import ActionError
+from ondol.instances.lifecycle import Status
+from ondol.instances.models import Instance, KeyOrigin, KeyReplacement, SshKey
+from ondol.instances.replacements import ReplacementState
+
+POSSIBLE = frozenset({Status.STARTING, Status.RUNNING, Status.STOPPING, Status.STOPPED})
+"""While it rests, the request waits for its next start."""
+_GIVEN_UP = {ReplacementState.ASKED, ReplacementState.FAILED}
+"""States in which the new key may be on the machine, and is not its key."""
+
+
+def is_offered() -> bool:
+    """Return whether workers can reach machines, so that keys are replaced."""
+    return bool(config().worker_ssh_cidr)
+
+
+def replace_key(user: User, public_key: str = "", *, origin: KeyOrigin = KeyOrigin.OWN) -> Instance:
+    """Ask for another key: this public one, or one that AWS makes if it is empty. What is so already is fine.
+
+    A request before, which is not carried out yet, is replaced. Raises ActionError.
+    """
+    if not is_offered():
+        raise ActionError(
+            "not_offered",
+            _("Keys of machines are not replaced here."),
+            _("Ask an administrator: ONDOL_WORKER_SSH_CIDR is not set."),
+        )
+    wish = _wish(public_key, origin)
+    with wish_of(user) as instance:
+        _require_possible(instance)
+        current = SshKey.objects.filter(instance=instance).first()
+        before = KeyReplacement.objects.filter(instance=instance).first()
+        is_current = bool(wish.public_key and current and current.public_key == wish.public_key)
+        if _is_asked(before, wish) if instance.is_key_due else is_current:
+            return instance
+        if before:
+            given_up = [before.public_key] if before.public_key and before.state in _GIVEN_UP else []
+            wish.unwanted = [*before.unwanted, *given_up]
+            wish.pk, wish.old_key_pair_name = before.pk, before.old_key_pair_name
+        wish.instance = instance
+        wish.save()
+        Instance.objects.filter(pk=instance.pk).update(is_key_due=True, ssh_ranges_at=None)
+    return instance
+
+
+def _wish(text: str, origin: KeyOrigin) -> KeyReplacement:
+    if not text.strip():
+        return KeyReplacement(origin=KeyOrigin.AWS, asked_at=clock.now())
+    key = own_keys.read(text)
+    return KeyReplacement(origin=origin, public_key=key.openssh, comment=key.comment, asked_at=clock.now())
+
+
+def _is_asked(before: KeyReplacement | None, wish: KeyReplacement) -> bool:
+    """Return whether the same was asked for already, and is not carried out yet."""
+    if before is None or before.state != ReplacementState.ASKED or before.origin != wish.origin:
+        return False
+    return wish.origin == KeyOrigin.AWS or before.public_key == wish.public_key
+
+
+def _require_possible(instance: Instance) -> None:
+    if Status(instance.status) in POSSIBLE:
+        return
+    if instance.status == Status.PENDING:
+        raise ActionError(
+            "starting", _("Your machine is just being made, and its key with it."), _("Try again once it runs.")
+        )
+    raise ActionError("no_key", _("There is no key that could be replaced."), "", 409)

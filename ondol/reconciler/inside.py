@@ -1,0 +1,107 @@
+"""How a worker gets into a machine, with a key of a minute, and changes which keys open it."""
+
+import asyncio
+import shlex
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from ipaddress import IPv4Network
+from typing import TYPE_CHECKING
+
+from ondol.cloud.port import Cloud
+from ondol.config import config
+from ondol.instances.models import Instance
+from ondol.instances.ssh import SSH_USER
+
+if TYPE_CHECKING:
+    from asyncssh import SSHClientConnection
+
+CONNECTS_WITHIN, DOES_IT_WITHIN = 6.0, 10.0
+"""Seconds of real time. The first answers a group that was opened a moment ago, too."""
+_DONE = "ondol: the keys are changed"
+
+
+class CannotEnter(Exception):
+    """SSH did not let the worker in, or its command did not work; `code` is one of `messages.replacements.CAUSES`."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(f"{code}: {text}")
+        self.code = code
+
+
+Change = Callable[[str, Collection[str]], None]
+"""Makes `~/.ssh/authorized_keys` have one line more and lines of some keys less. Raises CannotEnter."""
+Enter = Callable[[Instance, Cloud], AbstractContextManager[Change]]
+
+
+@contextmanager
+def enter(instance: Instance, cloud: Cloud) -> Iterator[Change]:
+    """Go into a machine that runs, and return how to change its keys. Raises CloudError or CannotEnter.
+
+    The private key is in memory alone. The host key is not known, and need not be: nothing secret is sent.
+    """
+    import asyncssh  # noqa: PLC0415  11 MB that few workers ever need
+
+    address = _address(instance)
+    if not address:
+        raise CannotEnter("no_address", "it has no address yet")
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    cloud.send_ssh_public_key(str(instance.instance_id), SSH_USER, key.export_public_key().decode().strip())
+    with asyncio.Runner() as runner:
+        try:
+            connection = runner.run(
+                asyncio.wait_for(
+                    asyncssh.connect(
+                        address, config().ssh_port, username=SSH_USER, client_keys=[key], known_hosts=None,
+                        config=None, agent_path=None, preferred_auth="publickey", gss_host=None,
+                    ),
+                    CONNECTS_WITHIN,
+                )
+            )  # fmt: skip
+        except asyncssh.PermissionDenied as error:
+            raise CannotEnter("not_let_in", error.reason) from None
+        except (OSError, asyncssh.Error) as error:
+            raise CannotEnter("no_answer", str(error) or type(error).__name__) from None
+        try:
+            yield lambda add, remove: runner.run(_change(connection, script(add, remove)))
+        finally:
+            connection.abort()
+
+
+async def _change(connection: "SSHClientConnection", text: str) -> None:
+    import asyncssh  # noqa: PLC0415
+
+    try:
+        done = await connection.run("sh -s", input=text, timeout=DOES_IT_WITHIN)
+    except (OSError, asyncssh.Error) as error:
+        raise CannotEnter("no_answer", str(error) or type(error).__name__) from None
+    if done.exit_status != 0 or _DONE not in str(done.stdout):
+        raise CannotEnter("inside", f"exit status {done.exit_status}: {str(done.stderr).strip()[:200]}")
+
+
+def _address(instance: Instance) -> str | None:
+    """Return the private address if workers come from a private range, else the public one."""
+    ours = IPv4Network(config().worker_ssh_cidr)
+    return instance.private_ip if ours.is_private and not ours.is_loopback else instance.public_ip
+
+
+def script(add: str, remove: Collection[str]) -> str:
+    """Return commands for `sh` that add the public key, and remove the lines with one of the others.
+
+    The file is replaced as a whole, so whoever connects meanwhile finds the old lines or the new ones; twice is once. A
+    link stays a link. All other lines stay as they are, whatever is in them.
+    """
+    words = " ".join(f"-e {shlex.quote(key.split()[1])}" for key in (add, *remove))
+    return f"""\
+set -eu
+umask 077
+mkdir -p "$HOME/.ssh"
+chmod go-w "$HOME/.ssh"
+file=$(readlink -f "$HOME/.ssh/authorized_keys")
+new=$(mktemp "$file.XXXXXXXX")
+trap 'rm -f "$new"' EXIT
+if [ -e "$file" ]; then LC_ALL=C grep -avF {words} "$file" >"$new" || [ $? -eq 1 ]; fi
+printf '%s\\n' {shlex.quote(add)} >>"$new"
+sync "$new"
+mv -f "$new" "$file"
+echo {shlex.quote(_DONE)}
+"""
