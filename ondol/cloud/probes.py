@@ -19,12 +19,14 @@ from ondol.config import Config
 from ondol.ec2_types import facts_of
 from ondol.regions import partition
 
+SSH_USER = "ubuntu"
 EVENTS_ROLE = "AWSServiceRoleForCloudWatchEvents"
 
 _PASSED = {
     "DryRunOperation", "IncorrectInstanceState", "IncorrectState", "DependencyViolation", "InvalidGroup.InUse",
     "InvalidPermission.Duplicate", "InvalidPermission.NotFound", "InvalidKeyPair.Duplicate", "InvalidGroup.Duplicate",
     "VolumeInUse", "OperationNotPermitted", "IncorrectModificationState", "VolumeModificationRateExceeded",
+    "InvalidArgsException", "EC2InstanceStateInvalidException", "EC2InstanceUnavailableException",
 }  # fmt: skip
 """Codes after which EC2 has checked the thing itself: the caller was let in."""
 _NOBODYS_KEY = b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBOG97Y2wYn7WNfGqT6V6Il9p9mJI3kuvg4vTqnfq1Cj"
@@ -198,6 +200,7 @@ class Probes(AwsCloud, Canary):
             "ec2:ModifyInstanceCreditSpecification",
             _on(instance, ec2.modify_instance_credit_specification, InstanceCreditSpecifications=[credits]),
         )
+        yield "ec2-instance-connect:SendSSHPublicKey", self._let_in(instance)
         for name in ("Start", "Stop", "Terminate"):
             act = getattr(ec2, f"{name.lower()}_instances")
             yield f"ec2:{name}Instances", _on(instance, act, InstanceIds=[instance])
@@ -248,6 +251,13 @@ class Probes(AwsCloud, Canary):
             if is_denial(error) and kind and kind[1] != "security-group":
                 return Verdict.DENIED
         return Verdict.UNTRIED
+
+    def _let_in(self, instance: str) -> Verdict:
+        """Try it with what is no key: it has no dry run, and is refused for that only where it is allowed."""
+        if not instance:
+            return Verdict.UNTRIED
+        send = self._client("ec2-instance-connect").send_ssh_public_key
+        return _try(send, InstanceId=instance, InstanceOSUser=SSH_USER, SSHPublicKey=f"ssh-ed25519 {DOCTOR:=<80}")
 
     def _alarm_calls(self, account_id: str) -> Iterator[tuple[str, Verdict]]:
         """Yield CloudWatch's actions, tried without a dry run: by reading, and on an alarm that does not exist.

@@ -112,7 +112,7 @@ def acl(case: Case) -> Iterator[Finding]:
 
 
 def ssh(case: Case) -> Iterator[Finding]:
-    """Check from where machines may be reached by SSH."""
+    """Check from where machines may be reached by SSH, also by workers that replace a key."""
     ranges = case.config.ssh_cidrs
     if ranges is None:
         yield failed("ssh", "unset")
@@ -120,6 +120,10 @@ def ssh(case: Case) -> Iterator[Finding]:
         yield warning("ssh", "open", cidrs=", ".join(wide))
     else:
         yield ok("ssh", "ranges", cidrs=", ".join(ranges)) if ranges else ok("ssh", "own")
+    if ours := case.config.worker_ssh_cidr:
+        yield ok("ssh", "workers", cidr=ours)
+    else:
+        yield warning("ssh", "no_workers")
 
 
 def image(case: Case) -> Iterator[Finding]:

@@ -266,6 +266,11 @@ SAYS = {
     ("ssh", "unset"): _(
         "ONDOL_SSH_CIDRS is not set, so it is not known who may come in. Write your institute’s range, or none."
     ),
+    ("ssh", "workers"): _("Workers come from %(cidr)s, which may reach port 22 only while they replace a key."),
+    ("ssh", "no_workers"): _(
+        "Nobody can replace the key of a machine here. Set ONDOL_WORKER_SSH_CIDR to the address from which workers "
+        "reach machines, such as 198.51.100.7/32."
+    ),
     ("image", "sound"): _("%(image)s is what new machines start from."),
     ("image", "missing"): _("%(image)s is not shown in this region. Correct ONDOL_IMAGE_ID, or leave it unset."),
     ("type", "sound"): _("%(type)s (%(vcpus)s vCPUs) is offered in the subnet's zone."),

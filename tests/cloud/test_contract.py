@@ -245,6 +245,19 @@ def test_a_key_is_found_by_its_row_and_removed_twice(cloud, alice, bob):
     assert cloud.keys(alice.row) == []
 
 
+def test_a_public_key_is_let_in_twice_and_only_while_the_machine_runs(ground, cloud, alice):
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea"
+    instance_id = ground.running(alice).instance_id
+    for _ in range(2):
+        cloud.send_ssh_public_key(instance_id, "ubuntu", key)
+    cloud.stop(instance_id)
+    ground.settle(alice.row)
+    with pytest.raises(NotYet):
+        cloud.send_ssh_public_key(instance_id, "ubuntu", key)
+    with pytest.raises(Gone):
+        cloud.send_ssh_public_key("i-0123456789abcdef0", "ubuntu", key)
+
+
 def test_what_exists_may_be_given_more_tags_and_keeps_its_own(ground, cloud, alice):
     server = ground.running(alice)
     cloud.arm(alice.resource, server.instance_id, IdleRule(30, 5.0), 40, alice.tags)

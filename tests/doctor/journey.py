@@ -49,6 +49,7 @@ def _run(ground, alice):
     ground.cloud.arm(alice.resource, ground.instance_id, IdleRule(30, 5.0), 40, alice.tags)
     assert len(ground.cloud.alarms()) == len(ground.cloud.alarms([alice.resource])) == 1
     ground.cloud.checks_passed([ground.instance_id])
+    ground.cloud.send_ssh_public_key(ground.instance_id, "ubuntu", HER_KEY)
     ground.cloud.readings([ground.instance_id], ground.now() - timedelta(hours=1), ground.now(), [ground.instance_id])
 
 
