@@ -5,11 +5,12 @@ from ninja import Body, Query, Router, Status
 
 from ondol.api import shown
 from ondol.api.auth import PERSON, ApiRequest, require_recent_sign_in
-from ondol.api.schemas import Awake, MachineAnswer, MachineWish, OffersAnswer, SizeWish, WhichForm, refusals
+from ondol.api.schemas import Awake, KeyWish, MachineAnswer, MachineWish, OffersAnswer, SizeWish, WhichForm, refusals
 from ondol.api.throttle import PER_PERSON
 from ondol.autostop import awake
 from ondol.costs.offers import offers_for
 from ondol.instances import actions
+from ondol.instances.key_replacement import replace_key
 from ondol.instances.models import Instance
 from ondol.instances.resizing import change_size
 
@@ -115,6 +116,18 @@ def ssh_key(request: ApiRequest, which: Query[WhichForm]) -> HttpResponse:
         content_type="text/plain; charset=us-ascii",
         headers={"Content-Disposition": f'attachment; filename="{file.name}"'},
     )
+
+
+@router.post(
+    "/ssh-key/replacement",
+    response={202: MachineAnswer, **refusals(400, 404, 409, 422)},
+    operation_id="replace_ssh_key",
+    summary="Replace the key of my machine",
+)
+def replace_ssh_key(request: ApiRequest, wish: Body[KeyWish | None] = None) -> Status[MachineAnswer]:
+    """Let another key open your machine instead of the present one, within seconds, or as soon as it runs. Until then
+    the present one opens it: `key_replacement` of the status tells. Keys that you have added yourself stay."""
+    return _accepted(request, replace_key(request.auth, wish.public_key if wish else ""))
 
 
 def _accepted(request: ApiRequest, row: Instance) -> Status[MachineAnswer]:

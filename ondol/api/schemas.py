@@ -13,6 +13,7 @@ from ondol.api.deprecated import DEPRECATED, OLD_MEMORY, OLD_VOLUME, OLD_VOLUME_
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import KeyOrigin
 from ondol.instances.record import Signal
+from ondol.instances.replacements import ReplacementState
 from ondol.keys.public_key import LONGEST
 
 
@@ -50,7 +51,7 @@ class StopForecast(Schema):
 
 
 class MachineKey(Schema):
-    """The key that a machine was launched with."""
+    """The key that opens a machine."""
 
     origin: KeyOrigin = Field(description="`aws`: its private half is kept here; else its owner has it, alone.")
     fingerprint: str = Field(
@@ -58,6 +59,20 @@ class MachineKey(Schema):
         examples=["SHA256:Ao8pmmlSHbnIPXVKcIOYzDQ0LmA8Wyr6nFZ0c5dmkbU"],
     )
     comment: str = Field(examples=["alice@lab"])
+
+
+class Replacement(Schema):
+    """How far the last replacement of a machine's key is."""
+
+    state: ReplacementState = Field(
+        description="Until `SWITCHED` the old key opens the machine, from then on the new one; once `DONE`, only that."
+    )
+    origin: KeyOrigin
+    asked_at: datetime
+    ended_at: datetime | None
+    why: str = Field(description="Why the last try did not work; empty if it did.", examples=[""])
+    hint: str = Field(description="What to do about it; may be empty.", examples=[""])
+    reference: str | None = Field(description="To tell an administrator.", examples=[None, "7KQ4MX2P"])
 
 
 class AutoStop(Schema):
@@ -107,6 +122,7 @@ class Machine(MachineSummary):
         description="In EC2.", examples=["ondol-5f0c9a52-0000-4000-8000-000000000001-a1b2c3"]
     )
     key: MachineKey | None = Field(description="Null until it is made.")
+    key_replacement: Replacement | None = Field(description="Null if its key was never replaced.")
     auto_stop: AutoStop
     awake_until: datetime | None = Field(description="It is not stopped for idling before then; null: no such wish.")
     closes_at: datetime | None = Field(
@@ -174,6 +190,19 @@ class MachineWish(SizeWish):
         pattern=r"^[^\x00]*$",
         description="One line of OpenSSH: ed25519, or RSA of 3072 or 4096 bits. It is the key of this machine and of "
         "later ones, and no private key is kept. Empty: AWS makes a key; left out: as last time.",
+        examples=["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea alice@lab"],
+    )
+
+
+class KeyWish(Schema):
+    """The key that a machine is to have instead of its present one."""
+
+    model_config = ConfigDict(extra="forbid")
+    public_key: str = Field(
+        "",
+        max_length=LONGEST,
+        pattern=r"^[^\x00]*$",
+        description="One line of OpenSSH: ed25519, or RSA of 3072 or 4096 bits. Empty: AWS makes a key.",
         examples=["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea alice@lab"],
     )
 

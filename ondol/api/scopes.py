@@ -17,6 +17,7 @@ SCOPES = {
     "POST /api/instances/stop": Scope.MACHINE,
     "POST /api/instances/keep-awake": Scope.MACHINE,
     "POST /api/instances/ssh-key": Scope.MACHINE,
+    "POST /api/instances/ssh-key/replacement": Scope.MACHINE,
     "GET /api/instances/ssh-addresses": Scope.READ,
     "POST /api/instances/ssh-addresses": Scope.MACHINE,
     "DELETE /api/instances/ssh-addresses/{number}": Scope.MACHINE,
@@ -29,6 +30,7 @@ SCOPES = {
 
 NEED_RECENT_SIGN_IN = {
     "POST /api/instances/ssh-key",
+    "POST /api/instances/ssh-key/replacement",
     "POST /api/instances/ssh-addresses",
     "POST /api/admin/users/{user_id}/approve",
     "DELETE /api/admin/users/{user_id}/instance",

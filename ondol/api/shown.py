@@ -10,6 +10,7 @@ from ondol.api.schemas import (
     MachineKey,
     MachineSummary,
     OffersAnswer,
+    Replacement,
     StopForecast,
     TypeOffer,
     TypePrice,
@@ -23,8 +24,10 @@ from ondol.autostop.work import Work
 from ondol.config import config
 from ondol.costs.offers import Choice, Offers
 from ondol.deployment.health import unconfirmed_since
-from ondol.instances.models import Instance
+from ondol.instances.messages.replacements import why_not
+from ondol.instances.models import Instance, KeyOrigin, KeyReplacement
 from ondol.instances.own_keys import facts_of
+from ondol.instances.replacements import ReplacementState
 from ondol.instances.resizing import substitute
 from ondol.instances.ssh import SSH_USER, command, key_of
 from ondol.policy.rules import Rules, rules_of
@@ -48,6 +51,7 @@ def machine(row: Instance, owner: User) -> Machine:
         ssh_command=command(row),
         key_pair_name=row.key_pair_name or None,
         key=_key(row),
+        key_replacement=_replacement(row),
         auto_stop=_auto_stop(row, rules, now),
         awake_until=row.kept_awake_until(now),
         closes_at=close.stops_at if close and not close.is_waived else None,
@@ -77,6 +81,22 @@ def offers(found: Offers) -> OffersAnswer:
 def _key(row: Instance) -> MachineKey | None:
     key = key_of(row)
     return MachineKey.from_orm(facts_of(key)) if key else None
+
+
+def _replacement(row: Instance) -> Replacement | None:
+    found = KeyReplacement.objects.filter(instance=row).first()
+    if found is None:
+        return None
+    why = why_not(found.failure) if found.failure else None
+    return Replacement(
+        state=ReplacementState(found.state),
+        origin=KeyOrigin(found.origin),
+        asked_at=found.asked_at,
+        ended_at=found.ended_at,
+        why=str(why.cause) if why else "",
+        hint=str(why.next_step) if why else "",
+        reference=found.error_ref or None,
+    )
 
 
 def _type(choice: Choice) -> TypeOffer:

@@ -23,7 +23,7 @@ def is_offered() -> bool:
     return bool(config().worker_ssh_cidr)
 
 
-def replace_key(user: User, public_key: str = "", *, origin: KeyOrigin = KeyOrigin.OWN) -> Instance:
+def replace_key(user: User, public_key: str = "", origin: KeyOrigin = KeyOrigin.OWN) -> Instance:
     """Ask for another key: this public one, or one that AWS makes if it is empty. What is so already is fine.
 
     A request before, which is not carried out yet, is replaced. Raises ActionError.

@@ -12,7 +12,7 @@ from ondol.web.cpu import views as cpu
 from ondol.web.doctor import views as doctor
 from ondol.web.help.views import help_page
 from ondol.web.history import views as history
-from ondol.web.key.views import key_choice
+from ondol.web.key.views import key_choice, key_replace
 from ondol.web.machine import views as machine
 from ondol.web.machines import views as machines
 from ondol.web.old_address.views import old_address
@@ -37,6 +37,7 @@ urlpatterns = [
     path("machine/cpu/", cpu.cpu, name="machine_cpu"),
     path("machine/address-told/", machine.address_told, name="machine_address_told"),
     path("machine/key/", machine.key, name="machine_key"),
+    path("machine/replace-key/", key_replace, name="key_replace"),
     path("machine/next-key/", key_choice, name="key_choice"),
     path("history/", history.mine, name="history"),
     path("settings/", account.account, name="account"),

@@ -16,6 +16,7 @@ OPERATIONS = {
     ("post", "/api/instances/stop"),
     ("post", "/api/instances/keep-awake"),
     ("post", "/api/instances/ssh-key"),
+    ("post", "/api/instances/ssh-key/replacement"),
     ("get", "/api/costs"),
     ("get", "/api/admin/users"),
     ("post", "/api/admin/users/{user_id}/approve"),

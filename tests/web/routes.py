@@ -73,7 +73,7 @@ RULES = {
     Rule.APPROVED: """
         <empty>  machine/  machine/create/  machine/start/  machine/stop/  machine/size/  machine/awake/
         machine/awake/end/  machine/not-tonight/  machine/tonight/  machine/cpu/  machine/address-told/  machine/key/
-        machine/next-key/
+        machine/next-key/  machine/replace-key/
         history/  settings/  settings/confirm/  settings/go-on/  settings/tokens/  settings/tokens/<int:pk>/revoke/
         settings/ssh/  settings/ssh/<int:pk>/remove/
         settings/activity/  costs/
@@ -85,6 +85,7 @@ RULES = {
         accounts/3rdparty/  accounts/sessions/
         api/instances/status  api/instances/offers  api/instances  api/instances/size  api/instances/start
         api/instances/stop  api/instances/keep-awake  api/instances/ssh-key  api/costs
+        api/instances/ssh-key/replacement
         api/instances/ssh-addresses  api/instances/ssh-addresses/<int:number>
     """,
     Rule.ADMINISTRATOR: """

@@ -17,7 +17,7 @@ from django.urls import get_resolver, reverse
 from ondol.accounts.models import ApiToken, SshAddress, User
 from ondol.api.scopes import NEED_RECENT_SIGN_IN, SCOPES
 from ondol.instances.lifecycle import Status
-from ondol.instances.models import ChosenKey
+from ondol.instances.models import ChosenKey, KeyReplacement
 from ondol.policy.models import Policy
 from ondol.web.step_up.pages import KEPT, NEEDS_RECENT_SIGN_IN, TYPED_AGAIN
 from tests.instances.keys import PEM
@@ -82,6 +82,7 @@ def acts(alice, bob, carol):
         "admin_role": ((bob.pk,), {"role": "ADMIN"}),
         "admin_terminate": ((bob.pk,), {"email": bob.email}),
         "key_choice": ((), {"origin": "own", "public_key": HER_KEY}),
+        "key_replace": ((), {"origin": "own", "public_key": HER_KEY}),
         "machine_key": ((), {"form": "ppk"}),
         "mfa_activate_totp": ((), {"code": "123456"}),
         "mfa_add_webauthn": ((), {"name": "key", "credential": "{}"}),
@@ -103,6 +104,7 @@ def everything():
         *ApiToken.objects.values_list("name"),
         *SshAddress.objects.values_list("cidr", "label"),
         *ChosenKey.objects.values_list("public_key"),
+        *KeyReplacement.objects.values_list("public_key", "state"),
         *Authenticator.objects.values_list("type"),
         *User.objects.filter(instances__status=Status.RUNNING).values_list("email"),
     ]
@@ -258,7 +260,9 @@ def test_reading_needs_no_recent_sign_in(acts, alice):
     for name, (words, _form) in acts.items():
         answer = browser.get(reverse(name, args=words))
         assert answer.status_code in {200, 302, 404, 405}, name
-        if not name.startswith(("mfa_", "account_set", "key_choice")):  # they ask before they show a form
+        if not name.startswith(
+            ("mfa_", "account_set", "key_choice", "key_replace")
+        ):  # they ask before they show a form
             assert answer.status_code in {200, 405}, name
 
 

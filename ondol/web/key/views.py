@@ -1,24 +1,55 @@
-"""The page on which people choose the key of their next machine."""
+"""The pages on which people choose the key of their next machine, and replace that of the one they have."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
-from django.utils.translation import gettext as _
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
+from ondol.accounts.models import User
 from ondol.accounts.recent import signed_in_recently
 from ondol.instances import own_keys
 from ondol.instances.errors import ActionError
+from ondol.instances.key_replacement import replace_key
 from ondol.instances.models import KeyOrigin
 from ondol.web.guards import PersonRequest, approved
 from ondol.web.key.forms import PublicKeyForm
-from ondol.web.key.page import KeyPage
+from ondol.web.key.page import KeyPage, ReplacePage
 from ondol.web.step_up.middleware import ask
+
+
+@dataclass(frozen=True)
+class _Use:
+    """What a key is given for."""
+
+    page: type[KeyPage] | type[ReplacePage]
+    save: Callable[[User, str, KeyOrigin], object]
+    told: Promise
+
+
+_NEXT = _Use(KeyPage, own_keys.choose, _("Saved. Your next machine has this key."))
+_NOW = _Use(ReplacePage, replace_key, _("The key of your machine is being replaced."))
 
 
 @require_http_methods(["GET", "POST"])
 @approved
 def key_choice(request: PersonRequest) -> HttpResponse:
+    """Show the choice for the next machine, and save it."""
+    return _choice(request, _NEXT)
+
+
+@require_http_methods(["GET", "POST"])
+@approved
+def key_replace(request: PersonRequest) -> HttpResponse:
+    """Show the choice for the machine that is there, and let its key be replaced."""
+    return _choice(request, _NOW)
+
+
+def _choice(request: PersonRequest, use: _Use) -> HttpResponse:
     """Show the choice, and save it.
 
     It asks for a recent sign-in before it shows a form: what is pasted here is not to wait in a session, since it may
@@ -27,22 +58,22 @@ def key_choice(request: PersonRequest) -> HttpResponse:
     if request.method != "POST":
         if not signed_in_recently(request):
             return ask(request, request.get_full_path())
-        return KeyPage(request.user, PublicKeyForm()).answer(request)
+        return use.page(request.user, PublicKeyForm()).answer(request)
     origin = request.POST.get("origin")
     if origin == KeyOrigin.AWS:
-        return _saved(request, "", KeyOrigin.AWS) or KeyPage(request.user, PublicKeyForm()).answer(request)
+        return _saved(request, use, "", KeyOrigin.AWS) or use.page(request.user, PublicKeyForm()).answer(request)
     form = PublicKeyForm(request.POST)
     if not form.is_valid():
-        return _again(request, form)
+        return _again(request, use, form)
     kind = KeyOrigin.BROWSER if origin == KeyOrigin.BROWSER else KeyOrigin.OWN
-    return _saved(request, form.cleaned_data["public_key"], kind, form) or _again(request, form)
+    return _saved(request, use, form.cleaned_data["public_key"], kind, form) or _again(request, use, form)
 
 
 def _saved(
-    request: PersonRequest, text: str, origin: KeyOrigin, form: PublicKeyForm | None = None
+    request: PersonRequest, use: _Use, text: str, origin: KeyOrigin, form: PublicKeyForm | None = None
 ) -> HttpResponse | None:
     try:
-        own_keys.choose(request.user, text, origin)
+        use.save(request.user, text, origin)
     except ActionError as error:
         told = f"{error.message} {error.hint}".strip()
         if form is None:
@@ -50,14 +81,14 @@ def _saved(
         else:
             form.add_error("public_key", told)
         return None
-    messages.success(request, _("Saved. Your next machine has this key."))
+    messages.success(request, str(use.told))
     return redirect("dashboard")
 
 
-def _again(request: PersonRequest, form: PublicKeyForm) -> HttpResponse:
+def _again(request: PersonRequest, use: _Use, form: PublicKeyForm) -> HttpResponse:
     """Show the errors, and not what was typed: it may be a private key."""
     again = PublicKeyForm({"public_key": ""})
     again.errors.clear()
     for error in form.errors.get("public_key", []):
         again.add_error("public_key", error)
-    return KeyPage(request.user, again).answer(request)
+    return use.page(request.user, again).answer(request)

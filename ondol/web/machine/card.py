@@ -16,6 +16,7 @@ from ondol.instances.ssh import key_of
 from ondol.web.badge import Badge, badge_of
 from ondol.web.history.timeline import last_receipt
 from ondol.web.machine.notices import Notice, notice_of, trouble_of
+from ondol.web.machine.replacement import Replacement, replacement_of
 from ondol.web.machine.steps import Step, steps_of
 
 _BUTTONS = {Status.RUNNING: "stop", Status.STOPPED: "start", Status.FAILED: "create"}
@@ -46,6 +47,8 @@ class MachineCard:
     """True if the key may be downloaded."""
     own_key: KeyFacts | None
     """The key that its owner has brought, of which nothing can be downloaded."""
+    replacement: Replacement | None
+    """How far the replacement of its key is."""
 
     @property
     def status(self) -> Status:
@@ -64,6 +67,8 @@ class MachineCard:
     def poll_seconds(self) -> int | None:
         """Return the seconds until the next poll; None while nothing changes."""
         if self.is_resizing:
+            return _RESIZING
+        if self.instance.is_key_due and self.status is Status.RUNNING:
             return _RESIZING
         is_cleaned_up = self.status is not Status.FAILED or self.instance.is_clean
         if not self.is_changing and is_cleaned_up:
@@ -102,6 +107,7 @@ class MachineCard:
             self.own_key,
             facts,
             put_off,
+            self.replacement,
         )
         return hashlib.blake2s(repr((shown, self.poll_seconds)).encode()).hexdigest()[:16]
 
@@ -123,6 +129,7 @@ def present(instance: Instance, now: datetime | None = None) -> MachineCard:
         button=_button(instance, badge.status),
         has_key=key is not None and key.origin == KeyOrigin.AWS and badge.status not in _WITHOUT_KEY,
         own_key=facts_of(key) if key and key.origin != KeyOrigin.AWS else None,
+        replacement=replacement_of(instance, now),
     )
 
 

@@ -18,6 +18,7 @@ KEPT = {
 TYPED_AGAIN = {
     "account_set_password",
     "key_choice",
+    "key_replace",
     "mfa_activate_totp",
     "mfa_add_webauthn",
     "mfa_deactivate_totp",
