@@ -13,7 +13,6 @@ cannot come back as the owner.
 """
 
 import os
-import pwd
 import secrets
 import shutil
 import signal
@@ -28,7 +27,7 @@ from urllib.parse import quote
 import psycopg
 
 from ondol.database import roles, server_log
-from ondol.host import leftovers
+from ondol.host import leftovers, server_user
 from ondol.host.extras import NO_POSTGRES
 from ondol.host.home import write_private
 from ondol.host.process import die_with_parent
@@ -38,9 +37,6 @@ SUPERUSER = "ondol"
 """The owner of the tables; homes of versions before have no other role."""
 PORT = "5432"
 """The number in the socket's name, set everywhere: else PGPORT of somebody's shell would count."""
-_UNPRIVILEGED = 60750
-"""A fixed user id, so that a home can move between hosts. Neither Debian nor systemd uses it; the trial's machines have
-numbers from 61184 on."""
 _HBA = "pg_hba.ondol.conf"
 """Beside that of initdb, which lets in everybody who reaches the socket: versions before need it when one goes back."""
 _BY_PASSWORD = f"local all {SUPERUSER} scram-sha-256\nlocal {DATABASE} {roles.SUGGESTED} scram-sha-256\n"
@@ -86,7 +82,7 @@ class EmbeddedPostgres:
         self.data, self.socket = folder / "data", folder / "socket"
         self._passwords = folder / "passwords"
         self.process: subprocess.Popen[bytes] | None = None
-        self._uid, self._gid = _server_user(self.data)
+        self._uid, self._gid = server_user.of(self.data)
         self._handle: int | None = None
 
     @property
@@ -152,14 +148,15 @@ class EmbeddedPostgres:
         draft = self.folder / "data.new"
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
-        uid, gid = _named_user()
+        uid, gid = server_user.named_user()
         if os.geteuid() == 0:
             os.chown(draft, uid, gid)
         handle = os.open(draft, os.O_RDONLY | os.O_DIRECTORY)
         done = subprocess.run(
             [
-                *_as_user(uid, gid), *_with_name(), str(programs() / "initdb"), "-D", f"/proc/self/fd/{handle}",
-                "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--locale-provider=builtin", "--locale=C.UTF-8",
+                *server_user.as_user(uid, gid, programs()), *server_user.with_name(), str(programs() / "initdb"),
+                "-D", f"/proc/self/fd/{handle}", "-U", SUPERUSER,
+                "-A", "trust", "-E", "UTF8", "--locale-provider=builtin", "--locale=C.UTF-8",
                 "--no-instructions",
             ],
             env=_environment(), pass_fds=(handle,), capture_output=True, text=True, check=False,
@@ -168,7 +165,7 @@ class EmbeddedPostgres:
         os.close(handle)
         if done.returncode:
             why = done.stderr.strip()[-500:]
-            if _with_name():
+            if server_user.with_name():
                 why += (
                     f"\nPostgreSQL's initdb wants a user with a name, and uid {os.geteuid()} has none. "
                     "Give it one in /etc/passwd, run as another user, or set DATABASE_URL."
@@ -198,6 +195,8 @@ class EmbeddedPostgres:
             roles.make(connection, roles.SUGGESTED, application)
             connection.execute(f"ALTER ROLE {roles.SUGGESTED} SET search_path = public")
         write_private(self._passwords, f"{owner} {application}\n")
+        whose = self.folder.stat()  # one run as root must not lock them out
+        os.chown(self._passwords, whose.st_uid, whose.st_gid)
         self._let_in(_BY_PASSWORD)
 
     def _kept_passwords(self) -> list[str]:
@@ -231,7 +230,12 @@ class EmbeddedPostgres:
             "port": PORT,
             "cluster_name": leftovers.mark(self.data),
         }
-        words = [*_as_user(self._uid, self._gid), str(programs() / "postgres"), "-D", f"/proc/self/fd/{data}"]
+        words = [
+            *server_user.as_user(self._uid, self._gid, programs()),
+            str(programs() / "postgres"),
+            "-D",
+            f"/proc/self/fd/{data}",
+        ]
         for name, value in settings.items():
             words += ["-c", f"{name}={value}"]
         try:
@@ -287,58 +291,6 @@ def programs() -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise PostgresError(NO_POSTGRES)
     return Path(spec.submodule_search_locations[0]) / "pginstall18" / "bin"
-
-
-def _server_user(data: Path) -> tuple[int, int]:
-    """Return user and group of the server.
-
-    PostgreSQL insists on owning its data: as root, it runs as the folder's owner.
-    """
-    if os.geteuid() != 0:
-        return os.geteuid(), os.getegid()
-    if data.exists() and (owner := data.stat()).st_uid != 0:
-        return owner.st_uid, owner.st_gid
-    return _UNPRIVILEGED, _UNPRIVILEGED
-
-
-def _named_user() -> tuple[int, int]:
-    if os.geteuid() != 0:
-        return os.geteuid(), os.getegid()
-    nobody = pwd.getpwnam("nobody")
-    return nobody.pw_uid, nobody.pw_gid
-
-
-def _with_name() -> list[str]:
-    """Return words before initdb if our user id has no name, as in some containers: in its own namespace it has one."""
-    try:
-        pwd.getpwuid(os.geteuid())
-    except KeyError:
-        nobody = pwd.getpwnam("nobody")
-        return ["unshare", "--user", f"--map-user={nobody.pw_uid}", f"--map-group={nobody.pw_gid}", "--"]
-    return []
-
-
-def _as_user(uid: int, gid: int) -> list[str]:
-    """Return words before a command that make it run as that user: util-linux's setpriv, if we are root.
-
-    If the binaries are in a private folder (a checkout under /root), that user may read there too. Its programs look
-    for each other by access(2), which forgets capabilities unless this securebit is set.
-    """
-    if os.geteuid() != 0:
-        return []
-    words = ["setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups", "--pdeathsig=INT"]
-    if not all(folder.stat().st_mode & 0o001 for folder in programs().resolve().parents):
-        right = _right_to_read()
-        words += [f"--inh-caps=+{right}", f"--ambient-caps=+{right}", "--securebits=+no_setuid_fixup"]
-    return [*words, "--"]
-
-
-def _right_to_read() -> str:
-    """Return the capability to read; but containers often give root only the one that includes writing.
-    capabilities(7)."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    ours = int(next(line for line in lines if line.startswith("CapPrm:")).split()[1], 16)
-    return "dac_read_search" if ours & 1 << 2 else "dac_override"
 
 
 def _environment() -> dict[str, str]:

@@ -12,14 +12,14 @@ import pytest
 from tests.backup import servers
 from tests.furnished import ONDOL, environment
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]  # many commands, each a second or more
 PASSWORD = "another: p w"
 _OWNER = f"://ondol:{quote(servers.PASSWORD, safe='')}@"
 
 
 @dataclass
 class Database:
-    """An empty database that the role `ondol` owns; no other role of Ondol is there."""
+    """A database with three people that the role `ondol` owns, as a version with one role has left it."""
 
     owner: str
     number: int
@@ -47,9 +47,9 @@ class Database:
 
 
 @pytest.fixture
-def site(older, tmp_path, request):
+def site(source, tmp_path, request):
     number = request.session.items.index(request.node)
-    made = Database(servers.database(older, f"roles{number}"), number, tmp_path / "home")
+    made = Database(servers.database(source, f"roles{number}", "TEMPLATE ondol"), number, tmp_path / "home")
     yield made
     with psycopg.connect(servers.at(made.admin, "postgres"), autocommit=True) as admin:
         admin.execute("ALTER ROLE ondol NOCREATEROLE")
@@ -75,7 +75,6 @@ def says(done, code, *words):
 
 
 def test_a_site_with_one_role_is_told_what_to_do_and_does_it(site, admin):
-    says(site.run("migrate", url=site.owner), 0)
     says(site.doctor(site.owner), 0, "which owns the tables", "ONDOL_DATABASE_OWNER_URL to the present DATABASE_URL")
     text = says(
         site.run("migrate", owner=site.owner), 1, f"PostgreSQL has no role {site.role}, and ondol may not make one"
@@ -85,11 +84,10 @@ def test_a_site_with_one_role_is_told_what_to_do_and_does_it(site, admin):
     says(site.run("migrate", owner=site.owner), 0, f"Gave {site.role} the rows of Ondol's tables")
     assert says(site.run("migrate", owner=site.owner), 0) == ""
     assert "which owns" not in says(site.doctor(), 0, "is up to date")
-    says(site.run("user", "add", "alice@example.org", "--name", "Alice", "--approved"), 0)
+    says(site.run("user", "suspend", "alice@example.org", "--reason", "try"), 0)
 
 
 def test_mistakes_are_sentences_and_change_nothing(site, admin):
-    says(site.run("migrate", url=site.owner), 0)
     admin.execute(f"CREATE ROLE {site.role} LOGIN PASSWORD '{PASSWORD}'")
     mistakes = {
         "have the same role, ondol": (site.owner, site.owner),
@@ -120,7 +118,6 @@ def test_a_backup_is_the_applications_and_a_restore_the_owners(site, admin, tmp_
     admin.execute("ALTER ROLE ondol CREATEROLE")
     file = str(tmp_path / "kept")
     says(site.run("migrate", owner=site.owner), 0)
-    says(site.run("user", "add", "alice@example.org", "--name", "Alice", "--approved"), 0)
     says(site.run("backup", file), 0, "Wrote")
     admin.close()
     with psycopg.connect(

@@ -261,8 +261,10 @@ def test_a_checkout_that_only_root_may_enter(private_checkout, tmp_path, withhel
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give folders away")
 def test_one_run_as_root_does_not_lock_a_user_out(folder):
+    (folder / "passwords").unlink()  # of a version before
     subprocess.run(["chown", "-R", f"{STRANGER}:{STRANGER}", str(folder)], check=True)
     with running(folder) as server:
+        assert (folder / "passwords").stat().st_uid == STRANGER
         status = Path(f"/proc/{server.process.pid}/status").read_text()
         assert f"Uid:\t{STRANGER}\t" in status
     assert {file.stat().st_uid for file in [folder / "data", folder / "socket", *(folder / "data").iterdir()]} == {
