@@ -45,9 +45,9 @@ _CODES: dict[type[CloudError], str] = {
     Refused: """
         AccessDenied AccessDeniedException Blocked FilterLimitExceeded ImageArchitecture IncorrectModificationState
         InvalidAMIID.Malformed InvalidAMIID.NotFound InvalidAMIID.Unavailable InvalidInstanceAttributeValue
-        InvalidParameterCombination InvalidParameterValue InvalidSubnetID.NotFound InvalidVpcID.NotFound
-        OperationNotPermitted OptInRequired PendingVerification UnauthorizedOperation Unsupported
-        VolumeModificationRateExceeded
+        InvalidKey.Format InvalidKeyPair.Format InvalidKeyPair.FormatError InvalidParameterCombination
+        InvalidParameterValue InvalidSubnetID.NotFound InvalidVpcID.NotFound KeyFingerprint OperationNotPermitted
+        OptInRequired PendingVerification UnauthorizedOperation Unsupported VolumeModificationRateExceeded
         """,
 }
 TABLE: dict[str, type[CloudError]] = {code: kind for kind, codes in _CODES.items() for code in codes.split()}

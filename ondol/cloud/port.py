@@ -313,7 +313,7 @@ class Cloud(Protocol):
     def import_key(self, name: str, openssh: str, tags: Mapping[str, str]) -> KeyPair:
         """Give EC2 a public key, in OpenSSH's form. The same key again under the same name is fine.
 
-        AlreadyThere: the name is taken by another key. Invalid: EC2 does not take this key.
+        AlreadyThere: the name is taken by another key. Refused: EC2 does not take this key.
         """
 
     def keys(self, row: str) -> list[str]:

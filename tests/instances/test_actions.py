@@ -201,6 +201,7 @@ def test_alices_key_file_keeps_its_name_when_her_address_changes(alice, kept):
     SshKey.objects.update(file_stem=kept)
     User.objects.filter(pk=alice.pk).update(email="a.kim@example.org")
     alice.refresh_from_db()
+    row = Instance.objects.get(pk=row.pk)
     row.public_ip = "203.0.113.17"
     assert actions.take_key(alice).name == f"{kept}.pem"
     assert f"-i ~/.ssh/{kept}.pem " in ssh.command(row)
