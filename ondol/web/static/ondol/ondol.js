@@ -162,14 +162,14 @@
   });
   const note = document.getElementById("offline");
   const unreachable = note?.textContent;
-  const say = (text) => { note.textContent = text; note.hidden = !text; };
-  document.addEventListener("htmx:sendError", () => say(unreachable));
+  const notice = (text) => { note.textContent = text; note.hidden = !text; };
+  document.addEventListener("htmx:sendError", () => notice(unreachable));
   document.addEventListener("htmx:responseError", (event) => {
     const { xhr } = event.detail;
-    say(xhr.status === 429 && xhr.responseText ? xhr.responseText : unreachable);
+    notice(xhr.status === 429 && xhr.responseText ? xhr.responseText : unreachable);
   });
   document.addEventListener("htmx:afterOnLoad", (event) => {
-    if (event.detail.successful) say("");
+    if (event.detail.successful) notice("");
   });
 
   // A passkey that was cancelled or refused: the browser has told the person already.
