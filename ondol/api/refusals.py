@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, RawPostDataException, UnreadablePostError
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -118,6 +118,12 @@ def _unreadable(request: HttpRequest, error: Any) -> HttpResponse:
     return refuse(error.status_code, "bad_request", _("The request cannot be understood."), hint)
 
 
+def _no_json(request: HttpRequest, error: Any) -> HttpResponse:
+    """Return the refusal for a body that Django has read as a form, which then cannot be read as JSON."""
+    speak(request)
+    return refuse(400, "bad_request", _("The request cannot be understood."), _("The body has to be JSON."))
+
+
 def _missing(request: HttpRequest, error: Any) -> HttpResponse:
     return not_found(request)
 
@@ -165,6 +171,7 @@ _HANDLERS: dict[type[Exception], Any] = {
     RequestDataTooBig: _too_big,
     SuspiciousOperation: bad_request,
     UnreadablePostError: bad_request,
+    RawPostDataException: _no_json,
     OperationalError: unavailable,
     InterfaceError: unavailable,
     Exception: _unforeseen,

@@ -165,6 +165,25 @@ def test_what_does_not_fit_is_explained_in_korean_too(ada):
         assert not re.search("use|too|missing|known|character|body", hint), hint
 
 
+PART = b'--b\r\nContent-Disposition: form-data; name="until"%b\r\n\r\n1\r\n'
+FORMS = [
+    PART % b"",
+    PART % b"--b--",
+    *(PART % more + b"--b--\r\n" for more in (b"", b'; filename="a"', b"\r\nX: 1", b"; x")),
+]
+
+
+@pytest.mark.parametrize("path", ["/instances", "/instances/size", "/instances/keep-awake"])
+def test_a_form_is_no_json(alice, browser, path):
+    """Whoever reads a form of several parts leaves nothing to be read as JSON."""
+    browser.client.cookies["ondol_csrf"] = token = "a" * 32
+    for data in FORMS:
+        by_token = {"content_type": "multipart/form-data; boundary=b", "headers": alice.headers}
+        by_session = by_token | {"headers": {"X-CSRFToken": token}}
+        for program, how in ((alice, by_token), (browser, by_session)):
+            refusal(program.client.generic("POST", f"/api{path}", data, **how), 400)
+
+
 def test_what_was_sent_is_not_repeated(ada):
     response = ada.post("/admin/users/1/reject", '{"reason": {"password": "hunter2"}}')
     refusal(response, 422)
