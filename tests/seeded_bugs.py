@@ -342,6 +342,8 @@ BUGS = [
     Bug("a short RSA key is taken", "public_key:_check_rsa", "FEWEST_BITS <= key.key_size <= MOST_BITS", "True"),
     Bug("a private key is told to be something else", "public_key:_refuse_private", "'PRIVATE KEY' in text", "False"),
     Bug("an imported key's name may be another's", "aws_keys:import_key", "fingerprint.is_of_imported(openssh, each)", "True"),
+    Bug("anybody puts tracebacks into the log", "_without_traceback", "record.name.startswith('django.security.')", "False"),
+    Bug("a worker seals with a key that was given up", "steps:_keep", "fingerprints.hold_sealing_key()", ""),
     Bug("of two hosts any is good", "url:read", "len(hosts) > 1", "len(hosts) > 2"),
     Bug("each host may take all the time", "url:read", "PATIENCE / len(hosts)", "PATIENCE"),
     Bug("another signing key is taken", "fingerprints:compare", "mine.signing != deployments.signing", "False"),

@@ -43,7 +43,7 @@ def dump():
     return found | {word for text in found for word in re.split(r"[\s:|,$]+", text)}
 
 
-def test_nothing_in_a_dump_opens_a_door():
+def test_nothing_in_a_dump_opens_a_door(record_property):
     bob = person("bob", role="ADMIN")
     cookie = sign_in(Client(), bob)
     token = create_token(bob, "laptop")
@@ -61,6 +61,7 @@ def test_nothing_in_a_dump_opens_a_door():
         if thief.get("/api/instances/status", headers={"authorization": f"Bearer {value}"}).status_code != 401:
             opened.append(f"bearer {value}")
     assert not opened
+    record_property("told", f"stolen database: {len(values)} values tried as cookie and as token; 0 doors opened")
 
 
 def peeled(values):
@@ -85,7 +86,7 @@ def codes_by(value, counter):
 
 
 @pytest.mark.parametrize("is_sealed", [True, False])
-def test_no_second_factor_is_in_a_dump(is_sealed):
+def test_no_second_factor_is_in_a_dump(is_sealed, record_property):
     """Bob has an authenticator app and recovery codes, and is just setting up another app. In clear, both are found."""
     bob, browser = person("bob"), Client()
     sign_in(browser, bob, **{TOTP_SETUP: "MFRGGZDFMZTWQ2LKNNWG23TP"})
@@ -99,6 +100,7 @@ def test_no_second_factor_is_in_a_dump(is_sealed):
         right |= set(RecoveryCodes(Authenticator(data={"seed": "ab" * 40})).generate_codes())
     values = peeled(dump())
     assert len(values) > 200
+    record_property("told", f"stolen database: {len(values)} values tried as second factor, sealed: {is_sealed}")
     found = {value for value in values if right & set(codes_by(value, counter))}
     assert found == (set() if is_sealed else {"JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", "ab" * 40})
     assert "MFRGGZDFMZTWQ2LKNNWG23TP" not in values

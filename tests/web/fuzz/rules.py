@@ -173,6 +173,8 @@ def _is_ones_own(table: str, me: Any, old: Any, new: Any) -> bool:
             return (new["role"], new["approval"]) == ("MEMBER", "PENDING")
         return old["id"] == pk and new is not None and all(old[name] == new[name] for name in rights)
     rows = [row for row in (old, new) if row is not None]
+    if table == "account_emailaddress" and old is None:
+        return not new["verified"]
     if not any(name in row for row in rows for name in WHOSE):
         return old is None or "instance_id" in rows[0] or table in {"instances_run", "instances_instance"}
     return all(row.get(name) in (pk, None) or (old is None and pk is None) for row in rows for name in WHOSE)
