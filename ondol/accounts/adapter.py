@@ -116,7 +116,7 @@ class AccountAdapter(DefaultAccountAdapter):
         Otherwise, whoever signs up and signs in with somebody's address would learn whether that has an account.
         """
         user = super().authenticate(request, **credentials)
-        if user and config().email_verification == "mandatory" and not proof.is_proven(user):
+        if user and config().email_verification == "mandatory" and not proof.is_proven(cast(User, user)):
             return None  # and it counts as a wrong one does
         if user:
             super()._rollback_login_failed_rl_usage()
