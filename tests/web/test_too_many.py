@@ -29,6 +29,7 @@ def all_used():
     before, PER_PERSON.wishes, PER_PERSON.reads = (PER_PERSON.wishes, PER_PERSON.reads), 0, 0
     yield
     PER_PERSON.wishes, PER_PERSON.reads = before
+    PER_PERSON._full.clear()
 
 
 def until_429(browser, path, typed):
