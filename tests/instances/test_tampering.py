@@ -118,7 +118,7 @@ ATTACKS = {
     "another bit in the nonce": (flip(6), CHANGED, ""),
     "another bit in the key": (flip(40), CHANGED, ""),
     "another bit at the end": (flip(-1), CHANGED, ""),
-    "nothing is left": (cut(0), CHANGED, ""),
+    "one byte is left": (cut(1), CHANGED, ""),
     "the head is left": (cut(17), CHANGED, ""),
     "one byte is missing": (cut(-1), CHANGED, ""),
     "text": (lambda alice, _: write(alice, quick_pem(machine_of(alice)).encode()), CHANGED, ""),
