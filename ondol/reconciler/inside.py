@@ -1,6 +1,7 @@
 """How a worker gets into a machine, with a key of a minute, and changes which keys open it."""
 
 import asyncio
+import logging
 import shlex
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -41,6 +42,7 @@ def enter(instance: Instance, cloud: Cloud) -> Iterator[Change]:
     """
     import asyncssh  # noqa: PLC0415  11 MB that few workers ever need
 
+    asyncssh.set_log_level(logging.WARNING)  # else it tells of each connection and channel
     address = _address(instance)
     if not address:
         raise CannotEnter("no_address", "it has no address yet")
