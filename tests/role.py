@@ -28,12 +28,13 @@ def application() -> Iterator[None]:
         roles.make(connection.connection, roles.SUGGESTED, "")
     roles.grant(connection.connection, roles.SUGGESTED)
     before = dict(connection.settings_dict["OPTIONS"])
-    flush = connection.ops.execute_sql_flush
-    connection.ops.execute_sql_flush = lambda statements: _as_owner(flush, statements)
+    operations = type(connection.ops)
+    flush = operations.execute_sql_flush
+    operations.execute_sql_flush = lambda ops, statements: _as_owner(flush, ops, statements)
     connection.settings_dict["OPTIONS"] |= _COMES_AS
     connection.close()
     yield
-    connection.ops.execute_sql_flush = flush
+    operations.execute_sql_flush = flush
     connection.settings_dict["OPTIONS"] = before
     connection.close()
 
@@ -52,6 +53,9 @@ def owner() -> Iterator[None]:
         cursor.execute(f'SET ROLE "{before}"')
 
 
-def _as_owner(flush: Any, statements: list[str]) -> None:
-    with owner():
-        flush(statements)
+def _as_owner(flush: Any, operations: Any, statements: list[str]) -> None:
+    """Empty the tables, and stay the owner: Django then writes what each database begins with, and closes the
+    connection."""
+    with operations.connection.cursor() as cursor:
+        cursor.execute("SET ROLE NONE")
+    flush(operations, statements)
