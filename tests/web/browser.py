@@ -54,8 +54,9 @@ def page_of(browser, base, email="", language="en", width=1280, minutes_ago=0, *
     page, complaints = context.new_page(), []
 
     def hear(message):
-        # The browser itself logs an answer of 403 or 404.
-        if message.type in {"error", "warning"} and "Failed to load resource" not in message.text:
+        # The browser itself logs an answer of 403 or 404, and htmx one of 429, whose reason the page shows.
+        is_logged = any(text in message.text for text in ("Failed to load resource", "Status Error Code 429"))
+        if message.type in {"error", "warning"} and not is_logged:
             complaints.append(f"{page.url}: {message.text}")
 
     def watch(answer):

@@ -18,7 +18,16 @@ from django.db.models import Model
 from django.forms import BaseForm, BoundField, Form
 from django.template import Node, NodeList, Origin, Template, Variable
 from django.template.base import FilterExpression, TokenType, VariableNode
-from django.template.defaulttags import CsrfTokenNode, ForNode, IfNode, LoadNode, NowNode, URLNode, WithNode
+from django.template.defaulttags import (
+    AutoEscapeControlNode,
+    CsrfTokenNode,
+    ForNode,
+    IfNode,
+    LoadNode,
+    NowNode,
+    URLNode,
+    WithNode,
+)
 from django.template.library import SimpleNode
 from django.template.loader import get_template
 from django.template.loader_tags import BlockNode, ExtendsNode, IncludeNode
@@ -83,6 +92,10 @@ class Checker:
     @_names_in.register(TranslateNode)
     def _(self, node: VariableNode | TranslateNode, scope: dict[str, Any]) -> None:
         self.type_of(node.filter_expression, scope, node)
+
+    @_names_in.register
+    def _(self, node: AutoEscapeControlNode, scope: dict[str, Any]) -> None:
+        self.nodes(node.nodelist, dict(scope))
 
     @_names_in.register
     def _(self, node: IfNode, scope: dict[str, Any]) -> None:

@@ -23,6 +23,14 @@ def program(bob):
     return Client(headers={"Authorization": f"Bearer {create_token(bob, 'loop')}"})
 
 
+@pytest.fixture(scope="module")
+def chromium():
+    with sync_playwright() as playwright:
+        found = launch(playwright)
+        yield found
+        found.close()
+
+
 @contextmanager
 def all_used():
     """Have nothing left of this minute."""
@@ -143,16 +151,13 @@ def test_administrators_read_what_to_do(alice, mailoutbox):
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_a_button_that_was_clicked_too_often_says_so_and_not_that_ondol_is_away(site):
+def test_a_button_that_was_clicked_too_often_says_so_and_not_that_ondol_is_away(site, chromium):
     person("bob@example.org")
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        with page_of(browser, site, "bob@example.org") as page:
-            page.goto("/")
-            with all_used():
-                page.get_by_role("button", name="Make my machine").click()
-                expect(page.get_by_role("alert")).to_contain_text("For safety Ondol pauses")
+    with page_of(chromium, site, "bob@example.org") as page:
+        page.goto("/")
+        with all_used():
             page.get_by_role("button", name="Make my machine").click()
-            expect(page.get_by_role("heading", name="Your machine is being made")).to_be_visible()
-            expect(page.locator("#offline")).to_be_hidden()
-        browser.close()
+            expect(page.get_by_role("alert")).to_contain_text("For safety Ondol pauses")
+        page.get_by_role("button", name="Make my machine").click()
+        expect(page.get_by_role("heading", name="Your machine is being made")).to_be_visible()
+        expect(page.locator("#offline")).to_be_hidden()
