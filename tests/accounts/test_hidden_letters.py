@@ -21,6 +21,8 @@ ELSEWHERE = {
     "SignupForm.username": "removed: nobody has a user name",
     "LanguageForm.next": "an address of this site, never kept",
     "SshAddressForm.cidr": "parsed as an address",
+    "FilterForm.person": "searched for, never kept",
+    "PublicKeyForm.public_key": "parsed as a key, its comment too",
     "TerminateForm.email": "compared, never kept",
     "DecisionForm.reason": "people.py, for the API too; see below",
     "ReasonForm.reason": "people.py, for the API too; see below",

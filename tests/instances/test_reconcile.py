@@ -21,6 +21,7 @@ def open_transactions():
     outside = connection.copy()
     try:
         with outside.cursor() as cursor:
+            cursor.execute("SET ROLE NONE")  # the application's role is not shown what others are at
             cursor.execute(
                 "SELECT count(*) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
