@@ -3,7 +3,7 @@
 import logging
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ import django
 import psycopg
 from django.db import Error, OperationalError
 from django.utils import translation
+from procrastinate.exceptions import ConnectorException
 
 from ondol.commands import CommandError
 from ondol.config import ConfigError, config, variable
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_LOST = (OperationalError, psycopg.OperationalError)
 SAY_AGAIN = 60.0
 """A part that waits for PostgreSQL says so every so many seconds."""
 
@@ -209,14 +211,26 @@ def _borrow_clock(file: Path) -> None:
         os.environ["ONDOL_CLOCK"] = file.read_text().strip()
 
 
+def lost_in(error: BaseException) -> str:
+    """Return what PostgreSQL says if it is away, or has ended our connection; empty for anything else."""
+    return next((first_line(deeper) for deeper in _causes(error) if isinstance(deeper, _LOST)), "")
+
+
 def trouble_in(error: BaseException) -> str:
     """Return what PostgreSQL says if it is away or refuses us; empty for anything else, which is our own mistake."""
-    if not isinstance(error, Error):
-        return ""
-    deeper: BaseException | None = error
-    while deeper is not None:
-        refused = getattr(deeper, "sqlstate", None) == "42501"  # insufficient_privilege
-        if isinstance(deeper, (OperationalError, psycopg.OperationalError)) or refused:
+    for deeper in _causes(error):
+        if isinstance(deeper, (*_LOST, psycopg.errors.InsufficientPrivilege)):
             return first_line(deeper)
-        deeper = deeper.__cause__ or deeper.__context__
     return ""
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error of the database and what led to it, each once: Django's error and psycopg's lead to each other."""
+    if not isinstance(error, (Error, psycopg.Error, ConnectorException)):
+        return
+    seen: list[BaseException] = []
+    deeper: BaseException | None = error
+    while deeper is not None and deeper not in seen:
+        seen.append(deeper)
+        yield deeper
+        deeper = deeper.__cause__ or deeper.__context__

@@ -7,9 +7,6 @@ import sys
 from functools import partial
 from math import inf
 
-import psycopg
-from django.db import OperationalError
-
 from ondol.commands import _aws, _django
 from ondol.config import config
 from ondol.database.base import limit_waiting
@@ -51,7 +48,10 @@ def run(options: argparse.Namespace) -> int:
         config().require_cloud()
         # A restart may mean changed settings, so check them. First the rest of `ondol up` gets the processor.
         ask(after_seconds=5)
-    except (OperationalError, psycopg.OperationalError):  # it has gone again just now
+    except Exception as error:
+        if not (trouble := _django.lost_in(error)):
+            raise
+        log.warning("PostgreSQL: %s", trouble)  # it has gone again just now, or is too slow
         begin_again()
     return work(max(1, options.concurrency), begin_again)
 

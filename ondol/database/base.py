@@ -70,6 +70,8 @@ class Connection(psycopg.Connection[Any]):
                     raise
                 self.pgconn.finish()  # an answer that comes later would be taken for that to the next statement
                 raise psycopg.OperationalError(f"PostgreSQL has not answered for {_limit:g} s") from None
+            except errors.IdleInTransactionSessionTimeout as error:  # an InternalError, by its class in psycopg
+                raise psycopg.OperationalError(error.diag.message_primary or "") from None
             except psycopg.DatabaseError as error:
                 _forget_values(error)
                 raise

@@ -2,11 +2,14 @@
 
 import os
 import subprocess
+import time
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
-from django.db import OperationalError, ProgrammingError
+from django.db import Error, connection, transaction
+from procrastinate.contrib.django import app
+from procrastinate.exceptions import ConnectorException
 
 from ondol.commands import _django
 from ondol.config import config
@@ -16,12 +19,42 @@ from tests.furnished import ONDOL, environment
 SECRETS = {name: os.environ[name] for name in ("ONDOL_SECRET_KEY", "ONDOL_VAULT_KEYS")}
 
 
-def test_only_trouble_of_the_database_is_told_without_a_stack_trace():
-    refused = ProgrammingError("no")
-    refused.__cause__ = psycopg.errors.InsufficientPrivilege("permission denied\nLINE 1: …")
-    assert _django.trouble_in(refused) == "permission denied"
-    assert _django.trouble_in(OperationalError("the connection is lost")) == "the connection is lost"
-    assert not _django.trouble_in(ProgrammingError("syntax error"))
+RAISED = {
+    "a server that stops": ("DO 'BEGIN RAISE admin_shutdown; END'", "admin_shutdown"),
+    "a transaction idle for too long": ("", "terminating connection due to idle-in-transaction timeout"),
+    "a statement that takes too long": (
+        "SET LOCAL statement_timeout = 50; SELECT pg_sleep(5)",
+        "canceling statement due to statement timeout",
+    ),
+    "a lock that another has": ("DO 'BEGIN RAISE lock_not_available; END'", "lock_not_available"),
+    "a table that it may not read": ("SELECT rolpassword FROM pg_authid", "permission denied for table pg_authid"),
+    "a table that is not there": ("SELECT * FROM nothing", ""),
+    "a mistake in SQL": ("SELECT FROM FROM", ""),
+    "a division by zero": ("SELECT 1 / 0", ""),
+    "text for a number": ("SELECT 'x'::int", ""),
+    "a row twice": ("INSERT INTO django_session VALUES ('x', '', now()), ('x', '', now())", ""),
+}
+
+
+def ask(statement, by_the_engine_of_jobs):
+    with transaction.atomic(), connection.cursor() as cursor:
+        if not statement:
+            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 50")
+            time.sleep(0.3)
+        execute = app.connector.get_sync_connector().execute_query if by_the_engine_of_jobs else cursor.execute
+        execute(statement or "SELECT 1")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("by_the_engine_of_jobs", [False, True])
+def test_only_trouble_of_the_database_is_told_without_a_stack_trace(by_the_engine_of_jobs):
+    """The errors are those that are really raised, with all that led to them."""
+    for what, (statement, trouble) in RAISED.items():
+        with pytest.raises((Error, ConnectorException)) as caught:
+            ask(statement, by_the_engine_of_jobs)
+        connection.close()
+        assert _django.trouble_in(caught.value) == trouble, what
+        assert bool(_django.lost_in(caught.value)) == (bool(trouble) and "permission" not in trouble), what
     assert not _django.trouble_in(ValueError("ours"))
 
 

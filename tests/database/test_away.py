@@ -6,6 +6,7 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 
 import psycopg
 import pytest
@@ -93,30 +94,45 @@ def test_a_way_that_swallows_everything_is_told_in_time_and_forgotten_afterwards
         until(lambda: status(f"{address}/healthz") == 200, 5, "it says so")
 
 
-def test_a_worker_waits_as_long_as_it_takes(home, server, way):
-    def beats():
-        with psycopg.connect(server.url) as connection:
-            query = "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - interval '4 s'"
-            return connection.execute(query).fetchone()[0]
+def beats(server):
+    with psycopg.connect(server.url) as connection:
+        query = "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - interval '4 s'"
+        return connection.execute(query).fetchone()[0]
 
+
+def test_a_worker_waits_as_long_as_it_takes(home, server, way):
     def probes():
         return status(f"{probe}/livez"), status(f"{probe}/healthz")
 
+    beating = partial(beats, server)
     only, port = way(), free_port()
     probe = f"http://127.0.0.1:{port}"
     with part("worker", "--metrics-port", str(port), env=settings(home, url_of(only)) | TRIAL) as worker:
-        until(beats, 60, "it works")
+        until(beating, 60, "it works")
         for broken in ("is_closed", "is_swallowing"):
             only.close() if broken == "is_closed" else setattr(only, broken, True)
-            until(lambda: not beats(), 20, "nothing comes through")
+            until(lambda: not beating(), 20, "nothing comes through")
             time.sleep(35)  # longer than it takes to be given up
             assert worker.poll() is None
             until(lambda: probes() == (200, 503), 10, "it is alive, and takes no jobs")
             assert "ondol_database_up 0.0" in requests.get(f"{probe}/metrics", timeout=30).text
             setattr(only, broken, False)
-            until(beats, 60, "it works again")
+            until(beating, 60, "it works again")
             until(lambda: probes() == (200, 200), 10, "it says so")
         assert worker.poll() is None  # the same process: a supervisor has seen no end
+
+
+@pytest.mark.timeout(200)
+def test_a_worker_that_postgresql_cuts_off_while_it_starts_begins_again(home, server, way):
+    """Nothing comes through for longer than PostgreSQL lets a transaction be idle."""
+    only = way()
+    only.swallow_from = b"procrastinate_defer_jobs"  # the last that it does before it works
+    with part("worker", env=settings(home, url_of(only)) | TRIAL) as worker:
+        until(lambda: only.is_swallowing, 60, "it is on the way")
+        time.sleep(13)
+        only.is_swallowing = False
+        until(partial(beats, server), 60, "it works")
+        assert worker.poll() is None
 
 
 def test_pages_follow_a_failover_and_say_who_they_are(home, server, way):

@@ -13,6 +13,8 @@ class Way:
         """Take what to replace in the first words of the server, by as many bytes."""
         self._upstream, self._replaced = upstream, replaced
         self.is_swallowing = self.is_closed = False
+        self.swallow_from = b""
+        """What, said to the server, makes the way swallow everything from there on, once."""
         self._connections: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = self._listener.getsockname()[1]
@@ -49,6 +51,8 @@ class Way:
     def _pump(self, source: socket.socket, target: socket.socket, replaced: tuple[bytes, bytes]) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
+                if self.swallow_from and self.swallow_from in data:
+                    self.swallow_from, self.is_swallowing = b"", True
                 if not self.is_swallowing:
                     target.sendall(data.replace(*replaced) if replaced[0] else data)
             target.shutdown(socket.SHUT_RDWR)
