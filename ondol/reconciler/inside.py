@@ -14,10 +14,12 @@ from ondol.instances.models import Instance
 from ondol.instances.ssh import SSH_USER
 
 if TYPE_CHECKING:
-    from asyncssh import SSHClientConnection
+    from asyncssh import SSHClientConnection, SSHReader
 
 CONNECTS_WITHIN, DOES_IT_WITHIN = 6.0, 10.0
 """Seconds of real time. The first answers a group that was opened a moment ago, too."""
+HEARS = 64 * 1024
+"""The most characters that are read of what a machine says: its owner is root there, and may let it say anything."""
 _DONE = "ondol: the keys are changed"
 
 
@@ -55,6 +57,7 @@ def enter(instance: Instance, cloud: Cloud) -> Iterator[Change]:
                     asyncssh.connect(
                         address, config().ssh_port, username=SSH_USER, client_keys=[key], known_hosts=None,
                         config=None, agent_path=None, preferred_auth="publickey", gss_host=None,
+                        compression_algs=None,  # little may become much
                     ),
                     CONNECTS_WITHIN,
                 )
@@ -73,11 +76,32 @@ async def _change(connection: "SSHClientConnection", text: str) -> None:
     import asyncssh  # noqa: PLC0415
 
     try:
-        done = await connection.run("sh -s", input=text, timeout=DOES_IT_WITHIN)
+        status, said, errors = await asyncio.wait_for(_run(connection, text), DOES_IT_WITHIN)
     except (OSError, asyncssh.Error) as error:
         raise CannotEnter("no_answer", str(error) or type(error).__name__) from None
-    if done.exit_status != 0 or _DONE not in str(done.stdout):
-        raise CannotEnter("inside", f"exit status {done.exit_status}: {str(done.stderr).strip()[:200]}")
+    if status != 0 or _DONE not in said:
+        raise CannotEnter("inside", f"exit status {status}: {errors.strip()[:200]}")
+
+
+async def _run(connection: "SSHClientConnection", text: str) -> tuple[int | None, str, str]:
+    """Return how `sh` ended, and what it has said and complained of."""
+    # Not closed here: a machine may never confirm that, and the connection is aborted afterwards.
+    process = await connection.create_process("sh -s", errors="replace")
+    process.stdin.write(text)
+    process.stdin.write_eof()
+    said, errors = await asyncio.gather(_heard(process.stdout), _heard(process.stderr))
+    await process.wait_closed()
+    return process.exit_status, said, errors
+
+
+async def _heard(reader: "SSHReader[str]") -> str:
+    """Return what comes until the end. `SSHClientConnection.run` would keep all that a machine sends meanwhile."""
+    said = ""
+    while more := await reader.read(HEARS):
+        said += more
+        if len(said) > HEARS:
+            raise CannotEnter("inside", f"it says more than {HEARS} characters")
+    return said
 
 
 def _address(instance: Instance) -> str | None:
