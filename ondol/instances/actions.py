@@ -70,6 +70,7 @@ def create(
         if public_key is not None:
             own_keys.choose(user, public_key)
         instance = _mine_for_update(user)
+        _require_approved(user)  # once more, here and below: whoever suspends them has perhaps held the row until now
         if instance is None:
             _require_leave(user)
             require_creation_left(user)
@@ -104,6 +105,7 @@ def start(user: User) -> Instance:
     _require_approved(user)
     with transaction.atomic():
         instance = _existing(user)
+        _require_approved(user)
         match Status(instance.status):
             case Status.STOPPED:
                 _require_leave(user)
@@ -203,6 +205,7 @@ def wish_of(user: User) -> Iterator[Instance]:
     _require_approved(user)
     with transaction.atomic():
         instance = _existing(user)
+        _require_approved(user)
         yield instance
         _now(instance)
 

@@ -13,6 +13,7 @@ from ondol.autostop import awake
 from ondol.cloud.port import InstanceState
 from ondol.config import config
 from ondol.instances import actions, resizing
+from ondol.instances.key_replacement import replace_key
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance, StatusChange
 from ondol.instances.moves import move
@@ -284,3 +285,33 @@ def someone_waits():
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted")
         return cursor.fetchone() is not None
+
+
+LATE_WISHES = {
+    "start": actions.start,
+    "create": actions.create,
+    "type": lambda alice: resizing.change_size(alice, "t3.medium"),
+    "disk": lambda alice: resizing.change_size(alice, volume_gib=40),
+    "key": replace_key,
+    "hours": awake.tonight_after_all,
+}
+
+
+@pytest.mark.parametrize("wish", LATE_WISHES.values(), ids=LATE_WISHES)
+def test_what_alice_asks_for_while_her_suspension_is_committed_is_refused(rig, ada, alice, monkeypatch, setting, wish):
+    setting(ONDOL_WORKER_SSH_CIDR="198.51.100.7/32")
+    rests(rig, alice)
+    lock = actions._mine_for_update
+
+    def waits_for_the_suspension(user):
+        monkeypatch.setattr(actions, "_mine_for_update", lock)
+        people.suspend(alice.pk, ada)
+        return lock(user)
+
+    monkeypatch.setattr(actions, "_mine_for_update", waits_for_the_suspension)
+    with pytest.raises(actions.ActionError) as refusal:
+        wish(alice)
+    assert refusal.value.code == "not_approved"
+    rig.tick(2)
+    assert (rig.mine(alice).status, rig.mine(alice).is_key_due) == (Status.STOPPED, False)
+    assert [*calls(rig, "resize"), *calls(rig, "grow")] == []
