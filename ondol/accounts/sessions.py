@@ -33,6 +33,11 @@ class SessionStore(db.SessionStore):
     secret = ""
     """What the cookie has; empty if this session was opened by its digest."""
 
+    @property
+    def key_salt(self) -> str:
+        """Return what Django signs the data with, besides its secret key: the data of one row are void in another."""
+        return f"{super().key_salt}.{self.session_key}"
+
     @classmethod
     def of_cookie(cls, secret: str) -> "SessionStore":
         """Return the session that belongs to a cookie, which may be anything that somebody has sent."""

@@ -7,7 +7,8 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal import auth
 from django.conf import settings
-from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.serializers import JSONSerializer
+from django.core import signing
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
@@ -15,7 +16,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from ondol.accounts.models import CacheEntry, User
 from ondol.accounts.people import add_user
-from ondol.accounts.sessions import TOTP_SETUP
+from ondol.accounts.sessions import TOTP_SETUP, SessionStore
 from ondol.deployment import alerts, fingerprints
 from ondol.instances import sealed
 from ondol.keys import vault
@@ -90,6 +91,12 @@ def read(user, kind, key):
         return cursor.fetchone()[0]
 
 
+def in_clear(key, data):
+    """Return what a row of a session has, as whoever has the secret key reads it; nothing is opened by the vault."""
+    salt = SessionStore(key).key_salt
+    return str(signing.loads(data, salt=salt, serializer=JSONSerializer))
+
+
 def everything_in_the_database():
     """Return all rows as text, and what sessions have in them."""
     found = []
@@ -99,8 +106,8 @@ def everything_in_the_database():
             cursor.execute(f'SELECT to_jsonb(t)::text FROM "{table}" t')
             found += [row for (row,) in cursor.fetchall()]
             if table == "django_session":
-                cursor.execute("SELECT session_data FROM django_session")
-                found += [str(SessionStore().decode(data)) for (data,) in cursor.fetchall()]
+                cursor.execute("SELECT session_key, session_data FROM django_session")
+                found += [in_clear(key, data) for key, data in cursor.fetchall()]
     return "\n".join(found)
 
 

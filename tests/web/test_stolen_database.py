@@ -13,6 +13,7 @@ from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal import auth
 from allauth.usersessions.models import UserSession
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
@@ -25,7 +26,7 @@ from ondol.accounts.people import add_user
 from ondol.accounts.sessions import TOTP_SETUP, SessionStore, digest
 from ondol.accounts.tokens import create_token
 from ondol.keys.vault import VaultError
-from tests.signed_in import sign_in
+from tests.signed_in import session_of, sign_in
 from tests.web.conftest import person
 
 pytestmark = pytest.mark.django_db
@@ -123,6 +124,22 @@ def test_who_was_signed_in_before_the_upgrade_stays_so():
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT {migration._DIGEST} FROM (SELECT %s AS session_key)", [secret])
             assert cursor.fetchone()[0] == digest(secret)
+
+
+def test_the_data_of_a_session_are_void_in_another_row():
+    """Mallory writes rows, and so a session with a cookie of her own; what Bob's has in it signs nobody in there."""
+    bob, mallory = Client(), Client()
+    sign_in(bob, person("bob", role="ADMIN"))
+    sign_in(mallory, person("mallory"))
+    theirs, hers = (Session.objects.get(session_key=session_of(one).session_key) for one in (bob, mallory))
+    made_up = "m" * 32
+    Session.objects.create(session_key=digest(made_up), session_data=theirs.session_data, expire_date=hers.expire_date)
+    Session.objects.filter(pk=hers.pk).update(session_data=theirs.session_data)
+    for cookie in (made_up, mallory.cookies[settings.SESSION_COOKIE_NAME].value):
+        thief = Client(headers={"cookie": f"{settings.SESSION_COOKIE_NAME}={cookie}"})
+        assert thief.get(reverse("help")).status_code == 302
+        assert thief.get("/api/instances/status").status_code == 401
+    assert bob.get(reverse("admin_people")).status_code == 200
 
 
 def test_alice_sees_where_she_is_signed_in_and_ends_the_other_place():
