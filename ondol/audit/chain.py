@@ -68,7 +68,7 @@ def hash_of(before: str, position: int, entry: Sequence[Any]) -> str:
 def verify(links: Iterable[Linked], heads: Sequence[Head] = ()) -> Verdict:
     """Compute all again, from the first link to the last, and compare with heads that were kept elsewhere."""
     verdict, noted = Verdict(), {head.position: head.hash for head in heads if head.position}
-    retentions: set[tuple[int, str]] = set()
+    retentions: set[str] = set()
     before = Head()
     for link in links:
         if verdict.count == 0 and verdict.begins_after is None and link.entry is None:
@@ -78,7 +78,7 @@ def verify(links: Iterable[Linked], heads: Sequence[Head] = ()) -> Verdict:
             verdict.count += 1
         if link.entry is not None and link.entry[_ACTION] == PRUNED:
             details = link.entry[_DETAILS]
-            retentions.add((details.get("position"), details.get("hash")))
+            retentions.add(f"{details.get('position')}:{details.get('hash')}")
         if noted.pop(link.position, link.hash) != link.hash:
             verdict.findings.append(f"position {link.position}: its hash is not the one that was kept outside")
         before = Head(link.position, link.hash)
@@ -97,9 +97,9 @@ def _wrong(link: Linked, before: Head) -> Iterator[str]:
         yield f"{where}: it, its link or the link before was changed"
 
 
-def _missing(verdict: Verdict, noted: dict[int, str], retentions: set[tuple[int, str]]) -> Iterator[str]:
+def _missing(verdict: Verdict, noted: dict[int, str], retentions: set[str]) -> Iterator[str]:
     begin = verdict.begins_after
-    if begin and (begin.position, begin.hash) not in retentions:
+    if begin and str(begin) not in retentions:
         yield f"positions 1 to {begin.position} are missing, and no retention says so"
     for position in sorted(noted):
         if position > verdict.head.position:

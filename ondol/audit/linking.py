@@ -20,6 +20,10 @@ AT_ONCE = 5000
 """The most entries of one transaction."""
 LATE = 10_000
 """So many ids before the last linked one, an entry is looked for each time: transactions commit out of order."""
+_LAST = """
+    SELECT least((SELECT coalesce(max(entry_id), 0) FROM audit_link), (SELECT last_value FROM audit_entry_id_seq))
+"""
+"""The last linked id, of those that the sequence has given: whoever adds a row can choose a higher one."""
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext('ondol.audit'))"
 _ENTRY = ", ".join(f"entry.{name}" for name in FIELDS)
 _LINKED = f"""
@@ -50,8 +54,7 @@ def link(everything: bool = False) -> Head | None:
         head = current_head()
         waiting = unlinked()
         if not everything:
-            last = Link.objects.order_by("-entry_id").values_list("entry_id", flat=True).first() or 0
-            waiting = waiting.filter(pk__gt=last - LATE)
+            waiting = waiting.filter(pk__gt=_last_linked() - LATE)
         links = []
         for values in waiting.order_by("pk").values_list(*FIELDS)[:AT_ONCE]:
             position = head.position + 1
@@ -62,6 +65,13 @@ def link(everything: bool = False) -> Head | None:
         return None
     _keep(head)
     return head
+
+
+def _last_linked() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(_LAST)
+        ((last,),) = cursor.fetchall()
+        return int(last)
 
 
 def hold() -> None:

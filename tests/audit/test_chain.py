@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from ondol import clock
 from ondol.audit import linking
@@ -195,6 +195,42 @@ def test_a_row_that_is_slipped_in_is_seen_as_new_and_not_as_old(twelve):
     forged = Entry.objects.create(pk=twelve[0].pk - 1, action=Action.APPROVE, source="page")
     assert linking.link() == linking.current_head()
     assert Link.objects.get(entry_id=forged.pk).position == 13
+
+
+UNREADABLE = {
+    "a time without end": ("'infinity'", "details"),
+    "a time before all others": ("'0044-03-15 BC'", "details"),
+    "a list": ("at", "'[]'"),
+    "nothing": ("at", "'null'"),
+    "what is nested too deep": ("at", """('{"a":' || repeat('[', 2000) || repeat(']', 2000) || '}')::jsonb"""),
+    "a number of 5,000 digits": ("at", """('{"a": -' || repeat('9', 5000) || '}')::jsonb"""),
+}
+
+
+@pytest.mark.parametrize("what", UNREADABLE)
+def test_mallory_adds_no_row_that_ends_linking_for_ever(twelve, what):
+    """Nobody may delete it, so it is refused where it comes in."""
+    at, details = UNREADABLE[what]
+    others = "action, outcome, code, by_email, on_email, source, address, agent, request_id"
+    row = f"SELECT {at}, {details}, {others} FROM audit_entry LIMIT 1"
+    with connection.cursor() as cursor, pytest.raises(IntegrityError), transaction.atomic():
+        cursor.execute(f"INSERT INTO audit_entry (at, details, {others}) {row}")
+    write(Action.KEY_READ)
+    assert linking.link().position == 13
+
+
+def test_rows_after_one_with_an_id_of_mallorys_choice_are_linked_as_soon_as_before(twelve):
+    Entry.objects.create(pk=2**62, action="x", source="page")
+    assert linking.link().position == 13
+    write(Action.KEY_READ)
+    assert linking.link().position == 14
+
+
+@pytest.mark.parametrize("position", [[], {}, None, "12"])
+def test_a_retention_that_mallory_makes_up_does_not_end_a_verification(twelve, position):
+    write(Action.PRUNE, position=position, hash={})
+    linking.link()
+    assert not verify(linking.linked()).findings
 
 
 @pytest.mark.usefixtures("committed")
