@@ -16,6 +16,7 @@ from django.urls import get_resolver, reverse
 
 from ondol.accounts.models import ApiToken, SshAddress, User
 from ondol.api.scopes import NEED_RECENT_SIGN_IN, SCOPES
+from ondol.costs.models import Budget
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import ChosenKey, KeyReplacement
 from ondol.policy.models import Policy
@@ -44,7 +45,7 @@ account_change_password account_reauthenticate mfa_reauthenticate mfa_reauthenti
 """
 # They take something away from whoever has the session, or everyday work needs them.
 EVERYDAY = """
-account account_logout admin_costs_budget admin_costs_person_budget admin_costs_rate admin_doctor_again
+account account_logout admin_costs_rate admin_doctor_again
 admin_email_again admin_email_drop admin_reject admin_stop admin_suspend language machine_address_told
 machine_awake machine_closing_restore machine_create machine_keep_awake_end machine_not_tonight machine_size
 machine_start machine_stop mfa_edit_webauthn ssh_address_remove token_revoke usersessions_list
@@ -76,6 +77,8 @@ def acts(alice, bob, carol):
         "account_email": ((), {"email": "alice@elsewhere.example", "action_add": ""}),
         "account_set_password": ((), {"password1": "hunter2 hunter2", "password2": "hunter2 hunter2"}),
         "admin_approve": ((carol.pk,), {}),
+        "admin_costs_budget": ((), {"usd": "9999"}),
+        "admin_costs_person_budget": ((bob.pk,), {"usd": "9999"}),
         "admin_decide": ((), {"people": [carol.pk], "decision": "approve"}),
         "admin_policy": ((), {"idle_minutes": "45", "why": "한 줄\n두 줄 & <b>"}),
         "admin_policy_person": ((bob.pk,), {"idle_minutes": "45"}),
@@ -100,6 +103,7 @@ def everything():
     kept = [
         *User.objects.order_by("pk").values_list("approval", "role", "email", "password"),
         *Policy.objects.values_list("pk"),
+        *Budget.objects.values_list("owner", "usd"),
         *EmailAddress.objects.values_list("email"),
         *ApiToken.objects.values_list("name"),
         *SshAddress.objects.values_list("cidr", "label"),

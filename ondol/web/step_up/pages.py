@@ -3,6 +3,8 @@
 KEPT = {
     "account_email",
     "admin_approve",
+    "admin_costs_budget",
+    "admin_costs_person_budget",
     "admin_decide",
     "admin_policy",
     "admin_policy_person",
