@@ -37,7 +37,7 @@ def write(template: str, to: str, about: int, language: str) -> None:
         mail.write(owner, "address_taken", {"link": _link("account_login")})
         return
     context = _CONTEXTS[template](about)
-    if context is None:
+    if context is None or (template == RESET and not _has(context["user"], to)):
         return
     reader = context.get("user") or User.objects.filter(email__iexact=to).first()
     site = {"name": "Ondol", "domain": urlsplit(config().url).netloc}
@@ -54,6 +54,12 @@ def _reset(user_id: int) -> dict[str, Any] | None:
     token = app_settings.PASSWORD_RESET_TOKEN_GENERATOR().make_token(user)
     key = {"uidb36": user_pk_to_url_str(user), "key": token}
     return {"user": user, "password_reset_url": _link("account_reset_password_from_key", **key)}
+
+
+def _has(user: User, address: str) -> bool:
+    """Return whether an address is a person's: it may be another one in a job's row that somebody else has written."""
+    same = EmailAddress.objects.filter(user=user, email__iexact=address, verified=True)
+    return user.email.lower() == address.lower() or same.exists()
 
 
 def _confirmation(address_id: int) -> dict[str, Any] | None:

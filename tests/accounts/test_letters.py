@@ -42,6 +42,16 @@ def test_nobody_gets_a_link_for_an_account_that_is_closed_or_gone(alice):
     assert not outbox.outbox
 
 
+def test_a_job_that_mallory_has_written_sends_her_no_link_for_alices_account(alice):
+    """Nor does an address that waits to be confirmed get one: it may be mistyped, and somebody else's."""
+    EmailAddress.objects.create(user=alice, email="alicia@example.org")
+    for address in ("mallory@example.org", "alicia@example.org"):
+        letters.write(letters.RESET, address, alice.pk, "en")
+    assert not outbox.outbox
+    letters.write(letters.RESET, "ALICE@example.org", alice.pk, "en")
+    assert outbox.outbox
+
+
 @pytest.mark.parametrize("template", [letters.CONFIRM, letters.CONFIRM_AT_SIGN_UP])
 def test_an_address_is_proven_by_a_link_that_is_in_no_job(alice, template):
     address = EmailAddress.objects.create(user=alice, email="new@example.org")
