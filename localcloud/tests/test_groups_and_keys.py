@@ -95,10 +95,10 @@ def test_a_key_name_is_taken_once_and_deleting_it_twice_succeeds(cloud: Trial) -
 def test_an_imported_key_has_the_fingerprint_that_openssh_shows(cloud: Trial) -> None:
     key = Ed25519PrivateKey.generate().public_key()
     line = key.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
-    made = cloud.ec2.import_key_pair(KeyName="areum-openssh", PublicKeyMaterial=line)
+    made = cloud.ec2.import_key_pair(KeyName="areum-own", PublicKeyMaterial=line)
     digest = hashlib.sha256(base64.b64decode(line.split()[1])).digest()
     assert made["KeyFingerprint"] == base64.b64encode(digest).decode()
-    assert refused(cloud.ec2.import_key_pair, KeyName="areum-openssh", PublicKeyMaterial=line) == "InvalidKeyPair.Duplicate"
+    assert refused(cloud.ec2.import_key_pair, KeyName="areum-own", PublicKeyMaterial=line) == "InvalidKeyPair.Duplicate"
 
 
 def test_a_disk_grows_one_change_after_the_other_and_never_shrinks(cloud: Trial, yuna: Machine) -> None:
