@@ -25,9 +25,9 @@ from ondol.config import config
 from ondol.costs.offers import Choice, Offers
 from ondol.deployment.health import unconfirmed_since
 from ondol.instances.messages.replacements import why_not
-from ondol.instances.models import Instance, KeyOrigin, KeyReplacement
+from ondol.instances.models import Instance, KeyOrigin
 from ondol.instances.own_keys import facts_of
-from ondol.instances.replacements import ReplacementState
+from ondol.instances.replacements import ReplacementState, replacement_of
 from ondol.instances.resizing import substitute
 from ondol.instances.ssh import SSH_USER, command, key_of
 from ondol.policy.rules import Rules, rules_of
@@ -84,7 +84,7 @@ def _key(row: Instance) -> MachineKey | None:
 
 
 def _replacement(row: Instance) -> Replacement | None:
-    found = KeyReplacement.objects.filter(instance=row).first()
+    found = replacement_of(row)
     if found is None:
         return None
     why = why_not(found.failure) if found.failure else None

@@ -47,7 +47,7 @@ class KeyFile:
 
 def current(user: User) -> Instance | None:
     """The person's machine, if there is one; ended ones are history."""
-    with_more = Instance.objects.select_related("run", "owner", "ssh_key")
+    with_more = Instance.objects.select_related("run", "owner", "ssh_key", "key_replacement")
     return with_more.filter(owner=user).exclude(status=Status.TERMINATED).first()
 
 

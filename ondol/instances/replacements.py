@@ -80,3 +80,8 @@ class KeyReplacement(models.Model):
         if given_up:
             type(instance)._default_manager.filter(pk=instance.pk).update(is_key_due=False)
         return bool(given_up)
+
+
+def replacement_of(instance: models.Model) -> KeyReplacement | None:
+    """Return the last replacement of a machine's key; it is asked for once for each object of a row."""
+    return getattr(instance, "key_replacement", None)

@@ -65,6 +65,7 @@ def test_alice_sees_everything_about_her_machine(alice, machine):
         "ssh_command": f"ssh -i ~/.ssh/ondol-alice-{_short()}.pem -o IdentitiesOnly=yes -p 22 ubuntu@203.0.113.17",
         "key_pair_name": "ondol-1-abc",
         "key": None,
+        "key_replacement": None,
         "auto_stop": {
             "armed": True,
             "armed_at": "2026-01-05T12:00:00Z",

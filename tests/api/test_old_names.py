@@ -85,6 +85,7 @@ def test_the_description_says_which_names_are_old(nobody):
     }
     assert deprecated == {
         ("Machine", OLD_VOLUME),
+        ("MachineWish", OLD_VOLUME),
         ("SizeWish", OLD_VOLUME),
         ("TypeOffer", OLD_MEMORY),
         ("OffersAnswer", OLD_VOLUME),

@@ -7,8 +7,9 @@ from django.utils.translation import gettext as _
 
 from ondol.instances.lifecycle import Status
 from ondol.instances.messages.replacements import why_not
-from ondol.instances.models import Instance, KeyOrigin, KeyReplacement
+from ondol.instances.models import Instance, KeyOrigin
 from ondol.instances.replacements import ReplacementState
+from ondol.instances.replacements import replacement_of as last_of
 from ondol.instances.troubles import TOLD_FOR
 
 
@@ -25,7 +26,7 @@ class Replacement:
 
 def replacement_of(instance: Instance, now: datetime) -> Replacement | None:
     """Return what to say; None if no key was replaced, or long ago."""
-    row = KeyReplacement.objects.filter(instance=instance).first()
+    row = last_of(instance)
     if row is None or (row.ended_at and now - row.ended_at > TOLD_FOR):
         return None
     why = why_not(row.failure) if row.failure else None
