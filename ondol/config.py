@@ -161,11 +161,12 @@ class Config(SignInSettings):
         description="Ranges that may reach port 22 of every machine, comma-separated, such as your institute's; "
         "`none`: only the addresses that people name for themselves. Needed with Amazon; in a trial, unset: everybody.",
     )
-    worker_ssh_cidr: str = _env(
+    worker_ssh_cidr: str | None = _env(
         "ONDOL_WORKER_SSH_CIDR",
-        "",
+        None,
         description="Range from which workers reach machines by SSH, such as 198.51.100.7/32, to replace a key; let in "
-        "only meanwhile. A private range: at their private addresses. Unset: no key is replaced; in a trial: loopback.",
+        "only meanwhile. A private range: at their private addresses. `none`: no key is replaced. Unset: neither, and "
+        "`ondol doctor` warns; in a trial: loopback.",
     )
     ssh_port: int = _env("ONDOL_SSH_PORT", 22, ge=1, le=65535, description="Port shown to people and asked for SSH.")
     project: str = _env("ONDOL_PROJECT", "ondol", pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="The tag `Project`.")
@@ -285,11 +286,14 @@ class Config(SignInSettings):
 
     @field_validator("worker_ssh_cidr")
     @classmethod
-    def _is_range(cls, value: str) -> str:
+    def _is_range(cls, value: str | None) -> str | None:
+        """Return the range; empty: none is wished; None: nobody has said."""
+        if not value:
+            return None
         try:
-            return str(ipaddress.IPv4Network(value)) if value else value
+            return "" if value == "none" else str(ipaddress.IPv4Network(value))
         except ValueError as error:
-            raise ValueError(f"use one IPv4 range such as 198.51.100.7/32 ({error})") from None
+            raise ValueError(f"use one IPv4 range such as 198.51.100.7/32, or none ({error})") from None
 
     @field_validator("instance_types")
     @classmethod
@@ -356,7 +360,7 @@ class Config(SignInSettings):
         self._require_proof_for_approved_domains()
         if self.cloud == "local" and self.ssh_cidrs is None:
             self.ssh_cidrs = (EVERYBODY,)
-        if self.cloud == "local" and not self.worker_ssh_cidr:
+        if self.cloud == "local" and self.worker_ssh_cidr is None:
             self.worker_ssh_cidr = LOOPBACK
         if self.cloud == "aws" and "region" not in self.model_fields_set and self.default_region:
             self.region = self.default_region

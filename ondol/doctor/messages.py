@@ -269,8 +269,9 @@ SAYS = {
     ("ssh", "workers"): _("Workers come from %(cidr)s, which may reach port 22 only while they replace a key."),
     ("ssh", "no_workers"): _(
         "Nobody can replace the key of a machine here. Set ONDOL_WORKER_SSH_CIDR to the address from which workers "
-        "reach machines, such as 198.51.100.7/32."
+        "reach machines, such as 198.51.100.7/32, or to none if that is meant."
     ),
+    ("ssh", "none_wished"): _("Keys of machines are not replaced here, as ONDOL_WORKER_SSH_CIDR says."),
     ("image", "sound"): _("%(image)s is what new machines start from."),
     ("image", "missing"): _("%(image)s is not shown in this region. Correct ONDOL_IMAGE_ID, or leave it unset."),
     ("type", "sound"): _("%(type)s (%(vcpus)s vCPUs) is offered in the subnet's zone."),

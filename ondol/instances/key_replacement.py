@@ -32,7 +32,7 @@ def replace_key(user: User, public_key: str = "", origin: KeyOrigin = KeyOrigin.
         raise ActionError(
             "not_offered",
             _("Keys of machines are not replaced here."),
-            _("Ask an administrator: ONDOL_WORKER_SSH_CIDR is not set."),
+            _("Ask an administrator: ONDOL_WORKER_SSH_CIDR names no range."),
         )
     wish = _wish(public_key, origin)
     with wish_of(user) as instance:

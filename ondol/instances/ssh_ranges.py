@@ -34,7 +34,8 @@ def wished_by(owners: Collection[User]) -> dict[int, tuple[str, ...]]:
         own[address.user_id].append(address)
     rules = rules_for([owner.pk for owner in owners])
     get_keys = set(Instance.objects.filter(owner__in=owners, is_key_due=True).values_list("owner_id", flat=True))
-    ours = (config().worker_ssh_cidr,) if config().worker_ssh_cidr else ()
+    cidr = config().worker_ssh_cidr
+    ours = (cidr,) if cidr else ()
     return {
         owner.pk: _of(owner, own[owner.pk], rules[owner.pk], ours if owner.pk in get_keys else ()) for owner in owners
     }

@@ -106,7 +106,10 @@ async def _heard(reader: "SSHReader[str]") -> str:
 
 def _address(instance: Instance) -> str | None:
     """Return the private address if workers come from a private range, else the public one."""
-    ours = IPv4Network(config().worker_ssh_cidr)
+    cidr = config().worker_ssh_cidr
+    if not cidr:  # unset since the request
+        raise CannotEnter("no_answer", "ONDOL_WORKER_SSH_CIDR names no range")
+    ours = IPv4Network(cidr)
     return instance.private_ip if ours.is_private and not ours.is_loopback else instance.public_ip
 
 

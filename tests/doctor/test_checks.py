@@ -88,7 +88,10 @@ def test_who_may_come_in_by_ssh_is_said(ranges, said):
     assert [(finding.level.value, finding.code) for finding in aws_checks.ssh(case)][:1] == [said]
 
 
-@pytest.mark.parametrize(("cidr", "said"), [("198.51.100.7/32", ("ok", "workers")), ("", ("warning", "no_workers"))])
+@pytest.mark.parametrize(
+    ("cidr", "said"),
+    [("198.51.100.7/32", ("ok", "workers")), (None, ("warning", "no_workers")), ("", ("ok", "none_wished"))],
+)
 def test_from_where_workers_come_to_replace_a_key_is_said(cidr, said):
     case = aws_checks.Case(None, CONFIG.model_copy(update={"worker_ssh_cidr": cidr, "cloud": "aws"}))
     assert [(finding.level.value, finding.code) for finding in aws_checks.ssh(case)][1:] == [said]

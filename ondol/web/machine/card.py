@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from ondol import clock
 from ondol.accounts.models import User
 from ondol.instances import actions
+from ondol.instances.key_replacement import is_offered
 from ondol.instances.lifecycle import CHANGING, Reason, Status
 from ondol.instances.messages.reasons import explanation
 from ondol.instances.messages.statuses import STATUSES
@@ -49,6 +50,7 @@ class MachineCard:
     """The key that its owner has brought, of which nothing can be downloaded."""
     replacement: Replacement | None
     """How far the replacement of its key is."""
+    offers_replacement: bool
 
     @property
     def status(self) -> Status:
@@ -108,6 +110,7 @@ class MachineCard:
             facts,
             put_off,
             self.replacement,
+            self.offers_replacement,
         )
         return hashlib.blake2s(repr((shown, self.poll_seconds)).encode()).hexdigest()[:16]
 
@@ -130,6 +133,7 @@ def present(instance: Instance, now: datetime | None = None) -> MachineCard:
         has_key=key is not None and key.origin == KeyOrigin.AWS and badge.status not in _WITHOUT_KEY,
         own_key=facts_of(key) if key and key.origin != KeyOrigin.AWS else None,
         replacement=replacement_of(instance, now),
+        offers_replacement=is_offered() and badge.status in {Status.RUNNING, Status.STOPPED},
     )
 
 
