@@ -50,7 +50,7 @@ def test_ada_is_told_on_each_page_and_administrates_for_a_fortnight(ada, carol):
     for name in [*PAGES, "dashboard", "account"]:
         answer = browser.get(reverse(name))
         assert (answer.status_code, WORDS in answer.text) == (200, True), name
-    browser.post(reverse("admin_approve", args=[carol.pk]))
+    browser.post(reverse("admin_approve", args=[carol.pk]), {"vouches": "on"})
     carol.refresh_from_db()
     assert carol.is_approved
 
