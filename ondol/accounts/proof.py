@@ -6,6 +6,7 @@ from allauth.account.models import EmailAddress
 from django.db.models import Exists, OuterRef, QuerySet
 
 from ondol.accounts.models import Approval, Decision, User
+from ondol.audit.record import Action, write
 from ondol.config import config
 
 VOUCHED = "VOUCHED"
@@ -49,6 +50,7 @@ def vouch(user: User, by: User | None) -> None:
     if not is_proven(user):
         mark(user)
         Decision.objects.create(user=user, by=by, what=VOUCHED)
+        write(Action.VOUCH, by=by, on=user, email=user.email)
 
 
 def mark(user: User) -> None:

@@ -28,12 +28,16 @@ class Action(TextChoices):
     SSH_REMOVE = "account.ssh_remove", _("SSH address removed")
 
     KEY_READ = "key.read", _("Private key downloaded")
+    KEY_CHOOSE = "key.choose", _("Key for the next machine chosen")
+    KEY_REPLACE = "key.replace", _("Replacement of a key requested")
+    KEY_CHANGE = "key.change", _("Key of a machine replaced")
     TOKEN_MAKE = "token.make", _("API token created")
     TOKEN_USE = "token.use", _("API token first used")
     TOKEN_REVOKE = "token.revoke", _("API tokens revoked")
 
     APPROVE = "person.approve", _("Person approved")
     REJECT = "person.reject", _("Request rejected")
+    VOUCH = "person.vouch", _("Address vouched for")
     SUSPEND = "person.suspend", _("Person suspended")
     ROLE = "person.role", _("Role changed")
 

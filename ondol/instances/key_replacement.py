@@ -4,6 +4,7 @@ from django.utils.translation import gettext as _
 
 from ondol import clock
 from ondol.accounts.models import User
+from ondol.audit.record import Action, asker, refusals_of, write
 from ondol.config import config
 from ondol.instances import own_keys
 from ondol.instances.actions import wish_of
@@ -23,6 +24,7 @@ def is_offered() -> bool:
     return bool(config().worker_ssh_cidr)
 
 
+@refusals_of(Action.KEY_REPLACE)
 def replace_key(user: User, public_key: str = "", origin: KeyOrigin = KeyOrigin.OWN) -> Instance:
     """Ask for another key: this public one, or one that AWS makes if it is empty. What is so already is fine.
 
@@ -49,6 +51,7 @@ def replace_key(user: User, public_key: str = "", origin: KeyOrigin = KeyOrigin.
         wish.instance = instance
         wish.save()
         Instance.objects.filter(pk=instance.pk).update(is_key_due=True, ssh_ranges_at=None)
+        write(Action.KEY_REPLACE, by=asker(), on=instance.owner, machine=str(instance.pk), origin=wish.origin)
     return instance
 
 

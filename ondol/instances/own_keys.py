@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from ondol import clock
 from ondol.accounts.models import User
+from ondol.audit.record import Action, asker, refusals_of, write
 from ondol.instances.errors import ActionError
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import ChosenKey, Instance, KeyOrigin, SshKey
@@ -31,6 +32,7 @@ def chosen(user: User) -> ChosenKey | None:
     return ChosenKey.objects.filter(owner=user).first()
 
 
+@refusals_of(Action.KEY_CHOOSE)
 @transaction.atomic
 def choose(user: User, text: str, origin: KeyOrigin = KeyOrigin.OWN) -> None:
     """Let the next machine of a person have this public key; an empty text: one that AWS makes.
@@ -48,10 +50,12 @@ def choose(user: User, text: str, origin: KeyOrigin = KeyOrigin.OWN) -> None:
             _("Choose another as soon as it runs: for the next machine."),
         )
     if key is None:
-        ChosenKey.objects.filter(owner=user).delete()
+        if ChosenKey.objects.filter(owner=user).delete()[0]:
+            write(Action.KEY_CHOOSE, by=asker(), on=user, origin=KeyOrigin.AWS)
         return
     values = {"origin": origin, "public_key": key.openssh, "comment": key.comment, "chosen_at": clock.now()}
     ChosenKey.objects.update_or_create(owner=user, defaults=values)
+    write(Action.KEY_CHOOSE, by=asker(), on=user, origin=origin, fingerprint=key.fingerprint)
 
 
 def read(text: str) -> public_key.PublicKey:

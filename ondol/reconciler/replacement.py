@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 
 from ondol import clock
+from ondol.audit.record import Action, Outcome, write
 from ondol.cloud.errors import CloudError, Refused, is_denial
 from ondol.deployment import fingerprints
 from ondol.instances import key_letters, own_keys, sealed
@@ -93,6 +94,8 @@ def _switch(wish: KeyReplacement, instance: Instance, context: "Context", change
             created_at=clock.now(),
         )
         Instance.objects.filter(pk=instance.pk).update(key_pair_name=wish.key_pair_name)
+        machine = str(instance.pk)
+        write(Action.KEY_CHANGE, on=instance.owner, machine=machine, origin=wish.origin, fingerprint=shown)
 
 
 def _made(wish: KeyReplacement, instance: Instance, context: "Context") -> str:
@@ -146,6 +149,11 @@ def _not_done(wish: KeyReplacement, instance: Instance, error: Exception, contex
         reference = new_reference()
         with transaction.atomic():
             _over(wish, instance, context, state=ReplacementState.FAILED, failure=code, error_ref=reference)
+            machine = str(instance.pk)
+            write(
+                Action.KEY_CHANGE, on=instance.owner, outcome=Outcome.FAILED, code=code,
+                machine=machine, reference=reference,
+            )  # fmt: skip
         log.error("gave up replacing a key: %s", error, extra=told | {"reference": reference})
         return
     log.warning("a key is not replaced yet: %s", error, extra=told)

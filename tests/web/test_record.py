@@ -17,7 +17,10 @@ from ondol.api.scopes import SCOPES
 from ondol.audit.actions import Action
 from ondol.audit.models import Entry
 from ondol.commands import main
+from ondol.config import config
 from ondol.instances.lifecycle import Status
+from ondol.instances.models import ChosenKey, Instance, KeyOrigin
+from ondol.policy.models import Policy
 from tests.api.caller import Program
 from tests.instances.rig import made
 from tests.web.browser import sign_in
@@ -43,6 +46,8 @@ ROUTES = {
     Action.SSH_ADD: "ssh_address_add",
     Action.SSH_REMOVE: "ssh_address_remove",
     Action.KEY_READ: "machine_key",
+    Action.KEY_CHOOSE: "key_choice",
+    Action.KEY_REPLACE: "key_replace",
     Action.TOKEN_MAKE: "token_create",
     Action.TOKEN_REVOKE: "token_revoke",
     Action.APPROVE: "admin_approve admin_decide",
@@ -76,6 +81,7 @@ OPERATIONS = {
     "POST /api/instances/stop": Action.MACHINE_STOP,
     "POST /api/instances/keep-awake": Action.MACHINE_AWAKE,
     "POST /api/instances/ssh-key": Action.KEY_READ,
+    "POST /api/instances/ssh-key/replacement": Action.KEY_REPLACE,
     "POST /api/instances/ssh-addresses": Action.SSH_ADD,
     "DELETE /api/instances/ssh-addresses/{number}": Action.SSH_REMOVE,
     "POST /api/admin/users/{user_id}/approve": Action.APPROVE,
@@ -129,6 +135,27 @@ def add_range(world):
     return world.bob.ssh_addresses.get().pk
 
 
+def ended(world):
+    """Bob's machine is history."""
+    Instance.objects.update(status=Status.TERMINATED)
+    return world
+
+
+def chosen(world):
+    """Bob's next machine has a key of his own."""
+    ChosenKey.objects.create(owner=world.bob, origin=KeyOrigin.OWN, public_key=LAPTOP[:80])
+    return world
+
+
+def nothing_left(world):
+    """Bob may start, make and change nothing more today; a machine that he has rests."""
+    Policy.objects.create(owner=world.bob, starts_a_day=0, creations_a_day=0, type_changes_a_day=0)
+    Instance.objects.exclude(status=Status.TERMINATED).update(status=Status.STOPPED)
+    return world
+
+
+LAPTOP = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDdX5g0yJ1o2uR1f0Qk8pQeK0m2l7v1s9m1t3u5w7x9y bob@laptop"
+BY_AWS = {"origin": KeyOrigin.AWS}
 B, A, C = "bob@example.org", "ada@example.org", "carol@example.org"
 ACTS = [
     # what is done, the row's action, outcome or code, who, on whom
@@ -148,6 +175,13 @@ ACTS = [
     (lambda w: w.post("ssh_address_remove", add_range(w)), Action.SSH_REMOVE, "done", B, B),
     (lambda w: w.post("machine_key"), Action.KEY_READ, "done", B, B),
     (lambda w: w.program.call("POST", "/instances/ssh-key"), Action.KEY_READ, "done", B, B),
+    (lambda w: w.post("key_choice", public_key=LAPTOP), Action.KEY_CHOOSE, "done", B, B),
+    (lambda w: chosen(w).post("key_choice", **BY_AWS), Action.KEY_CHOOSE, "done", B, B),
+    (lambda w: w.post("key_choice", public_key=LAPTOP[:60]), Action.KEY_CHOOSE, "public_key_damaged", B, B),
+    (lambda w: w.post("key_replace", public_key=LAPTOP), Action.KEY_REPLACE, "done", B, B),
+    (lambda w: w.post("key_replace", **BY_AWS), Action.KEY_REPLACE, "done", B, B),
+    (lambda w: w.program.call("POST", "/instances/ssh-key/replacement"), Action.KEY_REPLACE, "done", B, B),
+    (lambda w: ended(w).post("key_replace", **BY_AWS), Action.KEY_REPLACE, "no_machine", B, B),
     (lambda w: w.program.call("GET", "/instances/status"), Action.TOKEN_USE, "done", B, B),
     (lambda w: w.post("token_create", name="a", scopes="read", days=90), Action.TOKEN_MAKE, "done", B, B),
     (lambda w: w.post("token_revoke", own_token(w)), Action.TOKEN_REVOKE, "done", B, B),
@@ -155,11 +189,21 @@ ACTS = [
     (lambda w: w.post("machine_create"), Action.MACHINE_CREATE, "already_there", B, B),
     (lambda w: w.post("machine_size", instance_type="t3.medium"), Action.MACHINE_SIZE, "not_stopped", B, B),
     (lambda w: w.post("machine_size", volume_gib="40"), Action.MACHINE_SIZE, "done", B, B),
+    (lambda w: nothing_left(w).post("machine_start"), Action.MACHINE_START, "too_many_starts", B, B),
+    (
+        lambda w: nothing_left(w).post("machine_size", instance_type="t3.medium"),
+        Action.MACHINE_SIZE,
+        "too_many_type_changes",
+        B,
+        B,
+    ),
+    (lambda w: nothing_left(ended(w)).post("machine_create"), Action.MACHINE_CREATE, "too_many_creations", B, B),
     (lambda w: w.post("machine_awake", until="1h"), Action.MACHINE_AWAKE, "done", B, B),
     (lambda w: w.post("machine_awake", until="never"), Action.MACHINE_AWAKE, "not_offered", B, B),
     (lambda w: w.post("machine_not_tonight"), Action.MACHINE_HOURS, "no_hours", B, B),
     (lambda w: w.post("machine_closing_restore"), Action.MACHINE_HOURS, "done", B, B),
     (lambda w: w.admins("admin_approve", w.carol.pk), Action.APPROVE, "done", A, C),
+    (lambda w: w.admins("admin_approve", w.carol.pk, vouches="on"), Action.VOUCH, "done", A, C),
     (lambda w: w.admins("admin_reject", w.carol.pk, reason="no"), Action.REJECT, "done", A, C),
     (lambda w: w.admins("admin_reject", w.bob.pk, reason="no"), Action.REJECT, "not_waiting", A, B),
     (lambda w: w.admins("admin_suspend", w.bob.pk), Action.SUSPEND, "done", A, B),
@@ -210,6 +254,11 @@ def row_of(act):
     return [row.code or row.outcome, row.by_email, row.on_email]
 
 
+@pytest.fixture(autouse=True)
+def _keys_are_replaced(monkeypatch):
+    monkeypatch.setattr(config(), "worker_ssh_cidr", "192.0.2.0/28")
+
+
 @pytest.mark.enable_socket
 def test_every_act_leaves_its_row(db, record_property):
     wrong = []
@@ -233,6 +282,14 @@ def test_the_row_says_from_where_and_under_which_request_and_survives_the_accoun
     world.carol.delete()
     row.refresh_from_db()
     assert (row.on_id, row.on_email) == (pk, "carol@example.org")
+
+
+def test_who_approves_without_vouching_is_refused_with_a_row(db, monkeypatch):
+    world = World()
+    monkeypatch.setattr(config(), "cloud", "aws")
+    world.admins("admin_approve", world.carol.pk)
+    row = Entry.objects.get(action=Action.APPROVE)
+    assert (row.code, row.by_email, row.on_email) == ("address_not_proven", A, C)
 
 
 def test_no_secret_is_in_the_record(db):
