@@ -130,10 +130,6 @@ class Checker:
         self.template(node.parent_name.var, scope)
 
     @_names_in.register
-    def _(self, node: AutoEscapeControlNode, scope: dict[str, Any]) -> None:
-        self.nodes(node.nodelist, scope)
-
-    @_names_in.register
     def _(self, node: BlockNode, scope: dict[str, Any]) -> None:
         self.nodes(node.nodelist, scope | {"block": Any})
 
