@@ -18,6 +18,7 @@ import psycopg
 from boto3.session import Session
 from botocore.config import Config
 
+from ondol.database.roles import SUGGESTED
 from ondol.host.environments import of_cloud
 from ondol.host.home import new_secret_key, new_vault_key
 from ondol.host.postgres import EmbeddedPostgres
@@ -133,14 +134,14 @@ class Ground:
         query = parse_qs(parts.query)
         return Path(query["host"][0]) / f".s.PGSQL.{query['port'][0]}"
 
-    def url(self, database: str, folder: Path | None = None) -> str:
-        """Return the URL of a database here, straight or by another socket."""
+    def url(self, database: str, folder: Path | None = None, role: str = SUGGESTED) -> str:
+        """Return the URL of a database here, straight or by another socket; for the application, unless told."""
         folder = folder or self.postgres_socket.parent
         port = self.postgres_socket.name.rpartition(".")[2]
-        return f"postgresql:///{database}?user=ondol&host={folder}&port={port}"
+        return f"postgresql:///{database}?user={role}&host={folder}&port={port}"
 
     async def _make_template(self) -> None:
-        self._admin = await psycopg.AsyncConnection.connect(self.url("postgres"), autocommit=True)
+        self._admin = await psycopg.AsyncConnection.connect(self.url("postgres", role="ondol"), autocommit=True)
         self._stack.push_async_callback(self._admin.close)
         self._one_at_a_time = asyncio.Lock()
         await self._admin.execute(f"CREATE DATABASE {TEMPLATE} TEMPLATE ondol")

@@ -20,9 +20,9 @@ def socket_of(server):
 
 
 def url_of(*ways, name="ondol", more=""):
-    """Return DATABASE_URL for one way, or several."""
+    """Return the application's DATABASE_URL for one way, or several."""
     hosts = ",".join(f"127.0.0.1:{way.port}" for way in ways)
-    return f"postgresql://ondol@{hosts}/{name}{more}"
+    return f"postgresql://ondol_app@{hosts}/{name}{more}"
 
 
 @pytest.fixture(scope="module")

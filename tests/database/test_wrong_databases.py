@@ -52,7 +52,7 @@ def pooler(server, tmp_path_factory):
     if not POOLER:  # `scripts/setup test` does not install it: Debian would start it as a server
         pytest.skip("pgbouncer is not installed")
     folder, port, way = tmp_path_factory.mktemp("pooler"), free_port(), Way(socket_of(server))
-    target = f"host=127.0.0.1 port={way.port} dbname=ondol user=ondol"
+    target = f"host=127.0.0.1 port={way.port} dbname=ondol user=ondol_app"
     modes = "\n".join(f"{mode} = {target} pool_mode={mode}" for mode in ("session", "transaction", "statement"))
     (folder / "ini").write_text(
         f"[databases]\n{modes}\n[pgbouncer]\nlisten_addr=127.0.0.1\nlisten_port={port}\nauth_type=any\n"
@@ -127,7 +127,7 @@ def test_a_worker_refuses_a_database_that_it_cannot_use(home, databases, way, na
     ],
 )
 def test_a_pooler_is_taken_if_it_keeps_sessions(home, pooler, mode, what):
-    code, text = said(home, f"postgresql://ondol@127.0.0.1:{pooler}/{mode}", "worker")
+    code, text = said(home, f"postgresql://ondol_app@127.0.0.1:{pooler}/{mode}", "worker")
     if mode == "session":
         assert (code, "worker is ready" in text) == (0, True), text
     else:

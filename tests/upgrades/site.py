@@ -10,6 +10,7 @@ from typing import Self
 import psycopg
 import requests
 
+from ondol.host.environments import OWNER, without_owner
 from ondol.host.home import new_secret_key, new_vault_key
 from ondol.host.postgres import EmbeddedPostgres
 from tests.clock import anchored
@@ -70,6 +71,7 @@ class Site:
         clock = anchored(SPEED)
         self.aws = self._start_cloud(clock)
         self.env = environment(self.folder / "home", ONDOL_CLOCK=clock, ONDOL_CLOUD="aws", DATABASE_URL=server.url)
+        self.two_roles = {"DATABASE_URL": server.application_url, OWNER: server.url}
         self.env["ONDOL_SSH_CIDRS"] = "0.0.0.0/0"
         self.env |= (
             {"ONDOL_WORKER_METRICS_PORT": "0"}
@@ -101,7 +103,7 @@ class Site:
     # --- parts -----------------------------------------------------------------------------------------------------
     def migrate(self, version: Version) -> None:
         """Bring the schema to this version."""
-        self._run(version, "-m", "ondol", "migrate")
+        self._run(version, "-m", "ondol", "migrate", **(self.two_roles if version == NEW else {}))
         print(f"the schema is that of {version.root.name}", flush=True)
 
     def start(self, version: Version, kind: str) -> Part:
@@ -164,7 +166,8 @@ class Site:
         return requests.request(method, f"http://127.0.0.1:{web.port}{path}", headers=headers, timeout=20)
 
     def _popen(self, version: Version, *words: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen([version.python, *words], env=self.env, stdout=self.log, stderr=self.log, cwd="/")
+        env = without_owner(self.env | (self.two_roles if version == NEW else {}))  # the version before has one role
+        return subprocess.Popen([version.python, *words], env=env, stdout=self.log, stderr=self.log, cwd="/")
 
     def _run(self, version: Version, *words: str, **more: str) -> str:
         env = self.env | more
