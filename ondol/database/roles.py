@@ -19,6 +19,7 @@ _APPENDED = ("SELECT", "INSERT")
 _ROWS = (*_APPENDED, "UPDATE", "DELETE")
 _SEQUENCE = ("USAGE", "SELECT")
 """Not UPDATE: nobody sets a number back."""
+_TEMPORARY_TABLES = "TEMPORARY on the database"
 SUGGESTED = "ondol_app"
 """The name of the application's role where we choose it."""
 
@@ -46,6 +47,12 @@ ORDER BY 1
 """
 _ATTRIBUTES = """
 SELECT rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls FROM pg_roles WHERE rolname = %(role)s
+"""
+# A table of a session comes before ours in every search_path: acts of whoever is served next by that connection would
+# leave their rows there. Everybody may make one unless the database's owner takes it from PUBLIC.
+_TEMPORARY = """
+SELECT has_database_privilege(%(role)s, d.oid, 'TEMPORARY'), pg_has_role(%(owner)s, d.datdba, 'MEMBER')
+FROM pg_database d WHERE d.datname = current_database()
 """
 # Even without INHERIT, a member becomes the other role by SET ROLE.
 _POWERFUL = """
@@ -86,6 +93,7 @@ def statements(role: str, database: str, schema: str) -> str:
     return (
         f"CREATE ROLE {name} LOGIN NOINHERIT NOCREATEDB NOCREATEROLE PASSWORD '…'; "
         f"GRANT CONNECT ON DATABASE {_quoted(database)} TO {name}; "
+        f"REVOKE TEMPORARY ON DATABASE {_quoted(database)} FROM PUBLIC; "
         f"ALTER ROLE {name} SET search_path = {_quoted(schema or 'public')};"
     )
 
@@ -158,8 +166,15 @@ def _differences(connection: Connection, names: dict[str, str]) -> tuple[list[st
         for word in ("CREATE", "USAGE")
     )
     excess += [f"CREATE in schema {names['schema']}"] if may_create else []
+    excess += [_TEMPORARY_TABLES] if _makes_temporary_tables(connection, names)[0] else []
     lacking += [] if may_use else [f"USAGE of schema {names['schema']}"]
     return excess, lacking
+
+
+def _makes_temporary_tables(connection: Connection, names: dict[str, str]) -> tuple[bool, bool]:
+    """Return whether the role may make temporary tables, and whether the tables' owner can take that from it."""
+    may, can = connection.execute(_TEMPORARY, names).fetchone() or (False, False)
+    return may, can
 
 
 def _held(connection: Connection, names: dict[str, str]) -> list[_Held]:
@@ -197,9 +212,10 @@ def grant(connection: Connection, role: str) -> bool:
     `connection` is the owner's. Only what differs is written, and running parts see no moment without it.
     """
     before = look(connection, role)
-    if before.owns or not (before.excess or before.lacking):
-        return False
     names = {"role": role, "owner": before.owner, "schema": before.schema}
+    out_of_reach = set() if _makes_temporary_tables(connection, names)[1] else {_TEMPORARY_TABLES}
+    if before.owns or not (set(before.excess) - out_of_reach or before.lacking):
+        return False
     who, schema = sql.Identifier(role), sql.Identifier(before.schema)
     with connection.transaction():
         for held in _held(connection, names):
@@ -218,6 +234,13 @@ def grant(connection: Connection, role: str) -> bool:
             )
         if f"CREATE in schema {before.schema}" in before.excess:
             _run(connection, "REVOKE CREATE ON SCHEMA {schema} FROM {role}, PUBLIC", schema=schema, role=who)
+        if _TEMPORARY_TABLES in set(before.excess) - out_of_reach:
+            _run(
+                connection,
+                "REVOKE TEMPORARY ON DATABASE {name} FROM {role}, PUBLIC",
+                name=sql.Identifier(before.database),
+                role=who,
+            )
         if f"USAGE of schema {before.schema}" in before.lacking:
             _run(connection, "GRANT USAGE ON SCHEMA {schema} TO {role}", schema=schema, role=who)
     return True

@@ -64,6 +64,7 @@ GETTING_FURTHER = {
     "another role": "CREATE ROLE mallory",
     "hashes of passwords": "SELECT rolpassword FROM pg_authid",
     "a table": "CREATE TABLE mine (x int)",
+    "a table in front of the record": "CREATE TEMP TABLE a_record (LIKE public.a_record)",
     "a table from another": "CREATE TABLE mine AS SELECT * FROM accounts_user",
     "a view": "CREATE VIEW mine AS SELECT 1",
     "a function": "CREATE FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
@@ -170,6 +171,7 @@ GONE_WRONG = {
     "a column too much": "GRANT REFERENCES (id) ON accounts_user TO ondol_app",
     "a sequence that may be set": "GRANT UPDATE ON SEQUENCE procrastinate_jobs_id_seq TO ondol_app",
     "tables of one's own": "GRANT CREATE ON SCHEMA public TO PUBLIC",
+    "tables that come before ours": "GRANT TEMPORARY ON DATABASE ondol TO PUBLIC",
     "a function that was closed": "REVOKE EXECUTE ON FUNCTION procrastinate_register_worker_v1() FROM PUBLIC",
 }
 
