@@ -98,6 +98,18 @@ def _check_keys(manifest: Manifest, settings: Config, *, without: bool) -> list[
     return notes
 
 
+def _put_head_aside(to: Path) -> list[str]:
+    """Rename the head of the record that was replaced: the one that is there now does not lead to it."""
+    from ondol.audit import linking  # noqa: PLC0415  after Django's set-up
+
+    if linking.head_file().exists():
+        linking.head_file().rename(to)
+        return [
+            f"The head of the record as it was is in {to}; remove `audit.head` in the ONDOL_HOME of other hosts, too."
+        ]
+    return []
+
+
 def _replace(url: str, backup: Backup, settings: Config, *, discard: bool) -> list[str]:
     with database.connected(url) as connection:
         restore.check(connection, backup.manifest)
@@ -111,6 +123,7 @@ def _replace(url: str, backup: Backup, settings: Config, *, discard: bool) -> li
         notes.append(f"What was there before is in {kept}.")
     say("replacing the database")
     restore.replace(url, backup, major)
+    notes += _put_head_aside(kept.with_suffix(".audit.head"))
     for machine in restore.lost(before, url):
         key = f"; its private SSH key is in {kept.name} only" if machine.has_key else ""
         notes.append(f"The backup does not know {machine.instance_id or 'the new machine'} of {machine.email}{key}.")

@@ -70,8 +70,11 @@ def test_another_home_gets_everything_and_keeps_what_it_had(file, tmp_path):
         before = servers.content(url)
         with psycopg.connect(url) as connection:
             connection.execute("UPDATE accounts_user SET name = 'Later' WHERE email = 'bob@example.org'")
+    (home / "audit.head").write_text(f"7:{'0' * 64}\n")
     again = ondol(home, "restore", str(file))
     assert again.returncode == 0, again.stderr
+    [aside] = home.glob("before-restore-*.audit.head")
+    assert (aside.name in again.stdout, (home / "audit.head").exists()) == (True, False)
     [kept] = home.glob("before-restore-*.backup")
     assert str(kept) in again.stdout
     assert kept.stat().st_mode & 0o077 == 0
