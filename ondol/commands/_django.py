@@ -30,12 +30,12 @@ SAY_AGAIN = 60.0
 """A part that waits for PostgreSQL says so every so many seconds."""
 
 
-def set_up(*, migrated: bool = True, patience: float = 0.0) -> None:
+def set_up(*, migrated: bool = True, patience: float = 0.0, as_owner: bool = False) -> None:
     """Load Django, on the database of this home's `ondol up` if none is set. Raises CommandError.
 
     `patience` is how many seconds PostgreSQL may still need to start.
     """
-    load()
+    load_as_owner() if as_owner else load()
     await_database(patience)
     if migrated:
         _refuse_wrong_schema()

@@ -20,8 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Do it. Everything that these commands say is in English."""
-    _django.set_up()
-    return _verify(options.head) if options.what == "verify" else _prune(options.days)
+    if options.what == "verify":
+        _django.set_up()
+        return _verify(options.head)
+    _django.set_up(as_owner=True)
+    _require_owner()
+    return _prune(options.days)
 
 
 def _verify(given: list[str]) -> int:
@@ -49,6 +53,22 @@ def _verify(given: list[str]) -> int:
     if not verdict.findings:
         print("Nothing was changed.")
     return 1 if verdict.findings else 0
+
+
+def _require_owner() -> None:
+    """Raise CommandError if this role is not the owner of the record, who alone may remove rows."""
+    from django.db import connection  # noqa: PLC0415  after Django's set-up
+
+    from ondol.database import roles  # noqa: PLC0415
+
+    connection.ensure_connection()
+    standing = roles.look(connection.connection)
+    if standing.role != standing.owner:  # who is a superuser is not enough for the trigger
+        raise CommandError(
+            f"Old rows are removed by the owner of the tables alone, {standing.owner}, and DATABASE_URL has the role "
+            f"{standing.role}. Set ONDOL_DATABASE_OWNER_URL for this command, as for `ondol migrate`. Nothing was "
+            "removed."
+        )
 
 
 def _prune(days: int | None) -> int:
