@@ -83,5 +83,6 @@ def _prune(days: int | None) -> int:
     if verify(linking.linked()).findings:
         raise CommandError("The record was changed, so nothing is removed. `ondol audit verify` says what.")
     count = prune(clock.now() - timedelta(days=days))
+    linking.link(everything=True)  # the row that says so counts once it is linked, and no worker may be there
     print(f"Removed {count:,} rows that were older than {days} days.")
     return 0

@@ -213,6 +213,31 @@ def test_web_and_worker_do_not_start_without_what_they_need(server, folder):
     assert "which owns the tables" not in done.stdout
 
 
+def test_old_rows_of_the_record_are_removed_by_the_owner_alone(server, folder):
+    url, owner = server.application_url, server.url
+    env = environment(folder.parent, **SECRETS, DATABASE_URL=url, ONDOL_CLOUD="local")
+    with psycopg.connect(url, autocommit=True) as application:
+        application.execute(
+            "INSERT INTO audit_entry (at, action, outcome, code, by_email, on_email, source, address, agent,"
+            " request_id, details)"
+            " SELECT now() - interval '9 days', 'sign_in', 'done', '', '', '', 'page', '', '', '', '{}'"
+            " FROM generate_series(1, 3)"
+        )
+    link = "import django; django.setup(); from ondol.audit.linking import link; link(everything=True)"
+    django = {**env, "DJANGO_SETTINGS_MODULE": "ondol.settings"}
+    subprocess.run([sys.executable, "-c", link], env=django, check=True, timeout=120)
+    for way, code, words in (
+        ({}, 1, "ONDOL_DATABASE_OWNER_URL"),
+        ({"ONDOL_DATABASE_OWNER_URL": owner}, 0, "Removed 3"),
+    ):
+        done = subprocess.run(
+            [*ONDOL, "audit", "prune", "--days", "5"], env=env | way, text=True, capture_output=True, timeout=120
+        )
+        assert (done.returncode, words in done.stdout + done.stderr) == (code, True), done.stdout + done.stderr
+    done = subprocess.run([*ONDOL, "audit", "verify"], env=env, text=True, capture_output=True, timeout=120)
+    assert (done.returncode, "Nothing was changed" in done.stdout) == (0, True), done.stdout
+
+
 def as_before(folder):
     """Leave a home as a version with one role has left it."""
     server = EmbeddedPostgres(folder, lambda text: None, settings=FAST)

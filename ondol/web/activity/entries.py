@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
@@ -19,6 +19,8 @@ from ondol.audit.models import Entry
 from ondol.web.costs.spreadsheet import cell
 
 PER_PAGE = 50
+_FOR_PROGRAMS = {"operation", "service", "aws_request_id", "letter"}
+"""Details that a page does not repeat, or has no room for; the file has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class Row:
     agent: str
     source: str
     details: str
+    shown: str
+    """The details without those that a page has no room for."""
     request_id: str
 
 
@@ -85,7 +89,7 @@ def row_of(entry: Entry, reader: User | None = None) -> Row:
     words = _word(Outcome, entry.outcome)
     return Row(
         at=entry.at,
-        action=_word(Action, entry.action),
+        action=" · ".join(filter(None, [_word(Action, entry.action), _plain(entry.details.get("operation", ""))])),
         on=entry.on_email,
         by=entry.by_email,
         outcome=f"{words}: {entry.code}" if entry.code else words,
@@ -93,7 +97,8 @@ def row_of(entry: Entry, reader: User | None = None) -> Row:
         address="" if is_others else entry.address,
         agent="" if is_others else entry.agent,
         source=_word(Source, entry.source),
-        details=", ".join(f"{name}: {_plain(value)}" for name, value in sorted(entry.details.items())),
+        details=_told(entry.details),
+        shown=_told({name: value for name, value in entry.details.items() if name not in _FOR_PROGRAMS}),
         request_id=entry.request_id,
     )
 
@@ -118,6 +123,10 @@ def _line(cells: Iterable[str]) -> str:
 def _word(choices: type[Action] | type[Outcome] | type[Source], value: str) -> str:
     """Return its word; another version may have written one that this one does not know."""
     return str(choices(value).label) if value in choices.values else value
+
+
+def _told(details: Mapping[str, object]) -> str:
+    return ", ".join(f"{name}: {_plain(value)}" for name, value in sorted(details.items()))
 
 
 def _plain(value: object) -> str:
