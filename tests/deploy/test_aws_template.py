@@ -25,7 +25,7 @@ HOST = {
     "HostName": "ondol.example.org",
     "SourceUrl": "https://example.org/o.git",
 }
-NOT_IN_MOTO = ("RecycleBin", "DatabasePassword")
+NOT_IN_MOTO = ("RecycleBin", "DatabasePassword", "ApplicationPassword")
 DATABASE = {"DatabaseClass": "db.t4g.micro"}
 
 
@@ -180,7 +180,7 @@ def test_a_host_admits_the_pages_alone_and_its_database_is_private_and_encrypted
 def test_a_host_keeps_the_owner_of_the_tables_in_a_file_of_root_alone():
     """What it writes is read out of the script that it runs at its first start."""
     resources = Resolved(TEMPLATE, "us-east-1", HOST | DATABASE).resources
-    script = str(resources["Host"]["Properties"]["UserData"])
+    script = resources["Host"]["Properties"]["UserData"]["Fn::Base64"]["Fn::Sub"][0]
     assert "url DATABASE_URL '${ApplicationSecret}' >> /etc/ondol.env" in script
     assert "(umask 077; url ONDOL_DATABASE_OWNER_URL '${Secret}' > /etc/ondol-owner.env)" in script
     made = {
