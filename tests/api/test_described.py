@@ -86,6 +86,11 @@ def is_prose(body):
     return not isinstance(reason, str) or bool(reason.strip())
 
 
+def names_a_key(body):
+    """Return whether there is a public key in it: a description does not say what one is."""
+    return isinstance(body, dict) and bool(body.get("public_key"))
+
+
 class Asked:
     """Asks one operation as everybody, and counts."""
 
@@ -106,7 +111,8 @@ class Asked:
             if whom and case.path_parameters and is_a_number(case.path_parameters.get("user_id")):
                 case.path_parameters["user_id"] = whom
             # A time of the right form may be over, a type of the right form not be permitted.
-            excluded = [positive_data_acceptance] if operation.path in CAPPED or not is_prose(case.body) else []
+            is_capped = operation.path in CAPPED or not is_prose(case.body) or names_a_key(case.body)
+            excluded = [positive_data_acceptance] if is_capped else []
             self.cases[who] += 1
             headers = {**self.callers[who].headers, "Accept-Encoding": "identity"}  # this client unpacks nothing
             with undone():
