@@ -45,7 +45,6 @@ def main(path: str) -> None:
 
 
 def _load() -> None:
-    import asyncssh  # noqa: F401  each fork that replaces a key would import it anew
     import django
     from botocore.loaders import JSONFileLoader
 
@@ -73,7 +72,7 @@ def _warm_up_boto() -> None:
     from boto3.session import Session
 
     session = Session("x", "x", region_name="ap-northeast-2")
-    for service in ("ec2", "cloudwatch", "ssm", "sts", "ec2-instance-connect"):
+    for service in ("ec2", "cloudwatch", "ssm", "sts"):
         session.client(service, endpoint_url="http://127.0.0.1:9")
 
 

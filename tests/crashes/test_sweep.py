@@ -17,7 +17,7 @@ pytestmark = [
     pytest.mark.timeout(300),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-PAIRS, FREEZES, TERMS, SEED = 2, 2, 1, 20260101
+PAIRS, FREEZES, TERMS, SEED = 2, 1, 1, 20260101
 LANES = 4
 ENGINE = ("fetch_job", "defer_periodic_job", "finish_job")
 """The job engine's statements that lock rows or keys which every other worker needs."""
