@@ -23,7 +23,8 @@ CREATE TRIGGER audit_link_rows BEFORE UPDATE OR DELETE ON audit_link
 CREATE TRIGGER audit_link_table BEFORE TRUNCATE ON audit_link
     FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse_change();
 """
-"""For every role. A retention says what it is, by a setting of its own transaction, and only the tables' owner may."""
+"""Triggers refuse every role. A retention says what it is, by a setting of its own transaction, which counts for the
+tables' owner alone."""
 UNDO = "DROP FUNCTION audit_refuse_change CASCADE"
 
 
