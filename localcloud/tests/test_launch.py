@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterator
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
@@ -181,3 +182,22 @@ def test_wrong_credentials_are_refused(cloud: Trial) -> None:
     assert refused(cloud.client("ec2", aws_access_key_id="AKIAAAAAAAAAAAAAAAAA").describe_instances) == "AuthFailure"
     assert refused(cloud.client("sts", aws_secret_access_key="guessed").get_caller_identity) == "SignatureDoesNotMatch"
     assert refused(cloud.client("cloudwatch", region_name="us-east-1").describe_alarms) == "SignatureDoesNotMatch"
+
+
+def test_a_subnet_that_assigns_ipv6_gives_an_address_that_stays(cloud: Trial, order: dict) -> None:
+    interface = order["NetworkInterfaces"][0]
+    here = cloud.ec2.describe_subnets(SubnetIds=[interface["SubnetId"]])["Subnets"][0]
+    made = cloud.ec2.associate_vpc_cidr_block(VpcId=here["VpcId"], AmazonProvidedIpv6CidrBlock=True)
+    block = made["Ipv6CidrBlockAssociation"]["Ipv6CidrBlock"].replace("/56", "/64")
+    wanted = {"VpcId": here["VpcId"], "CidrBlock": "10.20.240.0/24", "AvailabilityZone": here["AvailabilityZone"]}
+    subnet = cloud.ec2.create_subnet(**wanted, Ipv6CidrBlock=block)["Subnet"]["SubnetId"]
+    addresses = []
+    for assigns in (False, True):
+        cloud.ec2.modify_subnet_attribute(SubnetId=subnet, AssignIpv6AddressOnCreation={"Value": assigns})
+        asked = {**interface, "SubnetId": subnet}
+        made = cloud.ec2.run_instances(**changed(order, NetworkInterfaces=[asked]))["Instances"][0]
+        found = cloud.ec2.describe_instances(InstanceIds=[made["InstanceId"]])["Reservations"][0]["Instances"][0]
+        addresses.append([one["Ipv6Address"] for one in found["NetworkInterfaces"][0]["Ipv6Addresses"]])
+    assert addresses[0] == []
+    assert len(addresses[1]) == 1
+    assert ip_address(addresses[1][0]) in ip_network(block)

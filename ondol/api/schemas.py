@@ -110,6 +110,9 @@ class Machine(MachineSummary):
     """One's own machine. Times are on the machines' clock, which in a trial may run faster."""
 
     private_ip: str | None = Field(examples=["10.20.0.4"])
+    ipv6_address: str | None = Field(
+        description="If its subnet assigns IPv6 addresses; it stays the same.", examples=["2001:db8:0:14::4"]
+    )
     volume_gib: int = Field(description="The size of its disk.", examples=[30])
     ami_id: str | None = Field(description="The image it was made from.", examples=["ami-0a10c3b5f2d4e6002"])
     ssh_user: str = Field(examples=["ubuntu"])

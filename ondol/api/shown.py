@@ -44,6 +44,7 @@ def machine(row: Instance, owner: User) -> Machine:
     return Machine(
         **summary(row).model_dump(),
         private_ip=row.private_ip,
+        ipv6_address=row.ipv6_address,
         volume_gib=row.volume_gib,
         ami_id=row.ami_id or None,
         ssh_user=SSH_USER,

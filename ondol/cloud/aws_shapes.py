@@ -123,6 +123,7 @@ def ec2_instance(shown: Mapping[str, Any]) -> Ec2Instance:
         key_name=shown.get("KeyName", ""),
         public_ip=shown.get("PublicIpAddress") or None,
         private_ip=shown.get("PrivateIpAddress") or None,
+        ipv6_address=_ipv6_address(shown),
         launched_at=utc(shown.get("LaunchTime")),
         volume_id=_root_volume(shown),
         reason_code=shown.get("StateReason", {}).get("Code", ""),
@@ -130,6 +131,14 @@ def ec2_instance(shown: Mapping[str, Any]) -> Ec2Instance:
         interfaces=tuple(interface["NetworkInterfaceId"] for interface in shown.get("NetworkInterfaces", [])),
         tags=tags(shown),
     )
+
+
+def _ipv6_address(shown: Mapping[str, Any]) -> str | None:
+    """Return the first IPv6 address of the network interfaces: the field `Ipv6Address` of the instance itself is only
+    there if one was made the primary."""
+    interfaces = shown.get("NetworkInterfaces", [])
+    addresses = [address["Ipv6Address"] for interface in interfaces for address in interface.get("Ipv6Addresses", [])]
+    return next(iter(addresses), None) or shown.get("Ipv6Address") or None
 
 
 def _root_volume(shown: Mapping[str, Any]) -> str:

@@ -63,6 +63,8 @@ class Ec2Instance:
     key_name: str = ""
     public_ip: str | None = None
     private_ip: str | None = None
+    ipv6_address: str | None = None
+    """The first of its own, if its subnet assigns any. Unlike the public address it stays over stops and starts."""
     launched_at: datetime | None = None
     """EC2's LaunchTime: the *last* start, not the creation."""
     volume_id: str = ""

@@ -49,6 +49,7 @@ class Observed:
     volume_id: str = ""
     public_ip: str | None = None
     private_ip: str | None = None
+    ipv6_address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

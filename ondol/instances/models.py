@@ -82,6 +82,8 @@ class Instance(models.Model):
     """When group, key or machine was last made: a policy by tags may not know a thing for a minute."""
     public_ip = models.GenericIPAddressField(protocol="IPv4", null=True)
     private_ip = models.GenericIPAddressField(protocol="IPv4", null=True)
+    ipv6_address = models.GenericIPAddressField(protocol="IPv6", null=True)
+    """The one that its subnet has assigned, if it assigns any. It stays over stops and starts."""
     last_public_ip = models.GenericIPAddressField(protocol="IPv4", null=True)
     address_changed = models.BooleanField(default=False)
     """The public address is another than at the last run, and its owner has not been told."""

@@ -97,7 +97,7 @@ def _follow(new: Status, at: datetime) -> dict[str, Any]:
         case Status.STOPPING | Status.TERMINATING:
             return {"tries": 0, "next_at": None, **_NOT_REFUSED}
         case Status.TERMINATED:
-            return {"public_ip": None, "private_ip": None, **_NOT_REFUSED}
+            return {"public_ip": None, "private_ip": None, "ipv6_address": None, **_NOT_REFUSED}
     return _NOT_REFUSED
 
 

@@ -157,6 +157,7 @@ def _note(row: Instance, ec2_instances: list[Ec2Instance], at: datetime) -> bool
     }
     if mine:
         fields |= {"instance_id": mine.instance_id, "private_ip": mine.private_ip}
+        fields["ipv6_address"] = mine.ipv6_address
         fields["seen_launched_at"] = mine.launched_at
         fields |= _address(row, mine)
         fields["volume_id"] = mine.volume_id or row.volume_id

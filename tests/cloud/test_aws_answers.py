@@ -21,12 +21,14 @@ def test_a_machine_as_describe_instances_shows_it(script):
         "InstanceType": "t3.small", "KeyName": "ondol-row-1", "PrivateIpAddress": "10.20.0.4",
         "LaunchTime": datetime(2026, 1, 5, 21, 0, tzinfo=SEOUL),
         "StateReason": {"Code": "Client.UserInitiatedShutdown", "Message": "…"},
+        "NetworkInterfaces": [{"NetworkInterfaceId": "eni-1", "Ipv6Addresses": [{"Ipv6Address": "2001:db8:0:14::4"}]}],
         "Tags": [{"Key": "OndolId", "Value": "row-1"}, {"Key": "Name", "Value": "ondol-alice"}],
     }]}]}]  # fmt: skip
     (server,) = script.cloud.ec2_instances()
     assert (server.instance_id, server.state, server.row) == ("i-1", InstanceState.STOPPED, "row-1")
     assert (server.client_token, server.image_id, server.key_name) == ("token-1", "ami-1", "ondol-row-1")
     assert (server.public_ip, server.private_ip) == (None, "10.20.0.4")
+    assert server.ipv6_address == "2001:db8:0:14::4"
     assert server.reason_code == "Client.UserInitiatedShutdown"
     assert server.launched_at == NOON
     assert server.launched_at.tzinfo is UTC

@@ -170,6 +170,25 @@ def test_a_new_address_is_told_once(rig, alice):
     assert not actions.tell_address(instance)
 
 
+def test_an_ipv6_address_is_kept_until_the_end(rig, alice, root):
+    instance = rig.running(alice)
+    assert instance.ipv6_address is None
+    launched = rig.cloud.world.ec2_instances[instance.instance_id]
+    launched.value = replace(launched.value, ipv6_address="2001:db8:0:14::4")
+    Deployment.objects.update(looked_at=clock.now() - observe.ALL_EVERY)
+    rig.tick()
+    assert rig.mine(alice).ipv6_address == "2001:db8:0:14::4"
+    actions.stop(alice)
+    rig.work()
+    rig.tick()
+    assert (rig.mine(alice).public_ip, rig.mine(alice).ipv6_address) == (None, "2001:db8:0:14::4")
+    actions.terminate(alice, by=root)
+    rig.work()
+    rig.tick(2)
+    instance.refresh_from_db()
+    assert (instance.status, instance.ipv6_address) == ("TERMINATED", None)
+
+
 # --- who looks, and what counts --------------------------------------------------------------------------------------
 def test_of_two_workers_one_looks_at_all(rig, alice):
     rig.running(alice)

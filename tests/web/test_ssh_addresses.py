@@ -7,7 +7,9 @@ from django.urls import reverse
 
 from ondol.accounts.models import SshAddress
 from ondol.accounts.tokens import create_token
+from ondol.instances.models import Instance
 from tests.instances.test_own_addresses import NONSENSE
+from tests.web.conftest import machine
 
 ADD, HOME = reverse("ssh_address_add"), "198.51.100.7/32"
 
@@ -44,6 +46,19 @@ def test_it_is_listed_with_its_end_and_removed(bobs, bob):
     assert "hotel &lt;b&gt;" in page
     bobs.post(reverse("ssh_address_remove", args=[bob.ssh_addresses.get().pk]))
     assert not bob.ssh_addresses.exists()
+
+
+def test_who_comes_by_ipv6_is_told_whether_the_machine_has_such_an_address(bobs, bob):
+    row, words = machine(bob), "your machine has no IPv6 address"
+    for own, source, is_told in (
+        (None, "203.0.113.9", False),
+        (None, "2001:db8::9", True),
+        (None, "::ffff:203.0.113.9", False),
+        ("2001:db8:0:14::4", "2001:db8::9", False),
+    ):
+        Instance.objects.filter(pk=row.pk).update(ipv6_address=own)
+        page = bobs.get(reverse("account"), REMOTE_ADDR=source).text
+        assert (words in page) is is_told, (own, source)
 
 
 def test_only_ones_own_can_be_removed(bobs, browser_of, alice, bob):

@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from ondol.accounts.models import ApiToken, SshAddress, User
 from ondol.config import config
 from ondol.instances import ssh_ranges
+from ondol.instances.models import Instance
 from ondol.policy.rules import Rules, rules_of
 from ondol.web.account.forms import AccountForm, SshAddressForm, TokenForm
 from ondol.web.page import Page
@@ -46,9 +47,10 @@ class AccountPage(Page):
         return self.rules.ssh_addresses > 0
 
     @property
-    def is_v6(self) -> bool:
-        """Return whether the reader's request comes from an IPv6 address, which machines are not reached from."""
-        return ":" in self.address and "." not in self.address
+    def needs_ipv4(self) -> bool:
+        """Return whether the reader's request comes from an IPv6 address, from which their machine is not reached."""
+        own = Instance.objects.filter(owner=self._reader).exclude(ipv6_address=None)
+        return ":" in self.address and "." not in self.address and not own.exists()
 
     @cached_property
     def rules(self) -> Rules:

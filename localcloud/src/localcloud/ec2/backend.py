@@ -123,6 +123,8 @@ class Region(EC2Backend):
         )
         machine.starts_again(now)
         machine.add_tags(order.tags.get("instance", {}))
+        if _assigns_ipv6(order):
+            self.assign_ipv6_addresses(machine.nics[0].id, ipv6_count=1)
         for nic in machine.nics.values():
             nic.attach_time = moment(now)
             nic.add_tags(order.tags.get("network-interface", {}))
@@ -205,6 +207,11 @@ class Region(EC2Backend):
 def _public(order: Order) -> bool:
     """Return what the request says; without a word in it, what the subnet says."""
     return order.subnet.map_public_ip_on_launch is True if order.public_address is None else bool(order.public_address)
+
+
+def _assigns_ipv6(order: Order) -> bool:
+    """Return whether the subnet has an IPv6 range and gives each network interface an address of it."""
+    return bool(order.subnet.ipv6_cidr_block_associations) and order.subnet.assign_ipv6_address_on_creation is True
 
 
 def _well_formed(instance_id: str) -> bool:

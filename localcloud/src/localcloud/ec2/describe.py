@@ -115,7 +115,7 @@ def _interface(nic: Any) -> dict[str, Any]:
         "SourceDestCheck": True,
         "PrivateIpAddress": nic.private_ip_address,
         "PrivateDnsName": nic.instance.private_dns_name,
-        "Ipv6Addresses": [],
+        "Ipv6Addresses": [{"Ipv6Address": str(address), "IsPrimaryIpv6": False} for address in nic.ipv6_addresses],
         "Groups": _groups(nic),
         "Attachment": {
             "AttachmentId": nic.attachment_id,
