@@ -1,6 +1,6 @@
 """Django's configuration of this app."""
 
-from allauth.account.signals import password_reset
+from allauth.account.signals import authentication_step_completed, password_reset
 from django.apps import AppConfig
 
 
@@ -11,7 +11,8 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect what allauth tells to what we do, and let the record hear of sign-ins."""
-        from ondol.accounts import admission, recorder  # noqa: PLC0415  models are there only now
+        from ondol.accounts import admission, recent, recorder  # noqa: PLC0415  models are there only now
 
         password_reset.connect(admission.note_reset, dispatch_uid="ondol.accounts.reset")
+        authentication_step_completed.connect(recent.confirmed, dispatch_uid="ondol.accounts.recent")
         recorder.connect()

@@ -1,12 +1,31 @@
 """When somebody has last shown who they are: by password, passkey, authenticator app or a provider's sign-in."""
 
 import time
+from typing import Any
 
 from allauth.account import app_settings
 from allauth.account.internal.flows.login import get_authentication_records
+from allauth.usersessions.models import UserSession
 from django.http import HttpRequest
 
 from ondol.accounts.models import User
+
+
+def renew(request: HttpRequest) -> None:
+    """Give this session another secret: whoever has a copy of the cookie from before is signed out.
+
+    Otherwise a stolen cookie would become a recent sign-in whenever its owner shows who they are.
+    """
+    old = request.session.session_key
+    request.session.cycle_key()
+    UserSession.objects.filter(session_key=old).update(session_key=request.session.session_key)
+
+
+def confirmed(request: HttpRequest, user: User, method: str, **_about: Any) -> None:
+    """Renew the session of somebody who has signed in and shows once more who they are; allauth's signal."""
+    by = request.user
+    if by.is_authenticated and by.pk == user.pk and method != "signup":
+        renew(request)
 
 
 def signed_in_recently(request: HttpRequest) -> bool:

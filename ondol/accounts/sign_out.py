@@ -7,6 +7,7 @@ from allauth.usersessions.adapter import DefaultUserSessionsAdapter
 from django.db import transaction
 
 from ondol.accounts import tokens
+from ondol.accounts.recent import renew
 from ondol.audit.record import Action, asker, write
 
 
@@ -16,6 +17,8 @@ class UserSessionsAdapter(DefaultUserSessionsAdapter):
     def end_sessions(self, sessions: Any) -> None:
         """End these sessions, and revoke all tokens of their owner.
 
+        The session of whoever asks goes on with another secret: a copy of its cookie signs nobody in.
+
         Without other sessions it is whoever asks; nobody has signed in where an institute's sign-in takes over an
         account that somebody else may have prepared.
         """
@@ -24,6 +27,8 @@ class UserSessionsAdapter(DefaultUserSessionsAdapter):
             owners.add(context.request.user)
         with transaction.atomic():
             super().end_sessions(sessions)
+            if context.request.user.is_authenticated and context.request.user in owners:
+                renew(context.request)
             for owner in owners:
                 write(Action.SIGN_OUT_EVERYWHERE, by=asker(), on=owner)
                 tokens.revoke_all(owner)

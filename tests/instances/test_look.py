@@ -170,7 +170,7 @@ def test_a_new_address_is_told_once(rig, alice):
     assert not actions.tell_address(instance)
 
 
-def test_an_ipv6_address_is_kept_until_the_end(rig, alice, root):
+def test_an_ipv6_address_is_kept_until_the_end(rig, alice):
     instance = rig.running(alice)
     assert instance.ipv6_address is None
     launched = rig.cloud.world.ec2_instances[instance.instance_id]
@@ -182,7 +182,7 @@ def test_an_ipv6_address_is_kept_until_the_end(rig, alice, root):
     rig.work()
     rig.tick()
     assert (rig.mine(alice).public_ip, rig.mine(alice).ipv6_address) == (None, "2001:db8:0:14::4")
-    actions.terminate(alice, by=root)
+    actions.terminate(alice, by=person("ada", admin=True))
     rig.work()
     rig.tick(2)
     instance.refresh_from_db()

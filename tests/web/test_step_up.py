@@ -9,6 +9,8 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value, yield_hotp_counters_from_time
 from allauth.socialaccount.models import SocialAccount
+from allauth.usersessions.models import UserSession
+from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.test import Client
@@ -195,6 +197,69 @@ def test_the_key_comes_in_one_flow(alice, acts):
     file = go_on(browser)
     assert file.content.decode() == PEM
     assert "attachment" in file.headers["Content-Disposition"]
+
+
+def copied(browser):
+    """Return another browser with a copy of the session's cookie."""
+    thief = Client()
+    thief.cookies[settings.SESSION_COOKIE_NAME] = browser.cookies[settings.SESSION_COOKIE_NAME].value
+    return thief
+
+
+def by_password(browser, alice):
+    confirm(browser, browser.post(reverse("machine_key"), {"form": "pem"}), password=PASSWORD)
+
+
+def by_app(browser, alice):
+    TOTP.activate(alice, "JBSWY3DPEHPK3PXP")
+    code = format_hotp_value(hotp_value("JBSWY3DPEHPK3PXP", next(iter(yield_hotp_counters_from_time()))))
+    assert browser.post(reverse("mfa_reauthenticate"), {"code": code}).status_code == 302
+
+
+def by_signing_out_elsewhere(browser, alice):
+    assert browser.post(reverse("usersessions_list")).status_code == 302
+
+
+def by_a_new_password(browser, alice):
+    by_password(browser, alice)
+    form = {"oldpassword": PASSWORD, "password1": "a colder floor", "password2": "a colder floor"}
+    assert browser.post(reverse("account_change_password"), form).status_code == 302
+
+
+@pytest.mark.parametrize("shows", [by_password, by_app, by_signing_out_elsewhere, by_a_new_password])
+def test_a_copy_of_the_cookie_is_worth_nothing_once_its_owner_has_shown_who_they_are(alice, acts, shows):
+    """Otherwise a thief who waits gets whatever a recent sign-in gets."""
+    browser = stolen(alice)
+    UserSession.objects.create(user=alice, ip="203.0.113.9", session_key=session_of(browser).session_key)
+    thief = copied(browser)
+    assert thief.get(reverse("account")).status_code == 200
+    shows(browser, alice)
+    assert thief.get(reverse("account")).url.startswith("/accounts/login/")
+    assert browser.get(reverse("account")).status_code == 200
+    assert [shown.session_key for shown in UserSession.objects.filter(user=alice)] == [session_of(browser).session_key]
+
+
+def test_a_form_goes_on_in_the_browser_alone_that_has_sent_it(acts, alice):
+    for name in sorted(KEPT - {"machine_key"}):
+        cache.clear()
+        words, form = acts[name]
+        browser = stolen(alice)
+        copied(browser).post(reverse(name, args=words), form)  # somebody with a stolen cookie leaves a form
+        assert browser.get(reverse("step_up_go_on")).url == "/", name
+        before = everything()
+        confirm(browser, browser.post(reverse("machine_key"), {"form": "pem"}), password=PASSWORD)
+        assert browser.get(reverse("step_up_go_on")).context["page"].form.name == "machine_key", name
+        assert everything() == before, name
+
+
+def test_a_form_waits_half_an_hour(acts, alice):
+    browser = stolen(alice)
+    confirm(browser, browser.post(reverse("machine_key"), {"form": "pem"}), password=PASSWORD)
+    session = session_of(browser)
+    kept = session["ondol_suspended"]
+    session["ondol_suspended"] = kept | {"at": kept["at"] - 1801}
+    session.save()
+    assert browser.get(reverse("step_up_go_on")).url == "/"
 
 
 @pytest.mark.parametrize("page", ["https://evil.example/x", "javascript:alert(1)", "//evil.example", "", "\x00"])

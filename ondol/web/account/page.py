@@ -1,5 +1,6 @@
 """What people may change about themselves, and their API tokens."""
 
+import ipaddress
 from functools import cached_property
 
 from django.db.models import QuerySet
@@ -49,8 +50,12 @@ class AccountPage(Page):
     @property
     def needs_ipv4(self) -> bool:
         """Return whether the reader's request comes from an IPv6 address, from which their machine is not reached."""
-        own = Instance.objects.filter(owner=self._reader).exclude(ipv6_address=None)
-        return ":" in self.address and "." not in self.address and not own.exists()
+        try:
+            address = ipaddress.ip_address(self.address)
+        except ValueError:  # not known
+            return False
+        is_v6 = address.version == 6 and address.ipv4_mapped is None
+        return is_v6 and not Instance.objects.filter(owner=self._reader).exclude(ipv6_address=None).exists()
 
     @cached_property
     def rules(self) -> Rules:

@@ -15,7 +15,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from ondol.accounts.recent import signed_in_recently
 from ondol.web.step_up.pages import KEPT, NEEDS_RECENT_SIGN_IN
-from ondol.web.step_up.suspended import forget, suspend
+from ondol.web.step_up.suspended import forget, give, suspend
 
 _READS = {"GET", "HEAD", "OPTIONS"}
 
@@ -42,8 +42,11 @@ class StepUp:
         if signed_in_recently(request):
             forget(request)
             return None
-        is_kept = name in KEPT and suspend(request)
-        return ask(request, reverse("step_up_go_on") if is_kept else request.get_full_path())
+        cookie = suspend(request) if name in KEPT else ""
+        response = ask(request, reverse("step_up_go_on") if cookie else request.get_full_path())
+        if cookie:
+            give(response, cookie)
+        return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Return the same where allauth asks for it, before allauth does; Django's hook."""

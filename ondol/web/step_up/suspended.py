@@ -3,14 +3,21 @@
 allauth would keep the whole request there, with its cookies: a copy of the database would sign in whoever reads it.
 """
 
+import time
 from dataclasses import asdict, dataclass
+from hmac import compare_digest
 from urllib.parse import urlsplit
 
-from django.http import HttpRequest
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils.crypto import get_random_string
 
 from ondol.accounts.places import is_here
+from ondol.accounts.sessions import digest
 
 _KEY = "ondol_suspended"
+_LONGEST = 30 * 60
+"""The seconds that a form waits."""
 _LARGEST = 50_000
 """The most characters that are kept: more than any form of ours takes."""
 
@@ -23,24 +30,45 @@ class Suspended:
     name: str
     fields: list[tuple[str, str]]
     back: str
+    browser: str = ""
+    """The digest of a cookie that only the browser which has sent the form was given."""
+    at: float = 0
+    """When it was sent, in seconds of the Unix epoch."""
 
 
-def suspend(request: HttpRequest) -> bool:
-    """Keep the form of this request instead of an earlier one; return False if it is too large."""
+def suspend(request: HttpRequest) -> str:
+    """Keep the form of this request instead of an earlier one, and return the cookie that it is given back for.
+
+    Return nothing if it is too large. The session alone is not enough: somebody with a copy of its cookie could leave a
+    form that its owner's browser would send.
+    """
     fields = [(name, value) for name, values in request.POST.lists() for value in values]
     fields = [(name, value) for name, value in fields if name != "csrfmiddlewaretoken"]
     if sum(len(name) + len(str(value)) for name, value in fields) > _LARGEST:
-        return False
+        return ""
     name = request.resolver_match.url_name if request.resolver_match else None
-    form = Suspended(request.get_full_path(), name or "", fields, _page_of(request))
+    cookie = get_random_string(32)
+    form = Suspended(request.get_full_path(), name or "", fields, _page_of(request), digest(cookie), time.time())
     request.session[_KEY] = asdict(form)
-    return True
+    return cookie
+
+
+def give(response: HttpResponse, cookie: str) -> None:
+    """Give the browser what its form is given back for."""
+    response.set_cookie(
+        settings.SUSPENDED_COOKIE_NAME, cookie, _LONGEST, secure=settings.SESSION_COOKIE_SECURE, httponly=True,
+        samesite="Lax",
+    )  # fmt: skip
 
 
 def suspended(request: HttpRequest) -> Suspended | None:
-    """Return the form that waits, if there is one."""
+    """Return the form that waits, if this browser has sent it and not long ago."""
     kept = request.session.get(_KEY)
-    return Suspended(**kept) if kept else None
+    if not kept:
+        return None
+    form = Suspended(**kept)
+    is_this = compare_digest(digest(request.COOKIES.get(settings.SUSPENDED_COOKIE_NAME, "")), form.browser)
+    return form if is_this and 0 <= time.time() - form.at < _LONGEST else None
 
 
 def forget(request: HttpRequest) -> None:
