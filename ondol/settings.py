@@ -71,10 +71,11 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "ondol.web.middleware.ends_in_time",
     "ondol.web.middleware.language_of_person",
     "ondol.web.middleware.never_kept",
     "ondol.web.middleware.nothing_left_behind",
-    "ondol.web.middleware.not_too_often",
+    "ondol.web.middleware.NotTooOften",
     "ondol.web.middleware.designed_405",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -159,6 +160,7 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_SIGNUP_FORM_CLASS = "ondol.accounts.forms.SignupForm"
 ACCOUNT_FORMS = {
     "add_email": "ondol.accounts.change_email.ChangeEmailForm",
+    "change_password": "ondol.accounts.password_change.ChangePasswordForm",
     "login": "ondol.accounts.addresses.LoginForm",
     "reset_password": "ondol.accounts.addresses.ResetPasswordForm",
     "signup": "ondol.accounts.addresses.SignupForm",

@@ -151,7 +151,9 @@ class User(AbstractBaseUser):
     def _note_changes(self, fields: Collection[str] | None) -> None:
         if self._has_new_password():
             revoked, _details = self.api_tokens.all().delete()
-            write(Action.PASSWORD, by=asker(), on=self, tokens=revoked, usable=self.has_usable_password())
+            from ondol.accounts.security_letters import record_and_tell  # noqa: PLC0415  it needs these models
+
+            record_and_tell(Action.PASSWORD, self, tokens=revoked, usable=self.has_usable_password())
         if fields is not None and "email" not in fields:
             return
         old = User.objects.filter(pk=self.pk).values_list("email", flat=True).first()

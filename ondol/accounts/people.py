@@ -22,6 +22,7 @@ from ondol.accounts.models import (
     validate_prose,
     validate_shown,
 )
+from ondol.accounts.security_letters import record_and_tell
 from ondol.accounts.text import clean, clean_address, clean_line
 from ondol.audit.record import Action, Refusal, refusals, write
 from ondol.config import config
@@ -128,7 +129,10 @@ def reject(user_id: int, by: User, reason: str) -> User:
 
 
 def suspend(user_id: int, by: User | None, reason: str = "") -> User:
-    """Suspend somebody: their sessions and tokens end, their machine stops. Its disk stays until it is terminated."""
+    """Suspend somebody: their sessions and tokens end, their machine stops. Its disk stays until it is terminated.
+
+    An administrator is a member from then on.
+    """
     with _decision(user_id, by, Action.SUSPEND) as user:
         if user.approval == Approval.SUSPENDED:
             return user
@@ -136,6 +140,8 @@ def suspend(user_id: int, by: User | None, reason: str = "") -> User:
             raise AccountError(_("Only an approved person can be suspended."), "not_approved")
         _keep_an_administrator(user)
         _decide(user, by, Approval.SUSPENDED, _checked(reason))
+        if user.role == Role.ADMIN:  # or an ordinary approval would make them an administrator again
+            _set_role(user, by, Role.MEMBER)
     return user
 
 
@@ -156,12 +162,16 @@ def set_role(user_id: int, by: User | None, role: Role, rule: str = "") -> User:
             _keep_an_administrator(user)
         elif not user.is_approved:
             raise AccountError(_("Approve this person before making them an administrator."), "not_approved")
-        user.role = role
-        user.administrates_since = datetime.now(UTC) if role == Role.ADMIN else None
-        user.save(update_fields=["role", "administrates_since"])
-        Decision.objects.create(user=user, by=by, what=role.value, rule=rule)
-        write(Action.ROLE, by=by, on=user, role=role.value, rule=rule)
+        _set_role(user, by, role, rule)
     return user
+
+
+def _set_role(user: User, by: User | None, role: Role, rule: str = "") -> None:
+    user.role = role
+    user.administrates_since = datetime.now(UTC) if role == Role.ADMIN else None
+    user.save(update_fields=["role", "administrates_since"])
+    Decision.objects.create(user=user, by=by, what=role.value, rule=rule)
+    record_and_tell(Action.ROLE, user, by=by, role=role.value, rule=rule)
 
 
 @contextmanager
@@ -171,7 +181,7 @@ def _decision(user_id: int, by: User | None, action: Action) -> Iterator[User]:
     Without `by`, it is made on the command line, which has the database anyway, or by a rule.
     """
     whom = User.objects.filter(pk=user_id).first()
-    with refusals(action, by=by, on=whom), transaction.atomic():
+    with refusals(action, by=by, on=whom, asked=None if whom else user_id), transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext('ondol.decision'))")
         if by and not administrators().filter(pk=by.pk).exists():

@@ -3,6 +3,7 @@
 from typing import Any
 
 from allauth.account.signals import authentication_step_completed
+from allauth.core import context
 from allauth.mfa.models import Authenticator
 from allauth.mfa.signals import authentication_failed
 from allauth.socialaccount.models import SocialAccount
@@ -11,7 +12,9 @@ from django.core.cache import cache
 from django.db.models.signals import post_delete, pre_save
 from django.http import HttpRequest
 
+from ondol.accounts import recent
 from ondol.accounts.models import User
+from ondol.accounts.security_letters import record_and_tell
 from ondol.audit.origin import address_of
 from ondol.audit.record import Action, Outcome, asker, write
 
@@ -64,7 +67,11 @@ def _factor_refused(user: User, **_about: Any) -> None:
 
 
 def _refused(user: User | None, code: str) -> None:
+    """Write the row; whoever guesses in a session of somebody else's has five tries."""
     by = asker()
+    if by is not None and user is not None and by.pk == user.pk and recent.is_last_try(context.request):
+        record_and_tell(Action.CONFIRM, user, outcome=Outcome.REFUSED, code="too_many")
+        raise recent.SessionEnded
     write(Action.CONFIRM if by else Action.SIGN_IN, by=by, on=user, outcome=Outcome.REFUSED, code=code)
 
 
@@ -82,6 +89,12 @@ def _teller(action: Action, *, is_new: bool = False) -> Any:
     def tell(instance: Any, **_about: Any) -> None:
         if instance._state.adding or not is_new:
             kind = getattr(instance, "type", "") or getattr(instance, "provider", "")
-            write(action, by=asker(), on=instance.user, kind=str(kind))
+            by = asker()
+            # Recovery codes come with the first factor, and other accounts with their person: both are no news.
+            is_news = kind != Authenticator.Type.RECOVERY_CODES and by is not None and by.pk == instance.user.pk
+            if is_news:
+                record_and_tell(action, instance.user, kind=str(kind))
+            else:
+                write(action, by=by, on=instance.user, kind=str(kind))
 
     return tell

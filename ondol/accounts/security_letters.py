@@ -1,42 +1,145 @@
-"""An e-mail to the owner at each key download and each new token, so that whoever it was, they know."""
+"""E-mails about what touches somebody's account or machine, done in their name or by others: so that they know.
 
+The words of each are in one table. What is in it is told to the person, unless they have just been told of the same.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from django.db import connection
 from django.urls import reverse
 from django.utils import formats, timezone, translation
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 from procrastinate.contrib.django import app
 
 from ondol import clock
 from ondol.accounts.mail import write
-from ondol.accounts.models import User
+from ondol.accounts.models import Approval, Role, User
 from ondol.audit import origin
 from ondol.audit.models import Entry
+from ondol.audit.origin import Person
 from ondol.audit.record import Action, asker
 from ondol.audit.record import write as record
 from ondol.config import config
 from ondol.request_id import for_job
 
 TASK = "ondol.accounts.security"
+TASK_OF_COLLEAGUES = "ondol.accounts.colleague"
 QUIET = timedelta(hours=1)
 """So long after an e-mail, more of the same from the same address is not told again. A new address always is."""
 
 
-def record_and_tell(action: Action, person: User, **details: Any) -> None:
-    """Add the row, and enqueue the e-mail, in the caller's transaction."""
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What an e-mail says."""
+
+    title: str | Promise
+    remedy: str | Promise = ""
+    """What to do if it was not the reader."""
+    is_always_told: bool = False
+    """True for what nobody does twice an hour, and what opens a door for good."""
+
+
+_NOT_YOU = _(
+    "If it was not, remove what you do not know under “Account”, choose another password, sign out everywhere else, "
+    "and tell an administrator."
+)
+
+BY_THEMSELVES: Mapping[Action, Words] = {
+    Action.KEY_READ: Words(
+        _("The private key of your machine was downloaded"),
+        _(
+            "If it was not, somebody else can sign in to your machine: stop it, choose another password, sign out "
+            "everywhere else, and tell an administrator."
+        ),
+    ),
+    Action.TOKEN_MAKE: Words(
+        _("A new API token was made for your account"),
+        _(
+            "If it was not, revoke the token under “Account”, choose another password, sign out everywhere else, and "
+            "tell an administrator."
+        ),
+    ),
+    Action.PASSWORD: Words(_("Your password was changed"), _NOT_YOU, is_always_told=True),
+    Action.FACTOR_ADD: Words(_("A second factor or passkey was added to your account"), _NOT_YOU, is_always_told=True),
+    Action.FACTOR_REMOVE: Words(
+        _("A second factor or passkey of your account was removed"), _NOT_YOU, is_always_told=True
+    ),
+    Action.PROVIDER_ADD: Words(_("Another account was connected to yours"), _NOT_YOU, is_always_told=True),
+    Action.PROVIDER_REMOVE: Words(_("A connected account was removed from yours"), _NOT_YOU, is_always_told=True),
+    Action.KEY_CHOOSE: Words(_("The SSH key for your next machine was changed"), _NOT_YOU),
+    Action.SSH_ADD: Words(_("Another address may reach your machine by SSH"), _NOT_YOU),
+    Action.CONFIRM: Words(
+        _("Somebody typed wrong passwords where you had signed in"),
+        _(
+            "That browser is signed out. If it was not you, somebody else has used it: choose another password and "
+            "sign out everywhere else."
+        ),
+    ),
+}
+"""What somebody does themselves, or somebody else in their name."""
+
+BY_OTHERS: Mapping[Action, Words] = {
+    Action.MACHINE_STOP: Words(_("Your machine was stopped by an administrator")),
+    Action.MACHINE_TERMINATE: Words(
+        _("Your machine was deleted by an administrator, with all its data"), is_always_told=True
+    ),
+    Action.POLICY: Words(_("The rules for your machine were changed")),
+    Action.BUDGET: Words(_("The budget of your machine was changed")),
+    Action.ROLE: Words(_("Your role was changed"), is_always_told=True),
+}
+"""What administrators do to somebody; those about approval have e-mails of their own."""
+
+
+def record_and_tell(action: Action, person: User, *, by: Person | None = None, **details: Any) -> Entry:
+    """Add the row, and enqueue the e-mail, in the caller's transaction.
+
+    It is told by `asker()`, or by somebody else. Other administrators are told of another role.
+    """
+    actor = by or asker()
+    words = words_of(action, is_others=actor is not None and actor.pk != person.pk)
     with connection.cursor() as cursor:  # two at once are not two e-mails
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('ondol.security'), %s)", [person.pk % 2**31])
     told = Entry.objects.filter(action=action, on_id=person.pk, at__gt=clock.now() - QUIET, details__letter=True)
-    is_told = told.filter(address=origin.address()).exists()
-    entry = record(action, by=asker(), on=person, **{**details, "letter": not is_told})
+    is_told = not words.is_always_told and told.filter(address=origin.address()).exists()
+    entry = record(action, by=actor, on=person, **{**details, "letter": not is_told})
     if not is_told:
         app.configure_task(TASK, queue="mail").defer(entry=entry.pk, **for_job())
+    if action == Action.ROLE:
+        _tell_colleagues(entry)
+    return entry
+
+
+def words_of(action: Action, *, is_others: bool) -> Words:
+    """Return the words for an act; KeyError if nobody is told of it."""
+    return BY_OTHERS[action] if is_others and action in BY_OTHERS else BY_THEMSELVES.get(action) or BY_OTHERS[action]
+
+
+def _tell_colleagues(entry: Entry) -> None:
+    """Let the other administrators know, too: otherwise one could remove all others, one by one."""
+    readers = User.objects.filter(role=Role.ADMIN, approval=Approval.APPROVED, is_active=True)
+    for reader in readers.exclude(pk__in=[entry.by_id or 0, entry.on_id]):
+        app.configure_task(TASK_OF_COLLEAGUES, queue="mail").defer(entry=entry.pk, to=reader.pk, **for_job())
 
 
 def send(entry: Entry, person: User) -> None:
     """Send it, in its reader's language."""
+    is_others = entry.by_id is not None and entry.by_id != person.pk
+    words = words_of(Action(entry.action), is_others=is_others)
+    context = _context(entry, person) | {"words": words}
+    write(person, "security", context | {"link": config().url + reverse("my_activity")})
+
+
+def send_colleague(entry: Entry, reader: User) -> None:
+    """Send an administrator what has become of another one, in the reader's language."""
+    write(reader, "role", _context(entry, reader) | {"link": config().url + reverse("admin_people")})
+
+
+def _context(entry: Entry, person: User) -> dict[str, Any]:
     with translation.override(person.language):
         when = formats.date_format(timezone.localtime(entry.at), "Y-m-d H:i T")
-    context = {"person": person, "entry": entry, "when": when, "link": config().url + reverse("my_activity")}
-    write(person, "security", {**context, "token": entry.details.get("name", "")})
+        role = Role(entry.details["role"]).label if "role" in entry.details else ""
+    return {"person": person, "entry": entry, "when": when, "token": entry.details.get("name", ""), "role": str(role)}

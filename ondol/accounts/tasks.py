@@ -44,12 +44,20 @@ def letters_left_out(to: int) -> None:
 
 @app.task(name=security_letters.TASK, queue="mail", retry=RETRY, task_middleware=[watch])
 def security(entry: int) -> None:
-    """Tell somebody that their key was downloaded, or a token made."""
+    """Tell somebody what was done with their account or machine."""
     row = Entry.objects.filter(pk=entry).first()
     if row is None or row.on_id is None:
         return
     if person := User.objects.filter(pk=row.on_id, is_active=True).first():
         security_letters.send(row, person)
+
+
+@app.task(name=security_letters.TASK_OF_COLLEAGUES, queue="mail", retry=RETRY, task_middleware=[watch])
+def colleague(entry: int, to: int) -> None:
+    """Tell an administrator that somebody's role was changed."""
+    row, reader = Entry.objects.filter(pk=entry).first(), User.objects.filter(pk=to, is_active=True).first()
+    if row and reader:
+        security_letters.send_colleague(row, reader)
 
 
 @app.periodic(cron="* * * * * */5")

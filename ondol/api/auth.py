@@ -4,7 +4,7 @@ An Authorization header alone decides if present.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from allauth.core.internal.httpkit import get_client_ip
 from django.conf import settings
@@ -19,6 +19,8 @@ from ondol.accounts import second_factor, tokens
 from ondol.accounts.models import User
 from ondol.accounts.recent import signed_in_recently
 from ondol.api import scopes
+from ondol.audit.actions import Action
+from ondol.audit.denials import note_denial
 from ondol.instances.actions import ActionError
 
 Rule = Callable[[User], None]
@@ -29,6 +31,8 @@ class ApiRequest(HttpRequest):
     """A request of a known person, who is allowed to make it."""
 
     auth: User
+    token: int
+    """The number of the token, if it came with one."""
 
 
 def approved(user: User) -> None:
@@ -70,13 +74,21 @@ class Token(HttpBearer):
     def authenticate(self, request: HttpRequest, token: str) -> User | None:
         row = tokens.find(token.strip())
         if row is None:
+            note_denial(Action.TOKEN_REFUSED, "unknown")
             return None
         translation.activate(row.user.language)
         if row.has_expired:
+            note_denial(Action.TOKEN_REFUSED, "expired", on=row.user, name=row.name)
             raise scopes.TokenExpired
+        cast(ApiRequest, request).token = row.pk
         tokens.note_use(row, get_client_ip(request))
-        self.rule(row.user)
-        scopes.require(row.scopes, request)
+        _require(self.rule, row.user, request)
+        try:
+            scopes.require(row.scopes, request)
+        except scopes.InsufficientScope as error:
+            operation = scopes.operation_of(request)
+            note_denial(Action.TOKEN_REFUSED, f"scope_{error.scope}", on=row.user, name=row.name, operation=operation)
+            raise
         return row.user
 
 
@@ -96,10 +108,19 @@ class Session(APIKeyCookie):
             return None
         if _Csrf(_nothing).refuses(request):
             raise ActionError("csrf", _("The CSRF token is missing or too old."), _("Send it in X-CSRFToken."), 403)
-        self.rule(request.user)
+        _require(self.rule, request.user, request)
         if scopes.operation_of(request) in scopes.NEED_RECENT_SIGN_IN:
             require_recent_sign_in(request)
         return request.user
+
+
+def _require(rule: Rule, person: User, request: HttpRequest) -> None:
+    """Raise ActionError for a person who is not allowed in, and tell the record."""
+    try:
+        rule(person)
+    except ActionError as error:
+        note_denial(Action.DENIED, error.code, by=person, operation=scopes.operation_of(request))
+        raise
 
 
 def require_recent_sign_in(request: HttpRequest) -> None:

@@ -33,6 +33,8 @@ NEED_RECENT_SIGN_IN = {
     "POST /api/instances/ssh-key/replacement",
     "POST /api/instances/ssh-addresses",
     "POST /api/admin/users/{user_id}/approve",
+    "POST /api/admin/users/{user_id}/reject",
+    "POST /api/admin/users/{user_id}/suspend",
     "DELETE /api/admin/users/{user_id}/instance",
 }
 """What a browser's session may do only for ten minutes after a sign-in, as on the pages. A token has its scope."""

@@ -1,4 +1,4 @@
-"""Rate limits, counted by person and minute in the cache that all web processes share."""
+"""Rate limits, counted by person, credential and minute in the cache that all web processes share."""
 
 import math
 import time
@@ -33,12 +33,13 @@ class PerPerson(BaseThrottle):
     _lock: Lock = field(default_factory=Lock)
 
     def allow_request(self, request: HttpRequest) -> bool:
-        return self.allows(cast(ApiRequest, request).auth.pk, is_read=request.method == "GET")
+        asker = cast(ApiRequest, request)
+        return self.allows(asker.auth.pk, is_read=request.method == "GET", through=credential_of(asker))
 
-    def allows(self, person: int, *, is_read: bool) -> bool:
-        """Count one more request of this person, and return whether it is within the limit."""
+    def allows(self, person: int, *, is_read: bool, through: str) -> bool:
+        """Count one more request of this person and credential, and return whether it is within the limit."""
         number = int(self.now() // self.window)
-        key = f"api:{person}:{'read' if is_read else 'wish'}:{number}"
+        key = f"api:{person}:{through}:{'read' if is_read else 'wish'}:{number}"
         step, limit = (self.batch, self.reads) if is_read else (1, self.wishes)
         with self._lock:
             if number != self._number:
@@ -59,6 +60,12 @@ class PerPerson(BaseThrottle):
     def wait(self) -> float:
         """Return the seconds until the next window."""
         return math.ceil(self.window - self.now() % self.window)
+
+
+def credential_of(request: ApiRequest) -> str:
+    """Return by what a request has signed in. Each is counted for itself: whoever has stolen a token must not use up
+    what its owner needs to revoke it."""
+    return f"token-{request.token}" if hasattr(request, "token") else f"session-{request.session.session_key}"
 
 
 PER_PERSON = PerPerson()

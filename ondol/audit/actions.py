@@ -54,6 +54,9 @@ class Action(TextChoices):
     MACHINE_AWAKE = "machine.awake", _("Keep awake")
     MACHINE_HOURS = "machine.hours", _("Closing time")
 
+    EXPORT = "export", _("Table downloaded")
+    DENIED = "denied", _("Not allowed")
+    TOKEN_REFUSED = "token.refused", _("API token refused")
     MAIL_AGAIN = "mail.again", _("E-mail sent again")
     MAIL_DROP = "mail.drop", _("E-mail dropped")
     VAULT = "vault.rotate", _("Secrets sealed with another key")

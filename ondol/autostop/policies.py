@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ondol import clock
 from ondol.accounts.models import User
+from ondol.accounts.security_letters import record_and_tell
 from ondol.audit.record import Action, write
 from ondol.autostop import idle_rule
 from ondol.autostop.awake import RUNS_OR_WILL
@@ -50,7 +51,10 @@ def set_policy(owner: User | None, by: User, values: Mapping[str, Any]) -> bool:
         policy.save()
         _require_distance(policy, rules_before)
         PolicyChange.objects.create(owner=owner, what=changed, by=by)
-        write(Action.POLICY, by=by, on=owner, what=changed)
+        if owner:
+            record_and_tell(Action.POLICY, owner, by=by, what=changed)
+        else:
+            write(Action.POLICY, by=by, what=changed)
         _arm_anew(owner)
     return True
 

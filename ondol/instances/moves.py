@@ -9,6 +9,7 @@ from django.db import transaction
 
 from ondol import clock
 from ondol.accounts.models import User
+from ondol.accounts.security_letters import BY_OTHERS, record_and_tell
 from ondol.audit.record import Action, write
 from ondol.instances.groups import Attempt, Observed, Trouble, fresh
 from ondol.instances.lifecycle import MOVES, Reason, Status, View
@@ -44,7 +45,11 @@ def write_line(
         instance=instance, old=old or "", new=new, reason=reason, detail=record.to_json(), by=by, at=at
     )
     action = _ACTIONS.get(new, Action.MACHINE_STATUS) if new != old else Action.MACHINE_STATUS
-    write(action, by=by, on=instance.owner, machine=str(instance.pk), old=old, new=new, reason=reason)
+    details: dict[str, Any] = {"machine": str(instance.pk), "old": old, "new": new, "reason": reason}
+    if by and by != instance.owner and action in BY_OTHERS:
+        record_and_tell(action, instance.owner, by=by, **details)
+    else:
+        write(action, by=by, on=instance.owner, **details)
 
 
 def move(

@@ -8,7 +8,8 @@ from django.utils.translation import gettext as _
 
 from ondol import clock
 from ondol.accounts.models import User
-from ondol.audit.record import Action, asker, refusals_of, write
+from ondol.accounts.security_letters import record_and_tell
+from ondol.audit.record import Action, refusals_of
 from ondol.instances.errors import ActionError
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import ChosenKey, Instance, KeyOrigin, SshKey
@@ -51,11 +52,11 @@ def choose(user: User, text: str, origin: KeyOrigin = KeyOrigin.OWN) -> None:
         )
     if key is None:
         if ChosenKey.objects.filter(owner=user).delete()[0]:
-            write(Action.KEY_CHOOSE, by=asker(), on=user, origin=KeyOrigin.AWS)
+            record_and_tell(Action.KEY_CHOOSE, user, origin=KeyOrigin.AWS)
         return
     values = {"origin": origin, "public_key": key.openssh, "comment": key.comment, "chosen_at": clock.now()}
     ChosenKey.objects.update_or_create(owner=user, defaults=values)
-    write(Action.KEY_CHOOSE, by=asker(), on=user, origin=origin, fingerprint=key.fingerprint)
+    record_and_tell(Action.KEY_CHOOSE, user, origin=origin, fingerprint=key.fingerprint)
 
 
 def read(text: str) -> public_key.PublicKey:

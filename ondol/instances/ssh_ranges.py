@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from ondol import clock
 from ondol.accounts.models import SshAddress, User, validate_shown
+from ondol.accounts.security_letters import record_and_tell
 from ondol.accounts.ssh_addresses import Network
 from ondol.accounts.text import clean_line
 from ondol.audit.record import Action, asker, refusals_of, write
@@ -88,7 +89,7 @@ def add(user: User, network: Network, label: str = "", until: datetime | None = 
         others.filter(until__lte=clock.now()).delete()
         values = {"label": label, "until": until}
         address, _is_new = SshAddress.objects.update_or_create(user=user, cidr=str(network), defaults=values)
-        write(Action.SSH_ADD, by=asker() or user, on=user, range=str(network), until=str(until or ""))
+        record_and_tell(Action.SSH_ADD, user, by=asker() or user, range=str(network), until=str(until or ""))
         _set_group(user)
     return address
 

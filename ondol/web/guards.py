@@ -13,6 +13,8 @@ from django_htmx.middleware import HtmxDetails
 
 from ondol.accounts import second_factor
 from ondol.accounts.models import User
+from ondol.audit.actions import Action
+from ondol.audit.denials import note_denial
 from ondol.web.standing.page import SecondFactorPage, StandingPage
 
 
@@ -54,6 +56,7 @@ def administrator(view: View) -> View:
     @approved
     def guarded(request: PersonRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not request.user.is_admin:
+            note_denial(Action.DENIED, "not_admin", by=request.user, path=request.path[:200])
             raise PermissionDenied
         if second_factor.is_overdue(request.user):
             return SecondFactorPage().answer(request, status=403)

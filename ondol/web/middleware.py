@@ -4,11 +4,13 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from django.conf import settings
+from django.contrib.auth import logout
 from django.core.exceptions import MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation
 from django.utils.cache import add_never_cache_headers, patch_vary_headers
 
+from ondol.accounts.recent import has_ended
 from ondol.api import refusals
 from ondol.api.throttle import PER_PERSON
 from ondol.config import config
@@ -148,6 +150,17 @@ def language_of_browser(get_response: Page) -> Page:
     return middleware
 
 
+def ends_in_time(get_response: Page) -> Page:
+    """Sign out whoever has signed in two weeks ago, whatever has happened in their session since."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if request.user.is_authenticated and has_ended(request):
+            logout(request)
+        return get_response(request)
+
+    return middleware
+
+
 def language_of_person(get_response: Page) -> Page:
     """Set the language that a signed-in person has chosen, on every device."""
 
@@ -171,16 +184,33 @@ def never_kept(get_response: Page) -> Page:
     return middleware
 
 
-def not_too_often(get_response: Page) -> Page:
-    """Limit what somebody asks for by the buttons of pages, together with what their programs ask of the API."""
+class NotTooOften:
+    """Limits what somebody asks for by the buttons of pages, for each session."""
 
-    def middleware(request: HttpRequest) -> HttpResponse:
-        is_wish = request.method == "POST" and not request.path.startswith("/api/")
-        if is_wish and (person := request.user.pk) and not PER_PERSON.allows(person, is_read=False):
-            return errors.too_many(request, PER_PERSON.wait())
-        return get_response(request)
+    def __init__(self, get_response: Page) -> None:
+        self.get_response = get_response
 
-    return middleware
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
+        """Return a refusal for too many requests; Django's hook."""
+        name = request.resolver_match.url_name if request.resolver_match else None
+        is_wish = request.method == "POST" and not request.path.startswith("/api/") and name not in _PROTECT
+        if not is_wish or not (person := request.user.pk):
+            return None
+        through = f"session-{request.session.session_key}"
+        is_allowed = PER_PERSON.allows(person, is_read=False, through=through)
+        return None if is_allowed else errors.too_many(request, PER_PERSON.wait())
+
+
+_PROTECT = {
+    *("account_logout", "usersessions_list", "token_revoke", "account_change_password", "account_set_password"),
+    *("account_reauthenticate", "mfa_reauthenticate", "mfa_reauthenticate_webauthn", "mfa_remove_webauthn"),
+    *("mfa_deactivate_totp", "mfa_generate_recovery_codes", "socialaccount_connections", "machine_stop"),
+}
+"""What shuts others out, or stops what costs. It is not counted with the rest: whoever has a copy of the session's
+cookie could use it up. allauth limits what there is to guess."""
 
 
 def _speak(request: HttpRequest, language: str) -> None:

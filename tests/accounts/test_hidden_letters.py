@@ -17,6 +17,9 @@ HIDDEN = "\u202a\u202b\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c\u31
 """Overrides, embeddings, isolates and marks of direction; fillers and blanks; a tag."""
 ELSEWHERE = {
     "LoginForm.password": "compared, never kept",
+    "ChangePasswordForm.oldpassword": "compared, never kept",
+    "ChangePasswordForm.password1": "kept as a hash",
+    "ChangePasswordForm.password2": "compared, never kept",
     "ProviderSignupForm.username": "removed: nobody has a user name",
     "SignupForm.username": "removed: nobody has a user name",
     "LanguageForm.next": "an address of this site, never kept",

@@ -26,9 +26,9 @@ def process(clock):
     return PerPerson(reads=10, wishes=3, batch=5, now=clock)
 
 
-def asks(process, who, method="POST", times=1):
+def asks(process, who, method="POST", times=1, token=1):
     """Return how many of the calls are let through."""
-    request = SimpleNamespace(method=method, auth=SimpleNamespace(pk=who))
+    request = SimpleNamespace(method=method, auth=SimpleNamespace(pk=who), token=token)
     return sum(process.allow_request(request) for _ in range(times))
 
 
@@ -42,6 +42,13 @@ def test_wishes_and_looks_have_limits_of_their_own(process):
 def test_bob_is_not_slowed_down_by_alice(process):
     asks(process, "alice", times=5)
     assert asks(process, "bob", times=3) == 3
+
+
+def test_a_stolen_token_uses_up_nothing_of_its_owners_other_ways(process):
+    assert asks(process, "alice", times=5, token=7) == 3
+    assert asks(process, "alice", times=3, token=8) == 3
+    session = SimpleNamespace(method="POST", auth=SimpleNamespace(pk="alice"), session=SimpleNamespace(session_key="a"))
+    assert process.allow_request(session)
 
 
 def test_the_next_minute_is_a_new_one(process, clock):

@@ -16,7 +16,7 @@ from django.core.cache import cache
 from django.test import Client
 from django.urls import get_resolver, reverse
 
-from ondol.accounts.models import ApiToken, SshAddress, User
+from ondol.accounts.models import ApiToken, Approval, SshAddress, User
 from ondol.api.scopes import NEED_RECENT_SIGN_IN, SCOPES
 from ondol.costs.models import Budget
 from ondol.instances.lifecycle import Status
@@ -26,7 +26,7 @@ from ondol.web.step_up.pages import KEPT, NEEDS_RECENT_SIGN_IN, TYPED_AGAIN
 from tests.instances.keys import PEM
 from tests.signed_in import session_of
 from tests.web.browser import sign_in
-from tests.web.conftest import machine
+from tests.web.conftest import machine, person
 
 PASSWORD = "the floor is warm"
 HER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea"
@@ -47,8 +47,7 @@ account_change_password account_reauthenticate mfa_reauthenticate mfa_reauthenti
 """
 # They take something away from whoever has the session, or everyday work needs them.
 EVERYDAY = """
-account account_logout admin_costs_rate admin_doctor_again
-admin_email_again admin_email_drop admin_reject admin_stop admin_suspend language machine_address_told
+account account_logout admin_doctor_again admin_email_again language machine_address_told
 machine_awake machine_closing_restore machine_create machine_keep_awake_end machine_not_tonight machine_size
 machine_start machine_stop mfa_edit_webauthn ssh_address_remove token_revoke usersessions_list
 """
@@ -75,6 +74,7 @@ def acts(alice, bob, carol):
     alice.save()
     machine(alice)
     machine(bob)
+    erin, dan = person("erin@example.org"), person("dan@example.org", Approval.PENDING)
     return {
         "account_email": ((), {"email": "alice@elsewhere.example", "action_add": ""}),
         "account_set_password": ((), {"password1": "hunter2 hunter2", "password2": "hunter2 hunter2"}),
@@ -84,6 +84,11 @@ def acts(alice, bob, carol):
         "admin_decide": ((), {"people": [carol.pk], "decision": "approve"}),
         "admin_policy": ((), {"idle_minutes": "45", "why": "한 줄\n두 줄 & <b>"}),
         "admin_policy_person": ((bob.pk,), {"idle_minutes": "45"}),
+        "admin_costs_rate": ((), {"krw": "9999", "as_of": "2026-01-05"}),
+        "admin_email_drop": ((999,), {}),
+        "admin_reject": ((dan.pk,), {"reason": "no"}),
+        "admin_stop": ((bob.pk,), {}),
+        "admin_suspend": ((erin.pk,), {}),
         "admin_role": ((bob.pk,), {"role": "ADMIN"}),
         "admin_terminate": ((bob.pk,), {"email": bob.email}),
         "key_choice": ((), {"origin": "own", "public_key": HER_KEY}),
@@ -236,7 +241,8 @@ def test_a_copy_of_the_cookie_is_worth_nothing_once_its_owner_has_shown_who_they
     shows(browser, alice)
     assert thief.get(reverse("account")).url.startswith("/accounts/login/")
     assert browser.get(reverse("account")).status_code == 200
-    assert [shown.session_key for shown in UserSession.objects.filter(user=alice)] == [session_of(browser).session_key]
+    listed = UserSession.objects.purge_and_list(alice)
+    assert [shown.session_key for shown in listed] == [session_of(browser).session_key]
 
 
 def test_a_form_goes_on_in_the_browser_alone_that_has_sent_it(acts, alice):
@@ -297,6 +303,15 @@ def test_nothing_that_opens_a_door_waits_in_a_session(acts, alice):
 def test_ten_minutes_count_from_any_sign_in(acts, alice, minutes, is_asked):
     answer = stolen(alice, minutes).post(reverse("machine_key"))
     assert (answer.status_code == 302) == is_asked
+
+
+def test_a_session_ends_two_weeks_after_the_sign_in_whatever_happens_in_it(acts, alice):
+    for days, goes_on in ((0, True), (13.9, True), (14.1, False), (400, False)):
+        browser = stolen(alice, days * 1440)
+        browser.post(reverse("machine_key"))  # asks to confirm, and changes the session
+        answer = browser.get(reverse("account"))
+        assert (answer.status_code == 200) is goes_on, days
+        assert goes_on or answer.url.startswith("/accounts/login/")
 
 
 def test_a_sign_up_and_each_way_to_sign_in_count_as_one(db, settings):

@@ -5,9 +5,10 @@ import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -21,6 +22,10 @@ from ondol.web.costs.spreadsheet import cell
 PER_PAGE = 50
 _FOR_PROGRAMS = {"operation", "service", "aws_request_id", "letter"}
 """Details that a page does not repeat, or has no room for; the file has them."""
+
+
+_DAYS = (MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(9000, 1, 1)))
+"""Days that are days in every zone, the day after them too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +54,16 @@ class FilterForm(forms.Form):
     action = forms.ChoiceField(label=gettext_lazy("What"), required=False)
     outcome = forms.ChoiceField(label=gettext_lazy("Outcome"), required=False)
     since = forms.DateField(
-        label=gettext_lazy("From"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+        label=gettext_lazy("From"),
+        required=False,
+        validators=_DAYS,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )
     until = forms.DateField(
-        label=gettext_lazy("To"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+        label=gettext_lazy("To"),
+        required=False,
+        validators=_DAYS,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )
 
     def __init__(self, *args: object, **kwargs: object) -> None:
@@ -65,7 +76,10 @@ class FilterForm(forms.Form):
         self.is_valid()
         data, rows = self.cleaned_data, Entry.objects.order_by("-id")
         if person := data.get("person"):
-            rows = rows.filter(Q(on_email__icontains=person) | Q(by_email__icontains=person))
+            same = _accounts(person)
+            rows = rows.filter(
+                Q(on_email__icontains=person) | Q(by_email__icontains=person) | Q(on_id__in=same) | Q(by_id__in=same)
+            )
         if action := data.get("action"):
             rows = rows.filter(action=action)
         if outcome := data.get("outcome"):
@@ -73,8 +87,17 @@ class FilterForm(forms.Form):
         if since := data.get("since"):
             rows = rows.filter(at__gte=_midnight(since))
         if until := data.get("until"):
-            rows = rows.filter(at__lt=_midnight(until) + timedelta(days=1))
+            rows = rows.filter(at__lt=_midnight(until + timedelta(days=1)))
         return rows
+
+
+def _accounts(address: str) -> list[int]:
+    """Return the accounts that have this address now, or had it at a row: people may change theirs."""
+    rows = Entry.objects.filter(
+        Q(action=Action.EMAIL) & (Q(details__old__iexact=address) | Q(on_email__iexact=address))
+    )
+    now = User.objects.filter(email__iexact=address).values_list("pk", flat=True)
+    return [*now, *filter(None, rows.values_list("on_id", flat=True))]
 
 
 def of_person(user: User) -> QuerySet[Entry]:
@@ -106,12 +129,15 @@ def row_of(entry: Entry, reader: User | None = None) -> Row:
 def table(entries: Iterable[Entry]) -> Iterator[str]:
     """Return the lines of a CSV file; the first has a byte-order mark, without which Excel takes Korean for Latin."""
     heads = [_("Number"), _("Time"), _("What"), _("Outcome"), _("On whom"), _("By"), _("Through"), _("Address")]
-    yield "\ufeff" + _line([*heads, _("Program"), _("Request"), _("Job"), _("Details")])
+    more = [_("Program"), _("Request"), _("Job"), _("Details"), _("By (number)"), _("On (number)")]
+    yield "\ufeff" + _line([*heads, *more])
     for entry in entries:
         row = row_of(entry)
         texts = (row.action, row.outcome, row.on, row.by, row.source, row.address, row.agent, row.request_id)
         at = timezone.localtime(entry.at).isoformat(timespec="seconds")
-        yield _line([str(entry.pk), at, *map(cell, texts), str(entry.job_id or ""), cell(row.details)])
+        numbers = (entry.job_id, entry.by_id, entry.on_id)
+        job, by, on = (str(number or "") for number in numbers)
+        yield _line([str(entry.pk), at, *map(cell, texts), job, cell(row.details), by, on])
 
 
 def _line(cells: Iterable[str]) -> str:

@@ -5,6 +5,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from ondol import clock
+from ondol.audit.record import Action, write
 from ondol.web.activity.entries import FilterForm, table
 from ondol.web.activity.page import ActivityPage, MyActivityPage
 from ondol.web.guards import PersonRequest, administrator, approved
@@ -24,6 +25,7 @@ def activity(request: PersonRequest) -> HttpResponse:
 def spreadsheet(request: PersonRequest) -> HttpResponse:
     """Return the same rows as a file: the newest 100,000."""
     rows = FilterForm(request.GET).found()[:MOST]
+    write(Action.EXPORT, by=request.user, what="activity", filter=request.GET.urlencode()[:500])
     name = f"ondol-activity-{timezone.localdate(clock.now())}.csv"
     return HttpResponse(
         "".join(table(rows.iterator(2000))).encode(),

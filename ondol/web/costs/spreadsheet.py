@@ -2,7 +2,7 @@
 
 import csv
 import io
-import unicodedata
+import re
 from collections.abc import Iterable, Iterator
 
 from django.utils.translation import gettext as _
@@ -10,6 +10,10 @@ from django.utils.translation import gettext as _
 from ondol.costs import bills
 from ondol.costs.months import Month
 from ondol.web.costs.statement import ITEMS, Statement
+
+_FORMULA = re.compile(r"\s*[=+@\-＝＋－＠]|[\t\r]")
+_NEXT_CELL = re.compile(r"(?<=[;\t\r\n])(?=\s*[=+@\-＝＋－＠])")
+"""Where a cell may begin within a text: other countries' files separate cells by a semicolon."""
 
 
 def table(month: Month, statements: Iterable[Statement]) -> str:
@@ -38,5 +42,6 @@ def _rows(month: Month, statements: Iterable[Statement]) -> Iterator[list[str]]:
 
 
 def cell(value: str) -> str:
-    """Return a text that a spreadsheet does not take for a formula; East Asian ones read full-width signs, too."""
-    return f"'{value}" if unicodedata.normalize("NFKC", value).startswith(("=", "+", "-", "@", "\t", "\r")) else value
+    """Return a text of which a spreadsheet takes nothing for a formula; East Asian ones read full-width signs, too."""
+    before = "'" if _FORMULA.match(value) else ""
+    return before + value[:1] + _NEXT_CELL.sub("'", value[1:])

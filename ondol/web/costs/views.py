@@ -9,6 +9,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from ondol import clock
 from ondol.accounts.models import User
+from ondol.accounts.security_letters import record_and_tell
 from ondol.audit.record import Action, write
 from ondol.costs import bills
 from ondol.costs.limits import for_everybody
@@ -39,6 +40,7 @@ def everybody(request: PersonRequest) -> HttpResponse:
 def spreadsheet(request: PersonRequest) -> HttpResponse:
     """Return the same table as a file."""
     month = month_of(request)
+    write(Action.EXPORT, by=request.user, what="costs", month=str(month))
     return HttpResponse(
         table(month, statements_of(month)).encode(),
         content_type="text/csv; charset=utf-8",
@@ -101,9 +103,16 @@ def _keep(request: PersonRequest, form: BudgetForm) -> bool:
     """Save the form, and return whether it could be saved."""
     if not form.is_valid():
         return False
-    usd, stops = form.cleaned_data["usd"], form.cleaned_data["stops"]
+    new = {"usd": str(form.cleaned_data["usd"] or "none"), "stops": form.cleaned_data["stops"]}
     with transaction.atomic():
+        before = Budget.objects.select_for_update().filter(pk=form.instance.pk).first()
+        old = {"usd": str((before and before.usd) or "none"), "stops": bool(before and before.stops)}
         form.save()
-        write(Action.BUDGET, by=request.user, on=form.instance.owner, usd=str(usd or ""), stops=stops)
+        if old == new:
+            pass
+        elif owner := form.instance.owner:
+            record_and_tell(Action.BUDGET, owner, by=request.user, **new, old=old)
+        else:
+            write(Action.BUDGET, by=request.user, **new, old=old)
     messages.success(request, _("Saved."))
     return True

@@ -5,15 +5,17 @@ from typing import Any
 
 from allauth.account.adapter import get_adapter
 from allauth.core.exceptions import ReauthenticationRequired
+from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRedirect
 
-from ondol.accounts.recent import signed_in_recently
+from ondol.accounts.recent import SessionEnded, signed_in_recently
 from ondol.web.step_up.pages import KEPT, NEEDS_RECENT_SIGN_IN
 from ondol.web.step_up.suspended import forget, give, suspend
 
@@ -49,7 +51,12 @@ class StepUp:
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Return the same where allauth asks for it, before allauth does; Django's hook."""
+        """Return the same where allauth asks for it, before allauth does, and the end of a session; Django's hook."""
+        if isinstance(error, SessionEnded):
+            logout(request)
+            messages.error(request, _("That was wrong too often, so you are signed out here. Sign in again."))
+            login = redirect_to_login("/")
+            return HttpResponseClientRedirect(login.url) if "HX-Request" in request.headers else login
         return ask(request, request.path) if isinstance(error, ReauthenticationRequired) else None
 
 

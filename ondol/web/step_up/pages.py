@@ -5,17 +5,22 @@ KEPT = {
     "admin_approve",
     "admin_costs_budget",
     "admin_costs_person_budget",
+    "admin_costs_rate",
     "admin_decide",
+    "admin_email_drop",
     "admin_policy",
     "admin_policy_person",
+    "admin_reject",
     "admin_role",
+    "admin_stop",
+    "admin_suspend",
     "admin_terminate",
     "machine_key",
     "socialaccount_connections",
     "ssh_address_add",
     "token_create",
 }
-"""Forms that are kept meanwhile, and sent afterwards as they were."""
+"""Forms that are kept meanwhile, and sent afterwards as they were: among them all that administrators decide."""
 
 TYPED_AGAIN = {
     "account_set_password",

@@ -1,0 +1,19 @@
+"""The form for another password."""
+
+from allauth.account import forms as account
+from django import forms
+from django.contrib.auth.signals import user_login_failed
+
+
+class ChangePasswordForm(account.ChangePasswordForm):
+    """Tells of a wrong old password as a sign-in does: otherwise it would be the form to guess with."""
+
+    def clean_oldpassword(self) -> str:
+        """Return the old password. Raises ValidationError if it is another one."""
+        try:
+            return str(super().clean_oldpassword())
+        except forms.ValidationError:
+            user_login_failed.send(
+                sender=type(self), credentials={"email": getattr(self.user, "email", "")}, request=None
+            )
+            raise
