@@ -1,6 +1,6 @@
 """Amazon behind the port."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -22,6 +22,7 @@ from ondol.cloud.port import (
     Kind,
     LaunchSpec,
     Tag,
+    always,
 )
 from ondol.config import Config
 from ondol.ec2_types import facts_of
@@ -157,8 +158,8 @@ class AwsCloud(AutoStop):
                 return cast(str, group["GroupId"])
         return None
 
-    def set_ssh(self, group_id: str, cidrs: Collection[str]) -> Ingress:
-        return aws_groups.set_ssh(self._ec2, group_id, cidrs)
+    def set_ssh(self, group_id: str, cidrs: Collection[str], still_ours: Callable[[], None] = always) -> Ingress:
+        return aws_groups.set_ssh(self._ec2, group_id, cidrs, still_ours)
 
     def delete_group(self, group_id: str) -> None:
         with suppress(Gone):

@@ -20,7 +20,7 @@ def has_group(ec2: "EC2Client", group_id: str) -> bool:
     return _described(ec2, group_id) is not None
 
 
-def set_ssh(ec2: "EC2Client", group_id: str, cidrs: Collection[str]) -> Ingress:
+def set_ssh(ec2: "EC2Client", group_id: str, cidrs: Collection[str], still_ours: Callable[[], None]) -> Ingress:
     """Implement `ondol.cloud.port.Cloud.set_ssh`."""
     group = _described(ec2, group_id)
     if group is None and not cidrs:
@@ -28,12 +28,17 @@ def set_ssh(ec2: "EC2Client", group_id: str, cidrs: Collection[str]) -> Ingress:
     # One that is not shown may have been made a moment ago, and then it has no rules yet.
     missing, surplus = ingress.difference(ingress.shown(group["IpPermissions"] if group else ()), ingress.ssh(cidrs))
     is_there = partial(has_group, ec2, group_id)
-    revoke = partial(ask_of, is_there, ec2.revoke_security_group_ingress, GroupId=group_id)
-    allow = partial(ask_of, is_there, ec2.authorize_security_group_ingress, GroupId=group_id)
+    revoke = partial(_ask_if, still_ours, is_there, ec2.revoke_security_group_ingress, GroupId=group_id)
+    allow = partial(_ask_if, still_ours, is_there, ec2.authorize_security_group_ingress, GroupId=group_id)
     # Closed first: what is too much does not stay because AWS refuses what is missing.
     _change(revoke, surplus, "", is_done=lambda error: error.code == NO_RULE)
     _change(allow, missing, ingress.OURS, is_done=lambda error: isinstance(error, AlreadyThere))
     return Ingress(tuple(map(str, missing)), tuple(map(str, surplus)))
+
+
+def _ask_if(still_ours: Callable[[], None], *call: Any, **words: Any) -> None:
+    still_ours()  # the look may have been long ago: a worker may have been frozen since
+    ask_of(*call, **words)
 
 
 def _change(

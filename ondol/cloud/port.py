@@ -5,11 +5,15 @@ after the call has taken effect. Everything created carries the caller's tags, a
 listings return nothing without this deployment's tag. Of what is asked for by its id, the caller knows that it is ours.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
+
+
+def always() -> None:
+    """Let it be done: nobody can have taken over what is asked for."""
 
 
 class InstanceState(StrEnum):
@@ -298,11 +302,12 @@ class Cloud(Protocol):
         One just made may be missing for some seconds.
         """
 
-    def set_ssh(self, group_id: str, cidrs: Collection[str]) -> Ingress:
+    def set_ssh(self, group_id: str, cidrs: Collection[str], still_ours: Callable[[], None] = always) -> Ingress:
         """Let these IPv4 and IPv6 ranges reach port 22, and let nothing else in; return what had to be changed.
 
         Every other rule for what comes in is revoked, whoever made it. Two changing calls at most, and none if the
-        group is as wished for. Asking twice is fine. Gone or NotYet: the group is not (yet) there.
+        group is as wished for. Asking twice is fine. `still_ours` is called before each of them, and what it raises
+        goes on. Gone or NotYet: the group is not (yet) there.
         """
 
     def delete_group(self, group_id: str) -> None:

@@ -22,6 +22,7 @@ class Attempt:
     group_unsure_at: datetime | None = None
     ssh_ranges: list[str] = field(default_factory=list)
     ssh_ranges_at: datetime | None = None
+    group_doubted_at: datetime | None = None
     key_pair_name: str = ""
     is_key_due: bool = False
     alarm_name: str = ""

@@ -48,6 +48,7 @@ def replace_key(user: User, public_key: str = "", origin: KeyOrigin = KeyOrigin.
             given_up = [before.public_key] if before.public_key and before.state in _GIVEN_UP else []
             wish.unwanted = [*before.unwanted, *given_up]
             wish.pk, wish.old_key_pair_name = before.pk, before.old_key_pair_name
+            wish.last_change = before.last_change
         wish.instance = instance
         wish.save()
         Instance.objects.filter(pk=instance.pk).update(is_key_due=True, ssh_ranges_at=None)

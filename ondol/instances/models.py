@@ -65,6 +65,8 @@ class Instance(models.Model):
     """The ranges that its group was last made to let in by SSH, and nothing besides."""
     ssh_ranges_at = models.DateTimeField(null=True)
     """When that was; None: it is to be made equal to what `ssh_ranges.wished` says, whatever it lets in now."""
+    group_doubted_at = models.DateTimeField(null=True)
+    """Since when a late worker may have changed it: it is compared again (`ingress.AGAIN`). None: that is done."""
     key_pair_name = models.CharField(max_length=255, blank=True)
     """Stored before CreateKeyPair is asked for; each has another name."""
     is_key_due = models.BooleanField(default=False, db_default=False)
@@ -137,7 +139,8 @@ class Instance(models.Model):
                 fields=["status"],
                 condition=models.Q(status__in=sorted(s.value for s in CHANGING)),
                 name="changing_machines",
-            )
+            ),
+            models.Index(fields=["group_doubted_at"], condition=~models.Q(group_doubted_at=None), name="doubted"),
         ]
 
     def __str__(self) -> str:

@@ -44,6 +44,8 @@ class KeyReplacement(models.Model):
     given up."""
     old_key_pair_name = models.CharField(max_length=255, blank=True, default="")
     """The key pair in EC2 that is to be deleted at the end."""
+    last_change = models.BigIntegerField(default=0, db_default=0)
+    """The number of the last change of the machine's authorized_keys: it refuses lower ones (`reconciler.inside`)."""
     failure = models.CharField(max_length=80, blank=True, default="")
     """Why the last try did not work: one of `messages.replacements.CAUSES`, or AWS's code; empty if it did."""
     error_ref = models.CharField(max_length=12, blank=True, default="")

@@ -1,9 +1,9 @@
 """Who may reach a machine by SSH: its security group is made equal to what is wished for, and kept so."""
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -11,7 +11,8 @@ from django.db import transaction
 from ondol import clock
 from ondol.accounts.models import User
 from ondol.cloud.errors import Gone
-from ondol.cloud.port import Cloud
+from ondol.cloud.port import Cloud, always
+from ondol.instances.actions import enqueue
 from ondol.instances.models import Instance
 from ondol.instances.ssh_ranges import wished, wished_by
 from ondol.reconciler.job_lease import JobLease
@@ -19,19 +20,31 @@ from ondol.reconciler.job_lease import JobLease
 log = logging.getLogger(__name__)
 
 
+AGAIN = (timedelta(seconds=5), timedelta(minutes=1))
+"""Real time. How long after a range was closed the group is compared again: a call of a worker that was frozen, or has
+been killed, may take effect after that of whoever took its job over."""
+
+
 def make_equal(instance: Instance, cloud: Cloud, ensure_job_lease: JobLease) -> None:
     """Let in what is wished for now and nothing else, and record that. A group that is gone lets nobody in."""
+
+    def still_ours() -> None:
+        with transaction.atomic():
+            ensure_job_lease()
+
     ranges = wished(User.objects.get(pk=instance.owner_id))
     with suppress(Gone):
-        set_group(instance, instance.security_group_id, ranges, cloud)
+        set_group(instance, instance.security_group_id, ranges, cloud, still_ours)
     with transaction.atomic():
         ensure_job_lease()
         Instance.objects.filter(pk=instance.pk, client_token=instance.client_token).update(**noted(instance, ranges))
 
 
-def set_group(instance: Instance, group_id: str, ranges: Collection[str], cloud: Cloud) -> None:
-    """Make the group equal to `ranges`. Reads no database: it may run in a thread."""
-    change = cloud.set_ssh(group_id, ranges)
+def set_group(
+    instance: Instance, group_id: str, ranges: Collection[str], cloud: Cloud, still_ours: Callable[[], None] = always
+) -> None:
+    """Make the group equal to `ranges`. Reads no database but in `still_ours`: it may run in a thread."""
+    change = cloud.set_ssh(group_id, ranges, still_ours)
     if change.opened or change.closed:
         told = {"row": str(instance.pk), "opened": ", ".join(change.opened), "closed": ", ".join(change.closed)}
         log.info("the security group lets in what is wished for", extra=told)
@@ -43,10 +56,37 @@ def noted(instance: Instance, ranges: Collection[str]) -> dict[str, Any]:
     Whoever changes what is wished for waits for this row, and sees what is recorded here; or has been before: then it
     is to be made equal once more.
     """
-    Instance.objects.select_for_update().get(pk=instance.pk)
+    row = Instance.objects.select_for_update().get(pk=instance.pk)
     is_still_so = wished(User.objects.get(pk=instance.owner_id)) == tuple(ranges)
-    at: datetime | None = clock.now() if is_still_so else None
-    return {"ssh_ranges": list(ranges), "ssh_ranges_at": at}
+    now, doubted_at = clock.now(), row.group_doubted_at
+    if set(row.ssh_ranges) - set(ranges):
+        doubted_at = now
+    elif doubted_at and doubted_at + clock.real_seconds(AGAIN[-1].total_seconds()) <= now:
+        doubted_at = None
+    return {"ssh_ranges": list(ranges), "ssh_ranges_at": now if is_still_so else None, "group_doubted_at": doubted_at}
+
+
+def doubt(pk: str) -> None:
+    """Let the group be compared now, and again later: a worker that has lost its job may just have changed it."""
+    with transaction.atomic():
+        row = Instance.objects.select_for_update().filter(pk=pk).exclude(security_group_id="").first()
+        if row:
+            Instance.objects.filter(pk=pk).update(ssh_ranges_at=None, group_doubted_at=clock.now())
+            enqueue(row)
+
+
+def compare_again() -> None:
+    """Let groups be compared whose time it is; looked at every two seconds, since no job that waits may be lost."""
+    now = clock.now()
+    for row in Instance.objects.filter(group_doubted_at__isnull=False, ssh_ranges_at__isnull=False):
+        if row.group_doubted_at and row.ssh_ranges_at and _is_due(row.group_doubted_at, row.ssh_ranges_at, now):
+            with transaction.atomic():
+                set_again(str(row.pk))
+                enqueue(row)
+
+
+def _is_due(doubted_at: datetime, compared_at: datetime, now: datetime) -> bool:
+    return any(compared_at < doubted_at + clock.real_seconds(after.total_seconds()) <= now for after in AGAIN)
 
 
 def check(rows: Iterable[Instance]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import shlex
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -20,7 +21,11 @@ CONNECTS_WITHIN, DOES_IT_WITHIN = 6.0, 10.0
 """Seconds of real time. The first answers a group that was opened a moment ago, too."""
 HEARS = 64 * 1024
 """The most characters that are read of what a machine says: its owner is root there, and may let it say anything."""
+LOCKED_WITHIN = 5
+"""Seconds that a change waits inside the machine for another one."""
 _DONE = "ondol: the keys are changed"
+_BEHIND = "ondol: a later change has been here:"
+_LATER = re.compile(rf"^{_BEHIND} ([0-9]{{1,17}})$", re.MULTILINE)
 
 
 class CannotEnter(Exception):
@@ -31,8 +36,19 @@ class CannotEnter(Exception):
         self.code = code
 
 
-Change = Callable[[str, Collection[str]], None]
-"""Makes `~/.ssh/authorized_keys` have one line more and lines of some keys less. Raises CannotEnter."""
+class Behind(CannotEnter):
+    """The machine has carried out a change with a higher number, `last`, and so refuses this one."""
+
+    def __init__(self, last: int) -> None:
+        super().__init__("inside", f"a change with the number {last} has been here")
+        self.last = last
+
+
+Change = Callable[[int, str, Collection[str]], None]
+"""Makes `~/.ssh/authorized_keys` have one line more and lines of some keys less, as the change with this number.
+
+Raises CannotEnter; Behind, if one with a higher number has been carried out.
+"""
 Enter = Callable[[Instance, Cloud], AbstractContextManager[Change]]
 
 
@@ -67,7 +83,7 @@ def enter(instance: Instance, cloud: Cloud) -> Iterator[Change]:
         except (OSError, asyncssh.Error) as error:
             raise CannotEnter("no_answer", str(error) or type(error).__name__) from None
         try:
-            yield lambda add, remove: runner.run(_change(connection, script(add, remove)))
+            yield lambda number, add, remove: runner.run(_change(connection, script(number, add, remove)))
         finally:
             connection.abort()
 
@@ -79,6 +95,13 @@ async def _change(connection: "SSHClientConnection", text: str) -> None:
         status, said, errors = await asyncio.wait_for(_run(connection, text), DOES_IT_WITHIN)
     except (OSError, asyncssh.Error) as error:
         raise CannotEnter("no_answer", str(error) or type(error).__name__) from None
+    of_change(status, said, errors)
+
+
+def of_change(status: int | None, said: str, errors: str) -> None:
+    """Read what became of `script`. Raises CannotEnter unless the keys are changed."""
+    if later := _LATER.search(said):
+        raise Behind(int(later[1]))
     if status != 0 or _DONE not in said:
         raise CannotEnter("inside", f"exit status {status}: {errors.strip()[:200]}")
 
@@ -113,24 +136,44 @@ def _address(instance: Instance) -> str | None:
     return instance.private_ip if ours.is_private and not ours.is_loopback else instance.public_ip
 
 
-def script(add: str, remove: Collection[str]) -> str:
+def script(number: int, add: str, remove: Collection[str]) -> str:
     """Return commands for `sh` that add the public key, and remove the lines with one of the others.
 
     The file is replaced as a whole, so whoever connects meanwhile finds the old lines or the new ones; twice is once. A
     link stays a link. All other lines stay as they are, whatever is in them.
+
+    A lower number than the last one changes nothing: a worker that was frozen while others replaced the key may send
+    its commands, or the rest of them, at any time. So `sh` reads all of them before it does the first, and the number
+    is kept before the keys change.
     """
     words = " ".join(f"-e {shlex.quote(key.split()[1])}" for key in (add, *remove))
     return f"""\
+{{
 set -eu
 umask 077
-mkdir -p "$HOME/.ssh"
-chmod go-w "$HOME/.ssh"
-file=$(readlink -f "$HOME/.ssh/authorized_keys")
+folder="$HOME/.ssh" new= kept=
+mkdir -p "$folder"
+chmod go-w "$folder"
+exec 9<"$folder"
+flock -w {LOCKED_WITHIN} 9
+last=
+if [ -f "$folder/ondol-change" ]; then last=$(head -c 20 "$folder/ondol-change"); fi
+case $last in '' | *[!0-9]* | ??????????????????*) last=0 ;; esac
+if [ "$last" -gt {number} ]; then
+    echo "{_BEHIND} $last"
+    exit 1
+fi
+file=$(readlink -f "$folder/authorized_keys")
+trap 'rm -f "$new" "$kept"' EXIT
+kept=$(mktemp "$folder/ondol-change.XXXXXXXX")
+echo {number} >"$kept"
 new=$(mktemp "$file.XXXXXXXX")
-trap 'rm -f "$new"' EXIT
 if [ -e "$file" ]; then LC_ALL=C grep -avF {words} "$file" >"$new" || [ $? -eq 1 ]; fi
 printf '%s\\n' {shlex.quote(add)} >>"$new"
-sync "$new"
+sync "$kept" "$new"
+mv -f "$kept" "$folder/ondol-change"
 mv -f "$new" "$file"
 echo {shlex.quote(_DONE)}
+exit
+}}
 """

@@ -49,6 +49,7 @@ def changing() -> QuerySet[Instance]:
 def observe(cloud: Cloud) -> bool:
     """Every two seconds: at all machines if it is time for that (True), else at those that are changing."""
     now = clock.now()
+    ingress.compare_again()
     # Also where a clock that ran ahead has left a time to come.
     due = Deployment.current().exclude(looked_at__gt=now - ALL_EVERY, looked_at__lte=now + ALL_EVERY)
     # Of several workers, one wins; should it die now, the next look comes half a minute later.

@@ -18,7 +18,7 @@ from ondol.instances.models import Instance, Launch
 from ondol.instances.moves import move
 from ondol.instances.record import Failure, Record, Wish
 from ondol.instances.troubles import is_kept
-from ondol.reconciler import pace, refusals, replacement, resources, sizes
+from ondol.reconciler import ingress, pace, refusals, replacement, resources, sizes
 from ondol.reconciler.inside import Enter, enter
 from ondol.reconciler.job_lease import JobLease, JobLeaseLost
 from ondol.reconciler.lag import is_lag
@@ -46,7 +46,15 @@ def reconcile(
     row: str, cloud: Cloud, ensure_job_lease: JobLease, answers: Answers = ssh_answers, enter: Enter = enter
 ) -> None:
     """Bring one machine as far as it goes without waiting; `answers` tells whether SSH does, `enter` goes in by it."""
-    context = Context(cloud, ensure_job_lease, answers, enter)
+    try:
+        _go_on(row, Context(cloud, ensure_job_lease, answers, enter))
+    except JobLeaseLost:
+        ingress.doubt(row)  # our last call may have come after those of whoever goes on
+        raise
+
+
+def _go_on(row: str, context: Context) -> None:
+    ensure_job_lease = context.ensure_job_lease
     is_armed = False
     for _ in range(MAX_STEPS):
         plan = _plan(row, ensure_job_lease)

@@ -2,6 +2,7 @@
 opens the machine."""
 
 import logging
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from ondol.instances.replacements import MAX_TRIES, ReplacementState
 from ondol.instances.ssh import new_stem
 from ondol.keys import fingerprint, vault
 from ondol.reconciler import resources
-from ondol.reconciler.inside import CannotEnter, Change
+from ondol.reconciler.inside import Behind, CannotEnter, Change
 from ondol.reconciler.job_lease import JobLeaseLost
 from ondol.reconciler.lag import is_fresh
 from ondol.reconciler.references import new_reference
@@ -49,8 +50,7 @@ def replace_key(instance: Instance, context: "Context") -> None:
         with context.enter(instance, context.cloud) as change:
             if wish.state == ReplacementState.ASKED:
                 _switch(wish, instance, context, change)
-            context.still_ours()
-            change(wish.public_key, _others(wish))
+            _change(wish, context, change, _others(wish))
         if wish.old_key_pair_name:
             context.cloud.delete_key(wish.old_key_pair_name)
         _done(wish, instance, context)
@@ -72,8 +72,7 @@ def _switch(wish: KeyReplacement, instance: Instance, context: "Context", change
     key = SshKey.objects.select_related("instance").get(instance=instance)
     old = sealed.public_key_of(key)
     pem = _made(wish, instance, context) if wish.origin == KeyOrigin.AWS else ""
-    context.still_ours()
-    change(wish.public_key, [other for other in _others(wish) if other != old])
+    _change(wish, context, change, [other for other in _others(wish) if other != old])
     with transaction.atomic():
         Instance.objects.select_for_update().get(pk=instance.pk)
         _note(
@@ -106,8 +105,32 @@ def _made(wish: KeyReplacement, instance: Instance, context: "Context") -> str:
     name = resources.new_key_name(instance)
     _note_alone(wish, context, key_pair_name=name, public_key="", unwanted=[*wish.unwanted, *lost])
     pem = context.cloud.create_key(name, tags(instance)).private_key
-    _note_alone(wish, context, public_key=sealed.public_half(pem))
+    try:
+        _note_alone(wish, context, public_key=sealed.public_half(pem))
+    except (JobLeaseLost, _Replaced):  # whoever goes on has deleted this name before it was taken
+        with suppress(CloudError):
+            context.cloud.delete_key(name)
+        raise
     return pem
+
+
+def _change(wish: KeyReplacement, context: "Context", change: Change, remove: Collection[str]) -> None:
+    """Change the keys on the machine, unless somebody has who took this job over, or will."""
+    number = _number(wish, context)
+    try:
+        change(number, wish.public_key, remove)
+    except Behind as error:  # also after a dump was restored: the next try is counted on from what the machine knows
+        _number(wish, context, above=error.last)
+        raise
+
+
+def _number(wish: KeyReplacement, context: "Context", above: int = 0) -> int:
+    """Return the number of the next change on this machine, which nobody gets again. Raises JobLeaseLost."""
+    with transaction.atomic():
+        Instance.objects.select_for_update().get(pk=wish.instance.pk)  # a new request goes on from this one's number
+        last = KeyReplacement.objects.filter(pk=wish.pk).values_list("last_change", flat=True).first() or 0
+        _note(wish, context, last_change=max(last, above) + 1)
+    return wish.last_change
 
 
 def _stem(wish: KeyReplacement, instance: Instance) -> str:

@@ -277,6 +277,7 @@ def _clean(plan: Plan, context: Context) -> None:
         Instance.objects.filter(pk=instance.pk).update(
             is_clean=True,
             security_group_id="",
+            group_doubted_at=None,
             has_other_alarm=False,
             is_key_due=False,
             group_unsure_at=None,

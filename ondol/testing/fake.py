@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -26,6 +26,7 @@ from ondol.cloud.port import (
     LaunchSpec,
     Reading,
     Tag,
+    always,
     mark,
 )
 from ondol.keys import fingerprint
@@ -144,13 +145,17 @@ class FakeCloud(Ledger):
         return next((id for id, thing in self._shown(self.world.groups) if thing.value.name == name), None)
 
     @operation
-    def set_ssh(self, group_id: str, cidrs: Collection[str]) -> Ingress:
+    def set_ssh(self, group_id: str, cidrs: Collection[str], still_ours: Callable[[], None] = always) -> Ingress:
         if group_id not in self.world.groups:
             raise Gone("InvalidGroup.NotFound")
         there, wanted = self.world.groups[group_id].value.cidrs, set(cidrs)
         change = Ingress(tuple(sorted(wanted - there)), tuple(sorted(there - wanted)))
-        there.clear()
-        there.update(wanted)
+        if change.opened or change.closed:
+            still_ours()
+            if meanwhile := self.meanwhile.pop("set_ssh, asked for", None):
+                meanwhile()
+        there.difference_update(change.closed)
+        there.update(change.opened)
         return change
 
     @operation

@@ -281,6 +281,23 @@ def test_where_one_rule_is_as_it_should_be_meanwhile_the_others_are_changed_one_
     assert changes(script) == [(act, [HOME, LAB]), (act, [HOME]), (act, [LAB])]
 
 
+def test_a_worker_that_froze_after_its_look_changes_nothing_once_its_job_is_anothers(script):
+    class Overtaken(Exception):
+        pass
+
+    def still_ours():
+        asked.append(changes(script))
+        if len(asked) == 2:
+            raise Overtaken
+
+    asked = []
+    script.answers["DescribeSecurityGroups"] = [group_with(EVERYBODY)]
+    with pytest.raises(Overtaken):
+        script.cloud.set_ssh("sg-1", [LAB], still_ours)
+    assert asked == [[], [("Revoke", [EVERYBODY])]]
+    assert changes(script) == [("Revoke", [EVERYBODY])]
+
+
 def test_what_is_too_much_goes_even_where_what_is_missing_is_refused(script):
     script.answers["DescribeSecurityGroups"] = [group_with(EVERYBODY)]
     script.answers["AuthorizeSecurityGroupIngress"] = [Refusal("RulesPerSecurityGroupLimitExceeded")]

@@ -62,7 +62,7 @@ def come_in(monkeypatch, port):
     row = SimpleNamespace(instance_id="i-1", public_ip="127.0.0.1", private_ip="127.0.0.1")
     cloud = SimpleNamespace(send_ssh_public_key=lambda *_key: None)
     with enter(row, cloud) as change:
-        change(ADD, [OLD])
+        change(1, ADD, [OLD])
 
 
 @pytest.mark.parametrize("channel", ["stdout", "stderr"])

@@ -1,6 +1,7 @@
 """The key of a machine is replaced, and at every moment the key that its owner gets from us opens it."""
 
 import subprocess
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ from ondol.instances.errors import ActionError
 from ondol.instances.key_replacement import replace_key
 from ondol.instances.models import KeyOrigin, KeyReplacement, SshKey
 from ondol.instances.replacements import MAX_TRIES
-from ondol.reconciler.inside import CannotEnter, script
+from ondol.reconciler.inside import CannotEnter, of_change, script
 from ondol.testing.fake import Lost
 
 OURS = "127.0.0.0/8"
@@ -44,10 +45,16 @@ class Inside:
     killed_after: int = -1
     """The worker is killed after so many changes; before the first one if 0."""
     changes: int = 0
+    meanwhile: Callable[[], None] = lambda: None
+    """What happens between a worker's last look at its job and the arrival of its commands."""
 
     @property
     def file(self) -> Path:
         return self.home / ".ssh" / "authorized_keys"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"HOME": str(self.home), "PATH": "/bin:/usr/bin"}
 
     def opens(self, public_key: str) -> bool:
         return self.file.exists() and any(public_key.split()[1] in line for line in self.file.read_text().splitlines())
@@ -60,16 +67,19 @@ class Inside:
             raise self.trouble.pop(0)
         yield self.change
 
-    def change(self, add, remove):
+    def change(self, number, add, remove):
         self._may_be_killed()
         if self.refuses and (trouble := self.refuses.pop(0)):
             raise trouble
-        done = subprocess.run(
-            ["sh", "-s"], input=script(add, remove), env={"HOME": str(self.home), "PATH": "/bin:/usr/bin"}, text=True
-        )
-        assert done.returncode == 0
+        self.meanwhile()
+        self.hears(script(number, add, remove))
         self.changes += 1
         self._may_be_killed()
+
+    def hears(self, commands):
+        """Carry out what comes by SSH."""
+        done = subprocess.run(["sh", "-s"], input=commands, env=self.environment, text=True, capture_output=True)
+        of_change(done.returncode, done.stdout, done.stderr)
 
     def _may_be_killed(self):
         if self.changes == self.killed_after:
