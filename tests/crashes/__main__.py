@@ -66,7 +66,7 @@ class _Sweep:
 
     async def _crashes(self) -> None:
         options = self.options
-        points = await record(self.ground)
+        points = await record(self.ground, options.lanes)
         told = ", ".join(f"{name} {len(some)}" for name, some in points.items())
         print(f"crash points: {told}; {sum(map(len, points.values()))} together", flush=True)
         singly = await self._part("one crash each", singles(points, self.chance), options.singles)

@@ -16,7 +16,7 @@ from ondol.accounts.tokens import create_token, scopes_of
 from ondol.autostop import awake
 from ondol.autostop.forecast import PERIOD, floor
 from ondol.autostop.models import CpuReading
-from ondol.instances import actions, resizing, ssh_ranges
+from ondol.instances import actions, key_replacement, resizing, ssh_ranges
 from ondol.instances.models import Instance, KeyOrigin, SshKey
 from tests.signed_in import sign_in
 
@@ -34,13 +34,26 @@ def create(name: str) -> None:
 
 def create_own(name: str) -> None:
     """Ask for a machine with a key that this person has had before."""
-    line = own_key(name).public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
-    actions.create(_user(name), public_key=line)
+    actions.create(_user(name), public_key=_own_line(name))
+
+
+def replace(name: str) -> None:
+    """Ask for another key, which AWS is to make."""
+    key_replacement.replace_key(_user(name))
+
+
+def replace_own(name: str) -> None:
+    """Ask that the key that this person keeps at home be the only one."""
+    key_replacement.replace_key(_user(name), _own_line(name))
 
 
 def own_key(name: str) -> Ed25519PrivateKey:
     """Return the key that somebody keeps at home: the same one each time."""
     return Ed25519PrivateKey.from_private_bytes(hashlib.sha256(name.encode()).digest())
+
+
+def _own_line(name: str) -> str:
+    return own_key(name).public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
 
 
 def start(name: str) -> None:

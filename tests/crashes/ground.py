@@ -18,6 +18,7 @@ import psycopg
 from boto3.session import Session
 from botocore.config import Config
 
+from ondol.config import LOOPBACK
 from ondol.database.roles import SUGGESTED
 from ondol.host.environments import of_cloud
 from ondol.host.home import new_secret_key, new_vault_key
@@ -97,6 +98,7 @@ class Ground:
             "DJANGO_SETTINGS_MODULE": "ondol.settings",
             "ONDOL_CLOUD": "aws",
             "ONDOL_SSH_CIDRS": "0.0.0.0/0",
+            "ONDOL_WORKER_SSH_CIDR": LOOPBACK,
             "ONDOL_ENV_FILE": "",
             "ONDOL_HOME": str(self.folder / "home"),
             "ONDOL_CLOCK": self.clock,

@@ -45,6 +45,7 @@ def main(path: str) -> None:
 
 
 def _load() -> None:
+    import asyncssh  # noqa: F401  each fork that replaces a key would import it anew
     import django
     from botocore.loaders import JSONFileLoader
 
@@ -72,7 +73,7 @@ def _warm_up_boto() -> None:
     from boto3.session import Session
 
     session = Session("x", "x", region_name="ap-northeast-2")
-    for service in ("ec2", "cloudwatch", "ssm", "sts"):
+    for service in ("ec2", "cloudwatch", "ssm", "sts", "ec2-instance-connect"):
         session.client(service, endpoint_url="http://127.0.0.1:9")
 
 

@@ -23,6 +23,8 @@ class Scenario:
     """Whether her own address may reach it afterwards; None: that is not what this is about."""
     is_never_bare: bool = False
     """Its machine has an alarm at every moment of it."""
+    replaces_key: bool = False
+    """Its machine gets another key, and at every moment of it the one that she can have opens it."""
 
     def is_over(self, facts: Facts, before: Facts) -> bool:
         """The row is where it should be, and nothing waits to be done."""
@@ -30,6 +32,9 @@ class Scenario:
             return False
         if self.size not in {"", facts["size"]}:
             return False
+        if self.replaces_key:
+            is_done = facts["replacement"] == "DONE" and facts["replaced_by"] != before["replaced_by"]
+            return is_done and not facts["is_key_due"] and facts["ssh_ranges_at"] is not None
         if self.lets_in is not None:
             return facts["ssh_ranges_at"] is not None and (OWN in facts["ssh_ranges"]) == self.lets_in
         if self.wish == "RUNNING":
@@ -89,6 +94,8 @@ LEASE = Scenario("lease", asked("download"), "RUNNING", is_never_bare=True)
 AWAKE = Scenario("keep awake", asked("keep_awake"), "RUNNING", is_never_bare=True)
 LET_IN = Scenario("let in", asked("let_in", OWN), "RUNNING", lets_in=True, is_never_bare=True)
 SHUT_OUT = Scenario("shut out", asked("shut_out", OWN), "RUNNING", lets_in=False, is_never_bare=True)
+REPLACE = Scenario("replace the key", asked("replace"), "RUNNING", replaces_key=True)
+REPLACE_OWN = Scenario("replace the key by her own", asked("replace_own"), "RUNNING", replaces_key=True)
 SUSPEND = Scenario("suspend", asked("suspend"), "STOPPED", "NOT_APPROVED")
 SUSPEND_MADE = Scenario("suspend while it is made", suspend_while_made, "STOPPED", "NOT_APPROVED")
 COME_BACK = Scenario("come back", asked("come_back"), "RUNNING")
@@ -100,6 +107,7 @@ TRACKS = (
     (PROVISION, REARM, LEASE, AWAKE, SUSPEND, TERMINATE),
     (SUSPEND_MADE, COME_BACK, TERMINATE),
     (OWN_KEY, TERMINATE),
+    (PROVISION, REPLACE, REPLACE_OWN, TERMINATE),
 )
 """Lives that together go through everything."""
 SHORTEST = (PROVISION, TERMINATE)

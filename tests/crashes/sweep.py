@@ -6,13 +6,13 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, zip_longest
 
 from tests.crashes.ground import Ground
-from tests.crashes.life import SETTLED_WITHIN, Facts, Life
+from tests.crashes.life import CLOSED_WITHIN, SETTLED_WITHIN, Facts, Life
 from tests.crashes.points import Point, counted
-from tests.crashes.scenarios import PROVISION, SHORTEST, TERMINATE, TRACKS, Scenario
-from tests.crashes.verdict import KINDS, LATE, WRONG, Wrong, everything, watched_by, wrongs
+from tests.crashes.scenarios import PROVISION, REPLACE, REPLACE_OWN, SHORTEST, TERMINATE, TRACKS, Scenario
+from tests.crashes.verdict import KINDS, LATE, LOST_KEY, OPEN, WRONG, Wrong, everything, locked_out, watched_by, wrongs
 
 Schedule = tuple[Point, ...]
 """Where the first worker dies, where its successor does, and so on. Empty: nobody dies."""
@@ -79,6 +79,7 @@ async def _go_through(life: Life, scenario: Scenario, schedule: Schedule) -> Out
 
 async def _crash_and_settle(life: Life, scenario: Scenario, outcome: Outcome) -> None:
     before = await life.facts()
+    life.keys_replaced += scenario.replaces_key
     targets: list[Point | None] = [*outcome.schedule, None]
     if life.workers:
         life.worker.watch.begin(targets.pop(0))
@@ -91,14 +92,19 @@ async def _crash_and_settle(life: Life, scenario: Scenario, outcome: Outcome) ->
         outcome.struck += 1
         if scenario.is_never_bare and not await asyncio.to_thread(watched_by, life.ground, before["machine"]):
             outcome.wrongs.append((WRONG, f"{before['machine']} runs without an alarm"))
+        # Twice: between her question and her login, a worker that was only asked to end may go on.
+        if scenario.replaces_key and await locked_out(life, before) and (no := await locked_out(life, before)):
+            outcome.wrongs.append((LOST_KEY, f"while her key is replaced: {no}"))
         outcome.passed.append(life.worker.watch.passed)
         began = time.monotonic()
         await life.hire(targets.pop(0))
     outcome.passed.append(life.worker.watch.passed)
     if await life.thaw():
         facts = await life.until(_is_over(scenario, before), SETTLED_WITHIN)
+    over = time.monotonic()
     while found := await wrongs(life, scenario, facts):
-        if time.monotonic() - began > SETTLED_WITHIN:
+        is_open_for_long = time.monotonic() - over > CLOSED_WITHIN and any(kind == OPEN for kind, _ in found)
+        if is_open_for_long or time.monotonic() - began > SETTLED_WITHIN:
             outcome.wrongs += found
             return
         await asyncio.sleep(1)
@@ -112,9 +118,15 @@ def _is_over(scenario: Scenario, before: Facts):
 
 
 # --- which -----------------------------------------------------------------------------------------------------------
-async def record(ground: Ground, times: int = 2) -> dict[str, list[Point]]:
+async def record(ground: Ground, lanes: int, times: int = 2) -> dict[str, list[Point]]:
     """Every point of each scenario, by watching lives in which nobody dies."""
-    lives = await asyncio.gather(*(live(ground, Plan.calm(track)) for track in TRACKS * times))
+    free = asyncio.Semaphore(lanes)
+
+    async def lead(track: tuple[Scenario, ...]) -> list[Outcome]:
+        async with free:
+            return await live(ground, Plan.calm(track))
+
+    lives = await asyncio.gather(*(lead(track) for track in TRACKS * times))
     found: dict[str, dict[Point, None]] = defaultdict(dict)
     for outcome in chain.from_iterable(lives):
         assert not outcome.wrongs, f"without any crash, {outcome}: {outcome.wrongs}"
@@ -140,15 +152,25 @@ def singles(points: Mapping[str, Iterable[Point]], chance: random.Random) -> lis
 
 
 def otherwise(how: str, points: Mapping[str, Iterable[Point]], chance: random.Random) -> list[Plan]:
-    """Lives in which the worker that makes the machine is struck in another way than by a kill."""
-    some = list(points[PROVISION.name])
-    chance.shuffle(some)
-    return struck_at(some, how)
+    """Lives in which whoever makes a machine or replaces its key is struck in another way than by a kill."""
+    plans = []
+    for scenario in (PROVISION, REPLACE, REPLACE_OWN):
+        some = list(points[scenario.name])
+        chance.shuffle(some)
+        plans.append(struck_at(some, how, scenario))
+    return [plan for some in zip_longest(*plans) for plan in some if plan]
 
 
-def struck_at(points: Iterable[Point], how: str) -> list[Plan]:
-    """Lives in which the worker that makes the machine is struck at one of these points."""
-    return [Plan(((PROVISION, (point,)), (TERMINATE, ())), how) for point in points]
+def struck_at(points: Iterable[Point], how: str, scenario: Scenario = PROVISION) -> list[Plan]:
+    """Short lives in which the worker is struck at one of these points of a scenario."""
+    return [
+        Plan(tuple((each, (point,) if each is scenario else ()) for each in _shortest_with(scenario)), how)
+        for point in points
+    ]
+
+
+def _shortest_with(scenario: Scenario) -> tuple[Scenario, ...]:
+    return SHORTEST if scenario in SHORTEST else (PROVISION, scenario, TERMINATE)
 
 
 def pairs(report: "Report", scenario: Scenario) -> list[Plan]:

@@ -17,7 +17,7 @@ pytestmark = [
     pytest.mark.timeout(300),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-PAIRS, FREEZES, TERMS, SEED = 2, 1, 1, 20260101
+PAIRS, FREEZES, TERMS, SEED = 2, 2, 1, 20260101
 LANES = 4
 ENGINE = ("fetch_job", "defer_periodic_job", "finish_job")
 """The job engine's statements that lock rows or keys which every other worker needs."""
@@ -49,7 +49,7 @@ def spread(plans):
 async def sample():
     chance = random.Random(SEED)
     async with Ground() as ground:
-        points = await record(ground, times=1)
+        points = await record(ground, LANES, times=1)
         plans = [
             *spread(singles(points, chance)),
             *otherwise("freeze", points, chance)[:FREEZES],

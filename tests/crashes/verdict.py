@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -10,13 +11,17 @@ from typing import Any
 import asyncssh
 
 from ondol.cloud.canary import DOCTOR
+from ondol.config import LOOPBACK
 from tests.crashes.ground import Ground
 from tests.crashes.life import Facts, Life
 from tests.crashes.scenarios import Scenario
 
 logging.getLogger("asyncssh").setLevel(logging.WARNING)
-KINDS = ORPHAN, DOUBLE, LOST_KEY, LATE, WRONG = "an orphan", "a double", "a lost key", "not settled in 60 s", "wrong"
-"""Something of nobody's, or more of it than there should be; two machines; a key that opens nothing; …"""
+KINDS = ORPHAN, DOUBLE, LOST_KEY, OPEN, LATE, WRONG = (
+    "an orphan", "a double", "a lost key", "an open door", "not settled in 60 s", "wrong",
+)  # fmt: skip
+"""Something of nobody's, or more of it than there should be; two machines; a key that opens nothing; a machine that
+others can reach than should; …"""
 Wrong = tuple[str, str]
 
 
@@ -25,8 +30,9 @@ async def wrongs(life: Life, scenario: Scenario, facts: Facts) -> list[Wrong]:
     there = await asyncio.to_thread(inventory, life.ground, facts["deployment"])
     found = list(_machines(life, facts, there))
     live = facts["status"] != "TERMINATED"
-    wanted = {"instance": [facts["machine"]], "group": [facts["group_id"]], "key": [facts["key_pair"]]}
-    wanted |= {"alarm": [facts["alarm"]] if facts["alarm"] else [], "volume": [...]}
+    wanted = {"instance": [facts["machine"]], "group": [facts["group_id"]], "volume": [...]}
+    # A key of her own that took another's place is not in AWS.
+    wanted |= {kind: [facts[name]] if facts[name] else [] for kind, name in (("key", "key_pair"), ("alarm", "alarm"))}
     for kind, names in there.items():
         names = [... for _ in names] if kind == "volume" else names
         if names != (wanted[kind] if live else []):
@@ -39,17 +45,25 @@ async def wrongs(life: Life, scenario: Scenario, facts: Facts) -> list[Wrong]:
         size := await asyncio.to_thread(size_of, life.ground, facts)
     }:
         found.append((WRONG, f"AWS has {size}, the row {facts['size']}, costs go by {facts['recorded_size']}"))
-    if not live and facts["sealed"]:
-        found.append((WRONG, "the sealed key is still there"))
-    if live and facts["sealed"] != facts["key_pair"]:
-        found.append((LOST_KEY, f"sealed: {facts['sealed']}, launched with {facts['key_pair']}"))
+    found += _keys(life, facts)
     held_until = max(filter(None, [facts["awake_until"], facts["lease_until"]]), default=None)
     if held_until and (until := await asyncio.to_thread(_let_be_until, life.ground, facts, held_until)):
         found.append((WRONG, f"to be let be until {held_until}, armed until {until}"))
     found += await asyncio.to_thread(_door, life.ground, scenario, facts)
-    if facts["status"] == "RUNNING" and (no := await locked_out(life, facts)):
+    if facts["status"] == "RUNNING" and (no := await locked_out(life, facts, is_alone=True)):
         found.append((LOST_KEY, no))
     return found
+
+
+def _keys(life: Life, facts: Facts) -> Iterator[Wrong]:
+    """The row, its stored key and the record tell of the same one."""
+    if facts["status"] == "TERMINATED":
+        if facts["sealed"]:
+            yield WRONG, "the sealed key is still there"
+    elif facts["sealed"] != facts["key_pair"]:
+        yield LOST_KEY, f"sealed: {facts['sealed']}, the row has {facts['key_pair']}"
+    if facts["key_changes"] != life.keys_replaced:
+        yield WRONG, f"the record tells of {facts['key_changes']} other keys, not of {life.keys_replaced}"
 
 
 def _let_be_until(ground: Ground, facts: Facts, held_until: datetime) -> datetime | None:
@@ -111,14 +125,14 @@ def size_of(ground: Ground, facts: Facts) -> str:
 
 
 def _door(ground: Ground, scenario: Scenario, facts: Facts) -> list[Wrong]:
-    """Whoever is suspended is let in nowhere, and everybody else is, from where the row says."""
+    """Whoever is suspended is let in nowhere, everybody else is, from where the row says; and workers are not."""
     if facts["status"] == "TERMINATED":
         return []
     (shown,) = ground.ec2.describe_security_groups(GroupIds=[facts["group_id"]])["SecurityGroups"]
     is_shut, permitted = scenario.reason == "NOT_APPROVED", shown["IpPermissions"]
     ranges = {each["CidrIp"] for rule in permitted for each in rule["IpRanges"]}
-    is_right = is_shut != bool(permitted) and ranges == set(facts["ssh_ranges"])
-    return [] if is_right else [(WRONG, f"its group lets in {ranges or 'nobody'}, the row says {facts['ssh_ranges']}")]
+    is_right = is_shut != bool(permitted) and ranges == set(facts["ssh_ranges"]) - {LOOPBACK}
+    return [] if is_right else [(OPEN, f"its group lets in {ranges or 'nobody'}, the row says {facts['ssh_ranges']}")]
 
 
 def everything(ground: Ground) -> Counter[str]:
@@ -138,15 +152,18 @@ def everything(ground: Ground) -> Counter[str]:
     )
 
 
-async def locked_out(life: Life, facts: Facts, name: str = "alice") -> str:
-    """Why this person's stored key does not log in; empty if it does."""
+async def locked_out(life: Life, facts: Facts, name: str = "alice", *, is_alone: bool = False) -> str:
+    """Why the key that this person can have does not log in, or if it `is_alone` not only that; empty: all is well."""
     try:
-        pem = await life.ground.ask(life.url, "key", name)
+        key = asyncssh.import_private_key(await life.ground.ask(life.url, "key", name))
         async with asyncssh.connect(
             facts["address"], int(life.ground.aws["ONDOL_SSH_PORT"]), username="ubuntu",
-            client_keys=[asyncssh.import_private_key(pem)], known_hosts=None, config=None, agent_path=None,
+            client_keys=[key], known_hosts=None, config=None, agent_path=None,
         ) as connection:  # fmt: skip
-            said = await connection.run("echo in", timeout=20)
-            return "" if said.stdout == "in\n" else f"it said {said.stdout!r}"
+            said = str((await connection.run("cat .ssh/authorized_keys", timeout=20)).stdout)
+            let_in = [line.split()[1] for line in said.splitlines() if line.strip()]
+            hers = key.export_public_key().decode().split()[1]
+            is_right = let_in == [hers] if is_alone else hers in let_in
+            return "" if is_right else f"with {hers} it lets in {let_in}"
     except (OSError, AssertionError, asyncssh.Error) as error:
         return f"{type(error).__name__}: {error}"
