@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('instances', '0022_key_replacement'),
+        ('instances', '0023_ipv6_address'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
