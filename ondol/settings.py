@@ -151,7 +151,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "ondol.accounts.passwords.OurWordsValidator"},
 ]
 LOGIN_URL = "account_login"
-LOGIN_REDIRECT_URL = "dashboard"
+LOGIN_REDIRECT_URL = "landing"
 LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_ADAPTER = "ondol.accounts.adapter.AccountAdapter"
 SOCIALACCOUNT_ADAPTER = "ondol.accounts.providers.SocialAccountAdapter"

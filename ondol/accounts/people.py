@@ -139,6 +139,8 @@ def suspend(user_id: int, by: User | None, reason: str = "") -> User:
         if user.approval != Approval.APPROVED:
             raise AccountError(_("Only an approved person can be suspended."), "not_approved")
         _keep_an_administrator(user)
+        if by is not None and by.pk == user.pk:
+            raise AccountError(_("You cannot suspend yourself. Ask another administrator."), "oneself")
         _decide(user, by, Approval.SUSPENDED, _checked(reason))
         if user.role == Role.ADMIN:  # or an ordinary approval would make them an administrator again
             _set_role(user, by, Role.MEMBER)

@@ -2,7 +2,16 @@
 
 from procrastinate.contrib.django import app
 
-from ondol.accounts import expired, letter_limits, letters, mail, old_address, requests, security_letters
+from ondol.accounts import (
+    admin_messages,
+    expired,
+    letter_limits,
+    letters,
+    mail,
+    old_address,
+    requests,
+    security_letters,
+)
 from ondol.accounts.models import User
 from ondol.audit.models import Entry
 from ondol.outbox.jobs import RETRY, retry_failed, watch
@@ -58,6 +67,12 @@ def colleague(entry: int, to: int) -> None:
     row, reader = Entry.objects.filter(pk=entry).first(), User.objects.filter(pk=to, is_active=True).first()
     if row and reader:
         security_letters.send_colleague(row, reader)
+
+
+@app.task(name=admin_messages.TASK, queue="mail", retry=RETRY, task_middleware=[watch])
+def message(entry: int) -> None:
+    """Send one message of an administrator."""
+    admin_messages.send(entry)
 
 
 @app.periodic(cron="* * * * * */5")

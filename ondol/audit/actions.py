@@ -40,6 +40,7 @@ class Action(TextChoices):
     VOUCH = "person.vouch", _("Address vouched for")
     SUSPEND = "person.suspend", _("Person suspended")
     ROLE = "person.role", _("Role changed")
+    MESSAGE = "person.message", _("Message sent")
 
     POLICY = "policy", _("Rules changed")
     BUDGET = "budget", _("Budget changed")

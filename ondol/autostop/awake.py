@@ -12,7 +12,7 @@ from ondol.accounts.models import User
 from ondol.audit.record import Action, refusals_of, write
 from ondol.autostop import schedule
 from ondol.autostop.forecast import MIN_NOTICE
-from ondol.instances import actions
+from ondol.instances import actions, admin_letters
 from ondol.instances.actions import ActionError
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
@@ -53,9 +53,10 @@ def choose(user: User, name: str) -> Instance:
 
 
 @refusals_of(Action.MACHINE_AWAKE)
-def keep_awake(user: User, until: datetime) -> Instance:
-    """Do not stop my machine for idling before `until`, which has a zone; replaces an earlier wish."""
-    with actions.wish_of(user) as instance:
+def keep_awake(user: User, until: datetime, *, by: User | None = None) -> Instance:
+    """Do not stop my machine, or by an administrator somebody's, for idling before `until`, which has a zone; replaces
+    an earlier wish."""
+    with actions.wish_of(user, by=by) as instance:
         _require_run(instance)
         now, hours = clock.now(), require_allowed(user)
         if until <= now:
@@ -69,7 +70,8 @@ def keep_awake(user: User, until: datetime) -> Instance:
             )
         instance.run.awake_until = until
         instance.run.save(update_fields=["awake_until"])
-        _tell(Action.MACHINE_AWAKE, user, instance, until=until.isoformat())
+        _tell(Action.MACHINE_AWAKE, user, instance, by, until=until.isoformat())
+        admin_letters.tell_later(Action.MACHINE_AWAKE, user, by or user)
     return instance
 
 
@@ -126,8 +128,8 @@ def _let_be(instance: Instance, before: datetime | None) -> None:
         instance.run.awake_until = min(now + MIN_NOTICE, before) if before and before > now else now + MIN_NOTICE
 
 
-def _tell(action: Action, user: User, instance: Instance, **details: Any) -> None:
-    write(action, by=user, on=user, machine=str(instance.pk), **details)
+def _tell(action: Action, user: User, instance: Instance, by: User | None = None, **details: Any) -> None:
+    write(action, by=by or user, on=user, machine=str(instance.pk), **details)
 
 
 def _require_run(instance: Instance) -> None:

@@ -15,7 +15,7 @@ from ondol.accounts.models import User
 from ondol.accounts.security_letters import record_and_tell
 from ondol.audit.record import Action, refusals_of
 from ondol.deployment import alerts
-from ondol.instances import own_keys, sealed
+from ondol.instances import admin_letters, own_keys, sealed
 from ondol.instances.allowance import require_creation_left, require_start_left
 from ondol.instances.errors import ActionError as ActionError
 from ondol.instances.lifecycle import Reason, Status, withdrawal
@@ -59,12 +59,19 @@ def machines_of(people: Collection[User]) -> dict[int, Instance]:
 
 @refusals_of(Action.MACHINE_CREATE)
 def create(
-    user: User, instance_type: str | None = None, volume_gib: int | None = None, public_key: str | None = None
+    user: User,
+    instance_type: str | None = None,
+    volume_gib: int | None = None,
+    public_key: str | None = None,
+    *,
+    by: User | None = None,
 ) -> Instance:
     """Ask for a machine, of the usual size or another that is permitted, and with a key of one's own if it is given.
 
-    Asking again while it is made returns the same one; after a failure it is a new attempt.
+    Asking again while it is made returns the same one; after a failure it is a new attempt. An administrator may ask
+    for somebody else, by whose approval, rules and limits it goes.
     """
+    actor, reason = _asker(user, by)
     _require_approved(user)
     with transaction.atomic():
         if public_key is not None:
@@ -74,7 +81,8 @@ def create(
         if instance is None:
             _require_leave(user)
             require_creation_left(user)
-            instance = _insert(user, chosen(user, instance_type, volume_gib))
+            instance = _insert(user, chosen(user, instance_type, volume_gib), actor, reason)
+            admin_letters.tell_later(Action.MACHINE_CREATE, user, actor)
         elif instance.status == Status.FAILED:
             if instance.unrecognized_instance_ids:
                 raise ActionError("unknown_machine", str(UNKNOWN_MACHINE.cause), str(UNKNOWN_MACHINE.next_step))
@@ -88,7 +96,8 @@ def create(
             require_creation_left(user)
             last = Size(instance.instance_type, instance.volume_gib)
             size = chosen(user, instance_type, volume_gib, last)
-            move(instance, Status.PENDING, Reason.PERSON, by=user, **asdict(size))
+            move(instance, Status.PENDING, reason, by=actor, **asdict(size))
+            admin_letters.tell_later(Action.MACHINE_CREATE, user, actor)
         elif instance.status == Status.TERMINATING:
             raise _ending(instance)
         elif instance.status != Status.PENDING:
@@ -100,8 +109,9 @@ def create(
 
 
 @refusals_of(Action.MACHINE_START)
-def start(user: User) -> Instance:
-    """Ask for a start. Running or starting already is fine."""
+def start(user: User, *, by: User | None = None) -> Instance:
+    """Ask for a start; by an administrator for somebody else. Running or starting already is fine."""
+    actor, reason = _asker(user, by)
     _require_approved(user)
     with transaction.atomic():
         instance = _existing(user)
@@ -110,7 +120,8 @@ def start(user: User) -> Instance:
             case Status.STOPPED:
                 _require_leave(user)
                 require_start_left(user)
-                move(instance, Status.STARTING, Reason.PERSON, by=user)
+                move(instance, Status.STARTING, reason, by=actor)
+                admin_letters.tell_later(Action.MACHINE_START, user, actor)
             case Status.RUNNING | Status.STARTING | Status.PENDING:
                 pass
             case Status.STOPPING:
@@ -130,16 +141,13 @@ def start(user: User) -> Instance:
 @refusals_of(Action.MACHINE_STOP)
 def stop(user: User, *, by: User | None = None) -> Instance:
     """Ask for a stop; by an administrator for somebody else. Stopped or stopping already is fine."""
-    actor = by or user
+    actor, reason = _asker(user, by)
     if actor == user:
         _require_approved(user)
-    else:
-        _require_admin(actor)
     with transaction.atomic():
         instance = _existing(user)
         match Status(instance.status):
             case Status.RUNNING:
-                reason = Reason.PERSON if actor == user else Reason.ADMIN
                 move(instance, Status.STOPPING, reason, by=actor)
             case Status.STOPPED | Status.STOPPING:
                 pass
@@ -200,8 +208,10 @@ def terminate(user: User, *, by: User) -> Instance:
 
 
 @contextmanager
-def wish_of(user: User) -> Iterator[Instance]:
-    """One's own machine, locked to write a wish to it. It is seen to once that is committed."""
+def wish_of(user: User, *, by: User | None = None) -> Iterator[Instance]:
+    """One's own machine, or by an administrator somebody's, locked to write a wish to it. It is seen to once that is
+    committed."""
+    _asker(user, by)
     _require_approved(user)
     with transaction.atomic():
         instance = _existing(user)
@@ -277,15 +287,19 @@ def enqueue(instance: Instance) -> None:
         pass
 
 
-def _insert(user: User, size: Size) -> Instance:
+def _insert(user: User, size: Size, by: User, reason: Reason) -> Instance:
     try:
         with transaction.atomic():
             instance = Instance.objects.create(
-                run=Run(by=user), owner=user, instance_type=size.instance_type, volume_gib=size.volume_gib
+                run=Run(by=by, reason=reason),
+                owner=user,
+                status_reason=reason,
+                instance_type=size.instance_type,
+                volume_gib=size.volume_gib,
             )
     except IntegrityError:  # another click was first
         return _existing(user)
-    write_line(instance, None, Status.PENDING, Reason.PERSON, Record(size), by=user, at=clock.now())
+    write_line(instance, None, Status.PENDING, reason, Record(size), by=by, at=clock.now())
     return instance
 
 
@@ -298,6 +312,14 @@ def _existing(user: User) -> Instance:
     if instance is None:
         raise ActionError("no_machine", _("There is no machine."), "", 404)
     return instance
+
+
+def _asker(user: User, by: User | None) -> tuple[User, Reason]:
+    """Return who asks for something about the machine of `user`, and as what; others have to be administrators."""
+    if by is None or by == user:
+        return user, Reason.PERSON
+    _require_admin(by)
+    return by, Reason.ADMIN
 
 
 def _require_approved(user: User) -> None:

@@ -12,7 +12,7 @@ from ondol.deployment import alerts
 from ondol.deployment.alerts import notify_of_lasting_trouble
 from ondol.deployment.connection import cloud
 from ondol.deployment.health import note_trouble, trouble_is_over
-from ondol.instances import key_letters
+from ondol.instances import admin_letters, key_letters
 from ondol.instances.actions import RECONCILE
 from ondol.outbox.jobs import RETRY, watch
 from ondol.reconciler.job_lease import JobLeaseLost, ensure_job_lease
@@ -70,6 +70,12 @@ def alert(kind: str, to: int, secret: str = "", owner: str = "", row: str = "") 
 def key_letter(row: str) -> None:
     """Tell somebody that the key of their machine was replaced."""
     key_letters.tell(row)
+
+
+@app.task(name=admin_letters.TASK, queue="mail", retry=RETRY, task_middleware=[watch])
+def done_by_administrator(act: str, owner: int, by: int) -> None:
+    """Tell somebody what an administrator has asked for about their machine."""
+    admin_letters.tell(act, owner, by)
 
 
 @app.periodic(cron="17 4 * * *")

@@ -8,6 +8,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
@@ -80,4 +81,9 @@ def _to_sign_in(request: PersonRequest) -> HttpResponse:
     if request.htmx:
         return HttpResponseClientRedirect(redirect_to_login("/").url)
     # A form cannot be sent again after signing in; the dashboard is where to go on.
-    return redirect_to_login(request.get_full_path() if request.method == "GET" else "/")
+    return redirect_to_login(_next(request))
+
+
+def _next(request: PersonRequest) -> str:
+    """Return where to go after signing in: what was asked for, or from the first page to `landing`."""
+    return request.get_full_path() if request.method == "GET" and request.path != "/" else reverse("landing")

@@ -15,7 +15,10 @@ from ondol.web.history import views as history
 from ondol.web.key.views import key_choice, key_replace
 from ondol.web.machine import views as machine
 from ondol.web.machines import views as machines
+from ondol.web.message import views as message
 from ondol.web.old_address.views import old_address
+from ondol.web.overview import views as overview
+from ondol.web.palette import views as palette
 from ondol.web.people import views as people
 from ondol.web.person import views as person
 from ondol.web.policy import views as policy
@@ -53,6 +56,8 @@ urlpatterns = [
     path("help/", help_page, name="help"),
     path("admin/people/", people.people_list, name="admin_people"),
     path("admin/people/decide/", people.decide, name="admin_decide"),
+    path("admin/people/csv/", people.spreadsheet, name="admin_people_csv"),
+    path("admin/people/message/", message.message, name="admin_message"),
     path("admin/people/<int:pk>/", person.person, name="admin_person"),
     path("admin/people/<int:pk>/approve/", person.approve, name="admin_approve"),
     path("admin/people/<int:pk>/reject/", person.reject, name="admin_reject"),
@@ -61,7 +66,12 @@ urlpatterns = [
     path("admin/people/<int:pk>/stop/", person.stop, name="admin_stop"),
     path("admin/people/<int:pk>/terminate/", person.terminate, name="admin_terminate"),
     path("admin/people/<int:pk>/history/", history.person, name="admin_history"),
+    path("admin/", overview.overview, name="admin_overview"),
+    path("admin/find/", palette.find, name="admin_find"),
+    path("start/", overview.landing, name="landing"),
     path("admin/fleet/", machines.machines, name="admin_fleet"),
+    path("admin/fleet/act/", machines.act, name="admin_fleet_act"),
+    path("admin/fleet/create/", machines.create, name="admin_fleet_create"),
     path("admin/policy/", policy.everybody, name="admin_policy"),
     path("admin/policy/<int:pk>/", policy.person, name="admin_policy_person"),
     path("admin/activity/", activity.activity, name="admin_activity"),

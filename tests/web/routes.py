@@ -69,7 +69,7 @@ RULES = {
         accounts/social/connections/
         api/openapi.json  api/
     """,
-    Rule.SIGNED_IN: "accounts/logout/",
+    Rule.SIGNED_IN: "accounts/logout/  start/",
     Rule.APPROVED: """
         <empty>  machine/  machine/create/  machine/start/  machine/stop/  machine/size/  machine/awake/
         machine/awake/end/  machine/not-tonight/  machine/tonight/  machine/cpu/  machine/address-told/  machine/key/
@@ -92,7 +92,9 @@ RULES = {
         admin/people/  admin/people/decide/  admin/people/<int:pk>/  admin/people/<int:pk>/approve/
         admin/people/<int:pk>/reject/  admin/people/<int:pk>/suspend/  admin/people/<int:pk>/role/
         admin/people/<int:pk>/stop/  admin/people/<int:pk>/terminate/  admin/people/<int:pk>/history/
-        admin/fleet/  admin/policy/  admin/policy/<int:pk>/  admin/activity/  admin/activity/csv/
+        admin/  admin/find/  admin/fleet/  admin/fleet/act/  admin/fleet/create/
+        admin/people/csv/  admin/people/message/
+        admin/policy/  admin/policy/<int:pk>/  admin/activity/  admin/activity/csv/
         admin/doctor/  admin/doctor/again/  admin/doctor/emails/<int:pk>/again/  admin/doctor/emails/<int:pk>/drop/
         admin/costs/  admin/costs/csv/  admin/costs/rate/  admin/costs/budget/  admin/costs/<int:pk>/
         admin/costs/<int:pk>/budget/

@@ -55,12 +55,13 @@ ROUTES = {
     Action.REJECT: "admin_reject",
     Action.SUSPEND: "admin_suspend",
     Action.ROLE: "admin_role",
+    Action.MESSAGE: "admin_message",
     Action.POLICY: "admin_policy admin_policy_person",
     Action.BUDGET: "admin_costs_budget admin_costs_person_budget",
     Action.RATE: "admin_costs_rate",
-    Action.MACHINE_CREATE: "machine_create",
+    Action.MACHINE_CREATE: "machine_create admin_fleet_create",
     Action.MACHINE_START: "machine_start",
-    Action.MACHINE_STOP: "machine_stop admin_stop",
+    Action.MACHINE_STOP: "machine_stop admin_stop admin_fleet_act",
     Action.MACHINE_TERMINATE: "admin_terminate",
     Action.MACHINE_SIZE: "machine_size",
     Action.MACHINE_AWAKE: "machine_awake machine_keep_awake_end awake_link",
@@ -148,6 +149,18 @@ def chosen(world):
     return world
 
 
+def resting(world):
+    """Bob's machine is stopped."""
+    Instance.objects.update(status=Status.STOPPED)
+    return world
+
+
+def two_admins(world):
+    """Bob administrates, too."""
+    User.objects.filter(pk=world.bob.pk).update(role="ADMIN")
+    return world
+
+
 def nothing_left(world):
     """Bob may start, make and change nothing more today; a machine that he has rests."""
     Policy.objects.create(owner=world.bob, starts_a_day=0, creations_a_day=0, type_changes_a_day=0)
@@ -213,6 +226,46 @@ ACTS = [
     (lambda w: w.admins("admin_role", w.bob.pk, role="ADMIN"), Action.ROLE, "done", A, B),
     (lambda w: w.admins("admin_role", w.carol.pk, role="ADMIN"), Action.ROLE, "not_approved", A, C),
     (lambda w: w.admins("admin_stop", w.bob.pk), Action.MACHINE_STOP, "done", A, B),
+    (lambda w: w.admins("admin_fleet_act", act="stop", people=w.bob.pk), Action.MACHINE_STOP, "done", A, B),
+    (lambda w: w.admins("admin_fleet_act", act="awake", hours=1, people=w.bob.pk), Action.MACHINE_AWAKE, "done", A, B),
+    (lambda w: resting(w).admins("admin_fleet_act", act="start", people=w.bob.pk), Action.MACHINE_START, "done", A, B),
+    (
+        lambda w: nothing_left(w).admins("admin_fleet_act", act="start", people=w.bob.pk),
+        *(Action.MACHINE_START, "too_many_starts", A, B),
+    ),
+    (lambda w: ended(w).admins("admin_fleet_create", email=B), Action.MACHINE_CREATE, "done", A, B),
+    (lambda w: w.admins("admin_fleet_create", email=B), Action.MACHINE_CREATE, "already_there", A, B),
+    (lambda w: w.admins("admin_fleet_create", email=C), Action.MACHINE_CREATE, "not_approved", A, C),
+    (lambda w: w.admins("admin_decide", decision="approve", people=w.carol.pk), Action.APPROVE, "done", A, C),
+    (lambda w: w.admins("admin_decide", decision="suspend", people=w.bob.pk), Action.SUSPEND, "done", A, B),
+    (
+        lambda w: two_admins(w).admins("admin_decide", decision="suspend", people=w.ada.pk),
+        Action.SUSPEND,
+        "oneself",
+        A,
+        A,
+    ),
+    (
+        lambda w: w.admins("admin_decide", decision="reject", people=w.ada.pk, reason="x"),
+        Action.REJECT,
+        "not_waiting",
+        A,
+        A,
+    ),
+    (
+        lambda w: w.admins("admin_message", people=w.bob.pk, subject="Hi", text="On Friday"),
+        Action.MESSAGE,
+        "done",
+        A,
+        B,
+    ),
+    (
+        lambda w: w.admins("admin_message", people=10**9, subject="Hi", text="x"),
+        Action.MESSAGE,
+        "no_such_person",
+        A,
+        "",
+    ),
     (lambda w: w.admins("admin_terminate", w.bob.pk, email=B), Action.MACHINE_TERMINATE, "done", A, B),
     (lambda w: w.admins("admin_policy", idle_minutes=60), Action.POLICY, "done", A, ""),
     (lambda w: w.admins("admin_policy_person", w.bob.pk, idle_minutes=60), Action.POLICY, "done", A, B),

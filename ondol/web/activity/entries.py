@@ -20,7 +20,7 @@ from ondol.audit.models import Entry
 from ondol.web.costs.spreadsheet import cell
 
 PER_PAGE = 50
-_FOR_PROGRAMS = {"operation", "service", "aws_request_id", "letter"}
+_FOR_PROGRAMS = {"operation", "service", "aws_request_id", "letter", "text"}
 """Details that a page does not repeat, or has no room for; the file has them."""
 
 

@@ -1,28 +1,43 @@
-"""All machines at a glance, for administrators: what runs, whether it stops by itself, what differs from AWS."""
+"""All machines as a table, for administrators: what runs, whether it stops by itself, what differs from AWS."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 
-from django.core import paginator
-from django.db.models import Case, Count, IntegerField, QuerySet, Value, When
-from django.db.models.functions import Coalesce, NullIf
+from django.db.models import (
+    Case,
+    DateTimeField,
+    F,
+    FloatField,
+    IntegerField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
+from django.db.models.functions import Coalesce
+from django.utils.translation import gettext_lazy as _
 
 from ondol import clock
-from ondol.accounts.models import User
-from ondol.costs.calculation import Item
+from ondol.autostop.forecast import PERIOD
+from ondol.autostop.models import CpuReading
+from ondol.autostop.outlook import Outlook, outlooks
+from ondol.costs.bills import Bill, bills, this_month
 from ondol.costs.prices import prices
 from ondol.instances.lifecycle import CHANGING, Status, View
-from ondol.instances.models import Instance, Run
+from ondol.instances.models import Instance
+from ondol.policy.rules import rules_for
 from ondol.policy.threshold import Threshold
 from ondol.web.badge import Badge, badge_of
+from ondol.web.guards import PersonRequest
 from ondol.web.machine.notices import trouble_of
+from ondol.web.machines.running import Totals, hourly, totals
 from ondol.web.page import Page
+from ondol.web.tables import Choice, Column, Filter, Table
 from ondol.web.unconfirmed import Unconfirmed, unconfirmed
-
-PER_PAGE = 50
 
 _MATCHES = {
     Status.RUNNING: {View.RUNNING, View.PENDING},
@@ -30,10 +45,35 @@ _MATCHES = {
 }
 _LONG = 300
 """The time is real seconds. Until then, a change in AWS is still on its way into the row."""
-_ARMED = ("ended_at", "armed_at", "launched_at", "awake_until", "armed_awake_until", "lease_until", "armed_lease_until")
-"""What `Run.is_armed` reads."""
 _FIRST = (Status.FAILED, *sorted(CHANGING), Status.RUNNING, Status.STOPPED)
 """The statuses that need attention come first."""
+_BACK = timedelta(days=3)
+"""How far back the last use is looked for."""
+COLUMNS = (
+    Column("person", _("Person"), ("owner__name", "owner__email")),
+    Column("status", _("Status"), ("rank", "owner__name")),
+    Column("armed", _("Auto-stop")),
+    Column("since", _("Since"), ("status_since",), is_descending=True),
+    Column("idle", _("Idle for"), ("busy_at",)),
+    Column("cpu", _("CPU now"), ("cpu", "owner__name"), is_descending=True, is_amount=True),
+    Column("stops", _("Stop expected")),
+    Column("hour", _("An hour"), is_amount=True),
+    Column("cost", _("This month"), is_amount=True),
+    Column("acts", _("Actions"), is_hidden=True),
+)
+FILTERS = (
+    Filter(
+        "status",
+        _("Status"),
+        (
+            Choice("running", _("Running"), Q(status=Status.RUNNING)),
+            Choice("stopped", _("Stopped"), Q(status=Status.STOPPED)),
+            Choice("changing", _("Changing"), Q(status__in=sorted(CHANGING))),
+            Choice("failed", _("Failed"), Q(status=Status.FAILED)),
+        ),
+    ),
+    Filter("error", _("AWS error"), (Choice("yes", _("With an AWS error"), ~Q(error_code="")),)),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +85,24 @@ class FleetEntry:
     trouble: str
     is_out_of_step: bool
     """True if AWS shows another state than the one that it should be in."""
+    outlook: Outlook | None
+    """When it will stop; None while it does not run."""
+    bill: Bill | None
+    hourly: Decimal | None
+    """What an hour costs; None while it does not run, or if the price is not known."""
 
     @property
     def is_unarmed(self) -> bool:
         """Return whether it runs, and nothing would stop it."""
-        return self.badge.status is Status.RUNNING and not self.instance.is_armed
+        return self.is_running and not self.instance.is_armed
+
+    @property
+    def is_running(self) -> bool:
+        return self.badge.status is Status.RUNNING
+
+    @property
+    def can_start(self) -> bool:
+        return self.badge.status is Status.STOPPED and self.instance.owner.is_approved
 
     @property
     def has_unknown(self) -> bool:
@@ -65,77 +118,101 @@ class FleetEntry:
     def kept_awake_until(self) -> datetime | None:
         return self.instance.kept_awake_until(clock.now())
 
+    @property
+    def cpu(self) -> float | None:
+        """Return its last reading, if it is of this run; it may be ten minutes old."""
+        found: float | None = getattr(self.instance, "cpu", None)
+        return found if self.is_running else None
 
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Sums of all machines."""
-
-    machines: int
-    running: int
-    unarmed: int
-    hourly: Decimal
-    """The costs of all running machines in an hour by today's prices, in dollars; without those whose price is
-    unknown."""
+    @property
+    def idle_for(self) -> timedelta | None:
+        """Return how long its CPU has been below the threshold; None while it does not run or is at work."""
+        since: datetime | None = getattr(self.instance, "busy_at", None)
+        if self.cpu is None or since is None:
+            return None
+        idle = clock.now() - since - PERIOD
+        return idle if idle > 2 * PERIOD else None  # so late are readings
 
 
 class MachinesPage(Page):
     """Show what runs, whether it stops by itself, what differs from AWS."""
 
     template = "machines/page.html"
+    wanted: str
+    """The address that was typed into a creation that failed."""
 
-    def __init__(self, reader: User, number: str | None) -> None:
-        self._reader, self._number = reader, number
+    def __init__(self, request: PersonRequest, wanted: str = "") -> None:
+        self._request, self.wanted = request, wanted
 
     @cached_property
-    def instances(self) -> paginator.Page[Instance]:
-        return paginator.Paginator(self._all, PER_PAGE).get_page(self._number)
+    def table(self) -> Table[Instance]:
+        return Table(
+            self._request.GET,
+            _machines(),
+            COLUMNS,
+            "status",
+            filters=FILTERS,
+            searched=("owner__name", "owner__email", "instance_id"),
+        )
 
     @cached_property
     def entries(self) -> list[FleetEntry]:
-        rows = self.instances.object_list
-        return [FleetEntry(row, badge_of(row), trouble_of(row), _is_out_of_step(row)) for row in rows]
+        return entries_of(list(self.table.page.object_list))
 
     @cached_property
     def totals(self) -> Totals:
-        return _totals(self.instances.paginator.count)
+        return totals()
+
+    @property
+    def awake_hours(self) -> list[int]:
+        return AWAKE_HOURS
 
     @cached_property
     def unconfirmed(self) -> Unconfirmed | None:
-        return unconfirmed(self._reader)
+        return unconfirmed(self._request.user)
 
-    @cached_property
-    def _all(self) -> QuerySet[Instance]:
-        return _machines()
+
+AWAKE_HOURS = [1, 4, 8, 12, 24]
+"""For how long an administrator may keep machines awake; each person's own rule is the limit."""
+
+
+def entries_of(rows: list[Instance]) -> list[FleetEntry]:
+    """Return machines with their outlook and costs; the same few queries for any number."""
+    owners = [row.owner_id for row in rows]
+    ahead = outlooks(rows, rules_for(owners))
+    costs, table = bills(this_month(), owners), prices()
+    return [
+        FleetEntry(
+            instance=row,
+            badge=badge_of(row),
+            trouble=trouble_of(row),
+            is_out_of_step=_is_out_of_step(row),
+            outlook=ahead.get(row.owner_id),
+            bill=costs.get(row.owner_id),
+            hourly=hourly(table, row.size.instance_type) if row.status == Status.RUNNING else None,
+        )
+        for row in rows
+    ]
 
 
 def _machines() -> QuerySet[Instance]:
-    """Return all machines that have not ended, those that need attention first."""
+    """Return all machines that have not ended, with what the readings of those that run say."""
     ranks = [When(status=status.value, then=Value(rank)) for rank, status in enumerate(_FIRST)]
-    rank = Case(*ranks, output_field=IntegerField())
-    rows = Instance.objects.exclude(status=Status.TERMINATED).select_related("owner", "run")
-    return rows.order_by(rank, "owner__name", "pk")
-
-
-def _totals(machines: int) -> Totals:
-    running = Instance.objects.filter(status=Status.RUNNING)
-    kinds = running.order_by().values_list(Coalesce(NullIf("seen_type", Value("")), "instance_type"))
-    # Runs without their machines: of thousands, each field that is read counts.
-    runs = Run.objects.filter(pk__in=running.order_by().values("run")).only(*_ARMED)
-    by_kind = dict(kinds.annotate(count=Count("pk")))
-    return Totals(
-        machines=machines,
-        running=sum(by_kind.values()),
-        unarmed=sum(not run.is_armed for run in runs),
-        hourly=_hourly(by_kind),
+    told = CpuReading.objects.filter(instance=OuterRef("pk"), at__gte=OuterRef("run__launched_at")).order_by("-at")
+    busy = told.filter(at__gte=clock.now() - _BACK, percent__gte=OuterRef("run__armed_cpu_percent"))
+    runs = Q(status=Status.RUNNING)
+    return (
+        Instance.objects.exclude(status=Status.TERMINATED)
+        .select_related("owner", "run")
+        .annotate(
+            rank=Case(*ranks, output_field=IntegerField()),
+            cpu=Case(When(runs, then=Subquery(told.values("percent")[:1])), output_field=FloatField()),
+            busy_at=Case(
+                When(runs, then=Coalesce(Subquery(busy.values("at")[:1]), F("run__launched_at"))),
+                output_field=DateTimeField(),
+            ),
+        )
     )
-
-
-def _hourly(running: Mapping[str, int]) -> Decimal:
-    table, now = prices(), clock.now()
-    address = table.at(Item.ADDRESS, now)
-    found = [(price.usd, count) for kind, count in running.items() if (price := table.at(kind, now))]
-    priced = sum(count for _usd, count in found)
-    return sum((usd * count for usd, count in found), Decimal()) + (address.usd * priced if address else 0)
 
 
 def _is_out_of_step(row: Instance) -> bool:

@@ -2,24 +2,53 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 
-from django.core import paginator
-from django.utils.translation import gettext as _
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.utils.translation import gettext_lazy as _
 
-from ondol.accounts import people, proof
-from ondol.accounts.models import Approval, User
+from ondol import clock
+from ondol.accounts import proof
+from ondol.accounts.models import Approval, Role, User
 from ondol.config import config
 from ondol.costs.bills import Bill, bills, this_month
 from ondol.instances import actions
-from ondol.instances.lifecycle import Status
+from ondol.instances.lifecycle import CHANGING, Status
+from ondol.instances.messages.statuses import STATUSES
 from ondol.instances.models import Instance
 from ondol.web.badge import Badge, badge_of
 from ondol.web.guards import PersonRequest
 from ondol.web.page import Page
+from ondol.web.tables import Choice, Column, Filter, Table
 from ondol.web.unconfirmed import Unconfirmed, unconfirmed
 
-PER_PAGE, WAITING = 25, 100
+SHOWN, WAITING = 5, 100
+"""How many requests are shown at once, and how many at all."""
+COLUMNS = (
+    Column("name", _("Person"), ("name", "email")),
+    Column("affiliation", _("Affiliation"), ("affiliation", "name")),
+    Column("role", _("Role"), ("role", "name")),
+    Column("approval", _("Approval"), ("approval", "name")),
+    Column("machine", _("Machine"), ("machine_status", "name")),
+    Column("cost", _("This month"), is_amount=True),
+    Column("signed_in", _("Last sign-in"), ("last_login", "name"), is_descending=True),
+    Column("requested", _("Requested"), ("created_at",), is_descending=True),
+)
+FILTERS = (
+    Filter("approval", _("Approval"), tuple(Choice(a.value, a.label, Q(approval=a)) for a in Approval)),
+    Filter("role", _("Role"), (Choice(Role.ADMIN, _("Administrators"), Q(role=Role.ADMIN)),)),
+    Filter(
+        "machine",
+        _("Machine"),
+        (
+            Choice("running", STATUSES[Status.RUNNING].badge, Q(machine_status=Status.RUNNING)),
+            Choice("stopped", STATUSES[Status.STOPPED].badge, Q(machine_status=Status.STOPPED)),
+            Choice("changing", _("Changing"), Q(machine_status__in=sorted(CHANGING))),
+            Choice("none", _("No machine"), Q(machine_status=None)),
+        ),
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,32 +66,50 @@ class PersonEntry:
         return self.badge is not None and self.badge.status is Status.RUNNING
 
     @property
+    def can_start(self) -> bool:
+        return self.badge is not None and self.badge.status is Status.STOPPED and self.person.is_approved
+
+    @property
+    def can_create(self) -> bool:
+        return self.person.is_approved and (self.badge is None or self.badge.status is Status.FAILED)
+
+    @property
     def can_terminate(self) -> bool:
         return self.badge is not None and self.badge.status is not Status.TERMINATING
 
+    @property
+    def signed_in_at(self) -> datetime | None:
+        """Return when they last signed in, on the machines' clock, as all times of pages are."""
+        real = self.person.last_login
+        return clock.clock().at(real.timestamp()) if real else None
+
 
 class PeoplePage(Page):
-    """Show pending requests on top, then everybody: search, filter, pages."""
+    """Show pending requests on top, then everybody as a table."""
 
     template = "people/page.html"
-    search: str
-    approval: str
     reason: str
-    """The reason that was typed into a rejection that failed."""
+    """The reason that was typed into a decision that failed."""
     chosen: list[str]
     """The people who were selected then."""
 
     def __init__(self, request: PersonRequest, reason: str = "", chosen: Sequence[str] = ()) -> None:
         self._request = request
-        self._search = request.GET.get("q", "")[:200]
-        self.search = self._search.replace("\x00", "")
-        self.approval = request.GET.get("approval", "")
         self.reason, self.chosen = reason, list(chosen)
 
     @cached_property
     def waiting(self) -> list[User]:
         """Return the pending requests of proven addresses, the oldest first; in the trial all."""
-        return list(proof.to_decide().order_by("created_at", "pk")[:WAITING])
+        return waiting_now()
+
+    @property
+    def first(self) -> list[User]:
+        return self.waiting[:SHOWN]
+
+    @property
+    def more(self) -> list[User]:
+        """Return the requests that are folded."""
+        return self.waiting[SHOWN:]
 
     @cached_property
     def unproven(self) -> list[User]:
@@ -75,22 +122,28 @@ class PeoplePage(Page):
         return config().email_verification != "none"
 
     @cached_property
-    def people(self) -> paginator.Page[User]:
-        """Return one page of people; for a number that does not exist, the nearest."""
-        found = people.listed(self._search, self.approval).order_by("name", "pk")
-        return paginator.Paginator(found, PER_PAGE).get_page(self._request.GET.get("page", "1"))
+    def table(self) -> Table[User]:
+        return table_of(self._request)
 
     @cached_property
     def entries(self) -> list[PersonEntry]:
-        return entries_of(list(self.people.object_list))
-
-    @property
-    def filters(self) -> list[tuple[str, str]]:
-        return [("", _("Everybody")), *((value, str(word)) for value, word in Approval.choices)]
+        return entries_of(list(self.table.page.object_list))
 
     @cached_property
     def unconfirmed(self) -> Unconfirmed | None:
         return unconfirmed(self._request.user)
+
+
+def table_of(request: PersonRequest) -> Table[User]:
+    """Return the people whom this address asks for."""
+    return Table(
+        request.GET, _people(), COLUMNS, "name", filters=FILTERS, searched=("name", "email", "affiliation")
+    )  # fmt: skip
+
+
+def waiting_now() -> list[User]:
+    """Return the pending requests that can be decided, the oldest first."""
+    return list(proof.to_decide().order_by("created_at", "pk")[:WAITING])
 
 
 def entries_of(persons: list[User]) -> list[PersonEntry]:
@@ -98,6 +151,11 @@ def entries_of(persons: list[User]) -> list[PersonEntry]:
     machines = actions.machines_of(persons)
     costs = bills(this_month(), [person.pk for person in persons])
     return [_entry(person, machines.get(person.pk), costs.get(person.pk)) for person in persons]
+
+
+def _people() -> QuerySet[User]:
+    there = Instance.objects.filter(owner=OuterRef("pk")).exclude(status=Status.TERMINATED)
+    return User.objects.annotate(machine_status=Subquery(there.values("status")[:1]))
 
 
 def _entry(person: User, machine: Instance | None, bill: Bill | None) -> PersonEntry:

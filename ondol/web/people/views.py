@@ -1,17 +1,20 @@
-"""Administration: the list of people, and decisions about pending requests."""
+"""Administration: the list of people, and decisions about several of them."""
 
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import redirect
+from django.utils import timezone
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from ondol import clock
 from ondol.accounts import people
 from ondol.accounts.models import User
-from ondol.accounts.people import AccountError
+from ondol.web.bulk import back_to, for_each
 from ondol.web.guards import PersonRequest, administrator
 from ondol.web.people.form import DecisionForm
-from ondol.web.people.page import PeoplePage
+from ondol.web.people.page import PeoplePage, table_of
+from ondol.web.people.spreadsheet import table
+from ondol.web.tables import ids_of
 
 
 @require_GET
@@ -24,35 +27,56 @@ def people_list(request: PersonRequest) -> HttpResponse:
 @require_POST
 @administrator
 def decide(request: PersonRequest) -> HttpResponse:
-    """Approve or reject one person or several at once."""
-    form = DecisionForm(request.POST, waiting=list(User.objects.values_list("pk", flat=True)))
+    """Approve, reject or suspend one person or several at once."""
+    data = request.POST.copy()
+    if one := data.get("approve"):  # the button in a row, whatever else is selected
+        data["decision"] = "approve"
+        data.setlist("people", [one])
+    form = DecisionForm(data)
     if not form.is_valid():
         for error in (str(error) for errors in form.errors.values() for error in errors):
             messages.error(request, error)
-        return PeoplePage(request, request.POST.get("reason", ""), request.POST.getlist("people")).answer(request)
-    decided = 0
-    for pk in form.cleaned_data["people"]:
-        try:
-            if form.cleaned_data["decision"] == "approve":
-                people.approve(pk, request.user)
-            else:
-                people.reject(pk, request.user, form.cleaned_data["reason"])
-        except AccountError as error:
-            messages.error(request, str(error))
-            break
-        decided += 1
-    if decided:
-        messages.success(request, _decided(form.cleaned_data["decision"], decided))
-    elif form.cleaned_data["decision"] == "reject":
-        return PeoplePage(request, form.cleaned_data["reason"], request.POST.getlist("people")).answer(request)
-    return redirect("admin_people")
+        return PeoplePage(request, data.get("reason", ""), data.getlist("people")).answer(request)
+    decision, reason, by = form.cleaned_data["decision"], form.cleaned_data["reason"], request.user
+
+    def act(pk: int) -> User:
+        match decision:
+            case "approve":
+                return people.approve(pk, by)
+            case "reject":
+                return people.reject(pk, by, reason)
+        return people.suspend(pk, by, reason)
+
+    outcome = for_each(form.cleaned_data["people"], act)
+    outcome.tell(request, lambda count: _decided(decision, count))
+    if not outcome.done:
+        return PeoplePage(request, reason, data.getlist("people")).answer(request)
+    return back_to(request, "admin_overview" if data.get("from") == "overview" else "admin_people")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@administrator
+def spreadsheet(request: PersonRequest) -> HttpResponse:
+    """Return people as a file: those whom the address asks for, or those who were selected."""
+    found = table_of(request).rows
+    if request.method == "POST":
+        found = found.filter(pk__in=ids_of(request.POST.getlist("people")))
+    name = f"ondol-people-{timezone.localdate(clock.now())}.csv"
+    return HttpResponse(
+        table(list(found)).encode(),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
 
 
 def _decided(decision: str, count: int) -> str:
     if decision == "approve":
         text = ngettext("%(count)d person approved. They get an e-mail.",
                         "%(count)d people approved. They get an e-mail.", count)  # fmt: skip
-    else:
+    elif decision == "reject":
         text = ngettext("%(count)d request rejected. They get an e-mail.",
                         "%(count)d requests rejected. They get an e-mail.", count)  # fmt: skip
+    else:
+        text = ngettext("%(count)d person suspended. They get an e-mail, and their machine stops.",
+                        "%(count)d people suspended. They get an e-mail, and their machines stop.", count)  # fmt: skip
     return text % {"count": count}

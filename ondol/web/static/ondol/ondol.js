@@ -16,7 +16,7 @@
   // A click disables its button at once; htmx does it for its own forms. Downloads leave the page as it is.
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (event.defaultPrevented || form.method === "get" || form.matches("[hx-post], [data-stays]")) return;
+    if (event.defaultPrevented || form.method === "get" || form.matches("[hx-post], [data-stays]") || event.submitter?.matches("[data-stays]")) return;
     if (form.dataset.sent) {
       event.preventDefault();
       return;

@@ -1,0 +1,61 @@
+"""Acts on several rows at once: each is checked, done and recorded by itself; then it is said what was done, and what
+was not and why."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect
+from django.urls import reverse
+
+from ondol.accounts.models import User
+from ondol.accounts.people import AccountError
+from ondol.instances.errors import ActionError
+
+_NAMED = 5
+"""So many are named; the rest is counted."""
+
+
+@dataclass
+class Outcome:
+    """What has become of an act on several people."""
+
+    done: list[str] = field(default_factory=list)
+    refused: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    """Names by the reason for which it was not done."""
+
+    def tell(self, request: HttpRequest, done: Callable[[int], str]) -> None:
+        """Say it on the next page; `done` makes the sentence about those for whom it was."""
+        if self.done:
+            messages.success(request, done(len(self.done)))
+        for reason, names in self.refused.items():
+            messages.error(request, f"{_listed(names)}: {reason}")
+
+
+def for_each(people: Iterable[int], act: Callable[[int], object], words: Callable[[ActionError], str] = str) -> Outcome:
+    """Do something for each of these people; one refusal leaves the others as they are."""
+    keys, outcome = list(people), Outcome()
+    names = {user.pk: user.name for user in User.objects.filter(pk__in=keys).only("name")}
+    for pk in keys:
+        try:
+            act(pk)
+        except AccountError as error:
+            outcome.refused[str(error)].append(names.get(pk, str(pk)))
+        except ActionError as error:
+            outcome.refused[words(error)].append(names.get(pk, str(pk)))
+        else:
+            outcome.done.append(names.get(pk, str(pk)))
+    return outcome
+
+
+def back_to(request: HttpRequest, name: str) -> HttpResponse:
+    """Return to a page of a list as it was: sorted, filtered and searched."""
+    query = QueryDict(request.POST.get("back", "").replace("\x00", "")[:1000].lstrip("?")).urlencode()
+    return redirect(f"{reverse(name)}?{query}" if query else reverse(name))
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" + {more}" if more > 0 else "")

@@ -1,0 +1,1 @@
+"""Administration: an e-mail to selected people."""

@@ -1,0 +1,1 @@
+"""The command palette: people and machines by name, for administrators."""
