@@ -67,6 +67,7 @@ urlpatterns = [
     path("admin/people/<int:pk>/terminate/", person.terminate, name="admin_terminate"),
     path("admin/people/<int:pk>/history/", history.person, name="admin_history"),
     path("admin/", overview.overview, name="admin_overview"),
+    path("admin/month/", overview.month, name="admin_month"),
     path("admin/find/", palette.find, name="admin_find"),
     path("start/", overview.landing, name="landing"),
     path("admin/fleet/", machines.machines, name="admin_fleet"),

@@ -92,7 +92,7 @@ RULES = {
         admin/people/  admin/people/decide/  admin/people/<int:pk>/  admin/people/<int:pk>/approve/
         admin/people/<int:pk>/reject/  admin/people/<int:pk>/suspend/  admin/people/<int:pk>/role/
         admin/people/<int:pk>/stop/  admin/people/<int:pk>/terminate/  admin/people/<int:pk>/history/
-        admin/  admin/find/  admin/fleet/  admin/fleet/act/  admin/fleet/create/
+        admin/  admin/month/  admin/find/  admin/fleet/  admin/fleet/act/  admin/fleet/create/
         admin/people/csv/  admin/people/message/
         admin/policy/  admin/policy/<int:pk>/  admin/activity/  admin/activity/csv/
         admin/doctor/  admin/doctor/again/  admin/doctor/emails/<int:pk>/again/  admin/doctor/emails/<int:pk>/drop/

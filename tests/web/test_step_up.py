@@ -18,6 +18,7 @@ from django.urls import get_resolver, reverse
 
 from ondol.accounts.models import ApiToken, Approval, SshAddress, User
 from ondol.api.scopes import NEED_RECENT_SIGN_IN, SCOPES
+from ondol.audit.models import Entry
 from ondol.costs.models import Budget
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import ChosenKey, KeyReplacement
@@ -35,7 +36,7 @@ SHOW = """
 account_confirm_email account_confirm_login_code account_email_verification_sent account_inactive account_login
 account_reset_password account_reset_password_done account_reset_password_from_key account_signup
 account_reset_password_from_key_done admin_activity admin_costs admin_costs_csv admin_costs_person admin_doctor
-admin_activity_csv admin_find admin_overview admin_people_csv landing my_activity
+admin_activity_csv admin_find admin_month admin_overview admin_people_csv landing my_activity
 admin_fleet admin_history admin_people admin_person awake_link costs dashboard help history machine machine_cpu
 old_address
 mfa_authenticate mfa_download_recovery_codes mfa_index mfa_list_webauthn mfa_login_webauthn step_up_go_on
@@ -82,6 +83,7 @@ def acts(alice, bob, carol):
         "admin_costs_budget": ((), {"usd": "9999"}),
         "admin_costs_person_budget": ((bob.pk,), {"usd": "9999"}),
         "admin_decide": ((), {"people": [carol.pk], "decision": "approve"}),
+        "admin_message": ((), {"people": [carol.pk], "subject": "Hello", "text": "From somebody else"}),
         "admin_policy": ((), {"idle_minutes": "45", "why": "한 줄\n두 줄 & <b>"}),
         "admin_policy_person": ((bob.pk,), {"idle_minutes": "45"}),
         "admin_costs_rate": ((), {"krw": "9999", "as_of": "2026-01-05"}),
@@ -118,6 +120,7 @@ def everything():
         *KeyReplacement.objects.values_list("public_key", "state"),
         *Authenticator.objects.values_list("type"),
         *User.objects.filter(instances__status=Status.RUNNING).values_list("email"),
+        *Entry.objects.filter(action="person.message").values_list("on_email"),
     ]
     return sorted(map(str, kept))
 

@@ -53,6 +53,8 @@ def act(request: PersonRequest) -> HttpResponse:
         return keep_awake(owner, until, by=request.user)
 
     for_each(people, do, words).tell(request, lambda count: _done(name, count))
+    if request.POST.get("from") == "person" and len(people) == 1:
+        return redirect("admin_person", people[0])
     return back_to(request, "admin_overview" if request.POST.get("from") == "overview" else "admin_fleet")
 
 

@@ -26,6 +26,8 @@ from ondol.web.unconfirmed import Unconfirmed, unconfirmed
 
 RUNNING_SHOWN = 8
 """How many of the machines that run are shown: those that have run the longest."""
+AT_ONCE = 300
+"""The costs of so many machines take about a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class MonthSoFar:
 class OverviewPage(Page):
     """Show what there is to do and to know today."""
 
-    template = "overview/page.html"
+    template, fragment = "overview/page.html", "overview/month.html"
     chosen: list[str]
     """Nobody is selected here; the rows of requests ask."""
 
@@ -94,6 +96,11 @@ class OverviewPage(Page):
     @property
     def running_more(self) -> int:
         return max(self.totals.running - RUNNING_SHOWN, 0)
+
+    @property
+    def is_slow(self) -> bool:
+        """Return whether the costs of so many machines are better added up after the page is there."""
+        return self.totals.machines > AT_ONCE
 
     @cached_property
     def month(self) -> MonthSoFar:

@@ -16,6 +16,13 @@ def overview(request: PersonRequest) -> HttpResponse:
 
 
 @require_GET
+@administrator
+def month(request: PersonRequest) -> HttpResponse:
+    """Return the costs of this month, which the overview of many machines asks for later."""
+    return OverviewPage(request).swap(request)
+
+
+@require_GET
 @signed_in
 def landing(request: PersonRequest) -> HttpResponse:
     """Lead administrators without a machine to the overview, everybody else to their machine."""

@@ -1,5 +1,6 @@
 """One person as administrators see them, and the end of their machine."""
 
+from decimal import Decimal
 from functools import cached_property
 
 from ondol.accounts import proof
@@ -27,6 +28,11 @@ class PersonPage(Page):
     @cached_property
     def entry(self) -> PersonEntry:
         return entries_of([self._person])[0]
+
+    @property
+    def nothing(self) -> Decimal:
+        """Return the costs of somebody without a machine."""
+        return Decimal()
 
     @cached_property
     def has_proven(self) -> bool | None:
