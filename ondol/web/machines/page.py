@@ -173,7 +173,7 @@ class MachinesPage(Page):
 
 
 AWAKE_HOURS = [1, 4, 8, 12, 24]
-"""For how long an administrator may keep machines awake; each person's own rule is the limit."""
+"""The hours for which an administrator may keep machines awake; each person's own rule is the limit."""
 
 
 def entries_of(rows: list[Instance]) -> list[FleetEntry]:
