@@ -1,7 +1,7 @@
 """Bills as people see them: a month of a person, rounded so that everything adds up, in dollars and in won."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import reduce
@@ -25,10 +25,17 @@ class Money:
 
     usd: Decimal = Decimal("0.00")
     krw: Decimal | None = None
+    has_rest: bool = field(default=False, compare=False)
+    """True if rounding has left out a part of it."""
 
     def __add__(self, other: "Money") -> "Money":
         krw = None if self.krw is None or other.krw is None else self.krw + other.krw
-        return Money(self.usd + other.usd, krw)
+        return Money(self.usd + other.usd, krw, self.has_rest or other.has_rest)
+
+    @property
+    def is_tiny(self) -> bool:
+        """Return whether it is more than nothing, and less than a cent."""
+        return self.has_rest and not self.usd
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +87,7 @@ def exchange_rate() -> ExchangeRate | None:
 
 def bills(month: Month, people: Collection[int] | None = None) -> dict[int, Bill]:
     """Return the bills by person, of all people for None; without those who had no machine in that month."""
-    krw, found = _krw(), dict(calculations(month, people))
+    krw, found = rate_in_won(), dict(calculations(month, people))
     limits = budgets(found)
     return {owner: _bill(month, calculation, limits.get(owner), krw) for owner, calculation in found.items()}
 
@@ -88,7 +95,7 @@ def bills(month: Month, people: Collection[int] | None = None) -> dict[int, Bill
 def bill_of(user: User, month: Month) -> Bill:
     """Return one person's bill; without lines if there was no machine in that month."""
     found = dict(calculations(month, [user.pk])).get(user.pk, Calculation())
-    return _bill(month, found, budgets([user.pk]).get(user.pk), _krw())
+    return _bill(month, found, budgets([user.pk]).get(user.pk), rate_in_won())
 
 
 def calculations(month: Month, people: Collection[int] | None = None) -> Iterator[tuple[int, Calculation]]:
@@ -115,7 +122,8 @@ def by_item(some: Iterable[Bill]) -> dict[Item, Money]:
     return {item: total(shown.money for shown in lines if shown.line.item is item) for item in Item}
 
 
-def _krw() -> Decimal | None:
+def rate_in_won() -> Decimal | None:
+    """Return what a dollar is in won; None where no rate is set."""
     rate = exchange_rate()
     return rate.krw if rate else None
 
@@ -126,21 +134,22 @@ def _bill(month: Month, calculation: Calculation, budget: Budget | None, krw: De
     return Bill(
         month=month,
         lines=tuple(BillLine(line, money) for line, money in zip(calculation.lines, shown, strict=True)),
-        total=_money(calculation.total, krw),
-        forecast=_money(calculation.forecast(budget_status.room if budget_status else None), krw),
-        saved=_money(calculation.saved, krw),
-        saved_by_idle=_money(calculation.saved_by_idle, krw),
+        total=money_of(calculation.total, krw),
+        forecast=money_of(calculation.forecast(budget_status.room if budget_status else None), krw),
+        saved=money_of(calculation.saved, krw),
+        saved_by_idle=money_of(calculation.saved_by_idle, krw),
         budget_status=budget_status,
     )
 
 
-def _money(amount: Decimal, krw: Decimal | None) -> Money:
+def money_of(amount: Decimal, krw: Decimal | None) -> Money:
+    """Return an amount rounded as all amounts are; `krw` is the rate, None where none is set."""
     return _monies([amount], krw)[0]
 
 
 def _monies(amounts: Sequence[Decimal], krw: Decimal | None) -> list[Money]:
     dollars = rounded(amounts, CENT)
-    if krw is None:
-        return [Money(usd) for usd in dollars]
-    won = rounded([amount * krw for amount in amounts], WON)
-    return [Money(*pair) for pair in zip(dollars, won, strict=True)]
+    won = rounded([amount * krw for amount in amounts], WON) if krw is not None else [None] * len(amounts)
+    return [
+        Money(usd, in_won, amount > 0 and not usd) for amount, usd, in_won in zip(amounts, dollars, won, strict=True)
+    ]

@@ -15,7 +15,7 @@ from ondol.accounts.people import administrators
 from ondol.config import config
 from ondol.costs.bills import calculations, this_month, zone
 from ondol.costs.calculation import Calculation
-from ondol.costs.limits import BudgetStatus, budgets
+from ondol.costs.limits import LEVELS, BudgetStatus, budgets
 from ondol.costs.models import Budget, BudgetNotice
 from ondol.costs.months import Month
 from ondol.instances import actions
@@ -24,8 +24,6 @@ from ondol.instances.lifecycle import Reason
 from ondol.instances.models import Instance
 from ondol.request_id import for_job
 
-LEVELS = (80, 100)
-"""The percentages of a budget at which people are notified."""
 TASK = "ondol.costs.letter"
 
 

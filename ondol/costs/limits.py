@@ -8,6 +8,9 @@ from django.db.models import Q
 
 from ondol.costs.models import Budget
 
+LEVELS = (80, 100)
+"""The percentages of a budget at which people are notified."""
+
 
 @dataclass(frozen=True, slots=True)
 class BudgetStatus:
@@ -25,6 +28,16 @@ class BudgetStatus:
     def percent(self) -> int:
         """Return the percentage, rounded down: 100 means that nothing is left."""
         return int(self.spent * 100 / self.budget.usd)
+
+    @property
+    def filled(self) -> int:
+        """Return how far a meter is filled, in per cent: never more than all of it."""
+        return min(self.percent, 100)
+
+    @property
+    def is_short(self) -> bool:
+        """Return whether people are notified that it runs out."""
+        return self.percent >= LEVELS[0]
 
     @property
     def is_used_up(self) -> bool:

@@ -2,13 +2,19 @@
 
 from datetime import UTC, datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import Exists, Q
+from django.db.models.functions import Now
+from procrastinate.contrib.django.models import ProcrastinateEvent
 
 from ondol import clock
 from ondol.deployment.models import Deployment
 
 STALE_AFTER = timedelta(seconds=90)
 """The time is real time. All machines are observed every half minute."""
+SILENT_AFTER = timedelta(seconds=20)
+"""The real time after which an observation that has no answer is a problem; one takes a second."""
+OBSERVING = "look"
+"""The lock of the job that observes."""
 
 
 def confirm(at: datetime) -> None:
@@ -32,7 +38,20 @@ def note_trouble(kind: str, code: str) -> None:
 
 
 def unconfirmed_since() -> datetime | None:
-    """Return when all machines were last seen, on their clock, if that is too long ago; else None."""
-    seen = Deployment.objects.values_list("confirmed_at", flat=True).first()
-    stale = clock.real_seconds(STALE_AFTER.total_seconds())
-    return seen if seen is not None and clock.now() - seen > stale else None
+    """Return when all machines were last seen, on their clock, if AWS has not answered since; else None.
+
+    AWS does not answer if the last observation is too old, if observations fail, or if one is still waiting: a call
+    that hangs takes a minute and a half before it fails.
+    """
+    waiting = ProcrastinateEvent.objects.filter(
+        job__lock=OBSERVING, job__status="doing", type="started", at__lt=Now() - SILENT_AFTER
+    )
+    told = Deployment.objects.values_list("confirmed_at", "trouble_since", Exists(waiting)).first()
+    if told is None:
+        return None
+    seen, failing_since, is_waiting = told
+    is_failing = failing_since is not None and datetime.now(UTC) - failing_since > SILENT_AFTER
+    if seen is None:
+        return clock.now() - clock.real_seconds(SILENT_AFTER.total_seconds()) if is_waiting else None
+    is_old = clock.now() - seen > clock.real_seconds(STALE_AFTER.total_seconds())
+    return seen if is_old or is_failing or is_waiting else None

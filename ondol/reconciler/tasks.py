@@ -11,7 +11,7 @@ from ondol.cloud.errors import CloudError
 from ondol.deployment import alerts
 from ondol.deployment.alerts import notify_of_lasting_trouble
 from ondol.deployment.connection import cloud
-from ondol.deployment.health import note_trouble, trouble_is_over
+from ondol.deployment.health import OBSERVING, note_trouble, trouble_is_over
 from ondol.instances import admin_letters, key_letters
 from ondol.instances.actions import RECONCILE
 from ondol.outbox.jobs import RETRY, watch
@@ -36,7 +36,7 @@ def reconcile(context: JobContext, row: str) -> None:
 
 
 @app.periodic(cron="* * * * * */2")
-@app.task(name="ondol.instances.look", queue="periodic", lock="look", queueing_lock="look")
+@app.task(name="ondol.instances.look", queue="periodic", lock=OBSERVING, queueing_lock=OBSERVING)
 def observe(timestamp: int) -> None:
     """Every two seconds; without a call to AWS while nothing changes, but for one in half a minute."""
     try:

@@ -1,6 +1,7 @@
 """What every template may read beside its page. Nothing here asks the database before a template does."""
 
 from datetime import datetime
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
@@ -11,6 +12,7 @@ from ondol.accounts import proof, second_factor
 from ondol.accounts.models import User
 from ondol.clock import Clock
 from ondol.config import config
+from ondol.costs.bills import rate_in_won
 from ondol.outbox.summary import Summary, is_alarming, summary
 from ondol.web.stop_notice import StopNotice, stop_notice_of
 
@@ -43,6 +45,11 @@ class Site:
     def stop_notice(self) -> StopNotice | None:
         """Return when the reader's machine will stop."""
         return stop_notice_of(self._request)
+
+    @cached_property
+    def krw(self) -> Decimal | None:
+        """Return what a dollar is in won; None where no rate is set."""
+        return rate_in_won()
 
     @cached_property
     def outbox(self) -> Summary | None:

@@ -12,6 +12,7 @@ from ondol.autostop.outlook import Outlook, outlook
 from ondol.instances import actions
 from ondol.instances.models import Instance
 from ondol.policy.rules import Rules, rules_of
+from ondol.web import times
 from ondol.web.templatetags.ondol import duration
 
 _IN_MINUTES = timedelta(minutes=100)
@@ -26,6 +27,8 @@ class StopNotice:
     when: str
     """The time, such as `in about 25–35 minutes (14:20–14:30 KST)`."""
     may_keep_awake: bool
+    awake_until: datetime | None = None
+    """Until when its owner keeps it awake; None if they do not."""
 
     @property
     def minutes(self) -> int:
@@ -44,7 +47,9 @@ def stop_notice_of(request: HttpRequest) -> StopNotice | None:
 def stop_notice_on(row: Instance, rules: Rules) -> StopNotice | None:
     """Return the notice about this machine; None while it does not run."""
     seen = outlook(row, rules)
-    return StopNotice(seen, _when(seen), rules.awake_hours > 0) if seen else None
+    if seen is None:
+        return None
+    return StopNotice(seen, _when(seen), rules.awake_hours > 0, row.kept_awake_until(seen.now))
 
 
 def _find(request: HttpRequest) -> StopNotice | None:
@@ -64,8 +69,7 @@ def _when(seen: Outlook) -> str:
 
 def about(earliest: datetime, latest: datetime, now: datetime) -> str:
     """Return a range of future times, in minutes and on the clock."""
-    first, last = (timezone.localtime(moment) for moment in (earliest, latest))
-    clock = f"{first:%H:%M}–{last:%H:%M %Z}"
+    clock = f"{times.span(earliest, latest)} {timezone.localtime(latest):%Z}"
     if earliest - now < _IN_MINUTES:
         low, high = max(floor((earliest - now) / _MINUTE), 0), ceil((latest - now) / _MINUTE)
         return _("in about %(low)s–%(high)s minutes (%(clock)s)") % {"low": low, "high": high, "clock": clock}

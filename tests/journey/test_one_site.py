@@ -234,7 +234,7 @@ def test_minji_signs_up_is_approved_and_works_on_her_machine(site, new_page, tmp
     expect(admin.get_by_text("minji@example.org").first).to_be_visible()
 
     minji.goto(site.url)
-    press(minji, "Make my machine")
+    press(minji, "Create my machine")
     status_is(minji, "Creating", 10)
     status_is(minji, "Running")
     with minji.expect_download() as download:
@@ -273,7 +273,7 @@ def test_minji_signs_up_is_approved_and_works_on_her_machine(site, new_page, tmp
     admin.locator("main input:not([type=hidden])").fill("minji@example.org")
     press(admin, "Terminate and delete everything")
     minji.goto(site.url)
-    expect(minji.get_by_role("button", name=ko("Make my machine"))).to_be_visible(timeout=60_000)
+    expect(minji.get_by_role("button", name=ko("Create my machine"))).to_be_visible(timeout=60_000)
 
 
 # --- and in the end --------------------------------------------------------------------------------------------------

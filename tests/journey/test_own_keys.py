@@ -89,7 +89,7 @@ def test_a_key_that_the_browser_has_made_logs_in_and_was_never_sent(site, tmp_pa
         download.value.save_as(key)
         key.chmod(0o600)
         press(page, "I have the file: use this key")
-        press(page, "Make my machine")
+        press(page, "Create my machine")
         status_is(page, "Running")
         commands = page.locator("#code-unix").text_content() or ""
         expect(page.locator("form[action='/machine/key/']")).to_have_count(0)

@@ -84,7 +84,7 @@ def test_where_it_is_not_allowed_it_is_not_offered(browser_of, bob):
 def test_the_next_closing_time_can_be_waived_and_taken_back(browser_of, bob, hours):
     machine(bob, launched_at=NOON)
     browser = browser_of(bob)
-    assert "It is stopped then, even while it works." in page(browser)
+    assert "It will be stopped then, even if busy." in page(browser)
     assert "22:00 KST" in page(browser)
     browser.post("/machine/not-tonight/")
     assert "your machine runs on this time" in page(browser)

@@ -24,16 +24,16 @@ def test_a_click_becomes_a_machine_without_a_new_page_and_focus_stays(site, brow
     with page_of(browser, site, "bob@example.org") as page:
         page.goto("/")
         page.evaluate("window.same = true")
-        button = page.get_by_role("button", name="Make my machine")
+        button = page.get_by_role("button", name="Create my machine")
         button.focus()
         page.keyboard.press("Enter")
-        expect(page.get_by_role("heading", name="Your machine is being made")).to_be_focused()
-        expect(page.locator("#announcement")).to_have_text("Your machine is being made")
+        expect(page.get_by_role("heading", name="My machine")).to_be_focused()
+        expect(page.locator("#announcement")).to_have_text("Your machine is being created")
         assert page.evaluate("window.same")
         row = Instance.objects.get()
         Instance.objects.filter(pk=row.pk).update(status=Status.RUNNING, public_ip="203.0.113.9", instance_id="i-1")
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-        expect(page.get_by_role("heading", name="Your machine is running")).to_be_visible()
+        expect(page.locator(".badge")).to_have_text("Running")
         assert "every" not in page.locator("#machine").get_attribute("hx-trigger")
         expect(page.get_by_role("tab", name="VS Code")).to_be_visible()
 
@@ -45,9 +45,9 @@ def test_two_tabs_end_in_the_same_state(site, browser):
         other = page.context.new_page()
         other.goto("/")
         page.get_by_role("button", name="Stop").click()
-        expect(page.get_by_role("heading", name="Your machine is stopping")).to_be_visible()
+        expect(page.locator(".badge")).to_have_text("Stopping")
         other.get_by_role("button", name="Stop").click()
-        expect(other.get_by_role("heading", name="Your machine is stopping")).to_be_visible()
+        expect(other.locator(".badge")).to_have_text("Stopping")
 
 
 def test_tabs_work_by_keyboard_and_are_remembered(site, browser):
@@ -84,7 +84,7 @@ def test_everything_is_there_without_javascript(site, browser):
         for heading in ("Windows PowerShell", "macOS · Linux", "VS Code", "PuTTY"):
             expect(page.get_by_role("heading", name=heading)).to_be_visible()
         page.get_by_role("button", name="Stop").click()
-        expect(page.get_by_role("heading", name="Your machine is stopping")).to_be_visible()
+        expect(page.locator(".badge")).to_have_text("Stopping")
 
 
 def test_enter_while_composing_sends_nothing(site, browser):

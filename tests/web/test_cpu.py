@@ -115,7 +115,7 @@ def test_once_the_machine_has_stopped_the_page_looks_at_it(bob, browser_of):
 
 def test_a_machine_that_has_just_begun_says_when_values_come(bob, browser_of):
     machine(bob)
-    assert "The first values come some minutes after the start." in browser_of(bob).get("/").text
+    assert "The first CPU values come some minutes after the start." in browser_of(bob).get("/").text
 
 
 def test_a_resting_machine_shows_its_last_hours_and_asks_no_more(bob, browser_of):

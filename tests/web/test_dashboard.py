@@ -168,7 +168,7 @@ def test_a_poll_that_finds_nothing_new_reckons_nothing(bob, browser_of, status):
 def test_a_click_works_without_javascript(bob, browser_of):
     answer = browser_of(bob).post(reverse("machine_create"), follow=True)
     assert answer.redirect_chain == [("/", 302)]
-    assert "Your machine is being made" in answer.text
+    assert "Creating" in answer.text
 
 
 def test_a_click_answers_at_once_with_javascript(bob, browser_of):
@@ -198,7 +198,7 @@ def test_a_click_in_an_old_tab_ends_in_the_true_state(bob, browser_of):
     machine(bob, Status.RUNNING)
     page = browser_of(bob).post(reverse("machine_create"), follow=True).text
     assert "You have a machine already." in page
-    assert "Your machine is running" in page
+    assert "Running" in page
 
 
 def test_a_changed_address_is_told_until_bob_has_noted_it(bob, browser_of):
@@ -206,13 +206,13 @@ def test_a_changed_address_is_told_until_bob_has_noted_it(bob, browser_of):
     browser = browser_of(bob)
     for _ in range(2):
         page = browser.get("/").text
-        assert "Its address has changed" in page
+        assert "It has a new address" in page
         assert browser.get(poll_of(page), headers=HTMX).status_code == 204
     browser.post(reverse("machine_address_told"), {"address": "198.51.100.1"})  # from the run before
-    assert "Its address has changed" in browser.get("/").text
+    assert "It has a new address" in browser.get("/").text
     answer = browser.post(reverse("machine_address_told"), {"address": row.public_ip}, headers=HTMX).text
     assert row.public_ip in answer
-    assert "Its address has changed" not in answer + browser.get("/").text
+    assert "It has a new address" not in answer + browser.get("/").text
 
 
 def test_how_the_last_machine_ended_is_told(alice, bob, browser_of):
@@ -233,7 +233,7 @@ def test_bob_never_sees_the_machine_of_alice(alice, bob, browser_of):
 
 def test_the_page_names_the_zone_of_its_times(bob, browser_of):
     machine(bob)
-    assert " KST</time>" in browser_of(bob).get("/").text
+    assert re.search(r'<time datetime="[^"]+" title="[^"]+ KST">today \d\d:\d\d</time>', browser_of(bob).get("/").text)
 
 
 def test_the_trial_says_whose_clock_it_shows(bob, browser_of, machines_clock):

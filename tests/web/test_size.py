@@ -91,7 +91,7 @@ def test_only_the_disk_of_what_runs_may_grow(bob, browser_of):
     browser = browser_of(bob)
     page = browser.get("/").text
     assert (radios(page), disk_on(page)) == ([], (row.volume_gib, row.volume_gib, 100))
-    assert "The type can be changed while the machine rests." in page
+    assert "The type can be changed while the machine is stopped." in page
     told = browser.post("/machine/size/", {"instance_type": "t3.large"}, follow=True).text
     assert "Its type can be changed only while the machine is stopped. Stop it first." in told
 

@@ -78,8 +78,8 @@ def test_no_template_is_left_out():
         ("{% for one in page.card.staps %}{% endfor %}", "MachineCard has no 'staps'"),
         ("{% with offers=page.offer.sizes %}{{ offers.chosen.prize }}{% endwith %}", "Choice has no 'prize'"),
         ("{% for kind in page.offer.sizes.types %}{{ kind.price.hour }}{% endfor %}", "Price has no 'hour'"),
-        ("{% include 'costs/money.html' with money=page.offer %}", "Offer has no 'usd'"),
-        ("{% include 'costs/money.html' with mony=page.statement.bill.total %}", "no name 'money' here"),
+        ("{% include 'costs/budget.html' with budget_status=page.offer %}", "Offer has no 'is_used_up'"),
+        ("{% include 'costs/budget.html' with mony=page.statement.bill.total %}", "no name 'money' here"),
         ("{% load i18n %}{% blocktranslate with n=page.cpu.paze %}{{ n }}{% endblocktranslate %}", "has no 'paze'"),
         ("{% load i18n %}{% blocktranslate %}{{ n }}{% endblocktranslate %}", "no name 'n' here"),
         ("{% url 'machine' page.pk as there %}{{ there }}", "MachinePage has no 'pk'"),
@@ -98,12 +98,12 @@ def test_a_typo_is_found_wherever_it_stands(source, wrong):
 def test_a_template_named_by_a_literal_is_read_too():
     @dataclass(frozen=True)
     class Part:
-        template: Literal["costs/money.html", "icons/dot.svg"]
+        template: Literal["costs/budget.html", "icons/dot.svg"]
 
     checker = Checker(PROCESSORS)
-    checker.text("{% include part.template with money=page.offer %}", {"page": MachinePage, "part": Part})
-    assert any("Offer has no 'usd'" in found for found in checker.found)
-    assert checker.read == {"costs/money.html", "icons/dot.svg"}
+    checker.text("{% include part.template with budget_status=page.offer %}", {"page": MachinePage, "part": Part})
+    assert any("Offer has no 'is_used_up'" in found for found in checker.found)
+    assert checker.read == {"costs/budget.html", "icons/dot.svg"}
 
 
 def test_what_is_there_is_not_found_wrong():

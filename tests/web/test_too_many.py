@@ -156,8 +156,8 @@ def test_a_button_that_was_clicked_too_often_says_so_and_not_that_ondol_is_away(
     with page_of(chromium, site, "bob@example.org") as page:
         page.goto("/")
         with all_used():
-            page.get_by_role("button", name="Make my machine").click()
+            page.get_by_role("button", name="Create my machine").click()
             expect(page.get_by_role("alert")).to_contain_text("For safety Ondol pauses")
-        page.get_by_role("button", name="Make my machine").click()
-        expect(page.get_by_role("heading", name="Your machine is being made")).to_be_visible()
+        page.get_by_role("button", name="Create my machine").click()
+        expect(page.locator(".badge", has_text="Creating")).to_be_visible()
         expect(page.locator("#offline")).to_be_hidden()

@@ -26,8 +26,8 @@ class StatusMessages:
 STATUSES: dict[Status, StatusMessages] = {
     Status.PENDING: StatusMessages(
         badge=_("Creating"),
-        heading=_("Your machine is being made"),
-        event=_("Being made"),
+        heading=_("Your machine is being created"),
+        event=_("Being created"),
     ),
     Status.STARTING: StatusMessages(
         badge=_("Starting"),
@@ -47,9 +47,9 @@ STATUSES: dict[Status, StatusMessages] = {
     ),
     Status.STOPPED: StatusMessages(
         badge=_("Stopped"),
-        heading=_("Your machine is resting"),
+        heading=_("Your machine is stopped"),
         event=_("Stopped"),
-        kept=_("The disk and everything on it is kept. The address will be another one after the next start."),
+        kept=_("The disk and everything on it is kept. It will get a new address at the next start."),
         otherwise=Explanation(_("It has stopped; AWS does not say why.")),
     ),
     Status.TERMINATING: StatusMessages(
@@ -66,16 +66,16 @@ STATUSES: dict[Status, StatusMessages] = {
     ),
     Status.FAILED: StatusMessages(
         badge=_("Failed"),
-        heading=_("Your machine could not be made"),
-        event=_("Could not be made"),
-        kept=_("Everything that had been made was removed again; nothing is left that costs money."),
-        otherwise=Explanation(_("Something went wrong while it was being made."), TRY_THEN_ASK),
+        heading=_("Your machine could not be created"),
+        event=_("Could not be created"),
+        kept=_("Everything that had been created was removed again; nothing is left that costs money."),
+        otherwise=Explanation(_("Something went wrong while it was being created."), TRY_THEN_ASK),
     ),
 }
-BEING_CLEANED_UP = _("What had been made is being removed at the moment; that takes a minute or two.")
+BEING_CLEANED_UP = _("What had been created is being removed at the moment; that takes a minute or two.")
 """Instead of what is `kept` of a failed machine, until nothing is left."""
 _AFTER: dict[tuple[Status, Status], Text] = {
-    (Status.PENDING, Status.RUNNING): _("Made"),
+    (Status.PENDING, Status.RUNNING): _("Created"),
     (Status.STOPPING, Status.RUNNING): _("Runs on"),
     (Status.STARTING, Status.STOPPED): _("Could not be started"),
 }

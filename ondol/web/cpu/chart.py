@@ -14,7 +14,10 @@ from ondol.instances.messages.texts import Text
 from ondol.policy.threshold import digits
 
 BACK, AHEAD = timedelta(hours=6), timedelta(hours=1)
-TOP, PLOT, FOOT = 14, 130, 22
+TOP, PLOT, LANE, FOOT = 14, 120, 8, 22
+"""The heights in pixels: above 100 %, of the bars, of what is marked below the ground line, and of the hours."""
+_LEAST = 3
+"""The height of a bar of 0 %."""
 _LEVELS = (25, 50, 100)
 
 
@@ -59,14 +62,17 @@ class Chart:
     threshold: Mark
     now: str
     stop: Bar | None
-    """The times between which it will stop, if it goes on as now."""
+    """The times between which it will stop, if it goes on as now: below the ground line."""
+    awake: Bar | None
+    """The time that it is kept awake from now on: below the ground line."""
     kept_on: tuple[Bar, ...]
     """The times in which network or disk worked: below the ground line."""
     rows: tuple[Row, ...]
     """The same as a table, newest first."""
     foot: int = TOP + PLOT
-    words: int = TOP + PLOT + 16
-    height: int = TOP + PLOT + FOOT
+    lane: int = LANE
+    words: int = TOP + PLOT + LANE + 16
+    height: int = TOP + PLOT + LANE + FOOT
 
 
 def chart(
@@ -74,6 +80,7 @@ def chart(
     limits: Limits,
     now: datetime,
     stop: tuple[datetime, datetime] | None = None,
+    awake_until: datetime | None = None,
 ) -> Chart:
     """Return the last six hours and the next; `samples` are oldest first."""
     start = floor(now - BACK)
@@ -85,7 +92,7 @@ def chart(
         return 100 * ((moment - start) / span)
 
     def bar(begin: datetime, end: datetime, percent: float, is_active: bool) -> Bar:
-        height = max(PLOT - (_y(percent) - TOP), 1.5)
+        height = max(PLOT - (_y(percent) - TOP), _LEAST)
         left, right = max(x(begin), 0.0), min(x(end), 100.0)
         return Bar(_percent(left), f"{TOP + PLOT - height:.1f}", _percent(right - left), f"{height:.1f}", is_active)
 
@@ -98,7 +105,8 @@ def chart(
         levels=tuple(Mark(f"{_y(level):.1f}", f"{level}%") for level in _LEVELS),
         threshold=Mark(f"{_y(threshold):.1f}", f"{digits(threshold)}%"),
         now=_percent(x(now)),
-        stop=bar(max(stop[0], now), stop[1], 100, False) if stop and is_in_sight else None,
+        stop=bar(max(stop[0], now), stop[1], 0, False) if stop and is_in_sight else None,
+        awake=bar(now, awake_until, 0, True) if awake_until else None,
         rows=tuple(_row(sample, work) for sample, work in reversed(seen)),
     )
 

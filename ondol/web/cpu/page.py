@@ -14,9 +14,11 @@ from ondol.autostop.samples import limits_of, recent
 from ondol.ec2_types import facts_of
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
-from ondol.policy.rules import rules_of
+from ondol.policy.rules import Rules, rules_of
 from ondol.policy.threshold import Threshold
+from ondol.web.badge import Tab, badge_of, tab_of
 from ondol.web.cpu.chart import BACK, Chart, chart
+from ondol.web.machine.awake import Awake, awake_of
 from ondol.web.page import Page
 from ondol.web.stop_notice import StopNotice, stop_notice_of
 
@@ -30,7 +32,10 @@ class CpuPage(Page):
     fragment = "cpu/swap.html"
 
     status: str
+    tab: Tab
     stop_notice: StopNotice | None
+    awake: Awake | None
+    """How a stop is postponed; None unless it runs."""
     threshold: Threshold
     """The threshold of its alarm, or what it will be."""
     chart: Chart
@@ -51,15 +56,23 @@ class CpuPage(Page):
 def cpu_page(request: HttpRequest, row: Instance) -> CpuPage:
     """Return the chart and forecast of the reader's machine."""
     now, notice = clock.now(), stop_notice_of(request)
-    samples = recent(row, now - BACK)
-    limits = limits_of(row, rules_of(row.owner_id))
+    samples, rules = recent(row, now - BACK), rules_of(row.owner_id)
+    limits = limits_of(row, rules)
     idle = notice.outlook.idle if notice else None
     runs = row.status == Status.RUNNING
     return CpuPage(
         status=row.status,
+        tab=tab_of(badge_of(row)),
         stop_notice=notice,
-        threshold=_threshold(row),
-        chart=chart(samples, limits, now, (idle.earliest, idle.latest) if idle and not idle.is_active else None),
+        awake=awake_of(row, rules, now),
+        threshold=_threshold(row, rules),
+        chart=chart(
+            samples,
+            limits,
+            now,
+            stop=(idle.earliest, idle.latest) if idle and not idle.is_active else None,
+            awake_until=row.kept_awake_until(now) if runs else None,
+        ),
         as_of=samples[-1].at + PERIOD if samples else None,
         zone=timezone.localtime(now).tzname() or "",
         # A minute, or the time of a datapoint where the trial's clock runs faster.
@@ -71,7 +84,7 @@ def cpu_page(request: HttpRequest, row: Instance) -> CpuPage:
     )
 
 
-def _threshold(row: Instance) -> Threshold:
+def _threshold(row: Instance, rules: Rules) -> Threshold:
     if row.run.armed_cpu_percent:
         return Threshold.armed(row.run.armed_cpu_percent, row.size.instance_type)
-    return Threshold.by_rule(rules_of(row.owner_id).idle_core_percent, row.size.instance_type)
+    return Threshold.by_rule(rules.idle_core_percent, row.size.instance_type)

@@ -38,9 +38,9 @@ class Event:
     """The size, such as `t3.small, 30 GiB`, where it is new."""
 
 
-def timeline(owner: User) -> list[Event]:
-    """Return the history of all machines that somebody has had, newest first."""
-    newest = StatusChange.objects.filter(instance__owner=owner).select_related("by").order_by("-at", "-id")[:_NEWEST]
+def timeline(owner: User, changes: int = _NEWEST) -> list[Event]:
+    """Return the history of all machines that somebody has had, newest first, as far as so many changes tell."""
+    newest = StatusChange.objects.filter(instance__owner=owner).select_related("by").order_by("-at", "-id")[:changes]
     stories: defaultdict[uuid.UUID, list[StatusChange]] = defaultdict(list)
     for change in reversed(newest):
         stories[change.instance_id].append(change)

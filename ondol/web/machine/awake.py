@@ -1,4 +1,4 @@
-"""How a page postpones a stop: the choices, the request, the closing time, and that auto-stop is armed."""
+"""How a page postpones the stop of a machine that runs: the choices, the request, the closing time, the alarm."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,25 +27,28 @@ class Offered:
 
 @dataclass(frozen=True, slots=True)
 class Awake:
-    """How the stop of a machine that runs, or will, is postponed."""
+    """How the stop of a machine that runs is postponed."""
 
     until: datetime | None
     """The time until which it is kept awake; None if it is not."""
     offered: list[Offered]
     closing: Closing | None
     is_armed: bool
+    """True as soon as an alarm counts for this run: while it is replaced, the last one counts."""
     shown_at: datetime | None
     """The time at which AWS last showed its alarm."""
-    is_running: bool
+    rules: Rules
 
 
-def awake_of(row: Instance, rules: Rules, now: datetime) -> Awake:
-    """Return how the stop of a machine that runs, or will, is postponed."""
+def awake_of(row: Instance, rules: Rules, now: datetime) -> Awake | None:
+    """Return how the stop of a machine is postponed; None unless it runs."""
+    if row.status != Status.RUNNING:
+        return None
     return Awake(
         until=row.kept_awake_until(now),
         offered=[Offered(one.name, _SPANS.get(one.name, ""), one.until) for one in choices(rules, now)],
         closing=closing(row, rules.hours, now),
-        is_armed=row.is_armed,
+        is_armed=row.run.is_armed_for_start and row.run.ended_at is None,
         shown_at=row.run.alarm_verified_at,
-        is_running=row.status == Status.RUNNING,
+        rules=rules,
     )

@@ -37,6 +37,7 @@ class MachineCard:
     instance: Instance
     badge: Badge
     title: str
+    """The status as a sentence, which is announced once."""
     notice: Notice | None
     trouble: str
     steps: tuple[Step, ...]
@@ -85,6 +86,11 @@ class MachineCard:
         """
         seen = self.instance.seen
         return seen.disk_differs or (seen.type_differs and self.status is Status.STOPPED)
+
+    @property
+    def has_menu(self) -> bool:
+        """Return whether there is a menu: not for a machine that could not be made, or is being deleted."""
+        return self.status not in {Status.FAILED, Status.TERMINATING}
 
     @property
     def is_slow(self) -> bool:

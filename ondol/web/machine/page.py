@@ -2,7 +2,6 @@
 
 from functools import cached_property
 
-from ondol.autostop.awake import RUNS_OR_WILL
 from ondol.costs.bills import this_month
 from ondol.costs.offers import Choice, Offers, offers_for
 from ondol.costs.prices import Price, price_of
@@ -13,16 +12,20 @@ from ondol.instances.own_keys import KeyFacts
 from ondol.instances.resizing import substitute
 from ondol.policy.rules import Rules, rules_of
 from ondol.policy.threshold import Threshold
+from ondol.web.badge import Tab, tab_of
 from ondol.web.costs.statement import Statement, statement_of
 from ondol.web.cpu.page import CpuPage, cpu_page
 from ondol.web.guards import PersonRequest
-from ondol.web.machine.awake import Awake, awake_of
+from ondol.web.history.timeline import Event, timeline
 from ondol.web.machine.card import Ended, MachineCard, card_of, last_ended
 from ondol.web.machine.connect import Connect, connect_to, way_for
 from ondol.web.machine.offer import Offer, offer
 from ondol.web.machine.size import SizeChoice, size_of
 from ondol.web.page import Page
 from ondol.web.unconfirmed import Unconfirmed, unconfirmed
+
+_LATEST, _CHANGES = 4, 24
+"""How many events are shown, and from how many changes they are made: several changes are one event."""
 
 
 class MachinePage(Page):
@@ -36,9 +39,11 @@ class MachinePage(Page):
     card: MachineCard | None
     """None if they have no machine."""
     unconfirmed: Unconfirmed | None
+    said: str
+    """What is announced instead of the status: the result of a click."""
 
-    def __init__(self, request: PersonRequest) -> None:
-        self._request, self._user = request, request.user
+    def __init__(self, request: PersonRequest, said: str = "") -> None:
+        self._request, self._user, self.said = request, request.user, said
         self.card = card_of(request.user)
         self.unconfirmed = unconfirmed(request.user)
 
@@ -109,13 +114,6 @@ class MachinePage(Page):
         return price_of(self._row.instance_type, self._row.volume_gib) if self._row else None
 
     @cached_property
-    def awake(self) -> Awake | None:
-        """Return how a stop is postponed; None if there is no stop to postpone."""
-        if self.card is None or self.card.status not in RUNS_OR_WILL:
-            return None
-        return awake_of(self.card.instance, self.rules, self.card.now)
-
-    @cached_property
     def cpu(self) -> CpuPage | None:
         return cpu_page(self._request, self._row) if self._row else None
 
@@ -123,6 +121,21 @@ class MachinePage(Page):
     def statement(self) -> Statement:
         """Return what this month has cost."""
         return statement_of(self._user, this_month())
+
+    @cached_property
+    def latest(self) -> list[Event]:
+        """Return what happened last to their machines, newest first."""
+        return timeline(self._user, _CHANGES)[:_LATEST]
+
+    @property
+    def tab(self) -> Tab:
+        """Return what the browser's tab shows."""
+        return tab_of(self.card.badge if self.card else None)
+
+    @property
+    def host_name_line(self) -> str:
+        """Return the line that a new address changes in an SSH configuration."""
+        return f"HostName {self._row.public_ip}" if self._row else ""
 
     @cached_property
     def connect(self) -> Connect | None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -14,6 +15,7 @@ from ondol.instances import actions
 from ondol.instances.actions import ActionError
 from ondol.instances.models import Instance
 from ondol.instances.resizing import change_size, start_as
+from ondol.web import times
 from ondol.web.guards import PersonRequest, approved
 from ondol.web.machine.page import MachinePage
 
@@ -46,7 +48,7 @@ def create(request: PersonRequest) -> HttpResponse:
 @approved
 def start(request: PersonRequest) -> HttpResponse:
     """Ask for a start, perhaps with another type: where AWS had none of the last one."""
-    kind, _gib = _chosen(request)
+    kind, _disk = _chosen(request)
     return _wish(request, lambda user: start_as(user, kind) if kind else actions.start(user))
 
 
@@ -68,14 +70,14 @@ def resize(request: PersonRequest) -> HttpResponse:
 @approved
 def keep_awake(request: PersonRequest) -> HttpResponse:
     """Do not stop it for idling until one of the times that the page offers."""
-    return _wish(request, lambda user: awake.choose(user, request.POST.get("until", "")))
+    return _wish(request, lambda user: awake.choose(user, request.POST.get("until", "")), _awake_said)
 
 
 @require_POST
 @approved
 def end_awake(request: PersonRequest) -> HttpResponse:
     """Let it be stopped for idling again."""
-    return _wish(request, awake.end_awake)
+    return _wish(request, awake.end_awake, lambda row: _("It is not kept awake any more."))
 
 
 @require_POST
@@ -125,12 +127,21 @@ def _chosen(request: PersonRequest) -> tuple[str | None, int | None]:
     return request.POST.get("instance_type") or None, (int(gib) if digits else 0) if gib else None
 
 
-def _wish(request: PersonRequest, wish: Callable[[User], Instance]) -> HttpResponse:
+def _awake_said(row: Instance) -> str:
+    until = row.run.awake_until
+    return _("Kept awake until %(time)s") % {"time": times.wall(until)} if until else ""
+
+
+def _wish(
+    request: PersonRequest, wish: Callable[[User], Instance], said: Callable[[Instance], str] = lambda row: ""
+) -> HttpResponse:
+    """Do what somebody asks, or tell why not; `said` is announced where the status says nothing new."""
+    text = ""
     try:
-        wish(request.user)
+        text = said(wish(request.user))
     except ActionError as error:
         _tell(request, error)
-    return MachinePage(request).swap(request) if request.htmx else redirect("dashboard")
+    return MachinePage(request, text).swap(request) if request.htmx else redirect("dashboard")
 
 
 def _tell(request: PersonRequest, error: ActionError) -> None:

@@ -7,18 +7,18 @@ from decimal import Decimal
 from django import template
 from django.forms import BoundField
 from django.utils import formats, timezone
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
-from ondol import clock
 from ondol.autostop.work import Work
+from ondol.costs.bills import Money, money_of
 from ondol.costs.months import Month
 from ondol.instances.messages import signals
 from ondol.instances.record import LastWork
 from ondol.policy.threshold import digits
 from ondol.request_id import request_id
+from ondol.web import prices, times
 
 register = template.Library()
 
@@ -32,24 +32,20 @@ def request_reference() -> str:
 @register.filter
 def moment(value: datetime | None) -> SafeString | str:
     """Return a time in the zone of the settings, with the zone shown: `2026-06-03 14:05 KST`."""
-    if value is None:
-        return ""
-    local = timezone.localtime(value)
-    pattern = "Y년 n월 j일 H:i T" if get_language() == "ko" else "j M Y, H:i T"
-    return format_html('<time datetime="{}">{}</time>', local.isoformat(), formats.date_format(local, pattern))
+    return times.tagged(value, times.full(value)) if value else ""
+
+
+@register.filter
+def short(value: datetime | None) -> SafeString | str:
+    """Return a time of these days, `today 14:05`; its full date and zone show up on hover."""
+    return times.tagged(value, times.short(value)) if value else ""
 
 
 @register.filter
 def wall(value: datetime, zone: str = "") -> SafeString:
-    """Return a time of these days, as on a wall clock: `18:00`, `tomorrow 09:00`; with `"T"`, `18:00 KST`."""
-    local, today = timezone.localtime(value), timezone.localdate(clock.now())
-    told = formats.date_format(local, f"H:i {zone}".strip())
-    if local.date() == today + timedelta(days=1):
-        told = _("tomorrow %(time)s") % {"time": told}
-    elif local.date() != today:
-        day = formats.date_format(local, "n월 j일" if get_language() == "ko" else "j M")
-        told = f"{day}, {told}" if get_language() != "ko" else f"{day} {told}"
-    return format_html('<time datetime="{}">{}</time>', local.isoformat(), told)
+    """Return a time as on a wall clock: `18:00`, `tomorrow 09:00`; with `"T"`, `18:00 KST`."""
+    told = times.wall(value)
+    return times.tagged(value, f"{told} {timezone.localtime(value):%Z}" if zone else told)
 
 
 @register.filter
@@ -96,6 +92,30 @@ def seconds(value: timedelta) -> int:
 def dollars(value: Decimal, places: int = 2) -> str:
     """Return dollars: `$1,208.29`."""
     return f"${value:,.{places}f}"
+
+
+@register.filter
+def amount(value: Money) -> SafeString:
+    """Return an amount in both currencies, that of the reader first; the other one is small."""
+    return prices.both(value)
+
+
+@register.filter
+def amount_alone(value: Money) -> str:
+    """Return an amount in the reader's currency."""
+    return prices.shown(value)[0]
+
+
+@register.filter
+def priced(value: Decimal, krw: Decimal | None) -> SafeString:
+    """Return what something costs in both currencies: `$8.29 (₩11,502)`; `krw` is the rate, None where none is set."""
+    return prices.in_text(money_of(value, krw))
+
+
+@register.filter
+def per_hour(value: Decimal, krw: Decimal | None) -> SafeString:
+    """Return what an hour costs, with tenths of a cent: `$0.031 (₩43)`."""
+    return prices.in_text(money_of(value, krw), f"${value:,.3f}")
 
 
 register.filter("digits", digits)

@@ -135,6 +135,55 @@
     all.addEventListener("change", () => boxes.forEach((box) => { box.checked = all.checked; }));
   }
 
+  // A menu closes by Escape, and by a click elsewhere.
+  document.addEventListener("click", (event) => closeMenus(event.target.closest(".menu")));
+  document.addEventListener("keydown", (event) => {
+    const open = event.key === "Escape" && document.querySelector(".menu[open]");
+    if (!open) return;
+    if (open.contains(document.activeElement)) open.querySelector("summary").focus();
+    closeMenus();
+  });
+  function closeMenus(except) {
+    document.querySelectorAll(".menu[open]").forEach((menu) => { if (menu !== except) menu.open = false; });
+  }
+
+  // Notifications of the browser: asked for by a button, never unasked; only for what is new since the page was loaded.
+  function offerNews(button) {
+    if (!window.Notification || (Notification.permission === "granted" && remembered("ondol-news"))) return;
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      const granted = (await Notification.requestPermission()) === "granted";
+      if (granted) remember("ondol-news", "yes");
+      button.textContent = granted ? button.dataset.notify : button.dataset.denied;
+      button.disabled = granted;
+      say(button.textContent);
+    });
+  }
+  const newsOf = () => new Map([...document.querySelectorAll("[data-news]")]
+    .map((element) => [element.dataset.news, element.dataset.newsText]));
+  let knownNews = newsOf();
+  function tellNews() {
+    const news = newsOf();
+    const isAway = document.hidden || !document.hasFocus();
+    if (window.Notification?.permission === "granted" && remembered("ondol-news") && isAway) {
+      news.forEach((text, name) => {
+        if (knownNews.has(name)) return;
+        const shown = new Notification(text, { tag: `ondol-${name}`, icon: document.getElementById("icon")?.href });
+        shown.addEventListener("click", () => { window.focus(); shown.close(); });
+      });
+    }
+    knownNews = news;
+  }
+
+  // In a hidden tab, polls go on at a gentle pace.
+  let polledAt = -Infinity;
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const { verb, triggeringEvent } = event.detail.requestConfig;
+    if (verb !== "get" || triggeringEvent) return;
+    if (document.hidden && performance.now() - polledAt < 10000) event.preventDefault();
+    else polledAt = performance.now();
+  });
+
   function enhance(root) {
     const each = (selector, act) => {
       if (root.matches?.(selector)) act(root);
@@ -144,21 +193,26 @@
     each("[data-reveal]", (button) => { button.hidden = false; });
     each("[data-elapsed]", stopwatch);
     each("[data-all]", chooseAll);
+    each("[data-notify]", offerNews);
     each(".needs-script", (element) => { element.hidden = !window.PublicKeyCredential; });
     // Copying needs https or localhost; elsewhere the text is there to select.
     if (navigator.clipboard) each("[data-copy]", (button) => { button.hidden = false; });
   }
 
   // htmx replaces the machine; the keyboard stays where it was, or goes to the heading if that button has gone.
-  let heldFocus = false;
-  const holdsFocus = (event) => event.detail.target.contains(document.activeElement);
+  let heldFocus = null;
+  const holder = (event) => (event.detail.target.contains(document.activeElement) ? document.activeElement : null);
   // Before the request too: a button that is disabled by its click loses the focus at once.
-  document.addEventListener("htmx:beforeRequest", (event) => { heldFocus = holdsFocus(event); });
-  document.addEventListener("htmx:beforeSwap", (event) => { heldFocus ||= holdsFocus(event); });
+  document.addEventListener("htmx:beforeRequest", (event) => { heldFocus = holder(event); });
+  document.addEventListener("htmx:beforeSwap", (event) => { heldFocus ||= holder(event); });
   document.addEventListener("htmx:afterSettle", (event) => {
-    if (heldFocus && document.activeElement === document.body) document.querySelector("h1[tabindex]")?.focus();
-    heldFocus = false;
+    if (heldFocus && document.activeElement === document.body) {
+      const same = heldFocus.id && document.getElementById(heldFocus.id);
+      (same || document.querySelector("h1[tabindex]"))?.focus();
+    }
+    heldFocus = null;
     if (event.target.nodeType === Node.ELEMENT_NODE) enhance(event.target);
+    tellNews();
   });
   const note = document.getElementById("offline");
   const unreachable = note?.textContent;
