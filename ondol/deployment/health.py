@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from django.db.models import Exists, Q
+from django.db.models import Exists, Q, QuerySet
 from django.db.models.functions import Now
 from procrastinate.contrib.django.models import ProcrastinateEvent
 
@@ -43,10 +43,7 @@ def unconfirmed_since() -> datetime | None:
     AWS does not answer if the last observation is too old, if observations fail, or if one is still waiting: a call
     that hangs takes a minute and a half before it fails.
     """
-    waiting = ProcrastinateEvent.objects.filter(
-        job__lock=OBSERVING, job__status="doing", type="started", at__lt=Now() - SILENT_AFTER
-    )
-    told = Deployment.objects.values_list("confirmed_at", "trouble_since", Exists(waiting)).first()
+    told = Deployment.objects.values_list("confirmed_at", "trouble_since", Exists(_waiting())).first()
     if told is None:
         return None
     seen, failing_since, is_waiting = told
@@ -55,3 +52,15 @@ def unconfirmed_since() -> datetime | None:
         return clock.now() - clock.real_seconds(SILENT_AFTER.total_seconds()) if is_waiting else None
     is_old = clock.now() - seen > clock.real_seconds(STALE_AFTER.total_seconds())
     return seen if is_old or is_failing or is_waiting else None
+
+
+def is_waiting() -> bool:
+    """Return whether an observation has asked AWS, and waits for an answer for too long already."""
+    return _waiting().exists()
+
+
+def _waiting() -> QuerySet[ProcrastinateEvent]:
+    # Read by the lock: procrastinate has an index on it for jobs under way.
+    return ProcrastinateEvent.objects.filter(
+        job__lock=OBSERVING, job__status="doing", type="started", at__lt=Now() - SILENT_AFTER
+    )

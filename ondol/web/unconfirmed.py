@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ondol.accounts.models import User
-from ondol.deployment.health import unconfirmed_since
+from ondol.deployment.health import is_waiting, unconfirmed_since
 from ondol.deployment.models import Deployment
 from ondol.instances.messages.codes import silence
 from ondol.instances.messages.texts import Text
@@ -27,5 +27,5 @@ def unconfirmed(reader: User) -> Unconfirmed | None:
     if since is None or not reader.is_admin:
         return Unconfirmed(since) if since else None
     kind, code = Deployment.current().values_list("trouble", "trouble_code").get()
-    found = silence(kind)
+    found = silence(kind or ("Waiting" if is_waiting() else ""))
     return Unconfirmed(since, found.cause, found.next_step, code)

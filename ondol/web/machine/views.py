@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
-from ondol.accounts.models import User
+from ondol.accounts.models import Approval, User
 from ondol.autostop import awake
 from ondol.instances import actions
 from ondol.instances.actions import ActionError
@@ -25,6 +25,8 @@ from ondol.web.machine.page import MachinePage
 def dashboard(request: PersonRequest) -> HttpResponse:
     """Show the whole page; also when its reader returns to a tab that waits: then it is loaded whole."""
     if request.htmx:
+        if request.GET.get("shown") == Approval.PENDING:
+            messages.success(request, _("Your request was approved. You can create your machine now."))
         return HttpResponseClientRedirect("/")
     return MachinePage(request).answer(request)
 

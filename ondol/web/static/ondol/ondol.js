@@ -205,6 +205,8 @@
   // Before the request too: a button that is disabled by its click loses the focus at once.
   document.addEventListener("htmx:beforeRequest", (event) => { heldFocus = holder(event); });
   document.addEventListener("htmx:beforeSwap", (event) => { heldFocus ||= holder(event); });
+  // At once: what is folded later would move what is below.
+  document.addEventListener("htmx:afterSwap", () => document.querySelectorAll("[data-tabs]:not(.tabbed)").forEach(tabs));
   document.addEventListener("htmx:afterSettle", (event) => {
     if (heldFocus && document.activeElement === document.body) {
       const same = heldFocus.id && document.getElementById(heldFocus.id);

@@ -1,0 +1,64 @@
+"""The first screen of the machine's page in a browser: connecting comes first, nothing moves, focus stays."""
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from tests.web.browser import launch, page_of
+from tests.web.conftest import machine, person
+
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+SHIFTS = """window.shifted = 0; new PerformanceObserver(list => list.getEntries().forEach(entry => {
+    if (!entry.hadRecentInput) window.shifted += entry.value; })).observe({type: "layout-shift", buffered: true});"""
+PRIMARY = """() => { const probe = document.createElement("i");
+    probe.style.color = "var(--primary)"; document.body.append(probe);
+    const primary = getComputedStyle(probe).color; probe.remove();
+    return [...document.querySelectorAll("#machine button, #machine a")].filter(element =>
+        element.checkVisibility() && getComputedStyle(element).backgroundColor === primary).length; }"""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        found = launch(playwright)
+        yield found
+        found.close()
+
+
+def top(page, selector):
+    return page.locator(selector).first.bounding_box()["y"]
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_on_the_first_run_the_command_is_on_the_first_screen_and_nothing_moves(site, browser, language):
+    """At 1280 × 900 it is beside the rest, at 320 right below the machine; copying it is the one primary act."""
+    machine(person("bob@example.org"), minutes_ago=0.5)
+    with page_of(browser, site, "bob@example.org", language) as page:
+        page.add_init_script(SHIFTS)
+        page.set_viewport_size({"width": 1280, "height": 900})
+        page.goto("/")
+        copy = page.locator(".ways .code .copy:visible").first.bounding_box()
+        assert top(page, "#connect-title") < 600
+        assert copy["y"] + copy["height"] < 900
+        assert page.locator("#cpu").bounding_box()["x"] > 640
+        assert page.evaluate(PRIMARY) == 1
+        page.set_viewport_size({"width": 320, "height": 900})
+        page.goto("/")
+        assert top(page, "#connect-title") < top(page, "#cpu-title")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320
+        page.wait_for_timeout(300)
+        assert page.evaluate("window.shifted") <= 0.001
+
+
+def test_keeping_it_awake_leaves_the_focus_on_its_chip_and_is_announced(site, browser):
+    machine(person("bob@example.org"), minutes_ago=60)
+    with page_of(browser, site, "bob@example.org") as page:
+        page.goto("/")
+        page.locator("#awake-1h").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("#announcement")).to_contain_text("Kept awake until")
+        expect(page.locator("#awake-1h")).to_be_focused()
+        expect(page.get_by_role("button", name="End it now")).to_be_visible()
+        page.locator("#menu summary").click()
+        expect(page.get_by_role("link", name="Replace the key").or_(page.locator(".menu-list a").first)).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(page.locator("#menu summary")).to_be_focused()
