@@ -27,5 +27,5 @@ def unconfirmed(reader: User) -> Unconfirmed | None:
     if since is None or not reader.is_admin:
         return Unconfirmed(since) if since else None
     kind, code = Deployment.current().values_list("trouble", "trouble_code").get()
-    found = silence(kind or ("Waiting" if is_waiting() else ""))
+    found = silence(kind or ("Unreachable" if is_waiting() else ""))
     return Unconfirmed(since, found.cause, found.next_step, code)

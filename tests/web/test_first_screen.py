@@ -30,7 +30,7 @@ def top(page, selector):
 
 @pytest.mark.parametrize("language", ["ko", "en"])
 def test_on_the_first_run_the_command_is_on_the_first_screen_and_nothing_moves(site, browser, language):
-    """At 1280 × 900 it is beside the rest, at 320 right below the machine; copying it is the one primary act."""
+    """It stands beside the rest at 1280 × 900 and below the machine at 320. Copying it is the one primary act."""
     machine(person("bob@example.org"), minutes_ago=0.5)
     with page_of(browser, site, "bob@example.org", language) as page:
         page.add_init_script(SHIFTS)

@@ -1,4 +1,4 @@
-"""The machine's page: one primary act in each state, its title, times and amounts, what is announced, silence of AWS."""
+"""The machine's page: one primary act in each state, titles, amounts, what is announced, and silence of AWS."""
 
 import re
 from datetime import timedelta
@@ -145,14 +145,14 @@ def test_aws_that_hangs_is_named_long_before_the_call_fails(bob, browser_of, obs
     assert (answer.status_code == 200 and "AWS has not answered since" in answer.text) == is_named
     if is_named:
         assert "What you have asked for is kept, and goes on by itself" in answer.text
-        assert "AWS was asked and does not answer." not in answer.text
+        assert "AWS does not answer, or the worker’s credentials" not in answer.text
 
 
 def test_an_administrator_reads_that_aws_was_asked_and_not_that_no_worker_asks(alice, browser_of, observing):
     observing(25)
     for path in ("/", reverse("admin_fleet")):
         page = browser_of(alice).get(path).text
-        assert "AWS was asked and does not answer." in page
+        assert "AWS does not answer, or the worker’s credentials" in page
         assert "No worker has looked" not in page
 
 

@@ -221,10 +221,6 @@ SILENCE: dict[str, Explanation] = {
     "Refused": Explanation(
         _("AWS refuses to answer: a permission or a setting is missing."), _("`ondol doctor` names it.")
     ),
-    "Waiting": Explanation(
-        _("AWS was asked and does not answer."),
-        _("If this lasts, check the worker’s network, and whether AWS reports a disruption."),
-    ),
     "WrongAccount": Explanation(
         _("The worker’s credentials lead to another account or region than the machines are in."),
         _("Give it the ones it had before. Until then nothing is touched."),
