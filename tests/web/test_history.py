@@ -50,7 +50,7 @@ def test_each_run_is_told_with_its_length_its_end_and_whose_wish_it_was(story, b
         ("Stopped", alice, timedelta(minutes=31)),
         ("Started", bob, None),
         ("Stopped", None, timedelta(minutes=123)),
-        ("Made", bob, None),
+        ("Created", bob, None),
     ]
 
 
