@@ -1,7 +1,7 @@
 """The machine's page: one primary act in each state, titles, amounts, what is announced, and silence of AWS."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -17,6 +17,7 @@ from ondol.web.badge import STYLES
 from tests.web.conftest import machine
 from tests.web.test_dashboard import HTMX, LIVING, poll_of
 
+MIDMONTH = datetime(2026, 6, 19, 12, tzinfo=UTC)
 PRIMARY = {Status.STOPPED: "Start", Status.FAILED: "Try again"}
 """The primary button of each state. While it runs, that is the copy button of the command; see `test_first_screen`."""
 TITLES = {
@@ -96,7 +97,8 @@ def test_readers_of_korean_see_won_first_where_a_rate_is_set(alice, bob, browser
     assert '$0.031 <span class="won">(₩43)</span>' in browser_of(bob, "en").get("/").text
 
 
-def test_less_than_a_cent_is_not_shown_as_nothing(bob, browser_of):
+def test_less_than_a_cent_is_not_shown_as_nothing(bob, browser_of, machines_clock):
+    machines_clock.set(MIDMONTH)
     machine(bob, minutes_ago=0.5)
     assert "&lt;$0.01" in browser_of(bob).get("/").text
 
@@ -104,7 +106,10 @@ def test_less_than_a_cent_is_not_shown_as_nothing(bob, browser_of):
 @pytest.mark.parametrize(
     ("stops", "follows"), [(True, "no machine runs until the month is over"), (False, "the machine is not stopped")]
 )
-def test_an_overdrawn_budget_is_in_the_colour_of_trouble_and_says_what_follows(bob, browser_of, stops, follows):
+def test_an_overdrawn_budget_is_in_the_colour_of_trouble_and_says_what_follows(
+    bob, browser_of, machines_clock, stops, follows
+):
+    machines_clock.set(MIDMONTH)
     machine(bob, minutes_ago=600)
     Budget.objects.create(usd=Decimal("0.01"), stops=stops)
     page = browser_of(bob).get("/").text
