@@ -127,8 +127,8 @@ def observing(bob):
     def since(seconds):
         with connection.cursor() as cursor:
             cursor.execute(
-                "INSERT INTO procrastinate_jobs (task_name, lock, queueing_lock, status)"
-                " VALUES ('ondol.instances.look', 'look', 'look', 'doing') RETURNING id"
+                "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, status)"
+                " VALUES ('periodic', 'ondol.instances.look', 'look', 'look', 'doing') RETURNING id"
             )
             (job,) = cursor.fetchone()
             cursor.execute(
