@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from ondol.instances.lifecycle import Status
 from ondol.policy.models import Policy
-from ondol.web.machine.connect import Connect, way_for
+from ondol.web.machine.connect import WAYS, Connect, way_for
 from tests.instances.keys import PEM
 from tests.web.conftest import machine
 
@@ -18,14 +18,37 @@ BOBS = Connect(f"{STEM}.pem", "203.0.113.24", "i-1")
 
 
 def test_windows_powershell_word_for_word():
-    assert BOBS.windows == (
-        '$f="ondol-bob-5f0c9a52.pem" ; $k="$env:USERPROFILE\\.ssh\\$f"\n'
-        "$r=Get-ItemProperty 'HKCU:\\Software\\Microsoft\\Windows\\CurrentVersion\\Explorer\\User Shell Folders'\n"
-        'mkdir -Force "$env:USERPROFILE\\.ssh" | Out-Null\n'
-        "foreach ($d in \"$env:USERPROFILE\\Downloads\",$r.'{374DE290-123F-4565-9164-39C4925E467B}') {\n"
-        '  if (Test-Path "$d\\$f") { Move-Item -Force "$d\\$f" $k } }\n'
-        'icacls $k /inheritance:r ; icacls $k /grant:r "$(whoami):R"\n'
-        "ssh -i $k -o IdentitiesOnly=yes -p 22 ubuntu@203.0.113.24"
+    names = "','".join((f"{STEM} (2).pem", f"{STEM}(1).pem", f"{STEM} (1).pem", f"{STEM}.pem"))
+    words = BOBS.windows.replace(f"'{names}'", "NAMES").replace(BOBS.kit.missing, "MISSING")
+    assert (
+        words
+        == r"""& {
+$s="$env:USERPROFILE\.ssh" ; $c="$s\config"
+mkdir -Force $s | Out-Null
+$k="$s\ondol-bob-5f0c9a52.pem"
+$r=Get-ItemProperty 'HKCU:\Software\Microsoft\Windows\CurrentVersion\Explorer\User Shell Folders'
+foreach ($d in "$env:USERPROFILE\Downloads",$r.'{374DE290-123F-4565-9164-39C4925E467B}') {
+  foreach ($n in NAMES) {
+    if (Test-Path "$d\$n") { Move-Item -Force "$d\$n" $k } } }
+if (-not (Test-Path $k)) { Write-Warning 'MISSING' ; return }
+icacls $k /inheritance:r | Out-Null ; icacls $k /grant:r "$(whoami):R" | Out-Null
+Set-Content -Encoding Ascii "$s\ondol.conf" @(
+  'Host ondol',
+  '  HostName 203.0.113.24',
+  '  Port 22',
+  '  User ubuntu',
+  '  IdentityFile ~/.ssh/ondol-bob-5f0c9a52.pem',
+  '  IdentitiesOnly yes',
+  '  HostKeyAlias ondol-i-1',
+  '  CheckHostIP no',
+  '  StrictHostKeyChecking accept-new',
+  '  ServerAliveInterval 60')
+$e=[Text.Encoding]::GetEncoding(28591) ; $t=''
+if (Test-Path $c) { $t=$e.GetString([IO.File]::ReadAllBytes($c)) }
+$t=$t -replace '^\xEF\xBB\xBF','' -replace '(?im)^[ \t]*Include[ \t]+ondol\.conf[ \t]*(\r?\n|\r?\z)',''
+[IO.File]::WriteAllBytes($c, $e.GetBytes("Include ondol.conf`n$t"))
+ssh ondol
+}"""
     )
 
 
@@ -38,12 +61,11 @@ def test_the_key_is_moved_from_where_the_browser_puts_it(tmp_path, folder, told)
     if told is not None:
         (tools / "xdg-user-dir").write_text(f'#!/bin/sh\necho "$HOME/{told}"\n')
         (tools / "xdg-user-dir").chmod(0o755)
-    for name in ("mkdir", "chmod", "mv"):
+    for name in ("mkdir", "chmod", "mv", "cat", "sed", "rm"):
         (tools / name).symlink_to(shutil.which(name))
-    for text in ("old", "new"):
-        (downloads / BOBS.key_file).write_text(text)
-        words = BOBS.unix.replace("&&\nssh", "&& : ssh")
-        subprocess.run(["/bin/sh", "-ec", words], env={"HOME": str(tmp_path), "PATH": str(tools)}, check=True)
+    for text, name in (("old", BOBS.key_file), ("new", BOBS.key_file.replace(".pem", " (1).pem"))):
+        (downloads / name).write_text(text)
+        subprocess.run(["/bin/sh", "-ec", BOBS.unix_setup], env={"HOME": str(tmp_path), "PATH": str(tools)}, check=True)
     key = tmp_path / ".ssh" / BOBS.key_file
     assert (key.read_text(), key.stat().st_mode & 0o777) == ("new", 0o600)
 
@@ -59,7 +81,9 @@ def test_the_configuration_word_for_word():
 
 def test_another_port_is_in_every_command():
     trial = Connect(f"{STEM}.pem", "127.0.0.2", "i-1", 2222)
-    for words in (trial.windows, trial.unix, trial.rsync):
+    for words in (trial.windows, trial.unix):
+        assert "  Port 2222" in words
+    for words in (trial.ssh, trial.rsync):
         assert " -o IdentitiesOnly=yes -p 2222" in words
     assert " -o IdentitiesOnly=yes -P 2222 " in trial.scp
     assert "\n  Port 2222\n" in trial.config_entry
@@ -85,10 +109,38 @@ def test_connecting_is_shown_only_while_running(bob, browser_of):
         ("User-Agent", "Mozilla/5.0 (X11; Linux x86_64)", "unix"),
         ("Sec-CH-UA-Platform", '"macOS"', "unix"),
         ("User-Agent", "", "windows"),
+        ("Cookie", "ondol-way=putty", "putty"),
+        ("Cookie", "ondol-way=nonsense", "windows"),
     ],
 )
-def test_the_system_is_guessed(header, value, way):
+def test_the_way_is_guessed_or_remembered(header, value, way):
     assert way_for(RequestFactory().get("/", headers={header: value})) == way
+    asked = RequestFactory().get("/", {"way": "vscode"}, headers={header: value})
+    assert way_for(asked) == "vscode"
+
+
+def test_the_server_shows_one_way_and_links_to_the_others(bob, browser_of):
+    machine(bob)
+    browser = browser_of(bob)
+    for way in WAYS:
+        page = browser.get("/", {"way": way}).text
+        shown = [one for one in WAYS if f'<section id="way-{one}" >' in page]
+        assert shown == [way]
+        assert page.count('aria-current="true"') == 1
+        assert all(f"?way={one}#connect-title" in page for one in WAYS)
+
+
+def test_bob_is_told_to_do_something_about_a_new_address(bob, browser_of):
+    row = machine(bob, address_changed=True)
+    browser = browser_of(bob)
+    page = browser.get("/").text
+    assert "New address: update your computer." in page
+    assert f"HostName {row.public_ip}" in page
+    assert 'data-opens="vscode"' not in page
+    browser.post(reverse("machine_address_told"), {"address": row.public_ip})
+    page = browser.get("/").text
+    assert "New address" not in page
+    assert 'data-opens="vscode"' in page
 
 
 def test_bob_takes_his_key(bob, browser_of):

@@ -104,15 +104,15 @@ def test_the_commands_name_the_file_that_bob_has(bob):
     row = machine(bob, key=False)
     key = with_key(row)
     own = connect_to(Instance.objects.get())
-    assert own.unix == "ssh -i ~/.ssh/id_ed25519 -o IdentitiesOnly=yes -p 22 ubuntu@203.0.113.24"
-    assert '-i "$env:USERPROFILE\\.ssh\\id_ed25519"' in own.windows
+    assert own.ssh == "ssh -i ~/.ssh/id_ed25519 -o IdentitiesOnly=yes -p 22 ubuntu@203.0.113.24"
+    assert "'  IdentityFile ~/.ssh/id_ed25519'" in own.windows
     assert "Move-Item" not in own.windows
     assert "IdentityFile ~/.ssh/id_ed25519\n" in own.config_entry
     key.delete()
     with_key(row, KeyOrigin.BROWSER)
     born = connect_to(Instance.objects.get())
     name = f"{own_keys.stem_of(bob, HER_LINE)}.pem"
-    assert f"chmod 600 ~/.ssh/{name} &&" in born.unix, "it comes from the folder of downloads, as a key of AWS does"
+    assert f"\nchmod 600 {name}\n" in born.unix, "it comes from the folder of downloads, as a key of AWS does"
     assert name in born.windows
 
 

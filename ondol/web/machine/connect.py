@@ -9,9 +9,11 @@ from ondol.config import config
 from ondol.instances.models import Instance, KeyOrigin
 from ondol.instances.own_keys import KeyFacts, facts_of
 from ondol.instances.ssh import SSH_USER, example_stem, key_file, key_of, options
+from ondol.web.machine.kit import ALIAS, Kit, powershell, shell
 
-ALIAS = "ondol"
-_DOWNLOADS = r"HKCU:\Software\Microsoft\Windows\CurrentVersion\Explorer\User Shell Folders"
+WAYS = {"windows": "Windows PowerShell", "unix": "macOS · Linux", "vscode": "VS Code", "putty": "PuTTY"}
+WAY_COOKIE = "ondol-way"
+"""What `ondol.js` remembers of the chosen tab."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,70 +42,64 @@ class Connect:
 
     @property
     def windows(self) -> str:
-        """Return the commands for PowerShell, which does not expand %USERPROFILE% or %USERNAME%, hence $env: and
-        whoami.
-
-        Institutes put Downloads on another disk; its place is in the registry, which may be read where COM may not.
-        """
-        if not self.is_moved:
-            key = f'"$env:USERPROFILE\\.ssh\\{self.key_file}"'
-            return f"ssh {options(key, self.port)} {self.target}"
-        return "\n".join(
-            [
-                f'$f="{self.key_file}" ; $k="$env:USERPROFILE\\.ssh\\$f"',
-                f"$r=Get-ItemProperty '{_DOWNLOADS}'",
-                'mkdir -Force "$env:USERPROFILE\\.ssh" | Out-Null',
-                "foreach ($d in \"$env:USERPROFILE\\Downloads\",$r.'{374DE290-123F-4565-9164-39C4925E467B}') {",
-                '  if (Test-Path "$d\\$f") { Move-Item -Force "$d\\$f" $k } }',
-                'icacls $k /inheritance:r ; icacls $k /grant:r "$(whoami):R"',
-                f"ssh {options('$k', self.port)} {self.target}",
-            ]
-        )
+        """Return what connects from PowerShell."""
+        return powershell(self.kit, f"ssh {ALIAS}")
 
     @property
     def unix(self) -> str:
-        """Return the commands for a shell.
+        """Return what connects from a shell."""
+        return shell(self.kit, f"ssh {ALIAS}")
 
-        Linux desktops name the folder of downloads by language; macOS always the same. `-f`: where `mv` is `mv -i`, its
-        question would take the next line for an answer. If the key is elsewhere, chmod says which file is missing.
+    @property
+    def windows_setup(self) -> str:
+        """Return the same without connecting, for programs that connect themselves."""
+        return powershell(self.kit)
+
+    @property
+    def unix_setup(self) -> str:
+        return shell(self.kit)
+
+    @property
+    def kit(self) -> Kit:
+        return Kit(self.key_file, self.is_moved, self.entry)
+
+    @property
+    def host_name(self) -> str:
+        """Return the only line that a new address changes."""
+        return f"HostName {self.address}"
+
+    @property
+    def ssh(self) -> str:
+        """Return the command that needs no entry."""
+        return f"ssh {self._options()} {self.target}"
+
+    @property
+    def entry(self) -> tuple[str, ...]:
+        """Return the entry that makes the machine known as `ondol`.
+
+        The host-key alias is the instance: a new address causes no question, a new machine is noticed.
         """
-        if not self.is_moved:
-            return f"ssh {self._options()} {self.target}"
-        return "\n".join(
-            [
-                "mkdir -p ~/.ssh && chmod 700 ~/.ssh",
-                'for d in ~/Downloads "$(xdg-user-dir DOWNLOAD 2>/dev/null)"; do',
-                f'  [ -f "$d/{self.key_file}" ] && mv -f "$d/{self.key_file}" ~/.ssh/; done',
-                f"chmod 600 ~/.ssh/{self.key_file} &&",
-                f"ssh {self._options()} {self.target}",
-            ]
+        return (
+            f"Host {ALIAS}",
+            f"  {self.host_name}",
+            f"  Port {self.port}",
+            f"  User {SSH_USER}",
+            f"  IdentityFile ~/.ssh/{self.key_file}",
+            "  IdentitiesOnly yes",
+            f"  HostKeyAlias ondol-{self.instance_id}",
+            "  CheckHostIP no",
+            "  StrictHostKeyChecking accept-new",
+            "  ServerAliveInterval 60",
         )
 
     @property
     def config_entry(self) -> str:
-        """Return an entry for the beginning of the SSH configuration, where the first value of a setting wins.
+        """Return the entry for the beginning of somebody's own configuration, where the first value of a setting wins.
 
         What followed was for all hosts, perhaps without saying so: `Host *` keeps it so. The empty line before is for
-        who pastes it below a last line that does not end. The host-key alias is the instance: a new address causes no
-        question, a new machine is noticed.
+        who pastes it below a last line that does not end.
         """
-        return "\n".join(
-            [
-                "",
-                f"Host {ALIAS}",
-                f"  HostName {self.address}",
-                f"  Port {self.port}",
-                f"  User {SSH_USER}",
-                f"  IdentityFile ~/.ssh/{self.key_file}",
-                "  IdentitiesOnly yes",
-                f"  HostKeyAlias ondol-{self.instance_id}",
-                "  CheckHostIP no",
-                "  StrictHostKeyChecking accept-new",
-                "  ServerAliveInterval 60",
-                "Host *",
-                "",
-            ]
-        )
+        return "\n".join(["", *self.entry, "Host *", ""])
 
     @property
     def scp_by_alias(self) -> str:
@@ -127,6 +123,15 @@ class Connect:
         return f"vscode://vscode-remote/ssh-remote+{ALIAS}/home/{SSH_USER}"
 
 
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """One way to connect."""
+
+    way: str
+    name: str
+    is_chosen: bool
+
+
 def connect_to(instance: Instance) -> Connect | None:
     """Return how to reach this machine; None while it has no address."""
     if not (instance.public_ip and instance.instance_id):
@@ -142,6 +147,18 @@ def example_for(user: User) -> Connect:
 
 
 def way_for(request: HttpRequest) -> str:
+    """Return which of `WAYS` is shown first: the one that was asked for, else the last one, else the system's own."""
+    asked = (request.GET.get("way"), request.COOKIES.get(WAY_COOKIE))
+    return next((way for way in asked if way in WAYS), system_of(request))
+
+
+def tabs_for(request: HttpRequest) -> tuple[Tab, ...]:
+    """Return all ways to connect, and which one is shown."""
+    chosen = way_for(request)
+    return tuple(Tab(way, name, way == chosen) for way, name in WAYS.items())
+
+
+def system_of(request: HttpRequest) -> str:
     """Return `windows` or `unix`, by the browser's user agent; most people here use Windows."""
     hint = request.headers.get("Sec-CH-UA-Platform", "") or request.headers.get("User-Agent", "")
     return "unix" if any(word in hint.lower() for word in ("mac", "linux", "x11", "chrome os")) else "windows"

@@ -18,7 +18,7 @@ from ondol.web.cpu.page import CpuPage, cpu_page
 from ondol.web.guards import PersonRequest
 from ondol.web.history.timeline import Event, timeline
 from ondol.web.machine.card import Ended, MachineCard, card_of, last_ended
-from ondol.web.machine.connect import Connect, connect_to, way_for
+from ondol.web.machine.connect import Connect, Tab, connect_to, system_of, tabs_for
 from ondol.web.machine.offer import Offer, offer
 from ondol.web.machine.size import SizeChoice, size_of
 from ondol.web.page import Page
@@ -143,9 +143,20 @@ class MachinePage(Page):
         return connect_to(self.card.instance) if self.card and self.card.status is Status.RUNNING else None
 
     @property
-    def way(self) -> str:
-        """Return which commands come first: `windows` or `unix`."""
-        return way_for(self._request)
+    def tabs(self) -> tuple[Tab, ...]:
+        """Return the ways to connect, one of which is shown."""
+        return tabs_for(self._request)
+
+    @property
+    def system(self) -> str:
+        """Return the reader's system: `windows` or `unix`."""
+        return system_of(self._request)
+
+    @property
+    def is_address_due(self) -> bool:
+        """Return whether the reader's computer is still to be told the address."""
+        row = self._row
+        return bool(self.connect and row and row.address_changed)
 
     @property
     def _row(self) -> Instance | None:

@@ -63,57 +63,65 @@
     setTimeout(() => { region.textContent = text; });
   }
 
-  // Sections of [data-tabs] become tabs; without this they stand below each other.
+  // The links of [data-tabs] are what the server has shown: one section, and a page for each other. Here they become
+  // tabs, which look the same and need no page.
   function tabs(container) {
-    const sections = [...container.querySelectorAll(":scope > section[data-tab]")];
-    const list = document.createElement("div");
-    list.className = "tabs";
+    const list = container.querySelector(".tabs");
+    const links = [...list.querySelectorAll("a")];
+    const sections = links.map((link) => document.getElementById(link.dataset.tab));
     list.setAttribute("role", "tablist");
-    list.setAttribute("aria-labelledby", container.getAttribute("aria-labelledby"));
-    const buttons = sections.map((section) => {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.id = `tab-${section.id}`;
-      button.textContent = section.dataset.tab;
-      button.setAttribute("role", "tab");
-      button.setAttribute("aria-controls", section.id);
-      section.setAttribute("role", "tabpanel");
-      section.setAttribute("aria-labelledby", button.id);
-      list.append(button);
-      return button;
-    });
-    const choose = (index) => sections.forEach((section, other) => {
-      section.hidden = other !== index;
-      buttons[other].setAttribute("aria-selected", String(other === index));
-      buttons[other].tabIndex = other === index ? 0 : -1;
+    const choose = (index) => links.forEach((link, other) => {
+      sections[other].hidden = other !== index;
+      link.setAttribute("aria-selected", String(other === index));
+      link.tabIndex = other === index ? 0 : -1;
     });
     const pick = (index) => {
       choose(index);
-      buttons[index].focus();
-      remember("ondol-way", sections[index].id);
+      links[index].focus();
+      remember(container.dataset.tabs, links[index].dataset.name);
     };
-    buttons.forEach((button, index) => {
-      button.addEventListener("click", () => pick(index));
-      button.addEventListener("keydown", (event) => {
-        const last = buttons.length - 1;
-        const next = { ArrowRight: index === last ? 0 : index + 1, ArrowLeft: index || last + 1, Home: 0, End: last }[event.key];
+    links.forEach((link, index) => {
+      link.setAttribute("role", "tab");
+      link.setAttribute("aria-controls", sections[index].id);
+      link.removeAttribute("aria-current");
+      sections[index].setAttribute("role", "tabpanel");
+      sections[index].setAttribute("aria-labelledby", link.id);
+      link.addEventListener("click", (event) => {
+        event.preventDefault();
+        pick(index);
+      });
+      link.addEventListener("keydown", (event) => {
+        const last = links.length - 1;
+        const next = { ArrowRight: index === last ? 0 : index + 1, ArrowLeft: index || last + 1, Home: 0, End: last, " ": index }[event.key];
         if (next === undefined) return;
         event.preventDefault();
         pick(event.key === "ArrowLeft" ? (index === 0 ? last : index - 1) : next);
       });
     });
     container.classList.add("tabbed");
-    container.prepend(list);
-    const wanted = remembered("ondol-way") ?? container.dataset.first;
-    choose(Math.max(0, sections.findIndex((section) => section.id === wanted)));
+    choose(Math.max(0, sections.findIndex((section) => !section.hidden)));
   }
 
-  // Private windows may refuse storage; the detected system is then chosen each time.
+  // In a cookie, so that the server shows it first next time.
   function remember(name, value) {
-    try { window.localStorage.setItem(name, value); } catch { /* not remembered */ }
+    const secure = window.location.protocol === "https:" ? "; secure" : "";
+    document.cookie = `${name}=${value}; path=/; max-age=31536000; samesite=lax${secure}`;
   }
-  function remembered(name) {
-    try { return window.localStorage.getItem(name); } catch { return null; }
+
+  // A start that a program waits for: its link is opened once the page has it, and nothing is left to do before. Kept
+  // for this tab; private windows may refuse that, and then the link waits for a click.
+  const WAITING = "ondol-then-open";
+  document.addEventListener("submit", (event) => {
+    const { thenOpen } = event.target.dataset;
+    if (!thenOpen) return;
+    try { window.sessionStorage.setItem(WAITING, thenOpen); } catch { /* not kept */ }
+  });
+  function openWaiting(link) {
+    try {
+      if (window.sessionStorage.getItem(WAITING) !== link.dataset.opens) return;
+      window.sessionStorage.removeItem(WAITING);
+    } catch { return; }
+    window.location.assign(link.href);
   }
 
   function stopwatch(element) {
@@ -190,6 +198,7 @@
       root.querySelectorAll(selector).forEach(act);
     };
     each("[data-tabs]:not(.tabbed)", tabs);
+    each("a[data-opens]", openWaiting);
     each("[data-reveal]", (button) => { button.hidden = false; });
     each("[data-elapsed]", stopwatch);
     each("[data-all]", chooseAll);
