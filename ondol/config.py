@@ -21,6 +21,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from ondol import page_address, written_settings
 from ondol.aws_tags import read_tags
+from ondol.contact import read_contact
 from ondol.database import url as database_url
 from ondol.env_file import EnvFile
 from ondol.mail_server import MailServer, mail_server, refuse_unused
@@ -131,6 +132,13 @@ class Config(SignInSettings):
     )
     email_from: str = _env("ONDOL_EMAIL_FROM", "Ondol <ondol@localhost>", description="Sender of e-mails.")
 
+    contact: str = _env(
+        "ONDOL_CONTACT",
+        "",
+        description="Whom people turn to, in the footer, on the help page and on error pages: an e-mail address or an "
+        "https:// address, perhaps with a name: NAME <ADDRESS>. Unset: none is shown.",
+    )
+
     region: str = _env("AWS_REGION", "ap-northeast-2", description="AWS Region.")
     default_region: str = _env(
         "AWS_DEFAULT_REGION", "", description="The region with Amazon where AWS_REGION is not set, as for the AWS CLI."
@@ -231,6 +239,13 @@ class Config(SignInSettings):
     def _is_sender(cls, value: str) -> str:
         if "@" not in parseaddr(value)[1] or not value.isprintable():
             raise ValueError("use NAME <ADDRESS> or an address, on one line")
+        return value
+
+    @field_validator("contact")
+    @classmethod
+    def _is_contact(cls, value: str) -> str:
+        if value:
+            read_contact(value)
         return value
 
     @property

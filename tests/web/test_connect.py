@@ -1,5 +1,6 @@
 """The exact commands with which each tool connects, and the key."""
 
+import re
 import shutil
 import subprocess
 
@@ -9,7 +10,7 @@ from django.urls import reverse
 
 from ondol.instances.lifecycle import Status
 from ondol.policy.models import Policy
-from ondol.web.machine.connect import WAYS, Connect, way_for
+from ondol.web.machine.connect import WAYS, Connect, connect_to, way_for
 from tests.instances.keys import PEM
 from tests.web.conftest import machine
 
@@ -180,3 +181,35 @@ def test_help_names_network_and_disk_only_where_they_count(bob, browser_of, lang
     Policy.objects.create(owner=None, lease_hours=0)
     page = browser_of(bob, language).get("/help/").text
     assert not any(signal in page for signal in signals)
+
+
+ERRORS = {
+    "Permission denied (publickey)": "key_file",
+    "Connection timed out": "address",
+    "Connection refused": "port",
+    "REMOTE HOST IDENTIFICATION HAS CHANGED": "address",
+    "Host key verification failed": "address",
+    "UNPROTECTED PRIVATE KEY FILE": "key_file",
+    "Bad owner or permissions": "address",
+    "Could not resolve hostname": "address",
+    "Too many authentication failures": "ssh",
+    "kex_exchange_identification": "address",
+    "no such identity": "key_file",
+    "invalid format": "key_file",
+}
+"""What ssh says, and which of the reader's own values its remedy names."""
+ASKS = {"ko": "십시오", "en": ("Use", "Check", "Wait", "run", "Run", "Paste", "Move", "Download")}
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_help_knows_what_ssh_says_with_bobs_own_values(bob, browser_of, language):
+    own = connect_to(machine(bob))
+    page = browser_of(bob, language).get("/help/").text
+    told = re.findall(r'<dt id="error-\w+">(.*?)</dt>\s*<dd>(.*?)</dd>', page, re.S)
+    assert len(told) == len(ERRORS)
+    for (said, value), (heading, remedy) in zip(ERRORS.items(), told, strict=True):
+        assert said in heading
+        assert str(getattr(own, value)) in remedy, heading
+        asks = ASKS[language]
+        assert any(word in remedy for word in ([asks] if isinstance(asks, str) else asks)), heading
+        assert len(re.split(r"[.:] ", re.sub(r"\s+", " ", remedy))) > 1, f"{heading}: a cause, then a remedy"

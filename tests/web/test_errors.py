@@ -5,11 +5,13 @@ from unittest.mock import patch
 
 import pytest
 from django.db import OperationalError, connection
+from django.template.loader import render_to_string
 from django.test import Client
 from django.urls import reverse
 
 from ondol.accounts.tokens import create_token
 from ondol.api.throttle import PER_PERSON, PerPerson
+from ondol.config import config
 from ondol.instances.models import Instance
 from ondol.web import middleware
 from ondol.web.errors import views as errors
@@ -145,3 +147,11 @@ def test_a_database_that_cannot_write_is_no_rate_limit(as_owner, code):
     )
     assert answer.status_code == 503
     assert answer.headers["Retry-After"]
+
+
+def test_an_error_page_names_the_administrator(monkeypatch):
+    monkeypatch.setattr(config(), "contact", "Jiwon <jiwon@example.org>")
+    for name in ("500", "503", "404"):
+        assert '<a href="mailto:jiwon@example.org">Jiwon</a>' in render_to_string(f"errors/{name}.html")
+    monkeypatch.setattr(config(), "contact", "")
+    assert "mailto:" not in render_to_string("errors/500.html")

@@ -12,6 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from ondol.autostop.work import Work
+from ondol.config import config
+from ondol.contact import Contact, read_contact
 from ondol.costs.bills import Money, money_of
 from ondol.costs.months import Month
 from ondol.instances.messages import signals
@@ -27,6 +29,12 @@ register = template.Library()
 def request_reference() -> str:
     """Return the id by which this request is found in the log; empty outside of one."""
     return request_id.get()
+
+
+@register.simple_tag
+def administrators_contact() -> Contact | None:
+    """Return whom to turn to, if the settings say; also for pages without a request."""
+    return read_contact(config().contact) if config().contact else None
 
 
 @register.filter
