@@ -7,6 +7,7 @@ from django.urls import reverse
 from django.utils import translation
 
 from ondol import clock
+from ondol.autostop import awake
 from ondol.autostop.models import WorkLease
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import StatusChange
@@ -110,3 +111,15 @@ def test_a_download_that_kept_it_on_is_told_in_one_line(story, bob, browser_of):
     page = " ".join(browser_of(bob).get(reverse("history")).text.split())
     assert "Kept on because it was downloading (2.1 MB/s)" in page
     assert "<p>For 4 hours</p>" in page
+
+
+def test_a_run_that_was_kept_awake_says_who_did_it_and_until_when(bob, browser_of):
+    machine(bob)
+    begun = clock.now()
+    awake.keep_awake(bob, begun + timedelta(hours=2))
+    awake.end_awake(bob)
+    told = [(str(event.what), event.by, event.until) for event in timeline(bob)[:2]]
+    assert told == [("Keep-awake ended", bob, None), ("Kept awake", bob, begun + timedelta(hours=2))]
+    page = browser_of(bob).get(reverse("history")).text
+    assert "Kept awake" in page
+    assert "Keep-awake ended" in page

@@ -6,7 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from django.utils.translation import gettext_lazy as _
+
 from ondol.accounts.models import User
+from ondol.audit.actions import Action, Outcome
+from ondol.audit.models import Entry
 from ondol.autostop.models import WorkLease
 from ondol.instances.lifecycle import CHANGING, Reason, Status
 from ondol.instances.messages.reasons import REASONS
@@ -34,6 +38,8 @@ class Event:
     receipt: Receipt | None = None
     is_lease: bool = False
     """`ran` is the length of what kept it on."""
+    until: datetime | None = None
+    """Until when it was to be kept awake."""
     size: str = ""
     """The size, such as `t3.small, 30 GiB`, where it is new."""
 
@@ -46,7 +52,7 @@ def timeline(owner: User, changes: int = _NEWEST) -> list[Event]:
         stories[change.instance_id].append(change)
     events = [event for story in stories.values() for event in _told(story)]
     since = min((event.at for event in events), default=None)
-    events += _leases(owner, since) if since else []
+    events += [*_leases(owner, since), *_kept_awake(owner, since)] if since else []
     return sorted(events, key=lambda event: event.at, reverse=True)
 
 
@@ -57,6 +63,21 @@ def _leases(owner: User, since: datetime) -> list[Event]:
         Event(one.began_at, lease_of(Signal(one.signal), one.rate), ran=one.worked_until - one.began_at, is_lease=True)
         for one in kept
     ]
+
+
+def _kept_awake(owner: User, since: datetime) -> list[Event]:
+    """Return who has kept machines awake, and until when, or has ended that: why they ran on while nothing happened."""
+    told = Entry.objects.filter(on_id=owner.pk, action=Action.MACHINE_AWAKE, outcome=Outcome.DONE, at__gte=since)
+    entries = list(told[:_NEWEST])
+    people = User.objects.in_bulk({entry.by_id for entry in entries if entry.by_id})
+    return [_awake(entry, people.get(entry.by_id or 0)) for entry in entries]
+
+
+def _awake(entry: Entry, by: User | None) -> Event:
+    until = entry.details.get("until")
+    if not until:
+        return Event(entry.at, _("Keep-awake ended"), by=by)
+    return Event(entry.at, _("Kept awake"), by=by, until=datetime.fromisoformat(until))
 
 
 def last_receipt(instance: Instance) -> Receipt | None:
