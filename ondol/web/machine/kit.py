@@ -1,6 +1,6 @@
 r"""What somebody pastes into PowerShell or a shell: it puts key and entry in their places, as often as they like.
 
-The entry is a file of its own, which is written anew each time; the configuration itself gets one line, at its
+The entry is a file of its own, which is written again each time; the configuration itself gets one line, at its
 beginning, where the first value of a setting wins: `Include`. Settings above and below keep their meaning, since an
 Include does not change which hosts the lines after it are for.
 """

@@ -12,7 +12,7 @@ from ondol.instances.own_keys import KeyFacts
 from ondol.instances.resizing import substitute
 from ondol.policy.rules import Rules, rules_of
 from ondol.policy.threshold import Threshold
-from ondol.web.badge import Tab, tab_of
+from ondol.web import badge
 from ondol.web.costs.statement import Statement, statement_of
 from ondol.web.cpu.page import CpuPage, cpu_page
 from ondol.web.guards import PersonRequest
@@ -128,9 +128,9 @@ class MachinePage(Page):
         return timeline(self._user, _CHANGES)[:_LATEST]
 
     @property
-    def tab(self) -> Tab:
+    def tab(self) -> badge.Tab:
         """Return what the browser's tab shows."""
-        return tab_of(self.card.badge if self.card else None)
+        return badge.tab_of(self.card.badge if self.card else None)
 
     @property
     def host_name_line(self) -> str:
