@@ -80,7 +80,7 @@ class Checker:
         self._names_in(node, scope)
         name = getattr(node, "asvar", None) or getattr(node, "target_var", None)
         if name:
-            scope[name] = str
+            scope[name] = _returned(node.func) if isinstance(node, SimpleNode) else str
 
     @singledispatchmethod
     def _names_in(self, node: Node, scope: dict[str, Any]) -> None:

@@ -206,13 +206,13 @@ def test_a_changed_address_is_told_until_bob_has_noted_it(bob, browser_of):
     browser = browser_of(bob)
     for _ in range(2):
         page = browser.get("/").text
-        assert "It has a new address" in page
+        assert "New address: update your computer." in page
         assert browser.get(poll_of(page), headers=HTMX).status_code == 204
     browser.post(reverse("machine_address_told"), {"address": "198.51.100.1"})  # from the run before
-    assert "It has a new address" in browser.get("/").text
+    assert "New address: update your computer." in browser.get("/").text
     answer = browser.post(reverse("machine_address_told"), {"address": row.public_ip}, headers=HTMX).text
     assert row.public_ip in answer
-    assert "It has a new address" not in answer + browser.get("/").text
+    assert "New address: update your computer." not in answer + browser.get("/").text
 
 
 def test_how_the_last_machine_ended_is_told(alice, bob, browser_of):

@@ -104,10 +104,10 @@ def test_a_cause_is_looked_through():
     assert errors.is_database_away(error)
 
 
-def test_buttons_and_programs_have_one_limit_and_a_reason(bob, browser_of):
+def test_buttons_and_programs_have_a_limit_each_and_a_reason(bob, browser_of):
     browser, program = browser_of(bob), Client(headers={"Authorization": f"Bearer {create_token(bob, 'loop')}"})
     with limits():
-        for _ in range(30):
+        for _ in range(60):
             assert browser.post("/language/", {"language": "en"}).status_code == 302
             assert program.post("/api/instances/stop").status_code == 404
         answer = browser.post("/machine/create/")

@@ -141,13 +141,13 @@ def sign_in(browser, email, password="a warm floor", **more):
 
 def test_bob_signs_in_with_his_address_in_any_case(english, bob):
     with_password(bob)
-    assert sign_in(english, "BOB@example.org").url == "/"
+    assert sign_in(english, "BOB@example.org").url == reverse("landing")
 
 
 def test_who_was_added_with_capital_letters_signs_in_with_any(english, db):
     add_user("Dan@Example.org", password="a warm floor")
     for email in ("Dan@Example.org", "dan@example.org"):
-        assert sign_in(english, email).url == "/"
+        assert sign_in(english, email).url == reverse("landing")
         english.cookies.clear()
 
 
@@ -196,7 +196,7 @@ NO_PLACES = [
 @pytest.mark.parametrize("target", NO_PLACES)
 def test_signing_in_never_leads_elsewhere(english, bob, target):
     with_password(bob)
-    assert sign_in(english, "bob@example.org", next=target).url == "/"
+    assert sign_in(english, "bob@example.org", next=target).url == reverse("landing")
 
 
 def test_nor_does_another_language(english, bob):
@@ -232,7 +232,7 @@ def test_a_forgotten_password_is_set_anew_by_mail(english, bob, mailoutbox):
     form = english.get(link, follow=True)
     new = {"password1": "a floor still warmer", "password2": "a floor still warmer"}
     english.post(form.redirect_chain[-1][0], new)
-    assert sign_in(english, "bob@example.org", "a floor still warmer").url == "/"
+    assert sign_in(english, "bob@example.org", "a floor still warmer").url == reverse("landing")
 
 
 def test_no_page_asks_a_mail_server(english, bob, settings):

@@ -88,6 +88,8 @@ def acts(alice, bob, carol):
         "admin_policy_person": ((bob.pk,), {"idle_minutes": "45"}),
         "admin_costs_rate": ((), {"krw": "9999", "as_of": "2026-01-05"}),
         "admin_email_drop": ((999,), {}),
+        "admin_fleet_act": ((), {"stop": str(bob.pk)}),
+        "admin_fleet_create": ((), {"email": erin.email}),
         "admin_reject": ((dan.pk,), {"reason": "no"}),
         "admin_stop": ((bob.pk,), {}),
         "admin_suspend": ((erin.pk,), {}),

@@ -79,7 +79,7 @@ def test_no_template_is_left_out():
         ("{% with offers=page.offer.sizes %}{{ offers.chosen.prize }}{% endwith %}", "Choice has no 'prize'"),
         ("{% for kind in page.offer.sizes.types %}{{ kind.price.hour }}{% endfor %}", "Price has no 'hour'"),
         ("{% include 'costs/budget.html' with budget_status=page.offer %}", "Offer has no 'is_used_up'"),
-        ("{% include 'costs/budget.html' with mony=page.statement.bill.total %}", "no name 'money' here"),
+        ("{% include 'costs/money.html' with mony=page.statement.bill.total %}", "no name 'money' here"),
         ("{% load i18n %}{% blocktranslate with n=page.cpu.paze %}{{ n }}{% endblocktranslate %}", "has no 'paze'"),
         ("{% load i18n %}{% blocktranslate %}{{ n }}{% endblocktranslate %}", "no name 'n' here"),
         ("{% url 'machine' page.pk as there %}{{ there }}", "MachinePage has no 'pk'"),
@@ -103,7 +103,7 @@ def test_a_template_named_by_a_literal_is_read_too():
     checker = Checker(PROCESSORS)
     checker.text("{% include part.template with budget_status=page.offer %}", {"page": MachinePage, "part": Part})
     assert any("Offer has no 'is_used_up'" in found for found in checker.found)
-    assert checker.read == {"costs/budget.html", "icons/dot.svg"}
+    assert checker.read == {"costs/budget.html", "icons/alert.svg", "icons/dot.svg"}
 
 
 def test_what_is_there_is_not_found_wrong():

@@ -57,7 +57,7 @@ PEOPLE = {
     "/accounts/email/": {"email": "x", "action_add": ""},
     "/accounts/password/change/": {"oldpassword": "x", "password1": "y", "password2": "y"},
 }
-BUTTONS = ["create", "start", "resize", "keep-awake"]
+BUTTONS = ["create", "start", "size", "awake"]
 
 
 def has_reason(answer):

@@ -11,6 +11,7 @@ from ondol.autostop.schedule import Closing, closing
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
 from ondol.policy.rules import Rules
+from ondol.policy.threshold import Threshold
 
 _SPANS: dict[str, str | Promise] = {"1h": _("1 hour"), "4h": _("4 hours")}
 
@@ -38,6 +39,8 @@ class Awake:
     shown_at: datetime | None
     """The time at which AWS last showed its alarm."""
     rules: Rules
+    threshold: Threshold
+    """The one of these rules; that of the alarm in AWS follows within seconds."""
 
 
 def awake_of(row: Instance, rules: Rules, now: datetime) -> Awake | None:
@@ -51,4 +54,5 @@ def awake_of(row: Instance, rules: Rules, now: datetime) -> Awake | None:
         is_armed=row.run.is_armed_for_start and row.run.ended_at is None,
         shown_at=row.run.alarm_verified_at,
         rules=rules,
+        threshold=Threshold.by_rule(rules.idle_core_percent, row.instance_type),
     )

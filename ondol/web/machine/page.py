@@ -132,11 +132,6 @@ class MachinePage(Page):
         """Return what the browser's tab shows."""
         return badge.tab_of(self.card.badge if self.card else None)
 
-    @property
-    def host_name_line(self) -> str:
-        """Return the line that a new address changes in an SSH configuration."""
-        return f"HostName {self._row.public_ip}" if self._row else ""
-
     @cached_property
     def connect(self) -> Connect | None:
         """Return the commands that reach a running machine."""
