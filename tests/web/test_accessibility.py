@@ -32,10 +32,11 @@ SMALL_TARGETS = """() =>
 
 CUT = """() =>
     [...document.querySelectorAll("a, button, summary, input, select, time, .badge, .approval")]
+    .filter(element => element.checkVisibility())
     .filter(element => element.getBoundingClientRect().right > document.documentElement.clientWidth)
     .map(element => element.outerHTML.slice(0, 80))"""
 
-OFF_CENTRE = """() => [...document.querySelectorAll("button, .button, .pop > summary")].flatMap(element => {
+OFF_CENTRE = """() => [...document.querySelectorAll("button:not(.menu-list *), .button, .pop > summary")].flatMap(element => {
     const box = element.getBoundingClientRect(), words = document.createRange();
     const shown = [...element.childNodes].filter(node => !node.classList?.contains("visually-hidden"));
     if (!box.width || !shown.length) return [];
