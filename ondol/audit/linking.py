@@ -4,11 +4,13 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
+from ondol import clock
 from ondol.audit.chain import FIELDS, Head, Linked, hash_of
 from ondol.audit.models import Entry, Link
 from ondol.config import config
@@ -16,8 +18,11 @@ from ondol.host.home import write_private
 
 log = logging.getLogger(__name__)
 
+LINKED_WITHIN = timedelta(minutes=1)
+"""The time is real time. A worker links every five seconds."""
 AT_ONCE = 5000
 """The most entries of one transaction."""
+_READ_AT_ONCE = 200
 LATE = 10_000
 """So many ids before the last linked one, an entry is looked for each time: transactions commit out of order."""
 _LAST = """
@@ -56,7 +61,8 @@ def link(everything: bool = False) -> Head | None:
         if not everything:
             waiting = waiting.filter(pk__gt=_last_linked() - LATE)
         links = []
-        for values in waiting.order_by("pk").values_list(*FIELDS)[:AT_ONCE]:
+        # A few at a time: each may be large.
+        for values in waiting.order_by("pk").values_list(*FIELDS)[:AT_ONCE].iterator(chunk_size=_READ_AT_ONCE):
             position = head.position + 1
             head = Head(position, hash_of(head.hash, position, values))
             links.append(Link(position=position, entry_id=values[0], hash=head.hash))
@@ -90,7 +96,7 @@ def linked() -> Iterator[Linked]:
     """Return the chain from its beginning, a part at a time."""
     with transaction.atomic(), connection.chunked_cursor() as cursor:
         cursor.execute(_LINKED)
-        while rows := cursor.fetchmany(2000):
+        while rows := cursor.fetchmany(_READ_AT_ONCE):
             for position, entry_id, digest, *entry in rows:
                 entry[-1] = json.loads(entry[-1] or "null")  # Django leaves JSON to its models
                 yield Linked(position, entry_id, digest, None if entry[0] is None else entry)
@@ -99,6 +105,14 @@ def linked() -> Iterator[Linked]:
 def unlinked() -> QuerySet[Entry]:
     """Return the entries that wait to be linked."""
     return Entry.objects.filter(~Exists(Link.objects.filter(entry_id=OuterRef("pk"))))
+
+
+def late() -> int:
+    """Return how many entries have waited for longer than linking ever takes: until then, they can be removed unseen.
+
+    The time of an entry is on the machines' clock.
+    """
+    return unlinked().filter(at__lt=clock.now() - clock.real_seconds(LINKED_WITHIN.total_seconds())).count()
 
 
 def _keep(head: Head) -> None:

@@ -50,9 +50,14 @@ def _verify(given: list[str]) -> int:
         print(finding[0].upper() + finding[1:] + ".")
     if (more := len(verdict.findings) - _SHOWN) > 0:
         print(f"And {more:,} more.")
-    if not verdict.findings:
+    if late := linking.late():
+        print(
+            f"{late:,} of those that wait are older than a minute, so linking has ended, and nothing shows whether they "
+            "were changed. See that a worker runs, and what its log says of ondol.audit.link."
+        )
+    elif not verdict.findings:
         print("Nothing was changed.")
-    return 1 if verdict.findings else 0
+    return 1 if verdict.findings or late else 0
 
 
 def _require_owner() -> None:

@@ -1,9 +1,11 @@
 """The chain: whatever one edit does to the record is found, in memory and in PostgreSQL."""
 
+import argparse
 import random
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
@@ -15,6 +17,7 @@ from ondol.audit.chain import FIELDS, Head, Linked, hash_of, verify
 from ondol.audit.models import Entry, Link
 from ondol.audit.record import write
 from ondol.audit.retention import prune
+from ondol.commands import audit
 from tests import role
 from tests.committed import committed, together  # noqa: F401  a fixture
 
@@ -201,8 +204,10 @@ def test_edits_by_whoever_can_switch_triggers_off_are_found_and_named(twelve, as
     record_property("told", f"the record: {tried} edits in PostgreSQL, each found")
 
 
-def test_a_row_that_is_slipped_in_is_seen_as_new_and_not_as_old(twelve):
+def test_a_row_that_is_slipped_in_is_seen_as_new_and_not_as_old(twelve, as_owner):
+    sql("SET LOCAL session_replication_role = 'replica'")
     forged = Entry.objects.create(pk=twelve[0].pk - 1, action=Action.APPROVE, source="page")
+    sql("SET LOCAL session_replication_role = 'origin'")
     assert linking.link() == linking.current_head()
     assert Link.objects.get(entry_id=forged.pk).position == 13
 
@@ -229,11 +234,54 @@ def test_mallory_adds_no_row_that_ends_linking_for_ever(twelve, what):
     assert linking.link().position == 13
 
 
-def test_rows_after_one_with_an_id_of_mallorys_choice_are_linked_as_soon_as_before(twelve):
-    Entry.objects.create(pk=2**62, action="x", source="page")
-    assert linking.link().position == 13
+IN_THE_WAY = {
+    "a position far ahead": "INSERT INTO audit_link VALUES (9223372036854775807, (SELECT max(id) FROM audit_entry), %s)",
+    "a position that leaves a gap": "INSERT INTO audit_link VALUES (15, (SELECT max(id) FROM audit_entry), %s)",
+    "a position before all": "INSERT INTO audit_link VALUES (0, (SELECT max(id) FROM audit_entry), %s)",
+    "a link of a row to come": "INSERT INTO audit_link SELECT 13, max(id) + 5, %s FROM audit_entry",
+    "a link of no row": "INSERT INTO audit_link VALUES (13, -5, %s)",
+    "two links of which one is too far": "INSERT INTO audit_link SELECT 12 + n * n, e.id, %s FROM audit_entry e,"
+    " generate_series(1, 2) n WHERE e.id = (SELECT max(id) FROM audit_entry)",
+    "an id to come": "INSERT INTO audit_entry (id, {others}) SELECT max(id) + 3, {others} FROM audit_entry"
+    " WHERE code <> %s GROUP BY {others} LIMIT 1",
+    "ids to come, after one that was given": "INSERT INTO audit_entry (id, {others})"
+    " SELECT nextval('audit_entry_id_seq') + n, {others} FROM audit_entry, generate_series(1, 40) n WHERE code <> %s",
+    "an id that never comes": "INSERT INTO audit_entry (id, {others}) SELECT 4611686018427387904, {others}"
+    " FROM audit_entry WHERE code <> %s LIMIT 1",
+    "an id of before": "INSERT INTO audit_entry (id, {others}) SELECT -1, {others} FROM audit_entry"
+    " WHERE code <> %s LIMIT 1",
+    "a number set back": "SELECT setval('audit_entry_id_seq', 1), %s",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", IN_THE_WAY)
+def test_mallory_adds_no_row_in_the_way_of_those_to_come(twelve, what):
     write(Action.KEY_READ)
-    assert linking.link().position == 14
+    others = ", ".join(name for name in FIELDS if name != "id")
+    with pytest.raises(DatabaseError), transaction.atomic():
+        sql(IN_THE_WAY[what].format(others=others), "0" * 64)
+    written = [write(Action.KEY_READ) for _ in range(5)]
+    assert linking.link().position == 18
+    assert Link.objects.filter(entry_id__in=[entry.pk for entry in written]).count() == 5
+    assert not verify(linking.linked()).findings
+
+
+def test_a_row_has_no_more_than_a_page_of_details(twelve):
+    write(Action.KEY_READ, told="é" * 30_000)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        write(Action.KEY_READ, told="é" * 40_000)
+    assert linking.link().position == 13
+
+
+def test_whoever_verifies_is_told_of_rows_that_nobody_links(twelve, capsys):
+    verify_it = partial(audit.run, argparse.Namespace(what="verify", head=[]))
+    for age, code in ((0, 0), (59, 0), (61, 1)):
+        Entry.objects.create(action=Action.KEY_READ, source="page", at=clock.now() - timedelta(seconds=age))
+        assert verify_it() == code, age
+    assert "linking has ended" in capsys.readouterr().out
+    linking.link()
+    assert verify_it() == 0
+    assert "Nothing was changed" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("position", [[], {}, None, "12"])
