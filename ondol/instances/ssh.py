@@ -1,11 +1,15 @@
 """How OpenSSH is called for a machine: the name of the key file, and options that hold beside what people have."""
 
+import re
+
 from ondol.accounts.models import User
 from ondol.config import config
 from ondol.instances.models import Instance, KeyOrigin, SshKey
 from ondol.instances.names import ascii_name
 
 SSH_USER = "ubuntu"
+_STEM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}")
+_INSTANCE_ID = re.compile(r"[A-Za-z0-9-]{1,32}")
 
 
 def key_of(instance: Instance) -> SshKey | None:
@@ -14,9 +18,18 @@ def key_of(instance: Instance) -> SshKey | None:
 
 
 def key_stem(instance: Instance) -> str:
-    """Return the name of its key file without ending: the one under which the key was first given out."""
+    """Return the name of its key file without ending: the one under which the key was first given out.
+
+    People paste it into a shell, so a row decides no more than a name: else whoever can write one has code there.
+    """
     key = key_of(instance)
-    return (key.file_stem if key else "") or new_stem(instance)
+    return key.file_stem if key and _STEM.fullmatch(key.file_stem) else new_stem(instance)
+
+
+def id_in_alias(instance: Instance) -> str:
+    """Return the id under which OpenSSH keeps its host key; it is pasted, too."""
+    known = instance.instance_id or ""
+    return known if _INSTANCE_ID.fullmatch(known) else str(instance.pk)
 
 
 def key_file(instance: Instance) -> str:

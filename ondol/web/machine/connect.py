@@ -8,7 +8,7 @@ from ondol.accounts.models import User
 from ondol.config import config
 from ondol.instances.models import Instance, KeyOrigin
 from ondol.instances.own_keys import KeyFacts, facts_of
-from ondol.instances.ssh import SSH_USER, example_stem, key_file, key_of, options
+from ondol.instances.ssh import SSH_USER, example_stem, id_in_alias, key_file, key_of, options
 from ondol.web.machine.kit import ALIAS, Kit, powershell, shell
 
 WAYS = {"windows": "Windows PowerShell", "unix": "macOS · Linux", "vscode": "VS Code", "putty": "PuTTY"}
@@ -138,7 +138,7 @@ def connect_to(instance: Instance) -> Connect | None:
         return None
     key = key_of(instance)
     own = facts_of(key) if key and key.origin != KeyOrigin.AWS else None
-    return Connect(key_file(instance), instance.public_ip, instance.instance_id, config().ssh_port, own)
+    return Connect(key_file(instance), instance.public_ip, id_in_alias(instance), config().ssh_port, own)
 
 
 def example_for(user: User) -> Connect:
