@@ -2,15 +2,16 @@
 
 Heartbeats go on every 2 s until the last job has ended (the stock worker stops them when draining starts, and the job
 is then run twice), and jobs of dead workers are swept by a coroutine in every worker (a sweeping *job* may itself be on
-the dead one). A private name of Procrastinate is used, `_new_job_event`, and `stop` and `get_sync_connector` are
-overridden: its version is pinned exactly, and `tests/test_worker.py` kills workers and PostgreSQL.
+the dead one). Private names of Procrastinate are used, `_new_job_event` and `_running_jobs`, and `stop`,
+`get_sync_connector` and `listen_notify` are overridden: its version is pinned exactly, and `tests/test_worker.py` kills
+workers and PostgreSQL.
 """
 
 import asyncio
 import logging
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -18,6 +19,7 @@ from typing import Any, cast
 
 from procrastinate import exceptions
 from procrastinate.app import App
+from procrastinate.connector import Notify
 from procrastinate.contrib.django import app as django_app
 from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.contrib.django.utils import connector_params
@@ -27,6 +29,7 @@ from procrastinate.worker import Worker
 from psycopg import AsyncConnection
 
 from ondol.deployment.workers import DEAD_AFTER
+from ondol.held_jobs import Held
 from ondol.host import signs_of_life
 from ondol.jobs import follow
 
@@ -35,6 +38,7 @@ log = logging.getLogger(__name__)
 HEARTBEAT = 2.0
 SWEEP = 1.0
 POLL = 1.0
+LET_GO = 5.0
 DRAIN = 8.0
 """The seconds that running jobs have to end after SIGTERM. What is cut off is done again by another worker."""
 LOST_AFTER = 20.0
@@ -47,7 +51,7 @@ def work(concurrency: int, begin_again: Callable[[], None]) -> int:
     It has to end this program: threads may hang in it, and connections that nobody answers.
     """
     ours = cast(DjangoConnector, django_app.connector)
-    connector = PsycopgConnector(kwargs=connector_params(), configure=_commit_at_once)
+    connector = _Connector(kwargs=connector_params(), configure=_commit_at_once)
     # Else another worker would see and run what a job enqueues before the job has committed.
     connector.get_sync_connector = lambda: ours  # type: ignore[method-assign]
     try:
@@ -67,6 +71,21 @@ async def _commit_at_once(connection: AsyncConnection[Any]) -> None:
     worker could defer, fetch or finish a job until it comes back.
     """
     await connection.set_autocommit(True)
+
+
+class _Connector(PsycopgConnector):
+    """Listens, whatever it hears: anybody who may connect can send any text, without a right to any table."""
+
+    async def listen_notify(self, on_notification: Notify, channels: Iterable[str]) -> None:
+        """Listen, and go on after what is no notification of Procrastinate's; jobs are polled for, too."""
+
+        async def hear(*, channel: str, payload: str) -> None:
+            try:
+                await on_notification(channel=channel, payload=payload)
+            except Exception:
+                log.warning("a notification is none of ours", extra={"channel": channel})
+
+        await super().listen_notify(hear, channels)
 
 
 class _Worker(Worker):
@@ -118,6 +137,7 @@ async def _run(app: App, concurrency: int, begin_again: Callable[[], None]) -> b
         side = [
             asyncio.create_task(_every(HEARTBEAT, ended, partial(_beat, app, worker))),
             asyncio.create_task(_every(SWEEP, ended, partial(_sweep, app, worker))),
+            asyncio.create_task(_every(LET_GO, ended, partial(Held().let_go, app, worker))),
             asyncio.create_task(_every(SWEEP, ended, partial(_give_up_silence, worker))),
         ]
         log.info("worker is ready")

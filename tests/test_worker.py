@@ -46,6 +46,10 @@ class Hosts:
             row = connection.execute(query, values).fetchone()
             return row and row[0]
 
+    def write(self, statement):
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(statement)
+
     def until(self, query, seconds, *values):
         end = time.monotonic() + seconds
         while not self.ask(query, *values):
@@ -143,3 +147,48 @@ def test_one_worker_does_twenty_jobs_at_the_same_time(hosts):
     hosts.worker()
     hosts.defer(*(f"job{number}:4:" for number in range(20)))
     hosts.until("SELECT count(*) = 20 FROM ran WHERE NOT ended", 10)
+
+
+ROW = "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, args, status, scheduled_at, worker_id)"
+HELD_UP = {
+    "one that waits for ever with its lock": f"{ROW} VALUES ('any', 'nap', 'bob', '{{}}', 'todo', 'infinity', null)",
+    "one that nobody does": f"{ROW} VALUES ('any', 'nap', 'bob', '{{}}', 'doing', null, null)",
+    "one that the worker is said to do": f"{ROW} SELECT 'any', 'nap', 'bob', '{{}}', 'doing', null, max(id)"
+    " FROM procrastinate_workers",
+    "one on a worker that lives for ever": "WITH one AS (INSERT INTO procrastinate_workers (last_heartbeat)"
+    f" VALUES ('infinity') RETURNING id) {ROW} SELECT 'any', 'nap', 'bob', '{{}}', 'doing', null, id FROM one",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", HELD_UP)
+def test_no_row_of_a_job_holds_up_another_for_long(hosts, what):
+    """Mallory has written it, who can write rows of jobs and nothing else."""
+    hosts.worker()
+    hosts.write(HELD_UP[what])
+    hosts.defer("alice:0:bob")
+    hosts.until("SELECT ended FROM ran WHERE name = 'alice'", 40)
+
+
+def test_what_mallory_puts_off_for_ever_is_done_when_it_is_due_and_what_is_to_be_enqueued_is(hosts):
+    hosts.write(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, queueing_lock, args, scheduled_at)"
+        " VALUES ('any', 'nap', 'bob', '{\"name\": \"bob\", \"seconds\": 0}', 'infinity')"
+    )
+    hosts.write(
+        "INSERT INTO procrastinate_periodic_defers (task_name, periodic_id, defer_timestamp)"
+        " SELECT 'tick', '', at FROM generate_series(extract(epoch FROM now())::bigint, 4000000000, 100000000) at"
+    )
+    hosts.worker()
+    hosts.until("SELECT ended FROM ran WHERE name = 'bob'", 20)
+    hosts.until("SELECT count(*) = 0 FROM procrastinate_periodic_defers WHERE defer_timestamp > 3000000000", 20)
+
+
+def test_whoever_may_only_connect_does_not_end_a_worker_by_what_they_say(hosts):
+    worker = hosts.worker()
+    for said in ("garbage", "[]", "{}", '{"type": 1}', '{"type": "abort_job_requested"}'):
+        hosts.write(f"SELECT pg_notify('procrastinate_any_queue_v1', '{said}')")
+    hosts.defer("alice:0:")
+    hosts.until("SELECT ended FROM ran WHERE name = 'alice'", 10)
+    time.sleep(2)
+    assert worker.poll() is None
+    assert Path(hosts.log.name).read_text().count("a notification is none of ours") >= 3

@@ -52,8 +52,8 @@ def _verify(given: list[str]) -> int:
         print(f"And {more:,} more.")
     if late := linking.late():
         print(
-            f"{late:,} of those that wait are older than a minute, so linking has ended, and nothing shows whether they "
-            "were changed. See that a worker runs, and what its log says of ondol.audit.link."
+            f"{late:,} of those that wait are older than a minute, so linking has ended, and nothing shows whether "
+            "they were changed. See that a worker runs, and what its log says of ondol.audit.link."
         )
     elif not verdict.findings:
         print("Nothing was changed.")

@@ -235,7 +235,7 @@ def test_mallory_adds_no_row_that_ends_linking_for_ever(twelve, what):
 
 
 IN_THE_WAY = {
-    "a position far ahead": "INSERT INTO audit_link VALUES (9223372036854775807, (SELECT max(id) FROM audit_entry), %s)",
+    "a position far ahead": "INSERT INTO audit_link SELECT 9223372036854775807, max(id), %s FROM audit_entry",
     "a position that leaves a gap": "INSERT INTO audit_link VALUES (15, (SELECT max(id) FROM audit_entry), %s)",
     "a position before all": "INSERT INTO audit_link VALUES (0, (SELECT max(id) FROM audit_entry), %s)",
     "a link of a row to come": "INSERT INTO audit_link SELECT 13, max(id) + 5, %s FROM audit_entry",
