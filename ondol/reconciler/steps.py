@@ -305,12 +305,22 @@ STEPS: dict[Step, Callable[[Plan, Context], None]] = {
 
 
 def end_superseded(plan: Plan, context: Context) -> None:
-    """End machines of attempts that were given up; they carry this row's tag and this deployment's, but not its id."""
+    """End machines of attempts that were given up: what AWS itself shows with this row's tag and with the token of
+    another attempt. The row names them, and is not believed: whoever can write it would end anybody's machine."""
+    row = plan.instance
+    shown = {found.instance_id: found for found in context.cloud.ec2_instances([str(row.pk)])}
+    others = set(Instance.objects.filter(instance_id__in=plan.superseded).values_list("instance_id", flat=True))
+    attempts = set(row.launches.exclude(pk=row.client_token).values_list("pk", flat=True))
     for instance_id in plan.superseded:
+        found = shown.get(instance_id)
+        told = {"row": str(row.pk), "instance_id": instance_id}
+        if found is None or instance_id in others or found.client_token not in attempts:
+            log.error("a machine is not ended: AWS does not show it as an attempt of this row", extra=told)
+            continue
         with contextlib.suppress(Gone):
             context.cloud.terminate(instance_id)
-        log.warning("ended a superseded machine", extra={"row": str(plan.instance.pk), "instance_id": instance_id})
-    record(plan.instance, context.ensure_job_lease, superseded_instance_ids=[], **_NO_WAIT)
+        log.warning("ended a superseded machine", extra=told)
+    record(row, context.ensure_job_lease, superseded_instance_ids=[], **_NO_WAIT)
 
 
 def _view(state: InstanceState) -> View:

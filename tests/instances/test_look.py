@@ -451,6 +451,23 @@ def test_where_there_is_an_unknown_machine_of_hers_alice_gets_no_second_one(rig,
     assert refusal.value.code == "unknown_machine"
 
 
+def test_no_row_ends_somebody_elses_machine(rig, alice):
+    """Mallory writes the id of alice's machine into bob's row, and its launch, too."""
+    hers, his = rig.running(alice), rig.running(person("bob"))
+    with connection.cursor() as cursor:
+        for launch_is_moved in (False, True):
+            cursor.execute(
+                "UPDATE instances_instance SET superseded_instance_ids = %s WHERE id = %s",
+                [f'["{hers.instance_id}", "{his.instance_id}"]', his.pk],
+            )
+            if launch_is_moved:
+                cursor.execute("UPDATE instances_launch SET instance_id = %s", [his.pk])
+            actions.enqueue(his)
+            rig.work()
+    assert not [call for call in rig.cloud.calls if call.operation == "terminate"]
+    assert not Instance.objects.get(pk=his.pk).superseded_instance_ids
+
+
 def forget_launches():
     """Forget all launches, as after restoring an older dump."""
     with connection.cursor() as cursor:
