@@ -39,6 +39,8 @@ def write(template: str, to: str, about: int, language: str) -> None:
     context = _CONTEXTS[template](about)
     if context is None or (template == RESET and not _has(context["user"], to)):
         return
+    if template in {CONFIRM, CONFIRM_AT_SIGN_UP}:  # to the address that it proves, whatever the job says
+        to = context["address"]
     reader = context.get("user") or User.objects.filter(email__iexact=to).first()
     site = {"name": "Ondol", "domain": urlsplit(config().url).netloc}
     with translation.override(reader.language if reader else language):
@@ -67,7 +69,7 @@ def _confirmation(address_id: int) -> dict[str, Any] | None:
     if address is None:
         return None
     key = EmailConfirmationHMAC.create(address).key
-    return {"user": address.user, "activate_url": _link("account_confirm_email", key=key)}
+    return {"user": address.user, "address": address.email, "activate_url": _link("account_confirm_email", key=key)}
 
 
 def _owner_of_taken(address_id: int) -> User | None:

@@ -1,5 +1,7 @@
 """The e-mail to the old address when somebody changes theirs, and the link in it that takes the change back."""
 
+import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -19,9 +21,13 @@ from ondol.audit.record import Action
 from ondol.config import config
 from ondol.request_id import for_job
 
+log = logging.getLogger(__name__)
+
 TASK = "ondol.accounts.old_address"
 WORKS_FOR = timedelta(days=7)
 _SALT = "ondol.old-address"
+_SALT_OF_JOB = "ondol.old-address.job"
+"""Another one: what a job has is in the database, and takes nothing back."""
 
 
 @dataclass(frozen=True)
@@ -46,21 +52,35 @@ class Change:
 
 
 def tell_later(user: User, old: str) -> None:
-    """Enqueue the e-mail to the old address, in the caller's transaction."""
-    app.configure_task(TASK, queue="mail").defer(user_id=user.pk, old=old, **for_job())
+    """Enqueue the e-mail to the old address, in the caller's transaction.
+
+    The job shows that a change was made here: otherwise a row that somebody else has written would let us sign a link
+    that gives any account to any address.
+    """
+    proof = signing.dumps([user.pk, old], salt=_SALT_OF_JOB)
+    app.configure_task(TASK, queue="mail").defer(user_id=user.pk, old=old, proof=proof, **for_job())
 
 
-def tell(user_id: int, old: str) -> None:
+def tell(user_id: int, old: str, proof: str) -> None:
     """Send it, in its reader's language; nothing if the change has been taken back meanwhile.
 
     The link is made here: the arguments of a job are stored.
     """
+    if not _is_ours(user_id, old, proof):
+        log.error("a job about an old address is none of ours, and no e-mail is sent", extra={"person": user_id})
+        return
     user = User.objects.filter(pk=user_id, is_active=True).first()
     change = Change(user, old) if user else None
     if change and change.new:
         token = signing.dumps([user_id, old], salt=_SALT)
         link = config().url + reverse("old_address", args=[token])
         write(change.user, "old_address", {"change": change, "link": link, "days": WORKS_FOR.days}, to_address=old)
+
+
+def _is_ours(user_id: int, old: str, proof: str) -> bool:
+    with suppress(signing.BadSignature, ValueError):
+        return bool(signing.loads(proof, salt=_SALT_OF_JOB, max_age=WORKS_FOR) == [user_id, old])
+    return False
 
 
 def read(token: str) -> Change:

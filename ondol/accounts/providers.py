@@ -42,6 +42,11 @@ class NoPasswords(ModelBackend):
 class SocialAccountAdapter(DefaultSocialAccountAdapter):
     """Adapts allauth to our user, who has one name, and to providers that do not answer."""
 
+    def list_apps(self, request: HttpRequest, provider: Any = None, client_id: Any = None) -> list[Any]:
+        """Return the providers of the settings alone. allauth adds those of its table, in which a row would be another
+        issuer that signs anybody in, at an address that we would fetch."""
+        return [app for app in super().list_apps(request, provider, client_id) if app.pk is None]
+
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
         """Return that whoever a provider knows may ask for an account, also where passwords open nothing."""
         return True

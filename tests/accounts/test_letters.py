@@ -63,6 +63,13 @@ def test_an_address_is_proven_by_a_link_that_is_in_no_job(alice, template):
     assert EmailConfirmationHMAC.from_key(key).email_address == address
 
 
+@pytest.mark.parametrize("template", [letters.CONFIRM, letters.CONFIRM_AT_SIGN_UP])
+def test_the_link_that_proves_an_address_goes_there_whatever_a_job_says(alice, template):
+    address = EmailAddress.objects.create(user=alice, email="new@example.org")
+    letters.write(template, "mallory@elsewhere.example", address.pk, "en")
+    assert [letter.to for letter in outbox.outbox] == [["new@example.org"]]
+
+
 def test_an_address_that_is_proven_already_needs_no_letter(alice):
     address = EmailAddress.objects.create(user=alice, email="new@example.org", verified=True)
     assert post(letters.CONFIRM, address.email, address.pk)[1] is None

@@ -23,8 +23,8 @@ def worked_off():
     """Do the jobs about old addresses; return the e-mails, oldest first."""
     outbox.outbox.clear()
     for job in ProcrastinateJob.objects.filter(task_name=old_address.TASK).order_by("id"):
-        assert set(job.args) == {"user_id", "old", "request_id"}, "the link is in no job"
-        tasks.tell_old_address(user_id=job.args["user_id"], old=job.args["old"])
+        assert set(job.args) == {"user_id", "old", "proof", "request_id"}, "the link is in no job"
+        tasks.tell_old_address(**{name: job.args[name] for name in ("user_id", "old", "proof")})
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM procrastinate_jobs")
     return list(outbox.outbox)
@@ -60,10 +60,23 @@ def test_before_it_is_confirmed_the_letter_says_so(bob, browser_of):
 
 
 def test_a_korean_owner_reads_korean(bob, browser_of):
-    changed(bob, browser_of)
+    browser_of(bob).post(reverse("account_email"), {"email": NEW, "action_add": ""})
     User.objects.update(language="ko")
-    old_address.tell(bob.pk, "bob@example.org")
-    assert outbox.outbox[-1].subject == "[Ondol] 이메일 주소가 변경되었습니다"
+    worked_off()
+    assert outbox.outbox[-1].subject == "[Ondol] 이메일 주소 변경 요청이 있습니다"
+
+
+def test_a_job_that_mallory_has_written_makes_no_link(bob, alice, browser_of):
+    """She can write rows, and has a proof that the address of bob was changed; nothing is signed for her address."""
+    browser_of(bob).post(reverse("account_email"), {"email": NEW, "action_add": ""})
+    proof = ProcrastinateJob.objects.get(task_name=old_address.TASK).args["proof"]
+    assert Client().get(f"/old-address/{proof}/").status_code == 404
+    outbox.outbox.clear()
+    for user, old in ((bob, NEW), (alice, "bob@example.org"), (bob, "alice@example.org")):
+        for shown in (proof, "", "x", signing.dumps([user.pk, old], key="x" * 50)):
+            tasks.tell_old_address(user_id=user.pk, old=old, proof=shown)
+    tasks.tell_old_address(user_id=bob.pk, old=NEW)
+    assert not outbox.outbox
 
 
 @pytest.mark.parametrize("is_confirmed", [True, False])

@@ -5,7 +5,11 @@ import subprocess
 import sys
 
 import pytest
+from allauth.socialaccount.adapter import get_adapter
+from allauth.socialaccount.models import SocialApp
+from django.contrib.sites.models import Site
 from django.db import connection
+from django.test import Client
 
 PROGRAM = """
 import django; django.setup()
@@ -44,3 +48,20 @@ def test_a_configured_provider_is_offered_and_may_be_gone_to(sign_in_page, provi
     assert policy.startswith("200 ")
     assert f'action="/accounts/{provider}/login/' in sign_in_page
     assert host in policy.partition("form-action")[2].partition(";")[0]
+
+
+@pytest.mark.django_db
+def test_a_row_is_no_provider():
+    """Mallory's own issuer, in a table in which allauth keeps some, would sign anybody in by their address."""
+    row = SocialApp.objects.create(
+        provider="openid_connect",
+        provider_id="evil",
+        name="Evil",
+        client_id="x",
+        secret="y",
+        settings={"server_url": "https://evil.example", "email_authentication": True, "hidden": True},
+    )
+    row.sites.add(Site.objects.get_current())
+    assert get_adapter().list_apps(None) == []
+    assert get_adapter().list_apps(None, provider="evil") == []
+    assert Client(raise_request_exception=False).post("/accounts/oidc/evil/login/").status_code in {403, 404}
