@@ -5,6 +5,7 @@ import json
 import logging
 import re
 from datetime import UTC, datetime
+from typing import Any
 
 from ondol.request_id import job_id, request_id
 
@@ -21,6 +22,35 @@ def without_links(line: str) -> str:
     return _LINK.sub(r"\1…", line)
 
 
+MAX_LINE = 32_768
+"""The most characters of a line; of a longer one, such as what a machine says, the rest is left out."""
+
+
+def printable(text: str, *, in_json: bool = False) -> str:
+    """Return the text with an escape for each character that is not printed.
+
+    Whoever is root on a machine, or sends a request, chooses what is told of it: they begin no line with it, clear no
+    terminal, and turn no words round.
+    """
+    if text.isprintable():
+        return text
+    escape = _json_escape if in_json else _escape
+    return "".join(character if character.isprintable() else escape(character) for character in text)
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode()
+
+
+def _json_escape(character: str) -> str:
+    units = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
+
+
+def _shortened(line: str) -> str:
+    return line if len(line) <= MAX_LINE else f"{line[:MAX_LINE]}… ({len(line)} characters)"
+
+
 def _without_traceback(record: logging.LogRecord) -> logging.LogRecord:
     """Return the record without the traceback of what Django refuses, such as too large a form: anybody can send it."""
     if record.exc_info and record.name.startswith("django.security."):
@@ -35,6 +65,10 @@ def _extra(record: logging.LogRecord) -> dict[str, object]:
     return extra | {key: value for key, value in shared.items() if value}
 
 
+def _barred(text: str) -> str:
+    return "\n".join(f"  | {printable(line)}" for line in _shortened(text).split("\n"))
+
+
 class TextFormatter(logging.Formatter):
     """Formats a line for people: time with its zone, level, logger, message, and the small values of `extra=`."""
 
@@ -46,9 +80,19 @@ class TextFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         words = [f"{key}={value}" for key, value in _extra(record).items() if isinstance(value, str | int | float)]
-        return " ".join([super().formatMessage(record), *words])
+        return printable(_shortened(" ".join([super().formatMessage(record), *words])))
+
+    def formatException(self, ei: Any) -> str:
+        """Return the traceback over several lines, each behind a bar: none of them can pass for a line of the log."""
+        return _barred(super().formatException(ei))
+
+    def formatStack(self, stack_info: str) -> str:
+        return _barred(stack_info)
 
     def format(self, record: logging.LogRecord) -> str:
+        if record.exc_text:  # another formatter has written it, as it likes
+            record = copy.copy(record)
+            record.exc_text = None
         return without_links(super().format(_without_traceback(record)))
 
 
@@ -60,13 +104,13 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
             "level": record.levelname,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": _shortened(record.getMessage()),
         }
-        line |= _extra(record)
+        line |= {key: _shortened(value) if isinstance(value, str) else value for key, value in _extra(record).items()}
         record = _without_traceback(record)
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return without_links(json.dumps(line, ensure_ascii=False, default=str))
+            line["exception"] = _shortened(self.formatException(record.exc_info))
+        return without_links(printable(json.dumps(line, ensure_ascii=False, default=str), in_json=True))
 
 
 def formatter() -> logging.Formatter:

@@ -1,5 +1,6 @@
 """What a log must not contain."""
 
+import json
 import logging
 
 import pytest
@@ -28,6 +29,58 @@ def test_a_failed_request_is_named_without_the_secret_of_its_link(formatter, pat
 def test_whoever_is_told_a_reference_number_finds_it_in_the_log(formatter, caplog):
     logging.getLogger("ondol").error("gave up", extra={"row": "5f0c", "reference": "7KQ4MX2P", "worker": {"id": 1}})
     assert "7KQ4MX2P" in formatter.format(caplog.records[0])
+
+
+FORGED = "2026-11-28 10:00:00.000+09:00 INFO ondol.job: all is well"
+# What a machine, or whoever sends a request, may say, and what would become of the line.
+SAYS = {
+    "LF": f"a\n{FORGED}",
+    "CR": f"a\r{FORGED}",
+    "both": f"a\r\n{FORGED}",
+    "NUL": "a\0b",
+    "clears the terminal": "a\x1b[2J\x1b]0;title\x07b",
+    "C1's own ESC": "a\x9b2Jb",
+    "backspaces": "a\b\b\x7fb",
+    "form feed and vertical tab": "a\f\vb",
+    "next line": "a\x85b",
+    "line separator": f"a\u2028{FORGED}",
+    "paragraph separator": f"a\u2029{FORGED}",
+    "turns words round": "a\u202e\u2066b\u2069\u200fc",
+    "nothing to be seen": "a\u200b\u2060\ufeffb\U000e0041",
+    "half a character": "a\udc80\ud800b",
+    "10 MB": "a\n\x1b" * (10 * 2**20 // 3),
+}
+
+
+def logged(formatter, says, way):
+    """A record with what somebody says: in its message, its arguments, `extra=`, or the traceback."""
+    info = (ValueError, ValueError(says), None) if way == "traceback" else None
+    message, values = {"message": (says, ()), "argument": ("it says: %s", (says,))}.get(way, ("hello", ()))
+    record = logging.LogRecord("asyncssh", logging.WARNING, __file__, 1, message, values, info)
+    if way == "extra":
+        record.code = says
+    return formatter.format(record)
+
+
+@pytest.mark.parametrize("way", ["message", "argument", "extra", "traceback"])
+@pytest.mark.parametrize("says", SAYS)
+@pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatter()])
+def test_nobody_writes_lines_or_escape_sequences_into_the_log(formatter, says, way):
+    told = logged(formatter, SAYS[says], way)
+    first, *more = told.split("\n")
+    assert all(line.startswith("  | ") for line in more)
+    if way != "traceback" or isinstance(formatter, JsonFormatter):
+        assert not more
+    assert all(line.isprintable() for line in (first, *more))
+    assert len(told) < 200_000
+    told.encode()
+    if isinstance(formatter, JsonFormatter):
+        assert "a" in str(json.loads(told))
+
+
+@pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatter()])
+def test_what_people_read_stays_as_it_is(formatter):
+    assert "김앨리스 · 50 % → é" in logged(formatter, "김앨리스 · 50 % → é", "argument")
 
 
 REFUSED_BY_DJANGO = (
