@@ -1,24 +1,22 @@
 """How a worker gets into a machine, with a key of a minute, and changes which keys open it."""
 
-import asyncio
-import logging
 import re
 import shlex
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from ipaddress import IPv4Network
-from typing import TYPE_CHECKING
+from typing import Any
 
 from ondol.cloud.port import Cloud
 from ondol.config import config
 from ondol.instances.models import Instance
 from ondol.instances.ssh import SSH_USER
+from ondol.reconciler import ssh_process
+from ondol.reconciler.ssh_process import EnsureWished
 
-if TYPE_CHECKING:
-    from asyncssh import SSHClientConnection, SSHReader
-
-CONNECTS_WITHIN, DOES_IT_WITHIN = 6.0, 10.0
-"""Seconds of real time. The first answers a group that was opened a moment ago, too."""
+STARTS_WITHIN, CONNECTS_WITHIN, DOES_IT_WITHIN = 20.0, 6.0, 10.0
+"""Seconds of real time. The client starts in one, unless its host is very busy. The second answers a group that was
+opened a moment ago, too."""
 HEARS = 64 * 1024
 """The most characters that are read of what a machine says: its owner is root there, and may let it say anything."""
 LOCKED_WITHIN = 5
@@ -49,53 +47,39 @@ Change = Callable[[int, str, Collection[str]], None]
 
 Raises CannotEnter; Behind, if one with a higher number has been carried out.
 """
-Enter = Callable[[Instance, Cloud], AbstractContextManager[Change]]
+Enter = Callable[[Instance, Cloud, EnsureWished], AbstractContextManager[Change]]
 
 
 @contextmanager
-def enter(instance: Instance, cloud: Cloud) -> Iterator[Change]:
+def enter(instance: Instance, cloud: Cloud, ensure_wished: EnsureWished) -> Iterator[Change]:
     """Go into a machine that runs, and return how to change its keys. Raises CloudError or CannotEnter.
 
-    The private key is in memory alone. The host key is not known, and need not be: nothing secret is sent.
+    What `ensure_wished` raises ends the conversation within a second, whatever the machine is doing.
     """
-    import asyncssh  # noqa: PLC0415  11 MB that few workers ever need
-
-    asyncssh.set_log_level(logging.WARNING)  # else it tells of each connection and channel
     address = _address(instance)
     if not address:
         raise CannotEnter("no_address", "it has no address yet")
-    key = asyncssh.generate_private_key("ssh-ed25519")
-    cloud.send_ssh_public_key(str(instance.instance_id), SSH_USER, key.export_public_key().decode().strip())
-    with asyncio.Runner() as runner:
-        try:
-            connection = runner.run(
-                asyncio.wait_for(
-                    asyncssh.connect(
-                        address, config().ssh_port, username=SSH_USER, client_keys=[key], known_hosts=None,
-                        config=None, agent_path=None, preferred_auth="publickey", gss_host=None,
-                        compression_algs=None,  # little may become much
-                    ),
-                    CONNECTS_WITHIN,
-                )
-            )  # fmt: skip
-        except asyncssh.PermissionDenied as error:
-            raise CannotEnter("not_let_in", error.reason) from None
-        except (OSError, asyncssh.Error) as error:
-            raise CannotEnter("no_answer", str(error) or type(error).__name__) from None
-        try:
-            yield lambda number, add, remove: runner.run(_change(connection, script(number, add, remove)))
-        finally:
-            connection.abort()
+    with ssh_process.running(ensure_wished) as client:
+        key = _asked(client, None, STARTS_WITHIN)["public_key"]
+        cloud.send_ssh_public_key(str(instance.instance_id), SSH_USER, key)
+        _asked(client, {"address": address, "port": config().ssh_port, "user": SSH_USER}, CONNECTS_WITHIN)
+
+        def change(number: int, add: str, remove: Collection[str]) -> None:
+            commands = script(number, add, remove)
+            answer = _asked(client, {"commands": commands, "hears": HEARS}, DOES_IT_WITHIN)
+            of_change(answer["status"], answer["said"], answer["errors"])
+
+        yield change
 
 
-async def _change(connection: "SSHClientConnection", text: str) -> None:
-    import asyncssh  # noqa: PLC0415
-
+def _asked(client: ssh_process.SSHProcess, request: dict[str, Any] | None, within: float) -> dict[str, Any]:
     try:
-        status, said, errors = await asyncio.wait_for(_run(connection, text), DOES_IT_WITHIN)
-    except (OSError, asyncssh.Error) as error:
-        raise CannotEnter("no_answer", str(error) or type(error).__name__) from None
-    of_change(status, said, errors)
+        answer = client.ask(request, within)
+    except ssh_process.NoAnswer as error:
+        raise CannotEnter("no_answer", str(error)) from None
+    if "code" in answer:
+        raise CannotEnter(answer["code"], answer["text"][:200])
+    return answer
 
 
 def of_change(status: int | None, said: str, errors: str) -> None:
@@ -104,27 +88,6 @@ def of_change(status: int | None, said: str, errors: str) -> None:
         raise Behind(int(later[1]))
     if status != 0 or _DONE not in said:
         raise CannotEnter("inside", f"exit status {status}: {errors.strip()[:200]}")
-
-
-async def _run(connection: "SSHClientConnection", text: str) -> tuple[int | None, str, str]:
-    """Return how `sh` ended, and what it has said and complained of."""
-    # Not closed here: a machine may never confirm that, and the connection is aborted afterwards.
-    process = await connection.create_process("sh -s", errors="replace")
-    process.stdin.write(text)
-    process.stdin.write_eof()
-    said, errors = await asyncio.gather(_heard(process.stdout), _heard(process.stderr))
-    await process.wait_closed()
-    return process.exit_status, said, errors
-
-
-async def _heard(reader: "SSHReader[str]") -> str:
-    """Return what comes until the end. `SSHClientConnection.run` would keep all that a machine sends meanwhile."""
-    said = ""
-    while more := await reader.read(HEARS):
-        said += more
-        if len(said) > HEARS:
-            raise CannotEnter("inside", f"it says more than {HEARS} characters")
-    return said
 
 
 def _address(instance: Instance) -> str | None:

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Collection
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -14,6 +15,7 @@ from ondol.audit.record import Action, Outcome, write
 from ondol.cloud.errors import CloudError, Refused, is_denial
 from ondol.deployment import fingerprints
 from ondol.instances import key_letters, own_keys, sealed
+from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance, KeyOrigin, KeyReplacement, SshKey
 from ondol.instances.replacements import MAX_TRIES, ReplacementState
 from ondol.instances.ssh import new_stem
@@ -47,7 +49,7 @@ def replace_key(instance: Instance, context: "Context") -> None:
     """Add the new key, let the row name it, take the old one away, and say so."""
     wish = KeyReplacement.objects.get(instance=instance)
     try:
-        with context.enter(instance, context.cloud) as change:
+        with context.enter(instance, context.cloud, partial(_ensure_wished, wish)) as change:
             if wish.state == ReplacementState.ASKED:
                 _switch(wish, instance, context, change)
             _change(wish, context, change, _others(wish))
@@ -65,6 +67,17 @@ def replace_key(instance: Instance, context: "Context") -> None:
         with suppress(_Replaced):
             _not_done(wish, instance, error, context)
         raise
+
+
+def _ensure_wished(wish: KeyReplacement) -> None:
+    """Raise _Replaced once another request has come, or the machine is to do something else than run.
+
+    A machine may keep a worker waiting, and its stop and the closing of its group come after this job.
+    """
+    same = KeyReplacement.objects.filter(pk=wish.pk, request=wish.request, state=wish.state)
+    found = same.select_related("instance__owner").first()
+    if found is None or found.instance.status != Status.RUNNING or not found.instance.owner.is_approved:
+        raise _Replaced
 
 
 def _switch(wish: KeyReplacement, instance: Instance, context: "Context", change: Change) -> None:

@@ -1,7 +1,12 @@
 """What a machine may do to the worker that comes in to replace its key: its owner is root there."""
 
 import asyncio
+import os
+import signal
+import socket
+import time
 from contextlib import contextmanager
+from pathlib import Path
 from queue import Queue
 from threading import Thread
 from types import SimpleNamespace
@@ -11,6 +16,8 @@ import pytest
 
 from ondol.reconciler import inside
 from ondol.reconciler.inside import CannotEnter, enter
+
+pytestmark = pytest.mark.enable_socket
 
 ADD, OLD = "ssh-ed25519 AAAAnew", "ssh-ed25519 AAAAold"
 BLOCK = "0" * 32_768
@@ -28,12 +35,12 @@ class AnyKey(asyncssh.SSHServer):
 
 
 @contextmanager
-def machine(handle, **options):
+def machine(handle, key_type="ssh-ed25519", **options):
     """Run an SSH server on loopback that does `handle` for each command; give its port."""
     told, guests = Queue(), []
 
     async def serve():
-        key, over = asyncssh.generate_private_key("ssh-ed25519"), asyncio.Event()
+        key, over = asyncssh.generate_private_key(key_type), asyncio.Event()
         server = await asyncssh.listen(
             "127.0.0.1", 0, server_factory=lambda: AnyKey(guests), server_host_keys=[key], process_factory=handle,
             **options,
@@ -56,12 +63,16 @@ def machine(handle, **options):
         thread.join()
 
 
-def come_in(monkeypatch, port):
+def as_wished():
+    """Let the replacement go on."""
+
+
+def come_in(monkeypatch, port, ensure_wished=as_wished):
     where = SimpleNamespace(worker_ssh_cidr="127.0.0.0/8", ssh_port=port)
     monkeypatch.setattr(inside, "config", lambda: where)
     row = SimpleNamespace(instance_id="i-1", public_ip="127.0.0.1", private_ip="127.0.0.1")
     cloud = SimpleNamespace(send_ssh_public_key=lambda *_key: None)
-    with enter(row, cloud) as change:
+    with enter(row, cloud, ensure_wished) as change:
         change(1, ADD, [OLD])
 
 
@@ -76,7 +87,6 @@ def test_of_what_mallorys_machine_says_without_end_a_worker_hears_little(monkeyp
             said.append(len(BLOCK))
             await stream.drain()
 
-    monkeypatch.setattr(inside, "HEARS", 2 * len(BLOCK))
     with machine(floods) as port, pytest.raises(CannotEnter, match="it says more than"):
         come_in(monkeypatch, port)
     assert sum(said) < 32 * 2**20
@@ -103,10 +113,144 @@ def test_bytes_that_are_no_text_are_a_machines_mistake(monkeypatch):
     assert refusal.value.code == "inside"
 
 
-def test_a_worker_lets_no_machine_pack_what_it_says(monkeypatch):
-    async def never_asked(process):
-        process.exit(0)
+async def never_asked(process):
+    """Say that all is done without having read what is wanted."""
+    process.stdout.write("ondol: the keys are changed\n")
+    process.exit(0)
 
-    with machine(never_asked, compression_algs=["zlib@openssh.com"]) as port, pytest.raises(CannotEnter) as refusal:
+
+# What a machine offers as its only choice: the server would choose the numbers, their size, or what they unpack to.
+ONLY = {
+    "a prime of its own": {"kex_algs": ["diffie-hellman-group-exchange-sha256"]},
+    "a prime of its own, and SHA-1": {"kex_algs": ["diffie-hellman-group-exchange-sha1"]},
+    "a large fixed prime": {"kex_algs": ["diffie-hellman-group18-sha512"]},
+    "a key exchange with RSA": {"kex_algs": ["rsa2048-sha256"]},
+    "a host key of RSA": {"key_type": "ssh-rsa"},
+    "SHA-1": {"encryption_algs": ["aes256-ctr"], "mac_algs": ["hmac-sha1"]},
+    "CBC": {"encryption_algs": ["aes256-cbc"]},
+    "packing": {"compression_algs": ["zlib@openssh.com"]},
+}
+
+
+@pytest.mark.parametrize("offer", ONLY)
+def test_a_worker_lets_no_machine_choose_what_is_costly_or_weak(monkeypatch, offer):
+    with machine(never_asked, **ONLY[offer]) as port, pytest.raises(CannotEnter) as refusal:
         come_in(monkeypatch, port)
     assert refusal.value.code == "no_answer"
+
+
+# What the sshd of Ubuntu 22.04 and 24.04 offers, and a worker needs one of each.
+UBUNTU = {
+    "curve25519": {"kex_algs": ["curve25519-sha256"]},
+    "NIST's curve": {"kex_algs": ["ecdh-sha2-nistp256"]},
+    "a host key of ECDSA": {"key_type": "ecdsa-sha2-nistp256"},
+    "AES-GCM": {"encryption_algs": ["aes256-gcm@openssh.com"]},
+    "AES-CTR": {"encryption_algs": ["aes128-ctr"], "mac_algs": ["hmac-sha2-256-etm@openssh.com"]},
+}
+
+
+@pytest.mark.parametrize("offer", UBUNTU)
+def test_what_ubuntu_offers_is_taken(monkeypatch, offer):
+    with machine(never_asked, **UBUNTU[offer]) as port:
+        come_in(monkeypatch, port)
+
+
+# --- time -------------------------------------------------------------------------------------------------------------
+def clients():
+    """The processes that this one has started."""
+    found = "".join(path.read_text() for path in Path("/proc/self/task").glob("*/children")).split()
+    return {int(pid) for pid in found}
+
+
+@contextmanager
+def silent(then=lambda: None):
+    """A server that takes connections, does `then`, and never says a word."""
+    taken = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def take():
+            try:
+                taken.append(server.accept()[0])
+                then()
+            except OSError:
+                return  # nobody came
+
+        thread = Thread(target=take)
+        thread.start()
+        try:
+            yield server.getsockname()[1]
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join()
+            for connection in taken:
+                connection.close()
+
+
+def test_a_client_that_hangs_in_a_computation_is_killed_in_time(monkeypatch):
+    before = clients()
+
+    def hangs():  # as in a C function that lets no other line of Python run
+        for pid in clients() - before:
+            os.kill(pid, signal.SIGSTOP)
+
+    monkeypatch.setattr(inside, "CONNECTS_WITHIN", 0.5)
+    with silent(hangs) as port, pytest.raises(CannotEnter, match="no_answer"):
+        come_in(monkeypatch, port)
+    assert clients() == before
+
+
+def test_a_client_that_dies_is_told_of(monkeypatch):
+    before = clients()
+
+    def dies():
+        for pid in clients() - before:
+            os.kill(pid, signal.SIGKILL)
+
+    with silent(dies) as port, pytest.raises(CannotEnter, match="the SSH client ended with -9"):
+        come_in(monkeypatch, port)
+
+
+class Withdrawn(Exception):
+    """The machine is to stop."""
+
+
+@contextmanager
+def waits_for_ever():
+    async def keeps_silent(process):
+        await process.stdin.read()
+        await asyncio.sleep(60)
+
+    with machine(keeps_silent) as port:
+        yield port
+
+
+@pytest.mark.parametrize("hangs", [silent, waits_for_ever])
+def test_whoever_withdraws_does_not_wait_for_the_machine(monkeypatch, hangs):
+    began = time.monotonic()
+
+    def withdrawn():
+        if time.monotonic() > began + 2:
+            raise Withdrawn
+
+    before = clients()
+    with hangs() as port, pytest.raises(Withdrawn):
+        come_in(monkeypatch, port, withdrawn)
+    assert time.monotonic() - began < 2 + 1
+    assert clients() == before
+
+
+def test_the_client_knows_nothing_that_its_worker_knows(monkeypatch):
+    before, seen = clients(), []
+
+    def looks():
+        for pid in clients() - before:
+            seen.append((Path(f"/proc/{pid}/environ").read_bytes(), Path(f"/proc/{pid}/cmdline").read_bytes()))
+
+    monkeypatch.setenv("ONDOL_CANARY", "s3cret")
+    monkeypatch.setattr(inside, "CONNECTS_WITHIN", 0.5)
+    with silent(looks) as port, pytest.raises(CannotEnter):
+        come_in(monkeypatch, port)
+    assert seen
+    for environment, words in seen:
+        assert b"s3cret" not in environment
+        assert b"PRIVATE" not in words

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from ondol.accounts import people
 from ondol.cloud.errors import NotYet, Refused, Unreachable
 from ondol.instances import actions, key_letters, sealed
 from ondol.instances.errors import ActionError
@@ -47,6 +48,8 @@ class Inside:
     changes: int = 0
     meanwhile: Callable[[], None] = lambda: None
     """What happens between a worker's last look at its job and the arrival of its commands."""
+    lets_wait: Callable[[], None] | None = None
+    """What happens while the machine lets the worker wait."""
 
     @property
     def file(self) -> Path:
@@ -60,17 +63,21 @@ class Inside:
         return self.file.exists() and any(public_key.split()[1] in line for line in self.file.read_text().splitlines())
 
     @contextmanager
-    def enter(self, instance, cloud):
+    def enter(self, instance, cloud, ensure_wished):
         cloud.send_ssh_public_key(instance.instance_id, "ubuntu", "ssh-ed25519 AAAA")
         assert OURS in instance.ssh_ranges, "the group does not let us in"
         if self.trouble:
             raise self.trouble.pop(0)
+        self.ensure_wished = ensure_wished
         yield self.change
 
     def change(self, number, add, remove):
         self._may_be_killed()
         if self.refuses and (trouble := self.refuses.pop(0)):
             raise trouble
+        if self.lets_wait:
+            self.lets_wait()
+            self.ensure_wished()  # as it is asked every half second
         self.meanwhile()
         self.hears(script(number, add, remove))
         self.changes += 1
@@ -328,6 +335,29 @@ def test_a_suspension_makes_it_void(rig, alice, ada, lives, inside):
     actions.withdraw(alice, ada)
     rig.work()
     assert (state(alice), current(alice), inside.opens(old)) == ("FAILED", old, True)
+
+
+CUT_OFF = {
+    "suspended": (lambda alice, ada: people.suspend(alice.pk, ada), "stopping"),
+    "not approved, and nobody has said so": (
+        lambda alice, ada: type(alice).objects.filter(pk=alice.pk).update(approval="REJECTED"), "stopping"
+    ),
+    "stopped": (lambda alice, ada: actions.stop(alice), "stopping"),
+    "ended": (lambda alice, ada: actions.terminate(alice, by=ada), "shutting-down"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", CUT_OFF)
+@pytest.mark.parametrize("changes", [0, 1])
+def test_what_is_to_stop_does_not_wait_for_a_machine_that_lets_us_wait(rig, alice, ada, lives, inside, what, changes):
+    happens, shown = CUT_OFF[what]
+    inside.lets_wait = lambda: happens(alice, ada) if inside.changes == changes else None
+    replace_key(alice)
+    rig.work()
+    assert inside.changes == changes
+    assert rig.cloud.world.ec2_instances[lives.instance_id].value.state == shown
+    if what == "suspended":
+        assert not door(rig, alice)
 
 
 def test_an_end_takes_it_along(rig, alice, ada, lives, inside):
