@@ -243,9 +243,11 @@ class AwsCloud(AutoStop):
         lives = partial(self._lives, instance_id)
         return _state(ask_of(lives, self._ec2.start_instances, InstanceIds=[instance_id])["StartingInstances"])
 
-    def stop(self, instance_id: str) -> InstanceState:
+    def stop(self, instance_id: str, *, force: bool = False) -> InstanceState:
         lives = partial(self._lives, instance_id)
-        return _state(ask_of(lives, self._ec2.stop_instances, InstanceIds=[instance_id])["StoppingInstances"])
+        # `Force` alone tries the shutdown once more.
+        how = {"Force": True, "SkipOsShutdown": True} if force else {}
+        return _state(ask_of(lives, self._ec2.stop_instances, InstanceIds=[instance_id], **how)["StoppingInstances"])
 
     def terminate(self, instance_id: str) -> InstanceState:
         lives = partial(self._lives, instance_id)

@@ -353,8 +353,9 @@ class Cloud(Protocol):
         One that already runs is fine. NotYet while it is stopping.
         """
 
-    def stop(self, instance_id: str) -> InstanceState:
-        """Ask for a stop; return the state after asking.
+    def stop(self, instance_id: str, *, force: bool = False) -> InstanceState:
+        """Ask for a stop; return the state after asking. With `force`, for one that hangs while it is stopping: without
+        its own shutdown.
 
         One that is already stopped is fine. NotYet while it is pending.
         """

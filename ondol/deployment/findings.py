@@ -25,6 +25,7 @@ class Why(StrEnum):
     REGROUPED = "REGROUPED"
     UNARMED = "UNARMED"
     STUCK = "STUCK"
+    STOP_STUCK = "STOP_STUCK"
     PROTECTED = "PROTECTED"
     STOP_PROTECTED = "STOP_PROTECTED"
     DISK_KEY = "DISK_KEY"
@@ -68,6 +69,10 @@ WORDS = {
     Why.REGROUPED: _("The machine is in other security groups than its own, so others may reach it:"),
     Why.UNARMED: _("It runs without auto-stop, which cannot be put for it:"),
     Why.STUCK: _("Its end was asked for, and AWS does not carry it out:"),
+    Why.STOP_STUCK: _(
+        "It does not stop, though its stop was forced. Look at its state in the EC2 console; if it stays there, open a"
+        " case with AWS Support. It is tried again every minute."
+    ),
     Why.PROTECTED: _(
         "It is to be ended, and AWS refuses: termination or stop protection is on. Turn both off in the EC2 console"
         " (Actions, Instance settings). It is tried again every few minutes."

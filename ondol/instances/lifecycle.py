@@ -40,6 +40,7 @@ class Step(StrEnum):
     PROBE = "PROBE"  # does SSH answer?
     START = "START"
     STOP = "STOP"
+    FORCE_STOP = "FORCE_STOP"  # as if its plug was pulled: it does not shut down by itself
     ASK_WHY = "ASK_WHY"  # it has stopped and nobody here asked for it: ask AWS's history, then call it stopped
     RESIZE = "RESIZE"  # another type
     GROW = "GROW"  # a bigger disk
@@ -108,6 +109,8 @@ class Timeouts:
     """The limit for a start, a stop, a launch. EC2 needs about a minute."""
     ready: timedelta = timedelta(minutes=4)
     """The limit from running until SSH answers."""
+    withdrawn: timedelta = timedelta(minutes=2)
+    """The limit for the shutdown of a machine whose owner is not approved: root may hold it up from inside."""
     absent: timedelta = timedelta(minutes=2)
     """DescribeInstances may lag behind RunInstances; what is to end and is missing for longer than this is gone."""
     shown: timedelta = timedelta(seconds=10)
@@ -310,11 +313,15 @@ def _stopping(reason: Reason, seen: Seen, since: datetime, now: datetime, timeou
         case View.RUNNING:
             late = now - since > timeouts.change
             return Decision(to=Status.RUNNING, reason=Reason.STOP_FAILED) if late else Decision(Step.STOP)
+        case View.STOPPING:
+            limit = timeouts.change if seen.may_run else timeouts.withdrawn
+            hangs = seen.since is not None and now - seen.since > limit
+            return Decision(Step.FORCE_STOP) if hangs else WAIT
         case View.SHUTTING_DOWN | View.TERMINATED:
             return Decision(to=Status.TERMINATING, reason=Reason.OUTSIDE)
         case View.ABSENT:
             return _gone_if_long(seen, now, timeouts)
-        case View.PENDING | View.STOPPING | View.UNSEEN:
+        case View.PENDING | View.UNSEEN:
             return WAIT
 
 

@@ -136,6 +136,8 @@ def _what_lasts(row: Instance, now: datetime) -> Why | None:
         return None
     if row.status == Status.TERMINATING or (row.status == Status.FAILED and not row.is_clean):
         return Why.STUCK
+    if row.status == Status.STOPPING:
+        return Why.STOP_STUCK
     if row.status != Status.RUNNING:
         return None
     return Why.UNARMED if not row.is_armed else Why.DOUBLED if row.has_other_alarm else None

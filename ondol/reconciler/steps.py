@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 PROBE_AGAIN = timedelta(seconds=1)
 _NO_WAIT: dict[str, Any] = {"tries": 0, "next_at": None, **NOT_REFUSED}
+FORCE_AGAIN = timedelta(minutes=1)
 CLEAN_AGAIN = timedelta(seconds=10)
 
 
@@ -221,6 +222,15 @@ def _stop(plan: Plan, context: Context) -> None:
     _record_view(instance, _view(context.cloud.stop(str(instance.instance_id))), context.ensure_job_lease)
 
 
+def _force_stop(plan: Plan, context: Context) -> None:
+    """Ask for a stop that does not wait for the machine's own shutdown; again in a minute, and only that is put off."""
+    instance = plan.instance
+    log.warning("a machine does not shut down, so its stop is forced", extra={"row": str(instance.pk)})
+    _record_view(instance, _view(context.cloud.stop(str(instance.instance_id), force=True)), context.ensure_job_lease)
+    again = datetime.now(UTC) + FORCE_AGAIN
+    record(instance, context.ensure_job_lease, refused_step=Step.FORCE_STOP, next_at=again)
+
+
 def _ask_why(plan: Plan, context: Context) -> None:
     """Call it stopped, with the reason, the moment and the receipt that AWS's history gives."""
     instance = plan.instance
@@ -296,6 +306,7 @@ STEPS: dict[Step, Callable[[Plan, Context], None]] = {
     Step.PROBE: _probe,
     Step.START: _start,
     Step.STOP: _stop,
+    Step.FORCE_STOP: _force_stop,
     Step.ASK_WHY: _ask_why,
     Step.RESIZE: _resize,
     Step.GROW: _grow,

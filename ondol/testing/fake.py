@@ -244,9 +244,11 @@ class FakeCloud(Ledger):
         return self._change(instance_id, InstanceState.STOPPED, InstanceState.PENDING, "", _AWAKE)
 
     @operation
-    def stop(self, instance_id: str) -> InstanceState:
+    def stop(self, instance_id: str, *, force: bool = False) -> InstanceState:
         if instance_id in self.world.stop_protected and self._ec2_instance(instance_id).state not in _RESTING:
             raise Refused("OperationNotPermitted")
+        if force:
+            self.world.hanging.discard(instance_id)
         return self._change(instance_id, InstanceState.RUNNING, InstanceState.STOPPING, BY_USER, _RESTING)
 
     @operation

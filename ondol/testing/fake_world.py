@@ -81,6 +81,8 @@ class World:
     """Instances with termination protection, set in the console."""
     stop_protected: set[str] = field(default_factory=set)
     """Instances with stop protection: it blocks an end, too."""
+    hanging: set[str] = field(default_factory=set)
+    """Instances that do not shut down by themselves."""
     undone: dict[str, str] = field(default_factory=dict)
     """Instances whose starts are accepted and taken back, with the StateReason.Code that says why."""
     let_in: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
@@ -108,7 +110,8 @@ class World:
         """Complete all transitions: pending → running, stopping → stopped, shutting-down → terminated."""
         with self.lock:
             for instance_id, thing in self.ec2_instances.items():
-                if to := _SETTLED.get(thing.value.state):
+                hangs = thing.value.state is InstanceState.STOPPING and instance_id in self.hanging
+                if (to := _SETTLED.get(thing.value.state)) and not hangs:
                     self._arrive(instance_id, to)
 
     def stop_by_alarm(self, instance_id: str) -> None:

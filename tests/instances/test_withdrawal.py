@@ -243,6 +243,23 @@ def test_the_door_is_shut_while_aws_still_stops_the_machine(rig, ada, alice):
     assert not door(rig, alice)
 
 
+@pytest.mark.parametrize(("who", "minutes"), [("suspended", 2), ("herself", 10)])
+def test_what_does_not_shut_down_is_forced_in_time_and_not_before(rig, ada, alice, machines_clock, who, minutes):
+    machine = rig.running(alice)
+    rig.cloud.world.hanging.add(machine.instance_id)
+    people.suspend(alice.pk, ada) if who == "suspended" else actions.stop(alice)
+    rig.work()
+    rig.tick()
+    machines_clock.advance(timedelta(minutes=minutes, seconds=-10))
+    rig.tick(3)
+    assert state(rig, machine.instance_id) is InstanceState.STOPPING
+    assert not [call for call in calls(rig, "stop") if call.kwargs.get("force")]
+    machines_clock.advance(timedelta(seconds=20))
+    rig.tick(3)
+    assert len([call for call in calls(rig, "stop") if call.kwargs.get("force")]) == 1
+    assert rig.mine(alice).status == Status.STOPPED
+
+
 def test_bob_is_let_be_when_alice_is_suspended(rig, ada, alice):
     bob = person("bob")
     for owner in (alice, bob):
