@@ -310,7 +310,9 @@ def test_one_leak_that_aws_holds_on_to_does_not_keep_the_others(rig, alice, ada,
     assert things(rig) == [5, 5, 5, 6]
 
 
-@pytest.mark.parametrize(("status", "why"), [("RUNNING", "UNARMED"), ("TERMINATING", "STUCK"), ("STOPPING", "STOP_STUCK")])
+@pytest.mark.parametrize(
+    ("status", "why"), [("RUNNING", "UNARMED"), ("TERMINATING", "STUCK"), ("STOPPING", "STOP_STUCK")]
+)
 def test_what_lasts_too_long_is_told(rig, alice, later, status, why):
     rig.running(alice)
     Instance.objects.update(status_since=clock.now() - timedelta(minutes=16), status=status)
