@@ -16,6 +16,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from ondol.accounts.models import User
+from ondol.accounts.recent import signed_in_recently
 from ondol.accounts.text import clean_line
 from ondol.config import Config, config
 
@@ -54,8 +55,12 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
     def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
         """Note that somebody who has signed in has been asked again by their provider.
 
-        allauth would sign them out and in again, and forget what waits in their session.
+        allauth would sign them out and in again, and forget what waits in their session. And connect no account without
+        a recent sign-in: allauth asks nobody without a password, and whoever else has the session may have begun it.
         """
+        if sociallogin.state.get("process") == AuthProcess.CONNECT and not signed_in_recently(request):
+            messages.error(request, _("Nothing was connected: your sign-in was too long ago. Connect it once more."))
+            raise ImmediateHttpResponse(redirect("socialaccount_connections"))
         is_again = request.user.is_authenticated and sociallogin.is_existing and sociallogin.user == request.user
         if not is_again or sociallogin.state.get("process") != AuthProcess.LOGIN:
             return

@@ -5,6 +5,7 @@ from typing import Any
 
 from allauth.account import app_settings
 from allauth.account.internal.flows.login import get_authentication_records
+from allauth.account.internal.flows.reauthentication import STATE_SESSION_KEY
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.http import HttpRequest
@@ -50,6 +51,7 @@ def confirmed(request: HttpRequest, user: User, method: str, **_about: Any) -> N
     by = request.user
     if by.is_authenticated and by.pk == user.pk and method != "signup":
         request.session.pop(_WRONG, None)
+        request.session.pop(STATE_SESSION_KEY, None)  # what allauth would do now may be somebody else's wish
         renew(request)
 
 

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
+from allauth.socialaccount.models import SocialAccount
 from django.db import connection
 
 from ondol.accounts.models import ApiToken, Approval, Decision, Role, User
@@ -263,6 +264,40 @@ def test_somebody_else_of_the_institute_confirms_nothing(browser):
     confirmed_by(browser, page, "jisu")
     assert browser.session.get(f"{browser.site.url}/settings/go-on/", timeout=30).url == f"{browser.site.url}/"
     assert not ApiToken.objects.exists()
+
+
+CONNECT = "/accounts/oidc/oidc/login/?process=connect"
+
+
+def test_no_method_but_a_click_goes_to_a_provider_and_connecting_asks_first(browser):
+    browser.ask(browser.sign_in())
+    aged(browser, 11)
+    for process in ("connect", "login"):
+        for method in ("HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "PROPFIND"):
+            answer = browser.session.request(
+                method, browser.site.url + CONNECT.replace("connect", process), allow_redirects=False, timeout=30
+            )
+            assert answer.status_code in {403, 405}, (method, process)
+    page = browser.session.get(browser.site.url + CONNECT, timeout=30)
+    assert page.status_code == 200
+    assert browser._sent(page, CONNECT).headers["Location"].startswith("/settings/confirm/")
+
+
+@pytest.mark.parametrize(("minutes", "is_connected"), [(11, False), (1, True)])
+def test_an_account_is_connected_only_soon_after_a_sign_in_whenever_it_was_begun(browser, minutes, is_connected):
+    """Mallory, who has Minji's cookie, would come in by an account of her own."""
+    browser.ask(browser.sign_in())
+    page = browser.session.get(f"{browser.site.url}/settings/", timeout=30)
+    there = browser._sent(page, CONNECT).headers["Location"]
+    mallory = {"email": "mallory@example.org", "name": "Mallory"}
+    requests.put(f"{browser.site.issuer}/users/mallory", json=mallory, timeout=5).raise_for_status()
+    back = browser.session.post(there, {"sub": "mallory"}, allow_redirects=False, timeout=5).headers["Location"]
+    aged(browser, minutes)
+    answer = browser.session.get(back, allow_redirects=False, timeout=30)
+    assert answer.headers["Location"] == "/accounts/3rdparty/"
+    assert SocialAccount.objects.filter(uid="mallory").exists() == is_connected
+    shown = browser.session.get(f"{browser.site.url}/accounts/3rdparty/", timeout=30).text
+    assert ("Nothing was connected" in shown) != is_connected
 
 
 def test_no_password_opens_anything(site, provider):

@@ -8,7 +8,7 @@ from allauth.core.exceptions import ReauthenticationRequired
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -37,6 +37,8 @@ class StepUp:
         Whoever may not use the view at all is left to the view, which tells them so.
         """
         name = request.resolver_match.url_name if request.resolver_match else None
+        if _goes_to_a_provider(name) and request.method not in {"GET", "POST"}:
+            return HttpResponseNotAllowed(["GET", "POST"])  # allauth asks for a click after a GET only
         if request.method in _READS or not (name in NEEDS_RECENT_SIGN_IN or _connects(request)):
             return None
         if not (request.user.is_authenticated and request.user.is_approved):
@@ -58,6 +60,10 @@ class StepUp:
             login = redirect_to_login("/")
             return HttpResponseClientRedirect(login.url) if "HX-Request" in request.headers else login
         return ask(request, request.path) if isinstance(error, ReauthenticationRequired) else None
+
+
+def _goes_to_a_provider(name: str | None) -> bool:
+    return name is not None and name.endswith("_login") and name != "account_login"
 
 
 def _connects(request: HttpRequest) -> bool:
