@@ -1,9 +1,13 @@
-"""The doors that somebody has opened: sessions and tokens."""
+"""The doors that somebody has opened: sessions, tokens, and changes of address that wait."""
 
+from datetime import UTC, datetime
+
+from allauth.account.models import EmailAddress
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
 
-from ondol.accounts.models import ApiToken, User
+from ondol.accounts.models import AddressChange, ApiToken, Scope, User
+from ondol.audit.record import Action, asker, write
 
 
 def end(user: User) -> None:
@@ -12,3 +16,16 @@ def end(user: User) -> None:
     Session.objects.filter(session_key__in=list(sessions.values_list("session_key", flat=True))).delete()
     sessions.delete()
     ApiToken.objects.filter(user=user).delete()
+
+
+def give_up_changes(user: User) -> None:
+    """Make changes of address void that nobody has confirmed yet, in the caller's transaction."""
+    EmailAddress.objects.filter(user=user, verified=False).exclude(email__iexact=user.email).delete()
+    AddressChange.objects.filter(user=user, made_at=None, void_at=None).update(void_at=datetime.now(UTC))
+
+
+def end_administration(user: User) -> None:
+    """Revoke the tokens that administrate, in the caller's transaction: a later promotion gives none of them back."""
+    revoked, _details = ApiToken.objects.filter(user=user, scopes__contains=[Scope.ADMINISTRATE]).delete()
+    if revoked:
+        write(Action.TOKEN_REVOKE, by=asker(), on=user, tokens=revoked)

@@ -17,7 +17,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from ondol.accounts import admission, known_browser, letter_limits, letters, old_address, proof, providers, recorder
-from ondol.accounts.models import User, check_new_password, validate_email_length
+from ondol.accounts.models import Approval, User, check_new_password, validate_email_length
 from ondol.accounts.places import is_here
 from ondol.accounts.recent import signed_in_recently
 from ondol.audit.record import Action, asker, write
@@ -56,12 +56,16 @@ class AccountAdapter(DefaultAccountAdapter):
         """Confirm an address, unless somebody else has signed up with it since the e-mail was sent."""
         try:
             with transaction.atomic():
-                old = User.objects.get(pk=email_address.user_id).email
+                user = User.objects.select_for_update().get(pk=email_address.user_id)
+                old = user.email
+                if old.lower() != email_address.email.lower() and not _may_change(user, email_address.email):
+                    messages.error(request, _("This change of address is not possible any more."))
+                    return False
                 is_confirmed = bool(super().confirm_email(request, email_address))
                 if is_confirmed:
                     write(Action.EMAIL_PROVEN, by=asker(), on=email_address.user, email=email_address.email)
-                if User.objects.get(pk=email_address.user_id).email != old:
-                    old_address.tell_later(email_address.user, old)
+                if (user := User.objects.get(pk=email_address.user_id)).email != old:
+                    old_address.made(user, old)
         except IntegrityError:
             messages.error(request, _("Somebody has just signed up with this address."))
             return False
@@ -181,6 +185,13 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def populate_username(self, request: HttpRequest, user: Any) -> None:
         """Do nothing: our user has no user name."""
+
+
+def _may_change(user: User, address: str) -> bool:
+    """Return whether somebody may change to an address: nobody who is shut out, and to none that its owner may take
+    back."""
+    kept = old_address.kept_for_owner(address).exclude(user=user).exists()
+    return user.approval in {Approval.PENDING, Approval.APPROVED} and not kept
 
 
 def _insert(request: HttpRequest, user: User) -> None:

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 
 from ondol.accounts.admission import require_domain
 from ondol.accounts.models import User
+from ondol.accounts.old_address import kept_for_owner
 from ondol.accounts.text import clean_address, find_address
 from ondol.config import config
 
@@ -60,7 +61,7 @@ class NewAddressForm(AddressForm):
 
         allauth's own rule would also count addresses that others only wish to have.
         """
-        is_there = User.objects.filter(email__iexact=value).exists()
+        is_there = User.objects.filter(email__iexact=value).exists() or kept_for_owner(value).exists()
         if is_there and config().email_verification != "mandatory":
             raise get_adapter().validation_error("email_taken")
         self.account_already_exists = is_there

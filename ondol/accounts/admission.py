@@ -4,10 +4,13 @@ import logging
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from ondol.accounts import people, proof
-from ondol.accounts.models import Approval, Role, User
+from ondol.accounts.models import AddressChange, Approval, Role, User
+from ondol.audit.models import Entry
+from ondol.audit.record import Action
 from ondol.config import config
 
 log = logging.getLogger(__name__)
@@ -33,7 +36,7 @@ def admit(user: User, login: Any = None) -> None:
     `login` is allauth's social login, if they have just come by a provider.
     """
     claims = _claims(login)
-    if user.approval == Approval.PENDING and (reason := _why(user, claims)):
+    if user.approval == Approval.PENDING and (reason := _why(user, claims)) and not _was_refused(user.email):
         people.approve_by_rule(user.pk, reason)
     wanted = config().oidc_admin_claim
     if claims is None or wanted is None:
@@ -52,6 +55,24 @@ def _why(user: User, claims: dict[str, Any] | None) -> str:
         return "=".join(settings.oidc_approved_claim)
     domain = _domain(user.email)
     return f"@{domain}"[:200] if domain in settings.approved_domains and proof.is_proven(user) else ""
+
+
+def _was_refused(address: str) -> bool:
+    """Return whether an address is, or was once, that of somebody rejected or suspended: then administrators decide.
+
+    A tag after a plus sign makes no other address.
+    """
+    local, _at, domain = address.rpartition("@")
+    plain = local.partition("+")[0]
+    out = User.objects.filter(approval__in=[Approval.REJECTED, Approval.SUSPENDED])
+
+    def is_same(field: str) -> Q:
+        tagged = Q(**{f"{field}__istartswith": f"{plain}+", f"{field}__iendswith": f"@{domain}"})
+        return Q(**{f"{field}__iexact": f"{plain}@{domain}"}) | tagged
+
+    had = AddressChange.objects.filter(is_same("old") | is_same("new"), user__in=out)
+    was = Entry.objects.filter(is_same("details__old"), action=Action.EMAIL, on_id__in=out.values("pk"))
+    return out.filter(is_same("email")).exists() or had.exists() or was.exists()
 
 
 def _claims(login: Any) -> dict[str, Any] | None:

@@ -28,6 +28,6 @@ class ChangeEmailForm(AddressForm, AddEmailForm):
             EmailAddress.objects.filter(user=person, verified=False).exclude(email=person.email).delete()
             address = EmailAddress.objects.create(user=person, email=self.cleaned_data["email"])
             send_verification_email_to_address(request, address)
-            old_address.tell_later(person, person.email)
+            old_address.asked(person, address.email)
             write(Action.EMAIL_WISH, by=asker(), on=person, new=address.email)
         return address

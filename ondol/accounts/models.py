@@ -10,7 +10,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
-from django.db.models.functions import Lower, Now
+from django.db.models.functions import Lower, Now, Upper
 from django.utils.translation import gettext_lazy as _
 
 from ondol import clock
@@ -257,6 +257,22 @@ class SshAddress(models.Model):
     class Meta:
         ordering = ["created_at", "id"]
         constraints = [models.UniqueConstraint(fields=["user", "cidr"], name="each_range_once")]
+
+
+class AddressChange(models.Model):
+    """One change of somebody's e-mail address, asked for and perhaps made; the rows stay. Its times are real ones."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="address_changes")
+    old = models.EmailField(max_length=EMAIL_MAX)
+    new = models.EmailField(max_length=EMAIL_MAX)
+    asked_at = models.DateTimeField(auto_now_add=True)
+    made_at = models.DateTimeField(null=True, blank=True)
+    void_at = models.DateTimeField(null=True, blank=True)
+    """When it, or one before it, was taken back, or the old address was there again: its link is of no use then."""
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [models.Index(Upper("old"), name="address_was")]
 
 
 class CacheEntry(models.Model):

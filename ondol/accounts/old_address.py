@@ -1,21 +1,29 @@
-"""The e-mail to the old address when somebody changes theirs, and the link in it that takes the change back."""
+"""The e-mail to the old address when somebody changes theirs, and the link in it that takes the change back.
+
+A link stands for one change. It takes back that one and all that came later, so whoever has the address from before the
+first of them has the last word: later links were sent to addresses that somebody else may have set.
+"""
 
 import logging
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from django.core import signing
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from procrastinate.contrib.django import app
 
-from ondol.accounts import letters
+from ondol.accounts import access, letters, ways_in
 from ondol.accounts.mail import write
-from ondol.accounts.models import User
+from ondol.accounts.models import AddressChange, Approval, User
 from ondol.accounts.people import AccountError
+from ondol.accounts.ways_in import WayIn
 from ondol.audit import record
 from ondol.audit.record import Action
 from ondol.config import config
@@ -32,14 +40,20 @@ _SALT_OF_JOB = "ondol.old-address.job"
 
 @dataclass(frozen=True)
 class Change:
-    """What a link stands for: a person, and the address that they had."""
+    """What a link stands for, and what taking it back does."""
 
     user: User
-    old: str
+    row: AddressChange
+    removed: list[WayIn] = field(default_factory=list)
+    kept: list[WayIn] = field(default_factory=list)
+
+    @property
+    def old(self) -> str:
+        return self.row.old
 
     @property
     def is_made(self) -> bool:
-        """Return whether the new address holds already; before, it only waits to be confirmed."""
+        """Return whether another address holds already; before, it only waits to be confirmed."""
         return self.user.email.lower() != self.old.lower()
 
     @property
@@ -51,67 +65,123 @@ class Change:
         return waiting.email if waiting else ""
 
 
-def tell_later(user: User, old: str) -> None:
-    """Enqueue the e-mail to the old address, in the caller's transaction.
+def asked(user: User, new: str) -> None:
+    """Note a change that waits for its confirmation, and tell the address that holds, in the caller's transaction."""
+    _tell_later(AddressChange.objects.create(user=user, old=user.email, new=new))
 
-    The job shows that a change was made here: otherwise a row that somebody else has written would let us sign a link
-    that gives any account to any address.
+
+def made(user: User, old: str) -> None:
+    """Note that a change is made, and tell the old address, in the caller's transaction."""
+    now = datetime.now(UTC)
+    rows = AddressChange.objects.filter(user=user, void_at=None)
+    waiting = rows.filter(old__iexact=old, new__iexact=user.email, made_at=None)
+    row = waiting.last() or AddressChange(user=user, old=old, new=user.email)
+    row.made_at = now
+    row.save()
+    # Back at an address from before: its links, and those of what was in between, have nothing to do any more.
+    if first := rows.filter(old__iexact=user.email).first():
+        rows.filter(pk__gte=first.pk).update(void_at=now)
+    _tell_later(row)
+
+
+def kept_for_owner(address: str) -> QuerySet[AddressChange]:
+    """Return the changes by which an address was given up so lately that whoever had it may still take it back."""
+    since = datetime.now(UTC) - WORKS_FOR
+    return AddressChange.objects.filter(old__iexact=address, void_at=None, made_at__gt=since)
+
+
+def _tell_later(row: AddressChange) -> None:
+    """Enqueue the e-mail. The job shows that the change was made here.
+
+    Otherwise a row that somebody else has written would let us sign a link that gives any account to any address.
     """
-    proof = signing.dumps([user.pk, old], salt=_SALT_OF_JOB)
-    app.configure_task(TASK, queue="mail").defer(user_id=user.pk, old=old, proof=proof, **for_job())
+    proof = signing.dumps(_about(row), salt=_SALT_OF_JOB)
+    app.configure_task(TASK, queue="mail").defer(change=row.pk, proof=proof, **for_job())
 
 
-def tell(user_id: int, old: str, proof: str) -> None:
+def _about(row: AddressChange) -> list[object]:
+    """Return what a signature is over: the change, whose it is, and the address that it gives back."""
+    return [row.pk, row.user_id, row.old]
+
+
+def _is_ours(row: AddressChange, proof: str) -> bool:
+    with suppress(signing.BadSignature, ValueError):
+        return bool(signing.loads(proof, salt=_SALT_OF_JOB, max_age=WORKS_FOR) == _about(row))
+    return False
+
+
+def tell(change_id: int, proof: str) -> None:
     """Send it, in its reader's language; nothing if the change has been taken back meanwhile.
 
     The link is made here: the arguments of a job are stored.
     """
-    if not _is_ours(user_id, old, proof):
-        log.error("a job about an old address is none of ours, and no e-mail is sent", extra={"person": user_id})
+    row = AddressChange.objects.select_related("user").filter(pk=change_id, user__is_active=True).first()
+    if row is None:
         return
-    user = User.objects.filter(pk=user_id, is_active=True).first()
-    change = Change(user, old) if user else None
-    if change and change.new:
-        token = signing.dumps([user_id, old], salt=_SALT)
-        link = config().url + reverse("old_address", args=[token])
-        write(change.user, "old_address", {"change": change, "link": link, "days": WORKS_FOR.days}, to_address=old)
-
-
-def _is_ours(user_id: int, old: str, proof: str) -> bool:
-    with suppress(signing.BadSignature, ValueError):
-        return bool(signing.loads(proof, salt=_SALT_OF_JOB, max_age=WORKS_FOR) == [user_id, old])
-    return False
+    if not _is_ours(row, proof):
+        log.error("a job about an old address is none of ours, and no e-mail is sent", extra={"person": row.user_id})
+        return
+    change = _changed_by(row.user, row)
+    if not change.new:
+        return
+    link = config().url + reverse("old_address", args=[signing.dumps(_about(row), salt=_SALT)])
+    words = {"change": change, "link": "" if row.void_at else link, "days": WORKS_FOR.days}
+    write(change.user, "old_address", words, to_address=row.old)
 
 
 def read(token: str) -> Change:
     """Return what a link stands for. Raises AccountError if it is none of ours, too old, or has nothing to undo."""
+    gone = AccountError(_("This link does not work any more."), "no_such_link", 404)
     try:
-        user_id, old = signing.loads(token, salt=_SALT, max_age=WORKS_FOR)
-    except (signing.BadSignature, ValueError):
-        raise AccountError(_("This link does not work any more."), "no_such_link", 404) from None
-    user = User.objects.filter(pk=user_id, is_active=True).first()
-    if user is None or not Change(user, old).new:
+        pk, *_rest = about = signing.loads(token, salt=_SALT, max_age=WORKS_FOR)
+    except (signing.BadSignature, ValueError, TypeError):
+        raise gone from None
+    row = AddressChange.objects.select_related("user").filter(pk=pk, user__is_active=True).first()
+    if row is None or about != _about(row):
+        raise gone
+    change = _changed_by(row.user, row)
+    if row.void_at or not change.new:
         raise AccountError(_("There is nothing to take back: the address is as it was."), "nothing_to_undo", 404)
-    return Change(user, old)
+    if row.user.approval not in {Approval.PENDING, Approval.APPROVED}:
+        raise AccountError(_("This account is suspended. Talk to an administrator."), "not_approved", 403)
+    return change
 
 
 def take_back(token: str) -> Change:
     """Give somebody their old address again, and shut out whoever changed it. Raises AccountError.
 
-    Sessions end with the password, tokens too, and the way in is an e-mail to the old address.
+    Sessions end with the password, tokens too, and the ways in that are as new as the change are removed. The way in is
+    an e-mail to the old address.
     """
     with transaction.atomic():
-        change = read(token)
-        user = User.objects.select_for_update().get(pk=change.user.pk)
+        user = User.objects.select_for_update().get(pk=read(token).user.pk)
+        change = read(token)  # once more: another click may have been faster
         if User.objects.filter(email__iexact=change.old).exclude(pk=user.pk).exists():
             text = _("Somebody else has signed up with this address meanwhile. Talk to an administrator.")
             raise AccountError(text, "address_taken")
+        AddressChange.objects.filter(user=user, void_at=None, pk__gte=change.row.pk).update(void_at=datetime.now(UTC))
         EmailAddress.objects.filter(user=user).delete()
         EmailAddress.objects.create(user=user, email=change.old, verified=True, primary=True)
-        user.email = change.old
+        new, user.email = change.new, change.old
         user.set_unusable_password()
         user.save()
-        record.write(Action.EMAIL_BACK, on=user, new=change.new)
+        access.end(user)
+        since = _suspect_since(change.row)
+        SocialAccount.objects.filter(user=user, date_joined__gte=since).delete()
+        Authenticator.objects.filter(user=user, created_at__gte=since).delete()
+        if not Authenticator.objects.filter(~Q(type=Authenticator.Type.RECOVERY_CODES), user=user).exists():
+            Authenticator.objects.filter(user=user).delete()  # codes alone are no second factor
+        record.write(Action.EMAIL_BACK, on=user, new=new)
         if config().password_sign_in:
             letters.write_later(letters.RESET, user.email, user.pk)
-    return Change(user, change.old)
+    return Change(user, change.row, change.removed, change.kept)
+
+
+def _suspect_since(row: AddressChange) -> datetime:
+    """Return from when on a way in may be a thief's, who may have made it before they changed the address."""
+    return row.asked_at - WORKS_FOR
+
+
+def _changed_by(user: User, row: AddressChange) -> Change:
+    ways, since = ways_in.of(user), _suspect_since(row)
+    return Change(user, row, [w for w in ways if w.added_at >= since], [w for w in ways if w.added_at < since])

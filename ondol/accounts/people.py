@@ -170,7 +170,10 @@ def set_role(user_id: int, by: User | None, role: Role, rule: str = "") -> User:
 
 def _set_role(user: User, by: User | None, role: Role, rule: str = "") -> None:
     user.role = role
-    user.administrates_since = datetime.now(UTC) if role == Role.ADMIN else None
+    if role == Role.ADMIN:  # the first time counts: days of grace begin once
+        user.administrates_since = user.administrates_since or datetime.now(UTC)
+    else:
+        access.end_administration(user)
     user.save(update_fields=["role", "administrates_since"])
     Decision.objects.create(user=user, by=by, what=role.value, rule=rule)
     record_and_tell(Action.ROLE, user, by=by, role=role.value, rule=rule)
@@ -205,6 +208,7 @@ def _decide(user: User, by: User | None, approval: Approval, reason: str, rule: 
     mail.send_later(user.pk)
     if approval == Approval.APPROVED:
         return
+    access.give_up_changes(user)
     if approval == Approval.SUSPENDED:
         access.end(user)
     for withdraw in WITHDRAWN:

@@ -39,9 +39,9 @@ def send(kind: str, user_id: int, to: int) -> None:
 
 
 @app.task(name=old_address.TASK, queue="mail", retry=RETRY, task_middleware=[watch])
-def tell_old_address(user_id: int, old: str, proof: str = "") -> None:
-    """Tell an old address that it has been changed, or is about to be. The version before sends no proof."""
-    old_address.tell(user_id, old, proof)
+def tell_old_address(change: int = 0, proof: str = "", **_before: object) -> None:
+    """Tell an old address that it has been changed, or is about to be. The version before names no change."""
+    old_address.tell(change, proof)
 
 
 @app.task(name=letter_limits.TASK, queue="mail", retry=RETRY, task_middleware=[watch])

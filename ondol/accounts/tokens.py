@@ -36,7 +36,11 @@ def create_token(
 
 
 def _create(user: User, name: str, scopes: Iterable[Scope], days: int) -> str:
+    # Whoever suspends or demotes somebody has the row locked, and removes the tokens that they see.
+    user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     now, given = datetime.now(UTC), set(scopes)
+    if not user.is_approved:
+        raise AccountError(_("An administrator has to approve you first."), "not_approved", 403)
     wanted = [scope for scope in Scope if scope in given]
     if Scope.ADMINISTRATE in wanted and not user.is_admin:
         raise AccountError(_("Only an administrator can do this."), "not_admin", 403)

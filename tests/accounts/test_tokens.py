@@ -12,8 +12,8 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
-from ondol.accounts import expired, tokens
-from ondol.accounts.models import ApiToken, Approval, Scope, User
+from ondol.accounts import expired, people, tokens
+from ondol.accounts.models import ApiToken, Approval, Role, Scope, User
 from ondol.accounts.people import AccountError
 from tests.web.browser import sign_in
 
@@ -237,3 +237,22 @@ def test_somebody_without_a_password_keeps_tokens_when_something_else_is_saved(a
     alice.save()
     User.objects.get(pk=alice.pk).save()
     assert owner_of(token) == alice
+
+
+def test_a_token_is_not_made_for_somebody_who_has_just_been_suspended(ada, alice):
+    """The page has looked at her approval before; the row is locked and asked again."""
+    people.suspend(alice.pk, ada)
+    with pytest.raises(AccountError) as refusal:
+        tokens.create_token(alice, "late")
+    assert refusal.value.code == "not_approved"
+    assert not ApiToken.objects.exists()
+
+
+def test_a_token_that_administrates_ends_with_the_role(ada, alice):
+    people.set_role(alice.pk, ada, Role.ADMIN)
+    alice.refresh_from_db()
+    tokens.create_token(alice, "of an administrator", [Scope.READ, Scope.ADMINISTRATE])
+    tokens.create_token(alice, "of a member", [Scope.READ])
+    people.set_role(alice.pk, ada, Role.MEMBER)
+    people.set_role(alice.pk, ada, Role.ADMIN)
+    assert [token.name for token in ApiToken.objects.all()] == ["of a member"]
