@@ -2,14 +2,17 @@
 
 import json
 import logging
+import re
 
 import pytest
 from django.db import Error, connection, transaction
+from django.urls import get_resolver
 
 from ondol.logs import JsonFormatter, TextFormatter
 
 LINKS = [
     "/awake/12.cRk3Wq_-s3cret/",
+    "/old-address/WzFd:1xX6qo:s3cret/",
     "/accounts/password/reset/key/1-s3cret/",
     "/accounts/confirm-email/MQ:s3cret/",
 ]
@@ -23,6 +26,21 @@ def test_a_failed_request_is_named_without_the_secret_of_its_link(formatter, pat
     told = formatter.format(record)
     assert f"Failed: {path.rsplit('/', 2)[0]}/" in told
     assert "s3cret" not in told
+
+
+def routes(patterns, before=""):
+    for one in patterns:
+        route = before + str(one.pattern)
+        yield from routes(one.url_patterns, route) if hasattr(one, "url_patterns") else [route]
+
+
+def test_each_route_with_more_than_a_number_in_it_is_among_the_links():
+    """Whatever is not a number may be a secret."""
+    told = [route for route in routes(get_resolver().url_patterns) if re.search(r"<(?!int:)", route)]
+    assert len(told) == len(LINKS)
+    for route in told:
+        start = re.split(r"[<(]", re.sub(r"[\\^$]", "", route))[0]
+        assert any(link.startswith(f"/{start}") for link in LINKS), route
 
 
 @pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatter()])

@@ -4,9 +4,10 @@ from typing import Any
 
 from allauth.core import context
 from allauth.usersessions.adapter import DefaultUserSessionsAdapter
+from django.contrib import messages
 from django.db import transaction
 
-from ondol.accounts import tokens
+from ondol.accounts import tokens, ways_in
 from ondol.accounts.recent import renew
 from ondol.audit.record import Action, asker, write
 
@@ -32,3 +33,5 @@ class UserSessionsAdapter(DefaultUserSessionsAdapter):
             for owner in owners:
                 write(Action.SIGN_OUT_EVERYWHERE, by=asker(), on=owner)
                 tokens.revoke_all(owner)
+        if context.request.user.is_authenticated and ways_in.of(context.request.user):
+            messages.warning(context.request, ways_in.reminder())

@@ -1,10 +1,11 @@
-"""By what somebody comes in besides their password, and since when: whoever was here before them may have left one."""
+"""The ways by which somebody comes in besides their password, and since when: a thief may have left one."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
+from django.utils.translation import gettext as _
 
 from ondol.accounts.models import User
 
@@ -26,3 +27,10 @@ def of(user: User) -> list[WayIn]:
     for account in SocialAccount.objects.filter(user=user):
         ways.append(WayIn("provider", account.provider, account.date_joined))
     return sorted(ways, key=lambda way: way.added_at, reverse=True)
+
+
+def reminder() -> str:
+    """Return what whoever shuts others out should look at, too."""
+    return _(
+        "Passkeys, authenticator apps and connected accounts go on. Under “Account”, remove those you do not know."
+    )

@@ -272,3 +272,14 @@ def test_no_rule_approves_an_address_of_somebody_suspended(bob, alice, browser_o
     admission.admit(late)
     late.refresh_from_db()
     assert late.approval == Approval.PENDING
+
+
+def test_signing_out_everywhere_says_what_goes_on_and_the_account_lists_it(bob, browser_of):
+    added(bob, 3, "hers")
+    browser = browser_of(bob)
+    told = browser.post(reverse("usersessions_list"), follow=True).text
+    assert "Under “Account”, remove those you do not know." in told
+    page = browser.get(reverse("account")).text
+    assert "Passkey key hers" in page
+    assert "Connected account oidc" in page
+    assert "added on" in page

@@ -5,7 +5,9 @@ from functools import cached_property
 
 from django.db.models import QuerySet
 
+from ondol.accounts import ways_in
 from ondol.accounts.models import ApiToken, SshAddress, User
+from ondol.accounts.ways_in import WayIn
 from ondol.config import config
 from ondol.instances import ssh_ranges
 from ondol.instances.models import Instance
@@ -68,6 +70,11 @@ class AccountPage(Page):
     @cached_property
     def tokens(self) -> QuerySet[ApiToken]:
         return ApiToken.objects.filter(user=self._reader)
+
+    @cached_property
+    def ways_in(self) -> list[WayIn]:
+        """Return by what the reader comes in besides a password, the newest first."""
+        return ways_in.of(self._reader)
 
     @property
     def has_providers(self) -> bool:
