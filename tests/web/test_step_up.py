@@ -434,3 +434,10 @@ def test_the_api_asks_sessions_too_and_no_tokens(alice, bob, carol, acts):
                 assert answer.json()["error"]["code"] == "recent_sign_in_needed"
     carol.refresh_from_db()
     assert carol.is_approved
+
+
+def test_the_way_back_from_what_has_waited_stays_here(alice, acts):
+    for page, back in (("//evil.example/x", "/evil.example/x"), ("/\\evil.example", "/evil.example"), ("/a", "/a")):
+        browser = stolen(alice)
+        browser.post(reverse("machine_key"), headers={"referer": f"http://testserver{page}"})
+        assert session_of(browser)["ondol_suspended"]["back"] == back

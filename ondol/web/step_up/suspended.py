@@ -79,4 +79,5 @@ def forget(request: HttpRequest) -> None:
 
 def _page_of(request: HttpRequest) -> str:
     page = request.headers.get("Referer", "")
-    return urlsplit(page).path or "/" if is_here(request, page) else "/"
+    path = "/" + urlsplit(page).path.lstrip("/\\")  # two slashes would be another host
+    return path if is_here(request, page) else "/"
