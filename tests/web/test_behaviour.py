@@ -73,16 +73,17 @@ def test_commands_are_copied_whole(site, browser):
         page.get_by_role("tab", name="macOS · Linux").click()
         page.get_by_role("button", name="Commands for macOS and Linux").click()
         copied = page.evaluate("navigator.clipboard.readText()")
-        assert copied.startswith("mkdir -p ~/.ssh")
-        assert copied.endswith("ubuntu@203.0.113.24")
+        assert copied.startswith("(\numask 077")
+        assert copied.endswith(") && ssh ondol")
 
 
 def test_everything_is_there_without_javascript(site, browser):
     machine(person("bob@example.org"))
     with page_of(browser, site, "bob@example.org", java_script_enabled=False) as page:
         page.goto("/")
-        for heading in ("Windows PowerShell", "macOS · Linux", "VS Code", "PuTTY"):
-            expect(page.get_by_role("heading", name=heading)).to_be_visible()
+        for way in ("Windows PowerShell", "macOS · Linux", "VS Code", "PuTTY"):
+            page.get_by_role("link", name=way, exact=True).click()
+            expect(page.get_by_role("heading", name=way)).to_be_visible()
         page.get_by_role("button", name="Stop").click()
         expect(page.locator(".badge")).to_have_text("Stopping")
 
