@@ -94,6 +94,16 @@ class Receipt:
     last_work: LastWork | None = None
     """None where nothing was seen to work in this run; the oldest lines do not say it."""
 
+    @property
+    def periods(self) -> int:
+        """Return how many values the rule is about."""
+        return self.minutes // PERIOD_MINUTES
+
+    @property
+    def missing(self) -> int:
+        """Return how many values AWS judged without: one that is late does not put a stop off, if no other is high."""
+        return max(0, self.periods - len(self.cpu)) if self.cpu else 0
+
     def to_json(self) -> dict[str, Any]:
         core = {} if self.core_percent is None else {"core": self.core_percent}
         work = {"work": self.last_work.to_json()} if self.last_work else {}

@@ -7,8 +7,10 @@ from django.urls import reverse
 from django.utils import translation
 
 from ondol import clock
+from ondol.audit.actions import Action, Outcome
+from ondol.audit.models import Entry
 from ondol.autostop import awake
-from ondol.autostop.models import WorkLease
+from ondol.autostop.models import StopWarning, WorkLease
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import StatusChange
 from ondol.web.history.timeline import timeline
@@ -123,3 +125,54 @@ def test_a_run_that_was_kept_awake_says_who_did_it_and_until_when(bob, browser_o
     page = browser_of(bob).get(reverse("history")).text
     assert "Kept awake" in page
     assert "Keep-awake ended" in page
+
+
+def test_a_keep_awake_that_ran_out_says_so_and_one_cut_short_by_a_stop_does_not(bob):
+    row = machine(bob, minutes_ago=300)
+    StatusChange.objects.update(at=clock.now() - timedelta(hours=6))
+    now = clock.now()
+
+    def keep(hours_ago, hours):
+        at = now - timedelta(hours=hours_ago)
+        details = {"machine": str(row.pk), "until": (at + timedelta(hours=hours)).isoformat()}
+        Entry.objects.create(
+            at=at, action=Action.MACHINE_AWAKE, outcome=Outcome.DONE, by_id=bob.pk, on_id=bob.pk, details=details
+        )
+
+    keep(5, 1)
+    keep(3, 2)  # cut short by a stop
+    StatusChange.objects.create(
+        instance=row, old="RUNNING", new="STOPPING", reason="PERSON", by=bob, at=now - timedelta(hours=2), detail={}
+    )
+    told = [(str(event.what), event.at) for event in timeline(bob) if "wake" in str(event.what)]
+    assert told == [
+        ("Kept awake", now - timedelta(hours=3)),
+        ("Keep-awake ended", now - timedelta(hours=4)),
+        ("Kept awake", now - timedelta(hours=5)),
+    ]
+
+
+def test_a_warning_by_e_mail_says_which_stop_it_announced(bob, browser_of):
+    row, stops_at = machine(bob), clock.now() + timedelta(minutes=15)
+    StopWarning.objects.create(instance=row, launched_at=row.run.launched_at, stops_at=stops_at)
+    assert (str(timeline(bob)[0].what), timeline(bob)[0].stops_at) == ("Warned by e-mail", stops_at)
+    assert "stop expected from" in browser_of(bob).get(reverse("history")).text
+
+
+def test_a_new_type_and_a_new_disk_of_one_wish_are_one_line(story, bob):
+    begun = clock.now() - timedelta(hours=1)
+    for minutes, gib in ((0, 30), (1, 50), (30, 60)):
+        detail = {"instance_type": "t3.large", "volume_gb": gib}
+        at = begun + timedelta(minutes=minutes)
+        StatusChange.objects.create(
+            instance=story, old="STOPPED", new="STOPPED", reason="RESIZED", at=at, detail=detail
+        )
+    assert [event.size for event in timeline(bob)[:3]] == ["t3.large, 60 GiB", "t3.large, 50 GiB", ""]
+
+
+def test_a_receipt_says_how_many_values_aws_did_not_have(story, bob, browser_of):
+    for change in StatusChange.objects.filter(reason="IDLE", new="STOPPING"):
+        change.detail["cpu"] = [0.4, 1.25, 0.5, 0.4, 0.6]
+        change.save()
+    page = browser_of(bob).get(reverse("history")).text
+    assert "AWS judged without 1 of 6 values, which it did not have." in page

@@ -3,45 +3,22 @@
 import uuid
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from django.utils.translation import gettext_lazy as _
-
 from ondol.accounts.models import User
-from ondol.audit.actions import Action, Outcome
-from ondol.audit.models import Entry
-from ondol.autostop.models import WorkLease
 from ondol.instances.lifecycle import CHANGING, Reason, Status
 from ondol.instances.messages.reasons import REASONS
-from ondol.instances.messages.signals import event as lease_of
 from ondol.instances.messages.statuses import event as event_of
 from ondol.instances.messages.texts import Text
 from ondol.instances.models import Instance, StatusChange
-from ondol.instances.record import Receipt, Signal
+from ondol.instances.record import Receipt
+from ondol.web.history import kept_on
+from ondol.web.history.event import Event
 
 _NEWEST = 500
 """The number of changes that a page is made from."""
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One thing that happened to a machine."""
-
-    at: datetime
-    what: Text
-    why: Text = ""
-    by: User | None = None
-    """The person who asked for it."""
-    ran: timedelta | None = None
-    """The length of the run that it ended."""
-    receipt: Receipt | None = None
-    is_lease: bool = False
-    """`ran` is the length of what kept it on."""
-    until: datetime | None = None
-    """Until when it was to be kept awake."""
-    size: str = ""
-    """The size, such as `t3.small, 30 GiB`, where it is new."""
+_ONE_RESIZE = timedelta(minutes=10)
 
 
 def timeline(owner: User, changes: int = _NEWEST) -> list[Event]:
@@ -50,34 +27,10 @@ def timeline(owner: User, changes: int = _NEWEST) -> list[Event]:
     stories: defaultdict[uuid.UUID, list[StatusChange]] = defaultdict(list)
     for change in reversed(newest):
         stories[change.instance_id].append(change)
-    events = [event for story in stories.values() for event in _told(story)]
+    events = [event for story in stories.values() for event in _told(_as_wished(story))]
     since = min((event.at for event in events), default=None)
-    events += [*_leases(owner, since), *_kept_awake(owner, since)] if since else []
+    events += kept_on.events(owner, since, newest, _NEWEST) if since else []
     return sorted(events, key=lambda event: event.at, reverse=True)
-
-
-def _leases(owner: User, since: datetime) -> list[Event]:
-    """Return what kept machines on although their CPU was idle, as far back as the rest."""
-    kept = WorkLease.objects.filter(run__instance__owner=owner, began_at__gte=since)
-    return [
-        Event(one.began_at, lease_of(Signal(one.signal), one.rate), ran=one.worked_until - one.began_at, is_lease=True)
-        for one in kept
-    ]
-
-
-def _kept_awake(owner: User, since: datetime) -> list[Event]:
-    """Return who has kept machines awake, and until when, or has ended that: why they ran on while nothing happened."""
-    told = Entry.objects.filter(on_id=owner.pk, action=Action.MACHINE_AWAKE, outcome=Outcome.DONE, at__gte=since)
-    entries = list(told[:_NEWEST])
-    people = User.objects.in_bulk({entry.by_id for entry in entries if entry.by_id})
-    return [_awake(entry, people.get(entry.by_id or 0)) for entry in entries]
-
-
-def _awake(entry: Entry, by: User | None) -> Event:
-    until = entry.details.get("until")
-    if not until:
-        return Event(entry.at, _("Keep-awake ended"), by=by)
-    return Event(entry.at, _("Kept awake"), by=by, until=datetime.fromisoformat(until))
 
 
 def last_receipt(instance: Instance) -> Receipt | None:
@@ -85,6 +38,15 @@ def last_receipt(instance: Instance) -> Receipt | None:
     if (instance.status, instance.status_reason) != (Status.STOPPED, Reason.IDLE):
         return None
     return instance.run.idle_receipt
+
+
+def _as_wished(story: list[StatusChange]) -> list[StatusChange]:
+    """Return the changes with one line for a new type and disk, which EC2 changes one after the other."""
+    return [
+        change
+        for change, after in zip(story, [*story[1:], None], strict=True)
+        if after is None or {change.reason, after.reason} != {Reason.RESIZED} or after.at - change.at > _ONE_RESIZE
+    ]
 
 
 def _told(story: list[StatusChange]) -> Iterator[Event]:

@@ -1,0 +1,70 @@
+"""What a machine's status does not tell: why it ran on while nothing happened, and who was told of a stop."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from django.utils.translation import gettext_lazy as _
+
+from ondol import clock
+from ondol.accounts.models import User
+from ondol.audit.actions import Action, Outcome
+from ondol.audit.models import Entry
+from ondol.autostop.models import StopWarning, WorkLease
+from ondol.instances.lifecycle import Status
+from ondol.instances.messages.signals import event as lease_of
+from ondol.instances.models import StatusChange
+from ondol.instances.record import Signal
+from ondol.web.history.event import Event
+
+
+def events(owner: User, since: datetime, changes: Iterable[StatusChange], most: int) -> list[Event]:
+    """Return keep-awakes, work and warnings of somebody's machines, as far back as the rest of the history."""
+    return [*_leases(owner, since), *_warnings(owner, since, most), *_kept_awake(owner, since, changes, most)]
+
+
+def _leases(owner: User, since: datetime) -> list[Event]:
+    """Return what kept machines on although their CPU was idle."""
+    kept = WorkLease.objects.filter(run__instance__owner=owner, began_at__gte=since)
+    return [
+        Event(one.began_at, lease_of(Signal(one.signal), one.rate), ran=one.worked_until - one.began_at, is_lease=True)
+        for one in kept
+    ]
+
+
+def _warnings(owner: User, since: datetime, most: int) -> list[Event]:
+    """Return the e-mails that have announced stops."""
+    sent = StopWarning.objects.filter(instance__owner=owner, at__gte=since).order_by("-at")[:most]
+    return [Event(one.at, _("Warned by e-mail"), stops_at=one.stops_at) for one in sent]
+
+
+def _kept_awake(owner: User, since: datetime, changes: Iterable[StatusChange], most: int) -> list[Event]:
+    """Return who has kept machines awake, and until when, and how that ended: by somebody, or by itself."""
+    told = Entry.objects.filter(on_id=owner.pk, action=Action.MACHINE_AWAKE, outcome=Outcome.DONE, at__gte=since)
+    entries = list(reversed(told[:most]))
+    people = User.objects.in_bulk({entry.by_id for entry in entries if entry.by_id})
+    ends: defaultdict[str, list[datetime]] = defaultdict(list)
+    for change in changes:
+        if change.new != Status.RUNNING:
+            ends[str(change.instance_id)].append(change.at)
+    wishes: defaultdict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        wishes[str(entry.details.get("machine"))].append(entry)
+        ends[str(entry.details.get("machine"))].append(entry.at)
+    lines = [_awake(entry, people.get(entry.by_id or 0)) for entry in entries]
+    return [*lines, *(end for machine, some in wishes.items() for end in _ran_out(some, ends[machine]))]
+
+
+def _awake(entry: Entry, by: User | None) -> Event:
+    until = entry.details.get("until")
+    if not until:
+        return Event(entry.at, _("Keep-awake ended"), by=by)
+    return Event(entry.at, _("Kept awake"), by=by, until=datetime.fromisoformat(until))
+
+
+def _ran_out(entries: list[Entry], ends: list[datetime]) -> Iterator[Event]:
+    """Yield an end where neither another wish nor a stop came first."""
+    for entry in entries:
+        until = datetime.fromisoformat(entry.details["until"]) if entry.details.get("until") else None
+        if until and until <= clock.now() and not any(entry.at < end <= until for end in ends):
+            yield Event(until, _("Keep-awake ended"))
