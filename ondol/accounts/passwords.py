@@ -25,6 +25,8 @@ _OUR_WORDS = (
     "비밀번호",
     "서버",
 )
+LEAST = 10
+"""Characters of a password."""
 _LEAST_BESIDE = 6
 """Letters and digits that have to be there beside such words."""
 
@@ -65,6 +67,13 @@ class OurWordsValidator:
 
     def get_help_text(self) -> str:
         return _("Your password must not be made of words of this site.")
+
+
+def hint() -> str:
+    """Return the rules for passwords in one line."""
+    return _("%(least)d or more characters. Common passwords, and ones like your name or e-mail, are refused.") % {
+        "least": LEAST
+    }
 
 
 def _words_of_this_site() -> set[str]:

@@ -4,11 +4,14 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
@@ -78,6 +81,8 @@ def where_they_stand(request: PersonRequest) -> HttpResponse:
 
 
 def _to_sign_in(request: PersonRequest) -> HttpResponse:
+    if settings.SESSION_COOKIE_NAME in request.COOKIES and request.session.is_empty():
+        messages.info(request, _("Your session has ended. Sign in again."))
     if request.htmx:
         return HttpResponseClientRedirect(redirect_to_login("/").url)
     # A form cannot be sent again after signing in; the dashboard is where to go on.

@@ -99,6 +99,19 @@ def test_enter_while_composing_sends_nothing(site, browser):
         assert prevented
 
 
+def test_the_keyboard_is_where_a_refused_form_is_to_be_mended(site, browser):
+    with page_of(browser, site) as page:
+        page.goto("/accounts/signup/")
+        expect(page.get_by_text("10 or more characters.")).to_be_visible()
+        page.get_by_role("button", name="Send the request").click()
+        expect(page.locator("[aria-invalid=true]").first).to_be_focused()
+        page.goto("/accounts/login/")
+        page.get_by_label("Email").fill("nobody@example.org")
+        page.get_by_label("Password").fill("not the right one")
+        page.get_by_role("button", name="Sign in", exact=True).click()
+        expect(page.locator("form .note-failed")).to_be_focused()
+
+
 def test_a_password_can_be_looked_at(site, browser):
     with page_of(browser, site) as page:
         page.goto("/accounts/login/")

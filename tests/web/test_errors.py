@@ -155,3 +155,11 @@ def test_an_error_page_names_the_administrator(monkeypatch):
         assert '<a href="mailto:jiwon@example.org">Jiwon</a>' in render_to_string(f"errors/{name}.html")
     monkeypatch.setattr(config(), "contact", "")
     assert "mailto:" not in render_to_string("errors/500.html")
+
+
+def test_who_has_signed_in_keeps_the_navigation_on_an_error_page(bob, browser_of, english, db):
+    for path, status in (("/nowhere/", 404), ("/admin/people/", 403), ("/machine/start/", 405)):
+        page = browser_of(bob).get(path)
+        assert page.status_code == status
+        assert '<nav class="bar-nav"' in page.text, path
+    assert '<nav class="bar-nav"' not in english.get("/nowhere/").text

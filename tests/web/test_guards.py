@@ -3,6 +3,8 @@
 import re
 
 import pytest
+from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.urls import reverse
 
 from ondol.accounts.models import Approval, User
@@ -133,3 +135,15 @@ def test_a_look_at_a_buttons_address_is_a_designed_page(bob, browser_of):
     assert answer.status_code == 405
     assert "405" in answer.text
     assert answer.headers["Allow"] == "POST"
+
+
+def test_whose_session_is_gone_is_told_so_at_the_sign_in(bob, browser_of, client):
+    browser = browser_of(bob)
+    Session.objects.all().delete()
+    browser.cookies[settings.LANGUAGE_COOKIE_NAME] = "en"
+    browser.get("/machine/", headers={"HX-Request": "true"})
+    told = "Your session has ended. Sign in again."
+    assert told in browser.get("/accounts/login/").text
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = "en"
+    client.get("/")
+    assert told not in client.get("/accounts/login/").text

@@ -5,7 +5,8 @@ from functools import cached_property
 from django.core import paginator
 
 from ondol.accounts.models import User
-from ondol.web.history.timeline import Event, timeline
+from ondol.web.history.event import Event
+from ondol.web.history.timeline import timeline
 from ondol.web.page import Page
 
 PER_PAGE = 30

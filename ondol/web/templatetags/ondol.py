@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from ondol.accounts.passwords import hint
 from ondol.autostop.work import Work
 from ondol.config import config
 from ondol.contact import Contact, read_contact
@@ -149,6 +150,12 @@ def is_number(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+@register.simple_tag
+def password_hint() -> str:
+    """Return what a new password has to be, in one line: Django has a sentence for each of its rules."""
+    return hint()
 
 
 @register.filter

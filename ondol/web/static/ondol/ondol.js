@@ -241,4 +241,6 @@
   document.addEventListener("allauth.error", (event) => event.preventDefault());
 
   enhance(document);
+  // After a refusal the keyboard is where it is to be mended.
+  document.querySelector('main form [aria-invalid="true"], main form .note-failed')?.focus();
 })();
