@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 from ondol.accounts.passwords import hint
 from ondol.autostop.work import Work
 from ondol.config import config
-from ondol.contact import Contact, read_contact
+from ondol.contact import read_contact
 from ondol.costs.bills import Money, money_of
 from ondol.costs.months import Month
 from ondol.instances.messages import signals
@@ -33,9 +33,12 @@ def request_reference() -> str:
 
 
 @register.simple_tag
-def administrators_contact() -> Contact | None:
-    """Return whom to turn to, if the settings say; also for pages without a request."""
-    return read_contact(config().contact) if config().contact else None
+def administrators_contact() -> str:
+    """Return a link to whom to turn to, if the settings say; also for pages without a request."""
+    if not config().contact:
+        return ""
+    contact = read_contact(config().contact)
+    return format_html('{} <a href="{}">{}</a>', _("Administrator:"), contact.url, contact.name)
 
 
 @register.filter
