@@ -36,7 +36,8 @@ CUT = """() =>
     .filter(element => element.getBoundingClientRect().right > document.documentElement.clientWidth)
     .map(element => element.outerHTML.slice(0, 80))"""
 
-OFF_CENTRE = """() => [...document.querySelectorAll("button:not(.menu-list *), .button, .pop > summary")].flatMap(element => {
+OFF_CENTRE = """() => [...document.querySelectorAll(
+    "button:not(.menu-list *), .button, .pop > summary")].flatMap(element => {
     const box = element.getBoundingClientRect(), words = document.createRange();
     const shown = [...element.childNodes].filter(node => !node.classList?.contains("visually-hidden"));
     if (!box.width || !shown.length) return [];

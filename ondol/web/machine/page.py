@@ -16,7 +16,8 @@ from ondol.web import badge
 from ondol.web.costs.statement import Statement, statement_of
 from ondol.web.cpu.page import CpuPage, cpu_page
 from ondol.web.guards import PersonRequest
-from ondol.web.history.timeline import Event, timeline
+from ondol.web.history.event import Event
+from ondol.web.history.timeline import timeline
 from ondol.web.machine.card import Ended, MachineCard, card_of, last_ended
 from ondol.web.machine.connect import Connect, Tab, connect_to, system_of, tabs_for
 from ondol.web.machine.offer import Offer, offer

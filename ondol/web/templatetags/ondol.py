@@ -7,6 +7,7 @@ from decimal import Decimal
 from django import template
 from django.forms import BoundField
 from django.utils import formats, timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
