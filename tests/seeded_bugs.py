@@ -360,7 +360,7 @@ BUGS = [
     Bug("a token lives for ever", "ApiToken.has_expired", "self.expires_at <= datetime.now(UTC)", "False"),
     Bug("a new password leaves tokens", "User._note_changes", "self.api_tokens.all().delete()", "(0, {})"),
     Bug("any sign-in is recent", "signed_in_recently", "now - app_settings.REAUTHENTICATION_TIMEOUT < at <= now + 1", "True"),
-    Bug("a secret waits in the session", "StepUp.process_view", "name in KEPT and suspend(request)", "suspend(request)"),
+    Bug("a secret waits in the session", "StepUp.process_view", 'suspend(request) if name in KEPT else ""', "suspend(request)"),
     Bug("an issuer's old sign-in confirms", "_was_asked_long_ago", "time.time() - at > app_settings.REAUTHENTICATION_TIMEOUT", "False"),
     Bug("a missing second factor is never overdue", "second_factor:is_overdue", "due <= datetime.now(UTC)", "False"),
     Bug("unproven requests stand among the others", "proof:to_decide", "config().wants_proof", "False"),

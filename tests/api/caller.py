@@ -6,8 +6,8 @@ from typing import Any
 from django.http import HttpResponse
 from django.test import Client
 
-from ondol.accounts import tokens
 from ondol.accounts.models import Approval, Role, User
+from tests.tokens import token_of
 
 
 def person(name: str, approval: Approval = Approval.APPROVED, role: Role = Role.MEMBER, language: str = "en") -> User:
@@ -27,7 +27,7 @@ class Program:
 
     def __post_init__(self) -> None:
         if self.user:
-            token = tokens.create_token(self.user, "test", tokens.scopes_of(self.user))
+            token = token_of(self.user)
             self.headers = {"Authorization": f"Bearer {token}", **self.headers}
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> HttpResponse:

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 import pytest
 from django.urls.resolvers import RoutePattern
 
-from ondol.accounts import tokens
 from ondol.accounts.models import ApiToken, Scope
 from ondol.api.routes import api
 from ondol.api.scopes import SCOPES
 from ondol.instances.models import Instance
 from tests.api.caller import Program, refusal
+from tests.tokens import token_of
 
 OPEN = {"/api/openapi.json", "/api/"}
 """The addresses that need no sign-in: the description, and ninja's root, which is no page."""
@@ -29,7 +29,7 @@ def test_each_operation_has_one_scope_and_no_other_is_in_the_table(nobody):
 
 def program(owner, *scopes):
     """Return a program whose token has these scopes."""
-    token = tokens.create_token(owner.user, "test", scopes)
+    token = token_of(owner.user, "test", scopes)
     return Program(headers={"Authorization": f"Bearer {token}", "Accept-Language": "en"})
 
 

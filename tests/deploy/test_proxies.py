@@ -156,7 +156,7 @@ def test_people_sign_in(behind, site, headers):
     url, cert, _ = behind
     page = sign_in(url, cert, *(site.home / "admin.txt").read_text().split(), **headers)
     assert (page.status_code, page.history[0].status_code) == (200, 302)
-    assert page.url == f"{url}/"
+    assert page.url == f"{url}/admin/"  # where administrators begin
     assert page.headers["Strict-Transport-Security"].startswith("max-age=31536000")
     assert "Content-Security-Policy" in page.headers
 

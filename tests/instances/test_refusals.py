@@ -236,7 +236,8 @@ def test_an_idle_machine_that_nobody_may_stop_is_told_and_tried_each_hour(rig, a
     rig.cloud.world.stop_protected.clear()
     later(rig, machines_clock, 60)
     row = rig.mine(alice)
-    assert (row.status, row.status_reason, rig.cloud.asked("stop")) == ("STOPPED", "IDLE", tries + 1)
+    assert (row.status, row.status_reason) == ("STOPPED", "IDLE")
+    assert 1 <= rig.cloud.asked("stop") - tries <= 2, "once, and by force if that takes long"
     assert standing() == []
 
 

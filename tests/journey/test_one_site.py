@@ -248,9 +248,8 @@ def test_minji_signs_up_is_approved_and_works_on_her_machine(site, new_page, tmp
 
     address = minji.locator("#address").inner_text()
     shown = minji.locator("#code-unix").text_content() or ""
-    command = shown.rpartition("\n")[2].split()
-    assert f"ubuntu@{address}" in command
-    port = command[command.index("-p") + 1]
+    assert f"HostName {address}" in shown
+    port = re.search(r"Port (\d+)", shown)[1]
     ssh = ["ssh", "-F", "none", "-i", str(key), "-p", port, "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes",
            "-o", "StrictHostKeyChecking=accept-new", "-o", f"UserKnownHostsFile={tmp_path / 'known'}"]  # fmt: skip
     told = subprocess.run(

@@ -99,9 +99,11 @@ def test_a_key_that_the_browser_has_made_logs_in_and_was_never_sent(site, tmp_pa
     ).stdout
     assert derived.split()[2] == key.stem
     assert f"~/.ssh/{key.name}" in commands
-    words = commands.rpartition("\n")[2].replace(f"~/.ssh/{key.name}", str(key)).split()
-    hosts = ["-o", "StrictHostKeyChecking=accept-new", "-o", f"UserKnownHostsFile={tmp_path / 'known'}", "-F", "none"]
-    words[1:1] = hosts
+    entry = tmp_path / "entry"
+    entry.write_text(
+        re.search(r"^Host ondol\n(  .*\n)+", commands, re.MULTILINE)[0].replace(f"~/.ssh/{key.name}", str(key))
+    )
+    words = ["ssh", "-F", str(entry), "-o", f"UserKnownHostsFile={tmp_path / 'known'}", "-o", "BatchMode=yes", "ondol"]
     said = subprocess.run([*words, "echo $USER"], capture_output=True, text=True, timeout=30, check=False)
     assert said.stdout == "ubuntu\n", said.stderr
     assert re.match(r"ondol-[a-z0-9-]+-[0-9a-f]{8}\.pem$", key.name)

@@ -9,7 +9,7 @@ from allauth.mfa.totp.internal.auth import TOTP
 from django.core import signing
 
 from ondol import clock
-from ondol.accounts.models import ApiToken, Approval, Role, Scope, User
+from ondol.accounts.models import AddressChange, ApiToken, Approval, Role, Scope, User
 from ondol.accounts.tokens import create_token
 from ondol.autostop.forecast import PERIOD, floor
 from ondol.autostop.models import CpuReading, StopWarning
@@ -53,7 +53,8 @@ def letter(row: Instance, **fields: datetime) -> str:
 def taken_over(pk: int) -> str:
     """Return the link in an e-mail to the old address of somebody."""
     old = "bobby@example.org" if "bob" in (email := User.objects.get(pk=pk).email) else email
-    return f"/old-address/{signing.dumps([pk, old], salt='ondol.old-address')}/"
+    row = AddressChange.objects.create(user_id=pk, old=old, new=email, made_at=datetime.now(UTC))
+    return f"/old-address/{signing.dumps([row.pk, pk, old], salt='ondol.old-address')}/"
 
 
 def furnish() -> list[Screen]:

@@ -11,8 +11,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from ondol.accounts.models import ApiToken, Approval, Role, User
-from ondol.accounts.tokens import create_token, scopes_of
 from ondol.instances.models import Instance, SshKey
+from tests.tokens import token_of
 from tests.web.browser import sign_in
 from tests.web.conftest import machine, person
 from tests.web.routes import RULE_OF, Rule, routes
@@ -57,10 +57,7 @@ class People:
             user.password = PASSWORD
             user.save()
             EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
-        self.tokens = {
-            user.pk: create_token(user, "a program", scopes_of(user))
-            for user in (self.alice, self.bob, *others.values())
-        }
+        self.tokens = {user.pk: token_of(user, "a program") for user in (self.alice, self.bob, *others.values())}
         for user in (self.alice, self.bob):
             machine(user)
         self.clients = {"nobody": (Rule.ANYBODY, Client(raise_request_exception=False))}

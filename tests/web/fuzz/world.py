@@ -17,10 +17,10 @@ from django.test import Client
 from django.urls import resolve
 
 from ondol.accounts.models import User
-from ondol.accounts.tokens import create_token, scopes_of
 from ondol.config import config
 from ondol.instances.models import Instance, SshKey
 from tests.instances.keys import keep, quick_pem
+from tests.tokens import token_of
 from tests.web.browser import sign_in
 from tests.web.fuzz import fields
 from tests.web.fuzz.fields import Field, Forms
@@ -69,7 +69,7 @@ class World:
         self._name_everybody()
         self.people = {role: User.objects.filter(email=email).first() for role, email in ROLES.items()}
         self.clients = {role: Client(raise_request_exception=False) for role in ROLES}
-        self.tokens = {role: create_token(user, "fuzz", scopes_of(user)) for role, user in self.people.items() if user}
+        self.tokens = {role: token_of(user, "fuzz") for role, user in self.people.items() if user}
         self.secrets = dict[str, str]()
         self.renew()
         forms = self._forms()
