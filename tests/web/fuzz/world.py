@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -124,7 +124,7 @@ class World:
             answer = browsers[who].get(path)
             if answer.status_code == 200 and answer.headers["Content-Type"].startswith("text/html"):
                 for (method, action), values in Forms(path, answer.content.decode()).found.items():
-                    place = places.setdefault((method, resolve(action).route), (method, action))
+                    place = places.setdefault((method, resolve(urlsplit(action).path).route), (method, action))
                     found[place] = values | found.get(place, {})
         return found
 
