@@ -1,12 +1,13 @@
 """What the API reads and writes, with examples; `/api/openapi.json` is made from this."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from ninja import Field, Schema
-from pydantic import BeforeValidator, ConfigDict, ValidationInfo, computed_field, field_validator
+from pydantic import BeforeValidator, ConfigDict, ValidationInfo, computed_field, field_validator, model_validator
 
 from ondol.accounts.models import Approval, Role
 from ondol.api.deprecated import DEPRECATED, OLD_MEMORY, OLD_VOLUME, OLD_VOLUME_MAX, OLD_VOLUME_MIN, require_same
@@ -369,10 +370,22 @@ class Why(Schema):
     reason: Text = Field(min_length=1, examples=["Please use your institute's address."])
 
 
+def _require_object(given: Any) -> Any:
+    """Return what was given, if it is an object of JSON. Raises ValueError.
+
+    Ninja reads attributes of whatever it is given: a number or a text, which has none of ours, would be an empty body.
+    """
+    if not isinstance(getattr(given, "_obj", given), Mapping):
+        raise ValueError("an object is expected")
+    return given
+
+
 class PerhapsVouched(Schema):
     """What is said with an approval; it may be left out, and other names are ignored, as bodies were before."""
 
     vouches: bool = Field(False, description="You have made sure that the address is theirs, if it is not proven.")
+
+    _is_object = model_validator(mode="before")(_require_object)
 
 
 class PerhapsWhy(Schema):
@@ -380,3 +393,5 @@ class PerhapsWhy(Schema):
 
     model_config = ConfigDict(extra="forbid")
     reason: Text = Field("", examples=["On leave until spring."])
+
+    _is_object = model_validator(mode="before")(_require_object)

@@ -1,5 +1,7 @@
 """People and the end of their machines, for administrators."""
 
+import json
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -106,3 +108,12 @@ def test_there_must_be_a_person_and_a_machine_to_end(ada, alice):
     assert refusal(ada.delete(f"/admin/users/{alice.user.pk}/instance"), 404)["code"] == "no_machine"
     assert refusal(ada.delete("/admin/users/999999/instance"), 404)["code"] == "no_such_person"
     refusal(ada.delete(f"/admin/users/{2**63}/instance"), 422)
+
+
+@pytest.mark.parametrize("body", [7, -9291900, 1.5, "x", "", True, [], [{"vouches": True}]])
+@pytest.mark.parametrize("act", ["approve", "suspend"])
+def test_a_body_that_is_no_object_is_refused(ada, carol, act, body):
+    answer = ada.post(f"/admin/users/{carol.user.pk}/{act}", json.dumps(body))
+    assert refusal(answer, 422)["code"] == "invalid"
+    carol.user.refresh_from_db()
+    assert carol.user.approval == "PENDING"
