@@ -186,7 +186,7 @@ def _decision(user_id: int, by: User | None, action: Action) -> Iterator[User]:
     Without `by`, it is made on the command line, which has the database anyway, or by a rule.
     """
     whom = User.objects.filter(pk=user_id).first()
-    with refusals(action, by=by, on=whom, asked=None if whom else user_id), transaction.atomic():
+    with refusals(action, by=by, on=whom, asked=None if whom else str(user_id)), transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext('ondol.decision'))")
         if by and not administrators().filter(pk=by.pk).exists():

@@ -7,6 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from ondol.accounts.models import Approval, Role, User
+from ondol.audit.models import Entry
 from ondol.instances.lifecycle import Status
 from tests.api.caller import person, refusal
 
@@ -117,3 +118,11 @@ def test_a_body_that_is_no_object_is_refused(ada, carol, act, body):
     assert refusal(answer, 422)["code"] == "invalid"
     carol.user.refresh_from_db()
     assert carol.user.approval == "PENDING"
+
+
+@pytest.mark.parametrize("number", [999, 2**31 - 1, 2**31, 2**53, 2**61, 2**63 - 1])
+@pytest.mark.parametrize("act", ["approve", "reject", "suspend"])
+def test_nobody_has_so_large_a_number_and_the_record_says_which_was_asked_for(ada, act, number):
+    answer = ada.post(f"/admin/users/{number}/{act}", json.dumps({"reason": "x"}))
+    assert refusal(answer, 404)["code"] == "no_such_person"
+    assert Entry.objects.filter(action=f"person.{act}", details__asked=str(number)).exists()
