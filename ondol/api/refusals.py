@@ -6,7 +6,6 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, RawPostDataException, UnreadablePostError
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -17,6 +16,7 @@ from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationEr
 from ondol.accounts.people import AccountError
 from ondol.api import validation_errors
 from ondol.api.scopes import InsufficientScope, TokenExpired
+from ondol.database.away import is_away
 from ondol.instances.actions import ActionError
 from ondol.request_id import HEADER, request_id
 
@@ -153,7 +153,9 @@ def internal(request: HttpRequest) -> HttpResponse:
     return refuse(500, "internal", _("Something went wrong on our side"), f"{hint} {HEADER}: {request_id.get()}")
 
 
-def _unforeseen(request: HttpRequest, error: Any) -> HttpResponse:
+def _unforeseen(request: HttpRequest, error: Exception) -> HttpResponse:
+    if is_away(error):
+        return unavailable(request)
     log.error("a request failed", exc_info=error, extra={"path": request.path, "method": request.method})
     return internal(request)
 
@@ -172,7 +174,5 @@ _HANDLERS: dict[type[Exception], Any] = {
     SuspiciousOperation: bad_request,
     UnreadablePostError: bad_request,
     RawPostDataException: _no_json,
-    OperationalError: unavailable,
-    InterfaceError: unavailable,
     Exception: _unforeseen,
 }

@@ -14,6 +14,7 @@ from ondol.accounts.recent import has_ended
 from ondol.api import refusals
 from ondol.api.throttle import PER_PERSON
 from ondol.config import config
+from ondol.database.away import is_away
 from ondol.host.gateway import HEALTH, UNAVAILABLE
 from ondol.web import health
 from ondol.web.errors import views as errors
@@ -133,7 +134,7 @@ class Unavailable:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Return the page for an exception of a view; Django's hook."""
-        return errors.unavailable(request, error) if errors.is_database_away(error) else None
+        return errors.unavailable(request, error) if is_away(error) else None
 
 
 def language_of_browser(get_response: Page) -> Page:

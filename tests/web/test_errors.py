@@ -12,6 +12,7 @@ from django.urls import reverse
 from ondol.accounts.tokens import create_token
 from ondol.api.throttle import PER_PERSON, PerPerson
 from ondol.config import config
+from ondol.database.away import is_away
 from ondol.instances.models import Instance
 from ondol.web import middleware
 from ondol.web.errors import views as errors
@@ -99,9 +100,9 @@ def test_our_own_mistake_around_a_view_is_json_too(bob, browser_of, monkeypatch)
 def test_a_cause_is_looked_through():
     error = RuntimeError()
     error.__cause__ = ValueError()
-    assert not errors.is_database_away(error)
+    assert not is_away(error)
     error.__cause__.__context__ = OperationalError()
-    assert errors.is_database_away(error)
+    assert is_away(error)
 
 
 def test_buttons_and_programs_have_a_limit_each_and_a_reason(bob, browser_of):

@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 
 from ondol.accounts.providers import UnfinishedSignIn, name_of
 from ondol.config import config
-from ondol.web.errors import views as errors
+from ondol.database.away import is_away
 from ondol.web.page import Page
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class Providers:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Return the page for an exception of a view; Django's hook."""
         name = _provider(request)
-        if not name or errors.is_database_away(error) or isinstance(error, (Http404, PermissionDenied)):
+        if not name or is_away(error) or isinstance(error, (Http404, PermissionDenied)):
             return None
         if isinstance(error, UnfinishedSignIn):
             return UnfinishedAtProvider(name).answer(request, status=401)

@@ -7,12 +7,12 @@ import logging
 import math
 import sys
 
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
 from ondol.api import refusals
+from ondol.database.away import is_away
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def too_many(request: HttpRequest, seconds: float = 60) -> HttpResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     """Return 500, or 503 if a middleware found PostgreSQL away."""
     error = sys.exception()
-    if error is not None and is_database_away(error):
+    if error is not None and is_away(error):
         return unavailable(request)
     if _is_for_a_program(request):
         return refusals.internal(request)
@@ -73,17 +73,6 @@ def unavailable(request: HttpRequest, exception: Exception | None = None) -> Htt
     if _is_for_a_program(request):
         return refusals.unavailable(request)
     return HttpResponse(render_to_string("errors/503.html"), status=503, headers={"Retry-After": "5"})
-
-
-def is_database_away(error: BaseException | None) -> bool:
-    """Return whether this error, or its cause, is a database that does not answer."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        if isinstance(error, (OperationalError, InterfaceError)):
-            return True
-        seen.add(id(error))
-        error = error.__cause__ or error.__context__
-    return False
 
 
 def _is_for_a_program(request: HttpRequest) -> bool:

@@ -1,0 +1,20 @@
+"""Whether an error comes from a PostgreSQL that is away."""
+
+import psycopg
+from django.db import InterfaceError, OperationalError
+
+_AWAY = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
+
+
+def is_away(error: BaseException | None) -> bool:
+    """Return whether this error, or its cause, is a database that does not answer.
+
+    A job that cannot be written down has Procrastinate's own error, whose cause is psycopg's.
+    """
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, _AWAY):
+            return True
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return False
