@@ -27,6 +27,11 @@ fuzz:  ## hostile requests by everybody, for minutes; ARGS="--fuzz-minutes 60 --
 	@scripts/setup test
 	@$(BIN)/pytest tests/web/fuzz tests/api/test_described.py --show-capture=no --fuzz-minutes 10 $(ARGS)
 
+looks:  ## every page with nobody, three people and 200, in each language, theme and width: pictures in dist/looks
+	@scripts/setup test
+	@mkdir -p dist/looks
+	@$(BIN)/pytest tests/web/test_looks.py --looks dist/looks $(ARGS)
+
 sweep-test:  ## kill workers everywhere, for minutes; ARGS="--pairs 500" for hours, see docs/reliability.md
 	@scripts/setup test
 	@$(BIN)/python -m tests.crashes $(ARGS)
@@ -76,4 +81,4 @@ sbom:  ## the bill of materials of a production install in dist/, in CycloneDX's
 clean:  ## remove what was set up here; your data in ~/.ondol stays
 	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help run check test fuzz sweep-test upgrade-test bench wheel translations migrations screenshots lock audit sbom clean
+.PHONY: help run check test fuzz looks sweep-test upgrade-test bench wheel translations migrations screenshots lock audit sbom clean

@@ -28,6 +28,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("fuzz", "hostile requests (tests/web/fuzz)")
     group.addoption("--fuzz-minutes", type=float, default=0, help="how long each goes on; 0: a small sample")
     group.addoption("--fuzz-seed", type=int, default=random.randrange(10**6), help="repeats what was drawn")
+    looks = parser.getgroup("looks", "pictures of pages (tests/web/test_looks.py)")
+    looks.addoption("--looks", type=Path, help="look at all pages in all ways, and put their pictures into this folder")
 
 
 def pytest_configure() -> None:
