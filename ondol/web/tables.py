@@ -18,6 +18,8 @@ from ondol.accounts.text import clean
 PER_PAGE = 50
 ANCHOR = "#table"
 """Links lead to the table, so that what they have changed is on the screen."""
+HIDE = "hide"
+"""The parameter with the keys of columns that are left out, joined by dots."""
 M = TypeVar("M", bound=Model)
 
 
@@ -142,6 +144,23 @@ class Table(Generic[M]):
         return [self._chips(one) for one in self._filters]
 
     @cached_property
+    def column_chips(self) -> list[Chip]:
+        """Return the columns that can be left out; those that are shown are on."""
+        return [
+            Chip(
+                str(one.word),
+                self._url({HIDE: ".".join(sorted(self._hidden ^ {one.key}))}),
+                one.key not in self._hidden,
+            )
+            for one in self._optional
+        ]
+
+    @property
+    def left_out(self) -> str:
+        """Return the classes by which the styles leave columns out, such as `without-3`."""
+        return " ".join(f"without-{n}" for n, one in enumerate(self._columns, 1) if one.key in self._hidden)
+
+    @cached_property
     def kept(self) -> list[tuple[str, str]]:
         """Return what a search keeps of the address: names and values of hidden fields."""
         return [(name, value) for name, value in self._state.items() if name != "q"]
@@ -184,12 +203,22 @@ class Table(Generic[M]):
         asked = self._query.get(one.key)
         return next((choice for choice in one.choices if choice.value == asked), None)
 
+    @property
+    def _optional(self) -> list[Column]:
+        """Return what can be left out: all but what says which row it is, and its buttons."""
+        return [one for one in self._columns[1:] if not one.is_hidden]
+
+    @cached_property
+    def _hidden(self) -> set[str]:
+        return {one.key for one in self._optional} & set(self._query.get(HIDE, "").split("."))
+
     @cached_property
     def _state(self) -> dict[str, str]:
         """Return the part of the address that is valid."""
         sort = f"{'-' if self._descends else ''}{self._sorted.key}"
         chosen = {one.key: choice.value for one in self._filters if (choice := self._chosen(one))}
         known = {"q": self.search, **chosen, "sort": sort if "sort" in self._query else ""}
+        known[HIDE] = ".".join(sorted(self._hidden))
         return {name: value for name, value in known.items() if value}
 
     def _url(self, changes: dict[str, str], anchor: str = ANCHOR) -> str:

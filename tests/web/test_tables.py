@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from itertools import product
 
 import pytest
@@ -70,6 +71,20 @@ def test_heads_sort_both_ways_and_say_so(alice, bob, carol, browser_of):
     assert 'aria-sort="descending"' in page.text
     assert 'href="?sort=name#table"' in page.text
     assert page.text.count("aria-sort") == 1
+
+
+@pytest.mark.parametrize(("name", "table"), PAGES)
+def test_every_column_but_the_first_can_be_left_out_and_links_keep_that(name, table, alice, browser_of):
+    machine(alice)
+    browser = browser_of(alice)
+    for number, column in enumerate(table.COLUMNS, 1):
+        page = browser.get(reverse(name), {"hide": f"{column.key}.nothing", "q": "Alice"})
+        is_optional = number > 1 and not column.is_hidden
+        assert (f"without-{number}" in page.text) == is_optional
+        assert all(
+            ("hide=" in url) == is_optional for url in re.findall(r'columnheader[^>]*>\s*<a href="([^"]*)', page.text)
+        )
+        assert ('name="hide"' in page.text) == is_optional
 
 
 def test_bulk_acts_take_each_person_once_and_say_what_was_not_done(alice, bob, carol, dan, browser_of):
