@@ -33,27 +33,33 @@ def main() -> None:
 def _story(browser: Browser, site: Site, folder: Path) -> None:
     minji, ada = _add(site, "minji", "김민지", "--approved"), _add(site, "ada", "한지원", "--admin")
     junho = _add(site, "junho", "이준호", "--approved")
-    _add(site, "seoyeon", "박서연")
+    _account(site, "seoyeon", "박서연")
     hers, administration = _signed_in(browser, site, minji), _signed_in(browser, site, ada)
     _set_rate_and_budget(administration, site)
-    _pictures(hers, site, "none", "dark", height=1060)
+    _pictures(hers, site, "none", "dark", height=900)
     minji.create()
     junho.create()
     _work(minji, folder)
-    _pictures(hers, site, "running", "light", height=1290)
+    _pictures(hers, site, "running", "light", height=1080)
     _pictures(hers, site, "warned", "dark", height=620, wait_for="#soon .note")
     minji.wait_for("STOPPED", seconds=120)
-    _pictures(hers, site, "stopped", "dark", height=1050)
+    _pictures(hers, site, "stopped", "dark", height=980)
     _pictures(hers, site, "history", "light", path="/history/")
     _pictures(hers, site, "costs", "light", path="/costs/", height=1000)
+    _pictures(administration, site, "overview", "light", path="/admin/", height=700)
     _pictures(administration, site, "people", "light", path="/admin/people/")
     _pictures(administration, site, "machines", "dark", path="/admin/fleet/")
     _pictures(administration, site, "policy", "light", path="/admin/policy/", height=1100)
 
 
-def _add(site: Site, name: str, shown: str, *flags: str) -> Person:
+def _account(site: Site, name: str, shown: str, *flags: str) -> str:
     email = f"{name}@example.org"
     site.command("user", "add", email, "--name", shown, "--password-stdin", *flags, text=PASSWORD + "\n")
+    return email
+
+
+def _add(site: Site, name: str, shown: str, *flags: str) -> Person:
+    email = _account(site, name, shown, *flags)
     return Person(site, name, site.command("token", "create", email).splitlines()[-1])
 
 
@@ -77,7 +83,7 @@ def _pictures(
 ) -> None:
     """Take one page in each language."""
     page.emulate_media(color_scheme=theme)
-    page.set_viewport_size({"width": 1100, "height": height})
+    page.set_viewport_size({"width": 1280, "height": height})
     page.goto(site.url + path)
     page.locator(wait_for).wait_for(timeout=90_000)
     for language in LANGUAGES:
@@ -99,7 +105,7 @@ def _signed_in(browser: Browser, site: Site, who: Person) -> Page:
     page.locator("input[name=login]").fill(who.email)
     page.locator("input[name=password]").fill(PASSWORD)
     page.locator("input[name=password]").press("Enter")
-    page.wait_for_url(site.url + "/")
+    page.wait_for_url(lambda url: "/accounts/" not in url)
     return page
 
 
