@@ -236,7 +236,7 @@ STATIC_URL = "static/"
 STATIC_ROOT = CONFIG.home / "static"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "ondol.web.styles.Storage"},
 }
 
 # What a browser may do with our pages. No inline code, nothing from other hosts. Chromium also holds the redirect

@@ -72,11 +72,13 @@ def _collect_into(root: Path) -> None:
 
 
 def _fingerprint() -> str:
-    """Return the fingerprint of all static files: ours, and those of the packages."""
+    """Return the fingerprint of all static files: ours, those of the packages, and how styles are joined."""
     import allauth  # noqa: PLC0415
     import django_htmx  # noqa: PLC0415
 
-    digest = hashlib.sha256()
+    from ondol.web import styles  # noqa: PLC0415
+
+    digest = hashlib.sha256(Path(styles.__file__).read_bytes())
     folders = [Path(__file__).parents[1] / "web" / "static"]
     folders += [Path(module.__file__ or "").parent for module in (allauth, django_htmx)]
     for folder in folders:

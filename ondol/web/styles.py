@@ -1,0 +1,35 @@
+"""One stylesheet for all pages: it is written as several files, and joined when static files are collected."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.files.base import ContentFile
+from whitenoise.storage import CompressedManifestStaticFilesStorage
+
+WHOLE = "ondol/ondol.css"
+"""The stylesheet that pages load. It is a list of imports, and would work as such, one request for each."""
+_IMPORT = re.compile(r'@import "(?P<name>[\w-]+\.css)" layer\((?P<layer>\w+)\);')
+
+
+def joined(whole: str, parts: dict[str, str]) -> str:
+    """Return the stylesheet with each import replaced by what it imports; KeyError for a part that is not there."""
+    return _IMPORT.sub(lambda found: f"@layer {found['layer']} {{\n{parts[found['name']]}}}\n", whole)
+
+
+class Storage(CompressedManifestStaticFilesStorage):
+    """WhiteNoise's files, each with a hash of its content in its name, and one stylesheet in place of many."""
+
+    def post_process(self, paths: dict[str, Any], dry_run: bool = False, **options: Any) -> Iterator[Any]:
+        """Join the stylesheet before files get their hashes; Django's hook."""
+        if WHOLE in paths and not dry_run:
+            folder, _, own = WHOLE.rpartition("/")
+            names = [name for name in paths if name.startswith(f"{folder}/") and name.endswith(".css")]
+            texts = {name.removeprefix(f"{folder}/"): self.open(name).read().decode() for name in names}
+            for name in names:
+                self.delete(name)
+                if name != WHOLE:
+                    del paths[name]
+            self.save(WHOLE, ContentFile(joined(texts.pop(own), texts)))
+            paths[WHOLE] = (self, WHOLE)
+        yield from super().post_process(paths, dry_run, **options)
