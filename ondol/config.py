@@ -101,7 +101,12 @@ class Config(SignInSettings):
         le=65535,
         description="Port of the worker's metrics, with its /healthz and /livez; 0: none.",
     )
-    language: Literal["ko", "en"] = _env("ONDOL_LANGUAGE", "ko", description="Language before a person has chosen one.")
+    language: Literal["auto", "ko", "en"] = _env(
+        "ONDOL_LANGUAGE",
+        "auto",
+        description="Language before a person has chosen one. `auto`: the one that the browser asks for, of Korean and "
+        "English; Korean where it asks for neither. `ko` or `en`: this one, whatever the browser asks for.",
+    )
     time_zone: str = _env(
         "ONDOL_TIME_ZONE", "Asia/Seoul", description="Zone in which times are shown, months begin and budgets count."
     )

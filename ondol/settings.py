@@ -58,6 +58,7 @@ MIDDLEWARE = [
     "ondol.web.request_log.request_log",
     "ondol.web.middleware.healthz",
     "ondol.web.middleware.without_proxy",
+    "ondol.web.middleware.language_of_browser",
     "ondol.web.middleware.Unavailable",
     "ondol.web.middleware.for_this_site",
     "django.middleware.gzip.GZipMiddleware",
@@ -67,7 +68,6 @@ MIDDLEWARE = [
     "ondol.web.middleware.no_such_file",
     "csp.middleware.CSPMiddleware",
     "ondol.accounts.sessions.SessionMiddleware",
-    "ondol.web.middleware.language_of_browser",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -225,7 +225,7 @@ DEFAULT_FROM_EMAIL = SERVER_EMAIL = CONFIG.email_from
 EMAIL_SUBJECT_PREFIX = "[Ondol] "
 
 # Words and times
-LANGUAGE_CODE = CONFIG.language
+LANGUAGE_CODE = "ko" if CONFIG.language == "auto" else CONFIG.language
 LANGUAGES = [("ko", "한국어"), ("en", "English")]
 LOCALE_PATHS = [BASE_DIR / "locale", BASE_DIR / "locale" / "allauth"]
 USE_I18N = USE_TZ = True

@@ -22,6 +22,7 @@ from ondol.accounts.places import is_here
 from ondol.accounts.recent import signed_in_recently
 from ondol.audit.record import Action, asker, write
 from ondol.config import config
+from ondol.language import chosen_in, language_of
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -76,11 +77,11 @@ class AccountAdapter(DefaultAccountAdapter):
     def login(self, request: HttpRequest, user: Any) -> None:
         """Sign in.
 
-        The first time, the language chosen in this browser becomes the person's; later their own language wins.
+        The first time, the language of the page becomes the person's unless another one has been set for them; later
+        their own language wins.
         """
-        chosen = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME)
-        if user.last_login is None and chosen in dict(settings.LANGUAGES):
-            user.language = chosen
+        if user.last_login is None and (chosen_in(request) or user.language == settings.LANGUAGE_CODE):
+            user.language = language_of(request)
             user.save(update_fields=["language"])
         super().login(request, user)
         if not get_authentication_records(request, user):  # at sign-up, whose password allauth does not count

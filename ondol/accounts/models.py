@@ -5,6 +5,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.password_validation import validate_password
 from django.contrib.postgres.fields import ArrayField
@@ -17,7 +18,6 @@ from ondol import clock
 from ondol.accounts.text import JOINERS, clean_address, password_forms, refuse_invisible
 from ondol.audit import origin
 from ondol.audit.record import Action, asker, write
-from ondol.config import config
 from ondol.outbox.models import MailServerState as MailServerState
 from ondol.outbox.models import UndeliveredEmail as UndeliveredEmail
 
@@ -57,7 +57,7 @@ def check_new_password(password: str, person: "User | None") -> None:
 
 def language_of_installation() -> str:
     """Return the language that applies until a person chooses one."""
-    return config().language
+    return settings.LANGUAGE_CODE
 
 
 class Approval(models.TextChoices):

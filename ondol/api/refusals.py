@@ -18,6 +18,7 @@ from ondol.api import validation_errors
 from ondol.api.scopes import InsufficientScope, TokenExpired
 from ondol.database.away import is_away
 from ondol.instances.actions import ActionError
+from ondol.language import language_of
 from ondol.request_id import HEADER, request_id
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ def refuse(
 def speak(request: HttpRequest) -> None:
     """Set the language for a program of an unknown person; that of a known person has been set already."""
     if not hasattr(request, "auth") and settings.SESSION_COOKIE_NAME not in request.COOKIES:
-        translation.activate(translation.get_language_from_request(request))
+        translation.activate(language_of(request))
 
 
 def not_found(request: HttpRequest) -> HttpResponse:

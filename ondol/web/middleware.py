@@ -16,6 +16,7 @@ from ondol.api.throttle import PER_PERSON
 from ondol.config import config
 from ondol.database.away import is_away
 from ondol.host.gateway import HEALTH, UNAVAILABLE
+from ondol.language import language_of
 from ondol.web import health
 from ondol.web.errors import views as errors
 from ondol.web.guards import PersonRequest, where_they_stand
@@ -138,14 +139,15 @@ class Unavailable:
 
 
 def language_of_browser(get_response: Page) -> Page:
-    """Set the language chosen in this browser, else the installation's; not the browser's own: Korean comes first."""
+    """Set the language for somebody who has not signed in, also for errors before that is known; files have none."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        chosen = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME, "")
-        _speak(request, chosen if chosen in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE)
+        if request.path.startswith(settings.STATIC_URL):
+            return get_response(request)
+        _speak(request, language_of(request))
         response = get_response(request)
         response.headers.setdefault("Content-Language", translation.get_language() or settings.LANGUAGE_CODE)
-        patch_vary_headers(response, ["Cookie"])
+        patch_vary_headers(response, ["Cookie", "Accept-Language"])
         return response
 
     return middleware

@@ -207,3 +207,10 @@ def test_two_metrics_never_share_a_port(monkeypatch):
     monkeypatch.setenv("ONDOL_WORKER_METRICS_PORT", "9102")
     with pytest.raises(ConfigError, match="port of its own"):
         config()
+
+
+@pytest.mark.parametrize("value", ["de", "KO", "ko,en", "automatic"])
+def test_another_language_ends_the_start(monkeypatch, value):
+    monkeypatch.setenv("ONDOL_LANGUAGE", value)
+    with pytest.raises(ConfigError, match=r"^ONDOL_LANGUAGE"):
+        config()

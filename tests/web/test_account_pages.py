@@ -131,12 +131,6 @@ def test_bob_cannot_revoke_the_token_of_alice(alice, bob, browser_of):
     assert find(token).user == alice
 
 
-def test_korean_comes_first_whatever_the_browser_prefers(client, db):
-    page = client.get(reverse("account_login"), headers={"Accept-Language": "en-US"})
-    assert '<html lang="ko">' in page.text
-    assert page.headers["Content-Language"] == "ko"
-
-
 def test_the_switch_is_remembered_by_the_browser(client, db):
     answer = client.post(reverse("language"), {"language": "en", "next": "/accounts/signup/"})
     assert answer.url == "/accounts/signup/"

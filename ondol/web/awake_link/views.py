@@ -1,6 +1,5 @@
 """The link in an e-mail about a stop. It is the permission itself: no sign-in is needed."""
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation
 from django.views.decorators.cache import never_cache
@@ -10,6 +9,7 @@ from ondol.accounts.models import User
 from ondol.autostop import warnings
 from ondol.autostop.models import StopWarning
 from ondol.instances.actions import ActionError
+from ondol.language import chosen_in
 from ondol.web.awake_link.page import AwakeLinkPage
 
 
@@ -32,8 +32,8 @@ def awake_link(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _speak_as_its_owner(request: HttpRequest, warning: StopWarning) -> None:
-    """Use the owner's language if nobody has signed in and this browser has chosen none."""
-    if not request.user.is_authenticated and settings.LANGUAGE_COOKIE_NAME not in request.COOKIES:
+    """Use the owner's language if nobody has signed in and nobody has chosen another in this browser."""
+    if not request.user.is_authenticated and not chosen_in(request):
         translation.activate(warning.instance.owner.language)
 
 

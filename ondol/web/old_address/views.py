@@ -1,6 +1,5 @@
 """The link in the e-mail to an old address. It is the permission itself: others may have signed in."""
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation
 from django.views.decorators.cache import never_cache
@@ -8,6 +7,7 @@ from django.views.decorators.http import require_http_methods
 
 from ondol.accounts import old_address as changes
 from ondol.accounts.people import AccountError
+from ondol.language import chosen_in
 from ondol.web.old_address.page import OldAddressPage
 
 
@@ -17,7 +17,7 @@ def old_address(request: HttpRequest, token: str) -> HttpResponse:
     """Show the page, which changes nothing, since mail scanners open links too; the button takes the change back."""
     try:
         change = changes.read(token)
-        if settings.LANGUAGE_COOKIE_NAME not in request.COOKIES:
+        if not chosen_in(request):
             translation.activate(change.user.language)
         if request.method == "POST":
             return OldAddressPage(changes.take_back(token), is_done=True).answer(request)
