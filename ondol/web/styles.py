@@ -32,4 +32,4 @@ class Storage(CompressedManifestStaticFilesStorage):
                     del paths[name]
             self.save(WHOLE, ContentFile(joined(texts.pop(own), texts)))
             paths[WHOLE] = (self, WHOLE)
-        yield from super().post_process(paths, dry_run, **options)
+        yield from super().post_process(paths, dry_run, **options)  # type: ignore[no-untyped-call]
