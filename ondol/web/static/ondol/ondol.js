@@ -228,13 +228,30 @@
   const note = document.getElementById("offline");
   const unreachable = note?.textContent;
   const notice = (text) => { note.textContent = text; note.hidden = !text; };
-  document.addEventListener("htmx:sendError", () => notice(unreachable));
+  // A request that has failed is told on top of the window, and in the part of the page that was to come.
+  const failed = (event, text) => {
+    notice(text);
+    showFailed(event.detail.elt, true);
+  };
+  function showFailed(part, isFailed) {
+    if (!part.querySelector("[data-failed]")) return;
+    part.querySelector("[data-failed]").hidden = !isFailed;
+    part.querySelector("[data-loading]").hidden = isFailed;
+  }
+  ["htmx:sendError", "htmx:timeout"].forEach((name) => document.addEventListener(name, (event) => failed(event, unreachable)));
   document.addEventListener("htmx:responseError", (event) => {
     const { xhr } = event.detail;
-    notice(xhr.status === 429 && xhr.responseText ? xhr.responseText : unreachable);
+    if (xhr.status >= 500) failed(event, unreachable);
+    else failed(event, xhr.status === 429 && xhr.responseText ? xhr.responseText : note.dataset.refused);
   });
   document.addEventListener("htmx:afterOnLoad", (event) => {
     if (event.detail.successful) notice("");
+  });
+  document.addEventListener("click", (event) => {
+    const part = event.target.closest("[data-retry]")?.closest("[hx-get]");
+    if (!part) return;
+    showFailed(part, false);
+    part.dispatchEvent(new Event("ondol:retry"));
   });
 
   // A passkey that was cancelled or refused: the browser has told the person already.
