@@ -60,7 +60,7 @@ class AccountAdapter(DefaultAccountAdapter):
                 user = User.objects.select_for_update().get(pk=email_address.user_id)
                 old = user.email
                 if old.lower() != email_address.email.lower() and not _may_change(user, email_address.email):
-                    messages.error(request, _("This change of address is not possible any more."))
+                    messages.error(request, _("This change of address is no longer possible."))
                     return False
                 is_confirmed = bool(super().confirm_email(request, email_address))
                 if is_confirmed:

@@ -36,7 +36,7 @@ def validate_shown(text: str) -> None:
     refuse_invisible(text, JOINERS)
     shown = "".join(letter for letter in text if letter not in JOINERS)
     if not shown.isprintable() or not any(letter.isalnum() for letter in text):
-        raise ValidationError(_("Use letters that can be seen, on one line."), "not_shown")
+        raise ValidationError(_("Use visible characters on one line."), "not_shown")
 
 
 def validate_prose(text: str) -> None:
@@ -45,7 +45,7 @@ def validate_prose(text: str) -> None:
     Several lines are allowed; NUL is not, PostgreSQL cannot store it.
     """
     if any(unicodedata.category(letter) in {"Cc", "Cs"} for letter in text if letter not in "\t\r\n"):
-        raise ValidationError(_("There are control characters in the text. Type it anew without them."), "control")
+        raise ValidationError(_("The text contains control characters. Retype it without them."), "control")
     refuse_invisible(text, JOINERS)
 
 
@@ -201,7 +201,7 @@ class Scope(models.TextChoices):
 
     READ = "read", _("See my machine, its costs and what I may choose")
     MACHINE = "machine", _("Create, start, stop and change my machine, and read its private key")
-    ADMINISTRATE = "administrate", _("Decide about people and terminate their machines")
+    ADMINISTRATE = "administrate", _("Approve and suspend people, and delete their machines")
 
 
 TOKEN_DAYS = 90

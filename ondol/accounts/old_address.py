@@ -142,7 +142,7 @@ def read(token: str) -> Change:
         raise gone
     change = _changed_by(row.user, row)
     if row.void_at or not change.new:
-        raise AccountError(_("There is nothing to take back: the address is as it was."), "nothing_to_undo", 404)
+        raise AccountError(_("There is nothing to undo: the address is unchanged."), "nothing_to_undo", 404)
     if row.user.approval not in {Approval.PENDING, Approval.APPROVED}:
         raise AccountError(_("This account is suspended. Talk to an administrator."), "not_approved", 403)
     return change
@@ -158,7 +158,7 @@ def take_back(token: str) -> Change:
         user = User.objects.select_for_update().get(pk=read(token).user.pk)
         change = read(token)  # once more: another click may have been faster
         if User.objects.filter(email__iexact=change.old).exclude(pk=user.pk).exists():
-            text = _("Somebody else has signed up with this address meanwhile. Talk to an administrator.")
+            text = _("Meanwhile, somebody else has signed up with this address. Talk to an administrator.")
             raise AccountError(text, "address_taken")
         AddressChange.objects.filter(user=user, void_at=None, pk__gte=change.row.pk).update(void_at=datetime.now(UTC))
         EmailAddress.objects.filter(user=user).delete()

@@ -62,11 +62,11 @@ class OurWordsValidator:
             rest = rest.replace(word, "")
         if rest != typed and len(re.sub(r"[\W_]", "", rest)) < _LEAST_BESIDE:
             raise ValidationError(
-                _("This password is made of words of this site, which others would try first."), "ours"
+                _("This password consists of words from this site, which others would try first."), "ours"
             )
 
     def get_help_text(self) -> str:
-        return _("Your password must not be made of words of this site.")
+        return _("Your password must not consist of words from this site.")
 
 
 def hint() -> str:

@@ -93,7 +93,7 @@ def add_user(
                 proof.mark(user)
                 Decision.objects.create(user=user, what=role.value if admin else approval.value)
     except IntegrityError:
-        text = _("Somebody with the address %(email)s is there already.") % {"email": email}
+        text = _("An account with %(email)s already exists.") % {"email": email}
         raise AccountError(text, "address_taken") from None
     return user
 
@@ -224,7 +224,7 @@ def _keep_an_administrator(user: User) -> None:
 
 def _required(reason: str) -> str:
     if not clean(reason):
-        raise AccountError(_("Give a reason: the person will read it."), "no_reason", 422)
+        raise AccountError(_("Give a reason: it is sent to the person."), "no_reason", 422)
     return _checked(reason)
 
 

@@ -73,7 +73,7 @@ BY_THEMSELVES: Mapping[Action, Words] = {
     Action.KEY_CHOOSE: Words(_("The SSH key for your next machine was changed"), _NOT_YOU),
     Action.SSH_ADD: Words(_("Another address may reach your machine by SSH"), _NOT_YOU),
     Action.CONFIRM: Words(
-        _("Somebody typed wrong passwords where you had signed in"),
+        _("Somebody typed wrong passwords in a browser where you were signed in"),
         _(
             "That browser is signed out. If it was not you, somebody else has used it: choose another password and "
             "sign out everywhere else."

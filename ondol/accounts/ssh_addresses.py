@@ -26,5 +26,5 @@ def read_range(text: str) -> Network:
         network = ipaddress.ip_network(f"{plain}/{max(network.prefixlen - 96, 0)}", strict=False)
     is_nobodys = network.num_addresses == 1 and network.network_address.is_unspecified
     if is_nobodys or network.is_multicast or network.is_link_local:
-        raise AccountError(_("Nobody comes from such an address: %(range)s.") % {"range": network}, "no_range")
+        raise AccountError(_("Nobody can connect from such an address: %(range)s.") % {"range": network}, "no_range")
     return network

@@ -38,7 +38,7 @@ def refuse_invisible(text: str, permitted: frozenset[str] = frozenset()) -> None
         if _is_invisible(letter) and letter not in permitted:
             code = f"U+{ord(letter):04X} {unicodedata.name(letter, '')}".strip()
             raise ValidationError(
-                _("There is an invisible character in it: %(character)s. Delete it, or type the text anew."),
+                _("It contains an invisible character: %(character)s. Delete it, or retype the text."),
                 "invisible",
                 {"character": code},
             )
@@ -114,7 +114,7 @@ def _refuse_two_scripts(label: str) -> None:
     scripts = {unicodedata.name(letter, "").partition(" ")[0] for letter in label if letter.isalpha()}
     if "LATIN" in scripts and scripts.intersection(_LATIN_LIKE):
         raise ValidationError(
-            _("Letters of two scripts that look alike are mixed in this address: %(label)s."),
+            _("This address mixes look-alike letters of two scripts: %(label)s."),
             "two_scripts",
             {"label": label},
         )

@@ -45,10 +45,10 @@ def _create(user: User, name: str, scopes: Iterable[Scope], days: int) -> str:
     if Scope.ADMINISTRATE in wanted and not user.is_admin:
         raise AccountError(_("Only an administrator can do this."), "not_admin", 403)
     if Scope.ADMINISTRATE in wanted and second_factor.is_missing(user):
-        text = _("Set up a second factor first: this token could decide about people.")
+        text = _("Set up a second factor first: this token could approve people and delete machines.")
         raise AccountError(text, "second_factor_needed", 403)
     if not wanted or days not in LIVES:
-        raise AccountError(_("Choose at least one scope, and how long the token lives."), "invalid", 422)
+        raise AccountError(_("Choose at least one scope, and when the token expires."), "invalid", 422)
     if ApiToken.objects.filter(user=user, expires_at__gt=now).count() >= AT_MOST:
         text = _("There are %(n)s tokens already. Revoke one that is not used any more.") % {"n": AT_MOST}
         raise AccountError(text, "too_many_tokens")

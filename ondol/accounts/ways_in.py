@@ -31,6 +31,4 @@ def of(user: User) -> list[WayIn]:
 
 def reminder() -> str:
     """Return what whoever shuts others out should look at, too."""
-    return _(
-        "Passkeys, authenticator apps and connected accounts go on. Under “Account”, remove those you do not know."
-    )
+    return _("Passkeys, authenticator apps and connected accounts stay. Under “Account”, remove those you do not know.")

@@ -126,8 +126,8 @@ def _require(rule: Rule, person: User, request: HttpRequest) -> None:
 def require_recent_sign_in(request: HttpRequest) -> None:
     """Raise ActionError for a session whose last sign-in is long ago. A token has its scope instead."""
     if "Authorization" not in request.headers and not signed_in_recently(request):
-        hint = _("Confirm on the pages that it is you, or use a token.")
-        raise ActionError("recent_sign_in_needed", _("This needs a sign-in of the last ten minutes."), hint, 403)
+        hint = _("Confirm on the website that it is you, or use a token.")
+        raise ActionError("recent_sign_in_needed", _("This needs a sign-in within the last ten minutes."), hint, 403)
 
 
 class _Csrf(CsrfViewMiddleware):

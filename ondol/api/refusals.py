@@ -46,14 +46,14 @@ def speak(request: HttpRequest) -> None:
 def not_found(request: HttpRequest) -> HttpResponse:
     """Return the refusal for an unknown address."""
     speak(request)
-    return refuse(404, "not_found", _("There is no such address."), _("What there is: /api/openapi.json."))
+    return refuse(404, "not_found", _("There is no such address."), _("See /api/openapi.json for what there is."))
 
 
 def wrong_method(request: HttpRequest, allowed: str) -> HttpResponse:
     """Return the refusal for a known address with another method."""
     speak(request)
     hint = _("Use %(methods)s.") % {"methods": allowed}
-    return refuse(405, "method_not_allowed", _("This address does not know this method."), hint, {"Allow": allowed})
+    return refuse(405, "method_not_allowed", _("This address does not support this method."), hint, {"Allow": allowed})
 
 
 def https_required(request: HttpRequest) -> HttpResponse:
@@ -80,7 +80,7 @@ def _account(request: HttpRequest, error: Any) -> HttpResponse:
 
 def _invalid(request: HttpRequest, error: Any) -> HttpResponse:
     speak(request)
-    return refuse(422, "invalid", _("What was sent is not valid."), validation_errors.told(error.errors))
+    return refuse(422, "invalid", _("The request is not valid."), validation_errors.told(error.errors))
 
 
 def _not_signed_in(request: HttpRequest, error: Any) -> HttpResponse:
@@ -110,7 +110,7 @@ def _throttled(request: HttpRequest, error: Any) -> HttpResponse:
         "Wait %(seconds)d second, then try again.", "Wait %(seconds)d seconds, then try again.", error.wait or 1
     )
     hint = text % {"seconds": error.wait or 1}
-    return refuse(429, "too_many_requests", _("That was too much at once."), hint)  # Ninja adds Retry-After
+    return refuse(429, "too_many_requests", _("Too many requests at once."), hint)  # Ninja adds Retry-After
 
 
 def _unreadable(request: HttpRequest, error: Any) -> HttpResponse:
@@ -131,7 +131,7 @@ def _missing(request: HttpRequest, error: Any) -> HttpResponse:
 
 def _too_big(request: HttpRequest, error: Any) -> HttpResponse:
     speak(request)
-    return refuse(413, "too_big", _("What was sent is too big."))
+    return refuse(413, "too_big", _("The request is too big."))
 
 
 def bad_request(request: HttpRequest, error: Any = None) -> HttpResponse:
@@ -150,7 +150,7 @@ def unavailable(request: HttpRequest, error: Any = None) -> HttpResponse:
 def internal(request: HttpRequest) -> HttpResponse:
     """Return the refusal for our own mistake, in a view or around it."""
     speak(request)
-    hint = _("Try again. If it stays, tell an administrator.")
+    hint = _("Try again. If it persists, tell an administrator.")
     return refuse(500, "internal", _("Something went wrong on our side"), f"{hint} {HEADER}: {request_id.get()}")
 
 

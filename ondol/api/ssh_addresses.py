@@ -46,7 +46,7 @@ def add(request: ApiRequest, wish: Body[SshAddressWish]) -> SshAddressesAnswer:
 def remove(request: ApiRequest, number: int) -> SshAddressesAnswer:
     """Remove one of your own ranges. A session that is open from there may go on."""
     if not ssh_ranges.remove(request.auth, number):
-        raise ActionError("no_such_range", _("There is no such range of yours."), "", 404)
+        raise ActionError("no_such_range", _("You have no such range."), "", 404)
     return _answer(request.auth)
 
 

@@ -49,7 +49,7 @@ class Action(TextChoices):
     MACHINE_CREATE = "machine.create", _("Machine requested")
     MACHINE_START = "machine.start", _("Start requested")
     MACHINE_STOP = "machine.stop", _("Stop")
-    MACHINE_TERMINATE = "machine.terminate", _("Termination")
+    MACHINE_TERMINATE = "machine.terminate", _("Deletion requested")
     MACHINE_STATUS = "machine.status", _("Status of a machine")
     MACHINE_SIZE = "machine.size", _("Change of size requested")
     MACHINE_AWAKE = "machine.awake", _("Keep awake")

@@ -48,7 +48,7 @@ def choose(user: User, name: str) -> Instance:
     """Keep awake until one of the times that the page offered."""
     offered = {choice.name: choice.until for choice in choices(rules_of(user.pk), clock.now())}
     if name not in offered:
-        raise ActionError("not_offered", _("This time cannot be chosen any more."), _("Choose another one."), 422)
+        raise ActionError("not_offered", _("This time can no longer be chosen."), _("Choose another one."), 422)
     return keep_awake(user, offered[name])
 
 
@@ -60,7 +60,7 @@ def keep_awake(user: User, until: datetime, *, by: User | None = None) -> Instan
         _require_run(instance)
         now, hours = clock.now(), require_allowed(user)
         if until <= now:
-            raise ActionError("in_the_past", _("This time is over already."), _("Choose a later one."), 422)
+            raise ActionError("in_the_past", _("This time has already passed."), _("Choose a later one."), 422)
         if until > now + timedelta(hours=hours):
             raise ActionError(
                 "too_long",
@@ -79,7 +79,7 @@ def require_allowed(user: User) -> int:
     """The cap, in hours; ActionError (403) where there is to be no keeping awake."""
     hours = rules_of(user.pk).awake_hours
     if not hours:
-        raise ActionError("not_allowed", _("An administrator does not let machines be kept awake."), "", 403)
+        raise ActionError("not_allowed", _("An administrator has not allowed keeping machines awake."), "", 403)
     return hours
 
 
@@ -102,7 +102,7 @@ def not_tonight(user: User) -> Instance:
         _require_run(instance)
         close = schedule.closing(instance, rules_of(user.pk).hours, clock.now())
         if close is None:
-            raise ActionError("no_hours", _("Your machine is not stopped at a fixed time."))
+            raise ActionError("no_hours", _("Your machine has no closing time."))
         instance.run.waived_close = close.at
         instance.run.save(update_fields=["waived_close"])
         _tell(Action.MACHINE_HOURS, user, instance, waived=close.at.isoformat())
@@ -134,4 +134,4 @@ def _tell(action: Action, user: User, instance: Instance, by: User | None = None
 
 def _require_run(instance: Instance) -> None:
     if Status(instance.status) not in RUNS_OR_WILL:
-        raise ActionError("not_running", _("Your machine does not run."), _("Start it first."))
+        raise ActionError("not_running", _("Your machine is not running."), _("Start it first."))

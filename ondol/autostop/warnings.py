@@ -80,7 +80,7 @@ def warning_of(token: str) -> StopWarning:
         _signer.unsign(f"{_bound_to(warning)}.{signature}")
         return warning
     except (BadSignature, ValueError, OverflowError, StopWarning.DoesNotExist):
-        hint = _("Open it as it is in the letter, or go to your machine.")
+        hint = _("Open the link exactly as in the e-mail, or go to your machine.")
         raise ActionError("unknown_link", _("This link is not known"), hint, 404) from None
 
 
@@ -97,11 +97,13 @@ def require_usable(warning: StopWarning) -> None:
     if warning.used_at:
         raise _used()
     if row.status != Status.RUNNING:
-        raise ActionError("not_running", _("Your machine does not run"), _("It has stopped meanwhile."))
+        raise ActionError("not_running", _("Your machine is not running"), _("It has stopped meanwhile."))
     if row.run.launched_at != warning.launched_at:
         raise ActionError("other_run", _("This link is out of date"), _("Your machine has been started again since."))
     if clock.now() > warning.stops_at + VALID:
-        raise ActionError("expired_link", _("This link has expired"), _("The stop that it was about is over."), 410)
+        raise ActionError(
+            "expired_link", _("This link has expired"), _("The stop that it warned about has passed."), 410
+        )
     awake.require_allowed(row.owner)
 
 

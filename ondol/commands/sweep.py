@@ -43,5 +43,5 @@ def run(options: argparse.Namespace) -> int:
                 print("    " + _("Something else still uses it. Try again in a minute."))
     except CloudError as error:
         raise CommandError(f"AWS: {error}.") from None
-    print(_("Left as they are: %(count)d.") % {"count": left} if left else _("Everything has its place."))
+    print(_("Left as they are: %(count)d.") % {"count": left} if left else _("No mismatch."))
     return 1 if left else 0

@@ -52,30 +52,32 @@ DRIFT = {Why.OPENED, Why.CLOSED}
 REPAIRED = LEAKS | DRIFT
 """The reasons that are corrected automatically."""
 WORDS = {
-    Why.ENDED: _("Its machine has ended. It goes by itself, unless too much would go at once."),
-    Why.SURPLUS: _("Its machine uses another one. It goes by itself, unless too much would go at once."),
+    Why.ENDED: _("Its machine was deleted. It is removed automatically, unless too much would be removed at once."),
+    Why.SURPLUS: _(
+        "Its machine uses another one. It is removed automatically, unless too much would be removed at once."
+    ),
     Why.UNKNOWN: _(
         "This database does not know it: an older copy was restored, or somebody has copied the tags in AWS."
         " It is left alone and costs money, and nothing else is removed by itself meanwhile. The private key of such a"
         " machine is in the before-restore backup only."
     ),
-    Why.DETACHED: _("It belongs to a machine that goes on without it. It is left alone, and costs money."),
-    Why.OPENED: _("It let in more than is wished for: somebody has changed it in AWS. It is closed again by itself:"),
-    Why.CLOSED: _("It kept out who may come in: somebody has changed it in AWS. It is opened again by itself:"),
+    Why.DETACHED: _("It was detached from a machine that is still in use. It is left alone, and costs money."),
+    Why.OPENED: _("It let in more than it should: somebody changed it in AWS. Ondol closes it again:"),
+    Why.CLOSED: _("It kept out people who may connect: somebody changed it in AWS. Ondol opens it again:"),
     Why.UNTAGGED: _("It has lost its tags in AWS, or has those of another. Give it its own back:"),
     Why.LOST: _(
         "A machine uses it, and AWS does not show it any more. If the machine still works, nothing has to be done."
     ),
     Why.REGROUPED: _("The machine is in other security groups than its own, so others may reach it:"),
-    Why.UNARMED: _("It runs without auto-stop, which cannot be put for it:"),
-    Why.STUCK: _("Its end was asked for, and AWS does not carry it out:"),
+    Why.UNARMED: _("It runs without auto-stop, which cannot be set:"),
+    Why.STUCK: _("Its deletion was requested, and AWS does not carry it out:"),
     Why.STOP_STUCK: _(
         "It does not stop, though its stop was forced. Look at its state in the EC2 console; if it stays there, open a"
         " case with AWS Support. It is tried again every minute."
     ),
     Why.PROTECTED: _(
-        "It is to be ended, and AWS refuses: termination or stop protection is on. Turn both off in the EC2 console"
-        " (Actions, Instance settings). It is tried again every few minutes."
+        "It is to be deleted, and AWS refuses: termination or stop protection is on. Turn both off in the "
+        "EC2 console (Actions, Instance settings). It is tried again every few minutes."
     ),
     Why.STOP_PROTECTED: _(
         "AWS refuses to stop it: stop protection is on, so auto-stop cannot stop it either, and it costs money. Turn"
@@ -103,7 +105,7 @@ WORDS = {
         " may be stopped; while no worker runs, idle machines are not stopped. Ask AWS when this region has"
         " WarmUpConfiguration of PutMetricAlarm."
     ),
-    Why.MISSING: _("AWS does not show this machine any more. After an hour it counts as ended."),
+    Why.MISSING: _("AWS no longer shows this machine. After an hour it counts as deleted."),
 }
 
 

@@ -90,7 +90,7 @@ def _hold_sealing_key() -> None:
         if (request := context.request) is None:
             raise
         log.error("a second factor cannot be sealed: %s", error)
-        messages.error(request, _("Nothing was set up. Ask an administrator to start Ondol’s pages again."))
+        messages.error(request, _("Nothing was set up. Ask an administrator to restart Ondol’s website."))
         raise ImmediateHttpResponse(redirect("mfa_index")) from None
 
 
@@ -136,7 +136,10 @@ def _shut(label: vault.Label, error: vault.VaultError) -> str:
 def _sentence(kind: str) -> str:
     if kind == Authenticator.Type.TOTP:
         return _(
-            "Codes of your authenticator app cannot be checked: what is kept of it does not open. Use a recovery code"
-            " or a passkey, or ask an administrator."
+            "Codes of your authenticator app cannot be checked: what is stored of it cannot be decrypted. "
+            "Use a recovery code or a passkey, or ask an administrator."
         )
-    return _("Your recovery codes are void: what is kept of them does not open. Once you are in, make new ones.")
+    return _(
+        "Your recovery codes no longer work: what is stored of them cannot be decrypted. Once you are "
+        "signed in, create new ones."
+    )

@@ -19,7 +19,7 @@ CHECKS = {
     "worker": _("Worker"),
     "rules": _("Idle rules"),
     "sign_in": _("Sign-in"),
-    "addresses": _("Addresses of people"),
+    "addresses": _("E-mail addresses of people"),
     "requests": _("Requests"),
     "outbox": _("E-mails"),
     "mail": _("Mail server"),
@@ -39,13 +39,13 @@ CHECKS = {
     "permissions": _("Permissions"),
 }
 ANY = {
-    "no_database": _("It cannot be looked at without the database."),
-    "unanswered": _("AWS has not answered (%(code)s). Mend what is said about credentials and region first."),
+    "no_database": _("It cannot be checked without the database."),
+    "unanswered": _("AWS has not answered (%(code)s). Fix credentials and region first."),
     "refused": _("AWS says %(code)s. Compare the setting with the AWS console."),
     "unforeseen": _("The check itself has failed (%(kind)s). Please report this."),
 }
 SAYS = {
-    ("settings", "amazon"): _("Machines are made at Amazon, in %(region)s."),
+    ("settings", "amazon"): _("Machines are created at Amazon, in %(region)s."),
     ("settings", "trial"): _("This is a trial: its cloud is on this computer."),
     ("settings", "unset"): _("%(names)s: not set. Put it into the environment or into .env."),
     ("settings", "no_trial"): _("No trial cloud runs on %(home)s. Start `ondol up`, or set AWS_VPC_ID for Amazon."),
@@ -115,9 +115,9 @@ SAYS = {
         "behind the present one."
     ),
     ("keys", "tampered"): _(
-        "Changed in the database: %(which)s. Their vault key is here, and yet they do not open, so they are of no use "
-        "to anybody. Find out who can write to the database; then restore these rows from a backup, or end the machine,"
-        " or have the second factor set up again."
+        "Changed in the database: %(which)s. Their vault key is here, and yet they do not open, so nobody "
+        "can use them. Find out who can write to the database; then restore these rows from a backup, or "
+        "delete the machine, or have the second factor set up again."
     ),
     ("keys", "unbound"): _(
         "%(unbound)s are kept as an earlier version has left them: in clear, or not bound to their owner. Run `ondol "
@@ -131,8 +131,10 @@ SAYS = {
         "ONDOL_VAULT_KEYS (%(here)s) lacks %(missing)s, which has sealed keys of this deployment. Put it back, or run "
         "`ondol keys accept --lost` if it is lost."
     ),
-    ("worker", "alive"): _("%(count)s at work."),
-    ("worker", "silent"): _("None has shown itself for 10 s. Start `ondol up` or `ondol worker`, or read its log."),
+    ("worker", "alive"): _("%(count)s running."),
+    ("worker", "silent"): _(
+        "There has been no sign of one for 10 s. Start `ondol up` or `ondol worker`, or read its log."
+    ),
     ("rules", "sound"): _("They are right for all types that people may use or have."),
     ("rules", "default_too_near"): _(
         "Default rules: without CPU credits AWS slows %(types)s down, to as little as %(baseline)s%% of each vCPU. A "
@@ -191,8 +193,8 @@ SAYS = {
     ),
     ("requests", "heard"): _("Pending requests: %(count)s. An administrator can decide."),
     ("requests", "nobody"): _(
-        "%(count)s wait, and there is no administrator. Run `ondol user add EMAIL --admin`; the requests are then "
-        "announced."
+        "%(count)s waiting, and there is no administrator. Run `ondol user add EMAIL --admin`; the "
+        "requests are then announced."
     ),
     ("outbox", "none"): _("None has been delivered yet. %(count)s on their way."),
     ("outbox", "flowing"): _("The last was delivered at %(delivered)s. %(count)s on their way."),
@@ -203,7 +205,7 @@ SAYS = {
     ("outbox", "given_up"): _(
         "%(count)s could not be delivered and were given up. The page Check-up names each, and sends it again."
     ),
-    ("pages", "reachable"): _("Browsers come to %(url)s."),
+    ("pages", "reachable"): _("Browsers open %(url)s."),
     ("pages", "unreachable"): _("No browser can open them: %(reason)s"),
     ("mail", "signed_in"): _("%(server)s answers (%(tls)s) and accepts %(user)s."),
     ("mail", "encrypted"): _("%(server)s answers (%(tls)s); it asks for no password."),
@@ -234,12 +236,14 @@ SAYS = {
     ("region", "not_enabled"): _(
         "%(region)s is not enabled in this account. Enable it in the AWS console, or change AWS_REGION."
     ),
-    ("vpc", "sound"): _("%(vpc)s is there."),
+    ("vpc", "sound"): _("%(vpc)s exists."),
     ("vpc", "missing"): _("There is no %(vpc)s in %(region)s. Correct AWS_VPC_ID or AWS_REGION."),
     ("subnet", "sound"): _("%(subnet)s in %(zone)s has %(free)s free addresses."),
     ("subnet", "missing"): _("There is no %(subnet)s in %(region)s. Correct AWS_SUBNET_ID or AWS_REGION."),
     ("subnet", "elsewhere"): _("%(subnet)s belongs to %(other)s, not to %(vpc)s. Correct AWS_VPC_ID or AWS_SUBNET_ID."),
-    ("subnet", "full"): _("%(subnet)s has no free address. End machines, stopped ones too, or choose a larger subnet."),
+    ("subnet", "full"): _(
+        "%(subnet)s has no free address. Delete machines, stopped ones too, or choose a larger subnet."
+    ),
     ("subnet", "nearly_full"): _(
         "%(subnet)s has %(free)s free addresses left. Stopped machines keep theirs. Choose a larger subnet in time."
     ),
@@ -272,7 +276,7 @@ SAYS = {
         "reach machines, such as 198.51.100.7/32, or to none if that is meant."
     ),
     ("ssh", "none_wished"): _("Keys of machines are not replaced here, as ONDOL_WORKER_SSH_CIDR says."),
-    ("image", "sound"): _("%(image)s is what new machines start from."),
+    ("image", "sound"): _("New machines start from %(image)s."),
     ("image", "missing"): _("%(image)s is not shown in this region. Correct ONDOL_IMAGE_ID, or leave it unset."),
     ("type", "sound"): _("%(type)s (%(vcpus)s vCPUs) is offered in the subnet's zone."),
     ("type", "missing"): _("There is no %(type)s in this region. Correct ONDOL_INSTANCE_TYPE or ONDOL_INSTANCE_TYPES."),
@@ -293,12 +297,12 @@ SAYS = {
         "%(type)s has a quota of its own, which is not read. See Service Quotas in the AWS console."
     ),
     ("role", "sound"): _("CloudWatch has %(role)s to stop idle machines."),
-    ("role", "to_come"): _("%(role)s is not there yet. AWS makes it with the first machine."),
+    ("role", "to_come"): _("%(role)s does not exist yet. AWS creates it with the first machine."),
     ("role", "lost"): _(
-        "%(role)s is not there, so nothing stops idle machines. Make it again: "
-        "aws iam create-service-linked-role --aws-service-name events.amazonaws.com"
+        "%(role)s is missing, so nothing stops idle machines. Create it again: aws iam "
+        "create-service-linked-role --aws-service-name events.amazonaws.com"
     ),
-    ("role", "denied"): _("Whether %(role)s is there cannot be seen: iam:GetRole is not allowed."),
+    ("role", "denied"): _("Whether %(role)s exists cannot be checked: iam:GetRole is not allowed."),
     ("warm_up", "kept"): _(
         "An alarm can be put, and keeps its warm-up. It was one without actions, and is gone again."
     ),

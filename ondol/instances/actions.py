@@ -89,7 +89,7 @@ def create(
             if not instance.is_clean:
                 raise ActionError(
                     "cleaning_up",
-                    _("What was left of the last try is just being cleaned up."),
+                    _("What the last attempt left behind is being cleaned up."),
                     _("Try again in a minute or two."),
                 )
             _require_leave(user)
@@ -126,11 +126,11 @@ def start(user: User, *, by: User | None = None) -> Instance:
                 pass
             case Status.STOPPING:
                 raise ActionError(
-                    "stopping", _("Your machine is just stopping."), _("You can start it as soon as it has stopped.")
+                    "stopping", _("Your machine is stopping."), _("You can start it as soon as it has stopped.")
                 )
             case Status.FAILED:
                 raise ActionError(
-                    "failed", _("Your machine could not be made, so there is nothing to start."), _("Try again.")
+                    "failed", _("Your machine could not be created, so there is nothing to start."), _("Try again.")
                 )
             case _:
                 raise _ending(instance)
@@ -152,11 +152,9 @@ def stop(user: User, *, by: User | None = None) -> Instance:
             case Status.STOPPED | Status.STOPPING:
                 pass
             case Status.PENDING | Status.STARTING:
-                raise ActionError(
-                    "starting", _("The machine is just starting."), _("You can stop it as soon as it runs.")
-                )
+                raise ActionError("starting", _("The machine is starting."), _("You can stop it as soon as it runs."))
             case Status.FAILED:
-                raise ActionError("failed", _("The machine could not be made, so there is nothing to stop."))
+                raise ActionError("failed", _("The machine could not be created, so there is nothing to stop."))
             case _:
                 raise _ending(instance)
         _now(instance)
@@ -235,8 +233,8 @@ def take_key(user: User, form: str = "pem") -> KeyFile:
     if key.origin != KeyOrigin.AWS:
         raise ActionError(
             "key_not_kept",
-            _("Your machine has a key of your own, and its private half was never here."),
-            _("It is where you have made or saved it."),
+            _("Your machine has a key of your own, and its private key was never here."),
+            _("It is where you created or saved it."),
             404,
         )
     try:
@@ -246,13 +244,13 @@ def take_key(user: User, form: str = "pem") -> KeyFile:
         alerts.notify_of_tampering(sealed.label_of(key.instance, key.fingerprint))
         raise ActionError(
             "key_changed",
-            _("Your key is not handed out: it, or whose it is, was changed in the database."),
-            _("Administrators have been notified. If you have the file already, it is right."),
+            _("Your key was not handed out: the key or its owner was changed in the database."),
+            _("Administrators have been notified. If you already have the file, it still works."),
         ) from None
     except vault.MissingKey:
         raise ActionError(
             "sealed",
-            _("Your key is kept, but cannot be opened at the moment."),
+            _("Your key is stored, but cannot be decrypted at the moment."),
             _("Tell an administrator: a key in ONDOL_VAULT_KEYS is missing."),
             503,
         ) from None

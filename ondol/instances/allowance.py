@@ -34,7 +34,7 @@ def require_creation_left(user: User) -> None:
     """Raise ActionError (429) if somebody has asked for as many new machines as they may."""
     most = rules_of(user.pk).creations_a_day
     used = wished(_lines(user), Status.PENDING, Status.FAILED)
-    _require_left("too_many_creations", used, most, _("You may not make a machine."), _created(most, len(used)))
+    _require_left("too_many_creations", used, most, _("You may not create a machine."), _created(most, len(used)))
 
 
 def require_type_change_left(user: User) -> None:
@@ -102,7 +102,7 @@ def _require_left(code: str, used: list[datetime], most: int, never: str, so_oft
         raise ActionError(code, never, _("An administrator can change this rule."), 403)
     again = used[-most] + DAY
     seconds = max(1, math.ceil((again - now).total_seconds() / max(clock.clock().speed, 1.0)))
-    hint = _("The next time is possible at %(time)s. An administrator can change this rule.")
+    hint = _("It is possible again at %(time)s. An administrator can change this rule.")
     shown = timezone.localtime(again).strftime("%Y-%m-%d %H:%M %Z")
     raise ActionError(code, so_often, hint % {"time": shown}, 429, retry_after=seconds)
 
@@ -118,8 +118,8 @@ def _started(most: int, used: int) -> str:
 
 def _created(most: int, used: int) -> str:
     text = ngettext(
-        "In 24 hours %(most)d machine may be made, and you have asked for %(used)d.",
-        "In 24 hours %(most)d machines may be made, and you have asked for %(used)d.",
+        "In 24 hours %(most)d machine may be created, and you have asked for %(used)d.",
+        "In 24 hours %(most)d machines may be created, and you have asked for %(used)d.",
         most,
     )
     return text % {"most": most, "used": used}

@@ -33,7 +33,7 @@ def replace_key(user: User, public_key: str = "", origin: KeyOrigin = KeyOrigin.
     if not is_offered():
         raise ActionError(
             "not_offered",
-            _("Keys of machines are not replaced here."),
+            _("Keys of machines cannot be replaced here."),
             _("Ask an administrator: ONDOL_WORKER_SSH_CIDR names no range."),
         )
     wish = _wish(public_key, origin)
@@ -74,7 +74,5 @@ def _require_possible(instance: Instance) -> None:
     if Status(instance.status) in POSSIBLE:
         return
     if instance.status == Status.PENDING:
-        raise ActionError(
-            "starting", _("Your machine is just being made, and its key with it."), _("Try again once it runs.")
-        )
-    raise ActionError("no_key", _("There is no key that could be replaced."), "", 409)
+        raise ActionError("starting", _("Your machine and its key are being created."), _("Try again once it runs."))
+    raise ActionError("no_key", _("There is no key to replace."), "", 409)

@@ -47,8 +47,8 @@ def choose(user: User, text: str, origin: KeyOrigin = KeyOrigin.OWN) -> None:
     if Instance.objects.filter(owner=user, status=Status.PENDING).exists():
         raise ActionError(
             "being_made",
-            _("Your machine is just being made, with the key that was chosen before."),
-            _("Choose another as soon as it runs: for the next machine."),
+            _("Your machine is being created with the key chosen before."),
+            _("Once it runs, you can choose another one for the next machine."),
         )
     if key is None:
         if ChosenKey.objects.filter(owner=user).delete()[0]:

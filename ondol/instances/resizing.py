@@ -60,7 +60,7 @@ def _require_stopped(instance: Instance) -> None:
 def _require_there(instance: Instance) -> None:
     if instance.status not in {Status.STOPPED, Status.RUNNING}:
         raise ActionError(
-            "not_settled", _("The disk can grow while the machine runs or rests."), _("Try again in a moment.")
+            "not_settled", _("The disk can grow while the machine is running or stopped."), _("Try again in a moment.")
         )
 
 

@@ -69,7 +69,7 @@ def add(user: User, network: Network, label: str = "", until: datetime | None = 
     """
     rules, label = rules_of(user.pk), _shown(label)
     if until is not None and until <= clock.now():
-        raise ActionError("past", _("This end is over already."), _("Choose a later one, or none."))
+        raise ActionError("past", _("This end has already passed."), _("Choose a later one, or none."))
     if not is_narrow(network, rules):
         raise ActionError(
             "too_wide",

@@ -57,7 +57,7 @@ class Reason(StrEnum):
     UNREACHABLE = "UNREACHABLE"  # running, but SSH does not answer yet
     UNKNOWN_MACHINE = "UNKNOWN_MACHINE"  # its owner has one that this database does not know
     UNARMED = "UNARMED"  # running, but its alarm cannot be put
-    TOO_LATE = "TOO_LATE"  # AWS did not get there in time
+    TOO_LATE = "TOO_LATE"  # AWS did not finish in time
     LAUNCH_FAILED = "LAUNCH_FAILED"  # AWS ended the machine while it was made
     START_UNDONE = "START_UNDONE"  # AWS accepted the start, and it was stopped again before it ran
     STOP_FAILED = "STOP_FAILED"

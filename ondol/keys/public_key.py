@@ -71,7 +71,7 @@ def _one_line(text: str) -> str:
     if "\0" in text or "\ufffd" in text:
         raise BadPublicKey(
             "encoding",
-            _("This is no plain text: it may be saved as UTF-16."),
+            _("This is not plain text: it may be saved as UTF-16."),
             _("Save the file as UTF-8 and try again."),
         )
     if len(text) > LONGEST:
@@ -79,7 +79,7 @@ def _one_line(text: str) -> str:
     if re.match(r"-+ ?BEGIN ", text):
         raise BadPublicKey(
             "format",
-            _("This public key has another format than OpenSSH's."),
+            _("This public key is not in OpenSSH’s format."),
             _("Convert it: `ssh-keygen -i -f FILE` for a key of PuTTY, with `-m PKCS8` for PEM. Paste what it prints."),
         )
     if len(text.splitlines()) > 1 and _A_KEY_IN_IT.search(text):
@@ -92,7 +92,7 @@ def _refuse_private(text: str) -> None:
         raise BadPublicKey(
             "private",
             _("This is a private key. It was not kept."),
-            _("Make a new key, because this one has left your computer. Paste the file that ends in .pub."),
+            _("Create a new key, because this one has left your computer. Paste the file that ends in .pub."),
         )
 
 
@@ -108,14 +108,16 @@ def _check_kind(kind: str, line: str) -> None:
     if _KIND.fullmatch(kind):
         raise BadPublicKey(
             "kind",
-            _("Keys of the type %(kind)s are not taken.") % {"kind": kind[:40]},
-            _("Take ed25519, or RSA of at least %(bits)d bits: `ssh-keygen -t ed25519`.") % {"bits": FEWEST_BITS},
+            _("Keys of the type %(kind)s are not accepted.") % {"kind": kind[:40]},
+            _("Use ed25519, or RSA of at least %(bits)d bits: `ssh-keygen -t ed25519`.") % {"bits": FEWEST_BITS},
         )
     if _A_KEY_IN_IT.search(line):
         raise BadPublicKey(
-            "options", _("Something stands before the key."), _("Paste the line from its type on, such as ssh-ed25519.")
+            "options",
+            _("There is other text before the key."),
+            _("Paste the line starting with its type, such as ssh-ed25519."),
         )
-    raise BadPublicKey("no_key", _("This is no public SSH key."), _paste_one())
+    raise BadPublicKey("no_key", _("This is not a public SSH key."), _paste_one())
 
 
 def _load(line: str) -> Ed25519PublicKey | RSAPublicKey:
@@ -133,7 +135,7 @@ def _check_rsa(key: RSAPublicKey) -> None:
     if not FEWEST_BITS <= key.key_size <= MOST_BITS:
         raise BadPublicKey(
             "bits",
-            _("This RSA key has %(n)d bits. Keys of %(fewest)d to %(most)d bits are taken.")
+            _("This RSA key has %(n)d bits. Keys of %(fewest)d to %(most)d bits are accepted.")
             % {"n": key.key_size, "fewest": FEWEST_BITS, "most": MOST_BITS},
             _("Make a new one: `ssh-keygen -t ed25519`."),
         )

@@ -79,7 +79,7 @@ def test_an_address_that_is_proven_already_needs_no_letter(alice):
     ("template", "link"),
     [("unknown_account", "/accounts/signup/"), ("account_already_exists", "/accounts/password/reset/")],
 )
-@pytest.mark.parametrize(("language", "said"), [("ko", "이메일"), ("en", "You are receiving this email")])
+@pytest.mark.parametrize(("language", "said"), [("ko", "메일"), ("en", "You are receiving this email")])
 def test_a_stranger_is_written_to_in_the_language_of_the_page(template, link, language, said):
     letter = post(f"account/email/{template}", "zoe@example.org", language=language)[1]
     assert said in letter.body

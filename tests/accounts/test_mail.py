@@ -47,7 +47,7 @@ def test_a_request_is_told_to_every_administrator_in_their_language(ada, carol):
     person("dora", role=Role.ADMIN, is_active=False)
     announce()
     assert sent() == [
-        ("ada@example.org", "[Ondol] Carol asks for an account"),
+        ("ada@example.org", "[Ondol] Carol requests an account"),
         ("bea@example.org", "[Ondol] Carol 님의 계정 신청"),
     ]
     text = next(message.body for message in outbox.outbox if message.to == ["ada@example.org"])
@@ -106,7 +106,7 @@ def test_a_letter_is_written_only_if_the_decision_stands(carol):
 def test_twenty_requests_in_a_minute_are_two_e_mails(ada):
     person("user0", Approval.PENDING)
     announce()
-    assert [message.subject for message in outbox.outbox] == ["[Ondol] User0 asks for an account"]
+    assert [message.subject for message in outbox.outbox] == ["[Ondol] User0 requests an account"]
     for number in range(1, 20):
         person(f"user{number}", Approval.PENDING)
         announce()
@@ -116,12 +116,12 @@ def test_twenty_requests_in_a_minute_are_two_e_mails(ada):
     later(seconds=11)
     announce()
     announce()
-    assert [message.subject for message in outbox.outbox[1:]] == ["[Ondol] 19 people ask for an account"]
+    assert [message.subject for message in outbox.outbox[1:]] == ["[Ondol] 19 people request an account"]
     assert all(f"user{number}@example.org" in outbox.outbox[1].body for number in range(1, 20))
     later(minutes=16)
     person("lee", Approval.PENDING)
     announce()
-    assert [message.subject for message in outbox.outbox[2:]] == ["[Ondol] Lee asks for an account"]
+    assert [message.subject for message in outbox.outbox[2:]] == ["[Ondol] Lee requests an account"]
 
 
 def test_a_request_that_was_decided_meanwhile_is_not_announced(ada):
@@ -129,7 +129,7 @@ def test_a_request_that_was_decided_meanwhile_is_not_announced(ada):
     requests.announce()
     User.objects.filter(pk__in=[people[0].pk, people[2].pk]).update(approval=Approval.APPROVED)
     announce()
-    assert [message.subject for message in outbox.outbox] == ["[Ondol] User1 asks for an account"]
+    assert [message.subject for message in outbox.outbox] == ["[Ondol] User1 requests an account"]
 
 
 def test_requests_wait_for_the_first_administrator(carol):
@@ -148,11 +148,11 @@ def test_hundreds_of_requests_make_an_e_mail_that_can_be_read(ada):
         person(f"user{number}", Approval.PENDING, purpose="x" * 2000)
     announce()
     [message] = outbox.outbox
-    assert message.subject == "[Ondol] 53 people ask for an account"
+    assert message.subject == "[Ondol] 53 people request an account"
     assert "And 3 more." in message.body
     assert len(message.body) < 20_000
 
 
 def test_a_job_of_the_version_before_still_sends_its_e_mail(ada, carol):
     tasks.send(kind="request", user_id=carol.pk, to=ada.pk)
-    assert sent() == [("ada@example.org", "[Ondol] Carol asks for an account")]
+    assert sent() == [("ada@example.org", "[Ondol] Carol requests an account")]

@@ -91,7 +91,7 @@ def test_a_letter_says_when_why_what_is_kept_and_how_to_keep_it_awake(running, a
     (letter,) = mail.outbox
     assert letter.to == ["alice@example.org"]
     for told in (
-        "If it goes on idling, it is stopped between 12:40 and 12:45 KST.",
+        "If it stays idle, it will be stopped between 12:40 and 12:45 KST.",
         "The rule: its CPU is below 10% of one core for 30 minutes.",
         "The disk and everything on it is kept.",
         f"/awake/{warnings.token_of(StopWarning.objects.get())}/\n",

@@ -307,7 +307,7 @@ def test_who_has_read_an_older_status_changes_nothing(alice):
 
 @pytest.mark.parametrize(
     ("reason", "words"),
-    [(Reason.ADMIN, "An administrator is ending this machine."), (Reason.OUTSIDE, "ended outside Ondol")],
+    [(Reason.ADMIN, "An administrator is deleting this machine."), (Reason.OUTSIDE, "deleted outside Ondol")],
 )
 @pytest.mark.parametrize("wish", ["create", "start", "stop"])
 def test_who_asks_for_a_machine_that_is_being_ended_reads_who_ends_it(alice, wish, reason, words):

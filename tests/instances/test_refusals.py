@@ -87,7 +87,7 @@ def test_a_start_that_is_taken_back_is_asked_for_twice_and_then_told(rig, alice,
     ("code", "words", "is_told"),
     [
         ("Server.InsufficientInstanceCapacity", "no free server", False),
-        ("Server.InternalError", "failure of its own", False),
+        ("Server.InternalError", "internal failure", False),
         ("Client.VolumeLimitExceeded", "limit of disks", True),
         ("Client.WarmRoomsLimitExceeded", "one of its limits", True),
         ("Client.SomethingNew", "took it back", True),
@@ -157,7 +157,7 @@ def test_an_end_that_is_protected_against_is_told_at_once_and_asked_for_every_fe
     row = rig.mine(alice)
     assert (row.status, rig.cloud.asked("terminate")) == ("TERMINATING", 1)
     assert row.next_at > datetime.now(UTC) + MINUTE
-    assert "protection against termination" in trouble_of(row)
+    assert "termination protection" in trouble_of(row)
     assert "does not answer" not in trouble_of(row)
     getattr(rig.cloud.world, protection).clear()
     rig.tick(3)
@@ -182,13 +182,13 @@ def test_a_stop_that_is_protected_against_is_told_and_given_up_after_ten_minutes
     actions.stop(alice)
     rig.work()
     assert found() == {Why.STOP_PROTECTED}
-    assert "protection against stops" in trouble_of(rig.mine(alice))
+    assert "stop protection" in trouble_of(rig.mine(alice))
     machines_clock.advance(timedelta(minutes=11))
     observe.observe_all(rig.cloud)
     rig.work()
     row = rig.mine(alice)
     assert (row.status, row.status_reason, rig.cloud.asked("stop")) == ("RUNNING", "STOP_FAILED", 1)
-    assert "protection against stops" in notice_of(row).cause
+    assert "stop protection" in notice_of(row).cause
     assert found() == {Why.STOP_PROTECTED}
     rig.cloud.world.stop_protected.clear()
     actions.stop(alice)

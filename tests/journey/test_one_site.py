@@ -268,9 +268,9 @@ def test_minji_signs_up_is_approved_and_works_on_her_machine(site, new_page, tmp
 
     admin.goto(f"{site.url}/admin/people/?q=minji")
     admin.get_by_role("link", name=re.compile("김민지")).first.click()
-    admin.get_by_role("link", name=ko("Terminate…")).click()
+    admin.get_by_role("link", name=ko("Delete…")).click()
     admin.locator("main input:not([type=hidden])").fill("minji@example.org")
-    press(admin, "Terminate and delete everything")
+    press(admin, "Delete everything")
     minji.goto(site.url)
     expect(minji.get_by_role("button", name=ko("Create my machine"))).to_be_visible(timeout=60_000)
 

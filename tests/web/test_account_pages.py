@@ -35,7 +35,7 @@ def test_control_characters_are_refused_beside_their_field(bob, browser_of):
     browser = browser_of(bob)
     answer = browser.post(reverse("account"), {"name": "Bob", "affiliation": "KI\x1bGAM", "language": "en"})
     assert 'id="id_affiliation_error"' in answer.text
-    assert "Use letters that can be seen" in browser.post(reverse("token_create"), {"name": "my\x1bscript"}).text
+    assert "Use visible characters" in browser.post(reverse("token_create"), {"name": "my\x1bscript"}).text
     assert not ApiToken.objects.exists()
 
 

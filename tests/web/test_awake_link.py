@@ -44,9 +44,7 @@ def wished():
 def test_it_says_when_it_stops_and_offers_one_button(english, link):
     page = english.get(link)
     assert page.status_code == 200
-    assert re.search(
-        r"If it goes on idling, it stops in about [78]–1[34] minutes \(\d\d:\d\d–\d\d:\d\d KST\)", page.text
-    )
+    assert re.search(r"If it stays idle, it stops in about [78]–1[34] minutes \(\d\d:\d\d–\d\d:\d\d KST\)", page.text)
     assert page.text.count(">Keep it awake for 1 hour<") == 1
 
 
@@ -125,7 +123,7 @@ def test_long_after_the_stop_it_has_expired(english, row):
     [
         (
             lambda: Instance.objects.update(status=Status.STOPPED, status_reason=Reason.IDLE),
-            "Your machine does not run",
+            "Your machine is not running",
         ),
         (lambda: Run.objects.update(launched_at=clock.now()), "This link is out of date"),
     ],

@@ -64,7 +64,7 @@ def test_a_click_keeps_it_awake_and_another_ends_it(browser_of, bob):
 def test_what_was_not_offered_is_refused_in_words(browser_of, bob, wish):
     machine(bob)
     answer = browser_of(bob).post("/machine/awake/", {"until": wish}, follow=True)
-    assert "cannot be chosen any more" in answer.content.decode()
+    assert "can no longer be chosen" in answer.content.decode()
     assert mine().run.awake_until is None
 
 
@@ -72,7 +72,7 @@ def test_a_resting_machine_has_nothing_to_keep_awake(browser_of, bob):
     machine(bob, Status.STOPPED)
     browser = browser_of(bob)
     assert "Keep it awake" not in page(browser)
-    assert "does not run" in browser.post("/machine/awake/", {"until": "1h"}, follow=True).content.decode()
+    assert "is not running" in browser.post("/machine/awake/", {"until": "1h"}, follow=True).content.decode()
 
 
 def test_where_it_is_not_allowed_it_is_not_offered(browser_of, bob):
@@ -87,7 +87,7 @@ def test_the_next_closing_time_can_be_waived_and_taken_back(browser_of, bob, hou
     assert "It will be stopped then, even if busy." in page(browser)
     assert "22:00 KST" in page(browser)
     browser.post("/machine/not-tonight/")
-    assert "your machine runs on this time" in page(browser)
+    assert "this time, your machine keeps running" in page(browser)
     browser.post("/machine/tonight/")
     assert mine().run.waived_close is None
 
@@ -122,9 +122,9 @@ def test_the_rule_on_the_page_is_ones_own_with_an_administrators_words(browser_o
     ("language", "words"),
     [
         ("en", ["90 idle minutes", "set for you", "Monday to Friday 09:00–22:00 (Asia/Seoul)",
-                "set for everybody", "CPU below 10% of one core", "as installed", "at most 24 hours at a time"]),
+                "set for all", "CPU below 10% of one core", "as installed", "at most 24 hours at a time"]),
         ("ko", ["유휴 90분", "나에게 정한 규칙",
-                "월–금 09:00–22:00 (Asia/Seoul)", "설치 기본값", "한 번에 최대 24시간"]),
+                "월~금 09:00~22:00 (Asia/Seoul)", "설치 기본값", "한 번에 최대 24시간"]),
     ],
 )  # fmt: skip
 def test_the_account_page_tells_all_rules_and_who_set_them(browser_of, bob, hours, language, words):

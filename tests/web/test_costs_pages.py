@@ -116,7 +116,7 @@ def test_won_are_shown_once_a_rate_is_set_with_its_day(alice, bob, browser_of):
     assert "₩" not in words(browser.get("/admin/costs/"))
     browser.post("/admin/costs/rate/", {"krw": "1400", "as_of": "2026-06-19"})
     page = words(browser.get("/admin/costs/"))
-    assert "One dollar is taken to be 1,400 won, the rate of 2026-06-19." in page
+    assert "One dollar is counted as 1,400 won, the rate of 2026-06-19." in page
     assert "₩489" in words(browser_of(bob).get("/costs/"))  # 10 h × $0.031 + 10/720 × $2.836, × 1,400
     rate = ExchangeRate.objects.get()
     assert (rate.set_by, rate.as_of) == (alice, date(2026, 6, 19))
@@ -172,7 +172,7 @@ def test_the_file_opens_in_a_korean_excel_and_holds_no_formula(alice, browser_of
     assert "ondol-costs-2026-06.csv" in answer.headers["Content-Disposition"]
     assert answer.content.startswith(b"\xef\xbb\xbf")
     head, row = csv.reader(io.StringIO(answer.content.decode("utf-8-sig")))
-    assert head[:5] == ["월", "이름", "이메일", "소속", "시간"]
+    assert head[:5] == ["월", "이름", "메일", "소속", "시간"]
     assert row[:5] == ["2026-06", "김민지", "minji@example.org", '\'=HYPERLINK("http://evil.example")', "10.000"]
     assert sum(Decimal(part) for part in row[5:9]) == Decimal(row[9]) == Decimal("0.35")
 
@@ -232,7 +232,7 @@ def test_bob_reads_why_his_machine_does_not_start(bob, browser_of):
     browser = browser_of(bob)
     page = words(browser.get("/"))
     assert "This month’s budget is used up. The disk and everything on it is kept." in page
-    assert "It is used up: no machine runs until the month is over" in page
+    assert "It is used up: no machine runs until next month" in page
     answer = browser.post(reverse("machine_start"), follow=True)
     assert "This month’s budget for your machine is used up. It can run again from July 1, 2026" in words(answer)
 
@@ -254,7 +254,7 @@ def test_what_has_no_price_is_named(bob, browser_of):
     row.save()
     page = words(browser_of(bob).get("/costs/"))
     assert "Compute · p5.48xlarge 10.000 hours, no price known –" in page
-    assert "What has no known price is not in the total." in page
+    assert "Items without a known price are not in the total." in page
 
 
 def test_this_month_is_that_of_the_machines_clock():

@@ -36,7 +36,7 @@ def test_the_chart_has_a_bar_for_each_five_minutes_and_the_same_as_a_table(bob, 
 
 def test_the_forecast_is_a_range_in_minutes_and_on_the_clock(bob, idles, browser_of):
     page = browser_of(bob).get("/").text
-    assert re.search(r"If it goes on idling, it stops\s+in about \d+–\d+ minutes \(\d\d:\d\d–\d\d:\d\d KST\)", page)
+    assert re.search(r"If it stays idle, it stops\s+in about \d+–\d+ minutes \(\d\d:\d\d–\d\d:\d\d KST\)", page)
 
 
 def test_a_machine_that_aws_slows_down_is_said_to_be_slow(bob, idles, browser_of):
@@ -73,7 +73,7 @@ def test_a_download_is_named_with_its_speed_in_chart_and_forecast(bob, browser_o
     loads(row, [0.4] * 12)
     CpuReading.objects.filter(instance=row).update(network_in=int(300 * 2.1e6), network_out=int(300 * 4e3))
     page = " ".join(browser_of(bob).get("/").text.split())
-    assert "Kept on because it is downloading (2.1 MB/s). Should it idle from now on, it stops in about" in page
+    assert "Kept on because it is downloading (2.1 MB/s). If it is idle from now on, it stops in about" in page
     assert page.count("<td>2.1 MB/s</td><td></td><td>downloading</td>") == 12
     assert "minutes left)" not in page
 

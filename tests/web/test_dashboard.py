@@ -188,7 +188,7 @@ def test_a_double_click_makes_one_machine(bob, browser_of):
 def test_a_wish_that_cannot_be_met_says_why(bob, browser_of):
     machine(bob, Status.STOPPING)
     page = browser_of(bob).post(reverse("machine_start"), follow=True).text
-    assert "Your machine is just stopping." in page
+    assert "Your machine is stopping." in page
     fragment = browser_of(bob).post(reverse("machine_start"), headers=HTMX).text
     assert 'id="messages" hx-swap-oob' in fragment
     assert "You can start it as soon as it has stopped." in fragment
@@ -222,7 +222,7 @@ def test_how_the_last_machine_ended_is_told(alice, bob, browser_of):
     from ondol.instances.moves import move
 
     move(row, Status.TERMINATED, Reason.DONE)
-    assert "An administrator ended it." in browser_of(bob).get("/").text
+    assert "An administrator deleted it." in browser_of(bob).get("/").text
 
 
 def test_bob_never_sees_the_machine_of_alice(alice, bob, browser_of):

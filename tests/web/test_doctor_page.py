@@ -30,8 +30,8 @@ def worker(db):
 @pytest.mark.parametrize(
     ("language", "mend", "title"),
     [
-        ("ko", "AWS_SUBNET_ID나 AWS_REGION을 고치십시오", "바로잡을 것 2가지"),
-        ("en", "Correct AWS_SUBNET_ID", "2 things to mend"),
+        ("ko", "AWS_SUBNET_ID나 AWS_REGION을 고치십시오", "문제 2건"),
+        ("en", "Correct AWS_SUBNET_ID", "2 problems to fix"),
     ],
 )
 def test_alice_reads_what_is_wrong_first_and_in_her_language(alice, browser_of, worker, language, mend, title):
@@ -88,7 +88,7 @@ def test_nobody_waits_for_ever_for_a_worker_that_is_not_there(alice, browser_of)
     CheckUp.objects.update(asked_at=datetime.now(UTC) - timedelta(minutes=3))
     page = browser_of(alice).get(PAGE).content.decode()
     assert "hx-trigger" not in page.partition('id="check-up"')[2]
-    assert "None has shown itself for 10 s." in page
+    assert "There has been no sign of one for 10 s." in page
 
 
 def test_what_a_sweep_has_found_is_told_in_words(alice, browser_of, worker):
@@ -99,4 +99,4 @@ def test_what_a_sweep_has_found_is_told_in_words(alice, browser_of, worker):
     page = browser_of(alice, "ko").get(PAGE).content.decode()
     assert "키 페어" in page
     assert "ondol-late" in page
-    assert "저절로 지워집니다" in page
+    assert "자동으로 지웁니다" in page

@@ -62,7 +62,7 @@ def test_the_database_is_away_before_any_page(bob, browser_of):
         api = browser.get("/api/instances/status")
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "5"
-    assert "잠시 자리를 비웠습니다" in answer.text
+    assert "잠시 쓸 수 없습니다" in answer.text
     assert api.status_code == 503
     assert api.json()["error"]["code"] == "unavailable"
 

@@ -77,7 +77,7 @@ def test_everybody_can_sign_out(carol, browser_of):
 def test_bob_is_no_administrator(bob, browser_of, name):
     answer = browser_of(bob).get(reverse(name))
     assert answer.status_code == 403
-    assert "This page is not for you" in answer.text
+    assert "You have no access to this page" in answer.text
 
 
 @pytest.mark.parametrize("action", ["approve", "reject", "suspend", "role", "stop", "terminate"])

@@ -94,8 +94,8 @@ def test_one_ended_while_it_ran_tells_how_long(story, bob, alice):
             instance=story, old=old, new=new, reason=reason, by=by, at=at + timedelta(minutes=minutes), detail={}
         )
     ended, ending = timeline(bob)[:2]
-    assert (str(ended.what), ended.by, ended.ran) == ("Ended", alice, None)
-    assert (str(ending.what), ending.ran) == ("Being ended", timedelta(minutes=10))
+    assert (str(ended.what), ended.by, ended.ran) == ("Deleted", alice, None)
+    assert (str(ending.what), ending.ran) == ("Being deleted", timedelta(minutes=10))
 
 
 def test_everybody_sees_their_own_only(story, bob, alice, browser_of):

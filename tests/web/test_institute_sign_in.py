@@ -139,7 +139,7 @@ class Browser:
         return self.session.get(back, timeout=30)
 
     def ask(self, page, **changes):
-        """Send the form that asks for an account."""
+        """Send the form that requests an account."""
         prefilled = dict(re.findall(r'name="(name|email)" value="([^"]*)"', page.text))
         assert "name" in prefilled, page.text
         answer = self._sent(page, "/accounts/3rdparty/signup/", **{**prefilled, **ASKS, **changes})
@@ -305,7 +305,7 @@ def test_no_password_opens_anything(site, provider):
     browser = Browser(site)
     page = browser.session.get(f"{site.url}/accounts/login/", timeout=30)
     assert 'type="password"' not in page.text
-    assert "Ask for an account" not in page.text
+    assert "Request an account" not in page.text
     sent = browser._sent(page, "/accounts/login/", login="sora@example.org", password="따뜻한 바닥 위의 고양이")
     assert sent.status_code == 200
     assert "/accounts/logout/" not in browser.session.get(site.url, timeout=30).text

@@ -174,7 +174,7 @@ def test_mallory_who_wants_bobs_address_gets_no_link_and_bob_a_warning(mailoutbo
     changed(Client(), "bob@example.org")
     run_letters()
     [letter] = [mail for mail in mailoutbox if mail.to == ["bob@example.org"]]
-    assert "Somebody wanted your e-mail address" in letter.subject
+    assert "Somebody tried to use your e-mail address" in letter.subject
     assert "confirm-email" not in letter.body
 
 

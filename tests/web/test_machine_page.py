@@ -26,7 +26,7 @@ TITLES = {
     Status.RUNNING: "● Running",
     Status.STOPPING: "◐ Stopping",
     Status.STOPPED: "○ Stopped",
-    Status.TERMINATING: "◐ Ending",
+    Status.TERMINATING: "◐ Deleting",
     Status.FAILED: "▲ Failed",
 }
 
@@ -84,7 +84,7 @@ def test_keeping_it_awake_is_announced_and_auto_stop_is_still_said_to_be_set(bob
     assert "Auto-stop is set in AWS" in answer
     assert "chart-awake" in answer
     ended = browser.post(reverse("machine_keep_awake_end") + "?s=RUNNING", headers=HTMX).text
-    assert "It is not kept awake any more." in ended
+    assert "It is no longer kept awake." in ended
     assert "chart-awake" not in ended
 
 
@@ -104,7 +104,7 @@ def test_less_than_a_cent_is_not_shown_as_nothing(bob, browser_of, machines_cloc
 
 
 @pytest.mark.parametrize(
-    ("stops", "follows"), [(True, "no machine runs until the month is over"), (False, "the machine is not stopped")]
+    ("stops", "follows"), [(True, "no machine runs until next month"), (False, "the machine is not stopped")]
 )
 def test_an_overdrawn_budget_is_in_the_colour_of_trouble_and_says_what_follows(
     bob, browser_of, machines_clock, stops, follows

@@ -78,7 +78,7 @@ def test_a_korean_owner_reads_korean(bob, browser_of):
     browser_of(bob).post(reverse("account_email"), {"email": NEW, "action_add": ""})
     User.objects.update(language="ko")
     worked_off()
-    assert outbox.outbox[-1].subject == "[Ondol] 이메일 주소 변경 요청이 있습니다"
+    assert outbox.outbox[-1].subject == "[Ondol] 메일 주소 변경 요청이 있습니다"
 
 
 def test_a_job_that_mallory_has_written_makes_no_link(bob, alice, browser_of):

@@ -97,7 +97,7 @@ def test_no_page_offers_a_download_of_what_is_not_here(bob, browser_of):
             assert reverse("machine_key") not in page
             assert public_key.parse(HER_LINE).fingerprint in page
         answer = browser_of(bob).post(reverse("machine_key"), follow=True)
-        assert "its private half was never here" in answer.text
+        assert "its private key was never here" in answer.text
 
 
 def test_the_commands_name_the_file_that_bob_has(bob):

@@ -122,7 +122,7 @@ def test_terminating_names_what_is_lost_and_asks_for_the_address(alice, bob, bro
 def test_the_wrong_address_ends_nothing(alice, bob, browser_of):
     row = machine(bob)
     answer = browser_of(alice).post(reverse("admin_terminate", args=[bob.pk]), {"email": "alice@example.org"})
-    assert "Nothing was ended." in answer.text
+    assert "Nothing was deleted." in answer.text
     row.refresh_from_db()
     assert row.status == Status.RUNNING
 

@@ -117,7 +117,7 @@ def test_hours_are_kept_and_shown_again(desk):
 def test_what_would_be_inherited_is_told_at_each_field(desk, bob):
     save(desk, idle_minutes="60")
     shown = page(desk.get(f"{EVERYBODY}{bob.pk}/"))
-    assert "Left empty: 60 idle minutes (set for everybody)." in shown
+    assert "Left empty: 60 idle minutes (set for all)." in shown
     assert "Left empty: at most 24 hours at a time (as installed)." in shown
 
 

@@ -232,7 +232,7 @@ def test_who_can_write_to_the_database_gets_in_with_no_code_of_her_own(attack):
     assert is_in(alice, code(ALICES)) == (void == CODES)
     assert is_in(alice, hers[0]) == (void == TOTP), "the other factor still lets Alice in"
     _, page = sign_in(alice, "000000")
-    assert {TOTP: "authenticator app cannot be checked", CODES: "recovery codes are void"}[void] in page.text
+    assert {TOTP: "authenticator app cannot be checked", CODES: "recovery codes no longer work"}[void] in page.text
     letters = ProcrastinateJob.objects.filter(task_name=alerts.TASK, args__owner=str(alice.pk))
     assert [job.args["secret"] for job in letters] == [void] * is_told, "one, however often it was tried"
 
@@ -245,8 +245,8 @@ def test_recovery_codes_that_do_not_open_are_not_made_up():
     page = browser.get(reverse("mfa_view_recovery_codes"), follow=True)
     assert page.redirect_chain[0][0] == reverse("mfa_generate_recovery_codes")
     assert browser.get(reverse("mfa_download_recovery_codes")).status_code == 302
-    assert browser.get(reverse("mfa_index")).text.count("recovery codes are void") == 1
-    assert "recovery codes are void" in page.text
+    assert browser.get(reverse("mfa_index")).text.count("recovery codes no longer work") == 1
+    assert "recovery codes no longer work" in page.text
     browser.post(reverse("mfa_generate_recovery_codes"))
     assert is_in(alice, recovery_codes(alice)[0]), "new ones replace them"
 

@@ -137,7 +137,7 @@ def test_a_refusal_says_why_what_is_kept_and_a_number(bob, browser_of, code, wis
     )
     page = browser_of(bob).get("/").text
     assert words in page
-    assert "The machine is as it was." in page
+    assert "The machine is unchanged." in page
     assert "7KQ4MX2P" in page
     history = browser_of(bob).get("/history/").text
     assert "Size not changed" in history

@@ -70,7 +70,7 @@ def test_alice_reads_what_it_is_and_what_mends_it(alice, bob, browser_of, away, 
 
 def test_alice_reads_that_nobody_has_even_asked(alice, browser_of, away):
     away()
-    assert "No worker has looked at the machines." in browser_of(alice).get("/").text
+    assert "No worker has checked the machines." in browser_of(alice).get("/").text
 
 
 def test_it_is_said_in_korean_too(bob, browser_of, away):

@@ -58,23 +58,26 @@ def _limit(cause: Text) -> Refusal:
 
 
 _CAPACITY = Refusal(NO_CAPACITY.cause, NO_CAPACITY.next_step, is_capacity=True)
-_DENIED = Refusal(_("AWS refuses it: Ondol’s role may not do it."), ASK, Why.DENIED)
+_DENIED = Refusal(_("AWS refuses it: Ondol’s role lacks the permission."), ASK, Why.DENIED)
 _SETTING = Refusal(_("AWS refuses it: a permission or a setting is missing on our side."), ASK, Why.DENIED)
 _PROTECTED = Refusal(
-    _("AWS does not end it: protection against termination is switched on for it in AWS."),
+    _("AWS does not delete it: termination protection is on for it in AWS."),
     _("An administrator has to switch it off in the AWS console."),
     Why.PROTECTED,
     _SOON,
 )
 _STOP_PROTECTED = Refusal(
-    _("AWS does not stop it: protection against stops is switched on for it in AWS."),
+    _("AWS does not stop it: stop protection is on for it in AWS."),
     _("An administrator has to switch it off in the AWS console."),
     Why.STOP_PROTECTED,
     _SOON,
 )
-_KEY_NEEDED = _("Trying again will not help before an administrator has made that key usable.")
+_KEY_NEEDED = _("Trying again will not help until an administrator has made that key usable.")
 _KEY_OF_NEW_DISK = Refusal(
-    _("AWS ended the server while it was being made: most likely the key that encrypts its disk cannot be used."),
+    _(
+        "AWS terminated the server while it was being created: most likely the key that encrypts its disk "
+        "cannot be used."
+    ),
     _KEY_NEEDED,
     Why.DISK_KEY,
 )
@@ -83,7 +86,7 @@ _KEY_OF_DISK = Refusal(
     _KEY_NEEDED,
     Why.DISK_KEY,
 )
-_OF_AWS = Refusal(_("AWS had a failure of its own."), TRY_THEN_ASK, again=_SOON)
+_OF_AWS = Refusal(_("AWS had an internal failure."), TRY_THEN_ASK, again=_SOON)
 _OTHER = Refusal(_("AWS refuses it."), ASK, Why.DENIED, is_known=False)
 
 # `Client.` and `Server.` begin the codes of EC2's StateReason: why something ended that AWS had accepted.
@@ -106,12 +109,10 @@ EVERYWHERE = _by_code(
             _("The Ubuntu image cannot be used in this AWS account and region."), ASK, Why.DENIED
         ),
         "InvalidKey.Format InvalidKeyPair.Format InvalidKeyPair.FormatError": Refusal(
-            _("AWS does not take the public key that you have chosen."), _("Choose another key."), Why.DENIED
+            _("AWS does not accept the public key that you chose."), _("Choose another key."), Why.DENIED
         ),
         # Our own: AWS has answered an import with another key than was sent.
-        "KeyFingerprint": Refusal(
-            _("AWS shows another public key than the one that you have chosen."), ASK, Why.DENIED
-        ),
+        "KeyFingerprint": Refusal(_("AWS shows a different public key from the one that you chose."), ASK, Why.DENIED),
         # Our own: found out before a launch that AWS would refuse.
         "ImageArchitecture": Refusal(
             _("The image in our settings does not run on the type %(type)s."), _("Choose another."), Why.DENIED
@@ -163,7 +164,7 @@ AT_STEP: Mapping[Step, Mapping[str, Refusal]] = {
 """What a code means at one step only, or means otherwise there."""
 _DENIALS = ("AccessDenied", "Unauthorized", "NotAuthorized")
 _RESIZING_REFUSED = _("AWS refused the change: a permission or a setting is missing on our side.")
-RESIZING_KEPT = _("The machine is as it was.")
+RESIZING_KEPT = _("The machine is unchanged.")
 _LIMIT = _limit(_("The AWS account has reached one of its limits."))
 
 
@@ -193,11 +194,11 @@ def resizing_refused(code: str) -> Explanation:
 
 _SLOW_DOWN = ("Throttl", "RequestLimitExceeded", "BandwidthLimitExceeded", "SlowDown", "TooManyRequests")
 _SLOWLY = _("AWS asks us to slow down at the moment. Ondol carries on by itself; there is nothing you need to do.")
-_TRYING = _("AWS does not answer as it should at the moment. Ondol keeps trying by itself; nothing is lost.")
+_TRYING = _("AWS is not responding as it should at the moment. Ondol keeps trying by itself; nothing is lost.")
 OUR_OWN: Mapping[str, Text] = {
     "OtherKeys": _("Ondol’s key settings differ between its hosts. Your machine is kept; tell an administrator."),
     "ClockSkew": _("Ondol’s clock and that of AWS differ by minutes. Your machine is kept; tell an administrator."),
-    "internal": _("Ondol has a failure of its own. It keeps trying by itself; if this stays, tell an administrator."),
+    "internal": _("Something is wrong in Ondol itself. It keeps trying; if this persists, tell an administrator."),
 }
 """What is said while Ondol keeps trying after trouble that AWS has no part in, by the codes that we record for it."""
 ASKED_AGAIN = _("Ondol asks again every few minutes.")
@@ -208,7 +209,7 @@ LONG_AGO = _("That was a while ago; it may work by now.")
 
 SILENCE: dict[str, Explanation] = {
     "": Explanation(
-        _("No worker has looked at the machines."), _("See whether `ondol worker` runs, and what its log says.")
+        _("No worker has checked the machines."), _("See whether `ondol worker` runs, and what its log says.")
     ),
     "Unreachable": Explanation(
         _("AWS does not answer, or the worker’s credentials are missing, wrong or expired."),
@@ -216,7 +217,7 @@ SILENCE: dict[str, Explanation] = {
     ),
     "Throttled": Explanation(
         _("AWS asks us to slow down."),
-        _("It passes by itself, unless something else in this account asks AWS too often."),
+        _("It passes by itself, unless something else in this account calls AWS too often."),
     ),
     "Refused": Explanation(
         _("AWS refuses to answer: a permission or a setting is missing."), _("`ondol doctor` names it.")

@@ -60,8 +60,8 @@ REASONS: dict[Reason, ReasonMessages] = {
         sentences={
             Status.STOPPING: Explanation(_("An administrator asked for it.")),
             Status.STOPPED: Explanation(_("An administrator stopped it.")),
-            Status.TERMINATING: Explanation(_("An administrator is ending this machine.")),
-            Status.TERMINATED: Explanation(_("An administrator ended it.")),
+            Status.TERMINATING: Explanation(_("An administrator is deleting this machine.")),
+            Status.TERMINATED: Explanation(_("An administrator deleted it.")),
         },
     ),
     Reason.IDLE: ReasonMessages(
@@ -88,7 +88,7 @@ REASONS: dict[Reason, ReasonMessages] = {
             Status.STOPPING: Explanation(_HOURS_OVER),
             Status.STOPPED: Explanation(
                 _HOURS_OVER,
-                _("You can start it all the same: then it runs until it is idle, or until the next closing time."),
+                _("You can still start it: then it runs until it is idle, or until the next closing time."),
             ),
         },
         is_by_itself=True,
@@ -101,8 +101,8 @@ REASONS: dict[Reason, ReasonMessages] = {
             Status.STOPPED: Explanation(
                 _NOT_APPROVED, _("It can be started again as soon as an administrator has approved the account.")
             ),
-            Status.TERMINATING: Explanation(_("The account was suspended before the machine was made.")),
-            Status.TERMINATED: Explanation(_("The account was suspended before the machine was made.")),
+            Status.TERMINATING: Explanation(_("The account was suspended before the machine was created.")),
+            Status.TERMINATED: Explanation(_("The account was suspended before the machine was created.")),
         },
         is_by_itself=True,
     ),
@@ -122,8 +122,8 @@ REASONS: dict[Reason, ReasonMessages] = {
             ),
             Status.STOPPING: _STOPPED_OUTSIDE,
             Status.STOPPED: _STOPPED_OUTSIDE,
-            Status.TERMINATING: Explanation(_("The server was ended outside Ondol, for example in the AWS console.")),
-            Status.TERMINATED: Explanation(_("It was ended outside Ondol.")),
+            Status.TERMINATING: Explanation(_("The server was deleted outside Ondol, for example in the AWS console.")),
+            Status.TERMINATED: Explanation(_("It was deleted outside Ondol.")),
         },
     ),
     # --- what was wished has happened, or nobody knows why
@@ -178,19 +178,19 @@ REASONS: dict[Reason, ReasonMessages] = {
     ),
     Reason.TOO_LATE: ReasonMessages(
         short=_("too late"),
-        in_history=_("AWS did not get there in time"),
+        in_history=_("AWS did not finish in time"),
         sentences={
-            Status.STOPPED: Explanation(_("AWS did not bring it up in time, so the start was given up."), TRY_THEN_ASK),
-            Status.FAILED: Explanation(_("AWS did not make the server in time."), TRY_THEN_ASK),
+            Status.STOPPED: Explanation(_("AWS did not start it in time, so the start was given up."), TRY_THEN_ASK),
+            Status.FAILED: Explanation(_("AWS did not create the server in time."), TRY_THEN_ASK),
         },
         needs_reference=True,
         code_says_more=True,
     ),
     Reason.LAUNCH_FAILED: ReasonMessages(
         short=_("launch failed"),
-        in_history=_("AWS ended it while it was made"),
+        in_history=_("AWS terminated it while it was being created"),
         sentences={
-            Status.FAILED: Explanation(_("AWS ended the server while it was being made."), TRY_THEN_ASK),
+            Status.FAILED: Explanation(_("AWS terminated the server while it was being created."), TRY_THEN_ASK),
         },
         needs_reference=True,
         code_says_more=True,
@@ -229,7 +229,7 @@ REASONS: dict[Reason, ReasonMessages] = {
                 _("AWS refused the start: a permission or a setting is missing on our side."), ASK
             ),
             Status.FAILED: Explanation(
-                _("AWS refused to make it: a permission or a setting is missing on our side."), ASK
+                _("AWS refused to create it: a permission or a setting is missing on our side."), ASK
             ),
         },
         needs_reference=True,

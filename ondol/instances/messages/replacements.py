@@ -20,14 +20,14 @@ CAUSES: Mapping[str, Explanation] = {
     ),
     "inside": Explanation(
         _("The keys on your machine could not be changed: its disk may be full."),
-        _("Make room on the disk and try again."),
+        _("Free some space on the disk and try again."),
     ),
     "sealed": Explanation(
-        _("The old key cannot be opened, so Ondol does not know which line to take away."),
+        _("The old key cannot be decrypted, so Ondol does not know which line to remove."),
         _("Tell an administrator the reference number."),
     ),
-    "not_approved": Explanation(_("The account was suspended meanwhile."), _("Ask for it again.")),
-    "internal": Explanation(_("Ondol has a failure of its own."), TRY_THEN_ASK),
+    "not_approved": Explanation(_("The account has been suspended in the meantime."), _("Ask for it again.")),
+    "internal": Explanation(_("Something is wrong in Ondol itself."), TRY_THEN_ASK),
 }
 
 

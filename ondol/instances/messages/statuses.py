@@ -53,30 +53,30 @@ STATUSES: dict[Status, StatusMessages] = {
         otherwise=Explanation(_("It has stopped; AWS does not say why.")),
     ),
     Status.TERMINATING: StatusMessages(
-        badge=_("Ending"),
-        heading=_("Your machine is being ended"),
-        event=_("Being ended"),
+        badge=_("Deleting"),
+        heading=_("Your machine is being deleted"),
+        event=_("Being deleted"),
         kept=_("The server, its disk and all files on it are deleted."),
-        otherwise=Explanation(_("This machine is being ended.")),
+        otherwise=Explanation(_("This machine is being deleted.")),
     ),
     Status.TERMINATED: StatusMessages(
-        badge=_("Ended"),
-        heading=_("Your machine has ended"),
-        event=_("Ended"),
+        badge=_("Deleted"),
+        heading=_("Your machine was deleted"),
+        event=_("Deleted"),
     ),
     Status.FAILED: StatusMessages(
         badge=_("Failed"),
         heading=_("Your machine could not be created"),
         event=_("Could not be created"),
-        kept=_("Everything that had been created was removed again; nothing is left that costs money."),
+        kept=_("Everything that had been created was removed; nothing is left that costs money."),
         otherwise=Explanation(_("Something went wrong while it was being created."), TRY_THEN_ASK),
     ),
 }
-BEING_CLEANED_UP = _("What had been created is being removed at the moment; that takes a minute or two.")
+BEING_CLEANED_UP = _("What had been created is being removed; this takes a minute or two.")
 """Instead of what is `kept` of a failed machine, until nothing is left."""
 _AFTER: dict[tuple[Status, Status], Text] = {
     (Status.PENDING, Status.RUNNING): _("Created"),
-    (Status.STOPPING, Status.RUNNING): _("Runs on"),
+    (Status.STOPPING, Status.RUNNING): _("Keeps running"),
     (Status.STARTING, Status.STOPPED): _("Could not be started"),
 }
 

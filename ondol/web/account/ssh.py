@@ -29,7 +29,7 @@ def add_address(request: PersonRequest) -> HttpResponse:
         except ActionError as error:
             form.add_error("until" if error.code == "past" else "cidr", f"{error.message} {error.hint}".strip())
         else:
-            messages.success(request, _("Saved. Your machine is reached from there in a few seconds."))
+            messages.success(request, _("Saved. In a few seconds, your machine can be reached from there."))
             return redirect("account")
     page = AccountPage(request.user, AccountForm(instance=request.user), TokenForm(request.user), form)
     page.address = address_of(request)
@@ -41,5 +41,5 @@ def add_address(request: PersonRequest) -> HttpResponse:
 def remove_address(request: PersonRequest, pk: int) -> HttpResponse:
     """Remove one of the reader's own ranges; those of others are not found."""
     if ssh_ranges.remove(request.user, pk):
-        messages.success(request, _("Removed. Nobody comes in from there in a few seconds."))
+        messages.success(request, _("Removed. In a few seconds, nobody can connect from there."))
     return redirect("account")

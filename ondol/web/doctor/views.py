@@ -50,5 +50,5 @@ def forget_email(request: PersonRequest, pk: int) -> HttpResponse:
         if is_dropped := jobs.forget(pk):
             write(Action.MAIL_DROP, by=request.user, email=pk)
     if is_dropped:
-        messages.success(request, _("It is dropped, and is not sent."))
+        messages.success(request, _("Dropped: it will not be sent."))
     return redirect("admin_doctor")

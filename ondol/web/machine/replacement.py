@@ -34,13 +34,13 @@ def replacement_of(instance: Instance, now: datetime) -> Replacement | None:
     match ReplacementState(row.state):
         case ReplacementState.DONE:
             download = _("Download the new one below.") if row.origin == KeyOrigin.AWS else ""
-            return Replacement(_("The key was replaced. The old one does not open your machine any more."), download)
+            return Replacement(_("The key was replaced. The old one no longer works."), download)
         case ReplacementState.FAILED:
-            kept = _("The key was not replaced. The old one still opens your machine.")
+            kept = _("The key was not replaced. The old one still works.")
             return Replacement(kept, **words, reference=row.error_ref, is_trouble=True)
         case ReplacementState.SWITCHED:
-            text = _("The new key opens your machine. Ondol is taking the old one away, which may still open it.")
+            text = _("The new key works. Ondol is removing the old one, which may work until then.")
             return Replacement(text, **words, is_trouble=bool(why))
     if instance.status != Status.RUNNING:
-        return Replacement(_("The key is replaced as soon as your machine runs. Until then the old one counts."))
-    return Replacement(_("The key is being replaced. Until then the old one opens your machine."), words["why"])
+        return Replacement(_("The key will be replaced as soon as your machine runs. Until then, the old one works."))
+    return Replacement(_("The key is being replaced. Until then, the old one works."), words["why"])

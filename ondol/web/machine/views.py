@@ -79,7 +79,7 @@ def keep_awake(request: PersonRequest) -> HttpResponse:
 @approved
 def end_awake(request: PersonRequest) -> HttpResponse:
     """Let it be stopped for idling again."""
-    return _wish(request, awake.end_awake, lambda row: _("It is not kept awake any more."))
+    return _wish(request, awake.end_awake, lambda row: _("It is no longer kept awake."))
 
 
 @require_POST

@@ -46,5 +46,5 @@ class TerminateForm(forms.Form):
         """Return the address if it is the same, however it was typed."""
         typed = find_address(self.cleaned_data["email"])
         if typed != find_address(self.owner.email):
-            raise forms.ValidationError(_("This is not the owner’s address. Nothing was ended."))
+            raise forms.ValidationError(_("This is not the owner’s address. Nothing was deleted."))
         return typed

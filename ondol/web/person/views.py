@@ -92,7 +92,7 @@ def terminate(request: PersonRequest, pk: int) -> HttpResponse:
         except ActionError as error:
             messages.error(request, f"{error.message} {error.hint}".strip())
         else:
-            messages.success(request, _("The machine is being ended."))
+            messages.success(request, _("The machine is being deleted."))
         return redirect("admin_person", pk)
     return TerminatePage(entry, form).answer(request)
 

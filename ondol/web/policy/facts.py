@@ -13,7 +13,7 @@ from ondol.policy.kinds import Rule
 
 _SOURCES: dict[Source, str | Promise] = {
     Source.OWN: gettext_lazy("set for this person"),
-    Source.EVERYBODY: gettext_lazy("set for everybody"),
+    Source.EVERYBODY: gettext_lazy("set for all"),
     Source.SETTINGS: gettext_lazy("as installed"),
 }
 

@@ -56,7 +56,7 @@ class StepUp:
         """Return the same where allauth asks for it, before allauth does, and the end of a session; Django's hook."""
         if isinstance(error, SessionEnded):
             logout(request)
-            messages.error(request, _("That was wrong too often, so you are signed out here. Sign in again."))
+            messages.error(request, _("There were too many wrong attempts, so you are signed out here. Sign in again."))
             login = redirect_to_login("/")
             return HttpResponseClientRedirect(login.url) if "HX-Request" in request.headers else login
         return ask(request, request.path) if isinstance(error, ReauthenticationRequired) else None
