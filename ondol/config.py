@@ -140,8 +140,9 @@ class Config(SignInSettings):
     contact: str = _env(
         "ONDOL_CONTACT",
         "",
-        description="Whom people turn to, in the footer, on the help page and on error pages: an e-mail address or an "
-        "https:// address, perhaps with a name: NAME <ADDRESS>. Unset: none is shown.",
+        description="Whom people turn to, in the footer, on error pages, in e-mails and wherever a text says to ask an "
+        "administrator: an e-mail address or an https:// address, perhaps with a name: NAME <ADDRESS>. Unset: none is "
+        "shown, and with Amazon `ondol doctor` warns.",
     )
 
     region: str = _env("AWS_REGION", "ap-northeast-2", description="AWS Region.")

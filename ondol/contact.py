@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 _NAMED = re.compile(r"(?P<name>[^<>]*)<(?P<address>[^<>]+)>")
 _EMAIL = re.compile(r"[^@\s<>]+@[^@\s<>]+")
@@ -14,6 +14,11 @@ class Contact:
 
     name: str
     url: str
+
+    @property
+    def address(self) -> str:
+        """The address as people write it."""
+        return unquote(self.url.removeprefix("mailto:")) if self.url.startswith("mailto:") else self.url
 
 
 def read_contact(text: str) -> Contact:

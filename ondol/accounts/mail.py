@@ -10,6 +10,7 @@ from procrastinate.contrib.django import app
 from ondol.accounts.models import Approval, User
 from ondol.config import config
 from ondol.request_id import for_job
+from ondol.whom_to_ask import contact_line
 
 TASK = "ondol.accounts.send"
 
@@ -30,9 +31,9 @@ def send(kind: str, user: User, to: User) -> None:
 
 def write(to: User, name: str, context: dict[str, object], to_address: str = "") -> None:
     """Render `mail/NAME.txt` in the reader's language and send it, to another address of theirs if one is given. Its
-    first line is the subject."""
+    first line is the subject, and whom to turn to its last."""
     with translation.override(to.language):
-        text = render_to_string(f"mail/{name}.txt", context)
+        text = f"{render_to_string(f'mail/{name}.txt', context).strip()}\n\n{contact_line()}"
     subject, _, body = text.strip().partition("\n")
     # A name may contain other line breaks, for which Django would refuse the e-mail.
     subject = " ".join(subject.split())

@@ -28,6 +28,7 @@ from ondol.audit import record
 from ondol.audit.record import Action
 from ondol.config import config
 from ondol.request_id import for_job
+from ondol.whom_to_ask import ask
 
 log = logging.getLogger(__name__)
 
@@ -144,7 +145,7 @@ def read(token: str) -> Change:
     if row.void_at or not change.new:
         raise AccountError(_("There is nothing to undo: the address is unchanged."), "nothing_to_undo", 404)
     if row.user.approval not in {Approval.PENDING, Approval.APPROVED}:
-        raise AccountError(_("This account is suspended. Talk to an administrator."), "not_approved", 403)
+        raise AccountError(ask(_("This account is suspended. Talk to an administrator.")), "not_approved", 403)
     return change
 
 
@@ -158,7 +159,7 @@ def take_back(token: str) -> Change:
         user = User.objects.select_for_update().get(pk=read(token).user.pk)
         change = read(token)  # once more: another click may have been faster
         if User.objects.filter(email__iexact=change.old).exclude(pk=user.pk).exists():
-            text = _("Meanwhile, somebody else has signed up with this address. Talk to an administrator.")
+            text = ask(_("Meanwhile, somebody else has signed up with this address. Talk to an administrator."))
             raise AccountError(text, "address_taken")
         AddressChange.objects.filter(user=user, void_at=None, pk__gte=change.row.pk).update(void_at=datetime.now(UTC))
         EmailAddress.objects.filter(user=user).delete()

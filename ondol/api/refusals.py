@@ -20,6 +20,7 @@ from ondol.database.away import is_away
 from ondol.instances.actions import ActionError
 from ondol.language import language_of
 from ondol.request_id import HEADER, request_id
+from ondol.whom_to_ask import ask
 
 log = logging.getLogger(__name__)
 
@@ -150,7 +151,7 @@ def unavailable(request: HttpRequest, error: Any = None) -> HttpResponse:
 def internal(request: HttpRequest) -> HttpResponse:
     """Return the refusal for our own mistake, in a view or around it."""
     speak(request)
-    hint = _("Try again. If it persists, tell an administrator.")
+    hint = ask(_("Try again. If it persists, tell an administrator."))
     return refuse(500, "internal", _("Something went wrong on our side"), f"{hint} {HEADER}: {request_id.get()}")
 
 

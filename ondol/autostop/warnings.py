@@ -22,6 +22,7 @@ from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
 from ondol.policy.rules import Rules, rules_for, rules_of
 from ondol.policy.threshold import Threshold
+from ondol.whom_to_ask import ask
 
 TASK = "ondol.autostop.letter"
 AHEAD = SOON + timedelta(minutes=2)
@@ -93,7 +94,7 @@ def require_usable(warning: StopWarning) -> None:
     """Raise ActionError with 403, 409 or 410 where a link does nothing any more."""
     row = warning.instance
     if not row.owner.is_approved:
-        raise ActionError("not_approved", _("Your account is suspended"), _("Talk to an administrator."), 403)
+        raise ActionError("not_approved", _("Your account is suspended"), ask(_("Talk to an administrator.")), 403)
     if warning.used_at:
         raise _used()
     if row.status != Status.RUNNING:

@@ -24,6 +24,7 @@ from django.utils.translation import gettext as _
 from ondol.deployment import alerts, fingerprints
 from ondol.keys import vault
 from ondol.keys.kept import Kept
+from ondol.whom_to_ask import ask
 
 log = logging.getLogger(__name__)
 _SECRETS = ("secret", "seed")
@@ -90,7 +91,7 @@ def _hold_sealing_key() -> None:
         if (request := context.request) is None:
             raise
         log.error("a second factor cannot be sealed: %s", error)
-        messages.error(request, _("Nothing was set up. Ask an administrator to restart Ondol’s website."))
+        messages.error(request, ask(_("Nothing was set up. Ask an administrator to restart Ondol’s website.")))
         raise ImmediateHttpResponse(redirect("mfa_index")) from None
 
 
@@ -135,9 +136,11 @@ def _shut(label: vault.Label, error: vault.VaultError) -> str:
 
 def _sentence(kind: str) -> str:
     if kind == Authenticator.Type.TOTP:
-        return _(
-            "Codes of your authenticator app cannot be checked: what is stored of it cannot be decrypted. "
-            "Use a recovery code or a passkey, or ask an administrator."
+        return ask(
+            _(
+                "Codes of your authenticator app cannot be checked: what is stored of it cannot be decrypted. "
+                "Use a recovery code or a passkey, or ask an administrator."
+            )
         )
     return _(
         "Your recovery codes no longer work: what is stored of them cannot be decrypted. Once you are "

@@ -26,6 +26,7 @@ OURS: dict[str, Callable[[], Iterator[Finding]]] = {
     "sign_in": sign_in.sign_in,
     "addresses": local_checks.addresses,
     "requests": local_checks.requests,
+    "contact": local_checks.contact,
     "outbox": mail_checks.outbox,
 }
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from django.db import connection
 
+from ondol import whom_to_ask
 from ondol.accounts import proof
 from ondol.accounts.people import administrators
 from ondol.config import config
@@ -68,6 +69,14 @@ def addresses() -> Iterator[Finding]:
         yield ok("addresses", "proven") if has_server else warning("addresses", "nobody_reads")
     else:
         yield warning("addresses", "turned_off" if has_server else "no_letters", now=settings.email_verification)
+
+
+def contact() -> Iterator[Finding]:
+    """Check that people learn whom to ask; in a trial, nobody has to."""
+    if found := whom_to_ask.contact():
+        yield ok("contact", "shown", who=", ".join(dict.fromkeys((found.name, found.address))))
+    elif config().cloud == "aws":
+        yield warning("contact", "unset")
 
 
 def requests() -> Iterator[Finding]:

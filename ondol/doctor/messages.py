@@ -21,6 +21,7 @@ CHECKS = {
     "sign_in": _("Sign-in"),
     "addresses": _("E-mail addresses of people"),
     "requests": _("Requests"),
+    "contact": _("Contact"),
     "outbox": _("E-mails"),
     "mail": _("Mail server"),
     "pages": _("Address of the pages"),
@@ -190,6 +191,11 @@ SAYS = {
     ("addresses", "turned_off"): _(
         "ONDOL_EMAIL_VERIFICATION=%(now)s: who asks for an account may type somebody else’s address, and learns who "
         "has one. Take it out, or set it to mandatory."
+    ),
+    ("contact", "shown"): _("People who need help are told to ask %(who)s."),
+    ("contact", "unset"): _(
+        "Many messages say “ask an administrator”, and none says whom. Set ONDOL_CONTACT to an e-mail "
+        "address or a page."
     ),
     ("requests", "heard"): _("Pending requests: %(count)s. An administrator can decide."),
     ("requests", "nobody"): _(

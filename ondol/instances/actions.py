@@ -28,6 +28,7 @@ from ondol.instances.sizes import Size, chosen
 from ondol.instances.ssh import key_stem
 from ondol.keys import ppk, vault
 from ondol.request_id import for_job
+from ondol.whom_to_ask import ask
 
 log = logging.getLogger(__name__)
 _WITHOUT_KEY = {Status.PENDING, Status.FAILED, Status.TERMINATING, Status.TERMINATED}
@@ -251,7 +252,7 @@ def take_key(user: User, form: str = "pem") -> KeyFile:
         raise ActionError(
             "sealed",
             _("Your key is stored, but cannot be decrypted at the moment."),
-            _("Tell an administrator: a key in ONDOL_VAULT_KEYS is missing."),
+            ask(_("Tell an administrator: a key in ONDOL_VAULT_KEYS is missing.")),
             503,
         ) from None
     with transaction.atomic():

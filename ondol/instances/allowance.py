@@ -19,6 +19,7 @@ from ondol.instances.errors import ActionError
 from ondol.instances.models import StatusChange
 from ondol.instances.states import Reason, Status
 from ondol.policy.rules import rules_of
+from ondol.whom_to_ask import ask
 
 DAY = timedelta(hours=24)
 
@@ -99,12 +100,12 @@ def _require_left(code: str, used: list[datetime], most: int, never: str, so_oft
     if len(used) < most:
         return
     if not most:
-        raise ActionError(code, never, _("An administrator can change this rule."), 403)
+        raise ActionError(code, never, ask(_("An administrator can change this rule.")), 403)
     again = used[-most] + DAY
     seconds = max(1, math.ceil((again - now).total_seconds() / max(clock.clock().speed, 1.0)))
     hint = _("It is possible again at %(time)s. An administrator can change this rule.")
     shown = timezone.localtime(again).strftime("%Y-%m-%d %H:%M %Z")
-    raise ActionError(code, so_often, hint % {"time": shown}, 429, retry_after=seconds)
+    raise ActionError(code, so_often, ask(hint % {"time": shown}), 429, retry_after=seconds)
 
 
 def _started(most: int, used: int) -> str:

@@ -12,6 +12,7 @@ from ondol.instances.errors import ActionError
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance, KeyOrigin, KeyReplacement, SshKey
 from ondol.instances.replacements import ReplacementState
+from ondol.whom_to_ask import ask
 
 POSSIBLE = frozenset({Status.STARTING, Status.RUNNING, Status.STOPPING, Status.STOPPED})
 """While it rests, the request waits for its next start."""
@@ -34,7 +35,7 @@ def replace_key(user: User, public_key: str = "", origin: KeyOrigin = KeyOrigin.
         raise ActionError(
             "not_offered",
             _("Keys of machines cannot be replaced here."),
-            _("Ask an administrator: ONDOL_WORKER_SSH_CIDR names no range."),
+            ask(_("Ask an administrator: ONDOL_WORKER_SSH_CIDR names no range.")),
         )
     wish = _wish(public_key, origin)
     with wish_of(user) as instance:

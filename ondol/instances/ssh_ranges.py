@@ -21,6 +21,7 @@ from ondol.instances.errors import ActionError
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
 from ondol.policy.rules import Rules, rules_for, rules_of
+from ondol.whom_to_ask import ask
 
 
 def wished(owner: User) -> tuple[str, ...]:
@@ -84,7 +85,7 @@ def add(user: User, network: Network, label: str = "", until: datetime | None = 
             raise ActionError(
                 "too_many",
                 _("At most %(n)d addresses of your own are permitted.") % {"n": rules.ssh_addresses},
-                _("Remove one that you do not need any more, or ask an administrator."),
+                ask(_("Remove one that you do not need any more, or ask an administrator.")),
             )
         others.filter(until__lte=clock.now()).delete()
         values = {"label": label, "until": until}

@@ -24,6 +24,7 @@ from ondol.instances.messages.texts import (
     Explanation,
     Text,
 )
+from ondol.whom_to_ask import ask_lazily
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +63,17 @@ _DENIED = Refusal(_("AWS refuses it: Ondol’s role lacks the permission."), ASK
 _SETTING = Refusal(_("AWS refuses it: a permission or a setting is missing on our side."), ASK, Why.DENIED)
 _PROTECTED = Refusal(
     _("AWS does not delete it: termination protection is on for it in AWS."),
-    _("An administrator has to switch it off in the AWS console."),
+    ask_lazily(_("An administrator has to switch it off in the AWS console.")),
     Why.PROTECTED,
     _SOON,
 )
 _STOP_PROTECTED = Refusal(
     _("AWS does not stop it: stop protection is on for it in AWS."),
-    _("An administrator has to switch it off in the AWS console."),
+    ask_lazily(_("An administrator has to switch it off in the AWS console.")),
     Why.STOP_PROTECTED,
     _SOON,
 )
-_KEY_NEEDED = _("Trying again will not help until an administrator has made that key usable.")
+_KEY_NEEDED = ask_lazily(_("Trying again will not help until an administrator has made that key usable."))
 _KEY_OF_NEW_DISK = Refusal(
     _(
         "AWS terminated the server while it was being created: most likely the key that encrypts its disk "
@@ -196,9 +197,15 @@ _SLOW_DOWN = ("Throttl", "RequestLimitExceeded", "BandwidthLimitExceeded", "Slow
 _SLOWLY = _("AWS asks us to slow down at the moment. Ondol carries on by itself; there is nothing you need to do.")
 _TRYING = _("AWS is not responding as it should at the moment. Ondol keeps trying by itself; nothing is lost.")
 OUR_OWN: Mapping[str, Text] = {
-    "OtherKeys": _("Ondol’s key settings differ between its hosts. Your machine is kept; tell an administrator."),
-    "ClockSkew": _("Ondol’s clock and that of AWS differ by minutes. Your machine is kept; tell an administrator."),
-    "internal": _("Something is wrong in Ondol itself. It keeps trying; if this persists, tell an administrator."),
+    "OtherKeys": ask_lazily(
+        _("Ondol’s key settings differ between its hosts. Your machine is kept; tell an administrator.")
+    ),
+    "ClockSkew": ask_lazily(
+        _("Ondol’s clock and that of AWS differ by minutes. Your machine is kept; tell an administrator.")
+    ),
+    "internal": ask_lazily(
+        _("Something is wrong in Ondol itself. It keeps trying; if this persists, tell an administrator.")
+    ),
 }
 """What is said while Ondol keeps trying after trouble that AWS has no part in, by the codes that we record for it."""
 ASKED_AGAIN = _("Ondol asks again every few minutes.")

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from ondol.instances.messages.statuses import STATUSES
 from ondol.instances.messages.texts import ASK, NO_CAPACITY, RAISE_LIMIT, TRY_THEN_ASK, Explanation, Text
 from ondol.instances.states import Reason, Status
+from ondol.whom_to_ask import ask_lazily
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ _NOT_APPROVED = _("The account is suspended.")
 _BUDGET_USED = _("This month’s budget is used up.")
 UNKNOWN_MACHINE = Explanation(
     _("There is a machine of yours in AWS that this database does not know."),
-    _("An administrator has to look at it first: `ondol sweep` shows it."),
+    ask_lazily(_("An administrator has to look at it first: `ondol sweep` shows it.")),
 )
 
 REASONS: dict[Reason, ReasonMessages] = {
@@ -162,7 +163,7 @@ REASONS: dict[Reason, ReasonMessages] = {
         sentences={
             Status.RUNNING: Explanation(
                 _("AWS did not stop it in time, so it is still running."),
-                _("Stop it once more. If it happens twice, tell an administrator."),
+                ask_lazily(_("Stop it once more. If it happens twice, tell an administrator.")),
             )
         },
         needs_reference=True,

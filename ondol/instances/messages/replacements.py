@@ -7,11 +7,14 @@ from django.utils.translation import gettext_lazy as _
 from ondol.instances.lifecycle import Step
 from ondol.instances.messages.codes import refusal
 from ondol.instances.messages.texts import TRY_THEN_ASK, Explanation
+from ondol.whom_to_ask import ask_lazily
 
 CAUSES: Mapping[str, Explanation] = {
     "no_answer": Explanation(
         _("The SSH server of your machine did not answer."),
-        _("Restart the machine and try again. If it happens twice, tell an administrator the reference number."),
+        ask_lazily(
+            _("Restart the machine and try again. If it happens twice, tell an administrator the reference number.")
+        ),
     ),
     "no_address": Explanation(_("Your machine had no address."), TRY_THEN_ASK),
     "not_let_in": Explanation(
@@ -24,7 +27,7 @@ CAUSES: Mapping[str, Explanation] = {
     ),
     "sealed": Explanation(
         _("The old key cannot be decrypted, so Ondol does not know which line to remove."),
-        _("Tell an administrator the reference number."),
+        ask_lazily(_("Tell an administrator the reference number.")),
     ),
     "not_approved": Explanation(_("The account has been suspended in the meantime."), _("Ask for it again.")),
     "internal": Explanation(_("Something is wrong in Ondol itself."), TRY_THEN_ASK),

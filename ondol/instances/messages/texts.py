@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from ondol.whom_to_ask import ask_lazily
+
 Text = str | Promise
 
 
@@ -19,10 +21,12 @@ class Explanation:
 
 
 RETRY_LATER = _("Try again in 10 to 30 minutes: AWS frees capacity all the time.")
-ASK = _("Trying again will not help. Tell an administrator the reference number.")
-TRY_THEN_ASK = _("Try again. If it happens twice, tell an administrator the reference number.")
-RAISE_LIMIT = _("Tell an administrator the reference number: the limit can be raised in AWS.")
-WHEN_OTHERS_STOP = _("Try again when others have stopped theirs, or tell an administrator the reference number.")
+ASK = ask_lazily(_("Trying again will not help. Tell an administrator the reference number."))
+TRY_THEN_ASK = ask_lazily(_("Try again. If it happens twice, tell an administrator the reference number."))
+RAISE_LIMIT = ask_lazily(_("Tell an administrator the reference number: the limit can be raised in AWS."))
+WHEN_OTHERS_STOP = ask_lazily(
+    _("Try again when others have stopped theirs, or tell an administrator the reference number.")
+)
 ASK_AGAIN_LATER = _("Ask for it again later.")
 NO_CAPACITY = Explanation(_("AWS has no free server of the type %(type)s in this zone at the moment."), RETRY_LATER)
 SERVER_LIMIT = Explanation(_("The AWS account has reached its limit of running servers."), WHEN_OTHERS_STOP)

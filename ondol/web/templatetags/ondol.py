@@ -14,8 +14,6 @@ from django.utils.translation import ngettext
 
 from ondol.accounts.passwords import hint
 from ondol.autostop.work import Work
-from ondol.config import config
-from ondol.contact import read_contact
 from ondol.costs.bills import Money, money_of
 from ondol.costs.months import Month
 from ondol.instances.messages import signals
@@ -23,6 +21,7 @@ from ondol.instances.record import LastWork
 from ondol.policy.threshold import digits
 from ondol.request_id import request_id
 from ondol.web import prices, times
+from ondol.whom_to_ask import contact
 
 register = template.Library()
 
@@ -36,10 +35,8 @@ def request_reference() -> str:
 @register.simple_tag
 def administrators_contact() -> str:
     """Return a link to whom to turn to, if the settings say; also for pages without a request."""
-    if not config().contact:
-        return ""
-    contact = read_contact(config().contact)
-    return format_html('{} <a href="{}">{}</a>', _("Administrator:"), contact.url, contact.name)
+    found = contact()
+    return format_html('{} <a href="{}">{}</a>', _("Administrator:"), found.url, found.name) if found else ""
 
 
 @register.filter
