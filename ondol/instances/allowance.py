@@ -1,7 +1,8 @@
 """How often somebody may start, create and change the type of their machine in 24 hours, counted from the record.
 
 Only what its owner asked for counts, and only if it was not in vain: a start that AWS refused, or a machine that could
-not be made, is given back.
+not be made, is given back. What an administrator asks for uses nothing up, and is refused once nothing is left: the
+rule is then the administrator's to change.
 """
 
 import math

@@ -163,3 +163,29 @@ def test_the_third_change_of_type_is_refused_and_a_bigger_disk_is_none(alice, ro
     assert (refused.code, refused.retry_after) == ("too_many_type_changes", 21 * 3600)
     Policy.objects.update(type_changes_a_day=3)
     change_size(alice, "t3.medium")
+
+
+def test_what_ada_starts_for_alice_uses_up_none_of_her_starts_and_needs_one(row, alice):
+    ada = person("ada", admin=True)
+
+    def start_by_ada():
+        actions.start(alice, by=ada)
+        row.refresh_from_db()
+        for status, reason in RUN_AND_STOPPED:
+            assert move(row, status, reason)
+
+    for _ in range(5):
+        start_by_ada()
+    for _ in range(3):
+        ran(row, alice, *RUN_AND_STOPPED)
+    assert refusal(lambda: actions.start(alice)).code == "too_many_starts"
+    assert refusal(start_by_ada).code == "too_many_starts"
+
+
+def test_what_ada_creates_for_alice_uses_up_none_of_her_new_machines(alice):
+    ada = person("ada", admin=True)
+    for times in range(5):
+        row = actions.create(alice, by=ada if times < 3 else None)
+        for status in (S.TERMINATING, S.TERMINATED):
+            assert move(row, status, Reason.ADMIN, by=ada)
+    assert refusal(lambda: actions.create(alice)).code == "too_many_creations"
