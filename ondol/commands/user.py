@@ -80,18 +80,29 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _add(options: argparse.Namespace) -> None:
-    from ondol.accounts.people import add_user  # noqa: PLC0415  after Django's set-up
+    from ondol.accounts.people import AccountError, add_user  # noqa: PLC0415  after Django's set-up
 
     password = typed_line() if options.password_stdin else None
     if password == "":
         raise CommandError("The password on standard input is empty.")
-    user = add_user(options.email, options.name, approved=options.approved, admin=options.admin, password=password)
+    try:
+        user = add_user(options.email, options.name, approved=options.approved, admin=options.admin, password=password)
+    except AccountError as error:
+        if options.approved and _waits(options.email):
+            raise CommandError(f"{error} To approve it: ondol user approve {options.email}") from None
+        raise
     print(f"Added {user.email} ({user.get_approval_display()}, {user.get_role_display()}).")
     if password is None:
         print(
             "Nobody knows a password for it: choose one by “Forgot your password?” on the sign-in page, which writes an"
         )
         print("e-mail, or sign in by a provider. --password-stdin sets one here.")
+
+
+def _waits(email: str) -> bool:
+    from ondol.accounts.models import Approval, User  # noqa: PLC0415  after Django's set-up
+
+    return User.objects.filter(email__iexact=email, approval=Approval.PENDING).exists()
 
 
 def _list(options: argparse.Namespace) -> None:
