@@ -157,8 +157,8 @@ class Table(Generic[M]):
 
     @property
     def left_out(self) -> str:
-        """Return the classes by which the styles leave columns out, such as `without-3`."""
-        return " ".join(f"without-{n}" for n, one in enumerate(self._columns, 1) if one.key in self._hidden)
+        """Return the numbers of the columns that the styles leave out, the first being 1."""
+        return " ".join(str(n) for n, one in enumerate(self._columns, 1) if one.key in self._hidden)
 
     @cached_property
     def kept(self) -> list[tuple[str, str]]:

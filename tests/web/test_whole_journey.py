@@ -137,7 +137,7 @@ def test_all_there_is_can_be_done(site, browser, kind, language):
 
 def signs_up(minji):
     minji.page.goto("/")
-    minji.press("link", _("Ask for an account"))
+    minji.press("link", _("Request an account"))
     minji.write(_("Email"), MINJI)
     minji.write(_("Password"), PASSWORD)
     minji.write(_("Name"), "김민지")
@@ -184,9 +184,9 @@ def administers(admin, rig):
     rig.work()
     rig.tick(2)
     admin.press("link", "김민지", admin.page.locator("tbody"))
-    admin.press("link", _("Terminate…"))
+    admin.press("link", _("Delete…"))
     admin.write(_("E-mail address of the owner"), MINJI)
-    admin.press("button", _("Terminate and delete everything"))
+    admin.press("button", _("Delete everything"))
     expect(admin.page).to_have_url(re.compile(r"/people/\d+/$"))
     rig.work()
     rig.tick(3)
