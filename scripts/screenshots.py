@@ -41,14 +41,14 @@ def _story(browser: Browser, site: Site, folder: Path) -> None:
     junho.create()
     _work(minji, folder)
     _pictures(hers, site, "running", "light", height=1080)
+    _pictures(administration, site, "overview", "light", path="/admin/", height=760)
+    _pictures(administration, site, "machines", "dark", path="/admin/fleet/", height=560)
     _pictures(hers, site, "warned", "dark", height=620, wait_for="#soon .note")
     minji.wait_for("STOPPED", seconds=120)
     _pictures(hers, site, "stopped", "dark", height=980)
     _pictures(hers, site, "history", "light", path="/history/")
     _pictures(hers, site, "costs", "light", path="/costs/", height=1000)
-    _pictures(administration, site, "overview", "light", path="/admin/", height=700)
     _pictures(administration, site, "people", "light", path="/admin/people/")
-    _pictures(administration, site, "machines", "dark", path="/admin/fleet/")
     _pictures(administration, site, "policy", "light", path="/admin/policy/", height=1100)
 
 
