@@ -135,7 +135,7 @@ def test_acts_on_the_command_line_are_those_of_the_pages_and_noted_alike(carol, 
         (["suspend", "carol@example.org"], "Only an approved person can be suspended."),
         (["suspend", "ada@example.org"], "This is the last administrator."),
         (["suspend", "bob@example.org", "--reason", "x" * 1001], "The reason is longer than 1,000"),
-        (["add", "Carol@example.org"], "An account with Carol@example.org already exists."),
+        (["add", "Carol@example.org"], "An account with carol@example.org already exists."),
         (
             ["add", "carol@example.org", "--approved"],
             "An account with carol@example.org already exists. To approve it: ondol user approve carol@example.org",

@@ -166,7 +166,7 @@ def test_where_a_browser_cannot_make_a_key_it_says_so_and_a_pasted_one_is_taken(
             "crypto.subtle.generateKey = () => Promise.reject(new DOMException('', 'NotSupportedError'))"
         )
         page.goto(PAGE)
-        expect(page.get_by_text("This browser cannot make such a key here")).to_be_visible()
+        expect(page.get_by_text("This browser cannot create a key here")).to_be_visible()
         expect(page.get_by_role("button", name="Make a key")).to_be_hidden()
         page.get_by_label("Your public key").fill(HER_LINE)
         page.get_by_role("button", name="Use this key").first.click()
