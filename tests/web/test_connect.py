@@ -245,3 +245,15 @@ def test_help_knows_what_ssh_says_with_bobs_own_values(bob, browser_of, language
         asks = ASKS[language]
         assert any(word in remedy for word in ([asks] if isinstance(asks, str) else asks)), heading
         assert len(re.split(r"[.:] ", re.sub(r"\s+", " ", remedy))) > 1, f"{heading}: a cause, then a remedy"
+
+
+def test_help_tells_when_the_address_of_a_stopped_machine_appears_and_has_all_else(bob, browser_of):
+    row = machine(bob, status=Status.STOPPED, public_ip=None)
+    page = browser_of(bob).get("/help/").text
+    assert "the real one appears once it runs" in page
+    assert f"HostKeyAlias ondol-{row.instance_id}" in page
+    assert "INSTANCE_ID" not in page
+    Instance.objects.filter(pk=row.pk).update(status=Status.RUNNING, public_ip="203.0.113.24")
+    page = browser_of(bob).get("/help/").text
+    assert "the real one appears" not in page
+    assert "ADDRESS" not in page

@@ -127,8 +127,8 @@ def test_each_step_that_the_worker_records_is_shown_by_the_next_poll(bob, browse
         current = re.search(r'(?s)aria-current="step".*?<span>(.*?)</li>', page)
         seen.append(" ".join(re.sub("<[^>]+>", "", current[1]).split()) if current else "all done")
     assert seen == [
-        "SSH key",
-        "Auto-stop",
+        "Preparing the key",
+        "Setting auto-stop",
         "Ready to connect The server is booting.",
         "Ready to connect The server runs; SSH is next.",
         "all done",

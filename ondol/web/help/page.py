@@ -7,7 +7,7 @@ from ondol.ec2_types import facts_of
 from ondol.instances import actions
 from ondol.policy.rules import Rules, rules_of
 from ondol.policy.threshold import Threshold
-from ondol.web.machine.connect import Connect, connect_to, example_for
+from ondol.web.machine.connect import ADDRESS, Connect, connect_to, example_for
 from ondol.web.machine.offer import Offer, offer
 from ondol.web.page import Page
 
@@ -22,9 +22,14 @@ class HelpPage(Page):
 
     @cached_property
     def connect(self) -> Connect:
-        """Return the commands for the reader's own machine, or placeholders."""
+        """Return the commands for the reader's own machine, with placeholders for what it does not have now."""
         instance = actions.current(self._reader)
-        return (connect_to(instance) if instance else None) or example_for(self._reader)
+        return (connect_to(instance) if instance else None) or example_for(self._reader, instance)
+
+    @property
+    def has_address(self) -> bool:
+        """Return whether the commands can be used as they are."""
+        return self.connect.address != ADDRESS
 
     @cached_property
     def rules(self) -> Rules:

@@ -123,6 +123,10 @@ class Connect:
         return f"vscode://vscode-remote/ssh-remote+{ALIAS}/home/{SSH_USER}"
 
 
+ADDRESS = "ADDRESS"
+"""What stands for an address in commands for a machine that has none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tab:
     """One way to connect."""
@@ -141,9 +145,12 @@ def connect_to(instance: Instance) -> Connect | None:
     return Connect(key_file(instance), instance.public_ip, id_in_alias(instance), config().ssh_port, own)
 
 
-def example_for(user: User) -> Connect:
-    """Return the commands with placeholders for what only a running machine has."""
-    return Connect(f"{example_stem(user)}.pem", "ADDRESS", "INSTANCE_ID", config().ssh_port)
+def example_for(user: User, instance: Instance | None) -> Connect:
+    """Return the commands with placeholders for what the machine does not have yet, or not now."""
+    port = config().ssh_port
+    if instance and instance.instance_id:
+        return Connect(key_file(instance), ADDRESS, id_in_alias(instance), port)
+    return Connect(f"{example_stem(user)}.pem", ADDRESS, "INSTANCE_ID", port)
 
 
 def way_for(request: HttpRequest) -> str:

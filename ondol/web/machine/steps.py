@@ -34,10 +34,10 @@ class _Kind:
 
 
 _KINDS = {
-    "network": _Kind(_("Network"), 8),
-    "key": _Kind(_("SSH key"), 8),
-    "server": _Kind(_("Server"), 15),
-    "auto-stop": _Kind(_("Auto-stop"), 15),
+    "network": _Kind(_("Preparing the network"), 8),
+    "key": _Kind(_("Preparing the key"), 8),
+    "server": _Kind(_("Starting the server"), 15),
+    "auto-stop": _Kind(_("Setting auto-stop"), 15),
     "ready": _Kind(_("Ready to connect"), 45),
 }
 _OF_STATUS = {
