@@ -286,3 +286,10 @@ def test_two_requests_with_one_address_at_once_make_one_person(english, db, monk
     answer = sign_up(english)
     assert answer.status_code in {200, 409}
     assert User.objects.count() == 1
+
+
+def test_the_sign_in_leads_to_a_forgotten_password_and_only_a_new_one_has_rules(english, db):
+    page = english.get(reverse("account_login")).text
+    assert f'<a href="{reverse("account_reset_password")}">Forgot your password?</a>' in page
+    assert "or more characters" not in page
+    assert "10 or more characters" in english.get(reverse("account_signup")).text
