@@ -45,6 +45,15 @@ ANY = {
     "refused": _("AWS says %(code)s. Compare the setting with the AWS console."),
     "unforeseen": _("The check itself has failed (%(kind)s). Please report this."),
 }
+_AMAZONS_CLOCK = _("Clock, compared with Amazon")
+_PARTS = {
+    ("clock", "amazon"): _AMAZONS_CLOCK,
+    ("clock", "amazon_sound"): _AMAZONS_CLOCK,
+    ("permissions", "untried"): _("Permissions that cannot be tested"),
+}
+"""Names for the second line of a check that has two."""
+UNTRIED = _("Some actions can be tried only on a machine of ours, or not at all without a change.")
+"""What a page says in place of a sentence with all of their names."""
 SAYS = {
     ("settings", "amazon"): _("Machines are created at Amazon, in %(region)s."),
     ("settings", "trial"): _("This is a trial: its cloud is on this computer."),
@@ -337,7 +346,8 @@ SAYS = {
 
 def name(finding: Finding) -> str:
     """Return what was checked."""
-    return str(CHECKS.get(finding.check, finding.check))
+    part = _PARTS.get((finding.check, finding.code))
+    return str(part) if part else str(CHECKS.get(finding.check, finding.check))
 
 
 def sentence(finding: Finding) -> str:

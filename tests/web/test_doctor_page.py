@@ -1,5 +1,6 @@
 """Administrators read the last check-up in their language, and ask for another."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,7 +9,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from ondol.deployment.models import Deployment
 from ondol.doctor import records
-from ondol.doctor.findings import failed, ok, warning
+from ondol.doctor.findings import failed, ok, unknown, warning
 from ondol.doctor.models import CheckUp
 
 pytestmark = pytest.mark.django_db
@@ -100,3 +101,21 @@ def test_what_a_sweep_has_found_is_told_in_words(alice, browser_of, worker):
     assert "키 페어" in page
     assert "ondol-late" in page
     assert "자동으로 지웁니다" in page
+
+
+def test_what_cannot_be_tested_is_counted_in_the_head_and_its_names_are_folded(alice, browser_of, worker):
+    actions = "ec2:RunInstances, ec2:StopInstances"
+    records.keep([ok("clock", "database_sound"), unknown("permissions", "untried", actions=actions)], datetime.now(UTC))
+    page = browser_of(alice).get(PAGE).text
+    head = " ".join(re.sub("<[^>]+>", "", page[page.index('id="check-up-title">') :].partition("</h2>")[0]).split())
+    assert head.endswith("All is well · 1 not testable")
+    assert re.search(
+        r"<details[^>]*>\s*<summary>Which ones.*?</summary>\s*<p class=\"soft\">" + actions, page, re.DOTALL
+    )
+    assert "Permissions that cannot be tested" in page
+
+
+def test_two_lines_of_one_check_have_two_names(alice, browser_of, worker):
+    records.keep([ok("clock", "database_sound"), ok("clock", "amazon_sound")], datetime.now(UTC))
+    page = browser_of(alice).get(PAGE).text
+    assert re.findall("<h3>(.*?)</h3>", page) == ["Clock", "Clock, compared with Amazon"]

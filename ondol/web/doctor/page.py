@@ -37,6 +37,8 @@ class Line:
     word: str
     name: str
     sentence: str
+    names: str = ""
+    """What the sentence is about, where that is a long list; shown on demand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,11 @@ class CheckUpPage(Page):
         """Return the lines that need attention first."""
         found = sorted(self.record.findings, key=lambda finding: _ORDER.index(finding.level))
         return [_line(finding) for finding in found]
+
+    @property
+    def unknown(self) -> int:
+        """Return how many findings say that something could not be checked."""
+        return sum(finding.level is Level.UNKNOWN for finding in self.record.findings)
 
     @property
     def to_mend(self) -> int:
@@ -97,4 +104,6 @@ class CheckUpPage(Page):
 
 def _line(finding: Finding) -> Line:
     word = str(messages.LEVELS[finding.level]).capitalize()
-    return Line(finding.level.value, word, messages.name(finding), messages.sentence(finding))
+    names = finding.params.get("actions", "") if finding.code == "untried" else ""
+    told = str(messages.UNTRIED) if names else messages.sentence(finding)
+    return Line(finding.level.value, word, messages.name(finding), told, names)
