@@ -49,6 +49,7 @@ TESTS = [
     "tests/database/test_roles.py",
     "tests/web/test_suspended.py",
     "tests/web/test_awake_link.py",
+    "tests/web/test_rules_preview.py",
 ]
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -260,10 +261,13 @@ BUGS = [
     Bug("what is installed contradicts small types", "_installed_core_percent", "min(CORE_PERCENT, core_percent_most(settings.permitted_types))", "CORE_PERCENT"),
     Bug("a policy that others have made wrong blocks every change", "policies:_require_distance", "person == policy.owner and own", "person == policy.owner"),
     Bug("a saved rule is armed only by and by", "policies:_arm_anew", "actions.enqueue(row)", ""),
-    Bug("the schedule stops what was started after it", "schedule:closing", "began >= at", "False"),
+    Bug("the schedule stops what was started after it", "closing:closing_of", "began >= at", "False"),
     Bug("a click comes too late for the schedule", "stop_by_rule", "not still(instance)", "False"),
     Bug("of rules that change meanwhile the earlier stays", "steps:_arm", "not alarm.is_by_rule(instance, armed)", "False"),
-    Bug("stopped at once by hours that were just set", "schedule:closing", "hours.set_at + MIN_NOTICE if hours.set_at else at", "at"),
+    Bug("a preview takes for idle what only the new rules call so", "preview:_add", "sorted({*worked_now, *worked_then})", "worked_then"),
+    Bug("a replay starts what its owner has stopped", "_Machine._work", "period < off if not self._is_off_by_rule else period + PERIOD <= off", "False"),
+    Bug("an undo loses what was changed since", "policies:undo", "newest.pk != change.pk", "False"),
+    Bug("stopped at once by hours that were just set", "closing:closing_of", "hours.set_at + MIN_NOTICE if hours.set_at else at", "at"),
     Bug("what is due waits for a look that fails", "observe_changing", "_enqueue(rows)", "import sys\nif sys.exc_info()[0] is None: _enqueue(rows)"),
     Bug("a disk that grew in the console stays unknown", "survey", "_measure_anew(found, rows, began)", ""),
     Bug("a refused size is asked for again and again", "reconcile:_trouble", "step in {Step.RESIZE, Step.GROW}", "False"),

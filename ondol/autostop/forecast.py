@@ -27,7 +27,7 @@ def warm_up(
 
 
 PERIOD = timedelta(minutes=5)
-_SHOWN_AFTER = (timedelta(minutes=1), timedelta(minutes=6))
+SHOWN_AFTER = (timedelta(minutes=1), timedelta(minutes=6))
 """How long after its period a datapoint is judged: at best, and late as CloudWatch often is."""
 
 
@@ -62,11 +62,16 @@ def forecast(
     active = [at for at, percent in readings if percent >= cpu_percent or at in worked]
     is_active = bool(active) and active[-1] == readings[-1][0]
     idle_since = active[-1] + PERIOD if active else floor(run_since)
-    earliest = max(idle_since + window + _SHOWN_AFTER[0], warm_up_ends, now)
+    earliest = max(earliest_stop(idle_since, idle_minutes, warm_up_ends), now)
     if is_active:
         idle_since = max(idle_since, floor(now))
-    latest = max(idle_since + window + _SHOWN_AFTER[1], warm_up_ends + PERIOD, earliest + PERIOD)
+    latest = max(idle_since + window + SHOWN_AFTER[1], warm_up_ends + PERIOD, earliest + PERIOD)
     return Forecast(earliest, latest, is_active)
+
+
+def earliest_stop(idle_since: datetime, idle_minutes: int, warm_up_ends: datetime) -> datetime:
+    """Return when an alarm stops a machine at the earliest that works no more since then."""
+    return max(idle_since + timedelta(minutes=idle_minutes) + SHOWN_AFTER[0], warm_up_ends)
 
 
 def floor(moment: datetime) -> datetime:

@@ -7,15 +7,17 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Field
 from django.utils.translation import gettext_lazy as _
 
 from ondol import clock
 from ondol.accounts.models import User
 from ondol.accounts.security_letters import record_and_tell
-from ondol.audit.record import Action, write
+from ondol.audit.record import Action, refusals, write
 from ondol.autostop import idle_rule
 from ondol.autostop.awake import RUNS_OR_WILL
 from ondol.instances import actions
+from ondol.instances.actions import ActionError
 from ondol.instances.models import Instance, Run
 from ondol.policy.catalog import all_rules, stored_fields
 from ondol.policy.models import Policy, PolicyChange
@@ -36,15 +38,10 @@ def set_policy(owner: User | None, by: User, values: Mapping[str, Any]) -> bool:
     """
     for rule in all_rules():
         rule.check(values)
-    names = stored_fields()
     with transaction.atomic():
         rules_before = _rules_affected(owner)
         policy, _made = Policy.objects.select_for_update().get_or_create(owner=owner)
-        before = {name: _plain(getattr(policy, name)) for name in names}
-        for name in names:
-            setattr(policy, name, values[name])
-        after = {name: _plain(getattr(policy, name)) for name in names}
-        changed = {name: [before[name], after[name]] for name in names if before[name] != after[name]}
+        changed = _put(policy, values)
         if not changed:
             return False
         policy.set_by, policy.set_at = by, clock.now()
@@ -59,22 +56,74 @@ def set_policy(owner: User | None, by: User, values: Mapping[str, Any]) -> bool:
     return True
 
 
-def _rules_affected(owner: User | None) -> dict[User | None, Rules]:
+def proposed(owner: User | None, values: Mapping[str, Any]) -> tuple[Policy, dict[str, list[Any]]]:
+    """Return the policy that `values` would make, which is not saved, and what they would change.
+
+    Raise ValidationError as `set_policy` does.
+    """
+    for rule in all_rules():
+        rule.check(values)
+    policy = Policy.objects.filter(owner=owner).first() or Policy(owner=owner)
+    changed = _put(policy, values)
+    _require_distance(policy, _rules_affected(owner), policy)
+    return policy, changed
+
+
+def last_change(owner: User | None) -> PolicyChange | None:
+    """Return the newest change of a policy."""
+    return PolicyChange.objects.filter(owner=owner).select_related("owner", "by").first()
+
+
+def can_undo(change: PolicyChange) -> bool:
+    """Return whether this version knows all that a change has changed."""
+    return set(change.what) <= set(stored_fields())
+
+
+def undo(change: PolicyChange, by: User) -> None:
+    """Restore what a change has replaced; this is a change too.
+
+    Raise ActionError (409) unless it is the newest one, and ValidationError as `set_policy` does.
+    """
+    owner = change.owner
+    with refusals(Action.POLICY, by=by, on=owner), transaction.atomic():
+        policy = Policy.objects.select_for_update().filter(owner=owner).first()
+        newest = last_change(owner)
+        if policy is None or newest is None or newest.pk != change.pk or not can_undo(change):
+            raise ActionError(
+                "rules_changed",
+                str(_("This change cannot be undone: the rules have been changed since. Nothing was changed now.")),
+            )
+        before = {name: _stored(name, old) for name, (old, _new) in change.what.items()}
+        set_policy(owner, by, {name: getattr(policy, name) for name in stored_fields()} | before)
+
+
+def _put(policy: Policy, values: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Set these values, and return those that are others than before, as JSON: `[before, after]` by name."""
+    changed = {}
+    for name in stored_fields():
+        before, after = _plain(getattr(policy, name)), _plain(values[name])
+        setattr(policy, name, values[name])
+        if before != after:
+            changed[name] = [before, after]
+    return changed
+
+
+def _rules_affected(owner: User | None, instead: Policy | None = None) -> dict[User | None, Rules]:
     """Return the rules that a change of this policy may change: of the default ones, also those of single people."""
     people: list[User | None] = [owner]
     if owner is None:
         people += User.objects.filter(policy__isnull=False)
-    rules = rules_for([person.pk for person in people if person])
+    rules = rules_for([person.pk for person in people if person], instead)
     return {person: rules[person.pk if person else None] for person in people}
 
 
-def _require_distance(policy: Policy, before: Mapping[User | None, Rules]) -> None:
+def _require_distance(policy: Policy, before: Mapping[User | None, Rules], instead: Policy | None = None) -> None:
     """Raise ValidationError if a burstable machine that works might count as idle, and this change is about that.
 
     What was so before, and what others have set, is for `ondol doctor`: it blocks no other change.
     """
     own = [name for name in ("idle_core_percent", "instance_types") if getattr(policy, name)]
-    for person, rules in _rules_affected(policy.owner).items():
+    for person, rules in _rules_affected(policy.owner, instead).items():
         near = too_near(rules.idle_core_percent, rules.instance_types)
         is_set_here = person == policy.owner and own
         if near and (is_set_here or person not in before or _idle_and_types(rules) != _idle_and_types(before[person])):
@@ -117,3 +166,12 @@ def _plain(value: Any) -> Any:
         case "" | []:
             return None
     return value
+
+
+def _stored(name: str, value: Any) -> Any:
+    """Return what a field of `Policy` has for a value of `_plain`."""
+    field = Policy._meta.get_field(name)
+    assert isinstance(field, Field)  # noqa: S101  for the type checker
+    if value is None:
+        return "" if field.get_internal_type() == "CharField" else None
+    return field.to_python(str(value) if isinstance(value, float) else value)

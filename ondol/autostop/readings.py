@@ -1,4 +1,4 @@
-"""What machines did: asked of CloudWatch for all of them at once, and kept for two weeks."""
+"""What machines did: asked of CloudWatch for all of them at once, and kept for a month."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -26,7 +26,8 @@ BACK, LATE = timedelta(hours=6), timedelta(minutes=20)
 AGAIN = timedelta(minutes=10)
 """How much of what is known is read again: the metrics of one period do not come all at once. It costs nothing, since
 CloudWatch counts metrics and not datapoints."""
-KEPT = timedelta(days=14)
+KEPT = timedelta(days=30)
+"""Rules are tried on them before they are saved (`preview`)."""
 METRICS = 5
 """Each machine has so many: a call is paid by them."""
 _SIZES = ("network_in", "network_out", "disk_read", "disk_written")
@@ -72,7 +73,7 @@ def _count(metrics: int, now: datetime) -> None:
 
 
 def prune() -> None:
-    """Forget what is older than two weeks."""
+    """Forget what is older than a month."""
     CpuReading.objects.filter(at__lt=clock.now() - KEPT).delete()
 
 

@@ -1,8 +1,11 @@
 """What machines did, as `work` takes it: from the readings in the database."""
 
+import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+
+from django.db.models import BigIntegerField, Func, Q
 
 from ondol.autostop import work
 from ondol.autostop.forecast import PERIOD, floor
@@ -14,6 +17,9 @@ from ondol.policy.rules import Rules, rules_of
 from ondol.policy.threshold import cpu_percent
 
 _COLUMNS = ("instance_id", "at", "percent", "network_in", "network_out", "disk_read", "disk_written")
+
+_EPOCH = Func("at", template="EXTRACT(EPOCH FROM %(expressions)s)::bigint", output_field=BigIntegerField())
+"""Periods begin at whole seconds. To read a month of them as times would take twice as long."""
 
 
 def limits_of(row: Instance, rules: Rules) -> Limits:
@@ -44,6 +50,32 @@ def used_of(row: Instance, limits: Limits, now: datetime) -> timedelta:
     since = now - work.DAY
     whole_day = Limits(limits.cpu_percent, limits.network, limits.disk, since - work.BOOT, limits.day)
     return work.used_within(recent(row, since), whole_day)
+
+
+def worked_at_most(
+    least: Mapping[uuid.UUID, tuple[float, float, float]], since: datetime
+) -> Mapping[uuid.UUID, list[Sample]]:
+    """Return all since then that may count as work, by machine, from the least CPU, network and disk that count for it.
+
+    These are fewer than all; `work.work_of` decides. Those without any have an empty list.
+    """
+    found: dict[uuid.UUID, list[Sample]] = {pk: [] for pk in least}
+    alike: defaultdict[tuple[float, float, float], list[uuid.UUID]] = defaultdict(list)
+    for pk, limits in least.items():
+        alike[limits].append(pk)
+    for (cpu, network, disk), pks in alike.items():
+        # Of the two of a sum, one is at least half of it.
+        each_network, each_disk = (limit * PERIOD.total_seconds() / 2 for limit in (network, disk))
+        may_count = Q(percent__gte=cpu)
+        if network:
+            may_count |= Q(network_in__gte=each_network) | Q(network_out__gte=each_network)
+        if disk:
+            may_count |= Q(disk_read__gte=each_disk) | Q(disk_written__gte=each_disk)
+        kept = CpuReading.objects.filter(may_count, instance__in=pks, at__gte=since).order_by("instance", "at")
+        columns = ("instance_id", _EPOCH, *_COLUMNS[2:])
+        for pk, at, percent, into, out, read, written in kept.values_list(*columns).iterator(chunk_size=20_000):
+            found[pk].append(Sample(datetime.fromtimestamp(at, UTC), percent, into, out, _sum(read, written)))
+    return found
 
 
 def last_work_of(row: Instance) -> LastWork | None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 _AROUND_DAYS = 9
@@ -51,7 +52,9 @@ class Hours:
 
     def _around(self, at: datetime) -> list[tuple[datetime, datetime]]:
         """Return the open times around `at`, in UTC; those without a gap between them are merged."""
-        here = at.astimezone(self.zone).date()
+        return _spans(self, at.astimezone(self.zone).date())
+
+    def _spans(self, here: date) -> list[tuple[datetime, datetime]]:
         days = [here + timedelta(days=number) for number in range(-_AROUND_DAYS, _AROUND_DAYS + 1)]
         spans = [self._on(day) for day in days if self.weekends or day.weekday() < _SATURDAY]
         merged: list[tuple[datetime, datetime]] = []
@@ -70,3 +73,9 @@ class Hours:
 
     def _utc(self, day: date, wall: time) -> datetime:
         return datetime.combine(day, wall, self.zone).astimezone(UTC)
+
+
+@lru_cache(maxsize=512)
+def _spans(hours: Hours, here: date) -> list[tuple[datetime, datetime]]:
+    # Kept, since whoever tries hours on a month asks thousands of times for the same days.
+    return hours._spans(here)

@@ -20,9 +20,14 @@ def inherited_rules(owner: int | None) -> Rules:
     return rules_of(None) if owner is not None else _merge(None, None)
 
 
-def rules_for(people: Collection[int]) -> dict[int | None, Rules]:
-    """Return the rules of many people, and the default ones under None, in one query."""
+def rules_for(people: Collection[int], instead: Policy | None = None) -> dict[int | None, Rules]:
+    """Return the rules of many people, and the default ones under None, in one query.
+
+    `instead`: as if this policy, which is not saved, were the one of its owner.
+    """
     kept = {policy.owner_id: policy for policy in Policy.objects.filter(Q(owner__in=people) | Q(owner=None))}
+    if instead is not None:
+        kept[instead.owner_id] = instead
     everybody = kept.pop(None, None)
     return {person: _merge(kept.get(person), everybody) for person in (*people, None)}
 

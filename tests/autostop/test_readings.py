@@ -119,8 +119,8 @@ def test_aws_away_loses_nothing(rig, machine, at):
     assert (kept(machine), ReadingRound.objects.get().trouble_code) == ([1.0], "")
 
 
-def test_what_is_older_than_two_weeks_is_forgotten(rig, machine, at):
-    for days in (13, 15):
+def test_what_is_older_than_a_month_is_forgotten(rig, machine, at):
+    for days in (29, 31):
         CpuReading.objects.create(instance=machine, at=clock.now() - timedelta(days=days), percent=1.0)
     readings.prune()
     assert CpuReading.objects.count() == 1

@@ -1,0 +1,245 @@
+"""What a change of rules would have done in the last weeks: both rules are replayed over the readings that are kept."""
+
+import uuid
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Min, Q
+
+from ondol import clock
+from ondol.accounts.models import User
+from ondol.audit.actions import Action, Outcome
+from ondol.audit.models import Entry
+from ondol.autostop.forecast import PERIOD
+from ondol.autostop.models import CpuReading
+from ondol.autostop.replay import Life, Replay, Stop, Terms, interruptions, replay, worked
+from ondol.autostop.samples import worked_at_most
+from ondol.instances.lifecycle import Reason
+from ondol.instances.models import Instance, Run
+from ondol.policy.models import Policy
+from ondol.policy.rules import Rules, rules_for
+from ondol.policy.threshold import cpu_percent
+
+BACK = timedelta(days=30)
+_MOST_PERIODS = 250_000
+"""So many periods of five minutes are replayed at most, about two seconds; of more machines, only as many as fit."""
+_LONGEST_WISH = timedelta(hours=48)
+_BY_RULE = {Reason.IDLE, Reason.SCHEDULE}
+"""Ends of runs that other rules might not have brought."""
+_TABLE = {Action.MACHINE_AWAKE: "until", Action.MACHINE_HOURS: "waived"}
+"""The detail of an act that says until when."""
+
+
+@dataclass(slots=True)
+class Totals:
+    """What some rules make of all machines that are replayed."""
+
+    idle: int = 0
+    closing: int = 0
+    interrupting: int = 0
+    """Stops at which somebody worked, of both kinds."""
+    ran: Counter[str] = field(default_factory=Counter)
+    """Seconds, by instance type."""
+
+    @property
+    def stops(self) -> int:
+        return self.idle + self.closing
+
+    @property
+    def hours(self) -> float:
+        return self.ran.total() / 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Interruption:
+    """A stop by the proposed rules at which somebody worked."""
+
+    owner: User
+    at: datetime
+    is_closing: bool
+
+
+@dataclass(slots=True)
+class Preview:
+    """What the present and the proposed rules make of the same weeks."""
+
+    is_about_stops: bool
+    """Somebody's machine would be stopped by other rules, if they had one."""
+    since: datetime
+    until: datetime
+    is_short: bool = False
+    """Readings of the whole time are not there."""
+    machines: int = 0
+    """Those that ran in this time, and whose stops are decided by other rules."""
+    replayed: int = 0
+    """The number of these that are replayed."""
+    runs: int = 0
+    now: Totals = field(default_factory=Totals)
+    then: Totals = field(default_factory=Totals)
+    interruptions: list[Interruption] = field(default_factory=list)
+
+    @property
+    def is_part(self) -> bool:
+        return self.replayed < self.machines
+
+    @property
+    def days(self) -> int:
+        return max(1, round((self.until - self.since) / timedelta(days=1)))
+
+
+def preview(policy: Policy) -> Preview:
+    """Return what this policy, which is not saved, would have done instead of that of its owner."""
+    until = clock.now()
+    people = {policy.owner_id} if policy.owner_id else set(Instance.objects.values_list("owner", flat=True))
+    before, after = rules_for(people), rules_for(people, policy)
+    whom = (*people, *([] if policy.owner_id else [None]))
+    concerned = {one for one in whom if _about_stops(before[one]) != _about_stops(after[one])}
+    found = Preview(bool(concerned), until - BACK, until)
+    terms = _terms(concerned - {None}, before, after)
+    oldest = CpuReading.objects.filter(instance__in=terms, at__gte=found.since).aggregate(at=Min("at"))["at"]
+    if oldest is None:
+        found.is_short = True
+        return found
+    if oldest - found.since > timedelta(days=1):
+        found.since, found.is_short = oldest, True
+    runs = _runs(terms, found.since)
+    found.machines = len(runs)
+    chosen = _as_many_as_fit(runs, found)
+    found.replayed = len(chosen)
+    wishes = _wishes(chosen, terms, found)
+    least = {pk: terms[pk].least for pk in chosen}
+    for pk, samples in worked_at_most(least, found.since).items():
+        _add(found, terms[pk], Life(*_starts_and_ends(runs[pk], found.since), samples, until, *wishes[pk]))
+    found.runs = sum(len(runs[pk]) for pk in chosen)
+    found.interruptions.sort(key=lambda one: one.at, reverse=True)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Both:
+    """One machine, and its terms now and then."""
+
+    owner: User
+    instance_type: str
+    now: Terms
+    then: Terms
+
+    @property
+    def least(self) -> tuple[float, float, float]:
+        """Return the CPU, network and disk from which a period may count by either; 0: does not count."""
+        network = [limit for limit in (self.now.network, self.then.network) if limit]
+        disk = [limit for limit in (self.now.disk, self.then.disk) if limit]
+        return min(self.now.cpu_percent, self.then.cpu_percent), min(network, default=0.0), min(disk, default=0.0)
+
+
+def _about_stops(rules: Rules) -> tuple[object, ...]:
+    hours = rules.hours and replace(rules.hours, set_at=None)
+    work = rules.network_kbs, rules.disk_mbs, rules.lease_hours
+    return rules.idle_minutes, rules.idle_core_percent, *work, rules.awake_hours, hours
+
+
+def _terms(
+    people: Collection[int | None], before: Mapping[int | None, Rules], after: Mapping[int | None, Rules]
+) -> dict[uuid.UUID, _Both]:
+    rows = Instance.objects.filter(owner__in=people).select_related("owner")
+    found = {}
+    for row in rows:
+        kind = row.size.instance_type
+        found[row.pk] = _Both(row.owner, kind, _by(before[row.owner_id], kind), _by(after[row.owner_id], kind))
+    return found
+
+
+def _by(rules: Rules, instance_type: str) -> Terms:
+    return Terms(
+        idle_minutes=rules.idle_minutes,
+        cpu_percent=cpu_percent(rules.idle_core_percent, instance_type),
+        network=rules.network_kbs * 1e3,
+        disk=rules.disk_mbs * 1e6,
+        day=timedelta(hours=rules.lease_hours),
+        awake=timedelta(hours=rules.awake_hours),
+        # As if they had held all the time: nobody gets a notice of new hours.
+        hours=rules.hours and replace(rules.hours, set_at=None),
+    )
+
+
+def _runs(machines: Collection[uuid.UUID], since: datetime) -> dict[uuid.UUID, list[Run]]:
+    found: defaultdict[uuid.UUID, list[Run]] = defaultdict(list)
+    runs = Run.objects.filter(
+        Q(ended_at=None) | Q(ended_at__gt=since), instance__in=machines, launched_at__isnull=False
+    )
+    for run in runs.only("instance_id", "launched_at", "ended_at", "end_reason").order_by("launched_at"):
+        found[run.instance_id].append(run)
+    return found
+
+
+def _as_many_as_fit(runs: Mapping[uuid.UUID, list[Run]], found: Preview) -> list[uuid.UUID]:
+    """Return machines, in the order of their ids, which are drawn by lot: at least one of them."""
+    chosen: list[uuid.UUID] = []
+    left = _MOST_PERIODS
+    for pk in sorted(runs):
+        ran = [(run.ended_at or found.until) - max(run.launched_at or found.since, found.since) for run in runs[pk]]
+        left -= int(sum(ran, timedelta()) / PERIOD)
+        if left < 0 and chosen:
+            break
+        chosen.append(pk)
+    return chosen
+
+
+def _starts_and_ends(runs: Iterable[Run], since: datetime) -> tuple[list[datetime], list[datetime]]:
+    starts = [max(run.launched_at, since) for run in runs if run.launched_at]
+    ends = [run.ended_at for run in runs if run.ended_at and run.end_reason not in _BY_RULE]
+    return starts, ends
+
+
+Wishes = list[tuple[datetime, datetime | None]]
+
+
+def _wishes(
+    chosen: Collection[uuid.UUID], terms: Mapping[uuid.UUID, _Both], found: Preview
+) -> dict[uuid.UUID, tuple[Wishes, Wishes]]:
+    """Return the wishes to keep machines awake, and the closing times at which they were to run on, by machine."""
+    wishes: dict[uuid.UUID, tuple[Wishes, Wishes]] = {pk: ([], []) for pk in chosen}
+    owners = {terms[pk].owner.pk for pk in chosen}
+    told = Entry.objects.filter(
+        on_id__in=owners, action__in=_TABLE, outcome=Outcome.DONE, at__gte=found.since - _LONGEST_WISH
+    ).order_by("id")
+    for entry in told:
+        pk, until = _uuid(entry.details.get("machine")), _moment(entry.details.get(_TABLE[Action(entry.action)]))
+        if pk in wishes and (entry.at >= found.since or (until and until > found.since)):
+            wishes[pk][entry.action == Action.MACHINE_HOURS].append((max(entry.at, found.since), until))
+    return wishes
+
+
+def _add(found: Preview, both: _Both, life: Life) -> None:
+    worked_now = worked(life, both.now)
+    worked_then = worked_now if both.now.limits(life.until) == both.then.limits(life.until) else worked(life, both.then)
+    # What is work by either rule: a stop by the new one may be wrong by the present one.
+    by_either = sorted({*worked_now, *worked_then})
+    _count(found.now, both.instance_type, replay(life, both.now, worked_now), life, by_either)
+    stops = _count(found.then, both.instance_type, replay(life, both.then, worked_then), life, by_either)
+    found.interruptions += [Interruption(both.owner, stop.at, stop.is_closing) for stop in stops]
+
+
+def _count(totals: Totals, kind: str, done: Replay, life: Life, by_either: list[datetime]) -> list[Stop]:
+    """Add what has become of one machine, and return the stops at which somebody worked."""
+    closing = sum(stop.is_closing for stop in done.stops)
+    interrupting = interruptions(life, done.stops, by_either)
+    totals.idle += len(done.stops) - closing
+    totals.closing += closing
+    totals.interrupting += len(interrupting)
+    totals.ran[kind] += int(done.ran.total_seconds())
+    return interrupting
+
+
+def _uuid(text: Any) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(str(text))
+    except ValueError:
+        return None
+
+
+def _moment(text: Any) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
