@@ -5,11 +5,11 @@ from datetime import time
 from typing import Any
 
 from django import forms
-from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from ondol.config import config, zones
+from ondol.config import config
+from ondol.policy.fields import ZoneField, choice_field, time_field
 from ondol.policy.hours import Hours
 from ondol.policy.kinds import Rule, Text
 from ondol.policy.models import Policy
@@ -19,16 +19,6 @@ _ANSWERS = {None: _INHERITED, False: _AT_ANY_TIME, True: _IN_THESE}
 """The answers by `Policy.has_hours`."""
 _OPENS, _CLOSES = time(9), time(22)
 """The hours that a form suggests."""
-
-
-class ZoneField(forms.CharField):
-    """The name of a time zone that this computer knows; if empty, that of the settings."""
-
-    def clean(self, value: Any) -> str:
-        zone = str(super().clean(value)).strip() or config().time_zone
-        if zone not in zones():
-            raise ValidationError(_("There is no such time zone."))
-        return zone
 
 
 class AllowedHours(Rule[Hours | None]):
@@ -54,19 +44,16 @@ class AllowedHours(Rule[Hours | None]):
 
     def form_fields(self) -> dict[str, forms.Field]:
         answers = [
-            (_INHERITED, _("inherited")),
+            (_INHERITED, _("default")),
             (_AT_ANY_TIME, _("at any time")),
             (_IN_THESE, _("only in these hours")),
         ]
-        such_as = _("A name of the IANA time zones, such as %(zone)s.") % {"zone": config().time_zone}
         return {
-            self.name: forms.ChoiceField(label=self.asks, choices=answers, required=False),
-            "opens_at": _time_field(gettext_lazy("From")),
-            "closes_at": _time_field(gettext_lazy("Until")),
-            "weekends": forms.BooleanField(label=gettext_lazy("On Saturdays and Sundays too"), required=False),
-            "zone": ZoneField(
-                label=gettext_lazy("Time zone of these hours"), max_length=64, required=False, help_text=such_as
-            ),
+            self.name: choice_field(str(self.asks), answers),
+            "opens_at": time_field(_("From")),
+            "closes_at": time_field(_("Until")),
+            "weekends": forms.BooleanField(label=_("On Saturdays and Sundays too"), required=False),
+            "zone": ZoneField(label=_("Time zone")),
         }
 
     def to_form(self, policy: Policy | None) -> dict[str, Any]:
@@ -85,11 +72,12 @@ class AllowedHours(Rule[Hours | None]):
         if data.get(self.name) != _IN_THESE:
             return
         opens, closes = data.get("opens_at"), data.get("closes_at")
-        for name, wall in (("opens_at", opens), ("closes_at", closes)):
-            if wall is None:
-                yield name, _("Say when.")
+        if opens is None:
+            yield "opens_at", _("Enter when machines may begin to run, such as 09:00.")
+        if closes is None:
+            yield "closes_at", _("Enter when machines are stopped, such as 22:00.")
         if data.get("weekends") and opens is not None and opens == closes:
-            yield self.name, _("These hours never end. Choose “at any time”.")
+            yield self.name, _("These hours never end. Choose “at any time”, or another time from or until.")
 
     def check(self, values: Mapping[str, Any]) -> None:
         super().check({**values, self.name: _ANSWERS[values["has_hours"]]})
@@ -108,7 +96,3 @@ def describe_hours(hours: Hours | None) -> str:
     if hours.weekends:
         return _("every day %(opens)s–%(closes)s (%(zone)s)") % words
     return _("Monday to Friday %(opens)s–%(closes)s (%(zone)s)") % words
-
-
-def _time_field(label: Text) -> forms.TimeField:
-    return forms.TimeField(label=label, required=False, widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))

@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 
 from ondol.config import config, limits
 from ondol.policy.allowed_hours import AllowedHours, describe_hours
-from ondol.policy.kinds import Number, Percent, Rate, Rule, Switch, Types
+from ondol.policy.kinds import Group, Number, Percent, Rate, Rule, Switch, Types
 from ondol.policy.threshold import CORE_PERCENT, CORE_PERCENT_MOST, core_percent_most
 
 
@@ -60,7 +60,9 @@ class Rules:
     idle_minutes = Number(
         label=_("Stopped after"),
         describe=lambda minutes: _("%(n)d idle minutes") % {"n": minutes},
-        asks=_("Stop after so many idle minutes (%(least)d to %(most)d, in steps of %(step)d)"),
+        asks=_("Idle time before stop"),
+        unit=_("minutes"),
+        group=Group.STOPS,
         changed=_("idle minutes"),
         least=limits("idle_minutes")["ge"],
         most=limits("idle_minutes")["le"],
@@ -72,7 +74,9 @@ class Rules:
     idle_core_percent = Percent(
         label=_("Idle means"),
         describe=lambda percent: _("CPU below %(percent)s%% of one core") % {"percent": f"{percent:g}"},
-        asks=_("CPU that counts as idle, below per cent of one core"),
+        asks=_("CPU is idle below"),
+        unit=_("percent of a core"),
+        group=Group.STOPS,
         changed=_("idle CPU of one core"),
         least=Decimal("0.1"),
         most=Decimal(CORE_PERCENT_MOST),
@@ -83,9 +87,11 @@ class Rules:
     network_kbs = Number(
         label=_("Network that counts as work"),
         describe=lambda rate: _("from %(n)d kB/s") % {"n": rate} if rate else str(_("does not count")),
-        asks=_("Network that counts as work, from so many kB/s (0: it does not count)"),
+        asks=_("Network from"),
+        unit=_("kB/s"),
+        group=Group.WORK,
         changed=_("working network"),
-        note=_("In and out together, averages of 5 minutes. Empty: as inherited."),
+        note=_("In and out together, averages of 5 minutes. 0: the network does not count."),
         least=0,
         most=1_000_000,
         default=lambda: 100,
@@ -94,11 +100,13 @@ class Rules:
     disk_mbs = Rate(
         label=_("Disk that counts as work"),
         describe=lambda rate: _("from %(n)s MB/s") % {"n": f"{rate:g}"} if rate else str(_("does not count")),
-        asks=_("Disk that counts as work, from so many MB/s (0: it does not count)"),
+        asks=_("Disk from"),
+        unit=_("MB/s"),
+        group=Group.WORK,
         changed=_("working disk"),
         note=_(
-            "Read and written together, averages of 5 minutes. AWS does not report it for older types such as T2 and "
-            "M4, so the disk does not count there. Empty: as inherited."
+            "Read and written together, averages of 5 minutes. 0: the disk does not count. AWS does not report it for "
+            "older types such as T2 and M4, so the disk does not count there."
         ),
         least=Decimal(0),
         most=Decimal(1000),
@@ -108,9 +116,11 @@ class Rules:
     lease_hours = Number(
         label=_("Kept on by network or disk"),
         describe=_describe_lease_hours,
-        asks=_("Kept on by network or disk for at most so many hours in 24 (0: not at all; 24: without a limit)"),
+        asks=_("Keeps a machine on for at most"),
+        unit=_("hours in 24"),
+        group=Group.WORK,
         changed=_("hours of network or disk"),
-        note=_("Work of the CPU is not limited."),
+        note=_("0: not at all; 24: without a limit. Work of the CPU is not limited."),
         least=0,
         most=_WHOLE_DAY,
         default=lambda: 16,
@@ -123,9 +133,11 @@ class Rules:
             if hours
             else str(_("not possible"))
         ),
-        asks=_("Keep awake for at most so many hours at a time (0: not at all)"),
+        asks=_("Keep awake for at most"),
+        unit=_("hours at a time"),
+        group=Group.STOPS,
         changed=_("hours awake"),
-        note=_("For wishes from now on; what somebody has been promised holds."),
+        note=_("0: not possible. For wishes from now on; what somebody has been promised holds."),
         least=0,
         most=47,
         default=lambda: 24,
@@ -134,12 +146,9 @@ class Rules:
     hours = AllowedHours(
         label=_("Allowed hours"),
         describe=describe_hours,
-        asks=_("Allowed hours"),
+        asks=_("When machines may run"),
+        group=Group.HOURS,
         changed=_("allowed hours"),
-        note=_(
-            "When they end, what runs is stopped. A machine may be started outside of them, "
-            "and runs until they end the next time."
-        ),
         default=lambda: None,
         because="closing before opening: on the next day",
     )
@@ -147,6 +156,7 @@ class Rules:
         label=_("Types to choose from"),
         describe=", ".join,
         asks=_("Types to choose from"),
+        group=Group.MACHINES,
         changed=_("types"),
         default=lambda: config().permitted_types,
         settings=("instance_type", "instance_types"),
@@ -157,7 +167,8 @@ class Rules:
         describe=lambda yes: (
             _("unlimited: full speed without credits, at extra cost") if yes else _("standard: no extra cost")
         ),
-        asks=_("Full speed without CPU credits (burstable types such as T3)"),
+        asks=_("Full speed without CPU credits"),
+        group=Group.MACHINES,
         changed=_("unlimited credits"),
         answers=(_("yes, and pay for it"), _("no")),
         note=_(
@@ -171,7 +182,9 @@ class Rules:
     volume_gib_max = Number(
         label=_("Disk"),
         describe=lambda gib: _("at most %(n)d GiB") % {"n": gib},
-        asks=_("Disk of at most so many GiB"),
+        asks=_("Largest disk"),
+        unit=_("GiB"),
+        group=Group.MACHINES,
         changed=_("disk"),
         least=lambda: config().volume_gib,
         most=limits("volume_gib")["le"],
@@ -183,8 +196,11 @@ class Rules:
     starts_a_day = Number(
         label=_("Starts"),
         describe=_describe_in_a_day,
-        asks=_("Starts, at most so many in 24 hours (0: none)"),
+        asks=_("Starts"),
+        unit=_("in 24 hours"),
+        group=Group.LIMITS,
         changed=_("starts in 24 hours"),
+        note=_("0: none."),
         least=0,
         most=1000,
         default=lambda: 30,
@@ -193,8 +209,11 @@ class Rules:
     creations_a_day = Number(
         label=_("New machines"),
         describe=_describe_in_a_day,
-        asks=_("New machines, at most so many in 24 hours (0: none)"),
+        asks=_("New machines"),
+        unit=_("in 24 hours"),
+        group=Group.LIMITS,
         changed=_("new machines in 24 hours"),
+        note=_("0: none."),
         least=0,
         most=1000,
         default=lambda: 10,
@@ -203,8 +222,11 @@ class Rules:
     type_changes_a_day = Number(
         label=_("Changes of type"),
         describe=_describe_in_a_day,
-        asks=_("Changes of type, at most so many in 24 hours (0: none)"),
+        asks=_("Changes of type"),
+        unit=_("in 24 hours"),
+        group=Group.LIMITS,
         changed=_("changes of type in 24 hours"),
+        note=_("0: none."),
         least=0,
         most=1000,
         default=lambda: 20,
@@ -217,9 +239,11 @@ class Rules:
             if count
             else str(_("not possible"))
         ),
-        asks=_("Own addresses for SSH, at most so many (0: none)"),
+        asks=_("Own addresses"),
+        unit=_("addresses or ranges"),
+        group=Group.SSH,
         changed=_("own addresses"),
-        note=_("Besides the ranges of the settings, from which everybody’s machine is reached."),
+        note=_("0: none. Besides the ranges of the settings, from which everybody’s machine is reached."),
         least=0,
         most=20,
         default=lambda: 5,
@@ -228,8 +252,11 @@ class Rules:
     ssh_prefix = Number(
         label=_("Widest own range"),
         describe=lambda prefix: _("/%(four)d, in IPv6 /%(six)d") % {"four": prefix, "six": 2 * prefix},
-        asks=_("Widest range of their own: /%(least)d to /%(most)d, in IPv6 twice that"),
+        asks=_("Widest own range: prefix"),
+        unit=_("bits"),
+        group=Group.SSH,
         changed=_("widest own range"),
+        note=_("24 stands for 256 addresses, 32 for a single one. In IPv6 the prefix is twice that."),
         least=8,
         most=32,
         default=lambda: 24,

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar, overload
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
 
 from ondol.config import config, variable
+from ondol.policy.fields import choice_field, decimal_field, number_field, types_field
 from ondol.policy.models import Policy
 
 if TYPE_CHECKING:
@@ -17,6 +19,17 @@ if TYPE_CHECKING:
 Text: TypeAlias = "str | _StrPromise"
 """Words in the reader's language."""
 T = TypeVar("T")
+
+
+class Group(StrEnum):
+    """What rules are about: a form asks for them together."""
+
+    STOPS = "stops"
+    WORK = "work"
+    HOURS = "hours"
+    MACHINES = "machines"
+    LIMITS = "limits"
+    SSH = "ssh"
 
 
 class Rule(Generic[T]):
@@ -35,16 +48,20 @@ class Rule(Generic[T]):
         asks: Text,
         changed: Text,
         default: Callable[[], T],
+        unit: Text = "",
+        group: Group = Group.LIMITS,
         settings: Sequence[str] = (),
         note: Text = "",
         because: str = "",
     ) -> None:
-        """Take the words of the rule: `asks` is the label in a form and `changed` the word in a line of activity.
+        """Take the words of the rule: `asks` is the label in a form, with `unit` behind its field, and `changed` the
+        word in a line of activity.
 
         `because` is for the docs.
         """
         self.label, self.describe, self.asks, self.changed = label, describe, asks, changed
-        self.default, self.settings, self.note, self.because = default, settings, note, because
+        self.default, self.unit, self.group, self.settings = default, unit, group, settings
+        self.note, self.because = note, because
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -72,6 +89,14 @@ class Rule(Generic[T]):
     def form_fields(self) -> dict[str, forms.Field]:
         """Return the fields that ask for it, in the reader's language. The first has the rule's name."""
         raise NotImplementedError
+
+    def range(self) -> str:
+        """Return which values it may have, for people; empty where the form shows them."""
+        return ""
+
+    def placeholder(self, value: T) -> str:
+        """Return a value as somebody would type it; empty where nothing is typed."""
+        return ""
 
     def to_form(self, policy: Policy | None) -> dict[str, Any]:
         """Return what these fields show at first."""
@@ -106,7 +131,7 @@ class Rule(Generic[T]):
 
 
 class Number(Rule[int]):
-    """A whole number from `least` to `most`, in steps of `step`. `asks` may name all three."""
+    """A whole number from `least` to `most`, in steps of `step`."""
 
     def __init__(self, *, least: int | Callable[[], int], most: int, step: int = 1, **words: Any) -> None:
         super().__init__(**words)
@@ -117,15 +142,16 @@ class Number(Rule[int]):
         return self._least if isinstance(self._least, int) else self._least()
 
     def form_fields(self) -> dict[str, forms.Field]:
-        label = str(self.asks) % {"least": self.least, "most": self.most, "step": self.step}
-        field = forms.IntegerField(
-            label=label,
-            min_value=self.least,
-            max_value=self.most,
-            step_size=self.step if self.step > 1 else None,
-            required=False,
-        )
-        return {self.name: field}
+        return {self.name: number_field(str(self.asks), self.least, self.most, self.step)}
+
+    def range(self) -> str:
+        words = {"least": f"{self.least:,}", "most": f"{self.most:,}", "step": self.step}
+        if self.step > 1:
+            return _("%(least)s to %(most)s, in steps of %(step)d.") % words
+        return _("%(least)s to %(most)s.") % words
+
+    def placeholder(self, value: int) -> str:
+        return str(value)
 
     def allowed(self) -> str:
         steps = f", in steps of {self.step}" if self.step > 1 else ""
@@ -143,10 +169,13 @@ class Percent(Rule[float]):
         return float(getattr(policy, self.name))
 
     def form_fields(self) -> dict[str, forms.Field]:
-        field = forms.DecimalField(
-            label=self.asks, min_value=self.least, max_value=self.most, decimal_places=1, required=False
-        )
-        return {self.name: field}
+        return {self.name: decimal_field(str(self.asks), self.least, self.most)}
+
+    def range(self) -> str:
+        return _("%(least)s to %(most)s.") % {"least": f"{self.least:,}", "most": f"{self.most:,}"}
+
+    def placeholder(self, value: float) -> str:
+        return f"{value:g}"
 
     def allowed(self) -> str:
         return f"{self.least} to {self.most} %"
@@ -159,6 +188,9 @@ class Rate(Percent):
         return f"{self.least:,} to {self.most:,} MB/s"
 
 
+_ANSWERS = {"": None, "False": False, "True": True}
+
+
 class Switch(Rule[bool]):
     """Yes or no. `answers` are the words for both in the form."""
 
@@ -167,10 +199,19 @@ class Switch(Rule[bool]):
         self._yes, self._no = answers
 
     def form_fields(self) -> dict[str, forms.Field]:
-        choices = [("", _("inherited")), ("False", self._no), ("True", self._yes)]
-        return {
-            self.name: forms.NullBooleanField(label=self.asks, required=False, widget=forms.Select(choices=choices))
-        }
+        choices = [("", _("default")), ("False", str(self._no)), ("True", str(self._yes))]
+        return {self.name: choice_field(str(self.asks), choices)}
+
+    def to_form(self, policy: Policy | None) -> dict[str, Any]:
+        kept = getattr(policy, self.name) if policy else None
+        return {self.name: "" if kept is None else str(kept)}
+
+    def from_form(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        return {self.name: _ANSWERS[data[self.name]]}
+
+    def check(self, values: Mapping[str, Any]) -> None:
+        kept = values.get(self.name)
+        super().check({self.name: "" if kept is None else str(kept)})
 
     def allowed(self) -> str:
         return "yes or no"
@@ -186,9 +227,7 @@ class Types(Rule[tuple[str, ...]]):
         return tuple(getattr(policy, self.name))
 
     def form_fields(self) -> dict[str, forms.Field]:
-        choices = [(name, name) for name in config().permitted_types]
-        widget = forms.CheckboxSelectMultiple
-        return {self.name: forms.MultipleChoiceField(label=self.asks, required=False, choices=choices, widget=widget)}
+        return {self.name: types_field(str(self.asks), config().permitted_types)}
 
     def from_form(self, data: Mapping[str, Any]) -> dict[str, Any]:
         return {self.name: data[self.name] or None}

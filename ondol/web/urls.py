@@ -75,6 +75,7 @@ urlpatterns = [
     path("admin/fleet/create/", machines.create, name="admin_fleet_create"),
     path("admin/policy/", policy.everybody, name="admin_policy"),
     path("admin/policy/<int:pk>/", policy.person, name="admin_policy_person"),
+    path("admin/policy/changes/<int:pk>/undo/", policy.undo_change, name="admin_policy_undo"),
     path("admin/activity/", activity.activity, name="admin_activity"),
     path("admin/activity/csv/", activity.spreadsheet, name="admin_activity_csv"),
     path("admin/doctor/", doctor.doctor, name="admin_doctor"),

@@ -94,7 +94,8 @@ RULES = {
         admin/people/<int:pk>/stop/  admin/people/<int:pk>/terminate/  admin/people/<int:pk>/history/
         admin/  admin/month/  admin/find/  admin/fleet/  admin/fleet/act/  admin/fleet/create/
         admin/people/csv/  admin/people/message/
-        admin/policy/  admin/policy/<int:pk>/  admin/activity/  admin/activity/csv/
+        admin/policy/  admin/policy/<int:pk>/  admin/policy/changes/<int:pk>/undo/
+        admin/activity/  admin/activity/csv/
         admin/doctor/  admin/doctor/again/  admin/doctor/emails/<int:pk>/again/  admin/doctor/emails/<int:pk>/drop/
         admin/costs/  admin/costs/csv/  admin/costs/rate/  admin/costs/budget/  admin/costs/<int:pk>/
         admin/costs/<int:pk>/budget/

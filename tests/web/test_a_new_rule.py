@@ -27,7 +27,7 @@ def lunch(as_owner):
     Rules.lunch_minutes = Number(
         label="Lunch",
         describe=lambda minutes: f"{minutes} minutes of lunch",
-        asks="Lunch of %(least)d to %(most)d minutes",
+        asks="Lunch",
         changed="lunch",
         least=20,
         most=90,
@@ -44,8 +44,9 @@ def lunch(as_owner):
 def test_a_rule_that_is_added_to_the_list_is_everywhere(lunch, browser_of):
     ada, bob = person("ada@example.org", role=Role.ADMIN), person("bob@example.org")
     desk, path = browser_of(ada), f"/admin/policy/{bob.pk}/"
-    assert "Left empty: 45 minutes of lunch (as installed)." in desk.get(path).text, "the form says what is inherited"
-    assert "Lunch of 20 to 90 minutes" in desk.get(path).text
+    assert "Empty: 45 minutes of lunch (as installed)." in desk.get(path).text, "the form says what is inherited"
+    assert "20 to 90." in desk.get(path).text
+    assert 'placeholder="45"' in desk.get(path).text
 
     answer = desk.post(path, {"lunch_minutes": "15"})
     assert "lunch_minutes" in answer.context["form"].errors, "the form keeps to its limits"

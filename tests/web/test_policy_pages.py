@@ -117,8 +117,10 @@ def test_hours_are_kept_and_shown_again(desk):
 def test_what_would_be_inherited_is_told_at_each_field(desk, bob):
     save(desk, idle_minutes="60")
     shown = page(desk.get(f"{EVERYBODY}{bob.pk}/"))
-    assert "Left empty: 60 idle minutes (set for all)." in shown
-    assert "Left empty: at most 24 hours at a time (as installed)." in shown
+    assert "Empty: 60 idle minutes (set for all)." in shown
+    assert "Empty: at most 24 hours at a time (as installed)." in shown
+    assert 'placeholder="60"' in shown
+    assert "(optional)" not in shown
 
 
 @pytest.mark.parametrize(("language", "words"), [("en", "without a limit"), ("ko", "제한 없음")])
@@ -169,8 +171,8 @@ def test_each_language_has_its_own_words(browser_of, ada, bob, language):
     desk = browser_of(ada, language)
     for path in (EVERYBODY, f"{EVERYBODY}{bob.pk}/"):
         shown = page(desk.get(path))
-        assert ("지금 적용되는 규칙" in shown) is (language == "ko")
-        assert ("What holds now" in shown) is (language == "en")
+        assert ("중지까지 유휴 시간" in shown) is (language == "ko")
+        assert ("Idle time before stop" in shown) is (language == "en")
 
 
 def test_bob_sets_no_rules(browser_of, bob):

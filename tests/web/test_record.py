@@ -17,11 +17,13 @@ from ondol.accounts.models import ApiToken, Role, User
 from ondol.api.scopes import SCOPES
 from ondol.audit.actions import Action
 from ondol.audit.models import Entry
+from ondol.autostop.policies import set_policy
 from ondol.commands import main
 from ondol.config import config
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import ChosenKey, Instance, KeyOrigin
-from ondol.policy.models import Policy
+from ondol.policy.catalog import stored_fields
+from ondol.policy.models import Policy, PolicyChange
 from tests.api.caller import Program
 from tests.instances.rig import made
 from tests.web.browser import sign_in
@@ -56,7 +58,7 @@ ROUTES = {
     Action.SUSPEND: "admin_suspend",
     Action.ROLE: "admin_role",
     Action.MESSAGE: "admin_message",
-    Action.POLICY: "admin_policy admin_policy_person",
+    Action.POLICY: "admin_policy admin_policy_person admin_policy_undo",
     Action.BUDGET: "admin_costs_budget admin_costs_person_budget",
     Action.RATE: "admin_costs_rate",
     Action.MACHINE_CREATE: "machine_create admin_fleet_create",
@@ -168,6 +170,14 @@ def nothing_left(world):
     return world
 
 
+def changed(world, times=1):
+    """Return the first change of Bob's rules, which have been changed so many times."""
+    for minutes in range(60, 60 + 5 * times, 5):
+        values = dict.fromkeys(stored_fields()) | {"weekends": True, "zone": "", "why": "", "idle_minutes": minutes}
+        set_policy(world.bob, world.ada, values)
+    return PolicyChange.objects.filter(owner=world.bob).earliest("pk").pk
+
+
 LAPTOP = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDdX5g0yJ1o2uR1f0Qk8pQeK0m2l7v1s9m1t3u5w7x9y bob@laptop"
 BY_AWS = {"origin": KeyOrigin.AWS}
 B, A, C = "bob@example.org", "ada@example.org", "carol@example.org"
@@ -269,6 +279,8 @@ ACTS = [
     (lambda w: w.admins("admin_terminate", w.bob.pk, email=B), Action.MACHINE_TERMINATE, "done", A, B),
     (lambda w: w.admins("admin_policy", idle_minutes=60), Action.POLICY, "done", A, ""),
     (lambda w: w.admins("admin_policy_person", w.bob.pk, idle_minutes=60), Action.POLICY, "done", A, B),
+    (lambda w: w.admins("admin_policy_undo", changed(w)), Action.POLICY, "done", A, B),
+    (lambda w: w.admins("admin_policy_undo", changed(w, 2)), Action.POLICY, "rules_changed", A, B),
     (lambda w: w.admins("admin_costs_budget", usd=10), Action.BUDGET, "done", A, ""),
     (lambda w: w.admins("admin_costs_person_budget", w.bob.pk, usd=10), Action.BUDGET, "done", A, B),
     (lambda w: w.admins("admin_costs_rate", krw=1400, as_of="2020-01-01"), Action.RATE, "done", A, ""),

@@ -22,7 +22,7 @@ from ondol.audit.models import Entry
 from ondol.costs.models import Budget
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import ChosenKey, KeyReplacement
-from ondol.policy.models import Policy
+from ondol.policy.models import Policy, PolicyChange
 from ondol.web.step_up.pages import KEPT, NEEDS_RECENT_SIGN_IN, TYPED_AGAIN
 from tests.instances.keys import PEM
 from tests.signed_in import session_of
@@ -76,6 +76,8 @@ def acts(alice, bob, carol):
     machine(alice)
     machine(bob)
     erin, dan = person("erin@example.org"), person("dan@example.org", Approval.PENDING)
+    Policy.objects.create(owner=erin, idle_minutes=90)
+    change = PolicyChange.objects.create(owner=erin, what={"idle_minutes": [60, 90]}, by=alice)
     return {
         "account_email": ((), {"email": "alice@elsewhere.example", "action_add": ""}),
         "account_set_password": ((), {"password1": "hunter2 hunter2", "password2": "hunter2 hunter2"}),
@@ -86,6 +88,7 @@ def acts(alice, bob, carol):
         "admin_message": ((), {"people": [carol.pk], "subject": "Hello", "text": "From somebody else"}),
         "admin_policy": ((), {"idle_minutes": "45", "why": "한 줄\n두 줄 & <b>"}),
         "admin_policy_person": ((bob.pk,), {"idle_minutes": "45"}),
+        "admin_policy_undo": ((change.pk,), {}),
         "admin_costs_rate": ((), {"krw": "9999", "as_of": "2026-01-05"}),
         "admin_email_drop": ((999,), {}),
         "admin_fleet_act": ((), {"stop": str(bob.pk)}),
@@ -113,7 +116,7 @@ def everything():
     """Return all that these acts could change, and what is in sessions."""
     kept = [
         *User.objects.order_by("pk").values_list("approval", "role", "email", "password"),
-        *Policy.objects.values_list("pk"),
+        *Policy.objects.values_list("pk", "idle_minutes"),
         *Budget.objects.values_list("owner", "usd"),
         *EmailAddress.objects.values_list("email"),
         *ApiToken.objects.values_list("name"),

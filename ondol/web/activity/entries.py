@@ -18,6 +18,7 @@ from ondol.accounts.models import User
 from ondol.audit.actions import Action, Outcome, Source
 from ondol.audit.models import Entry
 from ondol.web.costs.spreadsheet import cell
+from ondol.web.policy.facts import changed
 
 PER_PAGE = 50
 _FOR_PROGRAMS = {"operation", "service", "aws_request_id", "letter", "text"}
@@ -121,7 +122,7 @@ def row_of(entry: Entry, reader: User | None = None) -> Row:
         agent="" if is_others else entry.agent,
         source=_word(Source, entry.source),
         details=_told(entry.details),
-        shown=_told({name: value for name, value in entry.details.items() if name not in _FOR_PROGRAMS}),
+        shown=_shown(entry),
         request_id=entry.request_id,
     )
 
@@ -149,6 +150,15 @@ def _line(cells: Iterable[str]) -> str:
 def _word(choices: type[Action] | type[Outcome] | type[Source], value: str) -> str:
     """Return its word; another version may have written one that this one does not know."""
     return str(choices(value).label) if value in choices.values else value
+
+
+def _shown(entry: Entry) -> str:
+    """Return the details for people: a change of rules in words."""
+    details = {name: value for name, value in entry.details.items() if name not in _FOR_PROGRAMS}
+    what = details.get("what")
+    if entry.action == Action.POLICY and isinstance(what, dict):
+        return ", ".join(filter(None, [changed(what), _told({k: v for k, v in details.items() if k != "what"})]))
+    return _told(details)
 
 
 def _told(details: Mapping[str, object]) -> str:

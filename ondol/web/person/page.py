@@ -7,11 +7,14 @@ from ondol.accounts import proof
 from ondol.accounts.models import Decision, User
 from ondol.config import config
 from ondol.instances.models import StatusChange
+from ondol.policy.catalog import Source, all_rules
 from ondol.policy.models import PolicyChange
+from ondol.policy.rules import rules_of
 from ondol.web.activity.lines import Line, told
 from ondol.web.page import Page
 from ondol.web.people.page import PersonEntry, entries_of
 from ondol.web.person.forms import ReasonForm, TerminateForm, VouchForm
+from ondol.web.policy.facts import Fact, describe_value
 from ondol.web.unconfirmed import Unconfirmed, unconfirmed
 
 
@@ -46,6 +49,13 @@ class PersonPage(Page):
     @cached_property
     def unconfirmed(self) -> Unconfirmed | None:
         return unconfirmed(self._reader)
+
+    @cached_property
+    def own_rules(self) -> list[Fact]:
+        """Return the rules that are set for them alone."""
+        rules = rules_of(self._person.pk)
+        own = [rule for rule in all_rules() if rules.sources[rule.name] is Source.OWN]
+        return [Fact(rule.label, describe_value(rules, rule), "") for rule in own]
 
     @cached_property
     def history(self) -> list[Line]:

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import time
 from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from ondol.policy.allowed_hours import describe_hours
 from ondol.policy.catalog import Rules, Source, all_rules
+from ondol.policy.hours import Hours
 from ondol.policy.kinds import Rule
 
 _SOURCES: dict[Source, str | Promise] = {
@@ -49,17 +52,46 @@ def origin(rules: Rules, rule: Rule[Any], *, is_mine: bool = False) -> str:
     return _("set for you") if is_mine and source is Source.OWN else str(_SOURCES[source])
 
 
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """One thing that a change of a policy has changed."""
+
+    name: str | Promise
+    old: str
+    new: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.old} → {self.new}"
+
+
 def changed(what: Mapping[str, Sequence[object]]) -> str:
     """Return a change of a policy in one line: `idle minutes 30 → 60`."""
+    return ", ".join(map(str, changes_of(what)))
+
+
+def changes_of(what: Mapping[str, Sequence[object]]) -> list[Changed]:
+    """Return the parts of a change of a policy; hours that come or go are one of them."""
     words = _EARLIER | {name: word for rule in all_rules() for name, word in rule.stored.items()} | {"why": _("why")}
-    lines = [f"{words.get(name, name)} {_value(old)} → {_value(new)}" for name, (old, new) in what.items()]
-    return ", ".join(lines)
+    found = [Changed(words.get(name, name), _value(old), _value(new)) for name, (old, new) in what.items()]
+    if "has_hours" not in what:
+        return found
+    others = [one for name, one in zip(what, found, strict=True) if name not in Rules.hours.stored]
+    before, after = ({name: values[at] for name, values in what.items()} for at in (0, 1))
+    return [Changed(Rules.hours.changed, _hours(before), _hours(after)), *others]
+
+
+def _hours(kept: Mapping[str, Any]) -> str:
+    """Return hours as one change of them has kept them: what was the same before and after is not among them."""
+    if not kept["has_hours"]:
+        return _value(None) if kept["has_hours"] is None else describe_hours(None)
+    opens, closes = (time.fromisoformat(kept.get(name) or "00:00") for name in ("opens_at", "closes_at"))
+    return describe_hours(Hours.of(opens, closes, kept.get("weekends", True), kept.get("zone") or ""))
 
 
 def _value(value: object) -> str:
     match value:
         case None:
-            return "–"
+            return _("default")
         case bool():
             return _("yes") if value else _("no")
         case list():

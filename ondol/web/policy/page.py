@@ -1,35 +1,40 @@
-"""The default rules, or those of one person, and the form that changes them."""
+"""The default rules, or those of one person: the form that changes them, and what a change would do."""
 
 from functools import cached_property
 
 from ondol.accounts.models import User
-from ondol.policy.catalog import Rules
+from ondol.autostop.policies import can_undo, last_change
 from ondol.policy.models import Policy, PolicyChange
-from ondol.policy.rules import rules_of, says_anything
+from ondol.policy.rules import says_anything
 from ondol.web.activity.lines import Line, policy_lines
 from ondol.web.page import Page
-from ondol.web.policy.facts import Fact, facts_of
+from ondol.web.policy.facts import changed
 from ondol.web.policy.form import PolicyForm
+from ondol.web.policy.preview import PreviewCard
 
 
 class PolicyPage(Page):
-    """Show which rules apply, change them, and say who has rules of their own."""
+    """Change rules after a look at what that would do, undo the last change, and say who has rules of their own."""
 
     template = "policy/page.html"
     person: User | None
     """None for the default rules."""
     form: PolicyForm
+    preview: PreviewCard | None
 
-    def __init__(self, person: User | None, form: PolicyForm) -> None:
-        self.person, self.form = person, form
-
-    @cached_property
-    def rules(self) -> Rules:
-        return rules_of(self.person.pk if self.person else None)
+    def __init__(self, person: User | None, form: PolicyForm, preview: PreviewCard | None = None) -> None:
+        self.person, self.form, self.preview = person, form, preview
 
     @cached_property
-    def facts(self) -> list[Fact]:
-        return facts_of(self.rules)
+    def last(self) -> PolicyChange | None:
+        """Return the newest change, if it can be undone."""
+        last = last_change(self.person)
+        return last if last and can_undo(last) else None
+
+    @property
+    def last_changed(self) -> str:
+        """Return what it has changed, in words."""
+        return changed(self.last.what) if self.last else ""
 
     @cached_property
     def others(self) -> list[Policy]:

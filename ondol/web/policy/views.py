@@ -5,15 +5,18 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from ondol.accounts.models import User
-from ondol.autostop.policies import set_policy
-from ondol.policy.models import Policy
+from ondol.autostop.policies import proposed, set_policy, undo
+from ondol.autostop.preview import preview
+from ondol.instances.actions import ActionError
+from ondol.policy.models import Policy, PolicyChange
 from ondol.policy.rules import inherited_rules
 from ondol.web.guards import PersonRequest, administrator
 from ondol.web.policy.form import PolicyForm, initial
 from ondol.web.policy.page import PolicyPage
+from ondol.web.policy.preview import PreviewCard
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -30,16 +33,39 @@ def person(request: PersonRequest, pk: int) -> HttpResponse:
     return _policy(request, get_object_or_404(User, pk=pk))
 
 
+@require_POST
+@administrator
+def undo_change(request: PersonRequest, pk: int) -> HttpResponse:
+    """Restore what the newest change of some rules has replaced."""
+    change = get_object_or_404(PolicyChange.objects.select_related("owner"), pk=pk)
+    try:
+        undo(change, request.user)
+        messages.success(request, _("Undone. Machines that run get the old rule within a minute."))
+    except ActionError as error:
+        messages.error(request, error.message)
+    except ValidationError as error:  # what was right then, and is not any more
+        messages.error(request, " ".join(error.messages))
+    return _back(change.owner)
+
+
 def _policy(request: PersonRequest, owner: User | None) -> HttpResponse:
     pk = owner.pk if owner else None
     kept = Policy.objects.filter(owner=owner).first()
     form = PolicyForm(request.POST or None, initial=initial(kept), inherited=inherited_rules(pk))
+    card = None
     if request.method == "POST" and form.is_valid():
         try:
-            if set_policy(owner, request.user, form.values()):
-                messages.success(request, _("Saved. Machines that run get the new rule within a minute."))
+            if "preview" in request.POST:
+                policy, what = proposed(owner, form.values())
+                card = PreviewCard(preview(policy), what)
+            else:
+                if set_policy(owner, request.user, form.values()):
+                    messages.success(request, _("Saved. Machines that run get the new rule within a minute."))
+                return _back(owner)
         except ValidationError as error:  # what shows only with the rules that are set elsewhere
             form.add_error(None, error)
-        else:
-            return redirect("admin_policy_person", pk) if owner else redirect("admin_policy")
-    return PolicyPage(owner, form).answer(request)
+    return PolicyPage(owner, form, card).answer(request)
+
+
+def _back(owner: User | None) -> HttpResponse:
+    return redirect("admin_policy_person", owner.pk) if owner else redirect("admin_policy")

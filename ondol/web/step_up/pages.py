@@ -13,6 +13,7 @@ KEPT = {
     "admin_message",
     "admin_policy",
     "admin_policy_person",
+    "admin_policy_undo",
     "admin_reject",
     "admin_role",
     "admin_stop",

@@ -1,0 +1,272 @@
+"""Ada looks at what other rules would have done before she saves them, and takes back what she has saved."""
+
+import re
+from datetime import time, timedelta
+from decimal import Decimal
+
+import pytest
+from django.urls import reverse
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from ondol import clock
+from ondol.accounts.models import Role
+from ondol.audit.actions import Action, Outcome
+from ondol.audit.models import Entry
+from ondol.autostop.forecast import PERIOD, floor
+from ondol.autostop.models import CpuReading
+from ondol.autostop.policies import set_policy
+from ondol.config import config
+from ondol.costs.models import ExchangeRate
+from ondol.instances.lifecycle import Reason, Status
+from ondol.instances.models import Run
+from ondol.policy.catalog import stored_fields
+from ondol.policy.models import Policy, PolicyChange
+from ondol.policy.rules import rules_of
+from tests.web.conftest import machine, person
+
+pytestmark = pytest.mark.django_db
+EVERYBODY = "/admin/policy/"
+NOTHING = dict.fromkeys(stored_fields()) | {"weekends": True, "zone": "", "why": ""}
+ALL = {
+    "idle_minutes": 45, "idle_core_percent": Decimal("2.5"), "awake_hours": 0, "network_kbs": 0,
+    "disk_mbs": Decimal("0.1"), "lease_hours": 24, "instance_types": ["t3.small"], "unlimited_credits": False,
+    "volume_gib_max": 40, "starts_a_day": 5, "creations_a_day": 4, "type_changes_a_day": 0, "ssh_addresses": 1,
+    "ssh_prefix": 28, "has_hours": True, "opens_at": time(9), "closes_at": time(22, 30), "weekends": False,
+    "zone": "Europe/Berlin", "why": "Nights are long.",
+}  # fmt: skip
+
+
+@pytest.fixture
+def ada(db):
+    return person("ada@example.org", role=Role.ADMIN)
+
+
+@pytest.fixture
+def desk(browser_of, ada):
+    return browser_of(ada)
+
+
+@pytest.fixture
+def bobs_day(bob):
+    """Return Bob's machine, which worked for half an hour, idled for 50 minutes, worked again and idled, yesterday."""
+    row = machine(bob, Status.STOPPED, Reason.IDLE, minutes_ago=60)
+    Run.objects.filter(instance=row).update(launched_at=None)
+    began = floor(clock.now() - timedelta(days=1))
+    minutes = 145
+    Run.objects.create(
+        instance=row, began_at=began, launched_at=began, ended_at=began + timedelta(minutes=minutes), end_reason="IDLE"
+    )
+    for n in range(minutes // 5):
+        percent = 40 if n < 6 or 16 <= n < 22 else 0.5
+        CpuReading.objects.create(instance=row, at=began + n * PERIOD, percent=percent)
+    return row
+
+
+def shown(answer):
+    text = re.sub(r"<[^>]+>", " ", answer.content.decode())
+    return " ".join(text.split())
+
+
+def look(desk, path=EVERYBODY, **said):
+    return desk.post(path, {"preview": "yes", **said})
+
+
+def undo(desk, change):
+    return desk.post(reverse("admin_policy_undo", args=[change.pk]), follow=True)
+
+
+def kept(owner=None):
+    policy = Policy.objects.get(owner=owner)
+    return {name: getattr(policy, name) for name in stored_fields()}
+
+
+# --- preview ---------------------------------------------------------------------------------------------------------
+def test_a_preview_tells_stops_hours_and_money(desk, ada, bob, bobs_day):
+    ExchangeRate.objects.create(krw=Decimal(1400), as_of=clock.now().date(), set_by=ada)
+    set_policy(None, ada, NOTHING | {"idle_minutes": 60})
+    text = shown(look(desk, idle_minutes="30"))
+    assert "Stops 1 → 2, 1 of them while somebody worked." in text
+    assert "idle minutes: 60 → 30" in text
+    assert "Hours of running 2.9 2.0" in text, "171 and 122 minutes"
+    # t3.small in Seoul: $0.026 and $0.005 for its address, for 49 minutes less
+    assert "Saves $0.03 (₩35)" in text
+    assert "Tried on: 1 run, 1 machine, 1 day. Older readings, up to 30 days, are not there." in text
+    assert bob.name in text
+
+
+def test_longer_windows_cost_more(desk, bobs_day):
+    assert "more." in shown(look(desk, idle_minutes="60"))
+    assert "Stops 2 → 1, 0 of them while somebody worked. Costs $0.03 more." in shown(look(desk, idle_minutes="60"))
+
+
+def test_korean_readers_read_won_first(browser_of, ada, bobs_day):
+    ExchangeRate.objects.create(krw=Decimal(1400), as_of=clock.now().date(), set_by=ada)
+    text = shown(look(browser_of(ada, "ko"), idle_minutes="60"))
+    assert "중지 2회 → 1회, 그중 0회는 작업 중." in text
+    assert re.search(r"비용이 ₩3\d \(\$0.03\) 늘어납니다", text)
+
+
+def test_a_preview_changes_nothing_and_keeps_what_was_typed(desk, bob, bobs_day):
+    before = Entry.objects.count(), ProcrastinateJob.objects.count()
+    answer = look(desk, idle_minutes="15", why="Save.", hours="yes", opens_at="09:00", closes_at="18:00", zone="UTC")
+    assert answer.status_code == 200
+    assert (Entry.objects.count(), ProcrastinateJob.objects.count()) == before
+    assert not Policy.objects.exists()
+    assert not PolicyChange.objects.exists()
+    assert rules_of(bob.pk).idle_minutes == config().idle_minutes
+    for typed in ('value="15"', 'value="Save."', 'value="18:00"'):
+        assert typed in answer.content.decode(), "a click on Save saves it"
+
+
+def test_what_is_not_allowed_has_no_preview(desk, bobs_day):
+    answer = look(desk, idle_minutes="16")
+    assert answer.context["page"].preview is None
+    assert "Enter a multiple of 5" in shown(answer)
+    answer = look(desk, idle_core_percent="20")
+    assert answer.context["page"].preview is None
+    assert "Choose at most 19.9%" in shown(answer), "what goes by other rules too"
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({}, "Nothing: these rules apply already."),
+        ({"starts_a_day": "3"}, "No machine would have stopped sooner or later by this."),
+        ({"idle_minutes": "15"}, "there is nothing to try it on"),
+    ],
+)
+def test_where_nothing_can_be_computed_it_says_why(desk, bob, said, words):
+    assert words in shown(look(desk, **said))
+
+
+def test_one_persons_rules_have_the_same_preview(desk, bob, bobs_day):
+    carol = person("carol2@example.org")
+    assert "Stops 2 → 1" in shown(look(desk, f"{EVERYBODY}{bob.pk}/", idle_minutes="60"))
+    assert "there is nothing to try it on" in shown(look(desk, f"{EVERYBODY}{carol.pk}/", idle_minutes="60"))
+
+
+def test_the_persons_page_says_which_rules_are_their_own(desk, ada, bob):
+    path = f"/admin/people/{bob.pk}/"
+    assert "Rules of this person as for everybody" in shown(desk.get(path))
+    set_policy(bob, ada, NOTHING | {"idle_minutes": 90, "awake_hours": 2})
+    told = "Rules of this person Own: Stopped after: 90 idle minutes · Keep awake: at most 2 hours at a time"
+    assert told in shown(desk.get(path))
+
+
+def test_bob_gets_no_preview(browser_of, bob, bobs_day):
+    for path in (EVERYBODY, f"{EVERYBODY}{bob.pk}/"):
+        assert look(browser_of(bob), path, idle_minutes="15").status_code == 403
+
+
+def test_a_type_without_a_price_is_named(desk, bob, bobs_day):
+    type(bobs_day).objects.filter(pk=bobs_day.pk).update(seen_type="x9.huge")
+    assert "since no price is known: x9.huge" in shown(look(desk, idle_minutes="15"))
+
+
+# --- undo ------------------------------------------------------------------------------------------------------------
+def test_one_click_restores_every_kind_of_value(desk, ada, bob):
+    set_policy(bob, ada, ALL)
+    before = kept(bob)
+    set_policy(bob, ada, NOTHING)
+    answer = undo(desk, PolicyChange.objects.first())
+    assert "Undone." in shown(answer)
+    assert answer.redirect_chain[-1][0] == f"{EVERYBODY}{bob.pk}/"
+    assert kept(bob) == before
+    assert rules_of(bob.pk).hours.zone.key == "Europe/Berlin"
+
+
+def test_the_line_with_undo_is_there_after_saving(desk, ada):
+    assert "Undo" not in shown(desk.get(EVERYBODY))
+    answer = desk.post(EVERYBODY, {"idle_minutes": "60", "hours": "no"}, follow=True)
+    text = shown(answer)
+    assert re.search(
+        r"Last change, today [\d:]+ : allowed hours default → at any time, idle minutes default → 60", text
+    )
+    assert reverse("admin_policy_undo", args=[PolicyChange.objects.get().pk]) in answer.content.decode()
+    assert "Undo" not in shown(desk.get(f"{EVERYBODY}{ada.pk}/")), "of other rules it is no change"
+
+
+def test_an_undo_is_a_change_with_a_name_a_row_and_an_undo_of_its_own(desk, browser_of, ada):
+    set_policy(None, ada, NOTHING | {"idle_minutes": 60})
+    eve = person("eve@example.org", role=Role.ADMIN)
+    undo(browser_of(eve), PolicyChange.objects.get())
+    newest = PolicyChange.objects.first()
+    assert (newest.what, newest.by) == ({"idle_minutes": [60, None]}, eve)
+    row = Entry.objects.filter(action=Action.POLICY).latest("pk")
+    assert (row.by_email, row.outcome) == (eve.email, Outcome.DONE)
+    undo(desk, newest)
+    assert rules_of(None).idle_minutes == 60
+
+
+def test_the_second_of_two_clicks_is_refused_with_a_sentence(desk, ada):
+    set_policy(None, ada, NOTHING | {"idle_minutes": 60})
+    change = PolicyChange.objects.get()
+    undo(desk, change)
+    assert "This change cannot be undone: the rules have been changed since." in shown(undo(desk, change))
+    assert PolicyChange.objects.count() == 2
+    assert Entry.objects.filter(action=Action.POLICY, outcome=Outcome.REFUSED, code="rules_changed").count() == 1
+
+
+def test_what_was_changed_since_is_not_lost(desk, browser_of, ada):
+    set_policy(None, ada, NOTHING | {"idle_minutes": 60})
+    mine = PolicyChange.objects.get()
+    eve = person("eve@example.org", role=Role.ADMIN)
+    set_policy(None, eve, NOTHING | {"idle_minutes": 60, "awake_hours": 2})
+    undo(desk, mine)
+    assert (rules_of(None).idle_minutes, rules_of(None).awake_hours) == (60, 2)
+
+
+def test_other_peoples_rules_are_no_change_of_these(desk, ada, bob):
+    set_policy(None, ada, NOTHING | {"idle_minutes": 60})
+    mine = PolicyChange.objects.get()
+    set_policy(bob, ada, NOTHING | {"idle_minutes": 90})
+    undo(desk, mine)
+    assert (rules_of(None).idle_minutes, rules_of(bob.pk).idle_minutes) == (config().idle_minutes, 90)
+
+
+def test_what_an_older_version_has_changed_cannot_be_undone(desk, ada):
+    Policy.objects.create(owner=None)
+    change = PolicyChange.objects.create(what={"volume_gb_max": [10, 20]}, by=ada)
+    assert "Undo" not in shown(desk.get(EVERYBODY))
+    assert "cannot be undone" in shown(undo(desk, change))
+
+
+def test_what_the_settings_do_not_allow_any_more_is_not_restored(desk, ada):
+    Policy.objects.create(owner=None, instance_types=["t3.small"])
+    change = PolicyChange.objects.create(what={"instance_types": [["x9.huge"], ["t3.small"]]}, by=ada)
+    assert "Choose among the types of this list." in shown(undo(desk, change))
+    assert rules_of(None).instance_types == ("t3.small",)
+
+
+def test_machines_that_run_are_armed_by_the_old_rule(desk, ada, bob):
+    row = machine(bob)
+    set_policy(None, ada, NOTHING | {"idle_minutes": 60})
+    Run.objects.filter(instance=row).update(armed_idle_minutes=60, armed_at=clock.now())
+    undo(desk, PolicyChange.objects.get())
+    assert Run.objects.get(instance=row).armed_at is None
+
+
+def test_bob_undoes_nothing(browser_of, ada, bob):
+    set_policy(None, ada, NOTHING | {"idle_minutes": 60})
+    path = reverse("admin_policy_undo", args=[PolicyChange.objects.get().pk])
+    assert browser_of(bob).post(path).status_code == 403
+    assert browser_of(ada).get(path).status_code == 405
+    assert browser_of(ada).post(reverse("admin_policy_undo", args=[999999])).status_code == 404
+    assert rules_of(None).idle_minutes == 60
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", "allowed hours at any time → Monday to Friday 09:00–22:30 (Europe/Berlin)"),
+        ("ko", "운영 시간 언제나 → 월–금 09:00–22:30 (Europe/Berlin)"),
+    ],
+)
+def test_the_record_tells_hours_as_one_thing(browser_of, ada, language, words):
+    set_policy(None, ada, NOTHING | {"has_hours": False})
+    set_policy(None, ada, ALL)
+    desk = browser_of(ada, language)
+    for path in (EVERYBODY, "/admin/activity/"):
+        assert words in shown(desk.get(path))
+    assert "has_hours" not in shown(desk.get("/admin/activity/")), "not in the record's own rows either"
+    assert "has_hours" in desk.get("/admin/activity/csv/").text, "programs read the names"
