@@ -18,6 +18,7 @@ WORDS = {
     "backup": "write the database to a file, from which `ondol restore` makes it again",
     "restore": "replace the database by a backup, while nothing of Ondol runs",
     "audit": "verify the record of who did what, or remove old rows of it",
+    "costs": "compare the prepared figures of a month with the record of what machines did",
     "vault": "seal all private SSH keys with the first of ONDOL_VAULT_KEYS, so that an older one can go",
     "keys": "which signing and vault keys are the deployment's; take new ones on purpose",
     "user": "add, list, approve and suspend people, and change their role",

@@ -6,17 +6,17 @@ from datetime import datetime
 from decimal import Decimal
 from functools import reduce
 from operator import add
-from zoneinfo import ZoneInfo
 
 from ondol import clock
 from ondol.accounts.models import User
-from ondol.config import config
 from ondol.costs.calculation import CENT, PACE, WON, Calculation, Item, Line, calculate, rounded
 from ondol.costs.limits import BudgetStatus, budgets
 from ondol.costs.models import Budget, ExchangeRate
 from ondol.costs.months import Month, Span
+from ondol.costs.prepared import calculations as calculations
 from ondol.costs.prices import prices
 from ondol.costs.record import usage_by_owner
+from ondol.costs.record import zone as zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +70,6 @@ class Bill:
         return [shown.line.what for shown in self.lines if shown.line.usd is None]
 
 
-def zone() -> ZoneInfo:
-    """Return the time zone of the months."""
-    return ZoneInfo(config().time_zone)
-
-
 def this_month(now: datetime | None = None) -> Month:
     """Return the current month, on the machines' clock."""
     return Month.of(now or clock.now(), zone())
@@ -94,12 +89,15 @@ def bills(month: Month, people: Collection[int] | None = None) -> dict[int, Bill
 
 def bill_of(user: User, month: Month) -> Bill:
     """Return one person's bill; without lines if there was no machine in that month."""
-    found = dict(calculations(month, [user.pk])).get(user.pk, Calculation())
+    found = dict(computed(month, [user.pk])).get(user.pk, Calculation())
     return _bill(month, found, budgets([user.pk]).get(user.pk), rate_in_won())
 
 
-def calculations(month: Month, people: Collection[int] | None = None) -> Iterator[tuple[int, Calculation]]:
-    """Yield the exact costs by person, before rounding."""
+def computed(month: Month, people: Collection[int] | None = None) -> Iterator[tuple[int, Calculation]]:
+    """Yield the exact costs by person, before rounding, from the record alone: milliseconds for each person.
+
+    `calculations` yields the same from prepared figures.
+    """
     now, span = clock.now(), month.span(zone())
     until = min(now, span.end)
     record = usage_by_owner(people, Span(min(span.start, until - PACE), span.end))
@@ -130,7 +128,7 @@ def rate_in_won() -> Decimal | None:
 
 def _bill(month: Month, calculation: Calculation, budget: Budget | None, krw: Decimal | None) -> Bill:
     budget_status = BudgetStatus(budget, calculation.total) if budget else None
-    shown = _monies([line.amount for line in calculation.lines], krw)
+    shown = _monies([line.amount for line in calculation.lines], krw, calculation.total)
     return Bill(
         month=month,
         lines=tuple(BillLine(line, money) for line, money in zip(calculation.lines, shown, strict=True)),
@@ -147,9 +145,12 @@ def money_of(amount: Decimal, krw: Decimal | None) -> Money:
     return _monies([amount], krw)[0]
 
 
-def _monies(amounts: Sequence[Decimal], krw: Decimal | None) -> list[Money]:
-    dollars = rounded(amounts, CENT)
-    won = rounded([amount * krw for amount in amounts], WON) if krw is not None else [None] * len(amounts)
+def _monies(amounts: Sequence[Decimal], krw: Decimal | None, exact: Decimal | None = None) -> list[Money]:
+    """Return amounts as they are shown; `exact` is their sum where that is known more exactly than from them."""
+    dollars = rounded(amounts, CENT, exact)
+    won: Sequence[Decimal | None] = [None] * len(amounts)
+    if krw is not None:
+        won = rounded([amount * krw for amount in amounts], WON, None if exact is None else exact * krw)
     return [
         Money(usd, in_won, amount > 0 and not usd) for amount, usd, in_won in zip(amounts, dollars, won, strict=True)
     ]

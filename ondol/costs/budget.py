@@ -13,7 +13,7 @@ from ondol.accounts.mail import write
 from ondol.accounts.models import User
 from ondol.accounts.people import administrators
 from ondol.config import config
-from ondol.costs.bills import calculations, this_month, zone
+from ondol.costs.bills import calculations, computed, this_month, zone
 from ondol.costs.calculation import Calculation
 from ondol.costs.limits import LEVELS, BudgetStatus, budgets
 from ondol.costs.models import Budget, BudgetNotice
@@ -33,7 +33,7 @@ def require_room(user: User) -> None:
     if budget is None or not budget.stops:
         return
     month = this_month()
-    spent = dict(calculations(month, [user.pk])).get(user.pk, Calculation()).total
+    spent = dict(computed(month, [user.pk])).get(user.pk, Calculation()).total
     if BudgetStatus(budget, spent).is_used_up:
         first = month.span(zone()).end.astimezone(zone()).date()
         raise ActionError(

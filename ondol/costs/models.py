@@ -1,4 +1,4 @@
-"""Prices from AWS, the exchange rate of the won, budgets, and notices about budgets."""
+"""Prices from AWS, the exchange rate of the won, budgets, notices about budgets, and prepared figures."""
 
 from decimal import Decimal
 
@@ -78,3 +78,49 @@ class BudgetNotice(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["owner", "month", "usd", "percent"], name="told_once")]
+
+
+class MonthFigure(models.Model):
+    """A person's month, prepared: what `calculation.tally` came to at one moment, and by how much it grows a second.
+
+    It says nothing that the record of statuses does not say: any row may be deleted, and is made again. Numbers are
+    those of the month's first second, if it had always grown as it does now: `number + number_rate × seconds since`.
+    They hold from `at` until `valid_until`, and no longer than until the next change of a machine's status.
+    """
+
+    owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="month_figures")
+    month = models.CharField(max_length=7)
+    basis = models.CharField(max_length=32)
+    """The fingerprint of the prices, of the month in this time zone, and of the calculation."""
+    at = models.DateTimeField()
+    """In whole seconds."""
+    valid_until = models.DateTimeField()
+    """When something stops growing as it does now: a price changes, the month ends, a run leaves the last weeks."""
+    last_change = models.BigIntegerField()
+    """The id of the last change of status that is in it."""
+    is_final = models.BooleanField()
+    """The month is over, and no change of status can be of it any more."""
+    is_billed = models.BooleanField()
+    """There is something to pay for; false for a machine that has never run."""
+
+    lines = models.JSONField()
+    """Each line of the bill: item, what, count, price, seconds and their rate."""
+    hours = models.BigIntegerField()
+    """Running time, in seconds."""
+    hours_rate = models.IntegerField()
+    paid = models.DecimalField(max_digits=40, decimal_places=10)
+    """Money is in dollars times `calculation.scale_of` the month."""
+    paid_rate = models.DecimalField(max_digits=40, decimal_places=10)
+    saved = models.DecimalField(max_digits=40, decimal_places=10)
+    saved_rate = models.DecimalField(max_digits=40, decimal_places=10)
+    saved_by_idle = models.DecimalField(max_digits=40, decimal_places=10)
+    saved_by_idle_rate = models.DecimalField(max_digits=40, decimal_places=10)
+    running = models.DecimalField(max_digits=40, decimal_places=10)
+    running_rate = models.DecimalField(max_digits=40, decimal_places=10)
+    pace = models.BigIntegerField()
+    pace_rate = models.BigIntegerField()
+    to_rest = models.DecimalField(max_digits=40, decimal_places=10)
+    to_rest_rate = models.DecimalField(max_digits=40, decimal_places=10)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["month", "owner"], name="one_figure_a_month")]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
+from hashlib import md5
 from importlib.resources import files
 
 from ondol.costs.months import Span
@@ -33,6 +34,22 @@ class PriceTable:
         if not known:
             return None
         return known[max(0, bisect_right(known, moment, key=lambda price: price.since) - 1)]
+
+    @property
+    def fingerprint(self) -> str:
+        """Return a short text that differs where any price differs."""
+        told = "\n".join(
+            f"{what} {price.since.timestamp()} {price.usd.normalize()}"
+            for what in sorted(self._dated)
+            for price in self._dated[what]
+        )
+        return md5(told.encode(), usedforsecurity=False).hexdigest()
+
+    def next_change(self, moment: datetime) -> datetime | None:
+        """Return when the next price comes into force; None if none is known to."""
+        return min(
+            (price.since for known in self._dated.values() for price in known if price.since > moment), default=None
+        )
 
     def over(self, what: str, span: Span) -> Iterator[tuple[Span, Decimal | None]]:
         """Yield that span, cut where the price changes; None if no price is known."""

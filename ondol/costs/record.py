@@ -5,9 +5,11 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
 
+from ondol.config import config
 from ondol.costs.calculation import Change
 from ondol.costs.months import Span
 from ondol.instances.lifecycle import Reason, Status
@@ -17,6 +19,11 @@ from ondol.instances.record import Record, Size
 _BEFORE = timedelta(days=1)
 """The longest time that a start or a stop takes: then one line before the span tells how the machine was."""
 _FIELDS = ("instance_id", "at", "new", "reason", "detail")
+
+
+def zone() -> ZoneInfo:
+    """Return the time zone of the months."""
+    return ZoneInfo(config().time_zone)
 
 
 def usage_by_owner(people: Collection[int] | None, span: Span) -> dict[int, list[list[Change]]]:

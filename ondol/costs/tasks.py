@@ -12,7 +12,8 @@ from ondol.cloud.errors import CloudError
 from ondol.cloud.price_list import AwsPriceList
 from ondol.cloud.price_port import PriceList
 from ondol.config import config
-from ondol.costs import budget, prices
+from ondol.costs import budget, prepared, prices
+from ondol.costs.bills import this_month
 from ondol.costs.models import BudgetNotice, PriceCheck
 from ondol.costs.price_table import Dated
 from ondol.outbox.jobs import RETRY, watch
@@ -27,6 +28,22 @@ FRESH, AGAIN = timedelta(hours=20), timedelta(hours=1)
 def budgets(timestamp: int) -> None:
     """Check budgets twice a minute: a trial's month may last hours. Without budgets nothing is calculated."""
     budget.check()
+
+
+@app.periodic(cron="* * * * * */30")
+@app.task(name="ondol.costs.figures", queue="periodic", lock="figures", queueing_lock="figures")
+def figures(timestamp: int) -> None:
+    """Keep the figures of this month and of the last one prepared, so that no page has to."""
+    month = this_month()
+    for one in (month, month.previous):
+        prepared.refresh(one)
+
+
+@app.periodic(cron="17 4 * * *")
+@app.task(name="ondol.costs.compare", queue="periodic", lock="figures", queueing_lock="compare")
+def compare(timestamp: int) -> None:
+    """Compare the figures of this month with the record, once a day; what differs is logged, and made again."""
+    prepared.differing(this_month())
 
 
 @app.periodic(cron="*/5 * * * *")

@@ -294,6 +294,7 @@ class StatusChange(models.Model):
 
     class Meta:
         ordering = ["at", "id"]
+        indexes = [models.Index(fields=["instance", "id"], name="last_change_of_machine")]
 
     @property
     def record(self) -> Record:

@@ -206,5 +206,8 @@ def test_many_people_cost_as_many_questions_as_one(rig, at, django_assert_num_qu
     for number in range(people):
         rig.running(person(f"p{number}"))
     at("06-03 00:00")
-    with django_assert_num_queries(7):  # the rate, the machines, their record in three parts, the prices, the budgets
+    with django_assert_num_queries(11):  # with those that make the figures: the record in three parts, …
+        assert len(bills.bills(JUNE)) == people
+    at("06-03 01:00")
+    with django_assert_num_queries(5):  # the rate, the prices, whose figures hold no more, the figures, the budgets
         assert len(bills.bills(JUNE)) == people

@@ -14,7 +14,7 @@ from ondol.costs.price_table import Dated, PriceTable
 from tests.costs.lives import KST, lives, moments
 from tests.costs.test_reckoning import PRICES
 
-TINY = Decimal("1e-18")
+TINY = Decimal("1e-10")
 zones = st.sampled_from([KST, ZoneInfo("UTC"), ZoneInfo("America/New_York"), ZoneInfo("Europe/Berlin")])
 nows = moments(2025, 12, 2028, 1).map(lambda moment: moment.replace(microsecond=0))
 months = st.builds(Month, st.integers(2026, 2027), st.integers(1, 12))
