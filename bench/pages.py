@@ -31,7 +31,8 @@ def main() -> None:
         pages = list(_pages(port))
         for _round in range(ROUNDS):
             for who, path, cookie in pages:
-                found.setdefault((who, path.partition("?")[0]), []).append(_measured(serving, port, path, cookie))
+                name = path if path.startswith("/admin/") else path.partition("?")[0]
+                found.setdefault((who, name), []).append(_measured(serving, port, path, cookie))
     rows = [(who, path, *_row(rounds)) for (who, path), rounds in found.items()]
     title = f"{institute.PEOPLE} people, {institute.MACHINES} machines, {institute.CHANGES} lines of their record"
     table(title, ["who", "page", "processor time each", "p50", "bytes"], rows)
@@ -53,11 +54,15 @@ def _pages(port: int) -> Iterator[tuple[str, str, str]]:
         yield who, _STATUS, cookie
         yield who, "/", cookie
     yield "running, no news", _poll(port, running), running
-    for path in ("people", "fleet", "activity", "costs", "policy"):
-        yield "administrator", f"/admin/{path}/", reader
+    for path in _ADMINISTRATORS:
+        yield "administrator", f"/admin/{path}", reader
 
 
 _STATES = ("RUNNING", "STOPPED")
+_ADMINISTRATORS = (
+    "", "people/", "people/?sort=-cost", "fleet/", "fleet/?sort=-cost", "activity/", "costs/", "costs/?sort=-forecast",
+    "policy/",
+)  # fmt: skip
 
 
 def _cookie(person: User) -> str:
@@ -78,7 +83,8 @@ def _measured(serving: int, port: int, path: str, cookie: str) -> tuple[float, f
     body = asked(http, path, cookie)[1]
     before, end = cpu_seconds(serving), time.monotonic() + SECONDS
     while (begun := time.monotonic()) < end or len(took) < 2:
-        assert asked(http, path, cookie)[0] in {200, 204}
+        status = asked(http, path, cookie)[0]
+        assert status in {200, 204}, f"{path}: {status}"
         took.append(time.monotonic() - begun)
     spent = cpu_seconds(serving) - before
     http.close()

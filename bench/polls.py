@@ -61,8 +61,10 @@ def web(port: int) -> Iterator[int]:
                 if asked(HTTPConnection("127.0.0.1", port, timeout=5), "/healthz", "")[0] == 200:
                     break
             time.sleep(0.1)
-        yield process.pid
-        process.send_signal(signal.SIGTERM)
+        try:
+            yield process.pid
+        finally:
+            process.send_signal(signal.SIGTERM)
 
 
 def asked(http: HTTPConnection, path: str, cookie: str) -> tuple[int, str]:

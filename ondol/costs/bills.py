@@ -1,6 +1,6 @@
 """Bills as people see them: a month of a person, rounded so that everything adds up, in dollars and in won."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -82,8 +82,12 @@ def exchange_rate() -> ExchangeRate | None:
 
 def bills(month: Month, people: Collection[int] | None = None) -> dict[int, Bill]:
     """Return the bills by person, of all people for None; without those who had no machine in that month."""
-    krw, found = rate_in_won(), dict(calculations(month, people))
-    limits = budgets(found)
+    return of_calculations(month, dict(calculations(month, people)))
+
+
+def of_calculations(month: Month, found: Mapping[int, Calculation]) -> dict[int, Bill]:
+    """Return the bills of what has been read already."""
+    krw, limits = rate_in_won(), budgets(found.keys())
     return {owner: _bill(month, calculation, limits.get(owner), krw) for owner, calculation in found.items()}
 
 

@@ -91,5 +91,5 @@ def _valid_until(
         for interval in life:
             # A start is billed for a minute at least; a run leaves the weeks whose pace a forecast continues.
             span = interval.span
-            ends += [span.start + MINIMUM, span.start + PACE, span.end + PACE]
+            ends += [span.start + MINIMUM, span.start + PACE]
     return min(end for end in ends if end > at)

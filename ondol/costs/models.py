@@ -93,7 +93,7 @@ class MonthFigure(models.Model):
     basis = models.CharField(max_length=32)
     """The fingerprint of the prices, of the month in this time zone, and of the calculation."""
     at = models.DateTimeField()
-    """In whole seconds."""
+    """When it was made, in whole seconds."""
     valid_until = models.DateTimeField()
     """When something stops growing as it does now: a price changes, the month ends, a run leaves the last weeks."""
     last_change = models.BigIntegerField()

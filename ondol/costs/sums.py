@@ -29,7 +29,7 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce, Greatest, Least
 
-from ondol.costs.bills import Money
+from ondol.costs.bills import Money, money_of
 from ondol.costs.calculation import PACE_SCALE, Item, scale_of
 from ondol.costs.limits import LEVELS, for_everybody
 from ondol.costs.models import MonthFigure
@@ -101,8 +101,10 @@ class Sums:
     """How many people have used up their budgets."""
     near_budget: int
     """How many have used 80 per cent or more, but not all."""
-    budget: Decimal | None
+    budget: Money | None
     """The sum of the budgets of those with costs; None if nobody has one."""
+    of_budget: Decimal
+    """What those have spent who have a budget."""
 
     @property
     def hours(self) -> Decimal:
@@ -110,8 +112,8 @@ class Sums:
 
     @property
     def percent(self) -> int | None:
-        """Return how much of these budgets is used."""
-        return int(self.total.usd * 100 / self.budget) if self.budget else None
+        """Return how much of these budgets is used, rounded down."""
+        return int(self.of_budget * 100 / self.budget.usd) if self.budget else None
 
 
 def sums(found: QuerySet[MonthFigure], krw: Decimal | None) -> Sums:
@@ -132,13 +134,15 @@ def sums(found: QuerySet[MonthFigure], krw: Decimal | None) -> Sums:
         over_budget=Count("pk", filter=OVER),
         near_budget=Count("pk", filter=NEAR),
         budget=Sum("limit"),
+        of_budget=Sum("total", filter=~Q(limit=None), default=Decimal(0)),
     )
     return Sums(
         people=told["people"],
         seconds=told["all_seconds"],
         over_budget=told["over_budget"],
         near_budget=told["near_budget"],
-        budget=told["budget"],
+        budget=money_of(told["budget"], krw) if told["budget"] else None,
+        of_budget=told["of_budget"],
         **{key: Money(told[f"{key}_usd"], told.get(f"{key}_krw"), bool(told[f"{key}_rest"])) for key in names},
     )
 
@@ -191,7 +195,7 @@ FROM missing GROUP BY item
 """
 
 
-def _grown(name: str, basis: Basis) -> ExpressionWrapper:
+def _grown(name: str, basis: Basis) -> Expression:
     return ExpressionWrapper(F(name) + F(f"{name}_rate") * Value(basis.seconds), output_field=_DECIMAL)
 
 

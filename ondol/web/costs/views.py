@@ -14,10 +14,10 @@ from ondol.audit.record import Action, write
 from ondol.costs import bills
 from ondol.costs.limits import for_everybody
 from ondol.costs.models import Budget
+from ondol.web.costs.everybody import Everybody
 from ondol.web.costs.forms import BudgetForm, RateForm
 from ondol.web.costs.page import EverybodysCostsPage, MyCostsPage, PersonCostsPage, month_of
 from ondol.web.costs.spreadsheet import table
-from ondol.web.costs.statement import statements_of
 from ondol.web.guards import PersonRequest, administrator, approved
 
 
@@ -38,11 +38,12 @@ def everybody(request: PersonRequest) -> HttpResponse:
 @require_GET
 @administrator
 def spreadsheet(request: PersonRequest) -> HttpResponse:
-    """Return the same table as a file."""
+    """Return the same table as a file: all rows that the address asks for."""
     month = month_of(request)
+    everybody = Everybody(request, month)
     write(Action.EXPORT, by=request.user, what="costs", month=str(month))
     return HttpResponse(
-        table(month, statements_of(month)).encode(),
+        table(month, everybody.statements(everybody.table.rows)).encode(),
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="ondol-costs-{month}.csv"'},
     )

@@ -32,9 +32,10 @@ from ondol.instances.models import Instance
 from ondol.policy.rules import rules_for
 from ondol.policy.threshold import Threshold
 from ondol.web.badge import Badge, badge_of
+from ondol.web.costs.everybody import with_cost
 from ondol.web.guards import PersonRequest
 from ondol.web.machine.notices import trouble_of
-from ondol.web.machines.running import Totals, hourly, totals
+from ondol.web.machines.running import Totals, hourly, totals, unarmed
 from ondol.web.page import Page
 from ondol.web.tables import Choice, Column, Filter, Table
 from ondol.web.unconfirmed import Unconfirmed, unconfirmed
@@ -58,7 +59,7 @@ COLUMNS = (
     Column("cpu", _("CPU now"), ("cpu", "owner__name"), is_descending=True, is_amount=True),
     Column("stops", _("Stop expected")),
     Column("hour", _("An hour"), is_amount=True),
-    Column("cost", _("This month"), is_amount=True),
+    Column("cost", _("This month"), ("cost", "owner__name"), is_descending=True, is_amount=True),
     Column("acts", _("Actions"), is_hidden=True),
 )
 FILTERS = (
@@ -72,6 +73,7 @@ FILTERS = (
             Choice("failed", _("Failed"), Q(status=Status.FAILED)),
         ),
     ),
+    Filter("armed", _("Auto-stop"), (Choice("no", _("Not armed"), unarmed()),)),
     Filter("error", _("AWS error"), (Choice("yes", _("With an AWS error"), ~Q(error_code="")),)),
 )
 
@@ -148,7 +150,7 @@ class MachinesPage(Page):
     def table(self) -> Table[Instance]:
         return Table(
             self._request.GET,
-            _machines(),
+            with_cost(self._request, _machines(), "owner"),
             COLUMNS,
             "status",
             filters=FILTERS,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db.models import Count, Value
+from django.db.models import Count, Exists, OuterRef, Q, Value
 from django.db.models.functions import Coalesce, NullIf
 
 from ondol import clock
@@ -13,9 +13,7 @@ from ondol.costs.price_table import PriceTable
 from ondol.costs.prices import prices
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance, Run
-
-_ARMED = ("ended_at", "armed_at", "launched_at", "awake_until", "armed_awake_until", "lease_until", "armed_lease_until")
-"""What `Run.is_armed` reads."""
+from ondol.instances.runs import is_armed
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +32,18 @@ def totals() -> Totals:
     """Return the sums of all machines that have not ended."""
     running = Instance.objects.filter(status=Status.RUNNING)
     kinds = running.order_by().values_list(Coalesce(NullIf("seen_type", Value("")), "instance_type"))
-    # Runs without their machines: of thousands, each field that is read counts.
-    runs = Run.objects.filter(pk__in=running.order_by().values("run")).only(*_ARMED)
     by_kind = dict(kinds.annotate(count=Count("pk")))
     return Totals(
         machines=Instance.objects.exclude(status=Status.TERMINATED).count(),
         running=sum(by_kind.values()),
-        unarmed=sum(not run.is_armed for run in runs),
+        unarmed=Instance.objects.filter(unarmed()).count(),
         hourly=_sum(by_kind),
     )
+
+
+def unarmed() -> Q:
+    """Return machines that run, and that nothing would stop."""
+    return Q(Q(status=Status.RUNNING), ~Exists(Run.objects.filter(is_armed(), pk=OuterRef("run"))))
 
 
 def hourly(table: PriceTable, kind: str) -> Decimal | None:

@@ -9,8 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from ondol.accounts.models import User
-from ondol.costs import bills
-from ondol.costs.bills import Bill, Money
+from ondol.costs import bills, prepared, sums
 from ondol.deployment.findings import remembered
 from ondol.doctor import local_checks, messages, records
 from ondol.doctor.findings import Level
@@ -27,7 +26,7 @@ from ondol.web.unconfirmed import Unconfirmed, unconfirmed
 RUNNING_SHOWN = 8
 """How many of the machines that run are shown: those that have run the longest."""
 AT_ONCE = 300
-"""The costs of so many machines take about a second."""
+"""So many figures are made in about a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,27 +36,6 @@ class Eye:
     text: str
     url: str
     is_bad: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class MonthSoFar:
-    """The costs of everybody in this month."""
-
-    total: Money
-    forecast: Money
-    saved: Money
-    saved_by_idle: Money
-    over_budget: int
-    """How many people have used up their budgets."""
-    near_budget: int
-    """How many have used 80 per cent or more, but not all."""
-    budget: Money | None
-    """The sum of the budgets of those with costs; None if nobody has one."""
-
-    @property
-    def percent(self) -> int | None:
-        """Return how much of these budgets is used."""
-        return int(self.total.usd * 100 / self.budget.usd) if self.budget and self.budget.usd else None
 
 
 class OverviewPage(Page):
@@ -99,12 +77,13 @@ class OverviewPage(Page):
 
     @property
     def is_slow(self) -> bool:
-        """Return whether the costs of so many machines are better added up after the page is there."""
-        return self.totals.machines > AT_ONCE
+        """Return whether so many figures are not prepared that they are better made after the page is there: none is
+        once a worker has run for a minute."""
+        return len(prepared.stale(prepared.Basis.of(bills.this_month()))) > AT_ONCE
 
     @cached_property
-    def month(self) -> MonthSoFar:
-        return _month(list(bills.bills(bills.this_month()).values()))
+    def month(self) -> sums.Sums:
+        return sums.sums(sums.rows(prepared.refresh(bills.this_month())), bills.rate_in_won())
 
     @cached_property
     def eyes(self) -> list[Eye]:
@@ -126,19 +105,6 @@ def has_machine(user: User) -> bool:
     return Instance.objects.filter(owner=user).exclude(status=Status.TERMINATED).exists()
 
 
-def _month(found: list[Bill]) -> MonthSoFar:
-    statuses = [bill.budget_status for bill in found if bill.budget_status]
-    return MonthSoFar(
-        total=bills.total(bill.total for bill in found),
-        forecast=bills.total(bill.forecast for bill in found),
-        saved=bills.total(bill.saved for bill in found),
-        saved_by_idle=bills.total(bill.saved_by_idle for bill in found),
-        over_budget=sum(status.is_used_up for status in statuses),
-        near_budget=sum(80 <= status.percent < 100 for status in statuses),
-        budget=Money(sum(status.budget.usd for status in statuses)) if statuses else None,  # type: ignore[arg-type]
-    )
-
-
 def _eyes(now: Totals) -> Iterator[Eye]:
     machines, doctor = reverse("admin_fleet"), reverse("admin_doctor")
     for finding in local_checks.worker():
@@ -148,7 +114,7 @@ def _eyes(now: Totals) -> Iterator[Eye]:
         text = ngettext("%(count)d running machine is not armed: it would not stop by itself.",
                         "%(count)d running machines are not armed: they would not stop by themselves.",
                         now.unarmed)  # fmt: skip
-        yield Eye(text % {"count": now.unarmed}, f"{machines}?status=running")
+        yield Eye(text % {"count": now.unarmed}, f"{machines}?armed=no")
     if failed := Instance.objects.filter(status=Status.FAILED).count():
         text = ngettext("%(count)d machine could not be created.", "%(count)d machines could not be created.", failed)
         yield Eye(text % {"count": failed}, f"{machines}?status=failed")

@@ -18,6 +18,7 @@ from ondol.instances.lifecycle import CHANGING, Status
 from ondol.instances.messages.statuses import STATUSES
 from ondol.instances.models import Instance
 from ondol.web.badge import Badge, badge_of
+from ondol.web.costs.everybody import with_cost
 from ondol.web.guards import PersonRequest
 from ondol.web.page import Page
 from ondol.web.tables import Choice, Column, Filter, Table
@@ -31,7 +32,7 @@ COLUMNS = (
     Column("role", _("Role"), ("role", "name")),
     Column("approval", _("Approval"), ("approval", "name")),
     Column("machine", _("Machine"), ("machine_status", "name")),
-    Column("cost", _("This month"), is_amount=True),
+    Column("cost", _("This month"), ("cost", "name"), is_descending=True, is_amount=True),
     Column("signed_in", _("Last sign-in"), ("last_login", "name"), is_descending=True),
     Column("requested", _("Requested"), ("created_at",), is_descending=True),
 )
@@ -136,9 +137,8 @@ class PeoplePage(Page):
 
 def table_of(request: PersonRequest) -> Table[User]:
     """Return the people whom this address asks for."""
-    return Table(
-        request.GET, _people(), COLUMNS, "name", filters=FILTERS, searched=("name", "email", "affiliation")
-    )  # fmt: skip
+    rows = with_cost(request, _people(), "pk")
+    return Table(request.GET, rows, COLUMNS, "name", filters=FILTERS, searched=("name", "email", "affiliation"))
 
 
 def waiting_now() -> list[User]:

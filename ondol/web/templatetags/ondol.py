@@ -123,6 +123,18 @@ def priced(value: Decimal, krw: Decimal | None) -> SafeString:
 
 
 @register.filter
+def priced_alone(value: Decimal, krw: Decimal | None) -> str:
+    """Return what something costs in the reader's currency."""
+    return prices.shown(money_of(value, krw))[0]
+
+
+@register.filter
+def per_hour_alone(value: Decimal, krw: Decimal | None) -> str:
+    """Return what an hour costs in the reader's currency, in dollars with tenths of a cent."""
+    return prices.shown(money_of(value, krw), f"${value:,.3f}")[0]
+
+
+@register.filter
 def per_hour(value: Decimal, krw: Decimal | None) -> SafeString:
     """Return what an hour costs, with tenths of a cent: `$0.031 (₩43)`."""
     return prices.in_text(money_of(value, krw), f"${value:,.3f}")
