@@ -16,6 +16,8 @@ from procrastinate.contrib.django import app
 
 from ondol.accounts import mail
 from ondol.accounts.models import User
+from ondol.audit.record import Action
+from ondol.audit.record import write as record
 from ondol.config import config
 from ondol.request_id import for_job
 
@@ -47,6 +49,9 @@ def write(template: str, to: str, about: int, language: str) -> None:
         get_adapter().render_mail(
             template, to, {"email": to, "current_site": site, "site_url": config().url, **context}
         ).send()
+    # An address that is nobody's is not written down: somebody may have typed a password there.
+    other = to if reader and reader.email != to else ""
+    record(Action.LETTER, on=reader, letter=template.rpartition("/")[2], to=other)
 
 
 def _reset(user_id: int) -> dict[str, Any] | None:

@@ -8,6 +8,8 @@ from django.utils import translation
 from procrastinate.contrib.django import app
 
 from ondol.accounts.models import Approval, User
+from ondol.audit.record import Action
+from ondol.audit.record import write as record
 from ondol.config import config
 from ondol.request_id import for_job
 from ondol.whom_to_ask import contact_line
@@ -31,10 +33,11 @@ def send(kind: str, user: User, to: User) -> None:
 
 def write(to: User, name: str, context: dict[str, object], to_address: str = "") -> None:
     """Render `mail/NAME.txt` in the reader's language and send it, to another address of theirs if one is given. Its
-    first line is the subject, and whom to turn to its last."""
+    first line is the subject, and whom to turn to its last. The record tells that it was sent."""
     with translation.override(to.language):
         text = f"{render_to_string(f'mail/{name}.txt', context).strip()}\n\n{contact_line()}"
     subject, _, body = text.strip().partition("\n")
     # A name may contain other line breaks, for which Django would refuse the e-mail.
     subject = " ".join(subject.split())
     send_mail(settings.EMAIL_SUBJECT_PREFIX + subject, body.strip() + "\n", None, [to_address or to.email])
+    record(Action.LETTER, on=to, letter=name, to=to_address)

@@ -58,6 +58,7 @@ class Action(TextChoices):
     EXPORT = "export", _("Table downloaded")
     DENIED = "denied", _("Not allowed")
     TOKEN_REFUSED = "token.refused", _("API token refused")
+    LETTER = "mail.sent", _("E-mail sent")
     MAIL_AGAIN = "mail.again", _("E-mail sent again")
     MAIL_DROP = "mail.drop", _("E-mail dropped")
     VAULT = "vault.rotate", _("Secrets sealed with another key")

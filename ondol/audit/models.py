@@ -37,6 +37,7 @@ class Entry(models.Model):
             models.Index(fields=["on_id", "-id"], name="audit_of_person"),
             models.Index(fields=["by_id", "-id"], name="audit_by_person"),
             models.Index(fields=["at"], name="audit_at"),
+            models.Index(fields=["action", "-id"], name="audit_action"),
         ]
 
 

@@ -294,7 +294,10 @@ class StatusChange(models.Model):
 
     class Meta:
         ordering = ["at", "id"]
-        indexes = [models.Index(fields=["instance", "id"], name="last_change_of_machine")]
+        indexes = [
+            models.Index(fields=["instance", "id"], name="last_change_of_machine"),
+            models.Index(fields=["at", "id"], name="status_change_at"),
+        ]
 
     @property
     def record(self) -> Record:

@@ -1,6 +1,6 @@
 """Times as pages show them: short, with the day where it is needed; zone and full date are in the title."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from django.utils import formats, timezone
 from django.utils.html import format_html
@@ -44,6 +44,17 @@ def wall(value: datetime) -> str:
     if is_korean:
         return formats.date_format(timezone.localtime(value), "n월 j일 H:i" if is_this_year else "Y년 n월 j일 H:i")
     return formats.date_format(timezone.localtime(value), "j M, H:i" if is_this_year else "j M Y, H:i")
+
+
+def heading(day: date) -> str:
+    """Return a day above what happened on it: `today, Wed 3 Jun 2026`."""
+    told = formats.date_format(day, "Y년 n월 j일 (D)" if get_language() == "ko" else "D j M Y")
+    match (timezone.localdate(clock.now()) - day).days:
+        case 0:
+            return _("Today, %(day)s") % {"day": told}
+        case 1:
+            return _("Yesterday, %(day)s") % {"day": told}
+    return told
 
 
 def hour(value: datetime) -> str:

@@ -1,173 +1,124 @@
-"""Rows of the record as pages and spreadsheets show them, and what they are filtered by."""
+"""Rows of the record as pages and spreadsheets show them."""
 
-import csv
-import io
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import datetime
+from itertools import groupby
+from uuid import UUID
 
-from django import forms
-from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from ondol.accounts.models import User
-from ondol.audit.actions import Action, Outcome, Source
+from ondol.audit.actions import Outcome
 from ondol.audit.models import Entry
-from ondol.web.costs.spreadsheet import cell
-from ondol.web.policy.facts import changed
-
-PER_PAGE = 50
-_FOR_PROGRAMS = {"operation", "service", "aws_request_id", "letter", "text"}
-"""Details that a page does not repeat, or has no room for; the file has them."""
+from ondol.instances.models import Instance
+from ondol.web import times
+from ondol.web.activity import codes
+from ondol.web.activity.words import Details, act_of, source_of, told_of, who_of
 
 
-_DAYS = (MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(9000, 1, 1)))
-"""Days that are days in every zone, the day after them too."""
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Somebody in a row: as they were called when it was written, and as they are called now."""
+
+    name: str
+    """The name of today; of somebody whose account is gone, the address of the row."""
+    address: str
+    """The address of the row, where the name does not say it already."""
+    pk: int | None
+    """The account; None: it is gone, or nobody's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One row, in the reader's language."""
 
+    number: int
     at: datetime
-    action: str
-    on: str
-    by: str
+    act: str
+    told: str
+    by: Party | None
+    who: str
+    """Who did it, where nobody who has an account did."""
+    on: Party | None
     outcome: str
-    is_done: bool
+    """How it ended, and why; empty: it was done."""
     address: str
     agent: str
     source: str
-    details: str
-    shown: str
-    """The details without those that a page has no room for."""
-    request_id: str
+    """Through what it came; empty: a page."""
+    is_own: bool
+    """It was done by the one whom it was about."""
 
 
-class FilterForm(forms.Form):
-    """What is looked for; empty: everything."""
+@dataclass(frozen=True, slots=True)
+class Day:
+    """The rows of one day."""
 
-    person = forms.CharField(label=gettext_lazy("Person"), max_length=254, required=False)
-    action = forms.ChoiceField(label=gettext_lazy("What"), required=False)
-    outcome = forms.ChoiceField(label=gettext_lazy("Outcome"), required=False)
-    since = forms.DateField(
-        label=gettext_lazy("From"),
-        required=False,
-        validators=_DAYS,
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-    )
-    until = forms.DateField(
-        label=gettext_lazy("To"),
-        required=False,
-        validators=_DAYS,
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-    )
-
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
-        self.fields["action"].choices = [("", _("Everything")), *Action.choices]  # type: ignore[attr-defined]
-        self.fields["outcome"].choices = [("", _("All")), *Outcome.choices]  # type: ignore[attr-defined]
-
-    def found(self) -> QuerySet[Entry]:
-        """Return the rows, newest first; a field that is not valid filters nothing, and says so."""
-        self.is_valid()
-        data, rows = self.cleaned_data, Entry.objects.order_by("-id")
-        if person := data.get("person"):
-            same = _accounts(person)
-            rows = rows.filter(
-                Q(on_email__icontains=person) | Q(by_email__icontains=person) | Q(on_id__in=same) | Q(by_id__in=same)
-            )
-        if action := data.get("action"):
-            rows = rows.filter(action=action)
-        if outcome := data.get("outcome"):
-            rows = rows.filter(outcome=outcome)
-        if since := data.get("since"):
-            rows = rows.filter(at__gte=_midnight(since))
-        if until := data.get("until"):
-            rows = rows.filter(at__lt=_midnight(until + timedelta(days=1)))
-        return rows
+    word: str
+    rows: list[Row]
 
 
-def _accounts(address: str) -> list[int]:
-    """Return the accounts that have this address now, or had it at a row: people may change theirs."""
-    rows = Entry.objects.filter(
-        Q(action=Action.EMAIL) & (Q(details__old__iexact=address) | Q(on_email__iexact=address))
-    )
-    now = User.objects.filter(email__iexact=address).values_list("pk", flat=True)
-    return [*now, *filter(None, rows.values_list("on_id", flat=True))]
+def rows_of(entries: Sequence[Entry], reader: User | None = None) -> list[Row]:
+    """Return rows; for a `reader` without an administrator's eyes, where others have come from is left out.
+
+    It asks for all people and all machines at once.
+    """
+    people = User.objects.in_bulk({pk for one in entries for pk in (one.by_id, one.on_id) if pk is not None})
+    machines = Instance.objects.in_bulk({key for one in entries if (key := _machine(one))})
+    return [_row(entry, people, machines, reader) for entry in entries]
 
 
-def of_person(user: User) -> QuerySet[Entry]:
-    """Return what somebody did, or others did to them."""
-    return Entry.objects.filter(Q(on_id=user.pk) | Q(by_id=user.pk)).order_by("-id")
+def days_of(rows: Iterable[Row]) -> list[Day]:
+    """Return rows in their order, those of each day together."""
+    return [Day(times.heading(day), list(them)) for day, them in groupby(rows, lambda row: timezone.localdate(row.at))]
 
 
-def row_of(entry: Entry, reader: User | None = None) -> Row:
-    """Return a row; for a `reader` without an administrator's eyes, where others have come from is left out."""
+def details_for_programs(entry: Entry) -> str:
+    """Return the details as they are kept."""
+    return json.dumps(entry.details, ensure_ascii=False, sort_keys=True)
+
+
+def _row(entry: Entry, people: dict[int, User], machines: dict[UUID, Instance], reader: User | None) -> Row:
     is_others = reader is not None and entry.by_id != reader.pk and entry.by_email != ""
-    done = entry.outcome == Outcome.DONE
-    words = _word(Outcome, entry.outcome)
+    key = _machine(entry)
     return Row(
+        number=entry.pk,
         at=entry.at,
-        action=" · ".join(filter(None, [_word(Action, entry.action), _plain(entry.details.get("operation", ""))])),
-        on=entry.on_email,
-        by=entry.by_email,
-        outcome=f"{words}: {entry.code}" if entry.code else words,
-        is_done=done,
+        act=act_of(entry),
+        told=told_of(entry, machines[key].instance_id or "" if key in machines else ""),
+        by=_party(entry.by_id, entry.by_email, people),
+        who="" if entry.by_email else who_of(entry),
+        on=_party(entry.on_id, entry.on_email, people),
+        outcome=_outcome(entry),
         address="" if is_others else entry.address,
         agent="" if is_others else entry.agent,
-        source=_word(Source, entry.source),
-        details=_told(entry.details),
-        shown=_shown(entry),
-        request_id=entry.request_id,
+        source=source_of(entry),
+        is_own=entry.by_id is not None and entry.by_id == entry.on_id,
     )
 
 
-def table(entries: Iterable[Entry]) -> Iterator[str]:
-    """Return the lines of a CSV file; the first has a byte-order mark, without which Excel takes Korean for Latin."""
-    heads = [_("Number"), _("Time"), _("What"), _("Outcome"), _("On whom"), _("By"), _("Through"), _("Address")]
-    more = [_("Program"), _("Request"), _("Job"), _("Details"), _("By (number)"), _("On (number)")]
-    yield "\ufeff" + _line([*heads, *more])
-    for entry in entries:
-        row = row_of(entry)
-        texts = (row.action, row.outcome, row.on, row.by, row.source, row.address, row.agent, row.request_id)
-        at = timezone.localtime(entry.at).isoformat(timespec="seconds")
-        numbers = (entry.job_id, entry.by_id, entry.on_id)
-        job, by, on = (str(number or "") for number in numbers)
-        yield _line([str(entry.pk), at, *map(cell, texts), job, cell(row.details), by, on])
+def _party(pk: int | None, address: str, people: dict[int, User]) -> Party | None:
+    if not address:
+        return None
+    person = people.get(pk or 0)
+    if person is None:
+        return Party(address, _("former account") if pk else "", None)
+    name = person.name or person.email
+    return Party(name, address if address != name else "", person.pk)
 
 
-def _line(cells: Iterable[str]) -> str:
-    text = io.StringIO(newline="")
-    csv.writer(text).writerow(cells)
-    return text.getvalue()
+def _outcome(entry: Entry) -> str:
+    if entry.outcome == Outcome.DONE:
+        return ""
+    word = str(Outcome(entry.outcome).label) if entry.outcome in Outcome.values else _("not done")
+    return f"{word}: {codes.words(entry.code)}" if entry.code else word
 
 
-def _word(choices: type[Action] | type[Outcome] | type[Source], value: str) -> str:
-    """Return its word; another version may have written one that this one does not know."""
-    return str(choices(value).label) if value in choices.values else value
-
-
-def _shown(entry: Entry) -> str:
-    """Return the details for people: a change of rules in words."""
-    details = {name: value for name, value in entry.details.items() if name not in _FOR_PROGRAMS}
-    what = details.get("what")
-    if entry.action == Action.POLICY and isinstance(what, dict):
-        return ", ".join(filter(None, [changed(what), _told({k: v for k, v in details.items() if k != "what"})]))
-    return _told(details)
-
-
-def _told(details: Mapping[str, object]) -> str:
-    return ", ".join(f"{name}: {_plain(value)}" for name, value in sorted(details.items()))
-
-
-def _plain(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _midnight(day: object) -> datetime:
-    return timezone.make_aware(datetime.combine(day, time.min))  # type: ignore[arg-type]
+def _machine(entry: Entry) -> UUID | None:
+    try:
+        return UUID(Details(entry.details).text("machine"))
+    except ValueError:
+        return None

@@ -5,9 +5,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from ondol import clock
+from ondol.audit.models import Entry
 from ondol.audit.record import Action, write
-from ondol.web.activity.entries import FilterForm, table
 from ondol.web.activity.page import ActivityPage, MyActivityPage
+from ondol.web.activity.spreadsheet import table
 from ondol.web.guards import PersonRequest, administrator, approved
 
 MOST = 100_000
@@ -17,14 +18,17 @@ MOST = 100_000
 @administrator
 def activity(request: PersonRequest) -> HttpResponse:
     """Show who did what."""
-    return ActivityPage(request).answer(request)
+    return ActivityPage(request.GET).answer(request)
 
 
 @require_GET
 @administrator
 def spreadsheet(request: PersonRequest) -> HttpResponse:
-    """Return the same rows as a file: the newest 100,000."""
-    rows = FilterForm(request.GET).found()[:MOST]
+    """Return the rows that the page has found as a file: the newest 100,000. A wrong filter is no file."""
+    page = ActivityPage(request.GET)
+    if page.form.errors:
+        return page.answer(request, 400)
+    rows = page.form.found(Entry.objects.order_by("-id"))[:MOST]
     write(Action.EXPORT, by=request.user, what="activity", filter=request.GET.urlencode()[:500])
     name = f"ondol-activity-{timezone.localdate(clock.now())}.csv"
     return HttpResponse(
@@ -38,4 +42,4 @@ def spreadsheet(request: PersonRequest) -> HttpResponse:
 @approved
 def mine(request: PersonRequest) -> HttpResponse:
     """Show what happened with the reader's account and machine."""
-    return MyActivityPage(request, request.user).answer(request)
+    return MyActivityPage(request.GET, request.user).answer(request)

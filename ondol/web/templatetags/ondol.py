@@ -59,6 +59,12 @@ def wall(value: datetime, zone: str = "") -> SafeString:
 
 
 @register.filter
+def hour(value: datetime) -> SafeString:
+    """Return the time of day, where a heading has the day: `14:05`."""
+    return times.tagged(value, times.hour(value))
+
+
+@register.filter
 def last_work(value: LastWork) -> str:
     """Return what a machine did last: `Last work: a download (2.1 MB/s), until 14:05 KST.`."""
     return signals.last_work(value.signal, value.rate, f"{timezone.localtime(value.until):%H:%M %Z}")

@@ -1,0 +1,16 @@
+from django.contrib.postgres.operations import AddIndexConcurrently
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    """Read the newest changes of all machines without sorting them all; machines go on changing meanwhile."""
+
+    atomic = False
+
+    dependencies = [
+        ('instances', '0024_late_workers'),
+    ]
+
+    operations = [
+        AddIndexConcurrently('statuschange', models.Index(fields=['at', 'id'], name='status_change_at')),
+    ]

@@ -1,0 +1,105 @@
+"""Kinds of acts, as the record is filtered by them; and the rows that are only steps of an act."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.db.models import Q
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from ondol.audit.actions import Action
+from ondol.instances.states import Reason, Status
+
+WITH_STEPS = "steps"
+"""The value of the filter that leaves nothing out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Acts that one looks for together."""
+
+    word: str | Promise
+    actions: tuple[Action, ...]
+
+
+KINDS: Mapping[str, Kind] = {
+    "sign_ins": Kind(
+        _("Sign-ins"),
+        (
+            *(Action.SIGN_IN, Action.SIGN_OUT, Action.SIGN_OUT_EVERYWHERE, Action.CONFIRM, Action.DENIED),
+            Action.TOKEN_REFUSED,
+        ),
+    ),
+    "accounts": Kind(
+        _("Accounts"),
+        (
+            *(Action.SIGN_UP, Action.ADD, Action.DETAILS, Action.PASSWORD, Action.EMAIL_WISH, Action.EMAIL),
+            *(Action.EMAIL_PROVEN, Action.EMAIL_BACK, Action.FACTOR_ADD, Action.FACTOR_REMOVE, Action.PROVIDER_ADD),
+            Action.PROVIDER_REMOVE,
+        ),
+    ),
+    "access": Kind(
+        _("Keys, tokens and SSH addresses"),
+        (
+            *(Action.KEY_READ, Action.KEY_CHOOSE, Action.KEY_REPLACE, Action.KEY_CHANGE),
+            *(Action.TOKEN_MAKE, Action.TOKEN_USE, Action.TOKEN_REVOKE, Action.SSH_ADD, Action.SSH_REMOVE),
+        ),
+    ),
+    "people": Kind(
+        _("Decisions about people"), (Action.APPROVE, Action.REJECT, Action.VOUCH, Action.SUSPEND, Action.ROLE)
+    ),
+    "machines": Kind(
+        _("Machines"),
+        (
+            *(Action.MACHINE_CREATE, Action.MACHINE_START, Action.MACHINE_STOP, Action.MACHINE_TERMINATE),
+            *(Action.MACHINE_STATUS, Action.MACHINE_SIZE, Action.MACHINE_AWAKE, Action.MACHINE_HOURS),
+        ),
+    ),
+    "rules": Kind(_("Rules, budgets and rates"), (Action.POLICY, Action.BUDGET, Action.RATE)),
+    "mail": Kind(_("E-mails"), (Action.MESSAGE, Action.LETTER, Action.MAIL_AGAIN, Action.MAIL_DROP)),
+    "upkeep": Kind(_("Upkeep"), (Action.EXPORT, Action.VAULT, Action.KEYS, Action.PRUNE, Action.AWS)),
+}
+
+_ASKED = (Reason.PERSON, Reason.ADMIN, Reason.BUDGET, Reason.SCHEDULE, Reason.NOT_APPROVED)
+"""Reasons of a stop that is known from its beginning."""
+_NOTICED = (Reason.IDLE, Reason.OUTSIDE, Reason.UNKNOWN)
+"""Those of one that AWS has begun; the row of its end says the true one."""
+
+
+def _has(**details: str) -> Q:
+    # Containment is false where a name is missing, and never NULL, which `exclude` would take for a match.
+    return Q(details__contains=details)
+
+
+def _steps() -> Q:
+    """Return the rows that follow from another one: an event is one line."""
+    arrived = _has(new=Status.RUNNING, reason=Reason.DONE) | _has(old=Status.TERMINATING, new=Status.TERMINATED)
+    for reason in _ASKED:
+        arrived |= _has(old=Status.STOPPING, new=Status.STOPPED, reason=reason)
+    noticed = Q()
+    for reason in _NOTICED:
+        noticed |= _has(new=Status.STOPPING, reason=reason)
+    return (
+        Q(action=Action.AWS) | (Q(action=Action.MACHINE_STATUS) & arrived) | (Q(action=Action.MACHINE_STOP) & noticed)
+    )
+
+
+STEPS = _steps()
+
+
+def wanted(kind: str) -> Q:
+    """Return the rows of a kind, of a single act, or for an empty text of all; steps are among them if asked for."""
+    if kind == WITH_STEPS:
+        return Q()
+    if kind in KINDS:
+        return Q(action__in=KINDS[kind].actions) & ~STEPS
+    return Q(action=kind) if kind else ~STEPS
+
+
+def choices() -> list[tuple[str, object]]:
+    """Return the choices of a field: all, then each kind with its acts."""
+    groups: list[tuple[str, object]] = [("", _("All acts")), (WITH_STEPS, _("All acts, with each step in AWS"))]
+    for name, kind in KINDS.items():
+        whole = str(_("%(kind)s: all")) % {"kind": kind.word}
+        groups.append((str(kind.word), [(name, whole), *((action.value, action.label) for action in kind.actions)]))
+    return groups

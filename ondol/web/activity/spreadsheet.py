@@ -1,0 +1,46 @@
+"""Rows of the record as a CSV file."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from ondol.audit.actions import Outcome
+from ondol.audit.models import Entry
+from ondol.web.activity.entries import Party, Row, details_for_programs, rows_of
+from ondol.web.costs.spreadsheet import cell
+
+_AT_ONCE = 2000
+
+
+def table(entries: Iterable[Entry]) -> Iterator[str]:
+    """Yield the lines; the first has a byte-order mark, without which Excel takes Korean for Latin."""
+    heads = [_("Number"), _("Time"), _("Who"), _("What"), _("In detail"), _("Outcome"), _("On whom"), _("Through")]
+    more = [_("Address"), _("Program"), _("Request"), _("Job"), _("Details"), _("By (number)"), _("On (number)")]
+    yield "\ufeff" + _line([*heads, *more])
+    left = iter(entries)
+    while some := list(islice(left, _AT_ONCE)):
+        yield "".join(_line(_cells(entry, row)) for entry, row in zip(some, rows_of(some), strict=True))
+
+
+def _cells(entry: Entry, row: Row) -> list[str]:
+    at = timezone.localtime(entry.at).isoformat(timespec="seconds")
+    who, on = _named(row.by, entry.by_email) or row.who, _named(row.on, entry.on_email)
+    outcome = row.outcome or str(Outcome.DONE.label)
+    texts = (who, row.act, row.told, outcome, on, row.source or _("page"), row.address, row.agent, entry.request_id)
+    job, by, about = (str(number or "") for number in (entry.job_id, entry.by_id, entry.on_id))
+    return [str(entry.pk), at, *map(cell, texts), job, cell(details_for_programs(entry)), by, about]
+
+
+def _named(party: Party | None, address: str) -> str:
+    """Return the name of today and the address of then."""
+    return f"{party.name} <{address}>" if party and party.pk and party.name != address else address
+
+
+def _line(cells: Iterable[str]) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerow(cells)
+    return text.getvalue()
