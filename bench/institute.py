@@ -10,6 +10,7 @@ from ondol.autostop.models import ReadingRound
 from ondol.instances.models import Instance, Run
 
 PEOPLE, MACHINES, RUNNING, CHANGES, DAYS = 10_000, 3_000, 1_000, 600_000, 14
+ACTS = 100_000
 """How many there are; `RUNNING` of the machines run, and have readings of so many days."""
 WAITING = 25
 PERIOD = timedelta(minutes=5)
@@ -31,6 +32,7 @@ def furnish(people: int = PEOPLE, machines: int = MACHINES, running: int = RUNNI
         Run.objects.bulk_create(runs, batch_size=1000)
     with connection.cursor() as cursor:
         cursor.execute(_CHANGES, [now, changes // machines])
+        cursor.execute(_ACTS, [now, ACTS])
         cursor.execute(_READINGS, [now - timedelta(days=DAYS), now])
         cursor.execute("ANALYZE")
     ReadingRound.objects.get_or_create(only=True, defaults={"at": now})
@@ -103,6 +105,16 @@ SELECT i.id,
   '{"instance_type": "t3.small", "volume_gb": 30}', NULL,
   least(i.status_since, %s - interval '1 hour') - (n + 1) * interval '12 hours'
 FROM instances_instance i CROSS JOIN generate_series(0, %s - 1) AS n
+"""
+_ACTS = """
+INSERT INTO audit_entry (at, action, outcome, code, by_id, by_email, on_id, on_email, source, address, agent, request_id, details)
+SELECT %s - (n || ' minutes')::interval,
+  (ARRAY['aws', 'machine.status', 'sign_in', 'aws', 'machine.start', 'machine.stop', 'key.read', 'mail.sent'])[n %% 8 + 1],
+  'done', '', u.id, u.email, u.id, u.email, 'page', '203.0.113.9', 'Mozilla/5.0 (Windows NT 10.0) Firefox/140', '',
+  jsonb_build_object('machine', i.id, 'old', 'STARTING', 'new', 'RUNNING', 'reason', 'DONE')
+FROM generate_series(%s, 1, -1) AS n
+JOIN (SELECT *, row_number() OVER (ORDER BY id) AS k FROM instances_instance) i ON i.k = n %% 3000 + 1
+JOIN accounts_user u ON u.id = i.owner_id
 """
 _READINGS = """
 INSERT INTO autostop_cpureading (instance_id, at, percent, network_in, network_out, disk_read, disk_written, credits)

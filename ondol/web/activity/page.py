@@ -46,8 +46,7 @@ class Record:
 
     @property
     def heads(self) -> list[Head]:
-        columns = [one for one in COLUMNS if self._reader is None or one.key != "whom"]
-        return [Head(str(one.word), "", "", is_amount=False, is_hidden=False) for one in columns]
+        return [Head(str(one.word), "", "", is_amount=False, is_hidden=False) for one in COLUMNS]
 
     @property
     def is_linked(self) -> bool:
