@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('instances', '0024_late_workers'),
+        ('instances', '0025_changes_by_time'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
