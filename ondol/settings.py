@@ -217,7 +217,7 @@ if "oidc" in CONFIG.social_providers:
             }
         ]
     }
-    SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True  # of those that EMAIL_AUTHENTICATION lets in
+SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True  # of whom EMAIL_AUTHENTICATION or an invitation lets in
 
 # E-mail
 EMAIL_BACKEND = "ondol.outbox.backend.EmailBackend"

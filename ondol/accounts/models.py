@@ -112,6 +112,9 @@ class User(AbstractBaseUser):
     administrates_since = models.DateTimeField(null=True, blank=True)
     """When they became an administrator, in real time: from then on they have days to set up a second factor."""
 
+    is_invited = False
+    """Whether the record tells of a new person by a row of their invitation."""
+
     objects: ClassVar[UserManager] = UserManager()
 
     USERNAME_FIELD = "email"
@@ -139,7 +142,7 @@ class User(AbstractBaseUser):
             if not is_new:
                 self._note_changes(kwargs.get("update_fields"))
             super().save(*args, **kwargs)
-            if is_new:
+            if is_new and not self.is_invited:
                 write(
                     Action.SIGN_UP if origin.is_request() else Action.ADD,
                     by=asker(),
@@ -194,6 +197,18 @@ class Decision(models.Model):
 
     class Meta:
         ordering = ["-at", "-id"]
+
+
+class Invitation(models.Model):
+    """The invitation of a person who has never signed in when it was sent. Its times are real ones."""
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="invitation")
+    sent_at = models.DateTimeField()
+    until = models.DateTimeField()
+
+    @property
+    def has_lapsed(self) -> bool:
+        return self.until <= datetime.now(UTC)
 
 
 class Scope(models.TextChoices):

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from allauth.account import app_settings
+from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.internal.flows.login import record_authentication
@@ -15,6 +16,7 @@ from django.http import HttpRequest
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
+from ondol.accounts import invitations
 from ondol.accounts.models import User
 from ondol.accounts.recent import signed_in_recently
 from ondol.accounts.text import clean_line
@@ -70,6 +72,17 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
             raise ImmediateHttpResponse(redirect("step_up_providers"))
         record_authentication(request, sociallogin)
         raise ImmediateHttpResponse(redirect(sociallogin.get_redirect_url(request) or "dashboard"))
+
+    def authenticate_by_email(self, sociallogin: Any) -> tuple[Any, str] | None:
+        """Return whose account it becomes, beyond those of trusted addresses: who has opened an invitation here.
+
+        Its link proves the address, whatever address the provider knows.
+        """
+        invited = invitations.take_opened(context.request)
+        if invited is None:
+            found: tuple[Any, str] | None = super().authenticate_by_email(sociallogin)
+            return found
+        return invited, invited.email
 
     def populate_user(self, request: HttpRequest, sociallogin: Any, data: dict[str, Any]) -> User:
         """Return a user with the name that the provider shows."""

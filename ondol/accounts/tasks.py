@@ -5,6 +5,7 @@ from procrastinate.contrib.django import app
 from ondol.accounts import (
     admin_messages,
     expired,
+    invitations,
     letter_limits,
     letters,
     mail,
@@ -73,6 +74,12 @@ def colleague(entry: int, to: int) -> None:
 def message(entry: int) -> None:
     """Send one message of an administrator."""
     admin_messages.send(entry)
+
+
+@app.task(name=invitations.TASK, queue="mail", retry=RETRY, task_middleware=[watch])
+def invitation(user_id: int) -> None:
+    """Send one invitation."""
+    invitations.send(user_id)
 
 
 @app.periodic(cron="* * * * * */5")

@@ -41,10 +41,13 @@ class Action(TextChoices):
     SUSPEND = "person.suspend", _("Person suspended")
     ROLE = "person.role", _("Role changed")
     MESSAGE = "person.message", _("Message sent")
+    INVITE = "person.invite", _("Person invited")
 
     POLICY = "policy", _("Rules changed")
     BUDGET = "budget", _("Budget changed")
     RATE = "rate", _("Exchange rate set")
+    ANNOUNCE = "announcement", _("Announcement shown")
+    ANNOUNCE_END = "announcement.end", _("Announcement ended")
 
     MACHINE_CREATE = "machine.create", _("Machine requested")
     MACHINE_START = "machine.start", _("Start requested")

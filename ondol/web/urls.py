@@ -12,6 +12,7 @@ from ondol.web.cpu import views as cpu
 from ondol.web.doctor import views as doctor
 from ondol.web.help.views import help_page
 from ondol.web.history import views as history
+from ondol.web.invite import views as invite
 from ondol.web.key.views import key_choice, key_replace
 from ondol.web.machine import views as machine
 from ondol.web.machines import views as machines
@@ -37,6 +38,7 @@ urlpatterns = [
     path("machine/tonight/", machine.tonight_after_all, name="machine_closing_restore"),
     path("awake/<str:token>/", awake_link, name="awake_link"),
     path("old-address/<str:token>/", old_address, name="old_address"),
+    path("invitation/<str:token>/", invite.invitation, name="invitation"),
     path("machine/cpu/", cpu.cpu, name="machine_cpu"),
     path("machine/address-told/", machine.address_told, name="machine_address_told"),
     path("machine/key/", machine.key, name="machine_key"),
@@ -57,6 +59,9 @@ urlpatterns = [
     path("admin/people/", people.people_list, name="admin_people"),
     path("admin/people/decide/", people.decide, name="admin_decide"),
     path("admin/people/csv/", people.spreadsheet, name="admin_people_csv"),
+    path("admin/people/invite/", invite.invite, name="admin_invite"),
+    path("admin/people/invite/send/", invite.send, name="admin_invite_send"),
+    path("admin/people/invite/again/", invite.again, name="admin_invite_again"),
     path("admin/people/message/", message.message, name="admin_message"),
     path("admin/people/<int:pk>/", person.person, name="admin_person"),
     path("admin/people/<int:pk>/approve/", person.approve, name="admin_approve"),

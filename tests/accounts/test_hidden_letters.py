@@ -26,6 +26,8 @@ ELSEWHERE = {
     "SshAddressForm.cidr": "parsed as an address",
     "FilterForm.person": "searched for, never kept",
     "PublicKeyForm.public_key": "parsed as a key, its comment too",
+    "InviteForm.text": "parsed as rows, whose cells are checked",
+    "SendForm.rows": "parsed as rows, whose cells are checked",
     "TerminateForm.email": "compared, never kept",
     "DecisionForm.reason": "people.py, for the API too; see below",
     "ReasonForm.reason": "people.py, for the API too; see below",

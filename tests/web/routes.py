@@ -58,7 +58,7 @@ _KEYED = {
 """A path for each pattern that is a regular expression."""
 RULES = {
     Rule.ANYBODY: """
-        help/  language/  awake/<str:token>/  old-address/<str:token>/
+        help/  language/  awake/<str:token>/  old-address/<str:token>/  invitation/<str:token>/
         accounts/login/  accounts/login/code/confirm/  accounts/signup/  accounts/inactive/  accounts/confirm-email/
         accounts/^confirm-email/(?P<key>[-:\\w]+)/$
         accounts/password/reset/  accounts/password/reset/done/  accounts/password/reset/key/done/
@@ -96,6 +96,7 @@ RULES = {
         admin/people/csv/  admin/people/message/
         admin/policy/  admin/policy/<int:pk>/  admin/policy/changes/<int:pk>/undo/
         admin/activity/  admin/activity/csv/
+        admin/people/invite/  admin/people/invite/send/  admin/people/invite/again/
         admin/doctor/  admin/doctor/again/  admin/doctor/emails/<int:pk>/again/  admin/doctor/emails/<int:pk>/drop/
         admin/costs/  admin/costs/csv/  admin/costs/rate/  admin/costs/budget/  admin/costs/<int:pk>/
         admin/costs/<int:pk>/budget/

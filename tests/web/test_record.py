@@ -59,6 +59,7 @@ ROUTES = {
     Action.ROLE: "admin_role",
     Action.MESSAGE: "admin_message",
     Action.POLICY: "admin_policy admin_policy_person admin_policy_undo",
+    Action.INVITE: "admin_invite_send admin_invite_again",
     Action.BUDGET: "admin_costs_budget admin_costs_person_budget",
     Action.RATE: "admin_costs_rate",
     Action.MACHINE_CREATE: "machine_create admin_fleet_create",
@@ -262,6 +263,11 @@ ACTS = [
         A,
         A,
     ),
+    (
+        lambda w: w.admins("admin_invite_send", rows='[[1, "dan@example.org", "Dan", "", ""]]'),
+        *(Action.INVITE, "done", A, "dan@example.org"),
+    ),
+    (lambda w: w.admins("admin_invite_again", people=w.bob.pk), Action.INVITE, "not_invited", A, B),
     (
         lambda w: w.admins("admin_message", people=w.bob.pk, subject="Hi", text="On Friday"),
         Action.MESSAGE,

@@ -38,7 +38,7 @@ account_reset_password account_reset_password_done account_reset_password_from_k
 account_reset_password_from_key_done admin_activity admin_costs admin_costs_csv admin_costs_person admin_doctor
 admin_activity_csv admin_find admin_month admin_overview admin_people_csv landing my_activity
 admin_fleet admin_history admin_people admin_person awake_link costs dashboard help history machine machine_cpu
-old_address
+old_address invitation admin_invite
 mfa_authenticate mfa_download_recovery_codes mfa_index mfa_list_webauthn mfa_login_webauthn step_up_go_on
 mfa_view_recovery_codes socialaccount_login_cancelled socialaccount_login_error socialaccount_signup
 """
@@ -85,6 +85,8 @@ def acts(alice, bob, carol):
         "admin_costs_budget": ((), {"usd": "9999"}),
         "admin_costs_person_budget": ((bob.pk,), {"usd": "9999"}),
         "admin_decide": ((), {"people": [carol.pk], "decision": "approve"}),
+        "admin_invite_again": ((), {"people": [carol.pk]}),
+        "admin_invite_send": ((), {"rows": '[[1, "frank@example.org", "Frank", "", ""]]'}),
         "admin_message": ((), {"people": [carol.pk], "subject": "Hello", "text": "From somebody else"}),
         "admin_policy": ((), {"idle_minutes": "45", "why": "한 줄\n두 줄 & <b>"}),
         "admin_policy_person": ((bob.pk,), {"idle_minutes": "45"}),

@@ -22,6 +22,7 @@ _DECISIONS = {
     "SUSPENDED": gettext_lazy("suspended"),
     "ADMIN": gettext_lazy("made administrator"),
     "MEMBER": gettext_lazy("made member"),
+    "INVITED": gettext_lazy("invited"),
     "VOUCHED": gettext_lazy("vouched for the address"),
 }
 

@@ -10,7 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 from ondol import clock
 from ondol.accounts import proof
-from ondol.accounts.models import Approval, Role, User
+from ondol.accounts.invitations import NOT_YET
+from ondol.accounts.models import Approval, Invitation, Role, User
 from ondol.config import config
 from ondol.costs.bills import Bill, bills, this_month
 from ondol.instances import actions
@@ -37,7 +38,14 @@ COLUMNS = (
     Column("requested", _("Requested"), ("created_at",), is_descending=True),
 )
 FILTERS = (
-    Filter("approval", _("Approval"), tuple(Choice(a.value, a.label, Q(approval=a)) for a in Approval)),
+    Filter(
+        "approval",
+        _("Approval"),
+        (
+            *(Choice(a.value, a.label, Q(approval=a)) for a in Approval),
+            Choice("invited", _("Invited, not there yet"), NOT_YET),
+        ),
+    ),
     Filter("role", _("Role"), (Choice(Role.ADMIN, _("Administrators"), Q(role=Role.ADMIN)),)),
     Filter(
         "machine",
@@ -61,6 +69,12 @@ class PersonEntry:
     badge: Badge | None
     bill: Bill | None
     """The bill of this month so far; None without a machine."""
+
+    @property
+    def invitation(self) -> Invitation | None:
+        """Return the invitation of somebody who has never signed in; None if there is nobody to wait for."""
+        has_come = self.person.last_login is not None or not self.person.is_approved
+        return None if has_come else getattr(self.person, "invitation", None)
 
     @property
     def can_stop(self) -> bool:
@@ -155,7 +169,7 @@ def entries_of(persons: list[User]) -> list[PersonEntry]:
 
 def _people() -> QuerySet[User]:
     there = Instance.objects.filter(owner=OuterRef("pk")).exclude(status=Status.TERMINATED)
-    return User.objects.annotate(machine_status=Subquery(there.values("status")[:1]))
+    return User.objects.select_related("invitation").annotate(machine_status=Subquery(there.values("status")[:1]))
 
 
 def _entry(person: User, machine: Instance | None, bill: Bill | None) -> PersonEntry:

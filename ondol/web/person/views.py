@@ -98,7 +98,7 @@ def terminate(request: PersonRequest, pk: int) -> HttpResponse:
 
 
 def _person(pk: int) -> User:
-    found = User.objects.filter(pk=pk).select_related("decided_by").first()
+    found = User.objects.filter(pk=pk).select_related("decided_by", "invitation").first()
     if found is None:
         raise Http404
     return found

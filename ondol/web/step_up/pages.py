@@ -10,6 +10,8 @@ KEPT = {
     "admin_email_drop",
     "admin_fleet_act",
     "admin_fleet_create",
+    "admin_invite_again",
+    "admin_invite_send",
     "admin_message",
     "admin_policy",
     "admin_policy_person",
