@@ -44,6 +44,7 @@ INSTALLED_APPS = [
     "procrastinate.contrib.django",
     "ondol.audit",
     "ondol.accounts",
+    "ondol.announcements",
     "ondol.policy",
     "ondol.instances",
     "ondol.autostop",

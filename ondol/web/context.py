@@ -14,6 +14,7 @@ from ondol.clock import Clock
 from ondol.config import config
 from ondol.costs.bills import rate_in_won
 from ondol.outbox.summary import Summary, is_alarming, summary
+from ondol.web.announcement.shown import Shown, shown_on
 from ondol.web.stop_notice import StopNotice, stop_notice_of
 
 
@@ -71,9 +72,32 @@ class Site:
         return proof.to_announce().count()
 
 
+class Board:
+    """Hold the announcement; apart from `site`, since allauth's sign-in page shows it, too."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+
+    @cached_property
+    def announcement(self) -> Shown | None:
+        """Return what administrators tell the reader; None if there is nothing, or it was dismissed."""
+        return shown_on(self._request)
+
+    @property
+    def has_news(self) -> bool:
+        """Return whether the open page that asks shows another announcement."""
+        has = self._request.GET.get("announcement")
+        return has is not None and has != (self.announcement.version if self.announcement else "")
+
+
 def site(request: HttpRequest) -> dict[str, Any]:
     """Return Django's context: `site` for our pages, `site_url` for allauth's e-mails.
 
     allauth's pages have a `site` of their own.
     """
-    return {"site": Site(request), "site_url": config().url, "has_passwords": config().password_sign_in}
+    return {
+        "site": Site(request),
+        "board": Board(request),
+        "site_url": config().url,
+        "has_passwords": config().password_sign_in,
+    }

@@ -6,6 +6,7 @@ from ondol.api.routes import api
 from ondol.web.account import ssh
 from ondol.web.account import views as account
 from ondol.web.activity import views as activity
+from ondol.web.announcement import views as announcement
 from ondol.web.awake_link.views import awake_link
 from ondol.web.costs import views as costs
 from ondol.web.cpu import views as cpu
@@ -78,6 +79,9 @@ urlpatterns = [
     path("admin/fleet/", machines.machines, name="admin_fleet"),
     path("admin/fleet/act/", machines.act, name="admin_fleet_act"),
     path("admin/fleet/create/", machines.create, name="admin_fleet_create"),
+    path("admin/announcement/", announcement.announcement, name="admin_announcement"),
+    path("admin/announcement/end/", announcement.end, name="admin_announcement_end"),
+    path("announcement/dismiss/", announcement.dismiss, name="announcement_dismiss"),
     path("admin/policy/", policy.everybody, name="admin_policy"),
     path("admin/policy/<int:pk>/", policy.person, name="admin_policy_person"),
     path("admin/policy/changes/<int:pk>/undo/", policy.undo_change, name="admin_policy_undo"),

@@ -59,6 +59,7 @@ _KEYED = {
 RULES = {
     Rule.ANYBODY: """
         help/  language/  awake/<str:token>/  old-address/<str:token>/  invitation/<str:token>/
+        announcement/dismiss/
         accounts/login/  accounts/login/code/confirm/  accounts/signup/  accounts/inactive/  accounts/confirm-email/
         accounts/^confirm-email/(?P<key>[-:\\w]+)/$
         accounts/password/reset/  accounts/password/reset/done/  accounts/password/reset/key/done/
@@ -97,6 +98,7 @@ RULES = {
         admin/policy/  admin/policy/<int:pk>/  admin/policy/changes/<int:pk>/undo/
         admin/activity/  admin/activity/csv/
         admin/people/invite/  admin/people/invite/send/  admin/people/invite/again/
+        admin/announcement/  admin/announcement/end/
         admin/doctor/  admin/doctor/again/  admin/doctor/emails/<int:pk>/again/  admin/doctor/emails/<int:pk>/drop/
         admin/costs/  admin/costs/csv/  admin/costs/rate/  admin/costs/budget/  admin/costs/<int:pk>/
         admin/costs/<int:pk>/budget/

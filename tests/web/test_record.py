@@ -28,7 +28,7 @@ from tests.api.caller import Program
 from tests.instances.rig import made
 from tests.web.browser import sign_in
 from tests.web.conftest import keep, person
-from tests.web.test_step_up import SHOW, names
+from tests.web.test_step_up import SHOW, names, soon
 
 PASSWORD = "the floor is warm"
 FROM = "203.0.113.9"
@@ -60,6 +60,8 @@ ROUTES = {
     Action.MESSAGE: "admin_message",
     Action.POLICY: "admin_policy admin_policy_person admin_policy_undo",
     Action.INVITE: "admin_invite_send admin_invite_again",
+    Action.ANNOUNCE: "admin_announcement",
+    Action.ANNOUNCE_END: "admin_announcement_end",
     Action.BUDGET: "admin_costs_budget admin_costs_person_budget",
     Action.RATE: "admin_costs_rate",
     Action.MACHINE_CREATE: "machine_create admin_fleet_create",
@@ -74,6 +76,7 @@ ROUTES = {
 }
 """The pages that change something, with the row that they leave."""
 WITHOUT = {
+    "announcement_dismiss": "hides a notice",
     "admin_doctor_again": "asks for a check-up, which changes nothing",
     "machine_address_told": "hides a notice",
     "mfa_edit_webauthn": "the name of a passkey",
@@ -143,6 +146,12 @@ def add_range(world):
 def ended(world):
     """Bob's machine is history."""
     Instance.objects.update(status=Status.TERMINATED)
+    return world
+
+
+def announced(world):
+    """An announcement is shown."""
+    world.admins("admin_announcement", text_en="Hi", kind="WARNING", until=soon())
     return world
 
 
@@ -282,6 +291,14 @@ ACTS = [
         A,
         "",
     ),
+    (
+        lambda w: w.admins("admin_announcement", text_en="Hi", kind="WARNING", until=soon()),
+        Action.ANNOUNCE,
+        "done",
+        A,
+        "",
+    ),
+    (lambda w: announced(w).admins("admin_announcement_end"), Action.ANNOUNCE_END, "done", A, ""),
     (lambda w: w.admins("admin_terminate", w.bob.pk, email=B), Action.MACHINE_TERMINATE, "done", A, B),
     (lambda w: w.admins("admin_policy", idle_minutes=60), Action.POLICY, "done", A, ""),
     (lambda w: w.admins("admin_policy_person", w.bob.pk, idle_minutes=60), Action.POLICY, "done", A, B),

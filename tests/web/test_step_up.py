@@ -2,6 +2,7 @@
 
 import re
 import time
+from datetime import timedelta
 from html import unescape
 
 import pytest
@@ -15,8 +16,11 @@ from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.test import Client
 from django.urls import get_resolver, reverse
+from django.utils import timezone
 
+from ondol import clock
 from ondol.accounts.models import ApiToken, Approval, SshAddress, User
+from ondol.announcements.models import Announcement
 from ondol.api.scopes import NEED_RECENT_SIGN_IN, SCOPES
 from ondol.audit.models import Entry
 from ondol.costs.models import Budget
@@ -48,7 +52,7 @@ account_change_password account_reauthenticate mfa_reauthenticate mfa_reauthenti
 """
 # They take something away from whoever has the session, or everyday work needs them.
 EVERYDAY = """
-account account_logout admin_doctor_again admin_email_again language machine_address_told
+account account_logout announcement_dismiss admin_doctor_again admin_email_again language machine_address_told
 machine_awake machine_closing_restore machine_create machine_keep_awake_end machine_not_tonight machine_size
 machine_start machine_stop mfa_edit_webauthn ssh_address_remove token_revoke usersessions_list
 """
@@ -68,6 +72,10 @@ def test_every_page_says_whether_it_needs_a_recent_sign_in():
     assert set(SCOPES) > NEED_RECENT_SIGN_IN
 
 
+def soon():
+    return f"{timezone.localtime(clock.now() + timedelta(days=2)):%Y-%m-%dT%H:%M}"
+
+
 @pytest.fixture
 def acts(alice, bob, carol):
     """Return, for each page that needs a recent sign-in, its address and a form that would do something."""
@@ -81,6 +89,8 @@ def acts(alice, bob, carol):
     return {
         "account_email": ((), {"email": "alice@elsewhere.example", "action_add": ""}),
         "account_set_password": ((), {"password1": "hunter2 hunter2", "password2": "hunter2 hunter2"}),
+        "admin_announcement": ((), {"text_ko": "공지", "kind": "WARNING", "until": soon()}),
+        "admin_announcement_end": ((), {}),
         "admin_approve": ((carol.pk,), {}),
         "admin_costs_budget": ((), {"usd": "9999"}),
         "admin_costs_person_budget": ((bob.pk,), {"usd": "9999"}),
@@ -119,6 +129,7 @@ def everything():
     kept = [
         *User.objects.order_by("pk").values_list("approval", "role", "email", "password"),
         *Policy.objects.values_list("pk", "idle_minutes"),
+        *Announcement.objects.values_list("text_ko"),
         *Budget.objects.values_list("owner", "usd"),
         *EmailAddress.objects.values_list("email"),
         *ApiToken.objects.values_list("name"),

@@ -12,7 +12,7 @@ import ondol.web
 from ondol.accounts.models import User
 from ondol.policy.catalog import all_rules
 from ondol.web import urls as _all_pages  # noqa: F401  whose import makes every page known
-from ondol.web.context import Site
+from ondol.web.context import Board, Site
 from ondol.web.errors import providers as _their_pages  # noqa: F401
 from ondol.web.machine.page import MachinePage
 from ondol.web.page import Page
@@ -27,6 +27,7 @@ PROCESSORS: dict[str, Any] = {
     "messages": BaseStorage,
     "LANGUAGE_CODE": str,
     "site": Site,
+    "board": Board,
     "has_passwords": bool,
 }
 OF_OTHERS = ("account", "allauth", "mfa", "socialaccount", "usersessions", "mail")

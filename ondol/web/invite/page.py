@@ -1,12 +1,13 @@
 """A list of people to invite, before and after it was read; and what an invited person sees."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 from django.utils.translation import gettext_lazy as _
 
 from ondol.accounts.invitations import DAYS, Fate, Planned
-from ondol.accounts.invited_rows import MOST
+from ondol.accounts.invited_rows import MOST, Row
 from ondol.accounts.models import User
 from ondol.config import config
 from ondol.web.invite.form import InviteForm, SendForm, sent
@@ -24,13 +25,23 @@ _WORDS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One row of the preview."""
 
-    def __init__(self, planned: Planned) -> None:
-        self.row, self.user, self.is_act = planned.row, planned.user, planned.fate.is_act
-        self.is_wrong = planned.fate == Fate.WRONG
-        self.word = planned.row.error if self.is_wrong else str(_WORDS[planned.fate])
+    row: Row
+    user: User | None
+    """Who has the address already."""
+    is_act: bool
+    is_wrong: bool
+    word: str
+    """What will happen, or what is wrong."""
+
+
+def _entry(planned: Planned) -> Entry:
+    is_wrong = planned.fate == Fate.WRONG
+    word = planned.row.error if is_wrong else str(_WORDS[planned.fate])
+    return Entry(planned.row, planned.user, planned.fate.is_act, is_wrong, word)
 
 
 class InvitePage(Page):
@@ -58,7 +69,7 @@ class PreviewPage(Page):
     @cached_property
     def entries(self) -> list[Entry]:
         """Return all rows, those with an error first."""
-        return sorted(map(Entry, self._planned), key=lambda entry: not entry.is_wrong)
+        return sorted(map(_entry, self._planned), key=lambda entry: not entry.is_wrong)
 
     @cached_property
     def acts(self) -> list[Planned]:

@@ -37,12 +37,10 @@ def invite(request: PersonRequest) -> HttpResponse:
     return PreviewPage(invitations.plan(form.cleaned_data["rows"])).answer(request)
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_POST
 @administrator
 def send(request: PersonRequest) -> HttpResponse:
     """Invite the people of a preview; those who are there meanwhile are left alone, so it may be done twice."""
-    if request.method != "POST":  # where a browser returns to whose form was too long to be kept for a sign-in
-        return redirect("admin_invite")
     form = SendForm(request.POST)
     if not form.is_valid():
         for error in form.errors["rows"]:

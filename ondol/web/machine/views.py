@@ -16,6 +16,7 @@ from ondol.instances.actions import ActionError
 from ondol.instances.models import Instance
 from ondol.instances.resizing import change_size, start_as
 from ondol.web import times
+from ondol.web.announcement.shown import is_news
 from ondol.web.guards import PersonRequest, approved
 from ondol.web.machine.page import MachinePage
 
@@ -36,7 +37,8 @@ def dashboard(request: PersonRequest) -> HttpResponse:
 def fragment(request: PersonRequest) -> HttpResponse:
     """Return what a poll replaces; nothing (204) while the page is up to date."""
     page = MachinePage(request)
-    return HttpResponse(status=204) if request.GET.get("v") == page.version else page.swap(request)
+    is_same = request.GET.get("v") == page.version and not is_news(request)
+    return HttpResponse(status=204) if is_same else page.swap(request)
 
 
 @require_POST

@@ -2,6 +2,8 @@
 
 KEPT = {
     "account_email",
+    "admin_announcement",
+    "admin_announcement_end",
     "admin_approve",
     "admin_costs_budget",
     "admin_costs_person_budget",

@@ -1,0 +1,1 @@
+"""A short text of the administrators on every page, until a time."""

@@ -1,0 +1,64 @@
+"""Showing an announcement, changing it and ending it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils.translation import gettext as _
+
+from ondol import clock
+from ondol.accounts.models import User
+from ondol.accounts.people import AccountError, administrators
+from ondol.announcements.models import Announcement
+from ondol.audit.record import Action, refusals, write
+
+
+def current() -> Announcement | None:
+    """Return the announcement that is not over; one query."""
+    row = Announcement.objects.filter(pk=Announcement.ONLY).first()
+    return None if row is None or row.is_over(clock.now()) else row
+
+
+def show(wanted: Announcement, by: User) -> None:
+    """Show it, instead of what is shown now. The same once more changes nothing."""
+    with refusals(Action.ANNOUNCE, by=by), _alone(by):
+        old = Announcement.objects.filter(pk=Announcement.ONLY).first()
+        if old is not None and _fields(old) == _fields(wanted):
+            return
+        is_same = old is not None and _read(old) == _read(wanted) and not old.is_over(clock.now())
+        wanted.pk, wanted.by = Announcement.ONLY, by
+        wanted.changed_at = old.changed_at if old is not None and is_same else datetime.now(UTC)
+        wanted.save(force_insert=old is None, force_update=old is not None)
+        fields = _fields(wanted) | {"until": wanted.until.isoformat(timespec="minutes")}
+        write(Action.ANNOUNCE, by=by, changed=old is not None and not old.is_over(clock.now()), **fields)
+
+
+def end(by: User) -> None:
+    """End it now. Doing it twice changes nothing more."""
+    with refusals(Action.ANNOUNCE_END, by=by), _alone(by):
+        count, _rows = Announcement.objects.filter(pk=Announcement.ONLY).delete()
+        if count:
+            write(Action.ANNOUNCE_END, by=by)
+
+
+@contextmanager
+def _alone(by: User) -> Iterator[None]:
+    """Let an administrator change it in a transaction while nobody else does."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtext('ondol.announcement'))")
+        if not administrators().filter(pk=by.pk).exists():
+            raise AccountError(_("Only an administrator can do this."), "not_admin", 403)
+        yield
+
+
+def _read(row: Announcement) -> tuple[str, ...]:
+    """Return what readers notice."""
+    return row.text_ko, row.text_en, row.kind
+
+
+def _fields(row: Announcement) -> dict[str, Any]:
+    names = ("text_ko", "text_en", "kind", "until", "on_sign_in")
+    return {name: getattr(row, name) for name in names}

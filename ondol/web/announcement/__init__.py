@@ -1,0 +1,1 @@
+"""The announcement on every page, and the page where administrators write it."""
