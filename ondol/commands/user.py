@@ -21,13 +21,16 @@ _APPROVALS = ("pending", "approved", "rejected", "suspended")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `ondol user`."""
-    words = parser.add_subparsers(dest="what", required=True, metavar="add|list|approve|suspend|role")
+    words = parser.add_subparsers(dest="what", required=True, metavar="add|invite|list|approve|suspend|role")
     add = words.add_parser("add", help="add a person")
     add.add_argument("email")
     add.add_argument("--name", default="", help="default: the part of the e-mail address before @")
     add.add_argument("--approved", action="store_true", help="may use Ondol at once")
     add.add_argument("--admin", action="store_true", help="an administrator, approved too")
     add.add_argument("--password-stdin", action="store_true", help="read a password; without one, reset it by e-mail")
+    invite = words.add_parser("invite", help="invite the people of a CSV file, who get an e-mail with a link")
+    invite.add_argument("file", type=argparse.FileType("rb"), help="e-mail, name, affiliation; -: standard input")
+    invite.add_argument("--dry-run", action="store_true", help="only say what would happen")
     show = words.add_parser("list", help="one line for each person, the oldest first")
     show.add_argument("search", nargs="?", default="", help="part of a name, an address or an affiliation")
     show.add_argument("--approval", choices=_APPROVALS, help="only these")
@@ -70,7 +73,7 @@ def run(options: argparse.Namespace) -> None:
     from ondol.accounts.people import AccountError  # noqa: PLC0415  after Django's set-up
 
     acts: dict[str, Callable[[argparse.Namespace], None]] = {
-        "add": _add, "list": _list, "approve": _approve, "suspend": _suspend, "role": _role,
+        "add": _add, "invite": _invite, "list": _list, "approve": _approve, "suspend": _suspend, "role": _role,
     }  # fmt: skip
     translation.activate("en")
     try:
@@ -103,6 +106,19 @@ def _waits(email: str) -> bool:
     from ondol.accounts.models import Approval, User  # noqa: PLC0415  after Django's set-up
 
     return User.objects.filter(email__iexact=email, approval=Approval.PENDING).exists()
+
+
+def _invite(options: argparse.Namespace) -> None:
+    from ondol.accounts import invitations  # noqa: PLC0415  after Django's set-up
+    from ondol.accounts.invited_rows import UnreadableError, decode, rows_of  # noqa: PLC0415
+
+    try:
+        planned = invitations.plan(rows_of(decode(options.file.read())))
+    except UnreadableError as error:
+        raise CommandError(str(error)) from None
+    for one in planned:
+        fate = one.fate if options.dry_run or not one.fate.is_act else invitations.invite(one.row, None)
+        print(f"{one.row.line}: {one.row.email}: {one.row.error or fate}")
 
 
 def _list(options: argparse.Namespace) -> None:

@@ -9,6 +9,8 @@ from allauth.mfa.totp.internal.auth import TOTP
 from django.core import signing
 
 from ondol import clock
+from ondol.accounts.invitations import invite
+from ondol.accounts.invited_rows import rows_of
 from ondol.accounts.models import AddressChange, ApiToken, Approval, Role, Scope, User
 from ondol.accounts.tokens import create_token
 from ondol.autostop.forecast import PERIOD, floor
@@ -55,6 +57,13 @@ def taken_over(pk: int) -> str:
     old = "bobby@example.org" if "bob" in (email := User.objects.get(pk=pk).email) else email
     row = AddressChange.objects.create(user_id=pk, old=old, new=email, made_at=datetime.now(UTC))
     return f"/old-address/{signing.dumps([row.pk, pk, old], salt='ondol.old-address')}/"
+
+
+def invited(by: User) -> str:
+    """Return the link in an e-mail that invites somebody."""
+    invite(rows_of("frank@example.org,Frank,KIGAM")[0], by)
+    user = User.objects.get(email="frank@example.org")
+    return f"/invitation/{signing.dumps([user.pk, user.email], salt='ondol.invitation')}/"
 
 
 def furnish() -> list[Screen]:
@@ -162,6 +171,10 @@ def furnish() -> list[Screen]:
         Screen("authenticator app again", "/accounts/2fa/reauthenticate/", "idle@example.org"),
         Screen("taking back an address", taken_over(bobs)),
         Screen("an address that is as it was", taken_over(erins), status=404),
+        Screen("invitation", invited(alice)),
+        Screen("an invitation that was made up", "/invitation/x/", status=404),
+        Screen("invite people", "/admin/people/invite/", "alice@example.org"),
+        Screen("announcement", "/admin/announcement/", "alice@example.org"),
         Screen("connected accounts", "/accounts/3rdparty/", "bob@example.org"),
         Screen("sessions", "/accounts/sessions/", "bob@example.org"),
         Screen("overview", "/admin/", "alice@example.org"),
