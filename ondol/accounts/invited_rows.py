@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
+from django.core.validators import EmailValidator
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from ondol.accounts.models import validate_email_length, validate_shown
 from ondol.accounts.text import clean_address, clean_line
@@ -34,6 +35,7 @@ _LANGUAGES = {
 _ADDRESS = re.compile(r"[^@＠\s<>,;\"]+[@＠][^@＠\s<>,;\"]+")
 _NAMED = re.compile(r"(?P<name>.*?)<(?P<address>[^<>]*)>")
 _BESIDE = re.compile(r"[A-Za-z][가-힣]|[가-힣][A-Za-z]")
+_IS_ADDRESS = EmailValidator(gettext_lazy("This is not an e-mail address."))
 _GUARDED = re.compile(r"'(?=\s*[=+@\-＝＋－＠])")
 """An apostrophe before a formula: our own files have it, so that Excel takes the cell for text."""
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
@@ -107,7 +109,7 @@ def checked(row: Row) -> Row:
         clean = replace(clean, email=email, name=name or email.partition("@")[0][:100])
         if not email:
             return replace(clean, error=_("There is no e-mail address."))
-        validate_email(email)
+        _IS_ADDRESS(email)
         validate_email_length(email)
         validate_shown(clean.name)
         if affiliation:

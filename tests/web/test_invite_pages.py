@@ -39,7 +39,7 @@ def test_ada_sees_a_line_for_each_row_before_anything_is_done(alice, bob, browse
     page = preview(browser_of(alice))
     assert "Nothing has been done yet." in page.text
     assert "Invite 1 person" in page.text
-    for said in ("김단", "There already: nothing to do", "Enter a valid email address."):
+    for said in ("김단", "There already: nothing to do", "This is not an e-mail address."):
         assert said in page.text
     assert not User.objects.filter(email="dan@example.org").exists()
 
