@@ -133,7 +133,7 @@ def tell(change_id: int, proof: str) -> None:
 
 def read(token: str) -> Change:
     """Return what a link stands for. Raises AccountError if it is none of ours, too old, or has nothing to undo."""
-    gone = AccountError(_("This link does not work any more."), "no_such_link", 404)
+    gone = AccountError(_("This link no longer works."), "no_such_link", 404)
     try:
         pk, *_rest = about = signing.loads(token, salt=_SALT, max_age=WORKS_FOR)
     except (signing.BadSignature, ValueError, TypeError):

@@ -50,7 +50,7 @@ def _create(user: User, name: str, scopes: Iterable[Scope], days: int) -> str:
     if not wanted or days not in LIVES:
         raise AccountError(_("Choose at least one scope, and when the token expires."), "invalid", 422)
     if ApiToken.objects.filter(user=user, expires_at__gt=now).count() >= AT_MOST:
-        text = _("There are %(n)s tokens already. Revoke one that is not used any more.") % {"n": AT_MOST}
+        text = _("There are already %(n)s tokens. Revoke one that is no longer used.") % {"n": AT_MOST}
         raise AccountError(text, "too_many_tokens")
     token = PREFIX + secrets.token_urlsafe(32)
     ApiToken.objects.create(

@@ -65,9 +65,7 @@ WORDS = {
     Why.OPENED: _("It let in more than it should: somebody changed it in AWS. Ondol closes it again:"),
     Why.CLOSED: _("It kept out people who may connect: somebody changed it in AWS. Ondol opens it again:"),
     Why.UNTAGGED: _("It has lost its tags in AWS, or has those of another. Give it its own back:"),
-    Why.LOST: _(
-        "A machine uses it, and AWS does not show it any more. If the machine still works, nothing has to be done."
-    ),
+    Why.LOST: _("A machine uses it, and AWS no longer shows it. If the machine still works, nothing has to be done."),
     Why.REGROUPED: _("The machine is in other security groups than its own, so others may reach it:"),
     Why.UNARMED: _("It runs without auto-stop, which cannot be set:"),
     Why.STUCK: _("Its deletion was requested, and AWS does not carry it out:"),

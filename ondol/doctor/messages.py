@@ -319,17 +319,19 @@ SAYS = {
     ),
     ("role", "denied"): _("Whether %(role)s exists cannot be checked: iam:GetRole is not allowed."),
     ("warm_up", "kept"): _(
-        "An alarm can be put, and keeps its warm-up. It was one without actions, and is gone again."
+        "An alarm can be created, and keeps its warm-up. The test alarm had no actions, and has been deleted."
     ),
     ("warm_up", "ignored"): _(
-        "CloudWatch in %(region)s ignores the warm-up of alarms. Machines are not stopped early all the same, but only "
-        "while a worker runs are idle ones stopped. Ask AWS when the region has WarmUpConfiguration of PutMetricAlarm."
+        "CloudWatch in %(region)s ignores the warm-up of alarms. Machines are still not stopped early, but "
+        "idle ones are stopped only while a worker runs. Ask AWS when the region has WarmUpConfiguration "
+        "of PutMetricAlarm."
     ),
     ("warm_up", "refused"): _(
-        "CloudWatch in %(region)s refuses the warm-up of alarms. Machines are not stopped early all the same, but only "
-        "while a worker runs are idle ones stopped. Ask AWS when the region has WarmUpConfiguration of PutMetricAlarm."
+        "CloudWatch in %(region)s refuses the warm-up of alarms. Machines are still not stopped early, but "
+        "idle ones are stopped only while a worker runs. Ask AWS when the region has WarmUpConfiguration "
+        "of PutMetricAlarm."
     ),
-    ("warm_up", "nothing"): _("An alarm was put to try it, and AWS does not show it yet. Look again."),
+    ("warm_up", "nothing"): _("A test alarm was created, and AWS does not show it yet. Check again."),
     ("warm_up", "denied"): _(
         "Not allowed: cloudwatch:PutMetricAlarm, so no machine can be armed. Attach the policy that "
         "`ondol doctor --print-policy` prints."

@@ -85,7 +85,7 @@ def add(user: User, network: Network, label: str = "", until: datetime | None = 
             raise ActionError(
                 "too_many",
                 _("At most %(n)d addresses of your own are permitted.") % {"n": rules.ssh_addresses},
-                ask(_("Remove one that you do not need any more, or ask an administrator.")),
+                ask(_("Remove one that you no longer need, or ask an administrator.")),
             )
         others.filter(until__lte=clock.now()).delete()
         values = {"label": label, "until": until}
