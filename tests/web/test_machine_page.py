@@ -149,7 +149,7 @@ def test_aws_that_hangs_is_named_long_before_the_call_fails(bob, browser_of, obs
     answer = browser.get(poll, headers=HTMX)
     assert (answer.status_code == 200 and "AWS has not answered since" in answer.text) == is_named
     if is_named:
-        assert "What you have asked for is kept, and goes on by itself" in answer.text
+        assert "What you have asked for is kept, and continues" in answer.text
         assert "AWS does not answer, or the worker’s credentials" not in answer.text
 
 
@@ -158,7 +158,7 @@ def test_an_administrator_reads_that_aws_was_asked_and_not_that_no_worker_asks(a
     for path in ("/", reverse("admin_fleet")):
         page = browser_of(alice).get(path).text
         assert "AWS does not answer, or the worker’s credentials" in page
-        assert "No worker has looked" not in page
+        assert "No worker has checked" not in page
 
 
 def test_news_are_marked_for_the_browser_that_may_notify(bob, browser_of):

@@ -47,7 +47,7 @@ def test_bob_reads_that_his_machine_goes_on_and_there_is_nothing_to_do(bob, brow
     page = browser_of(bob).get("/").text
     for words in (
         SAID,
-        "Machines keep running",
+        "machines keep running",
         "auto-stop works in AWS",
         "nothing you need to do",
         "What you have asked for is kept",
