@@ -204,7 +204,8 @@ class Rules:
         least=0,
         most=1000,
         default=lambda: 30,
-        because="a loop starts and stops for ever otherwise. What AWS refuses does not count",
+        because="a loop starts and stops for ever otherwise. What AWS refuses does not count, nor what an "
+        "administrator starts for somebody; for that, too, something has to be left",
     )
     creations_a_day = Number(
         label=_("New machines"),

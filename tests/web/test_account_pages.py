@@ -154,7 +154,7 @@ def test_twenty_tokens_are_enough(bob, browser_of):
     for _ in range(20):
         create_token(bob, "script")
     answer = browser_of(bob).post(reverse("token_create"), {"name": "one more", "scopes": ["read"], "days": 7})
-    assert "There are 20 tokens already." in answer.text
+    assert "There are already 20 tokens." in answer.text
     assert ApiToken.objects.filter(user=bob).count() == 20
 
 

@@ -10,9 +10,14 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AlterField(
-            model_name='instance',
-            name='status',
-            field=models.CharField(choices=[('PENDING', 'Creating'), ('RUNNING', 'Running'), ('STOPPING', 'Stopping'), ('STOPPED', 'Stopped'), ('STARTING', 'Starting'), ('TERMINATING', 'Deleting'), ('TERMINATED', 'Deleted'), ('FAILED', 'Failed')], default='PENDING', max_length=12),
+        # The words alone: PostgreSQL knows nothing of them.
+        migrations.SeparateDatabaseAndState(
+            state_operations=[
+                migrations.AlterField(
+                    model_name='instance',
+                    name='status',
+                    field=models.CharField(choices=[('PENDING', 'Creating'), ('RUNNING', 'Running'), ('STOPPING', 'Stopping'), ('STOPPED', 'Stopped'), ('STARTING', 'Starting'), ('TERMINATING', 'Deleting'), ('TERMINATED', 'Deleted'), ('FAILED', 'Failed')], default='PENDING', max_length=12),
+                ),
+            ],
         ),
     ]
