@@ -107,9 +107,11 @@ SELECT i.id,
 FROM instances_instance i CROSS JOIN generate_series(0, %s - 1) AS n
 """
 _ACTS = """
-INSERT INTO audit_entry (at, action, outcome, code, by_id, by_email, on_id, on_email, source, address, agent, request_id, details)
+INSERT INTO audit_entry
+  (at, action, outcome, code, by_id, by_email, on_id, on_email, source, address, agent, request_id, details)
 SELECT %s - (n || ' minutes')::interval,
-  (ARRAY['aws', 'machine.status', 'sign_in', 'aws', 'machine.start', 'machine.stop', 'key.read', 'mail.sent'])[n %% 8 + 1],
+  (ARRAY['aws', 'machine.status', 'sign_in', 'aws', 'machine.start', 'machine.stop', 'key.read', 'mail.sent'])
+    [n %% 8 + 1],
   'done', '', u.id, u.email, u.id, u.email, 'page', '203.0.113.9', 'Mozilla/5.0 (Windows NT 10.0) Firefox/140', '',
   jsonb_build_object('machine', i.id, 'old', 'STARTING', 'new', 'RUNNING', 'reason', 'DONE')
 FROM generate_series(%s, 1, -1) AS n

@@ -36,7 +36,7 @@ def _cells(entry: Entry, row: Row) -> list[str]:
 
 
 def _named(party: Party | None, address: str) -> str:
-    """Return the name of today and the address of then."""
+    """Return the present name, and the address that the row has."""
     return f"{party.name} <{address}>" if party and party.pk and party.name != address else address
 
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('instances', '0024_late_workers'),
+        ('instances', '0026_last_change_of_machine'),
     ]
 
     operations = [
