@@ -6,6 +6,7 @@ import json
 import locale
 import sys
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from django.utils import translation
@@ -29,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add.add_argument("--admin", action="store_true", help="an administrator, approved too")
     add.add_argument("--password-stdin", action="store_true", help="read a password; without one, reset it by e-mail")
     invite = words.add_parser("invite", help="invite the people of a CSV file, who get an e-mail with a link")
-    invite.add_argument("file", type=argparse.FileType("rb"), help="e-mail, name, affiliation; -: standard input")
+    invite.add_argument("file", type=Path, help="e-mail address, name, affiliation in each line")
     invite.add_argument("--dry-run", action="store_true", help="only say what would happen")
     show = words.add_parser("list", help="one line for each person, the oldest first")
     show.add_argument("search", nargs="?", default="", help="part of a name, an address or an affiliation")
@@ -113,8 +114,8 @@ def _invite(options: argparse.Namespace) -> None:
     from ondol.accounts.invited_rows import UnreadableError, decode, rows_of  # noqa: PLC0415
 
     try:
-        planned = invitations.plan(rows_of(decode(options.file.read())))
-    except UnreadableError as error:
+        planned = invitations.plan(rows_of(decode(options.file.read_bytes())))
+    except (OSError, UnreadableError) as error:
         raise CommandError(str(error)) from None
     for one in planned:
         fate = one.fate if options.dry_run or not one.fate.is_act else invitations.invite(one.row, None)

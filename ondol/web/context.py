@@ -86,7 +86,7 @@ class Board:
     @property
     def has_news(self) -> bool:
         """Return whether the open page that asks shows another announcement."""
-        has = self._request.GET.get("announcement")
+        has = self._request.GET.get("banner")
         return has is not None and has != (self.announcement.version if self.announcement else "")
 
 

@@ -12,6 +12,7 @@ from ondol.accounts.invited_rows import checked, rows_of
 from ondol.accounts.models import Approval, Decision, Invitation, User
 from ondol.accounts.people import AccountError
 from ondol.audit.models import Entry
+from ondol.commands import main
 from ondol.config import config
 from tests.accounts.conftest import person
 
@@ -174,3 +175,18 @@ def test_only_whoever_has_not_come_is_invited_again(ada, alice):
 def test_a_checked_row_stays_as_it_is():
     row = rows("김철수 <kim@radar.kr>,,연구소,국문")[0]
     assert checked(row) == row
+
+
+def test_the_command_line_invites_too_and_first_says_what_would_happen(db, tmp_path, capsys):
+    file = tmp_path / "people.csv"
+    file.write_bytes("이메일;이름\r\ndan@example.org;김단\r\nnobody;X\r\n".encode("cp949"))
+    main(["user", "invite", str(file), "--dry-run"])
+    assert not User.objects.exists()
+    main(["user", "invite", str(file)])
+    assert User.objects.get().name == "김단"
+    main(["user", "invite", str(file)])
+    told = capsys.readouterr().out.splitlines()
+    assert [line for line in told if "dan@" in line] == [
+        f"2: dan@example.org: {fate}" for fate in ("invite", "invite", "invited")
+    ]
+    assert sum("nobody: This is not an e-mail address." in line for line in told) == 3

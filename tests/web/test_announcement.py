@@ -92,7 +92,7 @@ def test_it_goes_when_its_time_is_over_also_on_a_page_that_is_open(ada, bob, bro
     browser = browser_of(bob)
     page = browser.get("/")
     version = page.context["board"].announcement.version
-    poll = {"v": page.context["page"].version, "s": row.status, "announcement": version}
+    poll = {"v": page.context["page"].version, "s": row.status, "banner": version}
     assert browser.get(reverse("machine"), poll).status_code == 204
     machines_clock.advance(timedelta(hours=3))
     swapped = browser.get(reverse("machine"), poll | {"v": "other"}).text
@@ -100,13 +100,13 @@ def test_it_goes_when_its_time_is_over_also_on_a_page_that_is_open(ada, bob, bro
     assert "Maintenance" not in swapped
     poll["v"] = browser.get("/").context["page"].version
     assert browser.get(reverse("machine"), poll).status_code == 200
-    assert browser.get(reverse("machine"), poll | {"announcement": ""}).status_code == 204
+    assert browser.get(reverse("machine"), poll | {"banner": ""}).status_code == 204
     assert "Maintenance" not in browser.get("/").text
 
 
 def test_who_waits_with_the_page_open_hears_of_it(ada, carol, browser_of):
     browser = browser_of(carol)
-    poll = {"shown": "PENDING", "announcement": ""}
+    poll = {"shown": "PENDING", "banner": ""}
     headers = {"HX-Request": "true"}
     assert browser.get("/", poll, headers=headers).status_code == 204
     show(ada)

@@ -44,7 +44,7 @@ def shown_on(request: HttpRequest) -> Shown | None:
 
 def is_news(request: HttpRequest) -> bool:
     """Return whether an open page that asks shows another announcement than it should."""
-    has = request.GET.get("announcement")
+    has = request.GET.get("banner")
     if has is None:
         return False
     shown = shown_on(request)
