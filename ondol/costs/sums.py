@@ -169,18 +169,18 @@ def by_item(basis: Basis, krw: Decimal | None) -> dict[Item, Money]:
 
 
 # As `calculation.rounded` does it: each line of a bill rounded down, and what the bill misses goes to where most was
-# cut off.
+# cut off. Materialized, since PostgreSQL would divide again wherever an amount is mentioned.
 _BY_ITEM = """
 WITH figure AS (
   SELECT id, lines, round((paid + paid_rate * %(seconds)s)::numeric(100, 40) / %(scale)s, 12) AS total
   FROM costs_monthfigure WHERE month = %(month)s AND basis = %(basis)s AND is_billed
-), line AS (
+), line AS MATERIALIZED (
   SELECT figure.id, total, number, value->>0 AS item, round((
       coalesce((value->>3)::numeric, 0) * (value->>2)::bigint
       * ((value->>4)::bigint + (value->>5)::bigint * %(seconds)s))::numeric(100, 40)
     / CASE WHEN value->>0 IN ('compute', 'public-ipv4') THEN 3600 ELSE %(month_seconds)s END, 12) AS amount
   FROM figure CROSS JOIN jsonb_array_elements(lines) WITH ORDINALITY AS every(value, number)
-), down AS (
+), down AS MATERIALIZED (
   SELECT *, trunc(amount, 2) AS usd, trunc(amount * %(krw)s) AS won FROM line
 ), missing AS (
   SELECT *, row_number() OVER (PARTITION BY id ORDER BY usd - amount, number) AS usd_rank,
