@@ -135,11 +135,11 @@ def test_the_second_of_two_is_an_error_that_names_the_first():
     [
         ("kim@,Kim", "This is not an e-mail address."),
         (f"{'k' * 250}@radar.kr,Kim", "longer than 254"),
-        ("kim@radar.kr,\u202eKim", "There is an invisible character in it: U+202E"),
+        ("kim@radar.kr,\u202eKim", "It contains an invisible character: U+202E"),
         (f"kim@radar.kr,{'k' * 101}", "The name is longer than 100 characters"),
         ("kim@radar.kr,Kim,Lab,xx", "The language is neither ko nor en."),
         (",Kim,Lab", "There is no e-mail address."),
-        ("k\u0456m@rad\u0430r.kr,Kim", "Letters of two scripts"),
+        ("k\u0456m@rad\u0430r.kr,Kim", "look-alike letters of two scripts"),
     ],
 )
 def test_what_is_wrong_with_a_row_is_said_with_its_line(row, error):

@@ -259,7 +259,7 @@ def test_bob_undoes_nothing(browser_of, ada, bob):
     ("language", "words"),
     [
         ("en", "allowed hours at any time → Monday to Friday 09:00–22:30 (Europe/Berlin)"),
-        ("ko", "운영 시간 언제나 → 월–금 09:00–22:30 (Europe/Berlin)"),
+        ("ko", "운영 시간 언제나 → 월~금 09:00~22:30 (Europe/Berlin)"),
     ],
 )
 def test_the_record_tells_hours_as_one_thing(browser_of, ada, language, words):

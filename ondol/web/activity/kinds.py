@@ -46,7 +46,8 @@ KINDS: Mapping[str, Kind] = {
         ),
     ),
     "people": Kind(
-        _("Decisions about people"), (Action.APPROVE, Action.REJECT, Action.VOUCH, Action.SUSPEND, Action.ROLE)
+        _("Decisions about people"),
+        (Action.APPROVE, Action.REJECT, Action.VOUCH, Action.SUSPEND, Action.ROLE, Action.INVITE),
     ),
     "machines": Kind(
         _("Machines"),
@@ -56,7 +57,13 @@ KINDS: Mapping[str, Kind] = {
         ),
     ),
     "rules": Kind(_("Rules, budgets and rates"), (Action.POLICY, Action.BUDGET, Action.RATE)),
-    "mail": Kind(_("E-mails"), (Action.MESSAGE, Action.LETTER, Action.MAIL_AGAIN, Action.MAIL_DROP)),
+    "mail": Kind(
+        _("E-mails and announcements"),
+        (
+            *(Action.MESSAGE, Action.LETTER, Action.MAIL_AGAIN, Action.MAIL_DROP, Action.ANNOUNCE),
+            Action.ANNOUNCE_END,
+        ),
+    ),
     "upkeep": Kind(_("Upkeep"), (Action.EXPORT, Action.VAULT, Action.KEYS, Action.PRUNE, Action.AWS)),
 }
 
