@@ -201,6 +201,7 @@ SAYS = {
         "ONDOL_EMAIL_VERIFICATION=%(now)s: who asks for an account may type somebody else’s address, and learns who "
         "has one. Take it out, or set it to mandatory."
     ),
+    ("contact", "trial"): _("In a trial, nobody has to be named whom to ask."),
     ("contact", "shown"): _("People who need help are told to ask %(who)s."),
     ("contact", "unset"): _(
         "Many messages say “ask an administrator”, and none says whom. Set ONDOL_CONTACT to an e-mail "

@@ -24,7 +24,7 @@ ELSEWHERE = {
     "SignupForm.username": "removed: nobody has a user name",
     "LanguageForm.next": "an address of this site, never kept",
     "SshAddressForm.cidr": "parsed as an address",
-    "FilterForm.person": "searched for, never kept",
+    "FilterForm.q": "searched for, never kept",
     "PublicKeyForm.public_key": "parsed as a key, its comment too",
     "InviteForm.text": "parsed as rows, whose cells are checked",
     "SendForm.rows": "parsed as rows, whose cells are checked",

@@ -49,7 +49,7 @@ def test_in_a_trial_that_runs_all_is_well(site):
     lines = done.stdout.splitlines()
     assert {line.split()[0] for line in lines} == {"ok", "unknown"}
     assert "ok       Database: PostgreSQL" in done.stdout
-    assert "ok       Worker: 1 at work." in lines
+    assert "ok       Worker: 1 running." in lines
     assert "This is a trial" in done.stdout
 
 

@@ -62,7 +62,7 @@ def test_a_button_that_failed_says_so_in_the_window_and_works_again(site, browse
 @pytest.mark.parametrize("kind", FAILURES)
 def test_the_month_of_the_overview_says_that_it_did_not_come_and_comes_when_asked(site, browser, monkeypatch, kind):
     fail, said = FAILURES[kind]
-    monkeypatch.setattr(overview, "AT_ONCE", 0)
+    monkeypatch.setattr(overview, "AT_ONCE", -1)
     person("ada@example.org", role=Role.ADMIN)
     machine(person("bob@example.org"))
     with page_of(browser, site, "ada@example.org") as page:

@@ -37,6 +37,7 @@ BOOKKEEPING = (
     '"ondol_cache_entry"',
     'INSERT INTO "audit_entry"',
     '"accounts_apitoken" SET "used_at"',
+    'INSERT INTO "costs_monthfigure"',
 )
 """What a refused request may write: its session, limits of how often they ask, the record, a token's last use."""
 
