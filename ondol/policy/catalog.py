@@ -137,7 +137,7 @@ class Rules:
         unit=_("hours at a time"),
         group=Group.STOPS,
         changed=_("hours awake"),
-        note=_("0: not possible. For wishes from now on; what somebody has been promised holds."),
+        note=_("0: not possible. Applies to new requests; times already granted stay."),
         least=0,
         most=47,
         default=lambda: 24,

@@ -359,4 +359,4 @@ def test_everybody_may_be_nobody(alice, browser_of):
 def test_ada_sees_what_reading_the_metrics_has_cost(alice, browser_of):
     MetricsRead.objects.create(day=NOON.date(), count=43_210)
     MetricsRead.objects.create(day=NOON.date() - timedelta(days=40), count=10**9)
-    assert "has cost $0.43: 43,210 metrics" in words(browser_of(alice).get("/admin/costs/"))
+    assert "has cost a further $0.43: 43,210 metrics" in words(browser_of(alice).get("/admin/costs/"))

@@ -43,7 +43,7 @@ FILTERS = (
         _("Approval"),
         (
             *(Choice(a.value, a.label, Q(approval=a)) for a in Approval),
-            Choice("invited", _("Invited, not there yet"), NOT_YET),
+            Choice("invited", _("Invited, not joined"), NOT_YET),
         ),
     ),
     Filter("role", _("Role"), (Choice(Role.ADMIN, _("Administrators"), Q(role=Role.ADMIN)),)),

@@ -30,7 +30,7 @@ _GROUPS: dict[Group, tuple[str | Promise, str | Promise]] = {
     Group.STOPS: (gettext_lazy("Auto-stop and keep awake"), ""),
     Group.WORK: (
         gettext_lazy("Work that the CPU does not show"),
-        gettext_lazy("A machine whose network or disk does so much is not stopped for idling."),
+        gettext_lazy("A machine with at least this much network or disk activity is not stopped as idle."),
     ),
     Group.HOURS: (
         gettext_lazy("Allowed hours"),
