@@ -124,7 +124,7 @@ def test_the_rule_on_the_page_is_ones_own_with_an_administrators_words(browser_o
         ("en", ["90 idle minutes", "set for you", "Monday to Friday 09:00–22:00 (Asia/Seoul)",
                 "set for all", "CPU below 10% of one core", "as installed", "at most 24 hours at a time"]),
         ("ko", ["유휴 90분", "나에게 정한 규칙",
-                "월~금 09:00~22:00 (Asia/Seoul)", "설치 기본값", "한 번에 최대 24시간"]),
+                "월~금 09:00~22:00 (Asia/Seoul)", "기본값", "한 번에 최대 24시간"]),
     ],
 )  # fmt: skip
 def test_the_account_page_tells_all_rules_and_who_set_them(browser_of, bob, hours, language, words):

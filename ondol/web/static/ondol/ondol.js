@@ -213,6 +213,10 @@
   const holder = (event) => (event.detail.target.contains(document.activeElement) ? document.activeElement : null);
   // Before the request too: a button that is disabled by its click loses the focus at once.
   document.addEventListener("htmx:beforeRequest", (event) => { heldFocus = holder(event); });
+  // What a click before has said is over with the next one; a page that stays open is not loaded again.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.requestConfig.verb !== "get") document.querySelectorAll("#messages .note-done").forEach((note) => note.remove());
+  });
   document.addEventListener("htmx:beforeSwap", (event) => { heldFocus ||= holder(event); });
   // At once: what is folded later would move what is below.
   document.addEventListener("htmx:afterSwap", () => document.querySelectorAll("[data-tabs]:not(.tabbed)").forEach(tabs));
