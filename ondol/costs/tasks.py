@@ -39,11 +39,14 @@ def figures(timestamp: int) -> None:
         prepared.refresh(one)
 
 
-@app.periodic(cron="17 4 * * *")
+@app.periodic(cron="47 17 * * *")  # UTC, as all of Procrastinate's: 02:47 in Seoul
 @app.task(name="ondol.costs.compare", queue="periodic", lock="figures", queueing_lock="compare")
 def compare(timestamp: int) -> None:
-    """Compare the figures of this month with the record, once a day; what differs is logged, and made again."""
-    prepared.differing(this_month())
+    """Compare the figures of this month and of the last one with the record, every night; what differs is logged, and
+    made again."""
+    month = this_month()
+    for one in (month, month.previous):
+        prepared.differing(one)
 
 
 @app.periodic(cron="*/5 * * * *")

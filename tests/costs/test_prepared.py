@@ -285,6 +285,18 @@ def test_a_figure_that_somebody_has_written_is_found_told_and_made_again(rig, at
     assert prepared.differing(JUNE) == []
 
 
+def test_every_night_the_month_before_is_compared_too(rig, at, alice):
+    at("06-01 09:00")
+    rig.running(alice)
+    at("07-02 09:00")
+    tasks.figures(0)
+    assert MonthFigure.objects.update(paid=1) == 2
+    tasks.compare(0)
+    assert not MonthFigure.objects.filter(paid=1).exists()
+    agree(JUNE)
+    agree(JULY)
+
+
 def test_a_budget_stops_a_machine_by_its_prepared_figure(rig, at, alice):
     at("06-01 09:00")
     rig.running(alice)
