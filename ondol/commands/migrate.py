@@ -2,9 +2,14 @@
 
 import argparse
 import secrets
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ondol.commands import _django, _roles
+
+if TYPE_CHECKING:
+    from django.db.backends.utils import CursorWrapper
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +34,7 @@ def run(options: argparse.Namespace) -> None:
     with connection.cursor() as cursor:
         # A host that is slow for a while has frozen nothing: a migration is not cut off between two statements.
         cursor.execute("SET idle_in_transaction_session_timeout = 0")
-        cursor.execute("SELECT pg_advisory_lock(hashtext('ondol.migrate'))")
+        _wait_for_turn(cursor)
         if application:
             _roles.prepare(connection.connection, application)
         if schema.missing():
@@ -44,6 +49,18 @@ def run(options: argparse.Namespace) -> None:
             sealed.reseal_all()
         if options.first_admin:
             _first_admin(Path(options.first_admin))
+
+
+def _wait_for_turn(cursor: "CursorWrapper") -> None:
+    """Take the lock of those who migrate, which the end of the connection gives back.
+
+    A statement that waits for it would hold a snapshot, for which the other's CREATE INDEX CONCURRENTLY waits in turn.
+    """
+    while True:
+        cursor.execute("SELECT pg_try_advisory_lock(hashtext('ondol.migrate'))")
+        if cursor.fetchone()[0]:
+            return
+        time.sleep(0.2)  # noqa: TID251  another process at the edge
 
 
 def _first_admin(file: Path) -> None:

@@ -1,5 +1,6 @@
-from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
+
+from ondol.database.indexes import IndexConcurrently
 
 
 class Migration(migrations.Migration):
@@ -12,5 +13,5 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        AddIndexConcurrently('entry', models.Index(fields=['action', '-id'], name='audit_action')),
+        IndexConcurrently('entry', models.Index(fields=['action', '-id'], name='audit_action')),
     ]

@@ -1,5 +1,6 @@
-from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
+
+from ondol.database.indexes import IndexConcurrently
 
 
 class Migration(migrations.Migration):
@@ -12,5 +13,5 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        AddIndexConcurrently('statuschange', models.Index(fields=['at', 'id'], name='status_change_at')),
+        IndexConcurrently('statuschange', models.Index(fields=['at', 'id'], name='status_change_at')),
     ]
