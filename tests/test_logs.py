@@ -13,6 +13,7 @@ from ondol.logs import JsonFormatter, TextFormatter
 LINKS = [
     "/awake/12.cRk3Wq_-s3cret/",
     "/old-address/WzFd:1xX6qo:s3cret/",
+    "/invitation/WzFd:1xX6qo:s3cret/",
     "/accounts/password/reset/key/1-s3cret/",
     "/accounts/confirm-email/MQ:s3cret/",
 ]
@@ -37,7 +38,7 @@ def routes(patterns, before=""):
 def test_each_route_with_more_than_a_number_in_it_is_among_the_links():
     """Whatever is not a number may be a secret."""
     told = [route for route in routes(get_resolver().url_patterns) if re.search(r"<(?!int:)", route)]
-    assert len(told) == len(LINKS)
+    assert len(told) == len(LINKS), told
     for route in told:
         start = re.split(r"[<(]", re.sub(r"[\\^$]", "", route))[0]
         assert any(link.startswith(f"/{start}") for link in LINKS), route
