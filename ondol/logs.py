@@ -14,7 +14,9 @@ _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskN
 
 
 # Django names the path of a request that failed; whoever reads the log must not use such a link first.
-_LINK = re.compile(r"(/(?:awake|old-address|invitation|accounts/password/reset/key|accounts/confirm-email)/)[^/\s\"'>]+")
+_LINK = re.compile(
+    r"(/(?:awake|old-address|invitation|accounts/password/reset/key|accounts/confirm-email)/)[^/\s\"'>]+"
+)
 
 
 def without_links(line: str) -> str:
