@@ -41,6 +41,8 @@ _GUARDED = re.compile(r"'(?=\s*[=+@\-＝＋－＠])")
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 """How .xlsx and .xls begin."""
+_SWALLOWED = re.compile(r"[\r\n][^@＠,;\t]*[@＠,;\t]")
+"""More than the line break that somebody types into a cell: a row behind a quotation mark that is left open."""
 
 
 class UnreadableError(Exception):
@@ -189,9 +191,7 @@ def _split(text: str, separator: str, most: int = 0) -> Iterator[tuple[int, list
             yield line, cells
             line = reader.line_num + 1
     except csv.Error:
-        raise UnreadableError(
-            _("Line %(line)d cannot be read: perhaps a quotation mark is not closed.") % {"line": line}
-        ) from None
+        raise UnreadableError(_open_quotation(line)) from None
 
 
 def _columns(cells: list[str]) -> list[str]:
@@ -216,7 +216,12 @@ def _row(line: int, cells: list[str], columns: list[str]) -> Row:
     for key, cell in zip(columns, cells, strict=False):
         if key and not found.get(key):
             found[key] = _GUARDED.sub("", cell, count=1) if _GUARDED.match(cell.strip()) else cell
-    return checked(Row(line, found.pop("email", ""), **found))
+    row = checked(Row(line, found.pop("email", ""), **found))
+    return replace(row, error=_open_quotation(line)) if any(_SWALLOWED.search(c.rstrip()) for c in cells) else row
+
+
+def _open_quotation(line: int) -> str:
+    return _("Line %(line)d cannot be read: perhaps a quotation mark is not closed.") % {"line": line}
 
 
 def _name_and_address(row: Row) -> tuple[str, str]:

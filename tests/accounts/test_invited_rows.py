@@ -103,10 +103,21 @@ def test_the_name_before_an_address_counts_where_the_column_has_none():
     assert read(text.encode()) == [("kim@radar.kr", "김철수", ""), ("lee@radar.kr", "Lee, Y", "KIGAM")]
 
 
-def test_a_quotation_mark_that_is_not_closed_hides_nobody():
-    assert errors('kim@radar.kr,"Kim\nlee@radar.kr,Lee\n') == {
-        1: "There is an address in the name: perhaps a quotation mark is not closed."
-    }
+@pytest.mark.parametrize(
+    "row",
+    ['lee@x.kr,"Lee', 'lee@x.kr,Lee,"KAIST', 'lee@x.kr,Lee,"', '"lee@x.kr,Lee,KAIST', 'lee@x.kr,Lee,,ko,"a remark'],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_quotation_mark_that_is_not_closed_hides_nobody(row, end):
+    for behind in ("kim@x.kr,Kim,SNU", 'kim@x.kr,Kim,"SNU"', f"kim@x.kr{end}choi@x.kr"):
+        text = end.join(["ann@x.kr,Ann,SNU,ko,", row, behind, ""])
+        assert errors(text) == {2: "Line 2 cannot be read: perhaps a quotation mark is not closed."}
+    assert "Line 1" in errors(f'email,name,"affiliation{end}kim@x.kr,Kim,SNU')[1]
+
+
+def test_a_line_break_that_somebody_typed_into_a_cell_is_a_space():
+    text = 'lee@x.kr,Lee,"Physics, \nKAIST\n"\nkim@x.kr,Kim,"SNU, Seoul"\n'
+    assert read(text.encode()) == [("lee@x.kr", "Lee", "Physics, KAIST"), ("kim@x.kr", "Kim", "SNU, Seoul")]
 
 
 def test_a_name_that_macos_has_taken_apart_is_one_again():
