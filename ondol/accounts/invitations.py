@@ -13,7 +13,7 @@ from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from django.contrib.auth.hashers import make_password
 from django.core import signing
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
@@ -24,11 +24,12 @@ from ondol import clock
 from ondol.accounts import access, mail, people, proof
 from ondol.accounts.invited_rows import Row
 from ondol.accounts.models import Approval, Decision, Invitation, User, language_of_installation
-from ondol.accounts.old_address import kept_for_owner
+from ondol.accounts.old_address import kept_among
 from ondol.accounts.people import AccountError
 from ondol.audit.record import Action, refusals, write
 from ondol.config import config
 from ondol.request_id import for_job
+from ondol.whom_to_ask import ask
 
 TASK = "ondol.accounts.invitation"
 DAYS = 14
@@ -79,7 +80,8 @@ def plan(rows: Iterable[Row]) -> list[Planned]:
     there = User.objects.filter(email__in=[row.email for row in rows if not row.error]).select_related("invitation")
     known = {user.email: user for user in there}
     proven = proof.proven_among([user.pk for user in known.values()])
-    return [_planned(row, known.get(row.email), proven) for row in rows]
+    kept = kept_among([row.email for row in rows if not row.error and row.email not in known])
+    return [_planned(row, known.get(row.email), proven, kept) for row in rows]
 
 
 def invite(row: Row, by: User | None) -> Fate:
@@ -141,7 +143,7 @@ def read(token: str) -> User:
     if user.last_login or user.has_usable_password():
         raise AccountError(_("This invitation has been used. Sign in."), "used", 410)
     if user.invitation.has_lapsed:
-        raise AccountError(_("This invitation has lapsed. Ask an administrator for another one."), "lapsed", 410)
+        raise AccountError(ask(_("This invitation has lapsed. Ask an administrator for another one.")), "lapsed", 410)
     return user
 
 
@@ -160,11 +162,11 @@ def take_opened(request: HttpRequest) -> User | None:
     return None
 
 
-def _planned(row: Row, user: User | None, proven: set[int]) -> Planned:
+def _planned(row: Row, user: User | None, proven: set[int], kept: set[str]) -> Planned:
     if row.error:
         return Planned(row, Fate.WRONG)
     if user is None:
-        return Planned(row, Fate.TAKEN if kept_for_owner(row.email).exists() else Fate.INVITE)
+        return Planned(row, Fate.TAKEN if row.email.lower() in kept else Fate.INVITE)
     return Planned(row, _fate_of(user, is_proven=user.pk in proven), user)
 
 
@@ -187,7 +189,12 @@ def _add(row: Row, by: User | None) -> None:
     user = User(email=row.email, **_fields(row, by))
     user.is_invited = True
     user.set_unusable_password()
-    user.save()
+    try:
+        with transaction.atomic():
+            user.save()
+    except IntegrityError:  # they have signed up since the list was looked at
+        text = _("An account with %(email)s already exists.") % {"email": row.email}
+        raise AccountError(text, "address_taken") from None
     _let_in(user, by)
 
 

@@ -5,6 +5,7 @@ first of them has the last word: later links were sent to addresses that somebod
 """
 
 import logging
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from allauth.socialaccount.models import SocialAccount
 from django.core import signing
 from django.db import transaction
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Lower
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from procrastinate.contrib.django import app
@@ -87,8 +89,19 @@ def made(user: User, old: str) -> None:
 
 def kept_for_owner(address: str) -> QuerySet[AddressChange]:
     """Return the changes by which an address was given up so lately that whoever had it may still take it back."""
+    return _kept().filter(old__iexact=address)
+
+
+def kept_among(addresses: Collection[str]) -> set[str]:
+    """Return which of these addresses are kept like that, in small letters."""
+    small = {address.lower() for address in addresses}
+    found = _kept().annotate(small=Lower("old")).filter(small__in=small) if small else AddressChange.objects.none()
+    return {change.old.lower() for change in found}
+
+
+def _kept() -> QuerySet[AddressChange]:
     since = datetime.now(UTC) - WORKS_FOR
-    return AddressChange.objects.filter(old__iexact=address, void_at=None, made_at__gt=since)
+    return AddressChange.objects.filter(void_at=None, made_at__gt=since)
 
 
 def _tell_later(row: AddressChange) -> None:

@@ -5,6 +5,7 @@ import codecs
 import json
 import locale
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,17 +69,17 @@ def typed_line() -> str:
     raise CommandError("The password on standard input is not UTF-8. From Korean Windows: iconv -f cp949 -t utf-8.")
 
 
-def run(options: argparse.Namespace) -> None:
-    """Do it. Everything that these commands say is in English."""
+def run(options: argparse.Namespace) -> int:
+    """Do it, and return the exit code. Everything that these commands say is in English."""
     _django.set_up()
     from ondol.accounts.people import AccountError  # noqa: PLC0415  after Django's set-up
 
-    acts: dict[str, Callable[[argparse.Namespace], None]] = {
+    acts: dict[str, Callable[[argparse.Namespace], int | None]] = {
         "add": _add, "invite": _invite, "list": _list, "approve": _approve, "suspend": _suspend, "role": _role,
     }  # fmt: skip
     translation.activate("en")
     try:
-        acts[options.what](options)
+        return acts[options.what](options) or 0
     except AccountError as error:
         raise CommandError(str(error)) from None
 
@@ -109,17 +110,27 @@ def _waits(email: str) -> bool:
     return User.objects.filter(email__iexact=email, approval=Approval.PENDING).exists()
 
 
-def _invite(options: argparse.Namespace) -> None:
+def _invite(options: argparse.Namespace) -> int:
     from ondol.accounts import invitations  # noqa: PLC0415  after Django's set-up
     from ondol.accounts.invited_rows import UnreadableError, decode, rows_of  # noqa: PLC0415
+    from ondol.accounts.people import AccountError  # noqa: PLC0415
 
     try:
         planned = invitations.plan(rows_of(decode(options.file.read_bytes())))
     except (OSError, UnreadableError) as error:
         raise CommandError(str(error)) from None
+    done: Counter[str] = Counter()
     for one in planned:
-        fate = one.fate if options.dry_run or not one.fate.is_act else invitations.invite(one.row, None)
-        print(f"{one.row.line}: {one.row.email}: {one.row.error or fate}")
+        fate, wrong = one.fate, one.row.error
+        if fate.is_act and not options.dry_run:
+            try:
+                fate = invitations.invite(one.row, None)
+            except AccountError as refusal:
+                fate, wrong = invitations.Fate.WRONG, str(refusal)
+        done[fate] += 1
+        print(f"{one.row.line}: {one.row.email}: {wrong or fate}")
+    print(", ".join(f"{fate}: {count}" for fate, count in done.items()))
+    return 1 if done[invitations.Fate.WRONG] else 0
 
 
 def _list(options: argparse.Namespace) -> None:

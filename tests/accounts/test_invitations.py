@@ -4,12 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from allauth.account.models import EmailAddress
+from django.utils import translation
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from ondol.accounts import invitations, people, proof
 from ondol.accounts.invitations import DAYS, TASK, Fate, invite, invite_again, plan, read
 from ondol.accounts.invited_rows import checked, rows_of
-from ondol.accounts.models import Approval, Decision, Invitation, User
+from ondol.accounts.models import AddressChange, Approval, Decision, Invitation, User
 from ondol.accounts.people import AccountError
 from ondol.audit.models import Entry
 from ondol.commands import main
@@ -123,7 +124,8 @@ def test_the_letter_is_in_dans_language_with_a_link_that_works_until_he_has_used
     assert used.value.code == "used"
 
 
-def test_a_link_lapses_and_another_letter_makes_it_work_again(ada, mailoutbox):
+def test_a_link_lapses_and_another_letter_makes_it_work_again(ada, mailoutbox, monkeypatch):
+    monkeypatch.setattr(config(), "contact", "Jiwon <jiwon@example.org>")
     invite(rows()[0], ada)
     dan = User.objects.get(email="dan@example.org")
     invitations.send(dan.pk)
@@ -132,9 +134,10 @@ def test_a_link_lapses_and_another_letter_makes_it_work_again(ada, mailoutbox):
     assert refused.value.code == "just_invited"
     past = datetime.now(UTC) - timedelta(days=DAYS, seconds=1)
     Invitation.objects.update(sent_at=past, until=past + timedelta(days=DAYS))
-    with pytest.raises(AccountError) as refused:
+    with translation.override("en"), pytest.raises(AccountError) as refused:
         read(link(mailoutbox))
     assert refused.value.code == "lapsed"
+    assert str(refused.value).endswith("Administrator: Jiwon, jiwon@example.org")
     invite_again(dan.pk, ada)
     assert read(link(mailoutbox)) == dan
     assert len(jobs()) == 2
@@ -184,9 +187,44 @@ def test_the_command_line_invites_too_and_first_says_what_would_happen(db, tmp_p
     assert not User.objects.exists()
     main(["user", "invite", str(file)])
     assert User.objects.get().name == "김단"
-    main(["user", "invite", str(file)])
+    assert main(["user", "invite", str(file)]) == 1
     told = capsys.readouterr().out.splitlines()
     assert [line for line in told if "dan@" in line] == [
         f"2: dan@example.org: {fate}" for fate in ("invite", "invite", "invited")
     ]
     assert sum("nobody: This is not an e-mail address." in line for line in told) == 3
+    assert [line for line in told if "wrong: " in line] == ["invite: 1, wrong: 1"] * 2 + ["invited: 1, wrong: 1"]
+    file.write_text("dan@example.org")
+    assert main(["user", "invite", str(file)]) == 0
+
+
+@pytest.fixture
+def dan_is_faster(monkeypatch):
+    """Let Dan sign up between the look at his row and its invitation."""
+    real = invitations.plan
+
+    def plan_then(found):
+        planned = real(found)
+        if not User.objects.filter(email="dan@example.org").exists():
+            person("dan")
+        return planned
+
+    monkeypatch.setattr(invitations, "plan", plan_then)
+
+
+def test_whoever_signs_up_at_the_same_moment_keeps_their_account(ada, dan_is_faster):
+    with (
+        translation.override("en"),
+        pytest.raises(AccountError, match=r"An account with dan@example\.org already exists") as refused,
+    ):
+        invite(rows()[0], ada)
+    assert refused.value.code == "address_taken"
+    assert not Invitation.objects.exists()
+
+
+def test_addresses_that_may_be_taken_back_are_asked_for_once(ada, alice, django_assert_num_queries):
+    for old, at in (("Erin@example.org", datetime.now(UTC)), ("finn@example.org", datetime.now(UTC) - timedelta(8))):
+        AddressChange.objects.create(user=alice, old=old, new=alice.email, made_at=at)
+    many = rows("\n".join(f"{name}@example.org" for name in ("dan", "erin", "finn", "gil")))
+    with django_assert_num_queries(2):
+        assert [one.fate for one in plan(many)] == [Fate.INVITE, Fate.TAKEN, Fate.INVITE, Fate.INVITE]
