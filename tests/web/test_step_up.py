@@ -1,5 +1,6 @@
 """What a stolen session must not do needs a sign-in of the last ten minutes; afterwards it goes on by itself."""
 
+import json
 import re
 import time
 from datetime import timedelta
@@ -381,6 +382,14 @@ def test_a_large_form_is_not_kept(acts, alice):
     answer = browser.post(reverse("token_create"), {"name": "x" * 60_000})
     assert answer.url == f"/accounts/reauthenticate/?next={reverse('token_create').replace('/', '%2F')}"
     assert "ondol_suspended" not in session_of(browser)
+
+
+def test_the_longest_list_of_people_is_kept(acts, alice):
+    rows = json.dumps([[n, f"{n:0>254}", '"' * 100, '"' * 200, "ko"] for n in range(300)])
+    for sent, is_kept in ((rows, True), (rows * 2, False)):
+        browser = stolen(alice)
+        browser.post(reverse("admin_invite_send"), {"rows": sent})
+        assert ("ondol_suspended" in session_of(browser)) == is_kept
 
 
 def test_a_form_without_csrf_token_is_refused_before_anybody_is_asked(acts, alice):

@@ -18,8 +18,8 @@ from ondol.accounts.sessions import digest
 _KEY = "ondol_suspended"
 _LONGEST = 30 * 60
 """The seconds that a form waits."""
-_LARGEST = 50_000
-"""The most characters that are kept: more than any form of ours takes."""
+_LARGEST, _LARGEST_OF = 50_000, {"admin_invite_send": 400_000}
+"""The most characters that are kept, more than any form of ours takes: also of a list with 300 long names."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,11 @@ def suspend(request: HttpRequest) -> str:
     """
     fields = [(name, value) for name, values in request.POST.lists() for value in values]
     fields = [(name, value) for name, value in fields if name != "csrfmiddlewaretoken"]
-    if sum(len(name) + len(str(value)) for name, value in fields) > _LARGEST:
+    form_name = (request.resolver_match.url_name if request.resolver_match else None) or ""
+    if sum(len(name) + len(str(value)) for name, value in fields) > _LARGEST_OF.get(form_name, _LARGEST):
         return ""
-    name = request.resolver_match.url_name if request.resolver_match else None
     cookie = get_random_string(32)
-    form = Suspended(request.get_full_path(), name or "", fields, _page_of(request), digest(cookie), time.time())
+    form = Suspended(request.get_full_path(), form_name, fields, _page_of(request), digest(cookie), time.time())
     request.session[_KEY] = asdict(form)
     return cookie
 
