@@ -207,7 +207,8 @@ def _wishes(
         on_id__in=owners, action__in=_TABLE, outcome=Outcome.DONE, at__gte=found.since - _LONGEST_WISH
     ).order_by("id")
     for entry in told:
-        pk, until = _uuid(entry.details.get("machine")), _moment(entry.details.get(_TABLE[Action(entry.action)]))
+        details = entry.details if isinstance(entry.details, dict) else {}
+        pk, until = _uuid(details.get("machine")), _moment(details.get(_TABLE[Action(entry.action)]))
         if pk in wishes and (entry.at >= found.since or (until and until > found.since)):
             wishes[pk][entry.action == Action.MACHINE_HOURS].append((max(entry.at, found.since), until))
     return wishes
@@ -242,4 +243,9 @@ def _uuid(text: Any) -> uuid.UUID | None:
 
 
 def _moment(text: Any) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+    """Return a time with its zone; None: there is none, as in a row of another version."""
+    try:
+        found = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return found if found and found.tzinfo else None

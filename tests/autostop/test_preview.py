@@ -129,6 +129,19 @@ def test_a_closing_time_that_was_waived_stays_so(machine, alice, at):
     assert numbers(found.then) == (1, 0, 0, 211)
 
 
+@pytest.mark.parametrize(
+    "junk", ["soon", "2031-01-06T13:00", "", "\ud7ff", 7, -1.5, True, None, [], {"a": 1}, "9" * 400]
+)
+@pytest.mark.parametrize(("action", "name"), [(Action.MACHINE_AWAKE, "until"), (Action.MACHINE_HOURS, "waived")])
+def test_a_row_of_the_record_that_tells_no_time_ends_no_preview(machine, alice, at, action, name, junk):
+    row = machine(alice, ("09:00", "13:05", Reason.IDLE, "09:00-09:30"))
+    at("Mon 09:20")
+    write(action, by=alice, on=alice, **{"machine": str(row.pk), name: junk})
+    write(action, by=alice, on=alice, **{"machine": junk, name: kst("Mon 13:00").isoformat()})
+    at("Tue 12:00")
+    assert seen(awake_hours=2, idle_core_percent=10.1).replayed == 1
+
+
 def test_the_threshold_is_that_of_each_machines_type(machine, alice, bob):
     """Both machines have worked with 40 %; 90 % of one core are 45 % of two vCPUs, and 11 % of eight."""
     machine(alice, BREAK, instance_type="m7i.2xlarge")
