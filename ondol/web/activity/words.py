@@ -284,18 +284,7 @@ def _address(details: Details) -> Iterator[str]:
 
 def _aws(details: Details) -> Iterator[str]:
     yield details.text("operation")
-    for name in (
-        "InstanceId",
-        "InstanceIds",
-        "GroupName",
-        "KeyName",
-        "AlarmName",
-        "AlarmNames",
-        "VolumeId",
-        "Resources",
-    ):
-        yield details.text(name)
-    yield details.text("InstanceType")
+    yield from map(details.text, _TARGETS)
 
 
 def _exported(details: Details) -> Iterator[str]:
