@@ -262,6 +262,7 @@ def test_pages_go_back_and_forth_with_their_filters(alice, bob, browser_of):
     assert re.findall(r"“n(\d+)”", browser.get(f"{PAGE}{newer}").text) == seen[1]
     for wrong in ("x", "-1", "9" * 30, "１", "", "\x00"):
         assert re.findall(r"“n(\d+)”", browser.get(PAGE, {"kind": "token.use", "before": wrong}).text) == seen[0]
+    assert acts(browser, kind="token.use", before="0") == [], "there is nothing before it"
 
 
 def test_a_page_takes_the_same_few_queries_for_many_rows_as_for_few(alice, bob, browser_of):

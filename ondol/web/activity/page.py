@@ -94,7 +94,7 @@ class Record:
             rows = list(self._found.filter(pk__gt=self._after).order_by("id")[: PER_PAGE + 1])
             if len(rows) > PER_PAGE:
                 return rows[PER_PAGE - 1 :: -1], False, False
-        rows = list((self._found.filter(pk__lt=self._before) if self._before else self._found)[: PER_PAGE + 1])
+        rows = list((self._found if self._before is None else self._found.filter(pk__lt=self._before))[: PER_PAGE + 1])
         return rows[:PER_PAGE], self._before is None, len(rows) <= PER_PAGE
 
     def _url(self, **changes: int) -> str:
