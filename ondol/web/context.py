@@ -14,7 +14,7 @@ from ondol.clock import Clock
 from ondol.config import config
 from ondol.costs.bills import rate_in_won
 from ondol.outbox.summary import Summary, is_alarming, summary
-from ondol.web.announcement.shown import Shown, shown_on
+from ondol.web.announcement.shown import Board
 from ondol.web.stop_notice import StopNotice, stop_notice_of
 
 
@@ -70,24 +70,6 @@ class Site:
     def people_waiting(self) -> int:
         """Return how many people wait for approval; where letters prove addresses, of those who have proven theirs."""
         return proof.to_announce().count()
-
-
-class Board:
-    """Hold the announcement; apart from `site`, since allauth's sign-in page shows it, too."""
-
-    def __init__(self, request: HttpRequest) -> None:
-        self._request = request
-
-    @cached_property
-    def announcement(self) -> Shown | None:
-        """Return what administrators tell the reader; None if there is nothing, or it was dismissed."""
-        return shown_on(self._request)
-
-    @property
-    def has_news(self) -> bool:
-        """Return whether the open page that asks shows another announcement."""
-        has = self._request.GET.get("banner")
-        return has is not None and has != (self.announcement.version if self.announcement else "")
 
 
 def site(request: HttpRequest) -> dict[str, Any]:

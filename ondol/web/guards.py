@@ -19,7 +19,7 @@ from ondol.accounts import second_factor
 from ondol.accounts.models import User
 from ondol.audit.actions import Action
 from ondol.audit.denials import note_denial
-from ondol.web.announcement.shown import is_news
+from ondol.web.announcement.shown import Board
 from ondol.web.standing.page import SecondFactorPage, StandingPage
 
 
@@ -73,7 +73,7 @@ def administrator(view: View) -> View:
 def where_they_stand(request: PersonRequest) -> HttpResponse:
     """Show who waits, was rejected or is suspended one page, at the dashboard's address; refuse forms sent anyway."""
     if request.htmx:
-        is_same = request.GET.get("shown") == request.user.approval and not is_news(request)
+        is_same = request.GET.get("shown") == request.user.approval and not Board(request).has_news
         return HttpResponse(status=204) if is_same else HttpResponseClientRedirect("/")
     page = StandingPage(request.user)
     if request.method not in {"GET", "HEAD"}:

@@ -1,5 +1,6 @@
 """What Ada announces: everybody reads it until they dismiss it, it is changed, or its time is over."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -31,6 +32,12 @@ def english(browser, *people):
     User.objects.update(language="en")
     browser.cookies["django_language"] = "en"
     return browser
+
+
+def dismiss(browser, page, **fields):
+    """Press the button of this page."""
+    version = re.search(r'name="version" value="([^"]*)"', page.text)[1]
+    return browser.post(reverse("announcement_dismiss"), {"version": version, **fields})
 
 
 @pytest.fixture
@@ -70,12 +77,34 @@ def test_each_reads_their_language_or_the_only_one_with_its_name(ada, bob, brows
 def test_bob_dismisses_it_and_sees_it_again_once_its_text_has_changed(ada, bob, browser_of):
     show(ada)
     browser = browser_of(bob)
-    answer = browser.post(reverse("announcement_dismiss"), {"next": "/help/?a=b"})
+    answer = dismiss(browser, browser.get("/"), next="/help/?a=b")
     assert answer.url == "/help/?a=b"
     assert "Maintenance" not in browser.get("/").text
     show(ada, until=until(5))
     assert "Maintenance" not in browser.get("/").text, "it only lasts longer"
     show(ada, kind="WARNING")
+    assert "Maintenance" in browser.get("/").text
+
+
+def test_bob_who_dismisses_an_open_page_still_reads_what_ada_has_shown_since(ada, bob, browser_of):
+    show(ada)
+    browser = browser_of(bob)
+    page = browser.get("/")
+    show(ada, text_en="Everything stops at noon")
+    dismiss(browser, page)
+    assert "Everything stops at noon" in browser.get("/").text
+    dismiss(browser, browser.get("/"))
+    assert "Everything stops at noon" not in browser.get("/").text
+
+
+@pytest.mark.parametrize(
+    "version", ["", "x", "1", "1.5", "1" * 13 + ".000000", "１.000000", "1.000000\n", "1.000000; Secure", "\x00"]
+)
+def test_what_is_no_version_dismisses_nothing(ada, bob, browser_of, version):
+    show(ada)
+    browser = browser_of(bob)
+    answer = browser.post(reverse("announcement_dismiss"), {"version": version})
+    assert (answer.status_code, dict(answer.cookies)) == (302, {})
     assert "Maintenance" in browser.get("/").text
 
 

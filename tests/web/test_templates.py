@@ -12,7 +12,8 @@ import ondol.web
 from ondol.accounts.models import User
 from ondol.policy.catalog import all_rules
 from ondol.web import urls as _all_pages  # noqa: F401  whose import makes every page known
-from ondol.web.context import Board, Site
+from ondol.web.announcement.shown import Board
+from ondol.web.context import Site
 from ondol.web.errors import providers as _their_pages  # noqa: F401
 from ondol.web.machine.page import MachinePage
 from ondol.web.page import Page

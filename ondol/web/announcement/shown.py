@@ -1,5 +1,8 @@
 """Which announcement a page shows to its reader."""
 
+import re
+from functools import cached_property
+
 from django.http import HttpRequest
 from django.utils.translation import get_language
 
@@ -8,6 +11,7 @@ from ondol.announcements.models import Announcement, Kind
 
 COOKIE = "ondol_announcement"
 """It has the version that this browser has dismissed."""
+_VERSION = re.compile(r"[0-9]{1,12}\.[0-9]{6}")
 
 
 class Shown:
@@ -42,10 +46,24 @@ def shown_on(request: HttpRequest) -> Shown | None:
     return Shown(row, request)
 
 
-def is_news(request: HttpRequest) -> bool:
-    """Return whether an open page that asks shows another announcement than it should."""
-    has = request.GET.get("banner")
-    if has is None:
-        return False
-    shown = shown_on(request)
-    return has != (shown.version if shown else "")
+def is_version(text: str) -> bool:
+    """Return whether a text may be the version of an announcement."""
+    return _VERSION.fullmatch(text) is not None
+
+
+class Board:
+    """Hold the announcement; apart from `site`, since allauth's sign-in page shows it, too."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+
+    @cached_property
+    def announcement(self) -> Shown | None:
+        """Return what administrators tell the reader; None if there is nothing, or it was dismissed."""
+        return shown_on(self._request)
+
+    @property
+    def has_news(self) -> bool:
+        """Return whether the open page that asks shows another announcement than it should."""
+        has = self._request.GET.get("banner")
+        return has is not None and has != (self.announcement.version if self.announcement else "")

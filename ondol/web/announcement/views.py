@@ -12,7 +12,7 @@ from ondol.announcements import acts
 from ondol.announcements.models import Announcement
 from ondol.web.announcement.form import AnnouncementForm
 from ondol.web.announcement.page import AnnouncementPage
-from ondol.web.announcement.shown import COOKIE
+from ondol.web.announcement.shown import COOKIE, is_version
 from ondol.web.guards import PersonRequest, administrator
 
 _YEAR = 366 * 24 * 3600
@@ -47,9 +47,10 @@ def dismiss(request: HttpRequest) -> HttpResponse:
     """Hide the announcement in this browser, until it is changed."""
     target = request.POST.get("next", "")
     response = redirect(target if is_here(request, target) else "/")
-    row = acts.current()
-    if row is not None:
+    # The version that the page showed: there may be another by now, which its reader has not read.
+    version = request.POST.get("version", "")
+    if is_version(version):
         response.set_cookie(
-            COOKIE, row.version, _YEAR, secure=settings.SESSION_COOKIE_SECURE, httponly=True, samesite="Lax"
+            COOKIE, version, _YEAR, secure=settings.SESSION_COOKIE_SECURE, httponly=True, samesite="Lax"
         )
     return response

@@ -16,7 +16,7 @@ from ondol.instances.actions import ActionError
 from ondol.instances.models import Instance
 from ondol.instances.resizing import change_size, start_as
 from ondol.web import times
-from ondol.web.announcement.shown import is_news
+from ondol.web.announcement.shown import Board
 from ondol.web.guards import PersonRequest, approved
 from ondol.web.machine.page import MachinePage
 
@@ -37,7 +37,7 @@ def dashboard(request: PersonRequest) -> HttpResponse:
 def fragment(request: PersonRequest) -> HttpResponse:
     """Return what a poll replaces; nothing (204) while the page is up to date."""
     page = MachinePage(request)
-    is_same = request.GET.get("v") == page.version and not is_news(request)
+    is_same = request.GET.get("v") == page.version and not Board(request).has_news
     return HttpResponse(status=204) if is_same else page.swap(request)
 
 
