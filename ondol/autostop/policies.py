@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Field
+from django.db.models import Field, Max
 from django.utils.translation import gettext_lazy as _
 
 from ondol import clock
@@ -30,20 +30,39 @@ _TOO_NEAR = _(
     "most %(most)s%%, or leave these types out."
 )
 
+_CHANGES_TOLD = 5
 
-def set_policy(owner: User | None, by: User, values: Mapping[str, Any]) -> bool:
+
+class RulesChangedError(ActionError):
+    """Somebody else has changed these rules since a page was made: `changes`, newest first, and `version` now."""
+
+    def __init__(self, changes: list[PolicyChange], version: int) -> None:
+        super().__init__("rules_changed", str(_("These rules have been changed since you opened this page.")))
+        self.changes, self.version = changes, version
+
+
+def version_of(owner: User | None) -> int:
+    """Return what a page is made from: the key of the newest change of these rules, 0 before the first one."""
+    newest: int | None = PolicyChange.objects.filter(owner=owner).aggregate(newest=Max("pk"))["newest"]
+    return newest or 0
+
+
+def set_policy(owner: User | None, by: User, values: Mapping[str, Any], *, seen: int | None = None) -> bool:
     """Let these `values` hold, by the names of `Policy`; None: inherited. Return False if they did already.
 
-    Raise ValidationError where a rule does not allow a value, or the values of several policies do not go together.
+    `seen`: the version that they were made from, if they are to replace no other.
+    Raise ValidationError where a rule does not allow a value, or the values of several policies do not go together,
+    and RulesChangedError if `seen` is an older version.
     """
     for rule in all_rules():
         rule.check(values)
-    with transaction.atomic():
+    with refusals(Action.POLICY, by=by, on=owner), transaction.atomic():
         rules_before = _rules_affected(owner)
         policy, _made = Policy.objects.select_for_update().get_or_create(owner=owner)
         changed = _put(policy, values)
         if not changed:
             return False
+        _require_version(owner, seen)
         policy.set_by, policy.set_at = by, clock.now()
         policy.save()
         _require_distance(policy, rules_before)
@@ -56,15 +75,19 @@ def set_policy(owner: User | None, by: User, values: Mapping[str, Any]) -> bool:
     return True
 
 
-def proposed(owner: User | None, values: Mapping[str, Any]) -> tuple[Policy, dict[str, list[Any]]]:
+def proposed(
+    owner: User | None, values: Mapping[str, Any], *, seen: int | None = None
+) -> tuple[Policy, dict[str, list[Any]]]:
     """Return the policy that `values` would make, which is not saved, and what they would change.
 
-    Raise ValidationError as `set_policy` does.
+    Raise ValidationError and RulesChangedError as `set_policy` does.
     """
     for rule in all_rules():
         rule.check(values)
     policy = Policy.objects.filter(owner=owner).first() or Policy(owner=owner)
     changed = _put(policy, values)
+    if changed:
+        _require_version(owner, seen)
     _require_distance(policy, _rules_affected(owner), policy)
     return policy, changed
 
@@ -95,6 +118,13 @@ def undo(change: PolicyChange, by: User) -> None:
             )
         before = {name: _stored(name, old) for name, (old, _new) in change.what.items()}
         set_policy(owner, by, {name: getattr(policy, name) for name in stored_fields()} | before)
+
+
+def _require_version(owner: User | None, seen: int | None) -> None:
+    if seen is None or seen == (version := version_of(owner)):
+        return
+    later = PolicyChange.objects.filter(owner=owner, pk__gt=seen).select_related("by").order_by("-pk")
+    raise RulesChangedError(list(later[:_CHANGES_TOLD]), version)
 
 
 def _put(policy: Policy, values: Mapping[str, Any]) -> dict[str, list[Any]]:

@@ -270,3 +270,83 @@ def test_the_record_tells_hours_as_one_thing(browser_of, ada, language, words):
         assert words in shown(desk.get(path))
     assert "has_hours" not in shown(desk.get("/admin/activity/")), "not in the record's own rows either"
     assert "has_hours" in desk.get("/admin/activity/csv/").text, "programs read the names"
+
+
+# --- two administrators ----------------------------------------------------------------------------------------------
+STALE = {
+    "en": (
+        "These rules have been changed since you opened this page.",
+        "still in the form",
+        "idle minutes default → 60",
+    ),
+    "ko": ("이 페이지를 연 뒤에 규칙이 바뀌었습니다.", "양식에 그대로 있습니다", "→ 60"),
+}
+
+
+def version(answer):
+    return re.search(r'name="seen" value="(\d+)"', answer.content.decode())[1]
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("whose", ["everybody", "bob"])
+@pytest.mark.parametrize("button", [{}, {"preview": "yes"}], ids=["save", "preview"])
+def test_what_eve_has_saved_meanwhile_is_not_replaced_unread(browser_of, ada, bob, language, whose, button):
+    owner, path = (bob, f"{EVERYBODY}{bob.pk}/") if whose == "bob" else (None, EVERYBODY)
+    eve = person("eve@example.org", role=Role.ADMIN)
+    desk = browser_of(ada, language)
+    old = version(desk.get(path))
+    eves = browser_of(eve)
+    eves.post(path, {"idle_minutes": "60", "seen": version(eves.get(path))})
+    answer = desk.post(path, {"awake_hours": "7", "why": "Mine.", "seen": old, **button})
+    for words in (*STALE[language], eve.name, 'value="7"', 'value="Mine."'):
+        assert words in answer.content.decode()
+    assert answer.context["page"].preview is None
+    assert (kept(owner)["idle_minutes"], kept(owner)["awake_hours"]) == (60, None)
+    desk.post(path, {"awake_hours": "7", "why": "Mine.", "seen": version(answer)})
+    assert (kept(owner)["idle_minutes"], kept(owner)["awake_hours"]) == (None, 7), "she has read what she replaces"
+
+
+def test_a_page_stays_as_old_as_it_was_through_mistakes_and_previews(desk, ada):
+    old = version(desk.get(EVERYBODY))
+    assert version(look(desk, idle_minutes="45", seen=old)) == old
+    set_policy(None, ada, NOTHING | {"idle_minutes": 60})
+    mistaken = desk.post(EVERYBODY, {"idle_minutes": "31", "seen": old})
+    assert version(mistaken) == old
+    assert STALE["en"][0] in shown(desk.post(EVERYBODY, {"idle_minutes": "30", "seen": old}))
+
+
+def test_other_peoples_rules_make_no_page_older(desk, ada, bob):
+    old = version(desk.get(EVERYBODY))
+    set_policy(bob, ada, NOTHING | {"idle_minutes": 60})
+    desk.post(EVERYBODY, {"idle_minutes": "45", "seen": old})
+    assert rules_of(None).idle_minutes == 45
+
+
+def test_the_second_click_on_save_is_no_change_of_somebody_else(desk):
+    old = version(desk.get(EVERYBODY))
+    for _click in range(2):
+        answer = desk.post(EVERYBODY, {"idle_minutes": "45", "seen": old}, follow=True)
+        assert STALE["en"][0] not in shown(answer)
+    assert PolicyChange.objects.count() == 1
+
+
+@pytest.mark.parametrize("seen", ["", "x", "-1", "1_0", "\x00", "٣", "9" * 18, "9" * 5000])
+def test_a_version_that_is_none_replaces_nothing(desk, ada, seen):
+    set_policy(None, ada, NOTHING | {"idle_minutes": 60})
+    assert STALE["en"][0] in shown(desk.post(EVERYBODY, {"idle_minutes": "45", "seen": seen}))
+    assert rules_of(None).idle_minutes == 60
+
+
+def test_what_is_no_page_replaces_what_is_there(desk, ada):
+    set_policy(None, ada, NOTHING | {"idle_minutes": 60})
+    assert set_policy(None, ada, NOTHING | {"idle_minutes": 45})
+    desk.post(EVERYBODY, {"idle_minutes": "30"})
+    assert rules_of(None).idle_minutes == 30
+
+
+def test_a_refused_save_is_in_the_record(desk, ada):
+    old = version(desk.get(EVERYBODY))
+    set_policy(None, ada, NOTHING | {"idle_minutes": 60})
+    desk.post(EVERYBODY, {"idle_minutes": "45", "seen": old})
+    row = Entry.objects.filter(action=Action.POLICY).latest("pk")
+    assert (row.by_email, row.outcome, row.code) == (ada.email, Outcome.REFUSED, "rules_changed")

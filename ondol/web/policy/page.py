@@ -3,7 +3,7 @@
 from functools import cached_property
 
 from ondol.accounts.models import User
-from ondol.autostop.policies import can_undo, last_change
+from ondol.autostop.policies import RulesChangedError, can_undo, last_change
 from ondol.policy.models import Policy, PolicyChange
 from ondol.policy.rules import says_anything
 from ondol.web.activity.lines import Line, policy_lines
@@ -20,10 +20,20 @@ class PolicyPage(Page):
     person: User | None
     """None for the default rules."""
     form: PolicyForm
+    version: int
+    """What the form is made from: nothing newer is replaced by it."""
     preview: PreviewCard | None
+    stale: RulesChangedError | None
 
-    def __init__(self, person: User | None, form: PolicyForm, preview: PreviewCard | None = None) -> None:
-        self.person, self.form, self.preview = person, form, preview
+    def __init__(
+        self,
+        person: User | None,
+        form: PolicyForm,
+        version: int,
+        preview: PreviewCard | None = None,
+        stale: RulesChangedError | None = None,
+    ) -> None:
+        self.person, self.form, self.version, self.preview, self.stale = person, form, version, preview, stale
 
     @cached_property
     def last(self) -> PolicyChange | None:
@@ -35,6 +45,11 @@ class PolicyPage(Page):
     def last_changed(self) -> str:
         """Return what it has changed, in words."""
         return changed(self.last.what) if self.last else ""
+
+    @property
+    def meanwhile(self) -> list[tuple[PolicyChange, str]]:
+        """Return what others have changed since the form was made, and what that was, in words."""
+        return [(change, changed(change.what)) for change in self.stale.changes] if self.stale else []
 
     @cached_property
     def others(self) -> list[Policy]:

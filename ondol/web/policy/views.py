@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from ondol.accounts.models import User
-from ondol.autostop.policies import proposed, set_policy, undo
+from ondol.autostop.policies import RulesChangedError, proposed, set_policy, undo, version_of
 from ondol.autostop.preview import preview
 from ondol.instances.actions import ActionError
 from ondol.policy.models import Policy, PolicyChange
@@ -17,6 +17,9 @@ from ondol.web.guards import PersonRequest, administrator
 from ondol.web.policy.form import PolicyForm, initial
 from ondol.web.policy.page import PolicyPage
 from ondol.web.policy.preview import PreviewCard
+
+_DIGITS = 19
+"""Every number of fewer digits is a key that PostgreSQL can look for."""
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -50,21 +53,33 @@ def undo_change(request: PersonRequest, pk: int) -> HttpResponse:
 
 def _policy(request: PersonRequest, owner: User | None) -> HttpResponse:
     pk = owner.pk if owner else None
+    seen = _seen(request)
+    version = version_of(owner) if seen is None else seen  # before the rules are read: never newer than they are
     kept = Policy.objects.filter(owner=owner).first()
     form = PolicyForm(request.POST or None, initial=initial(kept), inherited=inherited_rules(pk))
-    card = None
+    card = stale = None
     if request.method == "POST" and form.is_valid():
         try:
             if "preview" in request.POST:
-                policy, what = proposed(owner, form.values())
+                policy, what = proposed(owner, form.values(), seen=seen)
                 card = PreviewCard(preview(policy), what)
             else:
-                if set_policy(owner, request.user, form.values()):
+                if set_policy(owner, request.user, form.values(), seen=seen):
                     messages.success(request, _("Saved. Machines that run get the new rule within a minute."))
                 return _back(owner)
         except ValidationError as error:  # what shows only with the rules that are set elsewhere
             form.add_error(None, error)
-    return PolicyPage(owner, form, card).answer(request)
+        except RulesChangedError as error:
+            stale, version = error, error.version  # whoever saves again has read what she replaces
+    return PolicyPage(owner, form, version, card, stale).answer(request)
+
+
+def _seen(request: PersonRequest) -> int | None:
+    """Return the version that the form was made from; 0, which is older than any change, for what is none."""
+    said = request.POST.get("seen")
+    if said is None:
+        return None
+    return int(said) if said.isascii() and said.isdecimal() and len(said) < _DIGITS else 0
 
 
 def _back(owner: User | None) -> HttpResponse:
