@@ -7,6 +7,7 @@ and then a worker, looks and pages of this version go on with it.
 import itertools
 import json
 from collections import Counter
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from importlib import import_module
@@ -14,6 +15,7 @@ from importlib import import_module
 import pytest
 from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.operations import AddIndex
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from ondol import clock
@@ -22,6 +24,7 @@ from ondol.cloud.port import Alarm, AlarmStop, Ec2Instance, IdleRule, InstanceSt
 from ondol.config import config
 from ondol.costs.bills import calculations
 from ondol.costs.months import Month
+from ondol.database.indexes import IndexConcurrently
 from ondol.deployment.models import deployment_id
 from ondol.instances import actions
 from ondol.instances.models import Instance, Launch, Run
@@ -50,7 +53,18 @@ def check_what_is_put_off(*_progress):
 def migrate(target):
     """Migrate in the test's own transaction; between two migrations is where another one would end."""
     check_what_is_put_off()
-    MigrationExecutor(connection, check_what_is_put_off).migrate(target)
+    with indexes_at_once():
+        MigrationExecutor(connection, check_what_is_put_off).migrate(target)
+
+
+@contextmanager
+def indexes_at_once():
+    """Build indexes as transactions can; how they are built beside running parts is in tests/database."""
+    ways = ("database_forwards", "database_backwards")
+    with pytest.MonkeyPatch.context() as patch:
+        for way in ways:
+            patch.setattr(IndexConcurrently, way, getattr(AddIndex, way))
+        yield
 
 
 def restore(tables):
