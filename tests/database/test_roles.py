@@ -145,7 +145,8 @@ def test_what_web_and_worker_do_is_theirs_to_do(server, record, statement):
 def test_of_every_table_the_application_has_what_the_list_says(server, record):
     """It is asked of PostgreSQL's own view, and not of what has granted it."""
     held = """
-    SELECT c.relname, coalesce(array_agg(g.privilege_type::text ORDER BY g.privilege_type::text) FILTER (WHERE g.grantee IS NOT NULL), '{}')
+    SELECT c.relname, coalesce(
+      array_agg(g.privilege_type::text ORDER BY g.privilege_type::text) FILTER (WHERE g.grantee IS NOT NULL), '{}')
     FROM pg_class c LEFT JOIN information_schema.table_privileges g
       ON g.table_schema = 'public' AND g.table_name = c.relname AND g.grantee IN ('ondol_app', 'PUBLIC')
     WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm') GROUP BY 1
