@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from ondol import clock
 from ondol.accounts.models import Role
@@ -64,7 +64,7 @@ def test_preview_and_mistakes_are_accessible_and_fit(site, browser, ada, languag
                 page.fill("[name=opens_at]", "")
                 page.click(".rules .primary")
                 page.wait_for_load_state()
-                page.wait_for_function("document.activeElement.name === 'disk_mbs'")
+                expect(page.locator("[name=disk_mbs]")).to_be_focused()
             wrong += told(page.evaluate(RUN, WCAG), f"{state} light")
             page.emulate_media(color_scheme="dark")
             wrong += told(page.evaluate(RUN, COLOURS), f"{state} dark")
