@@ -25,11 +25,20 @@ class SaysOnce(forms.Field):
             raise ValidationError(error.messages[0]) from None
 
 
-class _WholeNumber(SaysOnce, forms.IntegerField):
+class _NoUnderscores(forms.Field):
+    """Refuses 1_0, which is 10 to Python."""
+
+    def to_python(self, value: Any) -> Any:
+        if "_" in str(value):
+            raise ValidationError(self.error_messages["invalid"], code="invalid")
+        return super().to_python(value)
+
+
+class _WholeNumber(SaysOnce, _NoUnderscores, forms.IntegerField):
     pass
 
 
-class _OneDecimal(SaysOnce, forms.DecimalField):
+class _OneDecimal(SaysOnce, _NoUnderscores, forms.DecimalField):
     pass
 
 
@@ -94,6 +103,7 @@ def time_field(label: str) -> forms.TimeField:
     """Return a field for a time on a wall clock."""
     return forms.TimeField(
         label=label,
+        input_formats=["%H:%M"],
         required=False,
         error_messages={"invalid": _("Enter a time from 00:00 to 23:59, such as 09:00.")},
         widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
