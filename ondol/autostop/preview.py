@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import connection, transaction
 from django.db.models import Min, Q
 
 from ondol import clock
@@ -90,8 +91,24 @@ class Preview:
         return max(1, round((self.until - self.since) / timedelta(days=1)))
 
 
+class BusyError(Exception):
+    """Another preview is being made."""
+
+
 def preview(policy: Policy) -> Preview:
-    """Return what this policy, which is not saved, would have done instead of that of its owner."""
+    """Return what this policy, which is not saved, would have done instead of that of its owner.
+
+    Raise BusyError while another one is made: each takes seconds of a processor, and pages wait meanwhile.
+    """
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext('ondol.preview'))")
+            if not cursor.fetchone()[0]:
+                raise BusyError
+        return _replayed(policy)
+
+
+def _replayed(policy: Policy) -> Preview:
     until = clock.now()
     people = {policy.owner_id} if policy.owner_id else set(Instance.objects.values_list("owner", flat=True))
     before, after = rules_for(people), rules_for(people, policy)

@@ -5,6 +5,7 @@ from datetime import time, timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
 from django.urls import reverse
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -161,6 +162,41 @@ def test_bob_gets_no_preview(browser_of, bob, bobs_day):
 def test_a_type_without_a_price_is_named(desk, bob, bobs_day):
     type(bobs_day).objects.filter(pk=bobs_day.pk).update(seen_type="x9.huge")
     assert "since no price is known: x9.huge" in shown(look(desk, idle_minutes="15"))
+
+
+@pytest.fixture
+def another_preview(db):
+    """Let another preview be made all the time, by another connection."""
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(hashtext('ondol.preview'))")
+    yield other
+    other.close()
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", "Another preview is being made. Try again in a few seconds."),
+        ("ko", "다른 미리보기를 만들고 있습니다. 몇 초 뒤에 다시 시도하십시오."),
+    ],
+)
+def test_one_preview_is_made_at_a_time(browser_of, ada, bobs_day, another_preview, language, words):
+    desk = browser_of(ada, language)
+    answer = look(desk, idle_minutes="60", why="Nights.")
+    assert words in shown(answer)
+    assert answer.context["page"].preview is None
+    assert 'value="60"' in answer.text
+    assert 'value="Nights."' in answer.text
+    another_preview.close()
+    answer = look(desk, idle_minutes="60")
+    assert words not in shown(answer)
+    assert answer.context["page"].preview.is_known
+
+
+def test_rules_are_saved_while_a_preview_is_made(desk, another_preview):
+    desk.post(EVERYBODY, {"idle_minutes": "60"})
+    assert rules_of(None).idle_minutes == 60
 
 
 # --- undo ------------------------------------------------------------------------------------------------------------

@@ -24,6 +24,8 @@ class PolicyPage(Page):
     """What the form is made from: nothing newer is replaced by it."""
     preview: PreviewCard | None
     stale: RulesChangedError | None
+    is_busy: bool
+    """Another preview is being made."""
 
     def __init__(
         self,
@@ -32,8 +34,11 @@ class PolicyPage(Page):
         version: int,
         preview: PreviewCard | None = None,
         stale: RulesChangedError | None = None,
+        *,
+        is_busy: bool = False,
     ) -> None:
         self.person, self.form, self.version, self.preview, self.stale = person, form, version, preview, stale
+        self.is_busy = is_busy
 
     @cached_property
     def last(self) -> PolicyChange | None:

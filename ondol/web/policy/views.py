@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from ondol.accounts.models import User
 from ondol.autostop.policies import RulesChangedError, proposed, set_policy, undo, version_of
-from ondol.autostop.preview import preview
+from ondol.autostop.preview import BusyError, preview
 from ondol.instances.actions import ActionError
 from ondol.policy.models import Policy, PolicyChange
 from ondol.policy.rules import inherited_rules
@@ -58,6 +58,7 @@ def _policy(request: PersonRequest, owner: User | None) -> HttpResponse:
     kept = Policy.objects.filter(owner=owner).first()
     form = PolicyForm(request.POST or None, initial=initial(kept), inherited=inherited_rules(pk))
     card = stale = None
+    busy = False
     if request.method == "POST" and form.is_valid():
         try:
             if "preview" in request.POST:
@@ -69,9 +70,11 @@ def _policy(request: PersonRequest, owner: User | None) -> HttpResponse:
                 return _back(owner)
         except ValidationError as error:  # what shows only with the rules that are set elsewhere
             form.add_error(None, error)
+        except BusyError:
+            busy = True
         except RulesChangedError as error:
             stale, version = error, error.version  # whoever saves again has read what she replaces
-    return PolicyPage(owner, form, version, card, stale).answer(request)
+    return PolicyPage(owner, form, version, card, stale, is_busy=busy).answer(request)
 
 
 def _seen(request: PersonRequest) -> int | None:
