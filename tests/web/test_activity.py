@@ -1,16 +1,19 @@
 """Activity: what the record tells people, how it is narrowed, and what it costs however long it is."""
 
+import ast
 import csv
 import io
 import json
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
+import ondol
 from ondol import clock
 from ondol.accounts import mail, people
 from ondol.accounts.models import User
@@ -59,6 +62,10 @@ DETAILS = {
     Action.VOUCH: [{"email": "bob@example.org"}],
     Action.ROLE: [{"role": "ADMIN"}],
     Action.MESSAGE: [{"subject": "Friday", "text": "No power."}],
+    Action.INVITE: [{"again": True}, {"asked": "bob@example.org"}],
+    Action.ANNOUNCE: [
+        {"text_ko": "점검", "text_en": "", "kind": "WARNING", "until": UNTIL, "on_sign_in": False, "changed": True}
+    ],
     Action.POLICY: [{"what": {"idle_minutes": [30, 60], "why": ["", "long jobs"]}}],
     Action.BUDGET: [{"usd": "10", "stops": True, "old": {"usd": "none", "stops": False}}],
     Action.RATE: [{"krw": "1400", "as_of": "2026-06-03"}],
@@ -76,6 +83,8 @@ DETAILS = {
     Action.AWS: [{"service": "ec2", "operation": "RunInstances", "aws_request_id": "r-1", "InstanceType": "t3.small"}],
 }
 """What rows of each act have with them; those of machines' statuses are each move and reason."""
+WITHOUT = {Action.SIGN_IN, Action.SIGN_OUT, Action.SIGN_OUT_EVERYWHERE, Action.ANNOUNCE_END}
+"""Acts whose rows have nothing with them."""
 MOVES = [
     {"machine": "0-0", "old": old, "new": new, "reason": reason}
     for old in Status
@@ -111,6 +120,36 @@ def every(db):
         write(Action.MACHINE_START, outcome=Outcome.REFUSED, code=code)
     write(Action.AWS, outcome=Outcome.FAILED, code="UnauthorizedOperation")
     return list(Entry.objects.order_by("id"))
+
+
+def test_no_act_is_left_out_of_these_tests():
+    moved = {action for action in Action if action.startswith("machine.")}
+    assert set(Action) - moved - set(DETAILS) == WITHOUT, "add what its rows have with them to DETAILS"
+
+
+def _codes_of(source):
+    """Return the codes that a source gives to refusals; those that are made of parts are no constants."""
+    places = {"ActionError": 0, "AccountError": 1, "note_denial": 1, "_require_left": 0}
+    for call in ast.walk(ast.parse(source)):
+        if isinstance(call, ast.Call):
+            place = places.get(getattr(call.func, "id", ""))
+            given = [] if place is None else call.args[place : place + 1]
+            if getattr(call.func, "id", "") == "write":
+                given = [word.value for word in call.keywords if word.arg == "code"]
+            yield from (one.value for one in given if isinstance(one, ast.Constant) and isinstance(one.value, str))
+
+
+def test_every_code_of_a_refusal_has_words():
+    found = {code for path in Path(ondol.__file__).parent.rglob("*.py") for code in _codes_of(path.read_text())}
+    assert {"rules_changed", "just_invited", "too_many_starts", "not_allowed"} <= found
+    assert found - set(CODES) == set()
+
+
+def test_every_letter_has_a_word():
+    letters = {path.stem for path in (Path(ondol.__file__).parent / "web/templates/mail").glob("*.txt")}
+    assert "invitation" in letters
+    silent = [one for one in letters if not told_of(Entry(action=Action.LETTER, details={"letter": one}))]
+    assert silent == []
 
 
 def test_every_act_reads_as_a_sentence_in_both_languages(every):

@@ -79,6 +79,12 @@ CODES: Mapping[str, str | Promise] = {
     "unknown_link": gettext_lazy("the link is not known"),
     "used_link": gettext_lazy("the link was used already"),
     "expired_link": gettext_lazy("the link has expired"),
+    "used": gettext_lazy("the link was used already"),
+    "lapsed": gettext_lazy("the link has expired"),
+    "signed_in": gettext_lazy("somebody had signed in there"),
+    "not_invited": gettext_lazy("no invitation is open for this person"),
+    "just_invited": gettext_lazy("an invitation was sent within ten minutes before"),
+    "rules_changed": gettext_lazy("the rules had been changed since"),
     "no_such_link": gettext_lazy("there is no such link"),
 }
 

@@ -10,10 +10,11 @@ from typing import Any
 from django.db.models import TextChoices
 from django.utils import formats
 from django.utils.functional import Promise
+from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
 
 from ondol.accounts.models import Approval, Role, Scope
+from ondol.announcements.models import Announcement, Kind
 from ondol.audit.actions import Action, Source
 from ondol.audit.models import Entry
 from ondol.instances.messages.reasons import REASONS
@@ -59,6 +60,7 @@ _LETTERS: Words = {
     "decision": gettext_lazy("decision about the account"),
     "done_by_administrator": gettext_lazy("what an administrator did with the machine"),
     "findings": gettext_lazy("findings of the check-up"),
+    "invitation": gettext_lazy("invitation"),
     "key_replaced": gettext_lazy("the key was replaced"),
     "letters_left_out": gettext_lazy("e-mails were left out"),
     "message": gettext_lazy("message of an administrator"),
@@ -315,6 +317,20 @@ def _sent(details: Details) -> Iterator[str]:
         yield _("to %(address)s") % {"address": address}
 
 
+def _invited(details: Details) -> Iterator[str]:
+    yield details.text("asked")
+    if details.get("again") is True:
+        yield _("once more")
+
+
+def _announced(details: Details) -> Iterator[str]:
+    yield details.label("kind", Kind)
+    row = Announcement(text_ko=details.text("text_ko"), text_en=details.text("text_en"))
+    yield _quoted(row.in_language(get_language())[0])
+    if until := details.moment("until"):
+        yield _("until %(when)s") % {"when": until}
+
+
 def _letter(details: Details) -> Iterator[str]:
     if number := details.number("email"):
         yield _("e-mail %(number)d") % {"number": number}
@@ -350,6 +366,8 @@ _TOLD: Mapping[Action, Callable[[Details], Iterator[str]]] = {
     Action.VOUCH: _one(lambda row: row.text("email")),
     Action.ROLE: _one(lambda row: row.label("role", Role)),
     Action.MESSAGE: _one(lambda row: _quoted(row.text("subject"))),
+    Action.INVITE: _invited,
+    Action.ANNOUNCE: _announced,
     Action.POLICY: _rules,
     Action.BUDGET: _budget,
     Action.RATE: _rate,
