@@ -203,4 +203,4 @@ def test_two_webs_and_two_workers_of_production_share_a_database_of_their_own(pr
             return sites[0].command("doctor", "--language", "en")
 
         assert "ok       Database: PostgreSQL" in checks()
-        until(lambda: "ok       Worker: 1 at work." in checks(), 60, "the killed worker is missed")
+        until(lambda: "ok       Worker: 1 running." in checks(), 60, "the killed worker is missed")
