@@ -164,7 +164,8 @@ async def _every(seconds: float, ended: asyncio.Event, act: Callable[[], Awaitab
         except Exception:  # without heartbeat and sweep, jobs would be done twice, or never
             log.exception("unforeseen")
         with suppress(TimeoutError):
-            await asyncio.wait_for(ended.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await ended.wait()
 
 
 async def _beat(app: App, worker: _Worker) -> None:

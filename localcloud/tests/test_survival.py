@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pytest
 
+from localcloud.home import PATIENCE
 from localcloud.sandboxes.processes import descendants
 from trial import SOURCE, Machine, Trial, until
 
@@ -79,6 +80,18 @@ def test_a_second_process_waits_for_one_that_is_going_and_carries_on(own: Trial,
     assert own.log().removeprefix(said).count("waiting for another localcloud") == 1
 
 
+def test_a_cloud_that_is_told_to_end_ends_whatever_hangs(tmp_path: Path) -> None:
+    """It ends before the next one has lost its patience."""
+    hangs = "server.Server.shutdown = lambda self: time.sleep(600)"
+    code = f"import sys, time; from localcloud import __main__, server; {hangs}; sys.exit(__main__.main())"
+    words = [sys.executable, "-c", code, "--home", str(tmp_path / "home"), "--die-with-parent"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=SOURCE) as stuck:
+        assert stuck.stdout is not None
+        assert "is ready" in stuck.stdout.readline()
+        stuck.send_signal(signal.SIGTERM)
+        assert stuck.wait(PATIENCE) == -signal.SIGALRM
+
+
 def test_no_process_of_a_sandbox_holds_the_lock(own: Trial, eunji: Machine) -> None:
     assert own.process is not None
     eunji.says("setsid nohup sleep 5000 >/dev/null 2>&1 & echo $! > pid")
@@ -88,10 +101,12 @@ def test_no_process_of_a_sandbox_holds_the_lock(own: Trial, eunji: Machine) -> N
 
 
 def open_files(pid: int) -> set[Path]:
+    """Return the files that a process has open: none, if it has ended meanwhile."""
     found = set()
-    for link in Path(f"/proc/{pid}/fd").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
-            found.add(link.readlink())
+    with contextlib.suppress(FileNotFoundError):
+        for link in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                found.add(link.readlink())
     return found
 
 

@@ -39,7 +39,8 @@ async def late(ground, nth):
         await is_done(life, PROVISION, {})
         life.worker.watch.begin(Point("sql", NUMBERED, nth, "after"))
         before = await ask(life, REPLACE_OWN)
-        await asyncio.wait_for(life.worker.watch.struck.wait(), SETTLED_WITHIN)
+        async with asyncio.timeout(SETTLED_WITHIN):
+            await life.worker.watch.struck.wait()
         await life.hire()
         await is_done(life, REPLACE_OWN, before)
         for _ in range(2):

@@ -50,7 +50,8 @@ class Lifecycle:
                 self._look()
                 seconds = self._next()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self._woken.wait()
 
     def _look(self) -> None:
         for machine in self.cloud.region.machines:

@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 
 SSH_PORT = 2222
 REGION = "ap-northeast-2"
+ENDS_WITHIN = 6
+"""Seconds after which a cloud that was told to end is ended by the kernel, whatever hangs. Every change is on disk
+before its answer, so nothing is lost; the next process waits for the home a little longer than this."""
 
 
 class CannotStart(Exception):
@@ -102,6 +105,8 @@ async def _serve(
     print(f"localcloud is ready: http://127.0.0.1:{server.server_port}", flush=True)  # noqa: T201
     await asyncio.to_thread(sweep, sandboxes.root)
     await stopped.wait()
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(ENDS_WITHIN)
     failed = [error for task in work if task.done() and (error := task.exception())]
     for error in failed:  # without it machines would stay pending, or never be stopped: so end, to be started again
         log.error("a part of the trial cloud has failed", exc_info=error)

@@ -65,7 +65,8 @@ class Relay:
         outside.setblocking(False)
         self.carried.watch(outside)
         try:
-            await asyncio.wait_for(self.loop.sock_connect(outside, (address, port)), CONNECT)
+            async with asyncio.timeout(CONNECT):
+                await self.loop.sock_connect(outside, (address, port))
             await join(inside, outside)
         except (OSError, TimeoutError):
             reset(inside)
@@ -89,7 +90,8 @@ class Relay:
                 outside.setblocking(False)
                 outside.connect((server, 53))
                 await self.loop.sock_sendall(outside, question)
-                answer = await asyncio.wait_for(self.loop.sock_recv(outside, 65_535), ANSWER)
+                async with asyncio.timeout(ANSWER):
+                    answer = await self.loop.sock_recv(outside, 65_535)
                 break
         source = struct.pack("=i4s4s", 0, asked, bytes(4))
         with contextlib.suppress(OSError):
