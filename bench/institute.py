@@ -17,7 +17,9 @@ PERIOD = timedelta(minutes=5)
 
 
 def furnish(people: int = PEOPLE, machines: int = MACHINES, running: int = RUNNING, changes: int = CHANGES) -> None:
-    """Fill an empty database."""
+    """Fill an empty database; one that is furnished stays as it is."""
+    if User.objects.filter(email=_person(0, datetime.now(UTC)).email).exists():
+        return
     now = datetime.now(UTC)
     User.objects.bulk_create([_person(number, now) for number in range(people)], batch_size=2000)
     User.objects.bulk_create([_person(people + number, now, "PENDING") for number in range(WAITING)])

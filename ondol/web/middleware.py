@@ -101,12 +101,16 @@ X-Forwarded-Proto를 설정하고 ONDOL_BEHIND_PROXY=true여야 합니다.
 
 
 def for_this_site(get_response: Page) -> Page:
-    """Keep pages and files from other sites, and devices of the reader from our pages: none of them needs any."""
+    """Keep pages and files from other sites, and devices of the reader from our pages: none of them needs any.
+
+    A file uses no device, and its answer is shorter without the list.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
-        response.headers.setdefault("Permissions-Policy", _NO_DEVICES)
+        if response.headers.get("Content-Type", "").startswith("text/html"):
+            response.headers.setdefault("Permissions-Policy", _NO_DEVICES)
         return response
 
     return middleware

@@ -1,9 +1,14 @@
-"""One stylesheet for all pages: it is written as several files, and joined when static files are collected."""
+"""What browsers load of ours: one stylesheet, which is written as several files, and scripts, all without comments.
+
+It is made when static files are collected.
+"""
 
 import re
 from collections.abc import Iterator
 from typing import Any
 
+import rcssmin
+import rjsmin
 from django.core.files.base import ContentFile
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
@@ -17,19 +22,26 @@ def joined(whole: str, parts: dict[str, str]) -> str:
     return _IMPORT.sub(lambda found: f"@layer {found['layer']} {{\n{parts[found['name']]}}}\n", whole)
 
 
+def minified(name: str, text: str) -> str:
+    """Return a stylesheet or script without comments and indentation."""
+    return str(rcssmin.cssmin(text) if name.endswith(".css") else rjsmin.jsmin(text))
+
+
 class Storage(CompressedManifestStaticFilesStorage):
     """WhiteNoise's files, each with a hash of its content in its name, and one stylesheet in place of many."""
 
     def post_process(self, paths: dict[str, Any], dry_run: bool = False, **options: Any) -> Iterator[Any]:
-        """Join the stylesheet before files get their hashes; Django's hook."""
+        """Join the stylesheet and minify what is ours before files get their hashes; Django's hook."""
         if WHOLE in paths and not dry_run:
             folder, _, own = WHOLE.rpartition("/")
-            names = [name for name in paths if name.startswith(f"{folder}/") and name.endswith(".css")]
+            names = [name for name in paths if name.startswith(f"{folder}/") and name.endswith((".css", ".js"))]
             texts = {name.removeprefix(f"{folder}/"): self.open(name).read().decode() for name in names}
             for name in names:
                 self.delete(name)
-                if name != WHOLE:
+                if name.endswith(".css") and name != WHOLE:
                     del paths[name]
-            self.save(WHOLE, ContentFile(joined(texts.pop(own), texts)))
-            paths[WHOLE] = (self, WHOLE)
+            scripts = {name: text for name, text in texts.items() if name.endswith(".js")}
+            for name, text in (scripts | {own: joined(texts[own], texts)}).items():
+                self.save(f"{folder}/{name}", ContentFile(minified(name, text)))
+                paths[f"{folder}/{name}"] = (self, f"{folder}/{name}")
         yield from super().post_process(paths, dry_run, **options)  # type: ignore[no-untyped-call]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ondol.web.styles import joined
+from ondol.web.styles import joined, minified
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "ondol" / "web" / "static" / "ondol"
@@ -47,15 +47,30 @@ def test_every_part_is_imported_once():
 def test_a_page_loads_one_stylesheet_named_by_its_content_and_compressed(site, client, path):
     (sheet,) = re.findall(r'<link rel="stylesheet" href="([^"]+)"', client.get(path).text)
     assert re.fullmatch(r"/static/ondol/ondol\.[0-9a-f]{12}\.css", sheet)
-    asked = urllib.request.Request(f"{site}{sheet}", headers={"Accept-Encoding": "gzip"})
-    with urllib.request.urlopen(asked) as answer:
-        assert answer.headers["Content-Encoding"] == "gzip"
-        assert "immutable" in answer.headers["Cache-Control"]
+    for packed in ("gzip", "br"):
+        asked = urllib.request.Request(f"{site}{sheet}", headers={"Accept-Encoding": packed})
+        with urllib.request.urlopen(asked) as answer:
+            assert answer.headers["Content-Encoding"] == packed
+            assert "immutable" in answer.headers["Cache-Control"]
     with urllib.request.urlopen(f"{site}{sheet}") as answer:
         whole = answer.read().decode()
     assert "@import" not in whole
+    assert "/*" not in whole
     assert whole.count(":root") == 1
     assert ".card" in whole
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "short"),
+    [
+        ("a.css", "/* why */\n@layer base {\n  .a {\n    & > b { color: light-dark(#fff, #000) }\n  }\n}\n",
+         "@layer base{.a{& >b{color:light-dark(#fff,#000)}}}"),
+        ("a.css", "p { inset: calc(1px + 2%) }", "p{inset:calc(1px + 2%)}"),
+        ("a.js", "// why\nlet a = `two  // spaces`\nlet b = /[/] {2}/", "let a=`two  // spaces`\nlet b=/[/] {2}/"),
+    ],
+)  # fmt: skip
+def test_what_browsers_load_has_neither_comments_nor_indentation_and_means_the_same(name, text, short):
+    assert minified(name, text) == short
 
 
 def test_classes_are_found_where_templates_scripts_and_forms_name_them(script):

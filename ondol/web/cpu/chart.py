@@ -92,9 +92,9 @@ def chart(
         return 100 * ((moment - start) / span)
 
     def bar(begin: datetime, end: datetime, percent: float, is_active: bool) -> Bar:
-        height = max(PLOT - (_y(percent) - TOP), _LEAST)
+        height = round(max(PLOT - (_y(percent) - TOP), _LEAST))  # whole pixels: sharp edges, and shorter to say
         left, right = max(x(begin), 0.0), min(x(end), 100.0)
-        return Bar(_percent(left), f"{TOP + PLOT - height:.1f}", _percent(right - left), f"{height:.1f}", is_active)
+        return Bar(_percent(left), f"{TOP + PLOT - height:.0f}", _percent(right - left), f"{height}", is_active)
 
     is_in_sight = stop is not None and stop[0] < now + AHEAD
     gap = PERIOD * 0.12
