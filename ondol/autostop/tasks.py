@@ -10,6 +10,7 @@ from ondol.autostop.models import StopWarning
 from ondol.autostop.pace import Pace
 from ondol.cloud.errors import CloudError
 from ondol.deployment.connection import cloud
+from ondol.nightly import at_night
 from ondol.outbox.jobs import RETRY, watch
 
 log = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ def letter(warning: int) -> None:
         warnings.send(about)
 
 
-@app.periodic(cron="23 4 * * *")
+@app.periodic(cron=at_night("04:23"))
 @app.task(name="ondol.autostop.prune", queue="periodic", queueing_lock="prune")
 def prune(timestamp: int) -> None:
     """Every night."""

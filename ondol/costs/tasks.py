@@ -16,6 +16,7 @@ from ondol.costs import budget, prepared, prices
 from ondol.costs.bills import this_month
 from ondol.costs.models import BudgetNotice, PriceCheck
 from ondol.costs.price_table import Dated
+from ondol.nightly import at_night
 from ondol.outbox.jobs import RETRY, watch
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ def figures(timestamp: int) -> None:
         prepared.refresh(one)
 
 
-@app.periodic(cron="47 17 * * *")  # UTC, as all of Procrastinate's: 02:47 in Seoul
+@app.periodic(cron=at_night("02:47"))
 @app.task(name="ondol.costs.compare", queue="periodic", lock="figures", queueing_lock="compare")
 def compare(timestamp: int) -> None:
     """Compare the figures of this month and of the last one with the record, every night; what differs is logged, and

@@ -14,6 +14,7 @@ from ondol.deployment.connection import cloud
 from ondol.deployment.health import OBSERVING, note_trouble, trouble_is_over
 from ondol.instances import admin_letters, key_letters
 from ondol.instances.actions import RECONCILE
+from ondol.nightly import at_night
 from ondol.outbox.jobs import RETRY, watch
 from ondol.reconciler.job_lease import JobLeaseLost, ensure_job_lease
 from ondol.reconciler.observe import observe as look_at
@@ -78,7 +79,7 @@ def done_by_administrator(act: str, owner: int, by: int) -> None:
     admin_letters.tell(act, owner, by)
 
 
-@app.periodic(cron="17 4 * * *")
+@app.periodic(cron=at_night("04:17"))
 @app.task(name="ondol.instances.purge", queue="periodic", queueing_lock="purge")
 async def purge(timestamp: int) -> None:
     """Every night: jobs that ended more than three days ago."""

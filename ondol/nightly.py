@@ -1,0 +1,16 @@
+"""When jobs run that run once a night."""
+
+from datetime import UTC, datetime, time
+from zoneinfo import ZoneInfo
+
+from ondol.config import config
+
+
+def at_night(wall: str, zone: str = "") -> str:
+    """Return the cron of a time of day such as `04:17` where Ondol is installed: Procrastinate reads crons in UTC.
+
+    Where clocks change, jobs are an hour off until the worker starts again: it is still night then.
+    """
+    there = ZoneInfo(zone or config().time_zone)
+    at = datetime.combine(datetime.now(there), time.fromisoformat(wall), there).astimezone(UTC)
+    return f"{at.minute} {at.hour} * * *"
