@@ -1,0 +1,55 @@
+"""The announcement stands where the page below it does, and is on no paper."""
+
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from ondol import clock
+from ondol.accounts.models import Role, User
+from ondol.announcements import acts
+from ondol.announcements.models import Announcement
+from tests.web.browser import launch, page_of
+from tests.web.conftest import person
+
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+ADA = "ada@example.org"
+LEFT = """selector => { const words = document.createRange();
+    words.selectNodeContents(document.querySelector(selector)); return words.getBoundingClientRect().left; }"""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        found = launch(playwright)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def shown(db):
+    ada = person(ADA, role=Role.ADMIN)
+    acts.show(Announcement(text_en="Maintenance", until=clock.now() + timedelta(hours=2)), User.objects.get(pk=ada.pk))
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/admin/", ".table-card h2"), ("/", ".column h1"), ("/admin/announcement/", ".card h1"),
+        ("/settings/", ".card h2"), ("/admin/costs/", ".table-card h2"),
+    ],
+)  # fmt: skip
+def test_its_text_begins_where_that_of_the_cards_does(site, browser, shown, path, words, width):
+    with page_of(browser, site, ADA, width=width) as page:
+        page.goto(path)
+        assert abs(page.evaluate(LEFT, "#banner p") - page.evaluate(LEFT, words)) <= 1
+
+
+def test_it_is_not_printed_on_the_sheet_of_costs(site, browser, shown):
+    with page_of(browser, site, ADA) as page:
+        page.goto("/admin/costs/")
+        assert page.locator("#banner p").is_visible()
+        page.emulate_media(media="print")
+        assert not page.locator("#banner p").is_visible()
+        assert page.locator("h1").is_visible()
