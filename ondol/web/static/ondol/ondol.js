@@ -261,6 +261,13 @@
   // A passkey that was cancelled or refused: the browser has told the person already.
   document.addEventListener("allauth.error", (event) => event.preventDefault());
 
+  // In a narrow window, administrators' navigation is a row that moves sideways: to the page that is open, and to what
+  // the keyboard is on; what is clicked stays where it is.
+  const row = document.querySelector(".bar-admin");
+  const bring = (link) => { if (link) row.scrollLeft += link.getBoundingClientRect().left - row.getBoundingClientRect().left - row.clientWidth / 3; };
+  row?.addEventListener("focusin", (event) => { if (event.target.matches(":focus-visible")) bring(event.target); });
+  bring(row?.querySelector("[aria-current]"));
+
   enhance(document);
   // After a refusal the keyboard is where it is to be mended.
   document.querySelector('main form [aria-invalid="true"], main form .note-failed')?.focus();
