@@ -84,10 +84,14 @@ def refresh(month: Month, people: Collection[int] | None = None) -> Basis:
     It may run twice at once, and end at any moment: each figure is written whole, with the change that it goes up to.
     """
     basis = Basis.of(month)
-    owners = stale(basis, people)
+    make(basis, stale(basis, people))
+    return basis
+
+
+def make(basis: Basis, owners: Sequence[int]) -> None:
+    """Make the figures of these people."""
     for first in range(0, len(owners), _AT_ONCE):
         _make(basis, owners[first : first + _AT_ONCE])
-    return basis
 
 
 def calculations(month: Month, people: Collection[int] | None = None) -> Iterator[tuple[int, Calculation]]:

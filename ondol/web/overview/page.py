@@ -2,23 +2,30 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 from functools import cached_property
+from hashlib import sha256
 
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from ondol import clock
 from ondol.accounts.models import User
+from ondol.autostop.outlook import outlooks
 from ondol.costs import bills, prepared, sums
+from ondol.costs.prices import prices
 from ondol.deployment.findings import remembered
 from ondol.doctor import local_checks, messages, records
 from ondol.doctor.findings import Level
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
 from ondol.outbox.summary import Summary, summary
+from ondol.policy.rules import rules_for
 from ondol.web.guards import PersonRequest
-from ondol.web.machines.page import FleetEntry, entries_of
-from ondol.web.machines.running import Totals, totals
+from ondol.web.machines.running import Totals, hourly, totals
 from ondol.web.page import Page
 from ondol.web.people.page import SHOWN, waiting_now
 from ondol.web.unconfirmed import Unconfirmed, unconfirmed
@@ -38,15 +45,39 @@ class Eye:
     is_bad: bool = True
 
 
-class OverviewPage(Page):
-    """Show what there is to do and to know today."""
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A machine that runs."""
 
-    template, fragment = "overview/page.html", "overview/month.html"
-    chosen: list[str]
-    """Nobody is selected here; the rows of requests ask."""
+    instance: Instance
+    hourly: Decimal | None
+    """What an hour costs; None: the price is not known."""
+    stops_at: datetime | None
+    """None: no stop is in sight."""
+
+
+class OverviewPage(Page):
+    """Show what there is to do and to know today.
+
+    Polls ask for what changes; the month is not among it, and is asked for when somebody returns to the page.
+    """
+
+    template, fragment = "overview/page.html", "overview/swap.html"
 
     def __init__(self, request: PersonRequest) -> None:
-        self._request, self.chosen = request, []
+        self._request = request
+
+    @property
+    def version(self) -> str:
+        """Return what a page sends with each poll: it differs where anything of what changes is shown differently."""
+        told = [
+            *(self._request.LANGUAGE_CODE, timezone.localdate(clock.now()), self.unconfirmed, self.totals, self.eyes),
+            *(len(self.waiting), bills.rate_in_won()),
+            *((one.pk, one.name, one.email, one.affiliation, one.purpose) for one in self.first),
+            *((one.instance.owner_id, one.instance.owner.name, one.instance.since, one.hourly) for one in self.running),
+            *(one.stops_at and one.stops_at.replace(second=0, microsecond=0) for one in self.running),
+        ]
+        return sha256(repr(told).encode()).hexdigest()[:16]
 
     @cached_property
     def waiting(self) -> list[User]:
@@ -66,24 +97,17 @@ class OverviewPage(Page):
         return totals()
 
     @cached_property
-    def running(self) -> list[FleetEntry]:
+    def running(self) -> list[Running]:
         """Return the machines that have run the longest."""
-        rows = Instance.objects.filter(status=Status.RUNNING).select_related("owner", "run")
-        return entries_of(list(rows.order_by("status_since", "pk")[:RUNNING_SHOWN]))
+        found = Instance.objects.filter(status=Status.RUNNING).select_related("owner", "run")
+        rows = list(found.order_by("status_since", "pk")[:RUNNING_SHOWN])
+        ahead, table = outlooks(rows, rules_for([row.owner_id for row in rows])), prices()
+        stops = {owner: one.stops_at for owner, one in ahead.items()}
+        return [Running(row, hourly(table, row.size.instance_type), stops.get(row.owner_id)) for row in rows]
 
     @property
     def running_more(self) -> int:
         return max(self.totals.running - RUNNING_SHOWN, 0)
-
-    @property
-    def is_slow(self) -> bool:
-        """Return whether so many figures are not prepared that they are better made after the page is there: none is
-        once a worker has run for a minute."""
-        return len(prepared.stale(prepared.Basis.of(bills.this_month()))) > AT_ONCE
-
-    @cached_property
-    def month(self) -> sums.Sums:
-        return sums.sums(sums.rows(prepared.refresh(bills.this_month())), bills.rate_in_won())
 
     @cached_property
     def eyes(self) -> list[Eye]:
@@ -91,13 +115,35 @@ class OverviewPage(Page):
         return list(_eyes(self.totals))
 
     @cached_property
+    def month(self) -> "MonthPage":
+        return MonthPage()
+
+    @cached_property
     def unconfirmed(self) -> Unconfirmed | None:
         return unconfirmed(self._request.user)
 
+
+class MonthPage(Page):
+    """Show what this month costs."""
+
+    fragment = "overview/month.html"
+
+    @property
+    def is_slow(self) -> bool:
+        """Return whether so many figures are not prepared that they are better made after the page is there: none is
+        once a worker has run for a minute."""
+        return len(self._stale[1]) > AT_ONCE
+
     @cached_property
-    def has_machine(self) -> bool:
-        """Return whether the reader has a machine of their own."""
-        return has_machine(self._request.user)
+    def total(self) -> sums.Sums:
+        basis, owners = self._stale
+        prepared.make(basis, owners)
+        return sums.sums(sums.rows(basis), bills.rate_in_won())
+
+    @cached_property
+    def _stale(self) -> tuple[prepared.Basis, list[int]]:
+        basis = prepared.Basis.of(bills.this_month())
+        return basis, prepared.stale(basis)
 
 
 def has_machine(user: User) -> bool:

@@ -4,22 +4,27 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_GET
 
+from ondol.web.announcement.shown import Board
 from ondol.web.guards import PersonRequest, administrator, signed_in
-from ondol.web.overview.page import OverviewPage, has_machine
+from ondol.web.overview.page import MonthPage, OverviewPage, has_machine
 
 
 @require_GET
 @administrator
 def overview(request: PersonRequest) -> HttpResponse:
-    """Show what there is to do and to know today."""
-    return OverviewPage(request).answer(request)
+    """Show what there is to do and to know today; a poll gets what changes, or nothing (204) while that is the same."""
+    page = OverviewPage(request)
+    if not request.htmx:
+        return page.answer(request)
+    is_same = request.GET.get("v") == page.version and not Board(request).has_news
+    return HttpResponse(status=204) if is_same else page.swap(request)
 
 
 @require_GET
 @administrator
 def month(request: PersonRequest) -> HttpResponse:
-    """Return the costs of this month, which the overview of many machines asks for later."""
-    return OverviewPage(request).swap(request)
+    """Return the costs of this month: the overview asks when its reader returns, and of many machines later."""
+    return MonthPage().swap(request)
 
 
 @require_GET

@@ -188,7 +188,9 @@
   document.addEventListener("htmx:beforeRequest", (event) => {
     const { verb, triggeringEvent } = event.detail.requestConfig;
     if (verb !== "get" || triggeringEvent) return;
-    if (document.hidden && performance.now() - polledAt < 10000) event.preventDefault();
+    // What somebody is about to click does not move away.
+    const isAimed = event.detail.elt.querySelector(".queue button:hover");
+    if (isAimed || (document.hidden && performance.now() - polledAt < 10000)) event.preventDefault();
     else polledAt = performance.now();
   });
 
