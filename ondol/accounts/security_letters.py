@@ -10,12 +10,12 @@ from typing import Any
 
 from django.db import connection
 from django.urls import reverse
-from django.utils import formats, timezone, translation
+from django.utils import translation
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from procrastinate.contrib.django import app
 
-from ondol import clock
+from ondol import clock, dates
 from ondol.accounts.mail import write
 from ondol.accounts.models import Approval, Role, User
 from ondol.audit import origin
@@ -140,6 +140,6 @@ def send_colleague(entry: Entry, reader: User) -> None:
 
 def _context(entry: Entry, person: User) -> dict[str, Any]:
     with translation.override(person.language):
-        when = formats.date_format(timezone.localtime(entry.at), "Y-m-d H:i T")
+        when = dates.full(entry.at)
         role = Role(entry.details["role"]).label if "role" in entry.details else ""
     return {"person": person, "entry": entry, "when": when, "token": entry.details.get("name", ""), "role": str(role)}

@@ -5,10 +5,10 @@ from functools import partial
 
 from django.db import transaction
 from django.urls import reverse
-from django.utils import formats
 from django.utils.translation import gettext as _
 from procrastinate.contrib.django import app
 
+from ondol import dates
 from ondol.accounts.mail import write
 from ondol.accounts.models import User
 from ondol.accounts.people import administrators
@@ -39,8 +39,7 @@ def require_room(user: User) -> None:
         raise ActionError(
             "budget",
             _("This month’s budget for your machine is used up."),
-            _("It can run again from %(day)s, or when an administrator raises the budget.")
-            % {"day": formats.date_format(first, "DATE_FORMAT")},
+            _("It can run again from %(day)s, or when an administrator raises the budget.") % {"day": dates.day(first)},
         )
 
 

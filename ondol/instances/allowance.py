@@ -10,11 +10,10 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from ondol import clock
+from ondol import clock, dates
 from ondol.accounts.models import User
 from ondol.instances.errors import ActionError
 from ondol.instances.models import StatusChange
@@ -105,7 +104,7 @@ def _require_left(code: str, used: list[datetime], most: int, never: str, so_oft
     again = used[-most] + DAY
     seconds = max(1, math.ceil((again - now).total_seconds() / max(clock.clock().speed, 1.0)))
     hint = _("It is possible again at %(time)s. An administrator can change this rule.")
-    shown = timezone.localtime(again).strftime("%Y-%m-%d %H:%M %Z")
+    shown = dates.full(again)
     raise ActionError(code, so_often, ask(hint % {"time": shown}), 429, retry_after=seconds)
 
 

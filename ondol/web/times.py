@@ -8,19 +8,13 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from ondol import clock
-
-
-def full(value: datetime) -> str:
-    """Return a time with its zone: `3 Jun 2026, 14:05 KST`."""
-    pattern = "Y년 n월 j일 H:i T" if get_language() == "ko" else "j M Y, H:i T"
-    return formats.date_format(timezone.localtime(value), pattern)
+from ondol import clock, dates
 
 
 def tagged(value: datetime, text: str) -> SafeString:
     """Return `text` as the element of a time, whose full date and zone show up on hover."""
     local = timezone.localtime(value)
-    return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), full(value), text)
+    return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), dates.full(value), text)
 
 
 def short(value: datetime) -> str:

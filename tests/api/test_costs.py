@@ -72,4 +72,4 @@ def test_a_used_up_budget_is_a_refusal_with_a_code(alice, ran):
     alice.user.instances.update(status=Status.STOPPED)
     told = refusal(alice.post("/instances/start"), 409)
     assert told["code"] == "budget"
-    assert "July 1, 2026" in told["hint"]
+    assert "1 Jul 2026" in told["hint"]

@@ -172,7 +172,7 @@ def test_beyond_the_budget_nothing_starts_until_it_is_raised_or_the_month_is_ove
     with pytest.raises(ActionError) as refused:
         actions.start(alice)
     assert (refused.value.code, refused.value.status) == ("budget", 409)
-    assert "July 1, 2026" in refused.value.hint
+    assert "1 Jul 2026" in refused.value.hint
     at("07-01 00:00")
     assert actions.start(alice).status == Status.STARTING
 

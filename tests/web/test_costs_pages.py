@@ -324,7 +324,7 @@ def test_bob_reads_why_his_machine_does_not_start(bob, browser_of):
     assert "This month’s budget is used up. The disk and everything on it is kept." in page
     assert "It is used up: no machine runs until next month" in page
     answer = browser.post(reverse("machine_start"), follow=True)
-    assert "This month’s budget for your machine is used up. It can run again from July 1, 2026" in words(answer)
+    assert "This month’s budget for your machine is used up. It can run again from 1 Jul 2026" in words(answer)
 
 
 def test_prices_are_shown_with_their_dates_and_where_they_are_from(alice, browser_of):

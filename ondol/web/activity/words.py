@@ -8,18 +8,17 @@ from datetime import date, datetime
 from typing import Any
 
 from django.db.models import TextChoices
-from django.utils import formats
 from django.utils.functional import Promise
 from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
 
+from ondol import dates
 from ondol.accounts.models import Approval, Role, Scope
 from ondol.announcements.models import Announcement, Kind
 from ondol.audit.actions import Action, Source
 from ondol.audit.models import Entry
 from ondol.instances.messages.reasons import REASONS
 from ondol.instances.states import Reason, Status
-from ondol.web import times
 from ondol.web.policy.facts import changed
 
 Words = Mapping[str, str | Promise]
@@ -134,13 +133,13 @@ class Details:
         """Return a time with its zone."""
         try:
             found = datetime.fromisoformat(self.text(name))
-            return times.full(found) if found.tzinfo else ""
+            return dates.full(found) if found.tzinfo else ""
         except (ValueError, OverflowError):
             return ""
 
     def day(self, name: str) -> str:
         try:
-            return formats.date_format(date.fromisoformat(self.text(name)), "DATE_FORMAT")
+            return dates.day(date.fromisoformat(self.text(name)))
         except ValueError:
             return ""
 

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from ondol import dates
 from ondol.accounts.passwords import hint
 from ondol.autostop.work import Work
 from ondol.costs.bills import Money, money_of
@@ -42,7 +43,7 @@ def administrators_contact() -> str:
 @register.filter
 def moment(value: datetime | None) -> SafeString | str:
     """Return a time in the zone of the settings, with the zone shown: `2026-06-03 14:05 KST`."""
-    return times.tagged(value, times.full(value)) if value else ""
+    return times.tagged(value, dates.full(value)) if value else ""
 
 
 @register.filter
