@@ -38,9 +38,9 @@ def show(wanted: Announcement, by: User) -> None:
 def end(by: User) -> None:
     """End it now. Doing it twice changes nothing more."""
     with refusals(Action.ANNOUNCE_END, by=by), _alone(by):
-        count, _rows = Announcement.objects.filter(pk=Announcement.ONLY).delete()
-        if count:
-            write(Action.ANNOUNCE_END, by=by)
+        if row := Announcement.objects.filter(pk=Announcement.ONLY).first():
+            row.delete()
+            write(Action.ANNOUNCE_END, by=by, text_ko=row.text_ko, text_en=row.text_en, kind=row.kind)
 
 
 @contextmanager

@@ -16,6 +16,8 @@ from django.utils import timezone, translation
 import ondol
 from ondol import clock
 from ondol.accounts import mail, people
+from ondol.accounts.invitations import invite
+from ondol.accounts.invited_rows import rows_of as rows_of_people
 from ondol.accounts.models import User
 from ondol.audit.actions import Action, Outcome, Source
 from ondol.audit.models import Entry
@@ -27,6 +29,7 @@ from ondol.web.activity import kinds
 from ondol.web.activity.codes import CODES
 from ondol.web.activity.entries import rows_of
 from ondol.web.activity.page import PER_PAGE
+from ondol.web.activity.terms import LETTERS
 from ondol.web.activity.words import told_of
 from tests.web.conftest import machine, person
 
@@ -66,6 +69,7 @@ DETAILS = {
     Action.ANNOUNCE: [
         {"text_ko": "점검", "text_en": "", "kind": "WARNING", "until": UNTIL, "on_sign_in": False, "changed": True}
     ],
+    Action.ANNOUNCE_END: [{"text_ko": "점검", "text_en": "", "kind": "WARNING"}],
     Action.POLICY: [{"what": {"idle_minutes": [30, 60], "why": ["", "long jobs"]}}],
     Action.BUDGET: [{"usd": "10", "stops": True, "old": {"usd": "none", "stops": False}}],
     Action.RATE: [{"krw": "1400", "as_of": "2026-06-03"}],
@@ -83,7 +87,7 @@ DETAILS = {
     Action.AWS: [{"service": "ec2", "operation": "RunInstances", "aws_request_id": "r-1", "InstanceType": "t3.small"}],
 }
 """What rows of each act have with them; those of machines' statuses are each move and reason."""
-WITHOUT = {Action.SIGN_IN, Action.SIGN_OUT, Action.SIGN_OUT_EVERYWHERE, Action.ANNOUNCE_END}
+WITHOUT = {Action.SIGN_IN, Action.SIGN_OUT, Action.SIGN_OUT_EVERYWHERE}
 """Acts whose rows have nothing with them."""
 MOVES = [
     {"machine": "0-0", "old": old, "new": new, "reason": reason}
@@ -209,6 +213,38 @@ def test_an_event_is_one_line_and_its_steps_are_there_if_asked_for(alice, bob, b
     assert acts(browser, kind="aws") == ["Change in AWS"]
 
 
+def test_thirty_people_who_are_invited_are_thirty_lines_and_the_file_has_each_row(alice, browser_of):
+    browser = browser_of(alice)
+    before = acts(browser)
+    for row in rows_of_people("\n".join(f"guest{number}@example.org,Guest,KIGAM" for number in range(3))):
+        invite(row, alice)
+    for guest in User.objects.filter(email__startswith="guest"):
+        write(Action.LETTER, on=guest, letter="invitation")
+    assert acts(browser) == ["Person invited"] * 3 + before
+    assert acts(browser, kind=kinds.WITH_STEPS) == ["E-mail sent"] * 3 + ["Person invited"] * 3 + before
+    assert acts(browser, kind="mail") == ["E-mail sent"] * 3
+    for query in ({}, {"kind": kinds.WITH_STEPS}):
+        told = [row[3] for row in csv.reader(io.StringIO(browser.get(FILE, query).text))]
+        assert (told.count("Person invited"), told.count("E-mail sent")) == (3, 3)
+
+
+def test_an_email_that_nobody_has_asked_for_is_a_line_of_its_own(alice, bob, browser_of):
+    alone = {*LETTERS} - {*kinds.LETTERS}
+    for letter in alone:
+        write(Action.LETTER, on=bob, letter=letter)
+    write(Action.LETTER, on=bob)
+    assert acts(browser_of(alice)).count("E-mail sent") == len(alone) + 1
+    assert {*kinds.LETTERS} < {*LETTERS}
+
+
+def test_a_day_has_the_form_of_all_pages(alice, browser_of):
+    write(Action.RATE, by=alice, krw="1400", as_of="2026-06-03")
+    write(Action.ANNOUNCE_END, by=alice, text_en="Maintenance", kind="WARNING")
+    page = browser_of(alice).get(PAGE).text
+    assert "of 3 Jun 2026" in page
+    assert "Warning · “Maintenance”" in page
+
+
 def test_a_start_that_comes_to_nothing_is_told(alice, bob, browser_of):
     row, browser = machine(bob, Status.STARTING), browser_of(alice)
     moves.move(row, Status.STOPPED, Reason.TOO_LATE)
@@ -230,6 +266,14 @@ def test_people_are_found_by_name_and_address_also_of_former_accounts(alice, bob
     assert acts(browser, q="carol", kind="rules") == ["Budget changed"]
     assert acts(browser, q="nobody") == []
     assert "Nothing matches." in browser.get(PAGE, {"q": "nobody"}).text
+
+
+def test_of_more_people_than_a_thousand_with_one_name_nobody_is_left_out(alice, browser_of):
+    User.objects.bulk_create(User(email=f"u{n}@insar.example.org", name=f"Radar {n}") for n in range(1001))
+    them = User.objects.filter(name__startswith="Radar")
+    for user in (them.earliest("pk"), them.latest("pk")):
+        Entry.objects.create(action=Action.KEY_READ, source="page", on_id=user.pk, on_email="old@example.org")
+    assert acts(browser_of(alice), q="Radar") == ["Private key downloaded"] * 2
 
 
 def test_an_ip_address_finds_what_came_from_there(alice, browser_of):

@@ -164,6 +164,7 @@ def test_each_act_has_its_row_and_the_same_twice_has_one(ada, alice):
     ]  # fmt: skip
     assert {row.by_email for row in rows} == {alice.email}
     assert rows[0].details["text_en"] == TEXT
+    assert rows[2].details["text_en"] == "Other"
     assert not Announcement.objects.exists()
 
 

@@ -16,7 +16,8 @@ from ondol.audit.models import Entry
 from ondol.instances.models import Instance
 from ondol.web import times
 from ondol.web.activity import codes
-from ondol.web.activity.words import Details, act_of, source_of, told_of, who_of
+from ondol.web.activity.details import Details
+from ondol.web.activity.words import act_of, source_of, told_of, who_of
 
 
 @dataclass(frozen=True, slots=True)

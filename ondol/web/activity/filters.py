@@ -18,7 +18,6 @@ from ondol.web.activity import kinds
 
 _DAYS = (MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(9000, 1, 1)))
 """Days that are days in every zone, the day after them too."""
-_MOST_PEOPLE = 1000
 _WRONG_DAY = {"invalid": gettext_lazy("Write a day as 2026-06-03.")}
 _WRONG_CHOICE = {"invalid_choice": gettext_lazy("There is no such choice.")}
 
@@ -70,12 +69,12 @@ class OwnFilterForm(forms.Form):
         """Return what is asked for, as an address has it: each name once."""
         return {name: value for name in self.fields if (value := self.data.get(name, ""))}
 
-    def found(self, rows: QuerySet[Entry]) -> QuerySet[Entry]:
-        """Return those of the rows that are looked for."""
+    def found(self, rows: QuerySet[Entry], *, is_whole: bool = False) -> QuerySet[Entry]:
+        """Return those of the rows that are looked for, each event once; whole, with all of its steps."""
         if self.errors:
             return rows.none()
         data = self.cleaned_data
-        rows = rows.filter(kinds.wanted(data["kind"]))
+        rows = rows.filter(kinds.whole(data["kind"]) if is_whole else kinds.wanted(data["kind"]))
         if outcome := data["outcome"]:
             rows = rows.filter(outcome=outcome)
         if since := data["since"]:
@@ -100,9 +99,9 @@ class FilterForm(OwnFilterForm):
         """Return it as names are kept."""
         return clean(self.cleaned_data["q"])
 
-    def found(self, rows: QuerySet[Entry]) -> QuerySet[Entry]:
+    def found(self, rows: QuerySet[Entry], *, is_whole: bool = False) -> QuerySet[Entry]:
         """Return those of the rows that are looked for."""
-        rows = super().found(rows)
+        rows = super().found(rows, is_whole=is_whole)
         if self.errors or not (words := self.cleaned_data["q"]):
             return rows
         same = _accounts(words)
@@ -110,11 +109,11 @@ class FilterForm(OwnFilterForm):
         return rows.filter(is_theirs | Q(on_id__in=same) | Q(by_id__in=same))
 
 
-def _accounts(words: str) -> list[int]:
+def _accounts(words: str) -> set[int]:
     """Return the accounts of this name or address, now or at a row: people may change theirs."""
     rows = Entry.objects.filter(Q(action=Action.EMAIL) & (Q(details__old__iexact=words) | Q(on_email__iexact=words)))
     now = User.objects.filter(Q(email__icontains=words) | Q(name__icontains=words)).values_list("pk", flat=True)
-    return [*now[:_MOST_PEOPLE], *filter(None, rows.values_list("on_id", flat=True)[:_MOST_PEOPLE])]
+    return {*now, *filter(None, rows.values_list("on_id", flat=True))}
 
 
 def _midnight(day: date) -> datetime:

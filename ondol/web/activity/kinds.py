@@ -12,6 +12,11 @@ from ondol.instances.states import Reason, Status
 
 WITH_STEPS = "steps"
 """The value of the filter that leaves nothing out."""
+LETTERS = (
+    *("invitation", "decision", "message", "role", "security", "old_address", "key_replaced", "done_by_administrator"),
+    *("request", "requests", "email_confirmation", "email_confirmation_signup"),
+)
+"""E-mails about an act that has a row of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,7 @@ def _has(**details: str) -> Q:
 
 
 def _steps() -> Q:
-    """Return the rows that follow from another one: an event is one line."""
+    """Return the rows of machines that follow from another one: an event is one line."""
     arrived = _has(new=Status.RUNNING, reason=Reason.DONE) | _has(old=Status.TERMINATING, new=Status.TERMINATED)
     for reason in _ASKED:
         arrived |= _has(old=Status.STOPPING, new=Status.STOPPED, reason=reason)
@@ -91,7 +96,15 @@ def _steps() -> Q:
     )
 
 
-STEPS = _steps()
+def _told() -> Q:
+    """Return the e-mails that follow from another row."""
+    told = Q()
+    for name in LETTERS:
+        told |= _has(letter=name)
+    return Q(action=Action.LETTER) & told
+
+
+STEPS, TOLD = _steps(), _told()
 
 
 def wanted(kind: str) -> Q:
@@ -100,12 +113,19 @@ def wanted(kind: str) -> Q:
         return Q()
     if kind in KINDS:
         return Q(action__in=KINDS[kind].actions) & ~STEPS
-    return Q(action=kind) if kind else ~STEPS
+    return Q(action=kind) if kind else ~STEPS & ~TOLD
+
+
+def whole(kind: str) -> Q:
+    """Return the same with all steps: a file leaves nothing out."""
+    if kind in KINDS:
+        return Q(action__in=KINDS[kind].actions)
+    return Q(action=kind) if kind not in {"", WITH_STEPS} else Q()
 
 
 def choices() -> list[tuple[str, object]]:
     """Return the choices of a field: all, then each kind with its acts."""
-    groups: list[tuple[str, object]] = [("", _("All acts")), (WITH_STEPS, _("All acts, with each step in AWS"))]
+    groups: list[tuple[str, object]] = [("", _("All acts")), (WITH_STEPS, _("All acts, with each step and e-mail"))]
     for name, kind in KINDS.items():
         whole = str(_("%(kind)s: all")) % {"kind": kind.word}
         groups.append((str(kind.word), [(name, whole), *((action.value, action.label) for action in kind.actions)]))

@@ -1,147 +1,31 @@
-"""What a row of the record says, as a sentence of a person's language: its act, and what is worth telling of it.
-
-Rows of other versions, or of whoever can write to the database, may have any details: what is not known is left out.
-"""
+"""What a row of the record says, as a sentence of a person's language: its act, and what is worth telling of it."""
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import date, datetime
-from typing import Any
 
-from django.db.models import TextChoices
 from django.utils.functional import Promise
 from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
 
-from ondol import dates
 from ondol.accounts.models import Approval, Role, Scope
 from ondol.announcements.models import Announcement, Kind
 from ondol.audit.actions import Action, Source
 from ondol.audit.models import Entry
 from ondol.instances.messages.reasons import REASONS
-from ondol.instances.states import Reason, Status
+from ondol.instances.states import Reason
+from ondol.web.activity import terms
+from ondol.web.activity.details import Details, text_of
 from ondol.web.policy.facts import changed
 
-Words = Mapping[str, str | Promise]
-
-_FIELDS: Words = {
-    "name": gettext_lazy("name"),
-    "affiliation": gettext_lazy("affiliation"),
-    "purpose": gettext_lazy("purpose"),
-    "language": gettext_lazy("language"),
-}
-_ORIGINS: Words = {
-    "aws": gettext_lazy("made by AWS"),
-    "own": gettext_lazy("their own"),
-    "browser": gettext_lazy("made in the browser"),
-}
-_FORMS: Words = {"pem": gettext_lazy("for OpenSSH"), "ppk": gettext_lazy("for PuTTY")}
-_FACTORS: Words = {
-    "totp": gettext_lazy("authenticator app"),
-    "webauthn": gettext_lazy("passkey"),
-    "recovery_codes": gettext_lazy("recovery codes"),
-}
-_METHODS: Words = {
-    "password": gettext_lazy("by password"),
-    "password_reset": gettext_lazy("by a link for a new password"),
-    "code": gettext_lazy("by a code"),
-    "mfa": gettext_lazy("by a second factor"),
-    "socialaccount": gettext_lazy("by another account"),
-}
-_TABLES: Words = {
-    "activity": gettext_lazy("activity"),
-    "costs": gettext_lazy("costs"),
-    "people": gettext_lazy("people"),
-    "machines": gettext_lazy("machines"),
-}
-_LETTERS: Words = {
-    "address_taken": gettext_lazy("the address belongs to an account already"),
-    "budget": gettext_lazy("budget"),
-    "decision": gettext_lazy("decision about the account"),
-    "done_by_administrator": gettext_lazy("what an administrator did with the machine"),
-    "findings": gettext_lazy("findings of the check-up"),
-    "invitation": gettext_lazy("invitation"),
-    "key_replaced": gettext_lazy("the key was replaced"),
-    "letters_left_out": gettext_lazy("e-mails were left out"),
-    "message": gettext_lazy("message of an administrator"),
-    "old_address": gettext_lazy("change of address, to the old address"),
-    "request": gettext_lazy("a request waits"),
-    "requests": gettext_lazy("requests wait"),
-    "role": gettext_lazy("somebody has another role"),
-    "security": gettext_lazy("security of the account"),
-    "stop": gettext_lazy("warning before a stop"),
-    "tampered": gettext_lazy("a key was changed in the database"),
-    "trouble": gettext_lazy("something is broken"),
-    "password_reset_key": gettext_lazy("link for a new password"),
-    "email_confirmation": gettext_lazy("link to confirm the address"),
-    "email_confirmation_signup": gettext_lazy("link to confirm the address"),
-    "unknown_account": gettext_lazy("there is no account of this address"),
-    "account_already_exists": gettext_lazy("there is an account of this address already"),
-}
 _ACTS: Mapping[Action, str | Promise] = {
     Action.MACHINE_STOP: gettext_lazy("Stop requested"),
     Action.MACHINE_TERMINATE: gettext_lazy("Deletion requested"),
 }
 """Acts whose words in the list of kinds would not do in a row."""
-_ARRIVALS: Words = {
-    Status.RUNNING: gettext_lazy("Machine started"),
-    Status.STOPPED: gettext_lazy("Machine stopped"),
-    Status.TERMINATED: gettext_lazy("Machine deleted"),
-    Status.FAILED: gettext_lazy("Machine could not be created"),
-}
-
-
 _TARGETS = (
     *("InstanceId", "InstanceIds", "GroupName", "KeyName", "AlarmName", "AlarmNames", "VolumeId", "Resources"),
     "InstanceType",
 )
 """What a call to AWS is about; each is a name of AWS's."""
-
-
-class Details:
-    """The details of a row; a name that is missing, or has another type, is an empty text."""
-
-    def __init__(self, values: object) -> None:
-        self._values: Mapping[str, Any] = values if isinstance(values, dict) else {}
-
-    def get(self, name: str) -> Any:
-        return self._values.get(name)
-
-    def text(self, name: str) -> str:
-        return _text(self.get(name))
-
-    def word(self, name: str, words: Words) -> str:
-        """Return the word for a value that is one of a few."""
-        return _word(self.get(name), words)
-
-    def label(self, name: str, choices: type[TextChoices]) -> str:
-        """Return the label of a value of a model."""
-        return _word(self.get(name), dict(choices.choices))
-
-    def words(self, name: str, words: Words) -> str:
-        """Return the words of a list of such values."""
-        values = self.get(name)
-        return ", ".join(filter(None, (_word(one, words) for one in values))) if isinstance(values, list) else ""
-
-    def number(self, name: str) -> int:
-        value = self.get(name)
-        return value if isinstance(value, int) and not isinstance(value, bool) else 0
-
-    def part(self, name: str) -> "Details":
-        return Details(self.get(name))
-
-    def moment(self, name: str) -> str:
-        """Return a time with its zone."""
-        try:
-            found = datetime.fromisoformat(self.text(name))
-            return dates.full(found) if found.tzinfo else ""
-        except (ValueError, OverflowError):
-            return ""
-
-    def day(self, name: str) -> str:
-        try:
-            return dates.day(date.fromisoformat(self.text(name)))
-        except ValueError:
-            return ""
 
 
 def act_of(entry: Entry) -> str:
@@ -188,7 +72,7 @@ def _status(details: Details) -> str:
     reason = _reason(details)
     if reason and REASONS[reason].event:
         return str(REASONS[reason].event)
-    return details.word("new", _ARRIVALS) or _("Machine changed")
+    return details.word("new", terms.ARRIVALS) or _("Machine changed")
 
 
 def _reason(details: Details) -> Reason | None:
@@ -218,7 +102,7 @@ def _sizes(details: Details) -> Iterator[str]:
 def _size(value: object) -> str:
     match value:
         case [str(kind), int(gib)]:
-            return f"{_text(kind)}, {gib} GiB"
+            return f"{text_of(kind)}, {gib} GiB"
     return ""
 
 
@@ -289,7 +173,7 @@ def _aws(details: Details) -> Iterator[str]:
 
 
 def _exported(details: Details) -> Iterator[str]:
-    yield details.word("what", _TABLES)
+    yield details.word("what", terms.TABLES)
     yield details.text("month")
     if details.text("filter"):
         yield _("a part of it")
@@ -302,7 +186,7 @@ def _joined(details: Details) -> Iterator[str]:
 
 
 def _key(details: Details) -> Iterator[str]:
-    yield details.word("origin", _ORIGINS)
+    yield details.word("origin", terms.ORIGINS)
     yield details.text("fingerprint")
 
 
@@ -311,7 +195,7 @@ def _one(read: Callable[[Details], str]) -> Callable[[Details], Iterator[str]]:
 
 
 def _sent(details: Details) -> Iterator[str]:
-    yield details.word("letter", _LETTERS)
+    yield details.word("letter", terms.LETTERS)
     if address := details.text("to"):
         yield _("to %(address)s") % {"address": address}
 
@@ -336,22 +220,22 @@ def _letter(details: Details) -> Iterator[str]:
 
 
 _TOLD: Mapping[Action, Callable[[Details], Iterator[str]]] = {
-    Action.CONFIRM: _one(lambda row: row.word("method", _METHODS)),
+    Action.CONFIRM: _one(lambda row: row.word("method", terms.METHODS)),
     Action.SIGN_UP: _joined,
     Action.ADD: _joined,
-    Action.DETAILS: _one(lambda row: row.words("fields", _FIELDS)),
+    Action.DETAILS: _one(lambda row: row.words("fields", terms.FIELDS)),
     Action.PASSWORD: _password,
     Action.EMAIL_WISH: _one(lambda row: row.text("new")),
     Action.EMAIL: _one(lambda row: _("before: %(address)s") % {"address": row.text("old")} if row.text("old") else ""),
     Action.EMAIL_PROVEN: _one(lambda row: row.text("email")),
     Action.EMAIL_BACK: _one(lambda row: row.text("new")),
-    Action.FACTOR_ADD: _one(lambda row: row.word("kind", _FACTORS)),
-    Action.FACTOR_REMOVE: _one(lambda row: row.word("kind", _FACTORS)),
+    Action.FACTOR_ADD: _one(lambda row: row.word("kind", terms.FACTORS)),
+    Action.FACTOR_REMOVE: _one(lambda row: row.word("kind", terms.FACTORS)),
     Action.PROVIDER_ADD: _one(lambda row: row.text("kind")),
     Action.PROVIDER_REMOVE: _one(lambda row: row.text("kind")),
     Action.SSH_ADD: _address,
     Action.SSH_REMOVE: _address,
-    Action.KEY_READ: _one(lambda row: row.word("form", _FORMS)),
+    Action.KEY_READ: _one(lambda row: row.word("form", terms.FORMS)),
     Action.KEY_CHOOSE: _key,
     Action.KEY_REPLACE: _key,
     Action.KEY_CHANGE: _key,
@@ -367,6 +251,7 @@ _TOLD: Mapping[Action, Callable[[Details], Iterator[str]]] = {
     Action.MESSAGE: _one(lambda row: _quoted(row.text("subject"))),
     Action.INVITE: _invited,
     Action.ANNOUNCE: _announced,
+    Action.ANNOUNCE_END: _announced,
     Action.POLICY: _rules,
     Action.BUDGET: _budget,
     Action.RATE: _rate,
@@ -387,14 +272,6 @@ _TOLD: Mapping[Action, Callable[[Details], Iterator[str]]] = {
     Action.MAIL_DROP: _letter,
     Action.AWS: _aws,
 }
-
-
-def _text(value: object) -> str:
-    return " ".join(value.split()) if isinstance(value, str) else ""
-
-
-def _word(value: object, words: Words) -> str:
-    return str(words[value]) if isinstance(value, str) and value in words else ""
 
 
 def _quoted(text: str) -> str:
