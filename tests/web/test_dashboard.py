@@ -233,7 +233,10 @@ def test_bob_never_sees_the_machine_of_alice(alice, bob, browser_of):
 
 def test_the_page_names_the_zone_of_its_times(bob, browser_of):
     machine(bob)
-    assert re.search(r'<time datetime="[^"]+" title="[^"]+ KST">today \d\d:\d\d</time>', browser_of(bob).get("/").text)
+    assert re.search(
+        r'<time datetime="[^"]+" title="[^"]+ KST" data-until="\d+">today \d\d:\d\d</time>',
+        browser_of(bob).get("/").text,
+    )
 
 
 def test_the_trial_says_whose_clock_it_shows(bob, browser_of, machines_clock):

@@ -49,14 +49,14 @@ def moment(value: datetime | None) -> SafeString | str:
 @register.filter
 def short(value: datetime | None) -> SafeString | str:
     """Return a time of these days, `today 14:05`; its full date and zone show up on hover."""
-    return times.tagged(value, times.short(value)) if value else ""
+    return times.of_today(value, times.short(value)) if value else ""
 
 
 @register.filter
 def wall(value: datetime, zone: str = "") -> SafeString:
     """Return a time as on a wall clock: `18:00`, `tomorrow 09:00`; with `"T"`, `18:00 KST`."""
     told = times.wall(value)
-    return times.tagged(value, f"{told} {timezone.localtime(value):%Z}" if zone else told)
+    return times.of_today(value, f"{told} {timezone.localtime(value):%Z}" if zone else told)
 
 
 @register.filter

@@ -124,6 +124,17 @@
     window.location.assign(link.href);
   }
 
+  // After midnight, “today 14:05” is not true any more: such a time becomes what its title says.
+  function endDay() {
+    document.querySelectorAll("time[data-until]").forEach((element) => {
+      if (Date.now() < Number(element.dataset.until) * 1000) return;
+      element.textContent = element.title;
+      delete element.dataset.until;
+    });
+  }
+  setInterval(endDay, 30000);
+  document.addEventListener("visibilitychange", endDay);
+
   function stopwatch(element) {
     const began = performance.now();
     const start = Number(element.dataset.elapsed);
