@@ -69,15 +69,17 @@ class Forms(HTMLParser):
         super().__init__()
         self.page, self.found = page, dict[tuple[str, str], dict[str, str]]()
         self._form: dict[str, str] = {}
+        self._by_id = dict[str, dict[str, str]]()
         self._select = ""
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note forms, their controls, links, and what htmx sends."""
         has = {name: value or "" for name, value in attrs}
-        if tag == "form":
+        if tag == "form" and has.get("method") != "dialog":
             self._form = self._at(has.get("method", "get"), has.get("action", ""))
-        elif tag in {"input", "textarea", "select", "button"} and has.get("name"):
+            self._by_id[has.get("id", "")] = self._form
+        elif tag in {"input", "textarea", "select", "button"} and ("name" in has or "formaction" in has):
             self._control(tag, has)
         elif tag == "option" and self._select:
             if "selected" in has or not self._form.get(self._select):
@@ -100,12 +102,15 @@ class Forms(HTMLParser):
         return self.found.setdefault((method.upper(), path), {})
 
     def _control(self, tag: str, has: dict[str, str]) -> None:
-        self._select = has["name"] if tag == "select" else ""
+        self._select = has.get("name", "") if tag == "select" else ""
+        form = self._by_id.get(has["form"], {}) if "form" in has else self._form
+        if "formaction" in has:
+            self.found.setdefault(("POST", urlsplit(has["formaction"]).path), form)
         value = _TYPED.get(has.get("type", ""), "") or has.get("value", "")
         if not value and "required" in has:
             value = "12" if has.get("inputmode") == "numeric" else "InSAR"
-        if has["name"] != "csrfmiddlewaretoken":
-            self._form.setdefault(has["name"], value)
+        if has.get("name", "csrfmiddlewaretoken") != "csrfmiddlewaretoken":
+            form.setdefault(has["name"], value)
 
 
 _TYPED = {"password": "a new and warm floor", "email": "someone.new@example.org", "checkbox": "on"}

@@ -154,7 +154,7 @@ class Judge:
 
 def _is_letter(field: Field) -> bool:
     """Return whether this is a link of a letter as it was sent: who has it may see and do what it says."""
-    return re.match("/(awake|old-address)/.{9}", field.path) is not None
+    return re.match("/(awake|old-address|invitation)/.{9}", field.path) is not None
 
 
 def _rows(table: str) -> dict[str, Any]:

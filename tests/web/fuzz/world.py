@@ -56,6 +56,8 @@ _AT_LEAST = {
     Rule.APPROVED: ROLES["member"],
     Rule.ADMINISTRATOR: ROLES["administrator"],
 }
+BEHIND = {"/admin/people/invite/": {"text": "zoe@example.org,Zoe"}, "/admin/people/message/": {}}
+"""Forms that are shown by another form alone, of administrators: where that is sent to, and with what."""
 KEY_OF = "the private key of "
 TOLD = re.compile(rb"(?:Nameq|Purposeq)(\d+)z")
 """What each person has written, with whose it is."""
@@ -126,6 +128,9 @@ class World:
                 for (method, action), values in Forms(path, answer.content.decode()).found.items():
                     place = places.setdefault((method, resolve(urlsplit(action).path).route), (method, action))
                     found[place] = values | found.get(place, {})
+        for page, typed in BEHIND.items():
+            answer = browsers[ROLES["administrator"]].post(page, typed | {"people": self.bob.pk})
+            found |= Forms(page, answer.content.decode()).found
         return found
 
     def _api(self) -> Iterator[Field]:
