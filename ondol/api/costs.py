@@ -12,6 +12,7 @@ from ondol.api.throttle import PER_PERSON
 from ondol.costs import bills
 from ondol.costs.calculation import Item
 from ondol.costs.months import Month
+from ondol.costs.record import zone
 
 router = Router(auth=PERSON, throttle=PER_PERSON, tags=["costs"])
 
@@ -78,7 +79,7 @@ def costs(request: ApiRequest, which: Query[WhichMonth]) -> Costs:
     budget, rate = bill.budget_status, bills.exchange_rate()
     return Costs(
         month=str(month),
-        time_zone=bills.zone().key,
+        time_zone=zone().key,
         total=Money.from_orm(bill.total),
         forecast=Money.from_orm(bill.forecast),
         saved=Money.from_orm(bill.saved),

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from ondol import clock
+from ondol.autostop.closing import Closing
 from ondol.autostop.forecast import METRIC_DELAY, PERIOD, Forecast, forecast
 from ondol.autostop.samples import limits_of, samples_of, used_of
-from ondol.autostop.schedule import Closing, closing
+from ondol.autostop.schedule import closing
 from ondol.autostop.work import AHEAD, RENEW_EVERY, Limits, Sample, Work, last_work, taken_back, work_of
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance, Run

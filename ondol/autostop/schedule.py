@@ -4,8 +4,7 @@ from datetime import datetime
 from functools import partial
 
 from ondol import clock
-from ondol.autostop.closing import Closing as Closing
-from ondol.autostop.closing import closing_of
+from ondol.autostop.closing import Closing, closing_of
 from ondol.instances import actions
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance

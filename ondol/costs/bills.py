@@ -13,10 +13,9 @@ from ondol.costs.calculation import CENT, PACE, WON, Calculation, Item, Line, ca
 from ondol.costs.limits import BudgetStatus, budgets
 from ondol.costs.models import Budget, ExchangeRate
 from ondol.costs.months import Month, Span
-from ondol.costs.prepared import calculations as calculations
+from ondol.costs.prepared import calculations
 from ondol.costs.prices import prices
-from ondol.costs.record import usage_by_owner
-from ondol.costs.record import zone as zone
+from ondol.costs.record import usage_by_owner, zone
 
 
 @dataclass(frozen=True, slots=True)

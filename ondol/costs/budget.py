@@ -13,11 +13,13 @@ from ondol.accounts.mail import write
 from ondol.accounts.models import User
 from ondol.accounts.people import administrators
 from ondol.config import config
-from ondol.costs.bills import calculations, computed, this_month, zone
+from ondol.costs.bills import computed, this_month
 from ondol.costs.calculation import Calculation
 from ondol.costs.limits import LEVELS, BudgetStatus, budgets
 from ondol.costs.models import Budget, BudgetNotice
 from ondol.costs.months import Month
+from ondol.costs.prepared import calculations
+from ondol.costs.record import zone
 from ondol.instances import actions
 from ondol.instances.actions import ActionError
 from ondol.instances.lifecycle import Reason

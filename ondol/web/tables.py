@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
+from urllib.parse import urlencode
 
 from django.core import paginator
 from django.db.models import F, Model, OrderBy, Q, QuerySet
@@ -172,6 +173,12 @@ class Table(Generic[M]):
     def query(self) -> str:
         """Return what is asked for, as an address has it, without the page."""
         return self._url({}, "")
+
+    @property
+    def narrowed_by(self) -> str:
+        """Return search and filters, as an address has them; empty: all rows are there."""
+        names = ["q", *(one.key for one in self._filters)]
+        return urlencode([(name, self._state[name]) for name in names if name in self._state])
 
     @property
     def all_url(self) -> str:

@@ -22,8 +22,8 @@ from ondol import clock
 from ondol.accounts.models import User
 from ondol.cloud.port import Alarm, AlarmStop, Ec2Instance, IdleRule, InstanceState, LaunchSpec
 from ondol.config import config
-from ondol.costs.bills import calculations
 from ondol.costs.months import Month
+from ondol.costs.prepared import calculations
 from ondol.database.indexes import IndexConcurrently
 from ondol.deployment.models import deployment_id
 from ondol.instances import actions

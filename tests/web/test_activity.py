@@ -76,7 +76,11 @@ DETAILS = {
     Action.MACHINE_SIZE: [{"machine": "0-0", "old": ["t3.small", 30], "new": ["t3.medium", 40]}],
     Action.MACHINE_AWAKE: [{"machine": "0-0", "until": UNTIL}, {"machine": "0-0"}],
     Action.MACHINE_HOURS: [{"machine": "0-0", "waived": UNTIL}, {"machine": "0-0"}],
-    Action.EXPORT: [{"what": "activity", "filter": "kind=sign_in&q=%22"}, {"what": "costs", "month": "2026-06"}],
+    Action.EXPORT: [
+        {"what": "activity", "filter": "kind=sign_in&q=%22"},
+        {"what": "costs", "month": "2026-06"},
+        {"what": "people", "selected": True, "rows": 2},
+    ],
     Action.DENIED: [{"path": "/admin/people/"}],
     Action.LETTER: [{"letter": "decision"}, {"letter": "old_address", "to": "old@example.org"}],
     Action.MAIL_AGAIN: [{"email": 4}],

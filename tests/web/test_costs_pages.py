@@ -267,7 +267,7 @@ def test_the_file_opens_in_a_korean_excel_and_holds_no_formula(alice, browser_of
     assert sum(Decimal(part) for part in row[5:9]) == Decimal(row[9]) == Decimal("0.35")
 
 
-@pytest.mark.parametrize("name", ["=1+1", "＝1+1", "@SUM(A1)", "-2", "\t=1"])
+@pytest.mark.parametrize("name", ["=1+1", "＝1+1", "@SUM(A1)", "-2", "\t1"])
 def test_no_name_is_a_formula(alice, browser_of, name):
     ran(person("mallory@example.org", name=name))
     table = browser_of(alice).get("/admin/costs/csv/?month=2026-06").content.decode("utf-8-sig")

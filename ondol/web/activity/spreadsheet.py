@@ -1,7 +1,5 @@
-"""Rows of the record as a CSV file."""
+"""Rows of the record as a table for a spreadsheet."""
 
-import csv
-import io
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
@@ -11,36 +9,34 @@ from django.utils.translation import gettext as _
 from ondol.audit.actions import Outcome
 from ondol.audit.models import Entry
 from ondol.web.activity.entries import Party, Row, details_for_programs, rows_of
-from ondol.web.costs.spreadsheet import cell
+from ondol.web.spreadsheet import Cell
 
 _AT_ONCE = 2000
 
 
-def table(entries: Iterable[Entry]) -> Iterator[str]:
-    """Yield the lines; the first has a byte-order mark, without which Excel takes Korean for Latin."""
-    heads = [_("Number"), _("Time"), _("Who"), _("What"), _("In detail"), _("Outcome"), _("On whom"), _("Through")]
+def heads() -> list[str]:
+    """Return the first line, in the reader's language."""
+    some = [_("Number"), _("Time"), _("Who"), _("What"), _("In detail"), _("Outcome"), _("On whom"), _("Through")]
     more = [_("Address"), _("Program"), _("Request"), _("Job"), _("Details"), _("By (number)"), _("On (number)")]
-    yield "\ufeff" + _line([*heads, *more])
+    return [*some, *more]
+
+
+def rows(entries: Iterable[Entry]) -> Iterator[list[Cell]]:
+    """Yield a line for each row of the record."""
     left = iter(entries)
     while some := list(islice(left, _AT_ONCE)):
-        yield "".join(_line(_cells(entry, row)) for entry, row in zip(some, rows_of(some), strict=True))
+        yield from (_cells(entry, row) for entry, row in zip(some, rows_of(some), strict=True))
 
 
-def _cells(entry: Entry, row: Row) -> list[str]:
+def _cells(entry: Entry, row: Row) -> list[Cell]:
     at = timezone.localtime(entry.at).isoformat(timespec="seconds")
     who, on = _named(row.by, entry.by_email) or row.who, _named(row.on, entry.on_email)
     outcome = row.outcome or str(Outcome.DONE.label)
     texts = (who, row.act, row.told, outcome, on, row.source or _("page"), row.address, row.agent, entry.request_id)
     job, by, about = (str(number or "") for number in (entry.job_id, entry.by_id, entry.on_id))
-    return [str(entry.pk), at, *map(cell, texts), job, cell(details_for_programs(entry)), by, about]
+    return [str(entry.pk), at, *texts, job, details_for_programs(entry), by, about]
 
 
 def _named(party: Party | None, address: str) -> str:
     """Return the present name, and the address that the row has."""
     return f"{party.name} <{address}>" if party and party.pk and party.name != address else address
-
-
-def _line(cells: Iterable[str]) -> str:
-    text = io.StringIO(newline="")
-    csv.writer(text).writerow(cells)
-    return text.getvalue()

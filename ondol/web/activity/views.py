@@ -6,10 +6,10 @@ from django.views.decorators.http import require_GET
 
 from ondol import clock
 from ondol.audit.models import Entry
-from ondol.audit.record import Action, write
 from ondol.web.activity.page import ActivityPage, MyActivityPage
-from ondol.web.activity.spreadsheet import table
+from ondol.web.activity.spreadsheet import heads, rows
 from ondol.web.guards import PersonRequest, administrator, approved
+from ondol.web.spreadsheet import download
 
 MOST = 100_000
 
@@ -29,14 +29,9 @@ def spreadsheet(request: PersonRequest) -> HttpResponse:
     page = ActivityPage(request.GET)
     if page.form.errors:
         return page.answer(request, 400)
-    rows = page.form.found(Entry.objects.order_by("-id"), is_whole=True)[:MOST]
-    write(Action.EXPORT, by=request.user, what="activity", filter=request.GET.urlencode()[:500])
-    name = f"ondol-activity-{timezone.localdate(clock.now())}.csv"
-    return HttpResponse(
-        "".join(table(rows.iterator(2000))).encode(),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    found = page.form.found(Entry.objects.order_by("-id"), is_whole=True)[:MOST].iterator(2000)
+    named, asked = f"activity-{timezone.localdate(clock.now())}", page.table.query.removeprefix("?")
+    return download(request, "activity", heads(), rows(found), named=named, narrowed_by=asked)
 
 
 @require_GET

@@ -175,8 +175,10 @@ def _aws(details: Details) -> Iterator[str]:
 def _exported(details: Details) -> Iterator[str]:
     yield details.word("what", terms.TABLES)
     yield details.text("month")
-    if details.text("filter"):
+    if details.get("selected") is True or details.text("filter"):
         yield _("a part of it")
+    if (count := details.number("rows")) or details.get("rows") == 0:
+        yield ngettext("%(n)d row", "%(n)d rows", count) % {"n": count}
 
 
 def _joined(details: Details) -> Iterator[str]:

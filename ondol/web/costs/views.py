@@ -14,11 +14,13 @@ from ondol.audit.record import Action, write
 from ondol.costs import bills
 from ondol.costs.limits import for_everybody
 from ondol.costs.models import Budget
+from ondol.costs.record import zone
 from ondol.web.costs.everybody import Everybody
 from ondol.web.costs.forms import BudgetForm, RateForm
 from ondol.web.costs.page import EverybodysCostsPage, MyCostsPage, PersonCostsPage, month_of
-from ondol.web.costs.spreadsheet import table
+from ondol.web.costs.spreadsheet import heads, rows
 from ondol.web.guards import PersonRequest, administrator, approved
+from ondol.web.spreadsheet import download
 
 
 @require_GET
@@ -41,12 +43,9 @@ def spreadsheet(request: PersonRequest) -> HttpResponse:
     """Return the same table as a file: all rows that the address asks for."""
     month = month_of(request)
     everybody = Everybody(request, month)
-    write(Action.EXPORT, by=request.user, what="costs", month=str(month))
-    return HttpResponse(
-        table(month, everybody.statements(everybody.table.rows)).encode(),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="ondol-costs-{month}.csv"'},
-    )
+    found = rows(month, everybody.statements(everybody.table.rows))
+    asked = everybody.table.narrowed_by
+    return download(request, "costs", heads(), found, named=f"costs-{month}", narrowed_by=asked, month=str(month))
 
 
 @require_GET
@@ -96,7 +95,7 @@ def set_persons_budget(request: PersonRequest, pk: int) -> HttpResponse:
 
 def _rate_form() -> RateForm:
     rate = bills.exchange_rate()
-    today = clock.now().astimezone(bills.zone()).date()
+    today = clock.now().astimezone(zone()).date()
     return RateForm(initial={"krw": rate.krw if rate else None, "as_of": today})
 
 

@@ -7,7 +7,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from ondol.autostop.awake import choices
-from ondol.autostop.schedule import Closing, closing
+from ondol.autostop.closing import Closing
+from ondol.autostop.schedule import closing
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
 from ondol.policy.rules import Rules

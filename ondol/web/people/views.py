@@ -3,6 +3,7 @@
 from django.contrib import messages
 from django.http import HttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -12,8 +13,9 @@ from ondol.accounts.models import User
 from ondol.web.bulk import back_to, for_each
 from ondol.web.guards import PersonRequest, administrator
 from ondol.web.people.form import DecisionForm
-from ondol.web.people.page import PeoplePage, table_of
-from ondol.web.people.spreadsheet import table
+from ondol.web.people.page import PeoplePage, entries_of, table_of
+from ondol.web.people.spreadsheet import heads, rows
+from ondol.web.spreadsheet import download
 from ondol.web.tables import ids_of
 
 
@@ -58,15 +60,16 @@ def decide(request: PersonRequest) -> HttpResponse:
 @administrator
 def spreadsheet(request: PersonRequest) -> HttpResponse:
     """Return people as a file: those whom the address asks for, or those who were selected."""
-    found = table_of(request).rows
-    if request.method == "POST":
-        found = found.filter(pk__in=ids_of(request.POST.getlist("people")))
-    name = f"ondol-people-{timezone.localdate(clock.now())}.csv"
-    return HttpResponse(
-        table(list(found)).encode(),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    table, named = table_of(request), f"people-{timezone.localdate(clock.now())}"
+    if request.method != "POST":
+        found, selected = entries_of(list(table.rows)), None
+    elif selected := ids_of(request.POST.getlist("people")):
+        found = entries_of(list(table.rows.filter(pk__in=selected)))
+    else:
+        messages.error(request, _("Select at least one row."))
+        return back_to(request, "admin_people")
+    told, asked = bool(selected) or None, table.narrowed_by
+    return download(request, "people", heads(), rows(found), named=named, narrowed_by=asked, selected=told)
 
 
 def _decided(decision: str, count: int) -> str:
