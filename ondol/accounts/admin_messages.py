@@ -9,7 +9,7 @@ from procrastinate.contrib.django import app
 
 from ondol.accounts.mail import write
 from ondol.accounts.models import User, validate_prose, validate_shown
-from ondol.accounts.people import AccountError, administrators
+from ondol.accounts.people import AccountError, require_administrator
 from ondol.accounts.text import clean, clean_line
 from ondol.audit.models import Entry
 from ondol.audit.record import Action, refusals
@@ -27,8 +27,7 @@ def write_later(request: HttpRequest, by: User, user_id: int, subject: str, text
     """Record a message and enqueue its e-mail. Raises AccountError."""
     person = User.objects.filter(pk=user_id).first()
     with refusals(Action.MESSAGE, by=by, on=person), transaction.atomic():
-        if not administrators().filter(pk=by.pk).exists():
-            raise AccountError(_("Only an administrator can do this."), "not_admin", 403)
+        require_administrator(by)
         if person is None or not person.is_active:
             raise AccountError(_("There is no such person."), "no_such_person", 404)
         subject, text = _checked(subject, text)

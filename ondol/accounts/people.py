@@ -63,6 +63,18 @@ def administrators() -> QuerySet[User]:
     return User.objects.filter(role=Role.ADMIN, approval=Approval.APPROVED, is_active=True)
 
 
+def require_approved(user: User) -> None:
+    """Raise AccountError unless somebody is approved, as this row has it."""
+    if not user.is_approved:
+        raise AccountError(_("An administrator has to approve you first."), "not_approved", 403)
+
+
+def require_administrator(by: User | None) -> None:
+    """Raise AccountError unless somebody is an administrator now; None is the command line, which has the database."""
+    if by and not administrators().filter(pk=by.pk).exists():
+        raise AccountError(_("Only an administrator can do this."), "not_admin", 403)
+
+
 def add_user(
     email: str, name: str = "", *, approved: bool = False, admin: bool = False, password: str | None = None
 ) -> User:
@@ -189,8 +201,7 @@ def _decision(user_id: int, by: User | None, action: Action) -> Iterator[User]:
     with refusals(action, by=by, on=whom, asked=None if whom else str(user_id)), transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext('ondol.decision'))")
-        if by and not administrators().filter(pk=by.pk).exists():
-            raise AccountError(_("Only an administrator can do this."), "not_admin", 403)
+        require_administrator(by)
         try:
             # Not FOR UPDATE, which waits for whoever has just written a row about this person: they may hold the lock
             # of the machine, which `WITHDRAWN` waits for.

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from ondol.accounts import second_factor
 from ondol.accounts.models import TOKEN_DAYS, ApiToken, Scope, User
-from ondol.accounts.people import AccountError
+from ondol.accounts.people import AccountError, require_administrator, require_approved
 from ondol.accounts.security_letters import record_and_tell
 from ondol.audit.record import Action, asker, refusals, write
 
@@ -39,11 +39,10 @@ def _create(user: User, name: str, scopes: Iterable[Scope], days: int) -> str:
     # Whoever suspends or demotes somebody has the row locked, and removes the tokens that they see.
     user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     now, given = datetime.now(UTC), set(scopes)
-    if not user.is_approved:
-        raise AccountError(_("An administrator has to approve you first."), "not_approved", 403)
+    require_approved(user)
     wanted = [scope for scope in Scope if scope in given]
-    if Scope.ADMINISTRATE in wanted and not user.is_admin:
-        raise AccountError(_("Only an administrator can do this."), "not_admin", 403)
+    if Scope.ADMINISTRATE in wanted:
+        require_administrator(user)
     if Scope.ADMINISTRATE in wanted and second_factor.is_missing(user):
         text = _("Set up a second factor first: this token could approve people and delete machines.")
         raise AccountError(text, "second_factor_needed", 403)

@@ -6,11 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.db import connection, transaction
-from django.utils.translation import gettext as _
 
 from ondol import clock
 from ondol.accounts.models import User
-from ondol.accounts.people import AccountError, administrators
+from ondol.accounts.people import require_administrator
 from ondol.announcements.models import Announcement
 from ondol.audit.record import Action, refusals, write
 
@@ -49,8 +48,7 @@ def _alone(by: User) -> Iterator[None]:
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext('ondol.announcement'))")
-        if not administrators().filter(pk=by.pk).exists():
-            raise AccountError(_("Only an administrator can do this."), "not_admin", 403)
+        require_administrator(by)
         yield
 
 

@@ -17,14 +17,17 @@ from ninja.security import APIKeyCookie, HttpBearer
 
 from ondol.accounts import second_factor, tokens
 from ondol.accounts.models import User
+from ondol.accounts.people import require_administrator
+from ondol.accounts.people import require_approved as approved
 from ondol.accounts.recent import signed_in_recently
 from ondol.api import scopes
 from ondol.audit.actions import Action
 from ondol.audit.denials import note_denial
+from ondol.audit.record import Refusal
 from ondol.instances.actions import ActionError
 
 Rule = Callable[[User], None]
-"""Raises ActionError for people who are not allowed in."""
+"""Raises a Refusal for people who are not allowed in."""
 
 
 class ApiRequest(HttpRequest):
@@ -35,17 +38,10 @@ class ApiRequest(HttpRequest):
     """The number of the token, if it came with one."""
 
 
-def approved(user: User) -> None:
-    """Raise ActionError unless the person is approved."""
-    if not user.is_approved:
-        raise ActionError("not_approved", _("An administrator has to approve you first."), "", 403)
-
-
 def administrator(user: User) -> None:
-    """Raise ActionError unless the person is an administrator."""
+    """Raise a Refusal unless the person is an administrator, with a second factor where one is needed."""
     approved(user)
-    if not user.is_admin:
-        raise ActionError("not_admin", _("Only an administrator can do this."), "", 403)
+    require_administrator(user)
     if second_factor.is_overdue(user):
         text = _("Set up a second factor first")
         raise ActionError("second_factor_needed", text, _("On the pages, under “Account”."), 403)
@@ -115,10 +111,10 @@ class Session(APIKeyCookie):
 
 
 def _require(rule: Rule, person: User, request: HttpRequest) -> None:
-    """Raise ActionError for a person who is not allowed in, and tell the record."""
+    """Raise a Refusal for a person who is not allowed in, and tell the record."""
     try:
         rule(person)
-    except ActionError as error:
+    except Refusal as error:
         note_denial(Action.DENIED, error.code, by=person, operation=scopes.operation_of(request))
         raise
 

@@ -12,12 +12,14 @@ from procrastinate.contrib.django import app
 
 from ondol import clock
 from ondol.accounts.models import User
+from ondol.accounts.people import require_administrator, require_approved
 from ondol.accounts.security_letters import record_and_tell
 from ondol.audit.record import Action, refusals_of
 from ondol.deployment import alerts
 from ondol.instances import admin_letters, own_keys, sealed
 from ondol.instances.allowance import require_creation_left, require_start_left
 from ondol.instances.errors import ActionError as ActionError
+from ondol.instances.errors import as_action_error
 from ondol.instances.lifecycle import Reason, Status, withdrawal
 from ondol.instances.messages.reasons import UNKNOWN_MACHINE, explanation
 from ondol.instances.models import Instance, KeyOrigin, KeyReplacement, SshKey
@@ -322,8 +324,8 @@ def _asker(user: User, by: User | None) -> tuple[User, Reason]:
 
 
 def _require_approved(user: User) -> None:
-    if not User.objects.get(pk=user.pk).is_approved:
-        raise ActionError("not_approved", _("An administrator has to approve you first."), "", 403)
+    with as_action_error():
+        require_approved(User.objects.get(pk=user.pk))
 
 
 def _require_leave(user: User) -> None:
@@ -332,8 +334,8 @@ def _require_leave(user: User) -> None:
 
 
 def _require_admin(user: User) -> None:
-    if not User.objects.get(pk=user.pk).is_admin:
-        raise ActionError("not_admin", _("Only an administrator can do this."), "", 403)
+    with as_action_error():
+        require_administrator(user)
 
 
 def _ending(instance: Instance) -> ActionError:

@@ -1,5 +1,9 @@
 """Why a wish is not met."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ondol.accounts.people import AccountError
 from ondol.audit.record import Refusal
 
 
@@ -15,3 +19,12 @@ class ActionError(Refusal):
         super().__init__(message)
         self.code, self.message, self.hint, self.status = code, message, hint, status
         self.retry_after = retry_after
+
+
+@contextmanager
+def as_action_error() -> Iterator[None]:
+    """Raise what an account does not permit as ActionError, with its code, sentence and status."""
+    try:
+        yield
+    except AccountError as error:
+        raise ActionError(error.code, str(error), "", error.status) from None
