@@ -1,12 +1,17 @@
 """Choose the language for a reader who has not chosen one in an account."""
 
+from functools import partial
 from typing import Any
 
 from django.conf import settings
+from django.http import HttpResponse
 from django.utils.translation import get_supported_language_variant
 from django.utils.translation.trans_real import parse_accept_lang_header
 
 from ondol.config import config
+
+_HOUR, _YEAR = 60 * 60, 365 * 24 * 60 * 60
+"""Seconds."""
 
 
 def language_of(request: Any) -> str:
@@ -19,6 +24,20 @@ def chosen_in(request: Any) -> str:
     """Return the language that somebody has chosen in this browser by its switch; empty if nobody has."""
     chosen = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME, "")
     return chosen if chosen in dict(settings.LANGUAGES) else ""
+
+
+def chosen_just_now_in(request: Any) -> bool:
+    """Return whether that was in the last hour, so that whoever signs in now has most likely done it."""
+    return bool(chosen_in(request)) and settings.LANGUAGE_CHOICE_COOKIE_NAME in request.COOKIES
+
+
+def remember(response: HttpResponse, language: str, *, is_choice: bool = False) -> HttpResponse:
+    """Let this browser keep a language; `is_choice` if somebody has just chosen it by the switch."""
+    keep = partial(response.set_cookie, secure=settings.LANGUAGE_COOKIE_SECURE, httponly=True, samesite="Lax")
+    keep(settings.LANGUAGE_COOKIE_NAME, language, max_age=_YEAR)
+    if is_choice:
+        keep(settings.LANGUAGE_CHOICE_COOKIE_NAME, "1", max_age=_HOUR)
+    return response
 
 
 def _asked_for(request: Any) -> str:

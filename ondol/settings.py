@@ -274,7 +274,8 @@ SESSION_ENGINE = "ondol.accounts.sessions"
 # Browsers take `__Host-` by https only and for one host: a neighbour under the same domain cannot set such a cookie.
 _HOST = "__Host-" if HTTPS else ""
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{_HOST}ondol_session", f"{_HOST}ondol_csrf"
-LANGUAGE_COOKIE_NAME, KNOWN_BROWSER_COOKIE_NAME = f"{_HOST}ondol_language", f"{_HOST}ondol_known"
+LANGUAGE_COOKIE_NAME, LANGUAGE_CHOICE_COOKIE_NAME = f"{_HOST}ondol_language", f"{_HOST}ondol_language_choice"
+KNOWN_BROWSER_COOKIE_NAME = f"{_HOST}ondol_known"
 SUSPENDED_COOKIE_NAME = f"{_HOST}ondol_form"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True

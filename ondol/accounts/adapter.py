@@ -17,12 +17,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from ondol.accounts import admission, known_browser, letter_limits, letters, old_address, proof, providers, recorder
-from ondol.accounts.models import Approval, User, check_new_password, validate_email_length
+from ondol.accounts.models import Approval, Invitation, User, check_new_password, validate_email_length
 from ondol.accounts.places import is_here
 from ondol.accounts.recent import signed_in_recently
 from ondol.audit.record import Action, asker, write
 from ondol.config import config
-from ondol.language import chosen_in, language_of
+from ondol.language import chosen_in, chosen_just_now_in, language_of
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -80,7 +80,7 @@ class AccountAdapter(DefaultAccountAdapter):
         The first time, the language of the page becomes the person's unless another one has been set for them; later
         their own language wins.
         """
-        if user.last_login is None and (chosen_in(request) or user.language == settings.LANGUAGE_CODE):
+        if user.last_login is None and _takes_language_of_page(request, user):
             user.language = language_of(request)
             user.save(update_fields=["language"])
         super().login(request, user)
@@ -186,6 +186,14 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def populate_username(self, request: HttpRequest, user: Any) -> None:
         """Do nothing: our user has no user name."""
+
+
+def _takes_language_of_page(request: HttpRequest, user: User) -> bool:
+    """Return whether a first sign-in sets the language: not where it was chosen with an invitation, unless its reader
+    has just chosen one here. What a browser was set to before may be somebody else's choice."""
+    if Invitation.objects.filter(user=user, language_is_chosen=True).exists():
+        return chosen_just_now_in(request)
+    return bool(chosen_in(request)) or user.language == settings.LANGUAGE_CODE
 
 
 def _may_change(user: User, address: str) -> bool:

@@ -25,7 +25,7 @@ from ondol.accounts import access, mail, people, proof
 from ondol.accounts.invited_rows import Row
 from ondol.accounts.models import Approval, Decision, Invitation, User, language_of_installation
 from ondol.accounts.old_address import kept_among
-from ondol.accounts.people import AccountError
+from ondol.accounts.people import AccountError, require_administrator
 from ondol.audit.record import Action, refusals, write
 from ondol.config import config
 from ondol.request_id import for_job
@@ -92,7 +92,7 @@ def invite(row: Row, by: User | None) -> Fate:
     with refusals(Action.INVITE, by=by, asked=row.email), transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext('ondol.decision'))")
-        _require_administrator(by)
+        require_administrator(by)
         planned = plan([row])[0]
         if planned.fate == Fate.INVITE:
             _add(row, by)
@@ -107,7 +107,7 @@ def invite_again(user_id: int, by: User | None) -> User:
     """Send another invitation, whose link works as long as the first one's did. Raises AccountError."""
     whom = User.objects.filter(pk=user_id).first()
     with refusals(Action.INVITE, by=by, on=whom, asked=None if whom else str(user_id)), transaction.atomic():
-        _require_administrator(by)
+        require_administrator(by)
         user = User.objects.select_for_update(of=("self",), no_key=True).filter(NOT_YET, pk=user_id).first()
         if user is None:
             raise AccountError(
@@ -180,22 +180,16 @@ def _fate_of(user: User, *, is_proven: bool) -> Fate:
     return Fate.INVITED if user.last_login is None and hasattr(user, "invitation") else Fate.THERE
 
 
-def _require_administrator(by: User | None) -> None:
-    if by and not people.administrators().filter(pk=by.pk).exists():
-        raise AccountError(_("Only an administrator can do this."), "not_admin", 403)
-
-
 def _add(row: Row, by: User | None) -> None:
     user = User(email=row.email, **_fields(row, by))
-    user.is_invited = True
     user.set_unusable_password()
     try:
         with transaction.atomic():
-            user.save()
+            User.objects.bulk_create([user])  # not by `save`, whose row would tell the same as that of the invitation
     except IntegrityError:  # they have signed up since the list was looked at
         text = _("An account with %(email)s already exists.") % {"email": row.email}
         raise AccountError(text, "address_taken") from None
-    _let_in(user, by)
+    _let_in(user, row, by)
 
 
 def _claim(user: User, row: Row, by: User | None) -> None:
@@ -210,7 +204,7 @@ def _claim(user: User, row: Row, by: User | None) -> None:
     unusable = make_password(None)
     User.objects.filter(pk=user.pk).update(password=unusable, last_login=None, **_fields(row, by))
     user.refresh_from_db()
-    _let_in(user, by)
+    _let_in(user, row, by)
 
 
 def _fields(row: Row, by: User | None) -> dict[str, Any]:
@@ -226,14 +220,15 @@ def _fields(row: Row, by: User | None) -> dict[str, Any]:
     }
 
 
-def _let_in(user: User, by: User | None) -> None:
+def _let_in(user: User, row: Row, by: User | None) -> None:
     proof.mark(user)
     Decision.objects.create(user=user, by=by, what=INVITED)
-    _send(user, by)
+    _send(user, by, language_is_chosen=bool(row.language))
 
 
-def _send(user: User, by: User | None, *, again: bool = False) -> None:
+def _send(user: User, by: User | None, *, again: bool = False, **fields: bool) -> None:
     now = datetime.now(UTC)
-    Invitation.objects.update_or_create(user=user, defaults={"sent_at": now, "until": now + timedelta(days=DAYS)})
+    fields_then = {"sent_at": now, "until": now + timedelta(days=DAYS), **fields}
+    Invitation.objects.update_or_create(user=user, defaults=fields_then)
     write(Action.INVITE, by=by, on=user, again=again or None)
     app.configure_task(TASK, queue="mail").defer(user_id=user.pk, **for_job())

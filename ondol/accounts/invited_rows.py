@@ -61,6 +61,8 @@ class Row:
     """`ko`, `en`, or empty: the language of the installation."""
     error: str = ""
     """The reason why nothing can be done with this row; empty if all is well."""
+    unread: str = ""
+    """What its other cells have, each with its column's heading if there is one."""
 
 
 def decode(data: bytes) -> str:
@@ -87,9 +89,9 @@ def decode(data: bytes) -> str:
 def rows_of(text: str) -> list[Row]:
     """Return the people of a text, duplicates with an error. Raises UnreadableError."""
     records = list(_records(text.removeprefix("\ufeff")))
-    columns = _columns(records[0][1]) if records else []
+    columns, heads = (_columns(records[0][1]) if records else []), list[str]()
     if columns:
-        del records[0]
+        heads = [clean_line(cell) for cell in records.pop(0)[1]]
     if not records:
         raise UnreadableError(_("There is nobody in it. Each line has an e-mail address, a name and an affiliation."))
     if len(records) > MOST:
@@ -98,7 +100,7 @@ def rows_of(text: str) -> list[Row]:
             % {"count": len(records), "most": MOST}
         )
     columns = columns or _usual_columns([cells for _line, cells in records])
-    return list(_without_twins([_row(line, cells, columns) for line, cells in records]))
+    return list(_without_twins([_row(line, cells, columns, heads) for line, cells in records]))
 
 
 def checked(row: Row) -> Row:
@@ -211,13 +213,27 @@ def _usual_columns(records: list[list[str]]) -> list[str]:
     return ["email" if n == where else next(others, "") for n in range(width)]
 
 
-def _row(line: int, cells: list[str], columns: list[str]) -> Row:
-    found: dict[str, str] = {}
-    for key, cell in zip(columns, cells, strict=False):
+def _row(line: int, cells: list[str], columns: list[str], heads: list[str]) -> Row:
+    found, unread = dict[str, str](), list[str]()
+    for n, cell in enumerate(cells):
+        key = columns[n] if n < len(columns) else ""
         if key and not found.get(key):
             found[key] = _GUARDED.sub("", cell, count=1) if _GUARDED.match(cell.strip()) else cell
-    row = checked(Row(line, found.pop("email", ""), **found))
-    return replace(row, error=_open_quotation(line)) if any(_SWALLOWED.search(c.rstrip()) for c in cells) else row
+        elif shown := _shown(cell):
+            unread.append(f"{_shown(heads[n])}: {shown}" if n < len(heads) and _shown(heads[n]) else shown)
+    row = replace(checked(Row(line, found.pop("email", ""), **found)), unread=", ".join(unread[:5]))
+    if any(_SWALLOWED.search(cell.rstrip()) for cell in cells):
+        return replace(row, error=_open_quotation(line))
+    if not row.error and heads and any(map(_shown, cells[len(heads) :])):
+        text = _("There are more cells than headings: perhaps there is a separator in a name or an affiliation.")
+        return replace(row, error=text)
+    return row
+
+
+def _shown(cell: str) -> str:
+    """Return the beginning of a cell that is not read, with what can be seen of it."""
+    text = "".join(letter for letter in clean_line(cell) if letter.isprintable())
+    return f"{text[:60]}…" if len(text) > 60 else text
 
 
 def _open_quotation(line: int) -> str:

@@ -112,9 +112,6 @@ class User(AbstractBaseUser):
     administrates_since = models.DateTimeField(null=True, blank=True)
     """When they became an administrator, in real time: from then on they have days to set up a second factor."""
 
-    is_invited = False
-    """Whether the record tells of a new person by a row of their invitation."""
-
     objects: ClassVar[UserManager] = UserManager()
 
     USERNAME_FIELD = "email"
@@ -142,7 +139,7 @@ class User(AbstractBaseUser):
             if not is_new:
                 self._note_changes(kwargs.get("update_fields"))
             super().save(*args, **kwargs)
-            if is_new and not self.is_invited:
+            if is_new:
                 write(
                     Action.SIGN_UP if origin.is_request() else Action.ADD,
                     by=asker(),
@@ -205,6 +202,8 @@ class Invitation(models.Model):
     user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="invitation")
     sent_at = models.DateTimeField()
     until = models.DateTimeField()
+    language_is_chosen = models.BooleanField(default=False, db_default=False)
+    """Whether the administrator has chosen the language: then it stays until its reader chooses one."""
 
     @property
     def has_lapsed(self) -> bool:

@@ -7,6 +7,7 @@ import locale
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add.add_argument("--password-stdin", action="store_true", help="read a password; without one, reset it by e-mail")
     invite = words.add_parser("invite", help="invite the people of a CSV file, who get an e-mail with a link")
     invite.add_argument("file", type=Path, help="e-mail address, name, affiliation in each line")
+    invite.add_argument("--language", choices=["ko", "en"], default="", help="of those whose line names none")
     invite.add_argument("--dry-run", action="store_true", help="only say what would happen")
     show = words.add_parser("list", help="one line for each person, the oldest first")
     show.add_argument("search", nargs="?", default="", help="part of a name, an address or an affiliation")
@@ -116,11 +118,11 @@ def _invite(options: argparse.Namespace) -> int:
     from ondol.accounts.people import AccountError  # noqa: PLC0415
 
     try:
-        planned = invitations.plan(rows_of(decode(options.file.read_bytes())))
+        rows = rows_of(decode(options.file.read_bytes()))
     except (OSError, UnreadableError) as error:
         raise CommandError(str(error)) from None
     done: Counter[str] = Counter()
-    for one in planned:
+    for one in invitations.plan(replace(row, language=row.language or options.language) for row in rows):
         fate, wrong = one.fate, one.row.error
         if fate.is_act and not options.dry_run:
             try:
@@ -128,7 +130,8 @@ def _invite(options: argparse.Namespace) -> int:
             except AccountError as refusal:
                 fate, wrong = invitations.Fate.WRONG, str(refusal)
         done[fate] += 1
-        print(f"{one.row.line}: {one.row.email}: {wrong or fate}")
+        unread = f" (not read: {one.row.unread})" if one.row.unread else ""
+        print(f"{one.row.line}: {one.row.email}: {wrong or fate}{unread}")
     print(", ".join(f"{fate}: {count}" for fate, count in done.items()))
     return 1 if done[invitations.Fate.WRONG] else 0
 

@@ -198,6 +198,15 @@ def test_the_command_line_invites_too_and_first_says_what_would_happen(db, tmp_p
     assert main(["user", "invite", str(file)]) == 0
 
 
+def test_the_command_line_chooses_a_language_and_says_what_it_has_not_read(db, tmp_path, capsys):
+    file = tmp_path / "people.csv"
+    file.write_text("email,name,language,phone\ndan@example.org,Dan,,010-1\nerin@example.org,Erin,ko,\n")
+    assert main(["user", "invite", str(file), "--language", "en"]) == 0
+    told = {user.email: (user.language, user.invitation.language_is_chosen) for user in User.objects.all()}
+    assert told == {"dan@example.org": ("en", True), "erin@example.org": ("ko", True)}
+    assert "2: dan@example.org: invite (not read: phone: 010-1)" in capsys.readouterr().out
+
+
 @pytest.fixture
 def dan_is_faster(monkeypatch):
     """Let Dan sign up between the look at his row and its invitation."""

@@ -159,6 +159,32 @@ def test_what_is_wrong_with_a_row_is_said_with_its_line(row, error):
     assert error in found[2]
 
 
+@pytest.mark.parametrize(
+    ("text", "unread"),
+    [
+        ("email,name,phone\nkim@x.kr,Kim,010-1", ["phone: 010-1"]),
+        ("email,name,langauge\nkim@x.kr,Kim,ko\nlee@x.kr,Lee,", ["langauge: ko", ""]),
+        ("email,,name\nkim@x.kr,x,Kim", ["x"]),
+        ("성명,이름,메일\n김,철수,kim@x.kr", ["이름: 철수"]),
+        ("kim@x.kr,Kim,Lab,ko,010-1,\nlee@x.kr,Lee,Lab,ko", ["010-1", ""]),
+        ("kim@x.kr,Kim,Lab,ko," + "x" * 70, ["x" * 60 + "…"]),
+        ("kim@x.kr,Kim,Lab,ko,\u202ea", ["a"]),
+        ("kim@x.kr,Kim,Lab,ko,\u202e, ", [""]),
+    ],
+)
+def test_what_is_not_read_is_told_with_its_line(text, unread):
+    rows = rows_of(text)
+    assert [row.unread for row in rows] == unread
+    assert not any(row.error for row in rows)
+
+
+def test_a_row_with_more_cells_than_headings_may_be_out_of_step():
+    text = "email,name,affiliation\nkim@x.kr,Kim,KIGAM, Daejeon\nlee@x.kr,Lee,KIGAM,,\nhan@x.kr,Han,Lab"
+    assert list(errors(text)) == [2]
+    assert "more cells than headings" in errors(text)[2]
+    assert rows_of(text)[0].unread == "Daejeon"
+
+
 def test_a_language_is_understood_in_either():
     rows = rows_of("a@x.kr,A,,ko\nb@x.kr,B,,영어\nc@x.kr,C,,\n")
     assert [row.language for row in rows] == ["ko", "en", ""]

@@ -1,9 +1,12 @@
 """Ada invites people by a list, and Dan comes by the link."""
 
 import json
+import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from allauth.core import context
+from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client, RequestFactory
 from django.urls import reverse
@@ -102,6 +105,144 @@ def test_a_name_that_excel_would_calculate_stays_a_text(alice, browser_of):
     cells = browser.get(reverse("admin_people_csv")).content.decode()
     assert "'=HYPERLINK" in cells
     assert "\n=HYPERLINK" not in cells
+
+
+def test_what_is_not_read_of_a_file_is_on_the_page(alice, browser_of):
+    page = preview(browser_of(alice), "email,name,phone\ndan@example.org,Dan,<b>010</b>\n", "utf-8")
+    assert "Something in 1 line is not read" in page.text
+    assert "Not read: phone: &lt;b&gt;010&lt;/b&gt;" in page.text
+    assert "Invite 1 person" in page.text
+
+
+@pytest.mark.parametrize("text", ["\ndan@example.org,Dan\r\nbob@example.org,</textarea>", "nobody@"])
+def test_the_list_can_be_changed_after_the_preview(alice, browser_of, text):
+    browser = browser_of(alice)
+    page = browser.post(reverse("admin_invite"), {"text": text, "language": "ko"})
+    again = browser.post(reverse("admin_invite"), {"text": page.context["page"].text, "language": "ko", "edit": "1"})
+    form = again.context["page"].form
+    assert (form["text"].value(), form["language"].value()) == (text, "ko")
+    assert '<textarea name="text" hidden>\n' in page.text
+    assert "Nothing has been done yet." not in again.text
+
+
+def test_the_rows_of_a_file_can_be_changed_too_and_rows_beside_a_file_are_said_to_be_unread(alice, browser_of):
+    file = SimpleUploadedFile("people.csv", LIST.encode("cp949"))
+    page = browser_of(alice).post(reverse("admin_invite"), {"file": file, "text": "zoe@example.org"})
+    assert page.context["page"].text == LIST
+    assert "Read from people.csv. The pasted rows were not read." in page.text
+    assert "zoe@" not in page.text
+
+
+def test_pasted_rows_that_are_too_large_get_a_sentence_and_stay(alice, browser_of):
+    text = "dan@example.org,Dan\n" + "x" * 1_000_000
+    page = browser_of(alice).post(reverse("admin_invite"), {"text": text})
+    assert "This is larger than 1 MB." in page.text
+    assert page.context["page"].form["text"].value() == text
+    assert "maxlength" not in re.search(r"<textarea[^>]*>", page.text)[0]
+
+
+def invited(alice, browser_of, row="dan@example.org,Dan", **fields):
+    """Invite Dan by the page, and return him."""
+    browser = browser_of(alice)
+    page = browser.post(reverse("admin_invite"), {"text": row, "language": fields.pop("language", "")})
+    rows = page.context["page"].form["rows"].value()
+    browser.post(reverse("admin_invite_send"), {"rows": rows, **fields}, follow=True)
+    return User.objects.get(email="dan@example.org")
+
+
+@pytest.mark.parametrize(
+    ("row", "fields", "language", "is_chosen"),
+    [
+        ("dan@example.org,Dan", {}, "ko", False),
+        ("dan@example.org,Dan", {"language": "ko"}, "ko", True),
+        ("dan@example.org,Dan", {"language": "en"}, "en", True),
+        ("dan@example.org,Dan,,ko", {"language": "en"}, "ko", True),
+        ("dan@example.org,Dan,,ko", {"language-0": "en"}, "en", True),
+        ("dan@example.org,Dan", {"language-0": "en", "language-1": "ko"}, "en", True),
+        ("dan@example.org,Dan", {"language": "en", "language-0": ""}, "ko", False),
+    ],
+)
+def test_ada_chooses_the_language_for_all_or_for_one(alice, browser_of, row, fields, language, is_chosen):
+    dan = invited(alice, browser_of, row, **fields)
+    assert (dan.language, dan.invitation.language_is_chosen) == (language, is_chosen)
+
+
+@pytest.mark.parametrize("wrong", ["xx", "\x00", "\u202e", "ko" * 9000])
+def test_a_language_that_is_none_invites_nobody(alice, browser_of, wrong):
+    browser = browser_of(alice)
+    assert "Select a valid choice" in browser.post(reverse("admin_invite"), {"text": "a@b.kr", "language": wrong}).text
+    rows = browser.post(reverse("admin_invite"), {"text": "dan@example.org"}).context["page"].form["rows"].value()
+    answer = browser.post(reverse("admin_invite_send"), {"rows": rows, "language-0": wrong}, follow=True)
+    assert "Read the file in again." in answer.text
+    assert User.objects.count() == 1
+
+
+def test_each_row_of_the_preview_has_its_language_to_choose(alice, carol, browser_of):
+    text = "carol@example.org\nno\ndan@example.org,Dan,,en\nzoe@example.org"
+    page = browser_of(alice).post(reverse("admin_invite"), {"text": text})
+    assert re.findall(r'<select name="([^"]+)" form="send" aria-label="Language: ([^"]+)"', page.text) == [
+        ("language-1", "dan@example.org"),
+        ("language-2", "zoe@example.org"),
+    ]
+
+
+def come(browser, dan, mailoutbox, switch=""):
+    """Follow the link in the e-mail until Dan has signed in; return the languages of the pages."""
+    address, seen = reverse("invitation", args=[token_of(mailoutbox, dan.email)]), []
+    told = {"Accept-Language": "en"}
+    page = browser.get(address, headers=told)
+    if switch:
+        browser.post(reverse("language"), {"language": switch, "next": address})
+        page = browser.get(address, headers=told)
+    seen.append(page.headers["Content-Language"])
+    form = browser.post(address, follow=True, headers=told)
+    seen.append(form.headers["Content-Language"])
+    typed = {"password1": "the floor is warm", "password2": "the floor is warm"}
+    browser.post(form.redirect_chain[-1][0], typed, headers=told)
+    browser.post(reverse("account_login"), {"login": dan.email, "password": "the floor is warm"}, headers=told)
+    seen.append(browser.get(reverse("account"), headers=told).headers["Content-Language"])
+    dan.refresh_from_db()
+    return [*seen, dan.language]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "before", "switch", "read"),
+    [
+        ("ko", "", "", "ko"),
+        ("ko", "en", "", "ko"),
+        ("ko", "", "en", "en"),
+        ("en", "ko", "", "en"),
+        ("en", "ko", "ko", "ko"),
+        ("", "", "", "en"),
+        ("", "ko", "", "ko"),
+        ("", "", "ko", "ko"),
+    ],
+)
+def test_what_was_chosen_for_dan_stays_until_he_chooses(alice, browser_of, mailoutbox, chosen, before, switch, read):
+    """`before` is what somebody else has set this browser to."""
+    dan, browser = invited(alice, browser_of, language=chosen), Client()
+    if before:
+        browser.cookies[settings.LANGUAGE_COOKIE_NAME] = before
+    assert come(browser, dan, mailoutbox, switch) == [read] * 4
+
+
+def test_dan_keeps_his_own_choice_when_he_signs_in_elsewhere(alice, browser_of, mailoutbox):
+    dan, browser = invited(alice, browser_of, language="ko"), Client()
+    come(browser, dan, mailoutbox)
+    browser.post(reverse("language"), {"language": "en", "next": "/"})
+    elsewhere = Client()
+    typed = {"login": dan.email, "password": "the floor is warm"}
+    elsewhere.post(reverse("account_login"), typed, headers={"Accept-Language": "ko"})
+    dan.refresh_from_db()
+    assert dan.language == "en"
+
+
+def test_another_invitation_leaves_the_language_as_it_was_chosen(alice, browser_of):
+    dan = invited(alice, browser_of, language="ko")
+    Invitation.objects.update(sent_at=datetime.now(UTC) - timedelta(hours=1))
+    browser_of(alice).post(reverse("admin_invite_again"), {"people": dan.pk})
+    dan.invitation.refresh_from_db()
+    assert dan.invitation.language_is_chosen
 
 
 def test_dan_chooses_a_password_by_the_link_and_signs_in(alice, bob, browser_of, mailoutbox):

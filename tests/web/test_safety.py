@@ -23,13 +23,13 @@ def test_with_https_a_neighbour_under_the_same_domain_sets_no_cookie_of_ours():
     code = (
         "import django; django.setup(); from django.conf import settings as s;"
         "print(s.SESSION_COOKIE_NAME, s.CSRF_COOKIE_NAME, s.SESSION_COOKIE_PATH, s.SESSION_COOKIE_DOMAIN,"
-        "s.LANGUAGE_COOKIE_NAME, s.KNOWN_BROWSER_COOKIE_NAME)"
+        "s.LANGUAGE_COOKIE_NAME, s.LANGUAGE_CHOICE_COOKIE_NAME, s.KNOWN_BROWSER_COOKIE_NAME)"
     )
     environment = os.environ | {"ONDOL_URL": "https://ondol.example.org", "DJANGO_SETTINGS_MODULE": "ondol.settings"}
     said = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     session, csrf, path, domain, *others = said.stdout.split()
     assert (session, csrf, path, domain) == ("__Host-ondol_session", "__Host-ondol_csrf", "/", "None")
-    assert others == ["__Host-ondol_language", "__Host-ondol_known"]
+    assert others == ["__Host-ondol_language", "__Host-ondol_language_choice", "__Host-ondol_known"]
 
 
 def test_cookies_are_not_for_scripts_or_other_sites(english, bob):

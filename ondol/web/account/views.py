@@ -1,6 +1,5 @@
 """Your own account: name, language, API tokens."""
 
-from django.conf import settings
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -15,11 +14,10 @@ from ondol.accounts.places import is_here
 from ondol.accounts.ssh_addresses import address_of
 from ondol.accounts.tokens import create_token, revoke
 from ondol.audit.record import Action, write
+from ondol.language import remember
 from ondol.web.account.forms import AccountForm, LanguageForm, TokenForm
 from ondol.web.account.page import AccountPage, TokenPage
 from ondol.web.guards import PersonRequest, approved
-
-_YEAR = 365 * 24 * 3600
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -35,7 +33,7 @@ def account(request: PersonRequest) -> HttpResponse:
                 write(Action.DETAILS, by=request.user, on=request.user, fields=form.changed_data)
         with override(person.language):
             messages.success(request, _("Saved."))
-        return _remember(redirect("account"), person.language)
+        return remember(redirect("account"), person.language)
     page = AccountPage(request.user, form, TokenForm(request.user))
     page.address = address_of(request)
     return page.answer(request)
@@ -76,16 +74,4 @@ def language(request: HttpRequest) -> HttpResponse:
         with transaction.atomic():
             if User.objects.filter(pk=request.user.pk).exclude(language=chosen).update(language=chosen):
                 write(Action.DETAILS, by=request.user, on=request.user, fields=["language"])
-    return _remember(redirect(target if is_here(request, target) else "/"), chosen)
-
-
-def _remember(response: HttpResponse, language: str) -> HttpResponse:
-    response.set_cookie(
-        settings.LANGUAGE_COOKIE_NAME,
-        language,
-        max_age=_YEAR,
-        secure=settings.LANGUAGE_COOKIE_SECURE,
-        httponly=True,
-        samesite="Lax",
-    )
-    return response
+    return remember(redirect(target if is_here(request, target) else "/"), chosen, is_choice=True)

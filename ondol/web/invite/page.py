@@ -1,6 +1,6 @@
 """A list of people to invite, before and after it was read; and what an invited person sees."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,7 +10,7 @@ from ondol.accounts.invitations import DAYS, Fate, Planned
 from ondol.accounts.invited_rows import MOST, Row
 from ondol.accounts.models import User
 from ondol.config import config
-from ondol.web.invite.form import InviteForm, SendForm, sent
+from ondol.web.invite.form import InviteForm, SendForm, language_of, languages, sent
 from ondol.web.page import Page
 
 _WORDS = {
@@ -36,12 +36,18 @@ class Entry:
     is_wrong: bool
     word: str
     """What will happen, or what is wrong."""
+    field: str
+    """The name of the field with the language; empty where there is none to choose."""
 
 
-def _entry(planned: Planned) -> Entry:
-    is_wrong = planned.fate == Fate.WRONG
-    word = planned.row.error if is_wrong else str(_WORDS[planned.fate])
-    return Entry(planned.row, planned.user, planned.fate.is_act, is_wrong, word)
+def _entries(planned: Iterable[Planned]) -> Iterator[Entry]:
+    number = 0
+    for one in planned:
+        is_wrong, has_language = one.fate == Fate.WRONG, one.fate in {Fate.INVITE, Fate.CLAIM}
+        word = one.row.error if is_wrong else str(_WORDS[one.fate])
+        field = language_of(number) if has_language else ""
+        yield Entry(one.row, one.user, one.fate.is_act, is_wrong, word, field)
+        number += one.fate.is_act
 
 
 class InvitePage(Page):
@@ -63,13 +69,43 @@ class PreviewPage(Page):
 
     template = "invite/preview.html"
 
-    def __init__(self, planned: Sequence[Planned]) -> None:
-        self._planned = planned
+    def __init__(self, planned: Sequence[Planned], asked: InviteForm) -> None:
+        self._planned, self._asked = planned, asked.cleaned_data
+        self._has_both = bool(self._asked["file"] and asked.data.get("text", "").strip())
 
     @cached_property
     def entries(self) -> list[Entry]:
-        """Return all rows, those with an error first."""
-        return sorted(map(_entry, self._planned), key=lambda entry: not entry.is_wrong)
+        """Return all rows, those with an error first, then those of which something is left out."""
+        return sorted(_entries(self._planned), key=lambda entry: (not entry.is_wrong, not entry.row.unread))
+
+    @property
+    def file(self) -> str:
+        """Return the name of the file that was read; empty: pasted rows were."""
+        return self._asked["file"].name if self._asked["file"] else ""
+
+    @property
+    def has_both(self) -> bool:
+        """Return whether rows were pasted besides, which are not read."""
+        return self._has_both
+
+    @property
+    def text(self) -> str:
+        """Return what was read, so that it can be changed."""
+        return str(self._asked["text"])
+
+    @property
+    def language(self) -> str:
+        """Return the language that was chosen for those whose line names none."""
+        return str(self._asked["language"])
+
+    @property
+    def languages(self) -> list[tuple[str, str]]:
+        return languages()
+
+    @property
+    def unread(self) -> int:
+        """Return of how many lines something is not read."""
+        return sum(bool(entry.row.unread) for entry in self.entries)
 
     @cached_property
     def acts(self) -> list[Planned]:

@@ -4,7 +4,6 @@ from collections import Counter
 
 from allauth.account import app_settings
 from allauth.account.utils import user_pk_to_url_str
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -20,6 +19,7 @@ from ondol.accounts.invitations import Fate
 from ondol.accounts.models import User
 from ondol.accounts.people import AccountError
 from ondol.config import config
+from ondol.language import chosen_just_now_in, remember
 from ondol.web.bulk import back_to, for_each
 from ondol.web.guards import PersonRequest, administrator
 from ondol.web.invite.form import InviteForm, SendForm
@@ -30,11 +30,14 @@ from ondol.web.tables import ids_of
 @require_http_methods(["GET", "HEAD", "POST"])
 @administrator
 def invite(request: PersonRequest) -> HttpResponse:
-    """Ask for a list; show what will happen with each row. Nothing is done yet."""
-    form = InviteForm(request.POST, request.FILES) if request.method == "POST" else InviteForm()
+    """Ask for a list, also once more with what was typed; show what will happen with each row. Nothing is done yet."""
+    if "edit" in request.POST:
+        form = InviteForm(initial={name: request.POST.get(name, "") for name in ("text", "language")})
+    else:
+        form = InviteForm(request.POST, request.FILES) if request.method == "POST" else InviteForm()
     if not form.is_bound or not form.is_valid():
         return InvitePage(form).answer(request)
-    return PreviewPage(invitations.plan(form.cleaned_data["rows"])).answer(request)
+    return PreviewPage(invitations.plan(form.cleaned_data["rows"]), form).answer(request)
 
 
 @require_POST
@@ -78,11 +81,13 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
     """
     try:
         person = invitations.read(token)
-        if not request.user.is_authenticated and settings.LANGUAGE_COOKIE_NAME not in request.COOKIES:
+        is_spoken = person.invitation.language_is_chosen and not chosen_just_now_in(request)
+        if is_spoken and not request.user.is_authenticated:
             translation.activate(person.language)
         if request.method != "POST":
             return InvitationPage(person).answer(request)
-        return _go_on(request, person, token)
+        answer = _go_on(request, person, token)
+        return remember(answer, person.language) if is_spoken else answer  # the next pages know no reader yet
     except AccountError as error:
         return InvitationPage(None, str(error)).answer(request, error.status)
 
