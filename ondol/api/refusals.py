@@ -130,7 +130,8 @@ def _missing(request: HttpRequest, error: Any) -> HttpResponse:
     return not_found(request)
 
 
-def _too_big(request: HttpRequest, error: Any) -> HttpResponse:
+def too_big(request: HttpRequest, error: Any = None) -> HttpResponse:
+    """Return the refusal for a body that is too big."""
     speak(request)
     return refuse(413, "too_big", _("The request is too big."))
 
@@ -172,7 +173,7 @@ _HANDLERS: dict[type[Exception], Any] = {
     Throttled: _throttled,
     HttpError: _unreadable,
     Http404: _missing,
-    RequestDataTooBig: _too_big,
+    RequestDataTooBig: too_big,
     SuspiciousOperation: bad_request,
     UnreadablePostError: bad_request,
     RawPostDataException: _no_json,

@@ -43,8 +43,10 @@ HEALTH, HEALTH_WITHIN = "/healthz", 1.0
 LIVE = "/livez"
 """Answered without a thread: whoever asks restarts a process that is slow, which brings no database back."""
 NO_DATABASE = b"the database does not answer\n"
-UNAVAILABLE = "ondol.unavailable"
-"""The application is asked by this name to say that it is unavailable, without asking the database."""
+UNAVAILABLE, TOO_BIG = "ondol.unavailable", "ondol.too_big"
+"""The application is asked by these names to say so, without asking the database."""
+DRAINED = 64 * 1024 * 1024
+"""So much of a body that is too big is taken and thrown away: browsers show no answer while they are still sending."""
 TICK = 0.25
 _PLAIN = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
 
@@ -81,7 +83,9 @@ class Gateway:
         if body is None:  # granian says so of chunks that are none, too
             return await _refuse(send, 400, b"The body of the request is malformed.\n")
         if len(body) > self._body_limit:
-            return await _refuse(send, 413, b"What was sent is too big.\n")
+            environ = environ_of(scope, b"") | {TOO_BIG: True}
+            await self._made(self._quick, environ, _closing(send), lambda waited: False)
+            return None
         environ = environ_of(scope, body)
         if environ["PATH_INFO"] == LIVE:
             return await _say(send, 200, b"ok\n", (b"cache-control", b"no-store"))
@@ -198,16 +202,28 @@ def _headers_of(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, bytes]:
 
 
 async def _body_of(receive: Receive, limit: int) -> bytes | None:
-    """Return the body, or a part of it that is too long already; None if the client has gone."""
-    parts, size = [], 0
+    """Return the body, or a part of it that is longer than the limit; None if the client has gone."""
+    parts, size = list[bytes](), 0
     while True:
         message = await receive()
         if message["type"] != "http.request":
             return None
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > limit or not message.get("more_body", False):
+        if size <= limit:
+            parts.append(message.get("body", b""))
+        size += len(message.get("body", b""))
+        if size > limit + DRAINED or not message.get("more_body", False):
             return b"".join(parts)
+
+
+def _closing(send: Send) -> Send:
+    """Return how to send an answer after which the connection is of no use: a part of the request may still come."""
+
+    async def send_and_close(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
+        await send(message)
+
+    return send_and_close
 
 
 async def _refuse(send: Send, status: int, text: bytes) -> None:

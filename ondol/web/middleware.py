@@ -15,7 +15,7 @@ from ondol.api import refusals
 from ondol.api.throttle import PER_PERSON
 from ondol.config import config
 from ondol.database.away import is_away
-from ondol.host.gateway import HEALTH, UNAVAILABLE
+from ondol.host.gateway import HEALTH, TOO_BIG, UNAVAILABLE
 from ondol.language import language_of
 from ondol.web import health
 from ondol.web.errors import views as errors
@@ -126,7 +126,8 @@ _NO_DEVICES = ", ".join(
 
 
 class Unavailable:
-    """Turns errors of a missing PostgreSQL into a designed page with 503 and Retry-After.
+    """Turns errors of a missing PostgreSQL into a designed page with 503 and Retry-After, and says what the gateway in
+    front has found out by itself.
 
     Exceptions of a middleware come to `errors.server_error`, which asks the same question.
     """
@@ -135,7 +136,9 @@ class Unavailable:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return errors.unavailable(request) if UNAVAILABLE in request.META else self.get_response(request)
+        if UNAVAILABLE in request.META:
+            return errors.unavailable(request)
+        return errors.too_big(request) if TOO_BIG in request.META else self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Return the page for an exception of a view; Django's hook."""

@@ -174,6 +174,15 @@ def test_no_link_that_lets_somebody_in_is_logged(behind):
     assert SECRET not in logs(folder)
 
 
+@pytest.mark.parametrize("size", [2_800_000, 4_000_000])
+def test_what_is_too_large_gets_a_page_in_both_languages(behind, size):
+    url, cert, _ = behind
+    answer = browser_for(cert).post(f"{url}/accounts/login/", b"x" * size, timeout=30)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (413, "text/html; charset=utf-8")
+    assert "너무 큽니다" in answer.text
+    assert "too large" in answer.text
+
+
 def logs(folder: Path) -> str:
     return "".join(file.read_text() for file in (*folder.glob("*.log"), folder / "output") if file.exists())
 

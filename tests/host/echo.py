@@ -4,7 +4,7 @@ import json
 import threading
 import time
 
-from ondol.host.gateway import Gateway
+from ondol.host.gateway import TOO_BIG, Gateway
 
 
 def echo(environ, start_response):
@@ -15,6 +15,9 @@ def echo(environ, start_response):
     if path == "/stream":
         start_response("200 OK", [("Content-Type", "text/csv")])
         return (b"%06d\n" % number for number in range(200_000))
+    if TOO_BIG in environ:
+        start_response("413 Content Too Large", [("Content-Type", "text/html")])
+        return ["너무 큽니다".encode()]
     seen = {name: value for name, value in environ.items() if isinstance(value, str)}
     seen |= {"body": environ["wsgi.input"].read().decode("latin-1"), "thread": threading.current_thread().name}
     text = json.dumps(seen).encode()

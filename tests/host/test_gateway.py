@@ -213,7 +213,17 @@ def test_more_than_anybody_types_is_refused(server, length):
     body = b"x" * 200_000 if b"Length" in length else b"30d40\r\n" + b"x" * 200_000 + b"\r\n0\r\n\r\n"
     with closing(server.connection()) as connection:
         connection.sendall(b"POST / HTTP/1.1\r\nHost: ondol\r\n" + length + b"\r\n\r\n" + body)
-        assert answer_of(connection)[0] == 413
+        assert answer_of(connection) == (413, "너무 큽니다".encode())
+
+
+def test_whoever_sends_a_film_hears_that_it_is_too_large_and_not_that_the_connection_was_lost(server):
+    head = b"POST / HTTP/1.1\r\nHost: ondol\r\nContent-Length: 20000000\r\n\r\n"
+    with closing(server.connection()) as connection:
+        connection.sendall(head + b"x" * 20_000_000)
+        answer = HTTPResponse(connection)
+        answer.begin()
+        assert (answer.status, answer.read().decode()) == (413, "너무 큽니다")
+        assert answer.headers["Connection"] == "close"
 
 
 def test_a_stop_lets_requests_end():

@@ -32,7 +32,13 @@ from django.template.library import SimpleNode
 from django.template.loader import get_template
 from django.template.loader_tags import BlockNode, ExtendsNode, IncludeNode
 from django.template.smartif import TokenBase
-from django.templatetags.i18n import BlockTranslateNode, GetCurrentLanguageNode, TranslateNode
+from django.templatetags.i18n import (
+    BlockTranslateNode,
+    GetAvailableLanguagesNode,
+    GetCurrentLanguageNode,
+    LanguageNode,
+    TranslateNode,
+)
 from django.templatetags.static import StaticNode
 from django.utils.functional import Promise
 
@@ -143,6 +149,15 @@ class Checker:
     @_names_in.register
     def _(self, node: GetCurrentLanguageNode, scope: dict[str, Any]) -> None:
         scope[node.variable] = str
+
+    @_names_in.register
+    def _(self, node: GetAvailableLanguagesNode, scope: dict[str, Any]) -> None:
+        scope[node.variable] = list[tuple[str, str]]
+
+    @_names_in.register
+    def _(self, node: LanguageNode, scope: dict[str, Any]) -> None:
+        self.type_of(node.language, scope, node)
+        self.nodes(node.nodelist, dict(scope))
 
     @_names_in.register
     def _(self, node: BlockTranslateNode, scope: dict[str, Any]) -> None:

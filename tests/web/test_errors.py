@@ -1,5 +1,6 @@
 """Designed pages for errors, also while PostgreSQL is away."""
 
+import re
 from contextlib import contextmanager
 from unittest.mock import patch
 
@@ -13,6 +14,7 @@ from ondol.accounts.tokens import create_token
 from ondol.api.throttle import PER_PERSON, PerPerson
 from ondol.config import config
 from ondol.database.away import is_away
+from ondol.host.gateway import TOO_BIG
 from ondol.instances.models import Instance
 from ondol.web import middleware
 from ondol.web.errors import views as errors
@@ -21,6 +23,17 @@ from ondol.web.machine import page as machine_page
 
 def database_away():
     return patch.object(connection, "cursor", side_effect=OperationalError("connection refused"))
+
+
+@pytest.mark.parametrize(("asked", "first"), [("ko", "보낸 내용이 너무 큽니다"), ("en", "What was sent is too large")])
+def test_what_the_gateway_finds_too_large_is_said_in_both_languages_without_the_database(client, asked, first):
+    answer = client.post("/admin/people/invite/", headers={"Accept-Language": asked}, **{TOO_BIG: True})
+    assert answer.status_code == 413
+    assert re.search(r"<h1[^>]*>\s*(.*?)\s*</h1>", answer.text)[1] == first
+    assert answer.text.count("2.5MB") + answer.text.count("2.5 MB") == 2
+    assert f'<html lang="{asked}">' in answer.text
+    program = client.post("/api/instances", headers={"Accept-Language": asked}, **{TOO_BIG: True})
+    assert (program.status_code, program.json()["error"]["code"]) == (413, "too_big")
 
 
 def test_no_such_page(english, db):

@@ -46,6 +46,13 @@ def not_allowed(request: HttpRequest, refused: HttpResponse) -> HttpResponse:
     return page
 
 
+def too_big(request: HttpRequest) -> HttpResponse:
+    """Return 413, in both languages: whose request it is has not been asked."""
+    if _is_for_a_program(request):
+        return refusals.too_big(request)
+    return HttpResponse(render_to_string("errors/413.html"), status=413)
+
+
 def too_many(request: HttpRequest, seconds: float = 60) -> HttpResponse:
     """Return 429, by allauth's limits or ours, and in how many seconds to come back; for a button of a page, the
     sentence alone, which `ondol.js` shows."""
