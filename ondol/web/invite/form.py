@@ -11,7 +11,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ondol.accounts.invited_rows import LARGEST, MOST, Row, UnreadableError, checked, decode, rows_of
-from ondol.accounts.models import language_of_installation
 
 ACCEPTED = ".csv,.tsv,.txt,text/csv,text/plain"
 _FIELDS = ("email", "name", "affiliation", "language")
@@ -23,9 +22,7 @@ _SIZE = {"data-largest": LARGEST, "data-too-large": gettext_lazy("This is larger
 
 def languages() -> list[tuple[str, str]]:
     """Return the choices for the language of somebody who is invited."""
-    known = dict(settings.LANGUAGES)
-    unset = _("Not chosen (e-mail in %(language)s)") % {"language": known[language_of_installation()]}
-    return [("", unset), *known.items()]
+    return [("", _("Not chosen")), *settings.LANGUAGES]
 
 
 class InviteForm(forms.Form):
@@ -48,8 +45,8 @@ class InviteForm(forms.Form):
         required=False,
         choices=languages,
         help_text=gettext_lazy(
-            "Of those whose line names none. A language that is chosen stays until they choose another one; otherwise "
-            "pages follow their browser."
+            "Of those whose line names none. A language that is chosen stays until they choose another one. Otherwise "
+            "the e-mail is in the language of this installation, and pages follow their browser."
         ),
     )
 
