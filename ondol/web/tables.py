@@ -92,6 +92,8 @@ class Table(Generic[M]):
 
     search: str
     """What is looked for."""
+    path: str
+    """The page that has the table, where another address answers with it; else empty."""
 
     def __init__(
         self,
@@ -104,11 +106,12 @@ class Table(Generic[M]):
         searched: Sequence[str] = (),
         per_page: int = PER_PAGE,
         fixed: Mapping[str, str] = MappingProxyType({}),
+        path: str = "",
     ) -> None:
         """`sort` is the key of the column that counts if none is asked for, `searched` are fields, `fixed` is what all
         links keep of the address besides."""
         self._query, self._rows, self._columns, self._per_page = query, rows, columns, per_page
-        self._filters, self._searched, self._fixed = filters, searched, fixed
+        self._filters, self._searched, self._fixed, self.path = filters, searched, fixed, path
         self.search = clean(query.get("q", "").replace("\x00", ""))[:200]  # PostgreSQL cannot store NUL
         self._sorted, self._descends = self._sort_asked_for(sort)
         self._default = sort
@@ -172,7 +175,13 @@ class Table(Generic[M]):
     @cached_property
     def query(self) -> str:
         """Return what is asked for, as an address has it, without the page."""
-        return self._url({}, "")
+        return self._url({}, "").removeprefix(self.path)
+
+    @property
+    def shown(self) -> str:
+        """Return what search and filters leave, in the reader's words; empty: all rows are there."""
+        words = [str(choice.word) for one in self._filters if (choice := self._chosen(one))]
+        return ", ".join([*words, f"“{self.search}”"] if self.search else words)
 
     @property
     def narrowed_by(self) -> str:
@@ -234,7 +243,7 @@ class Table(Generic[M]):
     def _url(self, changes: dict[str, str], anchor: str = ANCHOR) -> str:
         query = QueryDict(mutable=True)
         query.update({name: value for name, value in {**self._state, **changes}.items() if value})
-        return f"?{query.urlencode()}{anchor}"
+        return f"{self.path}?{query.urlencode()}{anchor}"
 
     def _head(self, column: Column) -> Head:
         is_sorted = column is self._sorted

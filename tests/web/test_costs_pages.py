@@ -187,6 +187,8 @@ def test_ada_sorts_filters_and_searches_the_month(three, query, names):
 
 def test_of_those_that_are_left_there_is_a_total_and_a_file(three, alice, browser_of):
     page = words(three("?affiliation=Radar"))
+    assert "Radar: 2 people" in page
+    assert ": 2 people" not in words(three("?sort=person"))
     assert "Total of these $1.40" in page
     assert "So far $2.10" in page
     file = browser_of(alice).get("/admin/costs/csv/?affiliation=Radar&month=2026-06").content.decode("utf-8-sig")

@@ -1,5 +1,6 @@
 """Administration: all machines, and which of them needs attention."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -24,6 +25,27 @@ def test_what_runs_is_counted_with_what_it_costs_an_hour(alice, bob, browser_of)
     assert "Auto-stop is on for all." in page
     assert "Auto-stop below 10% of one core (CPU 5%) for 30 minutes" in page
     assert page.index("Bob") < page.index("Alice</a>")
+
+
+def test_the_heading_says_which_machines_are_shown(alice, bob, carol, browser_of):
+    machine(bob)
+    machine(carol, Status.STOPPED)
+    browser = browser_of(alice)
+
+    def heading(**query):
+        page = browser.get(reverse("admin_fleet"), query).text
+        return " ".join(re.search(r'id="fleet-title">(.*?)</h2>', page, re.DOTALL)[1].split())
+
+    assert heading() == "2 machines, 1 running"
+    assert heading(q="bob") == "“bob”: 1 machine"
+    assert heading(q="nobody@") == "“nobody@”: 0 machines"
+
+
+def test_a_machine_for_nobody_leaves_a_list_with_links_that_work(alice, bob, browser_of):
+    machine(bob)
+    page = browser_of(alice).post(reverse("admin_fleet_create"), {"email": "who@example.org"}).text
+    assert not re.search(r'(href|action)="\?', page)
+    assert f'href="{reverse("admin_fleet")}?sort=' in page
 
 
 def test_one_that_would_not_stop_by_itself_is_told(alice, bob, browser_of):

@@ -37,10 +37,40 @@ def test_one_click_approves(alice, carol, browser_of):
 def test_rejecting_asks_for_a_reason_and_loses_nothing(alice, carol, browser_of):
     browser = browser_of(alice)
     answer = browser.post(reverse("admin_decide"), {"decision": "reject", "people": carol.pk, "reason": " "})
-    assert "Give a reason" in answer.text
+    field = re.search(r'<textarea name="reason"[^>]*>', answer.text)[0]
+    assert 'aria-invalid="true"' in field
+    assert 'aria-describedby="id_reason_error"' in field
+    assert re.search(r'<ul class="errorlist" id="id_reason_error"><li>Give a reason', answer.text)
+    assert answer.text.count("Give a reason") == 1
     assert approval_of(carol) == Approval.PENDING
     browser.post(reverse("admin_decide"), {"decision": "reject", "people": carol.pk, "reason": "Unknown."})
     assert User.objects.get(pk=carol.pk).decision_reason == "Unknown."
+
+
+def test_a_decision_that_is_refused_leaves_the_list_as_it_was(alice, bob, carol, browser_of):
+    data = {"decision": "reject", "people": [bob.pk, carol.pk], "reason": "", "back": "?q=bo&sort=-name"}
+    page = browser_of(alice).post(reverse("admin_decide"), data).text
+    for pk, times in ((bob.pk, 1), (carol.pk, 1)):  # Carol is in the queue, and the search leaves her out of the table
+        boxes = re.findall(rf'<input type="checkbox" name="people" value="{pk}"[^>]*>', page)
+        assert [" checked" in box for box in boxes] == [True] * times
+    assert 'value="bo"' in page
+    assert 'name="back" value="?q=bo&amp;sort=-name"' in page
+    assert "“bo”: 1 person" in page
+    assert not re.search(r'(href|action)="\?', page), "links of the table lead to the list"
+    assert f'href="{reverse("admin_people")}?q=bo' in page
+
+
+def test_the_heading_says_what_is_shown(alice, bob, carol, browser_of):
+    browser = browser_of(alice)
+
+    def heading(**query):
+        page = browser.get(reverse("admin_people"), query).text
+        return " ".join(re.search(r'id="everybody-title">(.*?)</h2>', page, re.DOTALL)[1].split())
+
+    assert heading() == heading(sort="-name") == heading(approval="x") == "Everybody"
+    assert heading(approval="APPROVED") == "Approved: 2 people"
+    assert heading(approval="PENDING", q="<car>") == "Waiting, “&lt;car&gt;”: 0 people"
+    assert heading(q="bob") == "“bob”: 1 person"
 
 
 def test_a_whole_class_is_approved_at_once(alice, db, browser_of):

@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from django.db.models import Model, OuterRef, Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from ondol.accounts.models import User
@@ -90,9 +90,9 @@ class Everybody:
         return (Filter("affiliation", _("Affiliation"), choices),) if 1 < len(choices) <= _AFFILIATIONS else ()
 
 
-def with_cost(request: HttpRequest, rows: QuerySet[_Row], owner: str) -> QuerySet[_Row]:
+def with_cost(query: QueryDict, rows: QuerySet[_Row], owner: str) -> QuerySet[_Row]:
     """Return rows of another table with the `cost` of this month, if they are to be sorted by it."""
-    if request.GET.get("sort", "").removeprefix("-") != "cost":
+    if query.get("sort", "").removeprefix("-") != "cost":
         return rows
     basis = prepared.refresh(bills.this_month())
     return rows.annotate(cost=sums.total_of(OuterRef(owner), basis))  # type: ignore[return-value]  # a row with one more field

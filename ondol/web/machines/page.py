@@ -32,6 +32,7 @@ from ondol.instances.models import Instance
 from ondol.policy.rules import rules_for
 from ondol.policy.threshold import Threshold
 from ondol.web.badge import Badge, badge_of
+from ondol.web.bulk import asked_for
 from ondol.web.costs.everybody import with_cost
 from ondol.web.guards import PersonRequest
 from ondol.web.machine.notices import trouble_of
@@ -148,13 +149,15 @@ class MachinesPage(Page):
 
     @cached_property
     def table(self) -> Table[Instance]:
+        query, path = asked_for(self._request, "admin_fleet")
         return Table(
-            self._request.GET,
-            with_cost(self._request, _machines(), "owner"),
+            query,
+            with_cost(query, _machines(), "owner"),
             COLUMNS,
             "status",
             filters=FILTERS,
             searched=("owner__name", "owner__email", "instance_id"),
+            path=path,
         )
 
     @cached_property

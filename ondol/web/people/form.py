@@ -26,3 +26,8 @@ class DecisionForm(forms.Form):
     decision = forms.ChoiceField(choices=[("approve", ""), ("reject", ""), ("suspend", "")])
     people = RowsField()
     reason = ProseField(max_length=1000, required=False, widget=forms.Textarea(attrs={"rows": 2}))
+
+    def clean(self) -> None:
+        """Ask for a reason, which those who are rejected read."""
+        if self.cleaned_data.get("decision") == "reject" and self.cleaned_data.get("reason") == "":
+            self.add_error("reason", _("Give a reason: it is sent to the person."))

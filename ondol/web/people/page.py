@@ -1,11 +1,11 @@
 """The list of people as administrators see it: pending requests, and everybody with their machine."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from ondol import clock
@@ -19,9 +19,11 @@ from ondol.instances.lifecycle import CHANGING, Status
 from ondol.instances.messages.statuses import STATUSES
 from ondol.instances.models import Instance
 from ondol.web.badge import Badge, badge_of
+from ondol.web.bulk import asked_for
 from ondol.web.costs.everybody import with_cost
 from ondol.web.guards import PersonRequest
 from ondol.web.page import Page
+from ondol.web.people.form import DecisionForm
 from ondol.web.tables import Choice, Column, Filter, Table
 from ondol.web.unconfirmed import Unconfirmed, unconfirmed
 
@@ -103,14 +105,16 @@ class PeoplePage(Page):
     """Show pending requests on top, then everybody as a table."""
 
     template = "people/page.html"
-    reason: str
-    """The reason that was typed into a decision that failed."""
-    chosen: list[str]
-    """The people who were selected then."""
+    form: DecisionForm
+    """The decision, if it was refused."""
 
-    def __init__(self, request: PersonRequest, reason: str = "", chosen: Sequence[str] = ()) -> None:
-        self._request = request
-        self.reason, self.chosen = reason, list(chosen)
+    def __init__(self, request: PersonRequest, refused: DecisionForm | None = None) -> None:
+        self._request, self.form = request, refused or DecisionForm()
+
+    @property
+    def chosen(self) -> list[str]:
+        """Return the people who were selected for a decision that was refused."""
+        return self.form.data.getlist("people") if isinstance(self.form.data, QueryDict) else []
 
     @cached_property
     def waiting(self) -> list[User]:
@@ -138,7 +142,7 @@ class PeoplePage(Page):
 
     @cached_property
     def table(self) -> Table[User]:
-        return table_of(self._request)
+        return table_of(*asked_for(self._request, "admin_people"))
 
     @cached_property
     def entries(self) -> list[PersonEntry]:
@@ -149,10 +153,10 @@ class PeoplePage(Page):
         return unconfirmed(self._request.user)
 
 
-def table_of(request: PersonRequest) -> Table[User]:
-    """Return the people whom this address asks for."""
-    rows = with_cost(request, _people(), "pk")
-    return Table(request.GET, rows, COLUMNS, "name", filters=FILTERS, searched=("name", "email", "affiliation"))
+def table_of(query: QueryDict, path: str = "") -> Table[User]:
+    """Return the people whom a query asks for."""
+    rows, searched = with_cost(query, _people(), "pk"), ("name", "email", "affiliation")
+    return Table(query, rows, COLUMNS, "name", filters=FILTERS, searched=searched, path=path)
 
 
 def waiting_now() -> list[User]:

@@ -1,7 +1,7 @@
 """Administration: the list of people, and decisions about several of them."""
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -36,9 +36,9 @@ def decide(request: PersonRequest) -> HttpResponse:
         data.setlist("people", [one])
     form = DecisionForm(data)
     if not form.is_valid():
-        for error in (str(error) for errors in form.errors.values() for error in errors):
+        for error in (str(error) for name, errors in form.errors.items() if name != "reason" for error in errors):
             messages.error(request, error)
-        return PeoplePage(request, data.get("reason", ""), data.getlist("people")).answer(request)
+        return PeoplePage(request, form).answer(request)
     decision, reason, by = form.cleaned_data["decision"], form.cleaned_data["reason"], request.user
 
     def act(pk: int) -> User:
@@ -52,7 +52,7 @@ def decide(request: PersonRequest) -> HttpResponse:
     outcome = for_each(form.cleaned_data["people"], act)
     outcome.tell(request, lambda count: _decided(decision, count))
     if not outcome.done:
-        return PeoplePage(request, reason, data.getlist("people")).answer(request)
+        return PeoplePage(request, form).answer(request)
     return back_to(request, "admin_overview" if data.get("from") == "overview" else "admin_people")
 
 
@@ -60,16 +60,16 @@ def decide(request: PersonRequest) -> HttpResponse:
 @administrator
 def spreadsheet(request: PersonRequest) -> HttpResponse:
     """Return people as a file: those whom the address asks for, or those who were selected."""
-    table, named = table_of(request), f"people-{timezone.localdate(clock.now())}"
+    named = f"people-{timezone.localdate(clock.now())}"
     if request.method != "POST":
-        found, selected = entries_of(list(table.rows)), None
-    elif selected := ids_of(request.POST.getlist("people")):
-        found = entries_of(list(table.rows.filter(pk__in=selected)))
-    else:
+        table = table_of(request.GET)
+        found = rows(entries_of(list(table.rows)))
+        return download(request, "people", heads(), found, named=named, narrowed_by=table.narrowed_by)
+    selected = table_of(QueryDict()).rows.filter(pk__in=ids_of(request.POST.getlist("people")))
+    if not selected:
         messages.error(request, _("Select at least one row."))
         return back_to(request, "admin_people")
-    told, asked = bool(selected) or None, table.narrowed_by
-    return download(request, "people", heads(), rows(found), named=named, narrowed_by=asked, selected=told)
+    return download(request, "people", heads(), rows(entries_of(list(selected))), named=named, selected=True)
 
 
 def _decided(decision: str, count: int) -> str:
