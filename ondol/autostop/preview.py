@@ -8,18 +8,22 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Min, Q
+from django.db.models import Count, DurationField, ExpressionWrapper, Min, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce, Greatest, Least
 
 from ondol import clock
 from ondol.accounts.models import User
 from ondol.audit.actions import Action, Outcome
 from ondol.audit.models import Entry
+from ondol.autostop import schedule
 from ondol.autostop.forecast import PERIOD
 from ondol.autostop.models import CpuReading
 from ondol.autostop.replay import Life, Replay, Stop, Terms, interruptions, replay, worked
 from ondol.autostop.samples import worked_at_most
-from ondol.instances.lifecycle import Reason
+from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance, Run
+from ondol.policy.catalog import AWAKE_MOST
+from ondol.policy.hours import WAIVED_MOST, Hours
 from ondol.policy.models import Policy
 from ondol.policy.rules import Rules, rules_for
 from ondol.policy.threshold import cpu_percent
@@ -27,7 +31,8 @@ from ondol.policy.threshold import cpu_percent
 BACK = timedelta(days=30)
 _MOST_PERIODS = 250_000
 """So many periods of five minutes are replayed at most, about two seconds; of more machines, only as many as fit."""
-_LONGEST_WISH = timedelta(hours=48)
+_FURTHEST = max(AWAKE_MOST, WAIVED_MOST)
+"""A wish that somebody made so long before a moment is over by then."""
 _BY_RULE = {Reason.IDLE, Reason.SCHEDULE}
 """Ends of runs that other rules might not have brought."""
 _TABLE = {Action.MACHINE_AWAKE: "until", Action.MACHINE_HOURS: "waived"}
@@ -64,6 +69,15 @@ class Interruption:
 
 
 @dataclass(slots=True)
+class Running:
+    """The machines that run now, and that get other rules about stops with the change. The replay is not about them."""
+
+    machines: int = 0
+    closing: list[tuple[datetime, User]] = field(default_factory=list)
+    """The closing times at which the proposed rules would stop one that the present ones would not stop so soon."""
+
+
+@dataclass(slots=True)
 class Preview:
     """What the present and the proposed rules make of the same weeks."""
 
@@ -81,6 +95,7 @@ class Preview:
     now: Totals = field(default_factory=Totals)
     then: Totals = field(default_factory=Totals)
     interruptions: list[Interruption] = field(default_factory=list)
+    running: Running = field(default_factory=Running)
 
     @property
     def is_part(self) -> bool:
@@ -115,6 +130,7 @@ def _replayed(policy: Policy) -> Preview:
     whom = (*people, *([] if policy.owner_id else [None]))
     concerned = {one for one in whom if _about_stops(before[one]) != _about_stops(after[one])}
     found = Preview(bool(concerned), until - BACK, until)
+    found.running = _running(concerned - {None}, before, after, until)
     terms = _terms(concerned - {None}, before, after)
     oldest = CpuReading.objects.filter(instance__in=terms, at__gte=found.since).aggregate(at=Min("at"))["at"]
     if oldest is None:
@@ -122,10 +138,11 @@ def _replayed(policy: Policy) -> Preview:
         return found
     if oldest - found.since > timedelta(days=1):
         found.since, found.is_short = oldest, True
-    runs = _runs(terms, found.since)
-    found.machines = len(runs)
-    chosen = _as_many_as_fit(runs, found)
+    periods = _periods(terms, found)
+    found.machines = len(periods)
+    chosen = _as_many_as_fit(periods)
     found.replayed = len(chosen)
+    runs = _runs(chosen, found.since)
     wishes = _wishes(chosen, terms, found)
     least = {pk: terms[pk].least for pk in chosen}
     for pk, samples in worked_at_most(least, found.since).items():
@@ -182,27 +199,64 @@ def _by(rules: Rules, instance_type: str) -> Terms:
     )
 
 
-def _runs(machines: Collection[uuid.UUID], since: datetime) -> dict[uuid.UUID, list[Run]]:
-    found: defaultdict[uuid.UUID, list[Run]] = defaultdict(list)
-    runs = Run.objects.filter(
-        Q(ended_at=None) | Q(ended_at__gt=since), instance__in=machines, launched_at__isnull=False
-    )
-    for run in runs.only("instance_id", "launched_at", "ended_at", "end_reason").order_by("launched_at"):
-        found[run.instance_id].append(run)
-    return found
+def _ran(machines: Collection[uuid.UUID], since: datetime) -> QuerySet[Run]:
+    """Return the runs of some machines, since then."""
+    still_then = Q(ended_at=None) | Q(ended_at__gt=since)
+    return Run.objects.filter(still_then, instance__in=machines, launched_at__isnull=False)
 
 
-def _as_many_as_fit(runs: Mapping[uuid.UUID, list[Run]], found: Preview) -> list[uuid.UUID]:
+def _periods(machines: Collection[uuid.UUID], found: Preview) -> dict[uuid.UUID, int]:
+    """Return how many periods each machine has run, as the database adds them up: a run has at least one."""
+    lasted = Least(Coalesce("ended_at", found.until), found.until) - Greatest("launched_at", found.since)
+    rows = _ran(machines, found.since).order_by().values_list("instance")
+    told = rows.annotate(runs=Count("pk"), ran=Sum(ExpressionWrapper(lasted, DurationField())))
+    return {pk: runs + max(0, ran // PERIOD) for pk, runs, ran in told}
+
+
+def _as_many_as_fit(periods: Mapping[uuid.UUID, int]) -> list[uuid.UUID]:
     """Return machines, in the order of their ids, which are drawn by lot: at least one of them."""
     chosen: list[uuid.UUID] = []
     left = _MOST_PERIODS
-    for pk in sorted(runs):
-        ran = [(run.ended_at or found.until) - max(run.launched_at or found.since, found.since) for run in runs[pk]]
-        left -= int(sum(ran, timedelta()) / PERIOD)
+    for pk in sorted(periods):
+        left -= periods[pk]
         if left < 0 and chosen:
             break
         chosen.append(pk)
     return chosen
+
+
+def _runs(chosen: Collection[uuid.UUID], since: datetime) -> dict[uuid.UUID, list[Run]]:
+    """Return the runs of the machines that are replayed: as many as their periods, at most."""
+    found: defaultdict[uuid.UUID, list[Run]] = defaultdict(list)
+    told = _ran(chosen, since).only("instance_id", "launched_at", "ended_at", "end_reason")
+    for run in told.order_by("launched_at").iterator():
+        found[run.instance_id].append(run)
+    return found
+
+
+def _running(
+    people: Collection[int | None],
+    before: Mapping[int | None, Rules],
+    after: Mapping[int | None, Rules],
+    now: datetime,
+) -> Running:
+    found = Running()
+    rows = Instance.objects.filter(owner__in=people, status=Status.RUNNING).select_related("owner", "run")
+    for row in rows.order_by("pk"):
+        found.machines += 1
+        hours = after[row.owner_id].hours
+        # As soon as it is saved: new hours stop nobody within the first minutes.
+        then = _closes(row, hours and replace(hours, set_at=now), now)
+        present = _closes(row, before[row.owner_id].hours, now)
+        if then and (present is None or then < present):
+            found.closing.append((then, row.owner))
+    found.closing.sort(key=lambda one: one[0])
+    return found
+
+
+def _closes(row: Instance, hours: Hours | None, now: datetime) -> datetime | None:
+    close = schedule.closing(row, hours, now)
+    return close.stops_at if close and not close.is_waived else None
 
 
 def _starts_and_ends(runs: Iterable[Run], since: datetime) -> tuple[list[datetime], list[datetime]]:
@@ -221,7 +275,7 @@ def _wishes(
     wishes: dict[uuid.UUID, tuple[Wishes, Wishes]] = {pk: ([], []) for pk in chosen}
     owners = {terms[pk].owner.pk for pk in chosen}
     told = Entry.objects.filter(
-        on_id__in=owners, action__in=_TABLE, outcome=Outcome.DONE, at__gte=found.since - _LONGEST_WISH
+        on_id__in=owners, action__in=_TABLE, outcome=Outcome.DONE, at__gte=found.since - _FURTHEST
     ).order_by("id")
     for entry in told:
         details = entry.details if isinstance(entry.details, dict) else {}

@@ -1,6 +1,7 @@
 """The list of rules. Merging, the form, the pages, lines of activity, checks and the table in the docs come from it."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -33,6 +34,8 @@ def _installed_core_percent() -> float:
 
 
 _WHOLE_DAY = 24
+AWAKE_MOST = timedelta(hours=47)
+"""CloudWatch's longest warm-up is 48 hours."""
 
 
 def _describe_lease_hours(hours: int) -> str:
@@ -139,7 +142,7 @@ class Rules:
         changed=_("hours awake"),
         note=_("0: not possible. Applies to new requests; times already granted stay."),
         least=0,
-        most=47,
+        most=AWAKE_MOST // timedelta(hours=1),
         default=lambda: 24,
         because="0: not at all. CloudWatch's longest warm-up is 2,880 minutes",
     )

@@ -8,6 +8,9 @@ from zoneinfo import ZoneInfo
 _AROUND_DAYS = 9
 """The days around a moment to search: each week has a closing time, if there is any."""
 _SATURDAY = 5
+WAIVED_MOST = timedelta(days=7, hours=3)
+"""How far ahead a closing is at most: a week, after that of hours that are all day long but for the weekend, and the
+hours by which clocks are put back in it: two, in Antarctica/Troll."""
 
 
 @dataclass(frozen=True, slots=True)

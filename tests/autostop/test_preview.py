@@ -4,6 +4,7 @@ from datetime import time, timedelta
 
 import pytest
 from django.db import connection
+from django.db.models.signals import post_init
 from django.test.utils import CaptureQueriesContext
 
 from ondol import clock
@@ -183,6 +184,62 @@ def test_more_machines_than_fit_are_a_part_and_said(machine, alice, bob, monkeyp
     assert (found.machines, found.replayed, found.runs, found.is_part) == (2, 1, 1, True)
 
 
+def test_of_machines_that_are_not_replayed_no_run_is_read(machine, alice, bob, monkeypatch):
+    machine(alice, BREAK)
+    machine(bob, BREAK, *[("12:00", "12:00", Reason.IDLE)] * 30)
+    read = []
+    post_init.connect(note := lambda instance, **_kwargs: read.append(instance), sender=Run)
+    monkeypatch.setattr(previews, "_MOST_PERIODS", 40)
+    found = seen(idle_minutes=15)
+    post_init.disconnect(note, sender=Run)
+    assert (found.machines, found.replayed) == (2, 1)
+    assert len(read) == found.runs
+
+
+def test_a_closing_time_that_was_waived_on_friday_evening_is_that_of_monday(machine, alice, at, machines_clock):
+    """The readings begin on Monday: so far back, what somebody asked for still counts."""
+    row = machine(alice)
+    began = kst("Fri 18:02") - timedelta(days=7)
+    Run.objects.create(instance=row, began_at=began, launched_at=began)
+    moment = kst("Mon 17:00")
+    while moment < clock.now():
+        CpuReading.objects.create(instance=row, at=moment, percent=40)
+        moment += PERIOD
+    machines_clock.set(kst("Fri 18:05") - timedelta(days=7))
+    write(Action.MACHINE_HOURS, by=alice, on=alice, machine=str(row.pk), waived=kst("Mon 18:00").isoformat())
+    at("Tue 12:00")
+    hours = {"has_hours": True, "opens_at": time(9), "closes_at": time(18), "zone": "Asia/Seoul"}
+    assert seen(**hours | {"weekends": False}).then.closing == 0
+
+
+@pytest.mark.parametrize(
+    ("closes", "when"),
+    [
+        (time(18), "Tue 18:00"),
+        (time(11), "Tue 12:15"),  # over already: not within the first minutes
+    ],
+)
+def test_what_changed_hours_do_to_a_machine_that_runs_is_told(db, at, alice, bob, carol, closes, when):
+    at("Tue 10:00")
+    for owner in (alice, bob):
+        made(owner, status=Status.RUNNING)
+    made(carol, status=Status.STOPPED)
+    Policy.objects.create(owner=bob, has_hours=False)
+    at("Tue 12:00")
+    found = seen(has_hours=True, opens_at=time(9), closes_at=closes, zone="Asia/Seoul")
+    assert found.running.machines == 1, "that of Bob has hours of its own, Carol's does not run"
+    [(stops_at, whose)] = found.running.closing
+    assert (stops_at.replace(microsecond=0), whose) == (kst(when), alice)
+
+
+def test_a_machine_that_runs_and_closes_sooner_already_is_not_stopped_by_later_hours(db, at, alice):
+    at("Tue 10:00")
+    Policy.objects.create(owner=None, has_hours=True, opens_at=time(9), closes_at=time(18), zone="Asia/Seoul")
+    made(alice, status=Status.RUNNING)
+    found = seen(has_hours=True, opens_at=time(9), closes_at=time(20), zone="Asia/Seoul")
+    assert (found.running.machines, found.running.closing) == (1, [])
+
+
 def test_a_preview_changes_nothing_and_asks_as_much_for_three_machines_as_for_one(machine, alice, bob, carol):
     asked = []
     for owner in (alice, bob, carol):
@@ -196,7 +253,7 @@ def test_a_preview_changes_nothing_and_asks_as_much_for_three_machines_as_for_on
             query["sql"].startswith(("SELECT", "DECLARE", "FETCH", "CLOSE", "SAVEPOINT", "RELEASE"))
             for query in queries
         )
-    assert asked[0] == asked[2] <= 17, "three of them for the lock"
+    assert asked[0] == asked[2] <= 19, "three of them for the lock"
     assert not Policy.objects.exists()
     assert not PolicyChange.objects.exists()
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ondol.policy.hours import Hours
+from ondol.policy.hours import WAIVED_MOST, Hours
 
 KST, BERLIN = ZoneInfo("Asia/Seoul"), ZoneInfo("Europe/Berlin")
 WORKDAYS = Hours(time(9), time(22), False, KST)
@@ -119,3 +119,15 @@ def test_it_is_open_as_the_wall_clock_says(hours, at):
         else hours.is_all_day or not hours.closes <= wall.time() < hours.opens
     )
     assert hours.is_open(at) is (works and within)
+
+
+@given(all_hours, times)
+def test_no_closing_that_can_be_waived_is_further_away_than_that(hours, at):
+    close = hours.next_close(at)
+    assert close is None or close - at <= WAIVED_MOST
+
+
+def test_after_the_closing_of_five_whole_days_the_next_one_is_a_week_away_and_clocks_may_be_put_back_in_it():
+    saturday, next_one = (datetime(2026, 10, day, tzinfo=BERLIN).astimezone(UTC) for day in (24, 31))
+    assert Hours(time(), time(), False, BERLIN).next_close(saturday) == next_one
+    assert timedelta(days=7) < next_one - saturday <= WAIVED_MOST

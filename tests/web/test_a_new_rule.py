@@ -6,7 +6,7 @@ from django.db import connection, models
 from django.urls import reverse
 
 from ondol.accounts.models import Role
-from ondol.autostop.policies import set_policy
+from ondol.autostop.policies import set_policy, version_of
 from ondol.policy.catalog import Rules, stored_fields
 from ondol.policy.kinds import Number
 from ondol.policy.models import Policy
@@ -59,7 +59,7 @@ def test_a_rule_that_is_added_to_the_list_is_everywhere(lunch, browser_of):
     assert ("Lunch", "60 minutes of lunch") in [(fact.name, fact.value) for fact in facts_of(rules)]
     assert 'value="60"' in desk.get(path).text
 
-    desk.post(path, {"lunch_minutes": "75"})
+    desk.post(path, {"lunch_minutes": "75", "seen": str(version_of(bob))})
     assert "lunch 60 → 75" in desk.get("/admin/activity/").text
     with pytest.raises(ValidationError):
         set_policy(bob, ada, dict.fromkeys(stored_fields()) | {"zone": "", "why": "", "lunch_minutes": 100})

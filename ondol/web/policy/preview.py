@@ -3,14 +3,17 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 
 from django.utils.translation import ngettext
 
+from ondol.accounts.models import User
 from ondol.autostop.preview import Interruption, Preview, Totals
 from ondol.costs.bills import Money, money_of, rate_in_won
 from ondol.costs.prices import price_in, prices
+from ondol.policy.catalog import Rules
 from ondol.web.page import Page
 from ondol.web.policy.facts import Changed, changes_of
 from ondol.web.prices import in_text
@@ -33,7 +36,7 @@ class PreviewCard(Page):
     changes: list[Changed]
 
     def __init__(self, found: Preview, what: Mapping[str, Sequence[object]]) -> None:
-        self.found, self.changes = found, changes_of(what)
+        self.found, self.changes, self._what = found, changes_of(what), what
 
     @property
     def is_known(self) -> bool:
@@ -51,6 +54,20 @@ class PreviewCard(Page):
     @property
     def has_closings(self) -> bool:
         return bool(self.found.now.closing or self.found.then.closing)
+
+    @property
+    def has_new_hours(self) -> bool:
+        """Return whether the change is about allowed hours."""
+        return bool(set(Rules.hours.stored) & set(self._what))
+
+    @property
+    def closing(self) -> list[tuple[datetime, User]]:
+        """Return whose machines, of those that run now, the changed hours stop next, and when."""
+        return self.found.running.closing[:_SHOWN]
+
+    @property
+    def closing_left_out(self) -> int:
+        return max(0, len(self.found.running.closing) - _SHOWN)
 
     @property
     def saved(self) -> str:

@@ -54,7 +54,7 @@ def undo_change(request: PersonRequest, pk: int) -> HttpResponse:
 def _policy(request: PersonRequest, owner: User | None) -> HttpResponse:
     pk = owner.pk if owner else None
     seen = _seen(request)
-    version = version_of(owner) if seen is None else seen  # before the rules are read: never newer than they are
+    version = seen if request.method == "POST" else version_of(owner)  # before the rules are read: never newer
     kept = Policy.objects.filter(owner=owner).first()
     form = PolicyForm(request.POST or None, initial=initial(kept), inherited=inherited_rules(pk))
     card = stale = None
@@ -77,11 +77,9 @@ def _policy(request: PersonRequest, owner: User | None) -> HttpResponse:
     return PolicyPage(owner, form, version, card, stale, is_busy=busy).answer(request)
 
 
-def _seen(request: PersonRequest) -> int | None:
+def _seen(request: PersonRequest) -> int:
     """Return the version that the form was made from; 0, which is older than any change, for what is none."""
-    said = request.POST.get("seen")
-    if said is None:
-        return None
+    said = request.POST.get("seen", "")
     return int(said) if said.isascii() and said.isdecimal() and len(said) < _DIGITS else 0
 
 
