@@ -86,7 +86,7 @@ class AutoStop(Schema):
     cpu_percent: float = Field(description="The same in per cent of all vCPUs, as CloudWatch shows it.", examples=[5.0])
     earliest_at: datetime | None = Field(description="Its warm-up ends; it does not judge before this moment.")
     lease_until: datetime | None = Field(
-        description="Its network or disk works and keeps it on until then at least; null: no lease."
+        description="Its network or disk works, so it is not stopped before then; null: no lease."
     )
     checked_at: datetime | None = Field(description="When AWS last showed it as it should be.")
     forecast: StopForecast | None = Field(description="Null unless it runs and is armed.")

@@ -34,7 +34,7 @@ class Outlook:
 
     @property
     def kept_by(self) -> Work | None:
-        """Return what keeps it on although its CPU may be idle: network or disk."""
+        """Return why it is not stopped although its CPU may be idle: network or disk."""
         is_kept = self.idle is not None and self.idle.is_active
         return self.work if is_kept and self.work and self.work.needs_lease else None
 

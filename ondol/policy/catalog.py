@@ -117,9 +117,9 @@ class Rules:
         because="0: it does not count, nor on Xen types such as T2. Read and written together, averages of 5 minutes",
     )
     lease_hours = Number(
-        label=_("Kept on by network or disk"),
+        label=_("Not stopped for network or disk"),
         describe=_describe_lease_hours,
-        asks=_("Keeps a machine on for at most"),
+        asks=_("Prevents a stop for at most"),
         unit=_("hours in 24"),
         group=Group.WORK,
         changed=_("hours of network or disk"),
@@ -127,7 +127,7 @@ class Rules:
         least=0,
         most=_WHOLE_DAY,
         default=lambda: 16,
-        because="0: not at all; 24: without a limit. So that a program that only sends keeps no machine on for ever",
+        because="0: not at all; 24: without a limit. So that no machine runs for ever because a program only sends",
     )
     awake_hours = Number(
         label=_("Keep awake"),

@@ -50,21 +50,25 @@ def for_each(people: Iterable[int], act: Callable[[int], object], words: Callabl
     return outcome
 
 
-def _list_before(request: HttpRequest) -> QueryDict:
-    """Return how the list was sorted, filtered and searched where this form was sent."""
-    return QueryDict(request.POST.get("back", "").replace("\x00", "")[:1000].lstrip("?"))
-
-
 def asked_for(request: HttpRequest, name: str) -> tuple[QueryDict, str]:
     """Return how a page is to show its list, and where the links of that lead: what refuses a form shows the list as it
     was, from another address."""
-    return (request.GET, "") if request.method in {"GET", "HEAD"} else (_list_before(request), reverse(name))
+    return (request.GET, "") if request.method in {"GET", "HEAD"} else (_list_before(request.POST), reverse(name))
 
 
 def back_to(request: HttpRequest, name: str) -> HttpResponse:
     """Return to a page of a list as it was: sorted, filtered and searched."""
-    query = _list_before(request).urlencode()
-    return redirect(f"{reverse(name)}?{query}" if query else reverse(name))
+    return redirect(address_before(request.POST, name))
+
+
+def address_before(said: QueryDict, name: str) -> str:
+    """Return the address of a list as it was where this was sent."""
+    query = _list_before(said).urlencode()
+    return f"{reverse(name)}?{query}" if query else reverse(name)
+
+
+def _list_before(said: QueryDict) -> QueryDict:
+    return QueryDict(said.get("back", "").replace("\x00", "")[:1000].lstrip("?"))
 
 
 def _listed(names: list[str]) -> str:

@@ -17,6 +17,7 @@ from ondol.web.invite import views as invite
 from ondol.web.key.views import key_choice, key_replace
 from ondol.web.machine import views as machine
 from ondol.web.machines import views as machines
+from ondol.web.machines.stop import stop
 from ondol.web.message import views as message
 from ondol.web.old_address.views import old_address
 from ondol.web.overview import views as overview
@@ -69,7 +70,6 @@ urlpatterns = [
     path("admin/people/<int:pk>/reject/", person.reject, name="admin_reject"),
     path("admin/people/<int:pk>/suspend/", person.suspend, name="admin_suspend"),
     path("admin/people/<int:pk>/role/", person.role, name="admin_role"),
-    path("admin/people/<int:pk>/stop/", person.stop, name="admin_stop"),
     path("admin/people/<int:pk>/terminate/", person.terminate, name="admin_terminate"),
     path("admin/people/<int:pk>/history/", history.person, name="admin_history"),
     path("admin/", overview.overview, name="admin_overview"),
@@ -78,6 +78,7 @@ urlpatterns = [
     path("start/", overview.landing, name="landing"),
     path("admin/fleet/", machines.machines, name="admin_fleet"),
     path("admin/fleet/act/", machines.act, name="admin_fleet_act"),
+    path("admin/fleet/stop/", stop, name="admin_stop"),
     path("admin/fleet/create/", machines.create, name="admin_fleet_create"),
     path("admin/announcement/", announcement.announcement, name="admin_announcement"),
     path("admin/announcement/end/", announcement.end, name="admin_announcement_end"),

@@ -92,8 +92,8 @@ RULES = {
     Rule.ADMINISTRATOR: """
         admin/people/  admin/people/decide/  admin/people/<int:pk>/  admin/people/<int:pk>/approve/
         admin/people/<int:pk>/reject/  admin/people/<int:pk>/suspend/  admin/people/<int:pk>/role/
-        admin/people/<int:pk>/stop/  admin/people/<int:pk>/terminate/  admin/people/<int:pk>/history/
-        admin/  admin/month/  admin/find/  admin/fleet/  admin/fleet/act/  admin/fleet/create/
+        admin/people/<int:pk>/terminate/  admin/people/<int:pk>/history/
+        admin/  admin/month/  admin/find/  admin/fleet/  admin/fleet/act/  admin/fleet/create/  admin/fleet/stop/
         admin/people/csv/  admin/people/message/
         admin/policy/  admin/policy/<int:pk>/  admin/policy/changes/<int:pk>/undo/
         admin/activity/  admin/activity/csv/

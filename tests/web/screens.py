@@ -188,6 +188,7 @@ def furnish() -> list[Screen]:
         Screen("history", "/history/", "idle@example.org"),
         Screen("somebody's history", f"/admin/people/{bobs}/history/", "alice@example.org"),
         Screen("machines", "/admin/fleet/", "alice@example.org"),
+        Screen("stop", f"/admin/fleet/stop/?people={bobs}&people={awake.pk}&people={erins}", "alice@example.org"),
         Screen("rules", "/admin/policy/", "alice@example.org"),
         Screen("somebody's rules", f"/admin/policy/{awake.pk}/", "alice@example.org"),
         Screen("activity", "/admin/activity/", "alice@example.org"),

@@ -73,7 +73,7 @@ def test_a_download_is_named_with_its_speed_in_chart_and_forecast(bob, browser_o
     loads(row, [0.4] * 12)
     CpuReading.objects.filter(instance=row).update(network_in=int(300 * 2.1e6), network_out=int(300 * 4e3))
     page = " ".join(browser_of(bob).get("/").text.split())
-    assert "Kept on because it is downloading (2.1 MB/s). If it is idle from now on, it stops in about" in page
+    assert "It is downloading (2.1 MB/s), so it does not stop. If it is idle from now on, it stops in about" in page
     assert page.count("<td>2.1 MB/s</td><td></td><td>downloading</td>") == 12
     assert "minutes left)" not in page
 

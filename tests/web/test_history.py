@@ -111,7 +111,7 @@ def test_a_download_that_kept_it_on_is_told_in_one_line(story, bob, browser_of):
         run=story.run, began_at=began_at, worked_until=began_at + timedelta(hours=4), signal="download", rate=2.1e6
     )
     page = " ".join(browser_of(bob).get(reverse("history")).text.split())
-    assert "Kept on because it was downloading (2.1 MB/s)" in page
+    assert "Not stopped: it was downloading (2.1 MB/s)" in page
     assert "<p>For 4 hours</p>" in page
 
 

@@ -79,7 +79,7 @@ def test_keeping_it_awake_is_announced_and_auto_stop_is_still_said_to_be_set(bob
     answer = browser.post(reverse("machine_awake") + "?s=RUNNING", {"until": "1h"}, headers=HTMX).text
     told = " ".join(re.search(r'(?s)<p id="announcement"[^>]*>(.*?)</p>', answer)[1].split())
     assert re.fullmatch(r"Kept awake until (tomorrow )?\d\d:\d\d", told)
-    assert "It stays on at least until" in answer
+    assert "It is kept awake at least until" in answer
     assert "being set" not in answer
     assert "Auto-stop is set in AWS" in answer
     assert "chart-awake" in answer

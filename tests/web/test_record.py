@@ -245,8 +245,7 @@ ACTS = [
     (lambda w: w.admins("admin_suspend", w.ada.pk), Action.SUSPEND, "last_administrator", A, A),
     (lambda w: w.admins("admin_role", w.bob.pk, role="ADMIN"), Action.ROLE, "done", A, B),
     (lambda w: w.admins("admin_role", w.carol.pk, role="ADMIN"), Action.ROLE, "not_approved", A, C),
-    (lambda w: w.admins("admin_stop", w.bob.pk), Action.MACHINE_STOP, "done", A, B),
-    (lambda w: w.admins("admin_fleet_act", act="stop", people=w.bob.pk), Action.MACHINE_STOP, "done", A, B),
+    (lambda w: w.admins("admin_stop", people=w.bob.pk), Action.MACHINE_STOP, "done", A, B),
     (lambda w: w.admins("admin_fleet_act", act="awake", hours=1, people=w.bob.pk), Action.MACHINE_AWAKE, "done", A, B),
     (lambda w: resting(w).admins("admin_fleet_act", act="start", people=w.bob.pk), Action.MACHINE_START, "done", A, B),
     (
@@ -451,7 +450,7 @@ def test_people_are_told_what_administrators_do_to_them(db):
     eve = person("eve@example.org", role=Role.ADMIN)
     bob = ("bob@example.org",)
     ends = {
-        Action.MACHINE_STOP: ("admin_stop", {}, bob),
+        Action.MACHINE_STOP: ("admin_stop", {"people": world.bob.pk}, bob),
         Action.POLICY: ("admin_policy_person", {"idle_minutes": "45"}, bob),
         Action.BUDGET: ("admin_costs_person_budget", {"usd": "5", "stops": "on"}, bob),
         Action.ROLE: ("admin_role", {"role": "ADMIN"}, ("bob@example.org", eve.email)),
@@ -460,7 +459,8 @@ def test_people_are_told_what_administrators_do_to_them(db):
     browser = Client()
     sign_in(browser, world.ada)
     for action, (name, form, told) in ends.items():
-        assert browser.post(reverse(name, args=[world.bob.pk]), form).status_code == 302, name
+        args = [] if "people" in form else [world.bob.pk]
+        assert browser.post(reverse(name, args=args), form).status_code == 302, name
         assert letters_about(action) == sorted(told), action
         assert all(world.ada.email in letter.body for letter in mail.outbox), action
 

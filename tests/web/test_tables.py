@@ -111,18 +111,18 @@ def test_the_administrator_cannot_suspend_or_reject_herself(alice, bob, browser_
     assert User.objects.get(pk=alice.pk).approval == Approval.APPROVED
 
 
-def test_machines_of_several_are_stopped_started_and_kept_on_and_their_owners_are_told(alice, bob, carol, browser_of):
+def test_machines_of_several_are_stopped_started_and_kept_awake_and_owners_are_told(alice, bob, carol, browser_of):
     dora = person("dora@example.org")
     machine(bob)
     machine(dora, Status.STOPPED)
     browser, act = browser_of(alice), reverse("admin_fleet_act")
     page = browser.post(act, {"act": "awake", "hours": "4", "people": [bob.pk, dora.pk, carol.pk]}, follow=True).text
-    assert "1 machine is kept on" in page
+    assert "1 machine is kept awake until " in page
     assert "Dora: the machine is not running" in page
     assert "Carol: has no machine" in page or "Carol: is not approved" in page
     page = browser.post(act, {"act": "start", "people": [bob.pk, dora.pk]}, follow=True).text
     assert Instance.objects.get(owner=dora).status == Status.STARTING
-    page = browser.post(act, {"act": "stop", "people": [bob.pk, alice.pk]}, follow=True).text
+    page = browser.post(reverse("admin_stop"), {"people": [bob.pk, alice.pk]}, follow=True).text
     assert "1 machine is stopping" in page
     assert "Alice: has no machine" in page
     change = Instance.objects.get(owner=dora).changes.last()

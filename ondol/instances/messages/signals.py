@@ -26,25 +26,25 @@ SIGNALS: dict[Signal, SignalMessages] = {
     Signal.CPU: SignalMessages(
         counts_as=_("active"),
         kept_on=_("It is working, so it does not stop."),
-        event=_("Kept on while it worked"),
+        event=_("Not stopped: it was working"),
         last=_("Last work: its CPU (%(rate)s), until %(time)s."),
     ),
     Signal.DOWNLOAD: SignalMessages(
         counts_as=_("downloading"),
-        kept_on=_("Kept on because it is downloading (%(rate)s)."),
-        event=_("Kept on because it was downloading (%(rate)s)"),
+        kept_on=_("It is downloading (%(rate)s), so it does not stop."),
+        event=_("Not stopped: it was downloading (%(rate)s)"),
         last=_("Last work: a download (%(rate)s), until %(time)s."),
     ),
     Signal.UPLOAD: SignalMessages(
         counts_as=_("uploading"),
-        kept_on=_("Kept on because it is uploading (%(rate)s)."),
-        event=_("Kept on because it was uploading (%(rate)s)"),
+        kept_on=_("It is uploading (%(rate)s), so it does not stop."),
+        event=_("Not stopped: it was uploading (%(rate)s)"),
         last=_("Last work: an upload (%(rate)s), until %(time)s."),
     ),
     Signal.DISK: SignalMessages(
         counts_as=_("disk at work"),
-        kept_on=_("Kept on because its disk is working (%(rate)s)."),
-        event=_("Kept on because its disk was working (%(rate)s)"),
+        kept_on=_("Its disk is working (%(rate)s), so it does not stop."),
+        event=_("Not stopped: its disk was working (%(rate)s)"),
         last=_("Last work: its disk (%(rate)s), until %(time)s."),
     ),
 }

@@ -35,7 +35,7 @@ def act_of(entry: Entry) -> str:
         case Action.MACHINE_STATUS:
             return _status(details)
         case Action.MACHINE_AWAKE if entry.outcome == "done" and not details.text("until"):
-            return _("Keep awake ended")
+            return _("Keep-awake ended")
         case Action.MACHINE_HOURS if entry.outcome == "done":
             return _("Closing time waived") if details.text("waived") else _("Closing time holds again")
     if entry.action not in Action.values:

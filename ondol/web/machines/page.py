@@ -22,6 +22,7 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from ondol import clock
+from ondol.accounts.models import User
 from ondol.autostop.forecast import PERIOD
 from ondol.autostop.models import CpuReading
 from ondol.autostop.outlook import Outlook, outlooks
@@ -128,6 +129,18 @@ class FleetEntry:
         return found if self.is_running else None
 
     @property
+    def core_cpu(self) -> float | None:
+        """Return the same in per cent of one core, as the rule has it."""
+        return None if self.cpu is None else Threshold.armed(self.cpu, self.instance.size.instance_type).core_percent
+
+    @property
+    def is_at_work(self) -> bool:
+        """Return whether it works, so that the rule would not stop it now."""
+        idle, least = self.outlook.idle if self.outlook else None, self.instance.run.armed_cpu_percent
+        is_busy = self.cpu is not None and least is not None and self.cpu >= least
+        return is_busy or (idle is not None and idle.is_active)
+
+    @property
     def idle_for(self) -> timedelta | None:
         """Return how long its CPU has been below the threshold; None while it does not run or is at work."""
         since: datetime | None = getattr(self.instance, "busy_at", None)
@@ -152,7 +165,7 @@ class MachinesPage(Page):
         query, path = asked_for(self._request, "admin_fleet")
         return Table(
             query,
-            with_cost(query, _machines(), "owner"),
+            with_cost(query, machines_now(), "owner"),
             COLUMNS,
             "status",
             filters=FILTERS,
@@ -167,6 +180,10 @@ class MachinesPage(Page):
     @cached_property
     def totals(self) -> Totals:
         return totals()
+
+    @property
+    def reader(self) -> User:
+        return self._request.user
 
     @property
     def awake_hours(self) -> list[int]:
@@ -200,7 +217,7 @@ def entries_of(rows: list[Instance]) -> list[FleetEntry]:
     ]
 
 
-def _machines() -> QuerySet[Instance]:
+def machines_now() -> QuerySet[Instance]:
     """Return all machines that have not ended, with what the readings of those that run say."""
     ranks = [When(status=status.value, then=Value(rank)) for rank, status in enumerate(_FIRST)]
     told = CpuReading.objects.filter(instance=OuterRef("pk"), at__gte=OuterRef("run__launched_at")).order_by("-at")

@@ -16,7 +16,7 @@ _WORDS: dict[str, str | Promise] = {
     "terminating": gettext_lazy("the machine is being deleted"),
     "not_running": gettext_lazy("the machine is not running"),
     "cleaning_up": gettext_lazy("the last attempt is being cleaned up; try again in a minute or two"),
-    "not_allowed": gettext_lazy("the person’s rules do not allow keeping a machine on"),
+    "not_allowed": gettext_lazy("the person’s rules do not allow keeping a machine awake"),
     "too_long": gettext_lazy("the person’s rules allow fewer hours"),
     "budget": gettext_lazy("this month’s budget is used up"),
     "too_many_starts": gettext_lazy("the rules allow no more starts today"),

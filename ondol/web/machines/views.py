@@ -1,26 +1,28 @@
 """Administration: all machines, and what an administrator may do with several of them."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from ondol import clock
 from ondol.accounts.models import User
-from ondol.accounts.people import AccountError
 from ondol.accounts.text import find_address
 from ondol.autostop.awake import keep_awake
 from ondol.instances import actions
 from ondol.instances.actions import ActionError
 from ondol.instances.models import Instance
+from ondol.web import times
 from ondol.web.bulk import back_to, for_each
 from ondol.web.guards import PersonRequest, administrator
 from ondol.web.machines.page import AWAKE_HOURS, MachinesPage
 from ondol.web.machines.refusals import words
+from ondol.web.machines.stop import asks, owner_of, stop_of, stopped
 from ondol.web.tables import ids_of
 
 
@@ -41,18 +43,21 @@ def act(request: PersonRequest) -> HttpResponse:
         messages.error(request, _("Select at least one row."))
         return MachinesPage(request).answer(request)
 
+    if name == "stop" and asks(people, request.user):
+        asked = QueryDict(mutable=True)
+        asked.setlist("people", [str(pk) for pk in people])
+        asked.update({key: value[:1000] for key in ("back", "from") if (value := request.POST.get(key))})
+        return redirect(f"{reverse('admin_stop')}?{asked.urlencode()}")
+
     def do(pk: int) -> Instance:
-        owner = User.objects.filter(pk=pk).first()
-        if owner is None:
-            raise AccountError(_("There is no such person."), "no_such_person", 404)
         match name:
             case "stop":
-                return actions.stop(owner, by=request.user)
+                return stop_of(pk, request.user)
             case "start":
-                return actions.start(owner, by=request.user)
-        return keep_awake(owner, until, by=request.user)
+                return actions.start(owner_of(pk), by=request.user)
+        return keep_awake(owner_of(pk), until, by=request.user)
 
-    for_each(people, do, words).tell(request, lambda count: _done(name, count))
+    for_each(people, do, words).tell(request, lambda count: _done(name, count, until))
     if request.POST.get("from") == "person" and len(people) == 1:
         return redirect("admin_person", people[0])
     return back_to(request, "admin_overview" if request.POST.get("from") == "overview" else "admin_fleet")
@@ -92,14 +97,14 @@ def _hours(request: PersonRequest) -> int:
 _DONE = {"stop", "start", "awake"}
 
 
-def _done(name: str, count: int) -> str:
+def _done(name: str, count: int, until: datetime) -> str:
     if name == "stop":
-        text = ngettext("%(count)d machine is stopping. Its disk is kept.",
-                        "%(count)d machines are stopping. Their disks are kept.", count)  # fmt: skip
-    elif name == "start":
+        return stopped(count)
+    if name == "start":
         text = ngettext("%(count)d machine is starting. Its owner gets an e-mail.",
                         "%(count)d machines are starting. Their owners get an e-mail.", count)  # fmt: skip
     else:
-        text = ngettext("%(count)d machine is kept on. Its owner gets an e-mail.",
-                        "%(count)d machines are kept on. Their owners get an e-mail.", count)  # fmt: skip
-    return text % {"count": count}
+        text = ngettext("%(count)d machine is kept awake until %(time)s. Its owner gets an e-mail.",
+                        "%(count)d machines are kept awake until %(time)s. Their owners get an e-mail.",
+                        count)  # fmt: skip
+    return text % {"count": count, "time": times.wall(until)}

@@ -79,6 +79,10 @@ class OverviewPage(Page):
         ]
         return sha256(repr(told).encode()).hexdigest()[:16]
 
+    @property
+    def reader(self) -> User:
+        return self._request.user
+
     @cached_property
     def waiting(self) -> list[User]:
         return waiting_now()

@@ -22,10 +22,11 @@ class PersonPage(Page):
     """Show everything an administrator needs to know, and may do."""
 
     template = "person/page.html"
+    reader: User
     form: ReasonForm
 
     def __init__(self, reader: User, person: User, form: ReasonForm) -> None:
-        self._reader, self._person = reader, person
+        self.reader, self._person = reader, person
         self.form = form
 
     @cached_property
@@ -48,7 +49,7 @@ class PersonPage(Page):
 
     @cached_property
     def unconfirmed(self) -> Unconfirmed | None:
-        return unconfirmed(self._reader)
+        return unconfirmed(self.reader)
 
     @cached_property
     def own_rules(self) -> list[Fact]:

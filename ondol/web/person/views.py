@@ -62,20 +62,6 @@ def role(request: PersonRequest, pk: int) -> HttpResponse:
     return _decide(request, pk, lambda: people.set_role(pk, request.user, new), _("The role has been changed."))
 
 
-@require_POST
-@administrator
-def stop(request: PersonRequest, pk: int) -> HttpResponse:
-    """Stop somebody's machine."""
-    owner = _person(pk)
-    try:
-        actions.stop(owner, by=request.user)
-    except ActionError as error:
-        messages.error(request, f"{error.message} {error.hint}".strip())
-    else:
-        messages.success(request, _("The machine is stopping. Its disk is kept."))
-    return redirect("admin_people" if request.POST.get("from") == "list" else "admin_person", *_args(request, pk))
-
-
 @require_http_methods(["GET", "HEAD", "POST"])
 @administrator
 def terminate(request: PersonRequest, pk: int) -> HttpResponse:
@@ -123,7 +109,3 @@ def _decide_for_a_reason(
     if not form.is_valid():
         return PersonPage(request.user, _person(pk), form).answer(request)
     return _decide(request, pk, lambda: decision(pk, request.user, form.cleaned_data["reason"]), done, form)
-
-
-def _args(request: PersonRequest, pk: int) -> tuple[int, ...]:
-    return () if request.POST.get("from") == "list" else (pk,)

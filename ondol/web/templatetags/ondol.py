@@ -73,7 +73,7 @@ def last_work(value: LastWork) -> str:
 
 @register.filter
 def kept_on(value: Work) -> str:
-    """Return why a machine does not stop: `Kept on because it is downloading (2.1 MB/s).`."""
+    """Return why a machine does not stop: `It is downloading (2.1 MB/s), so it does not stop.`."""
     return signals.kept_on(value.signal, value.rate)
 
 
