@@ -95,6 +95,12 @@ class Receipt:
     """None where nothing was seen to work in this run; the oldest lines do not say it."""
 
     @property
+    def core_cpu(self) -> tuple[float, ...]:
+        """Return the values in per cent of one core; as they are where the line is older than that."""
+        factor = self.core_percent / self.percent if self.core_percent and self.percent else 1
+        return tuple(value * factor for value in self.cpu)
+
+    @property
     def periods(self) -> int:
         """Return how many values the rule is about."""
         return self.minutes // PERIOD_MINUTES

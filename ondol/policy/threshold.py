@@ -26,12 +26,17 @@ def cpu_percent(core_percent: float, instance_type: str) -> float:
     return round(core_percent / max(vcpus_at_most(instance_type), _LEAST_DIVISOR), 4)
 
 
+def of_one_core(percent: float, instance_type: str) -> float:
+    """Return CloudWatch's per cent of all vCPUs as per cent of one core: what people read, as `top` shows it."""
+    return percent * vcpus_at_most(instance_type)
+
+
 @dataclass(frozen=True, slots=True)
 class Threshold:
     """A threshold on one type, in both units."""
 
     cpu_percent: float
-    """Per cent of all vCPUs, as in CloudWatch and in the chart."""
+    """Per cent of all vCPUs, as in CloudWatch."""
     core_percent: float
     """Per cent of one core, as people read it."""
 
@@ -43,12 +48,7 @@ class Threshold:
     @classmethod
     def armed(cls, percent: float, instance_type: str) -> "Threshold":
         """Return what the threshold of an alarm, in per cent of all vCPUs, means on a type."""
-        return cls(percent, round(percent * vcpus_at_most(instance_type), 1))
-
-    @property
-    def cpu(self) -> str:
-        """Return the per cent of all vCPUs for people."""
-        return digits(self.cpu_percent)
+        return cls(percent, round(of_one_core(percent, instance_type), 1))
 
     @property
     def core(self) -> str:

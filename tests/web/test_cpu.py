@@ -30,7 +30,9 @@ def idles(bob):
 def test_the_chart_has_a_bar_for_each_five_minutes_and_the_same_as_a_table(bob, idles, browser_of):
     page = browser_of(bob).get("/").text
     assert (page.count("chart-bar"), page.count("chart-active")) == (8, 1)
-    assert "<td>90%</td>" in page
+    assert "<td>180%</td>" in page
+    assert "idle below 10% of one core" in page
+    assert "100% is one core at work, 200% are all of them. Idle is below 10%." in page
     assert page.count("<td>idle</td>") == 7
 
 
@@ -128,7 +130,7 @@ def test_a_resting_machine_shows_its_last_hours_and_asks_no_more(bob, browser_of
 def test_where_all_is_drawn_stays_within_the_drawing():
     now = clock.now()
     samples = [Sample(now - BACK, 100.0), Sample(now - timedelta(minutes=5), 250.0)]
-    drawn = chart(samples, Limits(5.0, 1e5, 1e6, now - BACK), now, (now, now + timedelta(hours=3)))
+    drawn = chart(samples, Limits(5.0, 1e5, 1e6, now - BACK), now, 2, (now, now + timedelta(hours=3)))
     for bar in (*drawn.bars, drawn.stop):
         left, width = float(bar.x.rstrip("%")), float(bar.width.rstrip("%"))
         assert left >= 0

@@ -10,6 +10,7 @@ from ondol import clock
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
 from tests.web.conftest import machine, person
+from tests.web.screens import loads
 
 
 def fleet(browser_of, alice):
@@ -23,7 +24,8 @@ def test_what_runs_is_counted_with_what_it_costs_an_hour(alice, bob, browser_of)
     assert "2 machines, 1 running" in page
     assert "$0.031/h in total" in page
     assert "Auto-stop is on for all." in page
-    assert "Auto-stop below 10% of one core (CPU 5%) for 30 minutes" in page
+    assert "below 10% of one core for 30 min" in page
+    assert "5%" not in page
     assert page.index("Bob") < page.index("Alice</a>")
 
 
@@ -78,6 +80,16 @@ def test_the_filter_for_those_not_armed_finds_what_the_row_says(alice, bob, brow
     row.refresh_from_db()
     assert ("bob@example.org" in page) == (not row.is_armed)
     assert "alice@example.org</span>" not in page
+
+
+def test_cpu_is_told_and_sorted_in_the_unit_of_the_rule(alice, bob, browser_of):
+    """20 % of eight vCPUs are more than 60 % of two."""
+    loads(machine(alice, instance_type="m7i.2xlarge"), [20])
+    loads(machine(bob, instance_type="t3.small"), [60.4])
+    page = browser_of(alice).get(reverse("admin_fleet"), {"sort": "-cpu"}).text
+    assert page.index(">160%<") < page.index(">120.8%<")
+    page = browser_of(alice).get(reverse("admin_fleet"), {"sort": "cpu"}).text
+    assert page.index(">120.8%<") < page.index(">160%<")
 
 
 def test_machines_are_sorted_by_what_they_cost_this_month(alice, bob, carol, browser_of, machines_clock):

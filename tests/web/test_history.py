@@ -61,7 +61,7 @@ def test_an_idle_stop_has_its_receipt(story, bob, browser_of):
     idle = timeline(bob)[2]
     assert idle.receipt.cpu == (0.4, 1.25, 0.5, 0.4, 0.6, 4.9)
     page = browser_of(bob).get(reverse("history")).text
-    assert "Rule: CPU below 5% for 30 minutes." in page
+    assert "Rule: CPU below 5% of all cores together for 30 minutes." in page
     assert "of one core" not in page, "an older receipt does not say it"
     assert "it was idle" in page
     assert "4.9%" in page

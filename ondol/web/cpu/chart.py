@@ -60,6 +60,8 @@ class Chart:
     hours: tuple[Mark, ...]
     levels: tuple[Mark, ...]
     threshold: Mark
+    most: int
+    """All cores at work, in per cent of one core, as all labels and the table are."""
     now: str
     stop: Bar | None
     """The times between which it will stop, if it goes on as now: below the ground line."""
@@ -79,10 +81,11 @@ def chart(
     samples: Sequence[Sample],
     limits: Limits,
     now: datetime,
+    vcpus: int,
     stop: tuple[datetime, datetime] | None = None,
     awake_until: datetime | None = None,
 ) -> Chart:
-    """Return the last six hours and the next; `samples` are oldest first."""
+    """Return the last six hours and the next; `samples` are oldest first, in per cent of all `vcpus`."""
     start = floor(now - BACK)
     span = now + AHEAD - start
     seen = [(sample, work_of(sample, limits)) for sample in samples if sample.at >= start]
@@ -102,18 +105,19 @@ def chart(
         bars=tuple(bar(s.at, s.at + PERIOD - gap, s.percent, work is not None) for s, work in seen),
         kept_on=tuple(bar(s.at, s.at + PERIOD, 0, True) for s, work in seen if work and work.needs_lease),
         hours=tuple(Mark(_percent(x(hour)), f"{hour:%H:%M}") for hour in _hours(start, now + AHEAD)),
-        levels=tuple(Mark(f"{_y(level):.1f}", f"{level}%") for level in _LEVELS),
-        threshold=Mark(f"{_y(threshold):.1f}", f"{digits(threshold)}%"),
+        levels=tuple(Mark(f"{_y(level):.1f}", f"{level * vcpus}%") for level in _LEVELS),
+        threshold=Mark(f"{_y(threshold):.1f}", digits(round(threshold * vcpus, 1))),
+        most=100 * vcpus,
         now=_percent(x(now)),
         stop=bar(max(stop[0], now), stop[1], 0, False) if stop and is_in_sight else None,
         awake=bar(now, awake_until, 0, True) if awake_until else None,
-        rows=tuple(_row(sample, work) for sample, work in reversed(seen)),
+        rows=tuple(_row(sample, work, vcpus) for sample, work in reversed(seen)),
     )
 
 
-def _row(sample: Sample, work: Work | None) -> Row:
+def _row(sample: Sample, work: Work | None, vcpus: int) -> Row:
     network = _rate(sample.network_in, sample.network_out)
-    return Row(sample.at, sample.percent, network, _rate(sample.disk), counts_as(work.signal if work else None))
+    return Row(sample.at, sample.percent * vcpus, network, _rate(sample.disk), counts_as(work.signal if work else None))
 
 
 def _rate(*sizes: int | None) -> str:

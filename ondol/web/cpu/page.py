@@ -11,7 +11,7 @@ from ondol.autostop.credits import throttled_to
 from ondol.autostop.forecast import PERIOD
 from ondol.autostop.models import ReadingRound
 from ondol.autostop.samples import limits_of, recent
-from ondol.ec2_types import facts_of
+from ondol.ec2_types import facts_of, vcpus_at_most
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
 from ondol.policy.rules import Rules, rules_of
@@ -70,6 +70,7 @@ def cpu_page(request: HttpRequest, row: Instance) -> CpuPage:
             samples,
             limits,
             now,
+            vcpus_at_most(row.size.instance_type),
             stop=(idle.earliest, idle.latest) if idle and not idle.is_active else None,
             awake_until=row.kept_awake_until(now) if runs else None,
         ),

@@ -31,13 +31,13 @@ from ondol.costs.prices import prices
 from ondol.instances.lifecycle import CHANGING, Status, View
 from ondol.instances.models import Instance
 from ondol.policy.rules import rules_for
-from ondol.policy.threshold import Threshold
+from ondol.policy.threshold import Threshold, of_one_core
 from ondol.web.badge import Badge, badge_of
 from ondol.web.bulk import asked_for
 from ondol.web.costs.everybody import with_cost
 from ondol.web.guards import PersonRequest
 from ondol.web.machine.notices import trouble_of
-from ondol.web.machines.running import Totals, hourly, totals, unarmed
+from ondol.web.machines.running import KIND, Totals, hourly, kinds_running, totals, unarmed
 from ondol.web.page import Page
 from ondol.web.tables import Choice, Column, Filter, Table
 from ondol.web.unconfirmed import Unconfirmed, unconfirmed
@@ -58,7 +58,7 @@ COLUMNS = (
     Column("armed", _("Auto-stop")),
     Column("since", _("Since"), ("status_since",), is_descending=True),
     Column("idle", _("Idle for"), ("busy_at",)),
-    Column("cpu", _("CPU now"), ("cpu", "owner__name"), is_descending=True, is_amount=True),
+    Column("cpu", _("CPU of one core"), ("cpu", "owner__name"), is_descending=True, is_amount=True),
     Column("stops", _("Stop expected")),
     Column("hour", _("An hour"), is_amount=True),
     Column("cost", _("This month"), ("cost", "owner__name"), is_descending=True, is_amount=True),
@@ -124,21 +124,16 @@ class FleetEntry:
 
     @property
     def cpu(self) -> float | None:
-        """Return its last reading, if it is of this run; it may be ten minutes old."""
+        """Return its last reading in per cent of one core, if it is of this run; it may be ten minutes old."""
         found: float | None = getattr(self.instance, "cpu", None)
         return found if self.is_running else None
 
     @property
-    def core_cpu(self) -> float | None:
-        """Return the same in per cent of one core, as the rule has it."""
-        return None if self.cpu is None else Threshold.armed(self.cpu, self.instance.size.instance_type).core_percent
-
-    @property
     def is_at_work(self) -> bool:
         """Return whether it works, so that the rule would not stop it now."""
-        idle, least = self.outlook.idle if self.outlook else None, self.instance.run.armed_cpu_percent
-        is_busy = self.cpu is not None and least is not None and self.cpu >= least
-        return is_busy or (idle is not None and idle.is_active)
+        idle, run = self.outlook.idle if self.outlook else None, self.instance.run
+        is_busy = self.cpu is not None and run.armed_cpu_percent and self.cpu >= self.threshold.core_percent
+        return bool(is_busy) or (idle is not None and idle.is_active)
 
     @property
     def idle_for(self) -> timedelta | None:
@@ -223,12 +218,18 @@ def machines_now() -> QuerySet[Instance]:
     told = CpuReading.objects.filter(instance=OuterRef("pk"), at__gte=OuterRef("run__launched_at")).order_by("-at")
     busy = told.filter(at__gte=clock.now() - _BACK, percent__gte=OuterRef("run__armed_cpu_percent"))
     runs = Q(status=Status.RUNNING)
+    cores = Case(
+        *(When(kind=kind, then=Value(of_one_core(1, kind))) for kind in kinds_running()),
+        default=Value(1.0),
+        output_field=FloatField(),
+    )
     return (
         Instance.objects.exclude(status=Status.TERMINATED)
         .select_related("owner", "run")
         .annotate(
+            kind=KIND,
             rank=Case(*ranks, output_field=IntegerField()),
-            cpu=Case(When(runs, then=Subquery(told.values("percent")[:1])), output_field=FloatField()),
+            cpu=Case(When(runs, then=Subquery(told.values("percent")[:1]) * cores), output_field=FloatField()),
             busy_at=Case(
                 When(runs, then=Coalesce(Subquery(busy.values("at")[:1]), F("run__launched_at"))),
                 output_field=DateTimeField(),

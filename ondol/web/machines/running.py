@@ -15,6 +15,9 @@ from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance, Run
 from ondol.instances.runs import is_armed
 
+KIND = Coalesce(NullIf("seen_type", Value("")), "instance_type")
+"""The type that a machine has in AWS."""
+
 
 @dataclass(frozen=True, slots=True)
 class Totals:
@@ -31,7 +34,7 @@ class Totals:
 def totals() -> Totals:
     """Return the sums of all machines that have not ended."""
     running = Instance.objects.filter(status=Status.RUNNING)
-    kinds = running.order_by().values_list(Coalesce(NullIf("seen_type", Value("")), "instance_type"))
+    kinds = running.order_by().values_list(KIND)
     by_kind = dict(kinds.annotate(count=Count("pk")))
     return Totals(
         machines=Instance.objects.exclude(status=Status.TERMINATED).count(),
@@ -39,6 +42,11 @@ def totals() -> Totals:
         unarmed=Instance.objects.filter(unarmed()).count(),
         hourly=_sum(by_kind),
     )
+
+
+def kinds_running() -> list[str]:
+    """Return the types of the machines that run."""
+    return list(Instance.objects.filter(status=Status.RUNNING).order_by().values_list(KIND, flat=True).distinct())
 
 
 def unarmed() -> Q:
