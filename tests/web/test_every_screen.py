@@ -40,6 +40,7 @@ class InlineCode(HTMLParser):
     def __init__(self):
         super().__init__()
         self.found = []
+        self.expected = ""
 
     def handle_starttag(self, tag, attrs):
         names = dict(attrs)
@@ -51,7 +52,9 @@ class InlineCode(HTMLParser):
                 self.found.append(f"{tag} {name}")
             if name in {"src", "action"} and re.match(r"(https?:)?//|javascript:", value or ""):
                 self.found.append(f"{tag} {name}={value}")
-        if tag == "link" and not names["href"].startswith("/"):
+        if tag == "link" and names["rel"] == "expect":
+            self.expected = names["href"]
+        elif tag == "link" and not names["href"].startswith("/"):
             self.found.append(str(names))
 
 
@@ -60,6 +63,16 @@ def test_no_page_has_inline_code_or_anything_from_elsewhere(answers):
         parser = InlineCode()
         parser.feed(answer.text)
         assert not parser.found, screen.name
+
+
+def test_what_a_page_waits_for_before_it_is_painted_is_there(answers):
+    """Else it waits for nothing, and is painted in pieces."""
+    for screen, answer in answers:
+        parser = InlineCode()
+        parser.feed(answer.text)
+        if parser.expected:
+            assert f'id="{parser.expected.removeprefix("#")}"' in answer.text, screen.name
+    assert sum('rel="expect"' in answer.text for _screen, answer in answers) > len(answers) - 3
 
 
 def test_korean_pages_have_no_english_sentence_left(answers):

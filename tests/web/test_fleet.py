@@ -84,8 +84,8 @@ def test_the_filter_for_those_not_armed_finds_what_the_row_says(alice, bob, brow
 
 def test_cpu_is_told_and_sorted_in_the_unit_of_the_rule(alice, bob, browser_of):
     """20 % of eight vCPUs are more than 60 % of two."""
-    loads(machine(alice, instance_type="m7i.2xlarge"), [20])
-    loads(machine(bob, instance_type="t3.small"), [60.4])
+    loads(machine(alice, instance_type="m7i.2xlarge", minutes_ago=60), [20])
+    loads(machine(bob, instance_type="t3.small", minutes_ago=60), [60.4])
     page = browser_of(alice).get(reverse("admin_fleet"), {"sort": "-cpu"}).text
     assert page.index(">160%<") < page.index(">120.8%<")
     page = browser_of(alice).get(reverse("admin_fleet"), {"sort": "cpu"}).text
