@@ -1,5 +1,6 @@
 """Keep awake and "not this time" on the dashboard, and the rules that apply to its reader."""
 
+import re
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -47,6 +48,30 @@ def test_the_times_to_choose_from_are_told_with_their_clock(browser_of, bob, lan
     shown = page(browser_of(bob, language))
     assert all(word in shown for word in words)
     assert "13:00" not in shown  # which would be wrong a minute later
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        (
+            "en",
+            ["Kept awake until 13:00", "It is no longer kept awake.", "It does not stop when the hours end (22:00).",
+             "It stops when the hours end, as planned."],
+        ),
+        (
+            "ko",
+            ["13:00까지 켜 둡니다", "이제 켜 두지 않습니다.", "운영 시간이 끝나도(22:00) 중지하지 않습니다.",
+             "운영 시간이 끝나면 예정대로 중지합니다."],
+        ),
+    ],
+)  # fmt: skip
+def test_without_a_script_each_choice_says_what_it_has_changed(browser_of, bob, hours, language, words):
+    machine(bob)
+    browser = browser_of(bob, language)
+    acts = [("awake/", {"until": "1h"}), ("awake/end/", {}), ("not-tonight/", {}), ("tonight/", {})]
+    for (act, form), said in zip(acts, words, strict=True):
+        answer = browser.post(f"/machine/{act}", form, follow=True).text
+        assert re.search(rf'(?s)note-done"\s+role="status">.*<span>{re.escape(said)}</span>', answer), act
 
 
 def test_a_click_keeps_it_awake_and_another_ends_it(browser_of, bob):

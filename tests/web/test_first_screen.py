@@ -1,8 +1,11 @@
 """The first screen of the machine's page in a browser: connecting comes first, nothing moves, focus stays."""
 
+from datetime import time
+
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
+from ondol.policy.models import Policy
 from tests.web.browser import launch, page_of
 from tests.web.conftest import machine, person
 
@@ -26,6 +29,23 @@ def browser():
 
 def top(page, selector):
     return page.locator(selector).first.bounding_box()["y"]
+
+
+def test_leaving_out_a_closing_time_is_announced_and_leaves_the_focus_on_what_takes_it_back(site, browser):
+    machine(person("bob@example.org"), minutes_ago=60)
+    hours = {"opens_at": time(9), "closes_at": time(22), "weekends": True, "zone": "Asia/Seoul"}
+    Policy.objects.create(owner=None, has_hours=True, **hours)
+    with page_of(browser, site, "bob@example.org") as page:
+        page.goto("/")
+        for word, said in [
+            ("Not this time", "It does not stop when the hours end"),
+            ("Stop it then as planned", "It stops when the hours end, as planned."),
+        ]:
+            page.get_by_role("button", name=word).focus()
+            page.keyboard.press("Enter")
+            expect(page.locator("#announcement")).to_contain_text(said)
+            expect(page.locator("#wish-closing")).to_be_focused()
+            expect(page.get_by_role("button", name=word)).to_have_count(0)
 
 
 @pytest.mark.parametrize("language", ["ko", "en"])
@@ -57,7 +77,10 @@ def test_keeping_it_awake_leaves_the_focus_on_its_chip_and_is_announced(site, br
         page.keyboard.press("Enter")
         expect(page.locator("#announcement")).to_contain_text("Kept awake until")
         expect(page.locator("#awake-1h")).to_be_focused()
-        expect(page.get_by_role("button", name="End it now")).to_be_visible()
+        page.get_by_role("button", name="End it now").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("#announcement")).to_contain_text("It is no longer kept awake.")
+        expect(page.locator("#awake-1h")).to_be_focused()
         page.locator("#menu summary").click()
         expect(page.get_by_role("link", name="Replace the key").or_(page.locator(".menu-list a").first)).to_be_visible()
         page.keyboard.press("Escape")

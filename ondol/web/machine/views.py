@@ -88,14 +88,14 @@ def end_awake(request: PersonRequest) -> HttpResponse:
 @approved
 def not_tonight(request: PersonRequest) -> HttpResponse:
     """Let it run on at the next closing time."""
-    return _wish(request, awake.not_tonight)
+    return _wish(request, awake.not_tonight, _waived_said)
 
 
 @require_POST
 @approved
 def tonight_after_all(request: PersonRequest) -> HttpResponse:
     """Stop it at the closing time, as usual."""
-    return _wish(request, awake.tonight_after_all)
+    return _wish(request, awake.tonight_after_all, lambda row: _("It stops when the hours end, as planned."))
 
 
 @require_POST
@@ -136,16 +136,25 @@ def _awake_said(row: Instance) -> str:
     return _("Kept awake until %(time)s") % {"time": times.wall(until)} if until else ""
 
 
+def _waived_said(row: Instance) -> str:
+    at = row.run.waived_close
+    return _("It does not stop when the hours end (%(time)s).") % {"time": times.wall(at)} if at else ""
+
+
 def _wish(
     request: PersonRequest, wish: Callable[[User], Instance], said: Callable[[Instance], str] = lambda row: ""
 ) -> HttpResponse:
-    """Do what somebody asks, or tell why not; `said` is announced where the status says nothing new."""
+    """Do what somebody asks, or tell why not; `said` is announced, or shown on the page that is loaded instead."""
     text = ""
     try:
         text = said(wish(request.user))
     except ActionError as error:
         _tell(request, error)
-    return MachinePage(request, text).swap(request) if request.htmx else redirect("dashboard")
+    if request.htmx:
+        return MachinePage(request, text).swap(request)
+    if text:
+        messages.success(request, text)
+    return redirect("dashboard")
 
 
 def _tell(request: PersonRequest, error: ActionError) -> None:

@@ -235,7 +235,8 @@
   document.addEventListener("htmx:afterSwap", () => document.querySelectorAll("[data-tabs]:not(.tabbed)").forEach(tabs));
   document.addEventListener("htmx:afterSettle", (event) => {
     if (heldFocus && document.activeElement === document.body) {
-      const same = heldFocus.id && document.getElementById(heldFocus.id);
+      const { id, dataset } = heldFocus;
+      const same = (id && document.getElementById(id)) || (dataset.then && document.getElementById(dataset.then));
       (same || document.querySelector("h1[tabindex]"))?.focus();
     }
     heldFocus = null;
