@@ -19,6 +19,7 @@ from ondol.host.children import LOG_BYTES, Child
 from ondol.host.home import kept, new_secret_key, new_vault_key, write_private
 from ondol.host.postgres import EmbeddedPostgres, PostgresError
 from ondol.host.process import die_with_parent
+from ondol.host.shell_language import READY, SIGN_IN, SIGN_IN_BY_PROVIDER, SIGN_IN_CHOSEN, in_shells_languages
 from ondol.host.terminal import ERR, Terminal
 
 TICK = 0.2
@@ -244,7 +245,7 @@ class Tree:
 
     # --- words -----------------------------------------------------------------------------------------------------
     def _announce(self, is_trial: bool) -> None:
-        lines = [f"Ondol is ready: {self.settings.url}"]
+        lines = in_shells_languages(READY, {"url": self.settings.url}, os.environ)
         if is_trial:
             lines += self._trial_lines()
         self.terminal.tell("\n".join(lines))
@@ -254,11 +255,14 @@ class Tree:
         admin = self.home / "admin.txt"
         match admin.read_text().split() if admin.exists() else []:
             case [email, *_] if not self.settings.password_sign_in:
-                lines.append(f"  Sign in by {self.settings.oidc_name} as {email}: passwords open nothing here.")
+                text, words = SIGN_IN_BY_PROVIDER, {"provider": self.settings.oidc_name, "email": email}
             case [email, password]:
-                lines.append(f"  Sign in as {email} with the password {password} (kept in {admin}).")
+                text, words = SIGN_IN, {"email": email, "password": password, "file": str(admin)}
             case [email]:  # `ondol migrate` has found that the first password opens nothing any more
-                lines.append(f"  Sign in as {email} with the password that was chosen there.")
+                text, words = SIGN_IN_CHOSEN, {"email": email}
+            case _:
+                text, words = "", {}
+        lines += [f"  {told}" for told in in_shells_languages(text, words, os.environ) if told]
         mail = self.settings.mail_server  # and not the URL: there may be a password in it
         lines.append(f"  E-mails {f'are files in {mail.folder}' if mail.folder else f'go to {mail.host}:{mail.port}'}.")
         who = "an unprivileged user of its own" if os.geteuid() == 0 else "you"
