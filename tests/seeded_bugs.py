@@ -146,7 +146,7 @@ BUGS = [
     Bug("an alarm that does not count is one for the metrics", "facts:_machines", "not row.is_armed", "row.run.armed_at is None"),
     Bug("an invented method is a row of the metrics", "request_log:_method", "request.method in _METHODS", "True"),
     Bug("everybody sees administrators' pages", "guards:administrator", "request.user.is_admin", "True"),
-    Bug("the API takes anybody for an administrator", "auth:administrator", "user.is_admin", "True"),
+    Bug("the API takes anybody for an administrator", "auth:administrator", "require_administrator(user)", ""),
     Bug("everybody revokes everybody's tokens", "tokens:revoke", "ApiToken.objects.select_for_update().filter(user=user, pk=pk)", "ApiToken.objects.select_for_update().filter(pk=pk)"),
     Bug("any id of a proxy is taken", "request_id:taken", "_TAKEN.fullmatch(text)", "text"),
     Bug("a port that nobody serves yet is free", "port:hold", "held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)", ""),

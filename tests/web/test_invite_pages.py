@@ -226,6 +226,20 @@ def test_what_was_chosen_for_dan_stays_until_he_chooses(alice, browser_of, mailo
     assert come(browser, dan, mailoutbox, switch) == [read] * 4
 
 
+@pytest.mark.parametrize("before", ["", "en"])
+@pytest.mark.parametrize(("chosen", "kept"), [("ko", "ko"), ("", "en")])
+def test_a_first_sign_in_without_the_link_keeps_it_too(alice, browser_of, before, chosen, kept):
+    dan, browser = invited(alice, browser_of, language=chosen), Client()
+    dan.set_password("the floor is warm")
+    dan.save()
+    if before:
+        browser.cookies[settings.LANGUAGE_COOKIE_NAME] = before
+    typed = {"login": dan.email, "password": "the floor is warm"}
+    browser.post(reverse("account_login"), typed, headers={"Accept-Language": "en"})
+    dan.refresh_from_db()
+    assert (dan.language, dan.last_login is None) == (kept, False)
+
+
 def test_dan_keeps_his_own_choice_when_he_signs_in_elsewhere(alice, browser_of, mailoutbox):
     dan, browser = invited(alice, browser_of, language="ko"), Client()
     come(browser, dan, mailoutbox)
