@@ -31,7 +31,7 @@ def test_the_chart_has_a_bar_for_each_five_minutes_and_the_same_as_a_table(bob, 
     page = browser_of(bob).get("/").text
     assert (page.count("chart-bar"), page.count("chart-active")) == (8, 1)
     assert "<td>180%</td>" in page
-    assert "idle below 10% of one core" in page
+    assert "dashed line: 10% of one core" in page
     assert "100% is one core at work, 200% are all of them. Idle is below 10%." in page
     assert page.count("<td>idle</td>") == 7
 

@@ -24,7 +24,7 @@ def test_what_runs_is_counted_with_what_it_costs_an_hour(alice, bob, browser_of)
     assert "2 machines, 1 running" in page
     assert "$0.031/h in total" in page
     assert "Auto-stop is on for all." in page
-    assert "below 10% of one core for 30 min" in page
+    assert 'below 10% of one core,</span> <span class="nowrap">for 30 min' in page
     assert "5%" not in page
     assert page.index("Bob") < page.index("Alice</a>")
 
