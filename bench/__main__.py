@@ -1,5 +1,5 @@
-"""`python -m bench [jobs] [looks] [polls] [pages] [browsers] [serving] [site] [forecast] [simulation] [work] [loads]
-[restarts] [warm_ups] [chatter]`: all but the last five where none is named."""
+"""`python -m bench [jobs] [looks] [polls] [pages] [jupyterhub] [browsers] [serving] [site] [forecast] [simulation]
+[work] [loads] [restarts] [warm_ups] [chatter]`: all but the last five where none is named."""
 
 import argparse
 import tempfile
@@ -10,7 +10,7 @@ from pathlib import Path
 from bench import chatter, forecast, loads, restarts, simulation, site, warm_ups, work
 from bench.place import database
 
-NAMES = ("jobs", "looks", "polls", "pages", "browsers", "serving", "site", "forecast", "simulation")
+NAMES = ("jobs", "looks", "polls", "pages", "jupyterhub", "browsers", "serving", "site", "forecast", "simulation")
 LONG = ("work", "loads", "restarts", "warm_ups", "chatter")
 """These are run by their names only: they take long, or show the same each time."""
 _ALONE: dict[str, Callable[[Path, int], None]] = {

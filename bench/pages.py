@@ -11,7 +11,8 @@ from django.test import Client
 
 from bench import institute
 from bench.place import percentiles, table
-from bench.polls import asked, cpu_seconds, web
+from bench.polls import asked, web
+from bench.processor import Meter
 from ondol.accounts.models import User
 from ondol.commands.web import collect_static
 from ondol.instances.models import Instance
@@ -82,12 +83,12 @@ def _measured(serving: int, port: int, path: str, cookie: str) -> tuple[float, f
     """Return processor time of each request, the median in seconds, and the bytes of an answer."""
     http, took = HTTPConnection("127.0.0.1", port, timeout=120), []
     body = asked(http, path, cookie)[1]
-    before, end = cpu_seconds(serving), time.monotonic() + SECONDS
+    meter, end = Meter(serving), time.monotonic() + SECONDS
     while len(took) < 2 or (time.monotonic() < end and len(took) < MOST):
         begun = time.monotonic()
         status = asked(http, path, cookie)[0]
         assert status in {200, 204}, f"{path}: {status}"
         took.append(time.monotonic() - begun)
-    spent = cpu_seconds(serving) - before
+    spent = sum(meter.seconds())
     http.close()
     return spent / len(took), percentiles(took)[0], len(body.encode())

@@ -10,13 +10,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
-from pathlib import Path
 
 from django.conf import settings
-from django.db import connection
 from django.test import Client
 
 from bench.place import ONDOL, percentiles, table
+from bench.processor import Meter
 from ondol import clock
 from ondol.accounts.models import User
 from ondol.instances.models import Instance
@@ -36,8 +35,8 @@ def main() -> None:
         for way, (pace, stale) in WAYS.items():
             Instance.objects.update(status_since=clock.now())
             pages = [_opened(port, cookie, stale) for cookie in cookies]
-            before, took = cpu_seconds(serving), _polls(pages, cookies, pace, 200 if stale else 204)
-            cpu, (p50, p99) = cpu_seconds(serving) - before, percentiles(took)
+            meter, took = Meter(serving), _polls(pages, cookies, pace, 200 if stale else 204)
+            cpu, (p50, p99) = sum(meter.seconds()), percentiles(took)
             each, core = f"{cpu / len(took) * 1000:.1f} ms", f"{cpu / SECONDS:.1%}"
             rows.append((way, len(took), f"{p50 * 1000:.1f} ms", f"{p99 * 1000:.1f} ms", each, core))
     head = ["", f"polls in {SECONDS:.0f} s", "p50", "p99", "processor time each", "of one core"]
@@ -106,19 +105,3 @@ def _person(http: HTTPConnection, path: str, cookie: str, pace: float, status: i
         took.append(time.monotonic() - begun)
         assert answered == status
         time.sleep(max(0.0, begun + pace - time.monotonic()))
-
-
-def cpu_seconds(web: int) -> float:
-    """Return the seconds of processor time so far: of the web processes and of their connections in PostgreSQL."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
-        )
-        backends = [pid for (pid,) in cursor.fetchall()]
-    children = Path(f"/proc/{web}/task/{web}/children").read_text().split()
-    return sum(map(_seconds, [web, *map(int, children), *backends]))
-
-
-def _seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

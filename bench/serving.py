@@ -9,7 +9,8 @@ import time
 from http.client import HTTPConnection, HTTPException
 
 from bench.place import percentiles, table
-from bench.polls import _somebody, asked, cpu_seconds
+from bench.polls import _somebody, asked
+from bench.processor import Meter
 from ondol.commands.web import collect_static
 from tests.journey.site import free_port, until
 
@@ -52,8 +53,8 @@ def _measured(words: list[str], cookie: str) -> dict[str, tuple[float, float, fl
 
 def _numbers(web: int, port: int, path: str, cookie: str) -> tuple[float, float, float, float]:
     _load(port, path, cookie, 1.0)
-    before, took = cpu_seconds(web), _load(port, path, cookie, SECONDS)
-    return (cpu_seconds(web) - before) / len(took), *percentiles(took), len(took) / SECONDS
+    meter, took = Meter(web), _load(port, path, cookie, SECONDS)
+    return sum(meter.seconds()) / len(took), *percentiles(took), len(took) / SECONDS
 
 
 def _is_up(port: int) -> bool:

@@ -1,0 +1,296 @@
+"""Our pages and API beside those of JupyterHub: one web process each, one PostgreSQL, 10,000 people in each database.
+
+JupyterHub is installed from the package index when this runs, into an environment of its own; Ondol never needs it. It
+runs as it comes, but for its proxy, which is left out, and its dummy authenticator, which takes any password.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from pathlib import Path
+from statistics import median
+from urllib.parse import quote
+
+import psycopg
+import requests
+from django.conf import settings
+from django.db import connection
+from django.test import Client
+from psycopg.conninfo import conninfo_to_dict
+
+from bench import institute
+from bench.place import table
+from bench.polls import asked, web
+from bench.processor import Meter
+from ondol.accounts.models import User
+from ondol.commands.web import collect_static
+from ondol.instances.models import Instance
+from tests.journey.site import free_port, until
+from tests.signed_in import sign_in
+
+VERSION = "6.1.1"
+PACKAGES = (f"jupyterhub=={VERSION}", "psycopg[binary]")
+CACHE = Path(sys.prefix) / "bench" / f"jupyterhub-{VERSION}"
+ROUNDS, SECONDS, CONNECTIONS, ASKERS = 5, 2.0, 4, 40
+"""Each round asks so long, by so many connections, for so many people in turn: one may read by our API ten times a
+second."""
+DATABASE = "jupyterhub"
+_CONFIG = """
+from jupyterhub.proxy import Proxy
+
+class NoProxy(Proxy):
+    should_start = False
+    async def add_route(self, routespec, target, data): pass
+    async def delete_route(self, routespec): pass
+    async def get_all_routes(self): return {{}}
+
+c = get_config()
+c.JupyterHub.proxy_class = NoProxy
+c.JupyterHub.authenticator_class = "dummy"
+c.Authenticator.allow_all = True
+c.JupyterHub.hub_bind_url = "http://127.0.0.1:{port}"
+c.JupyterHub.bind_url = "http://127.0.0.1:{port}"
+c.JupyterHub.db_url = "{url}"
+c.JupyterHub.cookie_secret_file = "{folder}/cookie_secret"
+"""
+_PEOPLE = """
+INSERT INTO users (name, admin, created, last_activity, cookie_id)
+SELECT 'person' || lpad(n::text, 5, '0'), false, now(), now(), md5(n::text) FROM generate_series(0, %s - 1) AS n
+"""
+
+
+@dataclass
+class Peer:
+    """One of the two servers."""
+
+    process: int
+    port: int
+    database: str
+    headers: list[dict[str, str]]
+    """The cookies and the like of the people who ask, each signed in."""
+
+
+@dataclass
+class Found:
+    """What the rounds have measured of one request: numbers of each request, by round."""
+
+    bytes: int = 0
+    rates: list[float] = field(default_factory=list)
+    pages: list[float] = field(default_factory=list)
+    """Processor seconds of the server's processes."""
+    postgres: list[float] = field(default_factory=list)
+
+    @property
+    def both(self) -> float:
+        return median(one + other for one, other in zip(self.pages, self.postgres, strict=True))
+
+
+def main() -> None:
+    """Measure ours and theirs in turn, several times: the medians count."""
+    install()
+    collect_static()
+    institute.furnish()
+    with (
+        tempfile.TemporaryDirectory(prefix="ondol-jupyterhub-") as folder,
+        jupyterhub(Path(folder)) as theirs,
+        ondol() as (running, stopped, without),
+    ):
+        user = "/hub/api/users/person{:05}"
+        pairs = {
+            "our status of a machine that runs": (running, "/api/instances/status", theirs, user),
+            "our status of one that is stopped": (stopped, "/api/instances/status", theirs, user),
+            "a poll without news (204), running": (running, "POLL", theirs, user),
+            "a poll without news (204), stopped": (stopped, "POLL", theirs, user),
+            "our dashboard, running": (running, "/", theirs, "/hub/home"),
+            "our dashboard, stopped": (stopped, "/", theirs, "/hub/home"),
+            "our dashboard, without a machine": (without, "/", theirs, "/hub/home"),
+        }
+        found: dict[str, tuple[Found, Found]] = {name: (Found(), Found()) for name in pairs}
+        for us, path, them, their_path in pairs.values():  # so that nothing is cold
+            for peer, at in ((us, path), (them, their_path)):
+                _ask(peer, _paths(peer, at), 1.0, Found())
+        for number in range(ROUNDS):
+            for name, (us, path, them, their_path) in pairs.items():
+                both = [(us, path, found[name][0]), (them, their_path, found[name][1])]
+                for peer, at, into in both if number % 2 else reversed(both):
+                    _ask(peer, _paths(peer, at), SECONDS, into)
+    _print(found)
+
+
+def _print(found: dict[str, tuple[Found, Found]]) -> None:
+    rows = []
+    for name, (us, them) in found.items():
+        ours, theirs = median(us.rates), median(them.rates)
+        rows.append(
+            (
+                name,
+                f"{ours:.0f}",
+                f"{theirs:.0f}",
+                f"{ours / theirs:.2f} ×",
+                *(f"{median(one.pages) * 1000:.2f} + {median(one.postgres) * 1000:.2f} ms" for one in (us, them)),
+                f"{median(them.pages) / median(us.pages):.2f} ×",
+                f"{them.both / us.both:.2f} ×",
+                f"{us.bytes} / {them.bytes}",
+            )
+        )
+    head = [
+        f"against JupyterHub {VERSION}", "requests a second", "theirs", "ratio", "processor: ours + PostgreSQL",
+        "theirs + PostgreSQL", "ratio per processor second", "with PostgreSQL", "bytes",
+    ]  # fmt: skip
+    table(
+        f"{institute.PEOPLE} people; `/hub/api/users/NAME` for status and polls, `/hub/home` for dashboards", head, rows
+    )
+
+
+def _paths(peer: Peer, path: str) -> list[str]:
+    """Return what each of the people asks for."""
+    if path == "POLL":
+        return [_poll(peer, headers) for headers in peer.headers]
+    return [path.format(number) for number in range(len(peer.headers))]
+
+
+def _poll(peer: Peer, headers: dict[str, str]) -> str:
+    """Return the path of a poll that is up to date, for a page that polls or could."""
+    http = HTTPConnection("127.0.0.1", peer.port, timeout=60)
+    found = re.search(r'hx-get="(/machine/\?[^"]+)"', asked(http, "/", headers["Cookie"])[1])
+    assert found
+    return found[1].replace("&amp;", "&") + "&banner="
+
+
+def _ask(peer: Peer, paths: list[str], seconds: float, found: Found) -> None:
+    """Ask as fast as it answers: while one connection's answer is read, the others' requests are worked on."""
+    lines = [HTTPConnection("127.0.0.1", peer.port, timeout=60) for _ in range(CONNECTIONS)]
+    done, sent = 0, 0
+
+    def ask(line: HTTPConnection) -> None:
+        nonlocal sent
+        which = sent % len(paths)
+        htmx = {"HX-Request": "true"} if paths[which].startswith("/machine/") else {}
+        line.request("GET", paths[which], headers=peer.headers[which] | htmx)
+        sent += 1
+
+    meter, began = Meter(peer.process, peer.database), time.monotonic()
+    for line in lines:
+        ask(line)
+    while lines:
+        for line in list(lines):
+            answer = line.getresponse()
+            found.bytes = len(answer.read())
+            assert answer.status in {200, 204}, f"{answer.status} of {paths[0]}"
+            done += 1
+            if time.monotonic() - began < seconds:
+                ask(line)
+            else:
+                line.close()
+                lines.remove(line)
+    took, (pages, postgres) = time.monotonic() - began, meter.seconds()
+    found.rates.append(done / took)
+    found.pages.append(pages / done)
+    found.postgres.append(postgres / done)
+
+
+@contextmanager
+def ondol() -> Iterator[tuple[Peer, Peer, Peer]]:
+    """Yield our server as people see it whose machines run, whose are stopped, and who have none."""
+    with web(port := free_port()) as process:
+        name = connection.settings_dict["NAME"]
+        people = (
+            *(
+                [row.owner for row in Instance.objects.filter(status=s).order_by("id")[:ASKERS]]
+                for s in ("RUNNING", "STOPPED")
+            ),
+            User.objects.filter(approval="APPROVED", instances=None).order_by("id")[:ASKERS],
+        )
+        running, stopped, without = (Peer(process, port, name, [_browser(one) for one in some]) for some in people)
+        yield running, stopped, without
+
+
+def _browser(person: User) -> dict[str, str]:
+    return _FETCH | {"Cookie": f"{settings.SESSION_COOKIE_NAME}={sign_in(Client(), person)}"}
+
+
+_FETCH = {
+    "User-Agent": "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0",
+    "Accept-Language": "ko,en;q=0.5",
+    "Accept-Encoding": "gzip, deflate",
+    "Sec-Fetch-Mode": "navigate",
+    "Sec-Fetch-Site": "same-origin",
+}
+"""What a browser sends; JupyterHub writes a warning for each request without the last two."""
+
+
+def install() -> None:
+    """Install JupyterHub, once."""
+    if (CACHE / "done").exists():
+        return
+    print(f"Installing JupyterHub {VERSION} into {CACHE}", flush=True)
+    venv.create(CACHE, with_pip=True, clear=True)
+    subprocess.run([CACHE / "bin" / "pip", "install", "--quiet", *PACKAGES], check=True)
+    (CACHE / "done").touch()
+
+
+@contextmanager
+def jupyterhub(folder: Path) -> Iterator[Peer]:
+    """Yield theirs, with as many people, of whom some have signed in."""
+    own = conninfo_to_dict(os.environ["DATABASE_URL"])
+    login = f"{own['user']}:{quote(str(own['password']), safe='')}@"
+    url = f"postgresql+psycopg://{login}/{DATABASE}?host={own['host']}&port={own['port']}"
+    config, port = folder / "jupyterhub_config.py", free_port()
+    config.write_text(_CONFIG.format(port=port, url=url, folder=folder))
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {DATABASE}")
+    with _hub(config, port):
+        pass  # it has made its tables
+    with psycopg.connect(os.environ["DATABASE_URL"], dbname=DATABASE) as other:
+        other.execute(_PEOPLE, [institute.PEOPLE])
+        other.execute("ANALYZE")
+    with _hub(config, port) as process:
+        yield Peer(process, port, DATABASE, [_signed_in(port, f"person{n:05}") for n in range(ASKERS)])
+
+
+@contextmanager
+def _hub(config: Path, port: int) -> Iterator[int]:
+    words = [CACHE / "bin" / "jupyterhub", "-f", config]
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    log = config.with_suffix(".log").open("wb")
+    with log, subprocess.Popen(words, cwd=config.parent, env=env, stdout=log, stderr=log) as process:
+        try:
+            until(lambda: _is_up(port, process), 180, "JupyterHub answers")
+            yield process.pid
+        except BaseException:
+            print(config.with_suffix(".log").read_text()[-3000:])
+            raise
+        finally:
+            process.send_signal(signal.SIGTERM)
+
+
+def _is_up(port: int, process: "subprocess.Popen[bytes]") -> bool:
+    assert process.poll() is None, "JupyterHub has ended"
+    return requests.get(f"http://127.0.0.1:{port}/hub/health", timeout=5).ok
+
+
+def _signed_in(port: int, name: str) -> dict[str, str]:
+    browser, page = requests.Session(), f"http://127.0.0.1:{port}/hub/login?next=/hub/home"
+    browser.headers.update(_FETCH)
+    browser.get(page, timeout=30).raise_for_status()
+    form = {"username": name, "password": "x", "_xsrf": _token(browser)}
+    browser.post(page, data=form, timeout=30).raise_for_status()
+    home = browser.get(f"http://127.0.0.1:{port}/hub/home", timeout=30)
+    assert name in home.text, home.text[:500]
+    cookies = "; ".join(
+        f"{one.name}={one.value}" for one in browser.cookies if one.name != "_xsrf" or one.path == "/hub/"
+    )
+    return _FETCH | {"Cookie": cookies, "X-XSRFToken": _token(browser)}
+
+
+def _token(browser: requests.Session) -> str:
+    return next(str(one.value) for one in browser.cookies if one.name == "_xsrf")

@@ -1,0 +1,45 @@
+"""How much processor time a server has spent, by what /proc tells: its own processes, and its part of PostgreSQL."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from django.db import connection
+
+_BACKENDS = """
+SELECT pid FROM pg_stat_activity
+WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND (%(name)s = '' OR datname = %(name)s)
+"""
+
+
+class Meter:
+    """Counts the processor seconds of a process with its children, and of the connections to a database."""
+
+    def __init__(self, parent: int, database: str = "") -> None:
+        """Take the name of the database; empty: connections to any count."""
+        self._parent, self._database = parent, database
+        self._before = self._processes(), self._backends()
+
+    def seconds(self) -> tuple[float, float]:
+        """Return those since this was made: of the processes, and of connections that last."""
+        before, backends = self._before
+        served = sum(self._processes().values()) - sum(before.values())
+        return served, sum(now - backends.get(pid, 0.0) for pid, now in self._backends().items())
+
+    def _processes(self) -> dict[int, float]:
+        children = Path(f"/proc/{self._parent}/task/{self._parent}/children").read_text().split()
+        return _seconds([self._parent, *map(int, children)])
+
+    def _backends(self) -> dict[int, float]:
+        with connection.cursor() as cursor:
+            cursor.execute(_BACKENDS, {"name": self._database})
+            return _seconds([pid for (pid,) in cursor.fetchall()])
+
+
+def _seconds(pids: list[int]) -> dict[int, float]:
+    found = {}
+    for pid in pids:
+        with suppress(FileNotFoundError):  # it has ended
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            found[pid] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return found
