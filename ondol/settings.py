@@ -71,7 +71,7 @@ MIDDLEWARE = [
     "ondol.accounts.sessions.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "ondol.accounts.sessions.AuthenticationMiddleware",
     "ondol.web.middleware.ends_in_time",
     "ondol.web.middleware.language_of_person",
     "ondol.web.middleware.never_kept",

@@ -1,5 +1,6 @@
 """Sign-in of Django's test client, whose cookie has to be a session's secret and not its key."""
 
+from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.test import Client
 
@@ -15,6 +16,8 @@ def sign_in(client: Client, user: User, **extra: object) -> str:
     session.cycle_key()  # to a key whose secret is known here
     session.update(extra)
     session.save()
+    listed = UserSession(user=user, session_key=session.session_key, ip="127.0.0.1", user_agent="")
+    listed.save()  # as allauth does at each sign-in
     client.cookies[settings.SESSION_COOKIE_NAME] = session.secret
     return session.secret
 

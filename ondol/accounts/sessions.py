@@ -3,16 +3,25 @@
 import hashlib
 from collections.abc import Mapping
 from contextvars import ContextVar
-from typing import Any
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, cast
 
 from django.conf import settings
+from django.contrib import auth
 from django.contrib.auth import SESSION_KEY
+from django.contrib.auth import middleware as authentication
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions import middleware
 from django.contrib.sessions.backends import db
 from django.contrib.sessions.backends.base import VALID_KEY_CHARS
+from django.contrib.sessions.models import Session
 from django.http import HttpRequest, HttpResponse
-from django.utils.crypto import get_random_string
+from django.utils.crypto import constant_time_compare, get_random_string
+from django.utils.functional import SimpleLazyObject
 
+from ondol.accounts.models import User
+from ondol.database.kept import Kept
 from ondol.keys import vault
 
 _made: ContextVar[dict[str, str]] = ContextVar("made")
@@ -37,6 +46,20 @@ class SessionStore(db.SessionStore):
     def key_salt(self) -> str:
         """Return what Django signs the data with, besides its secret key: the data of one row are void in another."""
         return f"{super().key_salt}.{self.session_key}"
+
+    person: User | None = None
+    """Whose session it is by allauth's list of sessions, read with it in one query. `person_of` says who it is."""
+
+    def _get_session_from_db(self) -> Session | None:
+        found = _WITH_PERSON.first(self.session_key, datetime.now(UTC))
+        if found is None:  # one that allauth does not list
+            return cast("Session | None", super()._get_session_from_db())  # type: ignore[misc]
+        data = found.__dict__.pop("session_data")
+        if data is None:
+            self._session_key = None
+            return None
+        self.person = found
+        return Session(session_key=self.session_key or "", session_data=data)
 
     @classmethod
     def of_cookie(cls, secret: str) -> "SessionStore":
@@ -68,6 +91,15 @@ class SessionStore(db.SessionStore):
         return key
 
 
+_WITH_PERSON = Kept[User](
+    lambda key, now: User.objects.filter(usersession__session_key=key).annotate(
+        session_data=Session.objects.filter(session_key=key, expire_date__gt=now).values("session_data")
+    ),
+    "key",
+    datetime(2000, 1, 1, tzinfo=UTC),
+)
+
+
 def _label(session: Mapping[str, Any]) -> vault.Label:
     return vault.Label("totp_setup", str(session.get(SESSION_KEY, "")))
 
@@ -95,3 +127,29 @@ class SessionMiddleware(middleware.SessionMiddleware):
         sent = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
         key = request.session.session_key
         return str(sent if digest(sent) == key else _made.get()[key])
+
+
+class AuthenticationMiddleware(authentication.AuthenticationMiddleware):
+    """Tells who asks, as Django's does, without a query where the person was read with the session."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Let the request know its person once somebody asks."""
+        super().process_request(request)
+        request.user = SimpleLazyObject(partial(_person_of, request))  # type: ignore[assignment]
+
+
+def _person_of(request: Any) -> User | AnonymousUser:
+    if not hasattr(request, "_cached_user"):
+        request._cached_user = _known(request.session) or auth.get_user(request)
+    found: User | AnonymousUser = request._cached_user
+    return found
+
+
+def _known(session: SessionStore) -> User | None:
+    """Return the person who was read with a session if all holds that Django asks for; it decides about all others."""
+    if auth.SESSION_KEY not in session or (person := session.person) is None:
+        return None
+    is_theirs = session[auth.SESSION_KEY] == str(person.pk) and person.is_active
+    is_known_way = session.get(auth.BACKEND_SESSION_KEY) in settings.AUTHENTICATION_BACKENDS
+    mark, given = person.get_session_auth_hash(), session.get(auth.HASH_SESSION_KEY, "")
+    return person if is_theirs and is_known_way and constant_time_compare(given, mark) else None

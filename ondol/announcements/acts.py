@@ -12,12 +12,16 @@ from ondol.accounts.models import User
 from ondol.accounts.people import require_administrator
 from ondol.announcements.models import Announcement
 from ondol.audit.record import Action, refusals, write
+from ondol.database.kept import Kept
 
 
 def current() -> Announcement | None:
     """Return the announcement that is not over; one query."""
-    row = Announcement.objects.filter(pk=Announcement.ONLY).first()
+    row = _CURRENT.first()
     return None if row is None or row.is_over(clock.now()) else row
+
+
+_CURRENT = Kept[Announcement](lambda: Announcement.objects.filter(pk=Announcement.ONLY))
 
 
 def show(wanted: Announcement, by: User) -> None:

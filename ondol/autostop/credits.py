@@ -1,7 +1,9 @@
 """Whether a burstable machine has used up its CPU credits, so that AWS slows it down."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
+from ondol.database.kept import Kept
 from ondol.ec2_types import facts_of
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
@@ -24,6 +26,20 @@ def throttled_to(row: Instance, now: datetime) -> float | None:
     baseline = facts_of(row.instance_type).baseline_percent
     if row.status != Status.RUNNING or baseline is None or not has_credits(row):
         return None
-    last = row.readings.filter(at__gt=now - _RECENT, at__lte=now, credits__isnull=False).order_by("-at").first()
-    is_slow = last and last.credits is not None and last.credits < _USED_UP
-    return baseline if last and is_slow and last.percent >= baseline * _NEAR_BASELINE else None
+    for credits, percent in _LAST.rows(row.pk, now - _RECENT, now):
+        if credits < _USED_UP and percent >= baseline * _NEAR_BASELINE:
+            return baseline
+    return None
+
+
+_LAST = Kept[Instance](
+    lambda row, since, now: (
+        Instance(pk=row)
+        .readings.filter(at__gt=since, at__lte=now, credits__isnull=False)
+        .order_by("-at")
+        .values_list("credits", "percent")[:1]
+    ),
+    UUID(int=1),
+    datetime(2000, 1, 1, tzinfo=UTC),
+    datetime(2000, 1, 2, tzinfo=UTC),
+)

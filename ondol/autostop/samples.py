@@ -4,6 +4,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.db.models import BigIntegerField, Func, Q
 
@@ -11,6 +12,7 @@ from ondol.autostop import work
 from ondol.autostop.forecast import PERIOD, floor
 from ondol.autostop.models import CpuReading
 from ondol.autostop.work import Limits, Sample
+from ondol.database.kept import Kept
 from ondol.instances.models import Instance
 from ondol.instances.record import LastWork
 from ondol.policy.rules import Rules, rules_of
@@ -88,10 +90,23 @@ def last_work_of(row: Instance) -> LastWork | None:
 
 def _samples(pks: Iterable[str], since: datetime) -> Mapping[str, list[Sample]]:
     found: defaultdict[str, list[Sample]] = defaultdict(list)
-    kept = CpuReading.objects.filter(instance__in=list(pks), at__gte=since).order_by("at")
-    for pk, at, percent, into, out, read, written in kept.values_list(*_COLUMNS):
+    for pk, at, percent, into, out, read, written in _rows(list(pks), since):
         found[str(pk)].append(Sample(at, percent, into, out, _sum(read, written)))
     return found
+
+
+def _rows(pks: list[str], since: datetime) -> Iterable[tuple[Any, ...]]:
+    ids = [uuid.UUID(pk) for pk in pks]
+    if len(ids) == 1:
+        return _OF_ONE.rows(*ids, since)
+    return CpuReading.objects.filter(instance__in=ids, at__gte=since).order_by("at").values_list(*_COLUMNS)
+
+
+_OF_ONE = Kept[CpuReading](
+    lambda pk, since: CpuReading.objects.filter(instance_id=pk, at__gte=since).order_by("at").values_list(*_COLUMNS),
+    uuid.UUID(int=1),
+    datetime(2000, 1, 1, tzinfo=UTC),
+)
 
 
 def _sum(*sizes: int | None) -> int | None:

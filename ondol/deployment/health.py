@@ -7,6 +7,7 @@ from django.db.models.functions import Now
 from procrastinate.contrib.django.models import ProcrastinateEvent
 
 from ondol import clock
+from ondol.database.kept import Kept
 from ondol.deployment.models import Deployment
 
 STALE_AFTER = timedelta(seconds=90)
@@ -43,10 +44,10 @@ def unconfirmed_since() -> datetime | None:
     AWS does not answer if the last observation is too old, if observations fail, or if one is still waiting: a call
     that hangs takes a minute and a half before it fails.
     """
-    told = Deployment.objects.values_list("confirmed_at", "trouble_since", Exists(_waiting())).first()
-    if told is None:
+    told = _TOLD.rows()
+    if not told:
         return None
-    seen, failing_since, is_waiting = told
+    seen, failing_since, is_waiting = told[0]
     is_failing = failing_since is not None and datetime.now(UTC) - failing_since > SILENT_AFTER
     if seen is None:
         return clock.now() - clock.real_seconds(SILENT_AFTER.total_seconds()) if is_waiting else None
@@ -64,3 +65,8 @@ def _waiting() -> QuerySet[ProcrastinateEvent]:
     return ProcrastinateEvent.objects.filter(
         job__lock=OBSERVING, job__status="doing", type="started", at__lt=Now() - SILENT_AFTER
     )
+
+
+_TOLD = Kept[Deployment](
+    lambda: Deployment.objects.values_list("confirmed_at", "trouble_since", Exists(_waiting())).order_by("pk")[:1]
+)

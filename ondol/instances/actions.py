@@ -15,6 +15,7 @@ from ondol.accounts.models import User
 from ondol.accounts.people import require_administrator, require_approved
 from ondol.accounts.security_letters import record_and_tell
 from ondol.audit.record import Action, refusals_of
+from ondol.database.kept import Kept
 from ondol.deployment import alerts
 from ondol.instances import admin_letters, own_keys, sealed
 from ondol.instances.allowance import require_creation_left, require_start_left
@@ -50,8 +51,17 @@ class KeyFile:
 
 def current(user: User) -> Instance | None:
     """The person's machine, if there is one; ended ones are history."""
-    with_more = Instance.objects.select_related("run", "owner", "ssh_key", "key_replacement")
-    return with_more.filter(owner=user).exclude(status=Status.TERMINATED).first()
+    return _CURRENT.first(user.pk)
+
+
+_CURRENT = Kept[Instance](
+    lambda owner: (
+        Instance.objects.select_related("run", "owner", "ssh_key", "key_replacement")
+        .filter(owner_id=owner)
+        .exclude(status=Status.TERMINATED)
+    ),
+    1,
+)
 
 
 def machines_of(people: Collection[User]) -> dict[int, Instance]:

@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 from django.db.models import Q
 
+from ondol.database.kept import Kept
 from ondol.policy.catalog import Rules, Source, all_rules
 from ondol.policy.models import Policy
 
@@ -12,7 +13,13 @@ __all__ = ["Rules", "Source", "inherited_rules", "rules_for", "rules_of", "says_
 
 def rules_of(person: int | None) -> Rules:
     """Return the rules of a person, by id; None: for people without rules of their own."""
-    return rules_for([person] if person is not None else [])[person]
+    if person is None:
+        return rules_for([])[None]
+    kept = {policy.owner_id: policy for policy in _OF_ONE.all(person)}
+    return _merge(kept.get(person), kept.get(None))
+
+
+_OF_ONE = Kept[Policy](lambda person: Policy.objects.filter(Q(owner_id=person) | Q(owner=None)), 1)
 
 
 def inherited_rules(owner: int | None) -> Rules:

@@ -1,0 +1,103 @@
+"""Queries that are asked with every page: Django writes their SQL once, and PostgreSQL plans them once.
+
+To write the SQL of a query with its joins takes Django longer than PostgreSQL takes to answer it.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Generic, TypeVar, cast
+
+import psycopg
+from django.db import connection
+from django.db.models import Model, QuerySet
+from django.db.models.query import get_related_populators
+from django.db.models.sql.compiler import SQLCompiler
+
+M = TypeVar("M", bound=Model)
+
+
+class _Prepared(psycopg.Cursor[Any]):
+    """A cursor whose statements PostgreSQL keeps, planned, for as long as the connection lasts."""
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> "_Prepared":
+        super().execute(query, params, prepare=True, **options)
+        return self
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A query as SQL, and how its rows become objects."""
+
+    sql: str
+    values: tuple[Any, ...]
+    """The parameters: an index into what is asked with, or a constant."""
+    compiler: SQLCompiler
+    converters: dict[int, Any]
+    populators: list[Any]
+
+
+@dataclass(frozen=True)
+class _Argument:
+    number: int
+
+
+class Kept(Generic[M]):
+    """A query whose SQL does not depend on what it is asked with."""
+
+    def __init__(self, query: Callable[..., QuerySet[Any, Any]], *likes: object) -> None:
+        """Take the query, and values to write it with: as many, of the same types, each in it as it is, none twice."""
+        self._query, self._likes = query, likes
+
+    def first(self, *values: object) -> M | None:
+        """Return the first row, if there is any."""
+        return next(iter(self.all(*values)), None)
+
+    def all(self, *values: object) -> list[M]:
+        """Return all rows."""
+        return list(self._objects(self.rows(*values)))
+
+    def rows(self, *values: object) -> list[tuple[Any, ...]]:
+        """Return all rows as they are in the database."""
+        written = self._written
+        params = [values[one.number] if isinstance(one, _Argument) else one for one in written.values]
+        connection.close_if_health_check_failed()  # as Django does before each cursor of its own
+        connection.ensure_connection()
+        with connection._prepare_cursor(_Prepared(connection.connection)) as cursor:  # type: ignore[attr-defined]
+            cursor.execute(written.sql, params)
+            return cast(list[tuple[Any, ...]], cursor.fetchall())
+
+    def _objects(self, rows: list[tuple[Any, ...]]) -> Iterator[M]:
+        written = self._written
+        compiler = written.compiler
+        info = compiler.klass_info
+        assert info is not None  # noqa: S101  for the type checker
+        assert compiler.select  # noqa: S101
+        start, end = info["select_fields"][0], info["select_fields"][-1] + 1
+        names = [column[0].target.attname for column in compiler.select[start:end]]
+        for row in compiler.apply_converters(rows, written.converters):
+            found = info["model"].from_db(connection.alias, names, row[start:end])
+            for populator in written.populators:
+                populator.populate(row, found)
+            for name, column in compiler.annotation_col_map.items():
+                setattr(found, name, row[column])
+            yield found
+
+    def _place(self, value: object) -> int | None:
+        alike = (number for number, like in enumerate(self._likes) if (type(like), like) == (type(value), value))
+        return next(alike, None)
+
+    @cached_property
+    def _written(self) -> _Written:
+        compiler = self._query(*self._likes).query.get_compiler(connection.alias)
+        sql, params = compiler.as_sql()
+        places = [self._place(value) for value in params]
+        if {place for place in places if place is not None} != set(range(len(self._likes))):
+            raise ValueError("what the query is asked with is not in its SQL as it is")
+        values = tuple(
+            value if place is None else _Argument(place) for value, place in zip(params, places, strict=True)
+        )
+        select = compiler.select or []
+        populators = get_related_populators(compiler.klass_info, select, connection.alias)  # type: ignore[call-arg]
+        converters = compiler.get_converters([column[0] for column in select])
+        return _Written(sql, values, compiler, converters, populators)
