@@ -86,4 +86,5 @@ class DatabaseWrapper(base.DatabaseWrapper):
         with _noted():
             connection = Connection.connect(autocommit=True, **conn_params)
         connection.execute(_FROZEN)
+        connection.prepare_threshold = 0  # `kept` prepares its statements; Django's own cursors never do
         return connection

@@ -13,6 +13,8 @@ from django.db import connection
 from django.db.models import Model, QuerySet
 from django.db.models.query import get_related_populators
 from django.db.models.sql.compiler import SQLCompiler
+from psycopg._queries import PostgresQuery
+from psycopg.sql import Literal
 
 M = TypeVar("M", bound=Model)
 
@@ -24,22 +26,22 @@ class _Prepared(psycopg.Cursor[Any]):
         super().execute(query, params, prepare=True, **options)
         return self
 
+    def _send_query_prepared(self, name: bytes, pgq: PostgresQuery, **options: Any) -> None:
+        self._query = pgq  # where Django looks for what it notes of each statement
+        super()._send_query_prepared(name, pgq, **options)
+
 
 @dataclass(frozen=True)
 class _Written:
     """A query as SQL, and how its rows become objects."""
 
     sql: str
-    values: tuple[Any, ...]
-    """The parameters: an index into what is asked with, or a constant."""
+    """Its constants are a part of it: PostgreSQL keeps a plan by a partial index only if it knows that it applies."""
+    places: tuple[int, ...]
+    """Which of the values each parameter is."""
     compiler: SQLCompiler
     converters: dict[int, Any]
     populators: list[Any]
-
-
-@dataclass(frozen=True)
-class _Argument:
-    number: int
 
 
 class Kept(Generic[M]):
@@ -59,10 +61,10 @@ class Kept(Generic[M]):
 
     def rows(self, *values: object) -> list[tuple[Any, ...]]:
         """Return all rows as they are in the database."""
-        written = self._written
-        params = [values[one.number] if isinstance(one, _Argument) else one for one in written.values]
         connection.close_if_health_check_failed()  # as Django does before each cursor of its own
         connection.ensure_connection()
+        written = self._written
+        params = [values[place] for place in written.places]
         with connection._prepare_cursor(_Prepared(connection.connection)) as cursor:  # type: ignore[attr-defined]
             cursor.execute(written.sql, params)
             return cast(list[tuple[Any, ...]], cursor.fetchall())
@@ -92,12 +94,17 @@ class Kept(Generic[M]):
         compiler = self._query(*self._likes).query.get_compiler(connection.alias)
         sql, params = compiler.as_sql()
         places = [self._place(value) for value in params]
-        if {place for place in places if place is not None} != set(range(len(self._likes))):
+        asked = tuple(place for place in places if place is not None)
+        if set(asked) != set(range(len(self._likes))):
             raise ValueError("what the query is asked with is not in its SQL as it is")
-        values = tuple(
-            value if place is None else _Argument(place) for value, place in zip(params, places, strict=True)
-        )
+        sql, *others = sql.split("%s")
+        for value, place, part in zip(params, places, others, strict=True):
+            sql += ("%s" if place is not None else _literal(value)) + part
         select = compiler.select or []
         populators = get_related_populators(compiler.klass_info, select, connection.alias)  # type: ignore[call-arg]
         converters = compiler.get_converters([column[0] for column in select])
-        return _Written(sql, values, compiler, converters, populators)
+        return _Written(sql, asked, compiler, converters, populators)
+
+
+def _literal(constant: object) -> str:
+    return Literal(constant).as_string(connection.connection).replace("%", "%%")
