@@ -65,6 +65,7 @@ MIDDLEWARE = [
     "django.middleware.gzip.GZipMiddleware",
     "ondol.web.middleware.api_by_https_only",
     "django.middleware.security.SecurityMiddleware",
+    "ondol.web.polls.polls",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "ondol.web.middleware.no_such_file",
     "csp.middleware.CSPMiddleware",

@@ -140,12 +140,12 @@ class AuthenticationMiddleware(authentication.AuthenticationMiddleware):
 
 def _person_of(request: Any) -> User | AnonymousUser:
     if not hasattr(request, "_cached_user"):
-        request._cached_user = _known(request.session) or auth.get_user(request)
+        request._cached_user = known_person(request.session) or auth.get_user(request)
     found: User | AnonymousUser = request._cached_user
     return found
 
 
-def _known(session: SessionStore) -> User | None:
+def known_person(session: SessionStore) -> User | None:
     """Return the person who was read with a session if all holds that Django asks for; it decides about all others."""
     if auth.SESSION_KEY not in session or (person := session.person) is None:
         return None

@@ -3,6 +3,7 @@
 from django.http import HttpResponse
 from ninja import Body, Query, Router, Status
 
+from ondol.accounts.models import User
 from ondol.api import shown
 from ondol.api.auth import PERSON, ApiRequest, require_recent_sign_in
 from ondol.api.schemas import Awake, KeyWish, MachineAnswer, MachineWish, OffersAnswer, SizeWish, WhichForm, refusals
@@ -36,8 +37,13 @@ _KEY = {
 @router.get("/status", response={200: MachineAnswer, **refusals()}, operation_id="status", summary="My machine")
 def status(request: ApiRequest) -> MachineAnswer:
     """Return your machine, from the database: ask as often as you like, up to ten times a second."""
-    row = actions.current(request.auth)
-    return MachineAnswer(instance=shown.machine(row, request.auth) if row else None)
+    return answer_for(request.auth)
+
+
+def answer_for(person: User) -> MachineAnswer:
+    """Return the status of somebody's machine."""
+    row = actions.current(person)
+    return MachineAnswer(instance=shown.machine(row, person) if row else None)
 
 
 @router.get("/offers", response={200: OffersAnswer, **refusals()}, operation_id="offers", summary="What I may choose")

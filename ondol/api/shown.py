@@ -1,6 +1,7 @@
 """A row, and what somebody may choose, as the API shows them."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from ondol import clock
 from ondol.accounts.models import User
@@ -42,7 +43,7 @@ def machine(row: Instance, owner: User) -> Machine:
     now, rules = clock.now(), rules_of(row.owner_id)
     close = closing(row, rules.hours, now) if row.status in RUNS_OR_WILL else None
     return Machine(
-        **summary(row).model_dump(),
+        **_of_row(row),
         private_ip=row.private_ip,
         ipv6_address=row.ipv6_address,
         volume_gib=row.volume_gib,
@@ -65,7 +66,11 @@ def machine(row: Instance, owner: User) -> Machine:
 
 def summary(row: Instance) -> MachineSummary:
     """Return a machine as an administrator sees it."""
-    return MachineSummary(**{name: getattr(row, _FIELDS.get(name, name)) for name in MachineSummary.model_fields})
+    return MachineSummary(**_of_row(row))
+
+
+def _of_row(row: Instance) -> dict[str, Any]:
+    return {name: getattr(row, _FIELDS.get(name, name)) for name in MachineSummary.model_fields}
 
 
 def offers(found: Offers) -> OffersAnswer:

@@ -1,9 +1,10 @@
 """Your own machine: the dashboard, its fragment, and the requests."""
 
 from collections.abc import Callable
+from typing import cast
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
@@ -37,8 +38,16 @@ def dashboard(request: PersonRequest) -> HttpResponse:
 def fragment(request: PersonRequest) -> HttpResponse:
     """Return what a poll replaces; nothing (204) while the page is up to date."""
     page = MachinePage(request)
-    is_same = request.GET.get("v") == page.version and not Board(request).has_news
-    return HttpResponse(status=204) if is_same else page.swap(request)
+    return HttpResponse(status=204) if _is_same(request, page) else page.swap(request)
+
+
+def is_up_to_date(request: HttpRequest) -> bool:
+    """Return whether the open page that polls shows all there is; the request needs its person and language only."""
+    return _is_same(request, MachinePage(cast(PersonRequest, request)))
+
+
+def _is_same(request: HttpRequest, page: MachinePage) -> bool:
+    return request.GET.get("v") == page.version and not Board(request).has_news
 
 
 @require_POST
