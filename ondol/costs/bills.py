@@ -16,6 +16,7 @@ from ondol.costs.months import Month, Span
 from ondol.costs.prepared import calculations
 from ondol.costs.prices import prices
 from ondol.costs.record import usage_by_owner, zone
+from ondol.database.kept import Kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,10 @@ def this_month(now: datetime | None = None) -> Month:
 
 def exchange_rate() -> ExchangeRate | None:
     """Return the exchange rate in force."""
-    return ExchangeRate.objects.order_by("-pk").first()
+    return _RATE.first()
+
+
+_RATE = Kept[ExchangeRate](lambda: ExchangeRate.objects.order_by("-pk")[:1])
 
 
 def bills(month: Month, people: Collection[int] | None = None) -> dict[int, Bill]:

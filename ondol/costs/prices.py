@@ -12,6 +12,7 @@ from ondol.config import config
 from ondol.costs.calculation import TYPICAL_HOURS, Item
 from ondol.costs.models import ListPrice, PriceCheck
 from ondol.costs.price_table import Dated, PriceTable, shipped
+from ondol.database.kept import Kept
 from ondol.instances.models import Instance
 
 
@@ -37,9 +38,14 @@ def prices() -> PriceTable:
     """Return the prices of our region."""
     region = config().region
     dated = {what: {price.since: price.usd for price in known} for what, known in shipped(region).items()}
-    for what, since, usd in ListPrice.objects.filter(region=region).values_list("what", "since", "usd"):
+    for what, since, usd in _NEWER.rows(region):
         dated.setdefault(what, {})[since] = usd
     return PriceTable({what: [Dated(*price) for price in known.items()] for what, known in dated.items()})
+
+
+_NEWER = Kept[ListPrice](
+    lambda region: ListPrice.objects.filter(region=region).values_list("what", "since", "usd"), "region"
+)
 
 
 def price_of(instance_type: str, volume_gib: int) -> Price | None:

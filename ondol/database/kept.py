@@ -86,8 +86,11 @@ class Kept(Generic[M]):
             yield found
 
     def _place(self, value: object) -> int | None:
-        alike = (number for number, like in enumerate(self._likes) if (type(like), like) == (type(value), value))
-        return next(alike, None)
+        """Return which of the values that is; Django makes numbers of a class of its own, and True is 1."""
+        for number, like in enumerate(self._likes):
+            if isinstance(value, type(like)) and not isinstance(value, bool) and value == like:
+                return number
+        return None
 
     @cached_property
     def _written(self) -> _Written:

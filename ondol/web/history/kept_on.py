@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.utils.translation import gettext_lazy as _
 
@@ -11,37 +11,54 @@ from ondol.accounts.models import User
 from ondol.audit.actions import Action, Outcome
 from ondol.audit.models import Entry
 from ondol.autostop.models import StopWarning, WorkLease
+from ondol.database.kept import Kept
 from ondol.instances.lifecycle import Status
 from ondol.instances.messages.signals import event as lease_of
 from ondol.instances.models import StatusChange
 from ondol.instances.record import Signal
 from ondol.web.history.event import Event
 
+MOST = 500
+"""The number of warnings and of keep-awakes that a page is made from."""
 
-def events(owner: User, since: datetime, changes: Iterable[StatusChange], most: int) -> list[Event]:
+
+def events(owner: User, since: datetime, changes: Iterable[StatusChange]) -> list[Event]:
     """Return keep-awakes, work and warnings of somebody's machines, as far back as the rest of the history."""
-    return [*_leases(owner, since), *_warnings(owner, since, most), *_kept_awake(owner, since, changes, most)]
+    return [*_leases(owner, since), *_warnings(owner, since), *_kept_awake(owner, since, changes)]
 
 
 def _leases(owner: User, since: datetime) -> list[Event]:
     """Return what kept machines on although their CPU was idle."""
-    kept = WorkLease.objects.filter(run__instance__owner=owner, began_at__gte=since)
     return [
         Event(one.began_at, lease_of(Signal(one.signal), one.rate), ran=one.worked_until - one.began_at, is_lease=True)
-        for one in kept
+        for one in _LEASES.all(owner.pk, since)
     ]
 
 
-def _warnings(owner: User, since: datetime, most: int) -> list[Event]:
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+_LEASES = Kept[WorkLease](
+    lambda owner, since: WorkLease.objects.filter(run__instance__owner_id=owner, began_at__gte=since),
+    1_000_000_007,
+    _LONG_AGO,
+)
+
+
+def _warnings(owner: User, since: datetime) -> list[Event]:
     """Return the e-mails that have announced stops."""
-    sent = StopWarning.objects.filter(instance__owner=owner, at__gte=since).order_by("-at")[:most]
+    sent = _WARNINGS.all(owner.pk, since)
     return [Event(one.at, _("Warned by e-mail"), stops_at=one.stops_at) for one in sent]
 
 
-def _kept_awake(owner: User, since: datetime, changes: Iterable[StatusChange], most: int) -> list[Event]:
+_WARNINGS = Kept[StopWarning](
+    lambda owner, since: StopWarning.objects.filter(instance__owner_id=owner, at__gte=since).order_by("-at")[:MOST],
+    1_000_000_007,
+    _LONG_AGO,
+)
+
+
+def _kept_awake(owner: User, since: datetime, changes: Iterable[StatusChange]) -> list[Event]:
     """Return who has kept machines awake, and until when, and how that ended: by somebody, or by itself."""
-    told = Entry.objects.filter(on_id=owner.pk, action=Action.MACHINE_AWAKE, outcome=Outcome.DONE, at__gte=since)
-    entries = list(reversed(told[:most]))
+    entries = list(reversed(_WISHES.all(owner.pk, since)))
     people = User.objects.in_bulk({entry.by_id for entry in entries if entry.by_id})
     ends: defaultdict[str, list[datetime]] = defaultdict(list)
     for change in changes:
@@ -53,6 +70,15 @@ def _kept_awake(owner: User, since: datetime, changes: Iterable[StatusChange], m
         ends[str(entry.details.get("machine"))].append(entry.at)
     lines = [_awake(entry, people.get(entry.by_id or 0)) for entry in entries]
     return [*lines, *(end for machine, some in wishes.items() for end in _ran_out(some, ends[machine]))]
+
+
+_WISHES = Kept[Entry](
+    lambda owner, since: Entry.objects.filter(
+        on_id=owner, action=Action.MACHINE_AWAKE, outcome=Outcome.DONE, at__gte=since
+    )[:MOST],
+    1_000_000_007,
+    _LONG_AGO,
+)
 
 
 def _awake(entry: Entry, by: User | None) -> Event:

@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from django.db.models import QuerySet
+
 from ondol.accounts.models import User
+from ondol.database.kept import Kept
 from ondol.instances.lifecycle import CHANGING, Reason, Status
 from ondol.instances.messages.reasons import REASONS
 from ondol.instances.messages.statuses import event as event_of
@@ -16,21 +19,29 @@ from ondol.instances.record import Receipt
 from ondol.web.history import kept_on
 from ondol.web.history.event import Event
 
-_NEWEST = 500
-"""The number of changes that a page is made from."""
+_NEWEST, LATEST = 500, 24
+"""The number of changes that a page is made from, and that the newest events of a dashboard are."""
 _ONE_RESIZE = timedelta(minutes=10)
 
 
 def timeline(owner: User, changes: int = _NEWEST) -> list[Event]:
     """Return the history of all machines that somebody has had, newest first, as far as so many changes tell."""
-    newest = StatusChange.objects.filter(instance__owner=owner).select_related("by").order_by("-at", "-id")[:changes]
+    newest = _NEWEST_OF.all(owner.pk) if changes == LATEST else list(_newest(owner.pk, changes))
     stories: defaultdict[uuid.UUID, list[StatusChange]] = defaultdict(list)
     for change in reversed(newest):
         stories[change.instance_id].append(change)
     events = [event for story in stories.values() for event in _told(_as_wished(story))]
     since = min((event.at for event in events), default=None)
-    events += kept_on.events(owner, since, newest, _NEWEST) if since else []
+    events += kept_on.events(owner, since, newest) if since else []
     return sorted(events, key=lambda event: event.at, reverse=True)
+
+
+def _newest(owner: int, changes: int) -> QuerySet[StatusChange]:
+    of_owner = StatusChange.objects.filter(instance__owner_id=owner)
+    return of_owner.select_related("by").order_by("-at", "-id")[:changes]
+
+
+_NEWEST_OF = Kept[StatusChange](lambda owner: _newest(owner, LATEST), 1_000_000_007)
 
 
 def last_receipt(instance: Instance) -> Receipt | None:

@@ -17,7 +17,7 @@ from ondol.web.costs.statement import Statement, statement_of
 from ondol.web.cpu.page import CpuPage, cpu_page
 from ondol.web.guards import PersonRequest
 from ondol.web.history.event import Event
-from ondol.web.history.timeline import timeline
+from ondol.web.history.timeline import LATEST, timeline
 from ondol.web.machine.card import Ended, MachineCard, card_of, last_ended
 from ondol.web.machine.connect import Connect, Tab, connect_to, system_of, tabs_for
 from ondol.web.machine.offer import Offer, offer
@@ -25,8 +25,8 @@ from ondol.web.machine.size import SizeChoice, size_of
 from ondol.web.page import Page
 from ondol.web.unconfirmed import Unconfirmed, unconfirmed
 
-_LATEST, _CHANGES = 4, 24
-"""How many events are shown, and from how many changes they are made: several changes are one event."""
+_LATEST = 4
+"""How many events are shown; several changes are one event."""
 
 
 class MachinePage(Page):
@@ -126,7 +126,7 @@ class MachinePage(Page):
     @cached_property
     def latest(self) -> list[Event]:
         """Return what happened last to their machines, newest first."""
-        return timeline(self._user, _CHANGES)[:_LATEST]
+        return timeline(self._user, LATEST)[:_LATEST]
 
     @property
     def tab(self) -> badge.Tab:
