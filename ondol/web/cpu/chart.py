@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from math import sqrt
 
 from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 
 from ondol.autostop.forecast import PERIOD, floor
 from ondol.autostop.work import Limits, Sample, Work, work_of
@@ -75,6 +77,27 @@ class Chart:
     lane: int = LANE
     words: int = TOP + PLOT + LANE + 16
     height: int = TOP + PLOT + LANE + FOOT
+
+    @property
+    def drawn(self) -> SafeString:
+        """Return the bars as SVG: 72 of them, whose fields a template would look up one by one."""
+        return format_html_join(
+            "\n",
+            '<rect class="chart-bar{}" x="{}" y="{}" width="{}" height="{}" />',
+            ((" chart-active" * bar.is_active, bar.x, bar.y, bar.width, bar.height) for bar in self.bars),
+        )
+
+    @property
+    def told(self) -> SafeString:
+        """Return the rows of the table as HTML."""
+        return format_html_join(
+            "\n",
+            '<tr><th scope="row">{}</th><td>{}%</td><td>{}</td><td>{}</td><td>{}</td></tr>',
+            (
+                (f"{timezone.localtime(row.at):%H:%M}", digits(row.percent), row.network, row.disk, row.counts_as)
+                for row in self.rows
+            ),
+        )
 
 
 def chart(
