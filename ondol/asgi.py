@@ -17,8 +17,9 @@ ANSWER_WITHIN = 10.0
 
 
 def threads() -> int:
-    """Return how many requests are worked on at once. Each thread has its own connection to PostgreSQL."""
-    return config().web_threads or min(8, 2 * (os.cpu_count() or 1) + 1)
+    """Return how many requests this process works on at once. Each thread has its own connection to PostgreSQL."""
+    by_itself = 3 if config().web_processes > 1 else min(8, 2 * (os.cpu_count() or 1) + 1)
+    return config().web_threads or by_itself
 
 
 serve(config().web_metrics_port, {})

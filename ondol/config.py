@@ -75,13 +75,21 @@ class Config(SignInSettings):
         False,
         description="`true` behind a proxy that sets X-Forwarded-For and -Proto itself; needed for https.",
     )
+    web_processes: int = _env(
+        "ONDOL_WEB_PROCESSES",
+        1,
+        ge=1,
+        le=32,
+        description="Processes of one `ondol web`: on a host of its own, one for each processor. Each takes 130 MB, "
+        "and has threads and connections of its own; several cannot serve metrics.",
+    )
     web_threads: int | None = _env(
         "ONDOL_WEB_THREADS",
         None,
         ge=1,
         le=64,
-        description="Requests that one `ondol web` works on at once, each with its own connection to PostgreSQL. "
-        "Unset: two for each processor and one more, at most 8.",
+        description="Requests that one process of `ondol web` works on at once, each with its own connection to "
+        "PostgreSQL. Unset: two for each processor and one more, at most 8; 3 where there are several processes.",
     )
     hsts_seconds: int = _env(
         "ONDOL_HSTS_SECONDS",
@@ -439,6 +447,14 @@ class Config(SignInSettings):
         """Raise ConfigError if the clock of a trial would be taken for that of Amazon's machines."""
         if self.clock and self.cloud == "aws" and not self.endpoint_url:
             raise ConfigError("ONDOL_CLOCK is a trial's, and machines at Amazon live on real time. Take it out.")
+
+    def require_one_process_for_metrics(self) -> None:
+        """Raise ConfigError if several processes would count apart, and only one of them could be asked."""
+        if self.web_processes > 1 and self.web_metrics_port:
+            raise ConfigError(
+                f"ONDOL_WEB_PROCESSES={self.web_processes}: each process counts for itself, and one alone could serve "
+                "ONDOL_WEB_METRICS_PORT. Run several `ondol web`, each with its own port, or leave one of the two out."
+            )
 
     def require_reachable_pages(self) -> None:
         """Raise ConfigError if no browser could ever open the pages that this process is about to serve."""

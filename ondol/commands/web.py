@@ -28,12 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Replace this process by the server: one process that serves, and one that watches it."""
+    """Replace this process by the server: processes that serve, and one that watches them."""
     for name, value in (("ONDOL_HOST", options.host), ("ONDOL_PORT", options.port)):
         if value is not None:
             os.environ[name] = str(value)
     os.umask(0o077)  # e-mails with links to sign in: nobody else may read them
     config().require_reachable_pages()
+    config().require_one_process_for_metrics()
     config().require_real_time()
     _django.borrow_from_home()
     _django.leave_owner()
@@ -47,7 +48,15 @@ def run(options: argparse.Namespace) -> None:
     os.environ["ONDOL_DIE_WITH_PARENT"] = "1"
     where = ["--host", config().host, "--port", str(config().port)]
     log = ["--log-config", str(Path(__file__).parents[1] / "granian_logging.json"), "--log-level", "warning"]
-    words = [*SERVER, *where, *log, "--respawn-failed-workers", "ondol.asgi:application"]
+    words = [
+        *SERVER,
+        "--workers",
+        str(config().web_processes),
+        *where,
+        *log,
+        "--respawn-failed-workers",
+        "ondol.asgi:application",
+    ]
     os.execv(sys.executable, [sys.executable, "-m", "granian", *words])  # noqa: S606  our own program
 
 

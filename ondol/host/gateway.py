@@ -27,7 +27,7 @@ CONNECTIONS = 800
 granian's own limit is its backlog, 128: so many silent clients would hold up everybody, a supervisor's probes included.
 """
 SERVER = (
-    *("--interface", "asginl", "--http", "1", "--no-ws", "--workers", "1", "--workers-kill-timeout", "5"),
+    *("--interface", "asginl", "--http", "1", "--no-ws", "--workers-kill-timeout", "5"),
     *("--backlog", "128", "--backpressure", str(CONNECTIONS)),
 )
 """The options of granian that the gateway relies on."""

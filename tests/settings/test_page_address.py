@@ -244,3 +244,17 @@ def test_the_start_is_refused_in_a_sentence(words, tmp_path):
     )
     assert done.returncode == 1
     assert re.fullmatch(r"ondol: ONDOL_URL.*\n", done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("processes", "port", "is_served"), [("1", "9101", True), ("4", "0", True), ("4", "9101", False)]
+)
+def test_several_processes_serve_no_metrics(monkeypatch, processes, port, is_served):
+    """Each counts for itself, and whoever asks would be told the numbers of one."""
+    monkeypatch.setenv("ONDOL_WEB_PROCESSES", processes)
+    monkeypatch.setenv("ONDOL_WEB_METRICS_PORT", port)
+    if is_served:
+        config().require_one_process_for_metrics()
+        return
+    with pytest.raises(ConfigError, match=r"^ONDOL_WEB_PROCESSES=4: "):
+        config().require_one_process_for_metrics()
