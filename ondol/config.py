@@ -80,7 +80,7 @@ class Config(SignInSettings):
         1,
         ge=1,
         le=32,
-        description="Processes of one `ondol web`: on a host of its own, one for each processor. Each takes 130 MB, "
+        description="Processes of one `ondol web`: on a host of its own, one for each processor. Each takes 150 MB, "
         "and has threads and connections of its own; several cannot serve metrics.",
     )
     web_threads: int | None = _env(
