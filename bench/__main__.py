@@ -1,5 +1,5 @@
 """`python -m bench [jobs] [looks] [polls] [pages] [jupyterhub] [browsers] [serving] [site] [forecast] [simulation]
-[work] [loads] [restarts] [warm_ups] [chatter]`: all but the last five where none is named."""
+[work] [loads] [restarts] [warm_ups] [clicks] [chatter]`: all but the last six where none is named."""
 
 import argparse
 import tempfile
@@ -7,11 +7,11 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-from bench import chatter, forecast, loads, restarts, simulation, site, warm_ups, work
+from bench import chatter, clicks, forecast, loads, restarts, simulation, site, warm_ups, work
 from bench.place import database
 
 NAMES = ("jobs", "looks", "polls", "pages", "jupyterhub", "browsers", "serving", "site", "forecast", "simulation")
-LONG = ("work", "loads", "restarts", "warm_ups", "chatter")
+LONG = ("work", "loads", "restarts", "warm_ups", "clicks", "chatter")
 """These are run by their names only: they take long, or show the same each time."""
 _ALONE: dict[str, Callable[[Path, int], None]] = {
     "site": lambda folder, machines: site.main(folder),
@@ -22,6 +22,7 @@ _ALONE: dict[str, Callable[[Path, int], None]] = {
     "loads": loads.main,
     "restarts": lambda folder, machines: restarts.main(folder),
     "warm_ups": lambda folder, machines: warm_ups.main(folder),
+    "clicks": lambda folder, machines: clicks.main(folder),
 }
 """Those that need no database here."""
 

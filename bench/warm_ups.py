@@ -4,20 +4,15 @@ Two trials at speed 60 whose cloud does so: `python -m bench warm_ups`. Each mac
 once, since its last run's idling is what a warm-up keeps away from the alarm.
 """
 
-import json
-import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import requests
-
-from bench.place import ONDOL, table
+from bench.faulty import faulty_site
+from bench.place import table
 from bench.restarts import EARLIEST, run_again
 from bench.watch import Watch, says
 from ondol.clock import Clock
-from ondol.host.trial_clock import text
-from tests.furnished import environment
 from tests.journey.site import Site, until
 
 SPEED = 60
@@ -35,30 +30,13 @@ def main(folder: Path) -> None:
 
 
 def _run(folder: Path, when: str) -> tuple[str, str, str, str]:
-    folder.mkdir(parents=True)
     clock = Clock(time.time(), time.time(), SPEED)
-    (folder / "env").write_text(f"ONDOL_CLOCK={text(clock)}\n")
-    words = [*ONDOL, "localcloud", "--", "--home", str(folder / "cloud"), "--faults", "--die-with-parent"]
-    with (folder / "cloud.log").open("wb") as log:
-        cloud = subprocess.Popen(words, env=environment(folder, ONDOL_CLOCK=text(clock)), stdout=log, stderr=log)
-    told_file = folder / "cloud/environment.json"
-    until(told_file.exists, 30, "the cloud is ready")
-    told = json.loads(told_file.read_text())
-    rules = f"{told['AWS_ENDPOINT_URL']}/_localcloud/rules"
-    requests.post(rules, json=RULE | {"when": when}, timeout=10).raise_for_status()
-    site = Site(folder / "home", ONDOL_CLOUD="aws", ONDOL_SSH_CIDRS="0.0.0.0/0", **told)
-    site.env["ONDOL_ENV_FILE"] = str(folder / "env")
-    site.cloud = folder / "cloud"
-    try:
-        return _measure(site.start(120), clock)
-    finally:
-        site.stop()
-        cloud.terminate()
-        cloud.wait(20)
+    with faulty_site(folder, clock, RULE | {"when": when}) as (site, _address):
+        return _measure(site, clock)
 
 
 def _measure(site: Site, clock: Clock) -> tuple[str, str, str, str]:
-    site.person("ada", admin=True)
+    site.command("user", "add", "ada@example.org", "--name", "Ada", "--admin")
     people = site.people(*(f"warm{number}" for number in range(MACHINES)))
     watch, began = Watch(site, clock), time.monotonic()
     try:

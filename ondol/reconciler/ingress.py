@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Collection, Iterable
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,12 +9,13 @@ from django.db import transaction
 
 from ondol import clock
 from ondol.accounts.models import User
-from ondol.cloud.errors import Gone
+from ondol.cloud.errors import Gone, NotYet
 from ondol.cloud.port import Cloud, always
 from ondol.instances.actions import enqueue
 from ondol.instances.models import Instance
 from ondol.instances.ssh_ranges import wished, wished_by
 from ondol.reconciler.job_lease import JobLease
+from ondol.reconciler.lag import is_fresh
 
 log = logging.getLogger(__name__)
 
@@ -26,15 +26,21 @@ been killed, may take effect after that of whoever took its job over."""
 
 
 def make_equal(instance: Instance, cloud: Cloud, ensure_job_lease: JobLease) -> None:
-    """Let in what is wished for now and nothing else, and record that. A group that is gone lets nobody in."""
+    """Let in what is wished for now and nothing else, and record that.
+
+    A group that is gone lets nobody in; but one that was made less than a minute ago may not be shown yet: NotYet.
+    """
 
     def still_ours() -> None:
         with transaction.atomic():
             ensure_job_lease()
 
     ranges = wished(User.objects.get(pk=instance.owner_id))
-    with suppress(Gone):
+    try:
         set_group(instance, instance.security_group_id, ranges, cloud, still_ours)
+    except Gone as error:
+        if is_fresh(instance):
+            raise NotYet(error.code, error.text) from error
     with transaction.atomic():
         ensure_job_lease()
         Instance.objects.filter(pk=instance.pk, client_token=instance.client_token).update(**noted(instance, ranges))

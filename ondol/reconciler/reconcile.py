@@ -201,8 +201,9 @@ def _trouble(plan: Plan, error: CloudError, ensure_job_lease: JobLease) -> None:
         return
     # A machine that runs already is not called stopped because its alarm cannot be put.
     rests = instance.status == Status.STARTING and instance.seen_view == View.STOPPED
-    is_asked = step not in {Step.WAIT, Step.ADMIT} and not plan.superseded
-    if reason and is_asked and (instance.status == Status.PENDING or rests):
+    # Nor one that rests because its group cannot be changed; but into a new one nobody would get.
+    ends = instance.status == Status.PENDING or (rests and step is not Step.ADMIT)
+    if reason and ends and step is not Step.WAIT and not plan.superseded:
         _give_up(plan, reason, error, ensure_job_lease)
     else:
         # AWS has answered, so time counts: a launch that is put off for ever fails at last.

@@ -112,18 +112,20 @@ def remove(instance: Instance, cloud: Cloud, ensure_job_lease: Callable[[], None
 
 
 def _ensure_group(instance: Instance, cloud: Cloud, ranges: Sequence[str], made: Prepared) -> None:
-    made.is_new = made.is_new or not instance.security_group_id
-    made.group_id = instance.security_group_id or _make_group(instance, cloud, made)
-    made.group_is_sure = True
+    if not instance.security_group_id:
+        made.is_new = True
+        made.group_id = _make_group(instance, cloud, made)
+        made.group_is_sure = True
+        return
+    made.group_id, made.group_is_sure = instance.security_group_id, True
     try:
         ingress.set_group(instance, made.group_id, ranges, cloud)
         made.group_is_set = True
-    except Gone as error:
-        if instance.security_group_id:  # deleted in the console: the next try makes another
-            made.group_id = ""
+    except Gone as error:  # deleted in the console: the next try makes another
+        made.group_id = ""
         raise NotYet(error.code, error.text) from error
     except Refused as error:
-        if is_denial(error) and (made.is_new or is_fresh(instance)):
+        if is_denial(error) and is_fresh(instance):
             raise NotYet("", error.text) from error
         raise
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from ondol import clock
-from ondol.cloud.errors import Quota, Refused, Throttled, Unreachable
+from ondol.cloud.errors import Gone, Quota, Refused, Throttled, Unreachable
 from ondol.deployment.findings import Why, remembered
 from ondol.instances import actions
 from ondol.instances.models import Instance
@@ -36,6 +36,38 @@ def stopped(rig, alice):
 def look_at_all(rig, machines_clock):
     machines_clock.advance(timedelta(seconds=40))
     rig.tick()
+
+
+def test_nobody_is_told_that_a_new_machine_runs_before_they_can_get_in(rig, alice):
+    opened, tells = [], rig.mine
+    rig.cloud.meanwhile["set_ssh"] = lambda: opened.append(tells(alice).status)
+    rig.running(alice)
+    assert opened == ["PENDING"]
+    assert door(rig, alice).cidrs == {EVERYBODY}
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_new_group_that_is_not_shown_yet_is_opened_once_it_is(rig, alice, times):
+    rig.cloud.next_error["set_ssh"] = [Gone("InvalidGroup.NotFound")] * times
+    actions.create(alice)
+    rig.work()
+    for _ in range(times + 2):
+        Instance.objects.update(next_at=None)  # the back-off is over
+        rig.tick()
+    assert rig.mine(alice).status == "RUNNING"
+    assert door(rig, alice).cidrs == {EVERYBODY}
+
+
+@pytest.mark.parametrize("error", [Refused("InvalidParameterValue"), Quota("RulesPerSecurityGroupLimitExceeded")])
+def test_a_new_machine_into_which_nobody_would_get_is_given_up_and_nothing_stays(rig, alice, machines_clock, error):
+    rig.cloud.next_error["set_ssh"] = [error]
+    actions.create(alice)
+    rig.work()
+    assert (rig.mine(alice).status, rig.mine(alice).error_code) == ("FAILED", error.code)
+    look_at_all(rig, machines_clock)
+    look_at_all(rig, machines_clock)
+    world = rig.cloud.world
+    assert (rig.live(alice), dict(world.groups), dict(world.keys), dict(world.alarms)) == ([], {}, {}, {})
 
 
 @pytest.mark.parametrize("lives", ["running", "stopped"])

@@ -42,11 +42,13 @@ def test_alice_gets_one_machine_with_group_key_and_alarm(rig, alice):
     assert (instance.run.warm_up_minutes, instance.alarm_name) == (40, f"ondol-{instance.pk}")
 
 
-def test_the_launch_follows_after_two_round_trips_and_no_look_ups(rig, alice):
+def test_the_launch_follows_after_one_round_trip_and_the_group_opens_while_the_machine_boots(rig, alice):
+    """All that comes before it is asked for side by side."""
     rig.running(alice)
     operations = [call.operation for call in rig.cloud.calls]
-    before = operations[: operations.index("launch")]
-    assert sorted(before) == ["alive_of", "create_group", "create_key", "newest_image", "set_ssh"]
+    launch = operations.index("launch")
+    assert sorted(operations[:launch]) == ["alive_of", "create_group", "create_key", "newest_image"]
+    assert operations[launch + 1 :].index("arm") < operations[launch + 1 :].index("set_ssh")
 
 
 def test_the_key_is_sealed_and_the_token_stored_before_the_launch(transactional_db, rig, alice):

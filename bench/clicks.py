@@ -1,0 +1,84 @@
+"""From the click to the shell, with each call to AWS taking 150 ms: for one person, and for fifty at once."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import requests
+
+from bench.faulty import CONTROL, faulty_site, real_clock
+from bench.place import percentiles, table
+from tests.journey.site import Person, Site
+
+LATE = 0.15
+"""Seconds of a call: a round trip to a region far away, and EC2's own time."""
+RULE = {"operation": "*", "when": "delay", "seconds": LATE, "times": None}
+ONE, MANY = 7, 50
+_IN_ORDER = (
+    "GetParameter", "DescribeImages", "CreateKeyPair", "CreateSecurityGroup", "AuthorizeSecurityGroupIngress",
+)  # fmt: skip
+"""What the first design did before it launched, one after the other."""
+
+
+def main(folder: Path) -> None:
+    """Measure clicks one after the other, the first of them just after the start; then fifty at once."""
+    quotas = ("--vcpu-quota", "200", "--alarm-quota", "200")
+    with faulty_site(folder, real_clock(), RULE, *quotas) as (site, address):
+        single = [_clicked(person, address) for person in site.people(*(f"one{number}" for number in range(ONE)))]
+        rows = [("in order, as first designed", f"{len(_IN_ORDER) * LATE:.2f} s", f"{len(_IN_ORDER)}.0 ×", "")]
+        rows.append(("the limit: group and key side by side", f"{LATE:.2f} s", "1.0 ×", ""))
+        rows.append(("the first click after a start", *_told(single[:1])))
+        rows.append((f"the {ONE - 1} after it, median", *_told(single[1:])))
+        table(f"From POST, with {LATE * 1000:.0f} ms for each call", ["", "launch sent", "round trips", "ready"], rows)
+        _at_once(site, address)
+
+
+def _told(found: list[tuple[float, float]]) -> tuple[str, str, str]:
+    sent, ready = (median(column) for column in zip(*found, strict=True))
+    return f"{sent:.2f} s", f"{sent / LATE:.1f} ×", f"{ready:.2f} s after SSH answers"
+
+
+def _clicked(person: Person, address: str) -> tuple[float, float]:
+    """Return the seconds from the click until RunInstances was sent, and from an SSH banner to a page that says so."""
+    before, clicked = _last(address), time.time()
+    person.create()
+    [launch] = _launches(_calls(address, before))
+    machine_id = person.machine()
+    assert machine_id
+    [(ready, shown)] = person.site.ask(_READY, machine_id["instance_id"])
+    return float(launch["real"]) - clicked, (shown - ready).total_seconds()
+
+
+_READY = """
+SELECT r.ready_at, i.status_since FROM instances_instance i JOIN instances_run r ON r.id = i.run_id
+WHERE i.instance_id = %s
+"""
+
+
+def _at_once(site: Site, address: str) -> None:
+    people, before = site.people(*(f"many{number}" for number in range(MANY))), _last(address)
+    with ThreadPoolExecutor(MANY) as pool:
+        clicked = time.time()
+        machines = list(pool.map(lambda person: person.create(300), people))
+    took, calls = time.time() - clicked, _calls(address, before)
+    sent = [call["real"] - clicked for call in _launches(calls)]
+    refused = sum(call["status"] >= 400 for call in calls)
+    p50, p99 = percentiles(sent)
+    rows = [(len(machines), f"{p50:.1f} s", f"{p99:.1f} s", f"{took:.1f} s", refused)]
+    table(f"{MANY} clicks at once", ["machines", "launch sent, p50", "p99", "all run after", "calls refused"], rows)
+
+
+def _launches(calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the real ones: the check-up asks whether it might launch, too."""
+    return [call for call in calls if call["operation"] == "RunInstances" and "DryRun" not in call["request"]]
+
+
+def _calls(address: str, after: int) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = requests.get(f"{address}{CONTROL}/calls?since={after}", timeout=20).json()
+    return found
+
+
+def _last(address: str) -> int:
+    return max((call["number"] for call in _calls(address, 0)), default=0)
