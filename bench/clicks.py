@@ -1,4 +1,4 @@
-"""From the click to the shell, with each call to AWS taking 150 ms: for one person, and for fifty at once."""
+"""How long it takes from the click to the shell, with each call to AWS taking 150 ms: for one person, and for fifty."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
