@@ -201,7 +201,7 @@ BUGS = [
     Bug("a wish that changed while AWS was asked is forgotten", "ingress:noted", "now if is_still_so else None", "now"),
     Bug("a role that may not close holds up the machine", "decision_for", "refusals.is_put_off(instance, Decision(Step.ADMIT))", "False"),
     Bug("a machine does not start since its group cannot be changed", "reconcile:_trouble", "(rests and step is not Step.ADMIT)", "rests"),
-    Bug("a new machine into which nobody gets is kept", "reconcile:_trouble", "instance.status == Status.PENDING or", "instance.status == Status.PENDING and step is not Step.ADMIT or"),
+    Bug("a new machine into which nobody gets is kept", "reconcile:_trouble", "instance.status == Status.PENDING or (rests and step is not Step.ADMIT)", "instance.status == Status.PENDING and step is not Step.ADMIT"),
     Bug("a new group that is not shown yet is taken for one that is gone", "ingress:make_equal", "is_fresh(instance)", "False"),
     Bug("a suspension leaves the machine alone", "lifecycle:_decide", "if not seen.may_run and (withdrawn := withdrawal(status, seen, now, timeouts)):\n    return withdrawn", ""),
     Bug("a suspension waits for a worker to notice", "actions:withdraw", "move(instance, decision.to, decision.reason, by=by)", "pass"),
