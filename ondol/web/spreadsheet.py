@@ -14,9 +14,10 @@ from ondol.web.guards import PersonRequest
 
 Cell = str | Decimal
 """A text, or an amount."""
-_FORMULA = re.compile(r"\s*[=+@\-＝＋－＠]|[\t\r]")
-_NEXT_CELL = re.compile(r"(?<=[;\t\r\n])(?=\s*[=+@\-＝＋－＠])")
-"""Where a cell may begin within a text: other countries' files separate cells by a semicolon."""
+_FORMULA = re.compile(r'[\s"]*[=+@\-＝＋－＠]|[\t\r]')
+_NEXT_CELL = re.compile(r'(?<=[;\t\r\n])(?=[\s"]*[=+@\-＝＋－＠])')
+"""Where a cell may begin within a text: other countries' files separate cells by a semicolon. For such a reader a quote
+that the file doubles is an empty quotation, and what follows begins the cell."""
 
 
 def download(
