@@ -80,16 +80,29 @@ def test_a_second_process_waits_for_one_that_is_going_and_carries_on(own: Trial,
     assert own.log().removeprefix(said).count("waiting for another localcloud") == 1
 
 
-def test_a_cloud_that_is_told_to_end_ends_whatever_hangs(tmp_path: Path) -> None:
-    """It ends before the next one has lost its patience."""
-    hangs = "server.Server.shutdown = lambda self: time.sleep(600)"
-    code = f"import sys, time; from localcloud import __main__, server; {hangs}; sys.exit(__main__.main())"
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("hangs", "ends_by"),
+    [
+        ("server.Server.shutdown = hang", -signal.SIGALRM),
+        ("lifecycle.Lifecycle._look = hang", -signal.SIGALRM),
+        ("folders.sweep = hang", 0),
+    ],
+)
+def test_a_cloud_that_is_told_to_end_ends_whatever_hangs(tmp_path: Path, hangs: str, ends_by: int, number: int) -> None:
+    """It ends before the next one has lost its patience; what holds the event loop waits for a lock, as there."""
+    code = (
+        "import sys, threading; from localcloud import __main__, lifecycle, server; from localcloud.sandboxes import "
+    )
+    code += "folders; taken = threading.Lock(); taken.acquire(); hang = lambda *_: taken.acquire(); "
+    code += f"{hangs}; sys.exit(__main__.main())"
     words = [sys.executable, "-c", code, "--home", str(tmp_path / "home"), "--die-with-parent"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=SOURCE) as stuck:
         assert stuck.stdout is not None
         assert "is ready" in stuck.stdout.readline()
-        stuck.send_signal(signal.SIGTERM)
-        assert stuck.wait(PATIENCE) == -signal.SIGALRM
+        time.sleep(1)  # the lifecycle has looked at its machines
+        stuck.send_signal(number)
+        assert stuck.wait(PATIENCE) == ends_by
 
 
 def test_no_process_of_a_sandbox_holds_the_lock(own: Trial, eunji: Machine) -> None:

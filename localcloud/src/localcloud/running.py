@@ -8,6 +8,7 @@ import logging
 import resource
 import signal
 import socket
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -31,8 +32,11 @@ log = logging.getLogger(__name__)
 SSH_PORT = 2222
 REGION = "ap-northeast-2"
 ENDS_WITHIN = 6
-"""Seconds after which a cloud that was told to end is ended by the kernel, whatever hangs. Every change is on disk
-before its answer, so nothing is lost; the next process waits for the home a little longer than this."""
+"""Seconds after which a cloud that was told to end is ended by the kernel, whatever hangs, its event loop included.
+Every change is on disk before its answer, so nothing is lost; the next process waits for the home a little longer than
+this."""
+
+_ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
 class CannotStart(Exception):
@@ -87,9 +91,7 @@ async def _serve(
     from localcloud.parts import Parts  # noqa: PLC0415 - only after import_moto
 
     stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
+    _end_at_signals(asyncio.get_running_loop(), stopped)
     supervisor = Conversation(channel, lost=stopped.set)
     supervisor.start()
     sandboxes = Sandboxes(supervisor, isolation, identity.ssh_port)
@@ -103,16 +105,36 @@ async def _serve(
     _settle_memory()
     home.announce(parts.cloud.identity)
     print(f"localcloud is ready: http://127.0.0.1:{server.server_port}", flush=True)  # noqa: T201
-    await asyncio.to_thread(sweep, sandboxes.root)
+    # Its end is waited for by nobody: what it has not deleted, the next start deletes.
+    threading.Thread(target=sweep, args=(sandboxes.root,), name="sweep", daemon=True).start()
     await stopped.wait()
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.alarm(ENDS_WITHIN)
+    _end_soon()
     failed = [error for task in work if task.done() and (error := task.exception())]
     for error in failed:  # without it machines would stay pending, or never be stopped: so end, to be started again
         log.error("a part of the trial cloud has failed", exc_info=error)
     await _end(home, server, parts, work)
     supervisor.close()
     return int(bool(failed))
+
+
+def _end_at_signals(loop: asyncio.AbstractEventLoop, stopped: asyncio.Event) -> None:
+    """Arm the end in the signal handler itself: one of the loop would wait for whatever blocks the loop."""
+
+    def told(number: int, frame: object) -> None:
+        for other in _ENDING:
+            signal.signal(other, signal.SIG_IGN)  # the loop may be closed when a second one comes
+        _end_soon()
+        loop.call_soon_threadsafe(stopped.set)
+
+    for number in _ENDING:
+        signal.signal(number, told)
+
+
+def _end_soon() -> None:
+    """Have the kernel end this process in time, unless it already will."""
+    if not signal.getitimer(signal.ITIMER_REAL)[0]:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(ENDS_WITHIN)
 
 
 async def _end(home: Home, server: Server, parts: "Parts", work: list[asyncio.Task[None]]) -> None:
