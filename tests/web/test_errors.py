@@ -36,6 +36,12 @@ def test_what_the_gateway_finds_too_large_is_said_in_both_languages_without_the_
     assert (program.status_code, program.json()["error"]["code"]) == (413, "too_big")
 
 
+def test_what_is_too_large_for_the_health_check_is_said_without_the_database(client):
+    """Its threads are few, and those of the files: without a fixture for the database, a question to it is an error."""
+    answer = client.post("/healthz", **{TOO_BIG: True})
+    assert answer.status_code == 413
+
+
 def test_no_such_page(english, db):
     answer = english.get("/nowhere")
     assert answer.status_code == 404
