@@ -45,8 +45,9 @@ LIVE = "/livez"
 NO_DATABASE = b"the database does not answer\n"
 UNAVAILABLE, TOO_BIG = "ondol.unavailable", "ondol.too_big"
 """The application is asked by these names to say so, without asking the database."""
-DRAINED = 64 * 1024 * 1024
-"""So much of a body that is too big is taken and thrown away: browsers show no answer while they are still sending."""
+DRAINED, DRAINED_WITHIN = 64 * 1024 * 1024, 120.0
+"""So many bytes of a body that is too big are taken and thrown away, for so many seconds: browsers show no answer while
+they are still sending. One that says that it has more is refused at once, as is one that has asked before it sends."""
 TICK = 0.25
 _PLAIN = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
 
@@ -76,16 +77,15 @@ class Gateway:
         if scope["type"] != "http":
             return None
         try:
-            async with asyncio.timeout(PATIENCE):
-                body = await _body_of(receive, self._body_limit)
+            body = await _body_of(scope, receive, self._body_limit)
         except TimeoutError:
             return await _refuse(send, 408, b"The request did not arrive in time.\n")
-        if body is None:  # granian says so of chunks that are none, too
-            return await _refuse(send, 400, b"The body of the request is malformed.\n")
-        if len(body) > self._body_limit:
+        except _TooBigError:
             environ = environ_of(scope, b"") | {TOO_BIG: True}
             await self._made(self._quick, environ, _closing(send), lambda waited: False)
             return None
+        if body is None:  # granian says so of chunks that are none, too
+            return await _refuse(send, 400, b"The body of the request is malformed.\n")
         environ = environ_of(scope, body)
         if environ["PATH_INFO"] == LIVE:
             return await _say(send, 200, b"ok\n", (b"cache-control", b"no-store"))
@@ -201,18 +201,46 @@ def _headers_of(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, bytes]:
     return found
 
 
-async def _body_of(receive: Receive, limit: int) -> bytes | None:
-    """Return the body, or a part of it that is longer than the limit; None if the client has gone."""
-    parts, size = list[bytes](), 0
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return None
-        if size <= limit:
-            parts.append(message.get("body", b""))
-        size += len(message.get("body", b""))
-        if size > limit + DRAINED or not message.get("more_body", False):
-            return b"".join(parts)
+class _TooBigError(Exception):
+    """A body that is longer than the limit."""
+
+
+async def _body_of(scope: Message, receive: Receive, limit: int) -> bytes | None:
+    """Return the body; None if the client has gone. Raises TimeoutError and _TooBigError."""
+    if _declared(scope) > (limit if _asks_first(scope) else DRAINED):
+        raise _TooBigError
+    body, over = bytearray(), 0
+    try:
+        async with asyncio.timeout(PATIENCE) as patience:
+            while over <= DRAINED:
+                message = await receive()
+                if message["type"] != "http.request":
+                    return None
+                body += message.get("body", b"")
+                if len(body) > limit:
+                    if not over:
+                        patience.reschedule(asyncio.get_running_loop().time() + DRAINED_WITHIN)
+                    over += len(body) - limit
+                    del body[limit:]
+                if not message.get("more_body", False):
+                    break
+    except TimeoutError:
+        if not over:
+            raise
+    if over:
+        raise _TooBigError
+    return bytes(body)
+
+
+def _declared(scope: Message) -> int:
+    """Return how many bytes a client says its body has; 0 if it does not say."""
+    said = _headers_of(scope["headers"]).get("CONTENT_LENGTH", b"")
+    return int(said) if said.isdigit() else 0
+
+
+def _asks_first(scope: Message) -> bool:
+    """Return whether a client waits for an answer before it sends its body; the first `receive` gives 100 Continue."""
+    return _headers_of(scope["headers"]).get("HTTP_EXPECT", b"").lower() == b"100-continue"
 
 
 def _closing(send: Send) -> Send:

@@ -1,5 +1,6 @@
 """What a browser sends arrives whole, byte for byte, and a client that dawdles holds up nobody else."""
 
+import asyncio
 import json
 import os
 import signal
@@ -13,7 +14,9 @@ from http.client import HTTPConnection, HTTPResponse
 
 import pytest
 
+from ondol.host import gateway
 from ondol.host.gateway import SERVER, environ_of
+from tests.host.echo import application
 from tests.journey.site import free_port, until
 
 pytestmark = [pytest.mark.enable_socket]
@@ -224,6 +227,70 @@ def test_whoever_sends_a_film_hears_that_it_is_too_large_and_not_that_the_connec
         answer.begin()
         assert (answer.status, answer.read().decode()) == (413, "너무 큽니다")
         assert answer.headers["Connection"] == "close"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [b"Content-Length: 100001", b"Expect: 100-continue"],
+        [b"Content-Length: 10000000000", b"Expect: 100-Continue"],
+        [b"Content-Length: 67108865"],
+        [b"Content-Length: 10000000000"],
+    ],
+)
+def test_what_will_be_too_large_is_refused_before_it_is_sent(server, lines):
+    with closing(server.connection()) as connection:
+        connection.sendall(b"\r\n".join([b"POST / HTTP/1.1", b"Host: ondol", *lines, b"", b""]))
+        seen = b""
+        while part := connection.recv(65536):
+            seen += part
+        assert seen.startswith(b"HTTP/1.1 413 ")
+        assert "너무 큽니다".encode() in seen
+        assert b"100 Continue" not in seen
+
+
+def test_whoever_asks_before_sending_what_is_small_enough_may_go_on(server):
+    with closing(server.connection()) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: ondol\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
+        assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(b"hello")
+        status, text = answer_of(connection)
+        assert (status, json.loads(text)["body"]) == (200, "hello")
+
+
+@pytest.mark.parametrize(("sent", "status"), [(100_001, 413), (100_000, 408)])
+def test_a_film_on_a_slow_line_is_too_large_and_not_too_slow(monkeypatch, sent, status):
+    """It goes on arriving when the patience is over."""
+    monkeypatch.setattr(gateway, "PATIENCE", 0.3)
+    monkeypatch.setattr(gateway, "DRAINED_WITHIN", 0.3)
+    parts, said = [b"x" * sent], []
+
+    async def receive():
+        if not parts:
+            await asyncio.sleep(60)
+        return {"type": "http.request", "body": parts.pop(), "more_body": True}
+
+    async def send(message):
+        said.append(message)
+
+    asyncio.run(application(scope(method="POST"), receive, send))
+    assert said[0]["status"] == status
+    assert (b"connection", b"close") in said[0]["headers"]
+
+
+def test_so_much_and_no_more_is_thrown_away(monkeypatch):
+    monkeypatch.setattr(gateway, "DRAINED", 500_000)
+    taken, said = [], []
+
+    async def receive():
+        taken.append(100_000)
+        return {"type": "http.request", "body": b"x" * 100_000, "more_body": True}
+
+    async def send(message):
+        said.append(message)
+
+    asyncio.run(application(scope(method="POST"), receive, send))
+    assert (said[0]["status"], sum(taken)) == (413, 700_000)
 
 
 def test_a_stop_lets_requests_end():
