@@ -20,6 +20,9 @@ from ondol.accounts.text import clean_address, clean_line
 
 MOST, LARGEST = 300, 1_000_000
 """How many people one file may have, and how many bytes."""
+LARGEST_PASTED = LARGEST * 3 // 2
+"""How many bytes the same rows have at most as a page sends them: Hangul has two bytes in a file of Excel's, and three
+in UTF-8."""
 _HEADS = {
     "email": "email e-mail mail emailaddress e-mailaddress address 이메일 메일 전자우편 이메일주소 메일주소 전자메일",
     "name": "name fullname 이름 성명 성함",

@@ -40,7 +40,7 @@ def test_what_is_too_large_is_not_sent_and_a_smaller_file_is(site, browser, ada)
         expect(page.get_by_role("heading", name="Invite people")).to_be_visible()
         file.set_input_files([])
         text = page.get_by_label("Or paste the rows")
-        text.fill("가" * 333_334)
+        text.fill("가" * 500_001)
         text.blur()
         preview.click()
         assert text.evaluate("field => field.validationMessage") == "This is larger than 1 MB."

@@ -133,8 +133,22 @@ def test_the_rows_of_a_file_can_be_changed_too_and_rows_beside_a_file_are_said_t
     assert "zoe@" not in page.text
 
 
+@pytest.mark.parametrize("encoding", ["cp949", "utf-16"])
+def test_the_rows_of_the_largest_file_can_be_changed_as_well(alice, browser_of, encoding):
+    rows = "".join(f"dan{number}@example.org,Dan,온돌,ko,{'가' * 124_000}\n" for number in range(4))
+    browser = browser_of(alice)
+    page = preview(browser, rows, encoding)
+    assert "Invite 4 people" in page.text
+    typed = {"text": page.context["page"].text, "language": ""}
+    again = browser.post(reverse("admin_invite"), typed | {"edit": "1"})
+    assert (
+        "Invite 4 people"
+        in browser.post(reverse("admin_invite"), typed | {"text": again.context["page"].form["text"].value()}).text
+    )
+
+
 def test_pasted_rows_that_are_too_large_get_a_sentence_and_stay(alice, browser_of):
-    text = "dan@example.org,Dan\n" + "x" * 1_000_000
+    text = "dan@example.org,Dan\n" + "x" * 1_500_000
     page = browser_of(alice).post(reverse("admin_invite"), {"text": text})
     assert "This is larger than 1 MB." in page.text
     assert page.context["page"].form["text"].value() == text

@@ -10,14 +10,18 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from ondol.accounts.invited_rows import LARGEST, MOST, Row, UnreadableError, checked, decode, rows_of
+from ondol.accounts.invited_rows import LARGEST, LARGEST_PASTED, MOST, Row, UnreadableError, checked, decode, rows_of
 
 ACCEPTED = ".csv,.tsv,.txt,text/csv,text/plain"
 _FIELDS = ("email", "name", "affiliation", "language")
 
 
-_SIZE = {"data-largest": LARGEST, "data-too-large": gettext_lazy("This is larger than 1 MB.")}
-"""What the script of the page checks before anything is sent."""
+_TOO_LARGE = gettext_lazy("This is larger than 1 MB.")
+
+
+def _at_most(size: int) -> dict[str, Any]:
+    """Return what the script of the page checks before anything is sent."""
+    return {"data-largest": size, "data-too-large": _TOO_LARGE}
 
 
 def languages() -> list[tuple[str, str]]:
@@ -32,13 +36,13 @@ class InviteForm(forms.Form):
         label=gettext_lazy("CSV file"),
         required=False,
         allow_empty_file=True,
-        widget=forms.ClearableFileInput(attrs={"accept": ACCEPTED, **_SIZE}),
+        widget=forms.ClearableFileInput(attrs={"accept": ACCEPTED, **_at_most(LARGEST)}),
     )
     text = forms.CharField(
         label=gettext_lazy("Or paste the rows"),
         required=False,
         strip=False,
-        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false", **_SIZE}),
+        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false", **_at_most(LARGEST_PASTED)}),
     )
     language = forms.ChoiceField(
         label=gettext_lazy("Language"),
@@ -53,8 +57,8 @@ class InviteForm(forms.Form):
     def clean_text(self) -> str:
         """Refuse what is too large: browsers would cut off what is longer than a limit of the field, in silence."""
         text: str = self.cleaned_data["text"]
-        if len(text.encode("utf-8", "replace")) > LARGEST:
-            raise ValidationError(_("This is larger than 1 MB."), "too_large")
+        if len(text.encode("utf-8", "replace")) > LARGEST_PASTED:
+            raise ValidationError(_TOO_LARGE, "too_large")
         return text
 
     def clean(self) -> dict[str, Any]:
