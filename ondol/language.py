@@ -28,7 +28,7 @@ def chosen_in(request: Any) -> str:
 
 def chosen_just_now_in(request: Any) -> bool:
     """Return whether that was in the last hour, so that whoever signs in now has most likely done it."""
-    return bool(chosen_in(request)) and settings.LANGUAGE_CHOICE_COOKIE_NAME in request.COOKIES
+    return bool(chosen_in(request) and request.COOKIES.get(settings.LANGUAGE_CHOICE_COOKIE_NAME))
 
 
 def remember(response: HttpResponse, language: str, *, is_choice: bool = False) -> HttpResponse:
@@ -38,6 +38,11 @@ def remember(response: HttpResponse, language: str, *, is_choice: bool = False) 
     if is_choice:
         keep(settings.LANGUAGE_CHOICE_COOKIE_NAME, "1", max_age=_HOUR)
     return response
+
+
+def forget_choice(response: HttpResponse) -> None:
+    """Let whoever signs in here next read the language chosen for them: the press of the switch was somebody else's."""
+    response.delete_cookie(settings.LANGUAGE_CHOICE_COOKIE_NAME, samesite="Lax")
 
 
 def _asked_for(request: Any) -> str:

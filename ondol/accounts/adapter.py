@@ -22,7 +22,7 @@ from ondol.accounts.places import is_here
 from ondol.accounts.recent import signed_in_recently
 from ondol.audit.record import Action, asker, write
 from ondol.config import config
-from ondol.language import chosen_in, chosen_just_now_in, language_of
+from ondol.language import chosen_in, chosen_just_now_in, forget_choice, language_of
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -92,6 +92,7 @@ class AccountAdapter(DefaultAccountAdapter):
         admission.admit(user, (about["signal_kwargs"] or {}).get("sociallogin"))
         response = super().post_login(request, user, **about)
         known_browser.remember(response, user)
+        forget_choice(response)
         return response
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:

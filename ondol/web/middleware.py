@@ -16,7 +16,7 @@ from ondol.api.throttle import PER_PERSON
 from ondol.config import config
 from ondol.database.away import is_away
 from ondol.host.gateway import HEALTH, TOO_BIG, UNAVAILABLE
-from ondol.language import language_of
+from ondol.language import forget_choice, language_of
 from ondol.web import health
 from ondol.web.errors import views as errors
 from ondol.web.guards import PersonRequest, where_they_stand
@@ -78,13 +78,15 @@ def api_by_https_only(get_response: Page) -> Page:
 
 
 def nothing_left_behind(get_response: Page) -> Page:
-    """Let browsers forget pages and what scripts have kept when somebody signs out; cookies have their own end."""
+    """Let browsers forget pages and what scripts have kept when somebody signs out, and the press of a switch; other
+    cookies have their own end."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
         match = request.resolver_match
         if request.method == "POST" and match and match.url_name == "account_logout":
             response.headers["Clear-Site-Data"] = '"cache", "storage"'
+            forget_choice(response)
         return response
 
     return middleware

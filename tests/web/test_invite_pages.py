@@ -240,6 +240,33 @@ def test_what_was_chosen_for_dan_stays_until_he_chooses(alice, browser_of, mailo
     assert come(browser, dan, mailoutbox, switch) == [read] * 4
 
 
+@pytest.mark.parametrize("end", ["signs out", "is forgotten"])
+@pytest.mark.parametrize("pressed", ["before the sign-in", "after it"])
+def test_the_switch_that_bob_has_pressed_is_not_dans_choice(alice, bob, browser_of, mailoutbox, pressed, end):
+    dan, browser = invited(alice, browser_of, language="ko"), Client()
+    bob.set_password("the floor is warm")
+    bob.save()
+    acts = [
+        (reverse("language"), {"language": "en"}),
+        (reverse("account_login"), {"login": bob.email, "password": "the floor is warm"}),
+    ]
+    for address, typed in acts if pressed == "before the sign-in" else reversed(acts):
+        assert browser.post(address, typed).status_code == 302
+    assert browser.get(reverse("account")).context["user"] == bob
+    if end == "signs out":
+        browser.post(reverse("account_logout"))
+    else:
+        del browser.cookies[settings.SESSION_COOKIE_NAME]
+    assert come(browser, dan, mailoutbox) == ["ko"] * 4
+
+
+def test_a_sign_out_forgets_the_press_too(bob, browser_of):
+    browser = browser_of(bob)
+    browser.cookies[settings.LANGUAGE_CHOICE_COOKIE_NAME] = "1"
+    answer = browser.post(reverse("account_logout"))
+    assert answer.cookies[settings.LANGUAGE_CHOICE_COOKIE_NAME]["max-age"] == 0
+
+
 @pytest.mark.parametrize("before", ["", "en"])
 @pytest.mark.parametrize(("chosen", "kept"), [("ko", "ko"), ("", "en")])
 def test_a_first_sign_in_without_the_link_keeps_it_too(alice, browser_of, before, chosen, kept):

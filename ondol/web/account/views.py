@@ -74,4 +74,5 @@ def language(request: HttpRequest) -> HttpResponse:
         with transaction.atomic():
             if User.objects.filter(pk=request.user.pk).exclude(language=chosen).update(language=chosen):
                 write(Action.DETAILS, by=request.user, on=request.user, fields=["language"])
-    return remember(redirect(target if is_here(request, target) else "/"), chosen, is_choice=True)
+    is_choice = not request.user.is_authenticated  # an account keeps it; who signs in after that is somebody else
+    return remember(redirect(target if is_here(request, target) else "/"), chosen, is_choice=is_choice)
