@@ -1,9 +1,12 @@
 """The overview renews itself: a poll tells what is new, costs little, and moves nothing under somebody's hands."""
 
+import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.db import connection
+from django.template.loader import get_template
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from playwright.sync_api import expect, sync_playwright
@@ -12,6 +15,7 @@ from ondol import clock
 from ondol.accounts.models import Approval, Role, User
 from ondol.announcements import acts
 from ondol.announcements.models import Announcement
+from ondol.costs.models import ExchangeRate
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance
 from tests.web.browser import launch, page_of
@@ -61,16 +65,34 @@ NEWS = {
     "it is not armed": lambda: machine_of_bob().run.__class__.objects.update(armed_at=None),
     "it failed": lambda: Instance.objects.update(status=Status.FAILED, status_reason=Reason.QUOTA),
     "another runs": lambda: machine(person("dan@example.org")),
-    "Bob has another name": lambda: User.objects.filter(email="bob@example.org").update(name="Robert"),
+    "Bob has another name": lambda: User.objects.filter(name="Bob").update(name="Robert"),
+    "Bob has another address": lambda: User.objects.filter(name="Bob").update(email="robert@example.org"),
+    "it is of another type": lambda: Instance.objects.update(seen_type="t3a.small"),
+    "it runs since another time": lambda: Instance.objects.update(status_since=clock.now() - timedelta(days=2)),
+    "an hour costs something else": lambda: ExchangeRate.objects.create(krw="2000", as_of=clock.now().date()),
+    "Carol has another name": lambda: User.objects.filter(name="Carol").update(name="Karol"),
+    "Carol has another address": lambda: User.objects.filter(name="Carol").update(email="karol@example.org"),
+    "Carol works elsewhere": lambda: User.objects.filter(name="Carol").update(affiliation="SNU"),
+    "Carol has another purpose": lambda: User.objects.filter(name="Carol").update(purpose="Glaciers"),
+    "Carol is approved": lambda: User.objects.filter(name="Carol").update(approval=Approval.APPROVED),
 }
 
 
 @pytest.mark.parametrize("news", NEWS)
-def test_what_is_shown_otherwise_is_news(poll, bob, news):
+def test_what_is_shown_otherwise_is_news(poll, bob, carol, news):
     machine(bob)
     assert [poll()[0], poll()[0]] == [200, 204]
     NEWS[news]()
     assert [poll()[0], poll()[0]] == [200, 204]
+
+
+def test_all_that_a_row_shows_is_tried_above():
+    template = Path(get_template("overview/now.html").origin.name).read_text(encoding="utf-8")
+    assert {*re.findall(r"\b(?:entry|person)\.[a-z_.]+", template)} - {"person.pk", "entry.instance.owner_id"} == {
+        *("person.name", "person.email", "person.affiliation", "person.purpose"),
+        *("entry.instance.owner.name", "entry.instance.owner.email", "entry.instance.size.instance_type"),
+        *("entry.hourly", "entry.instance.since", "entry.stops_at"),
+    }
 
 
 def test_an_announcement_is_news(poll, alice):

@@ -55,6 +55,12 @@ class Running:
     stops_at: datetime | None
     """None: no stop is in sight."""
 
+    @property
+    def shown(self) -> tuple[object, ...]:
+        """Return what its row shows; the stop to the minute."""
+        owner, stop = self.instance.owner, self.stops_at and self.stops_at.replace(second=0, microsecond=0)
+        return (owner.pk, owner.name, owner.email, self.instance.size, self.instance.since, self.hourly, stop)
+
 
 class OverviewPage(Page):
     """Show what there is to do and to know today.
@@ -74,8 +80,7 @@ class OverviewPage(Page):
             *(self._request.LANGUAGE_CODE, timezone.localdate(clock.now()), self.unconfirmed, self.totals, self.eyes),
             *(len(self.waiting), bills.rate_in_won()),
             *((one.pk, one.name, one.email, one.affiliation, one.purpose) for one in self.first),
-            *((one.instance.owner_id, one.instance.owner.name, one.instance.since, one.hourly) for one in self.running),
-            *(one.stops_at and one.stops_at.replace(second=0, microsecond=0) for one in self.running),
+            *(one.shown for one in self.running),
         ]
         return sha256(repr(told).encode()).hexdigest()[:16]
 
