@@ -9,7 +9,7 @@ from procrastinate.contrib.django import app
 
 from ondol.accounts.mail import write
 from ondol.accounts.models import User, validate_prose, validate_shown
-from ondol.accounts.people import AccountError, require_administrator
+from ondol.accounts.people import AccountError, no_such_person, require_administrator
 from ondol.accounts.text import clean, clean_line
 from ondol.audit.models import Entry
 from ondol.audit.record import Action, refusals
@@ -29,7 +29,7 @@ def write_later(request: HttpRequest, by: User, user_id: int, subject: str, text
     with refusals(Action.MESSAGE, by=by, on=person), transaction.atomic():
         require_administrator(by)
         if person is None or not person.is_active:
-            raise AccountError(_("There is no such person."), "no_such_person", 404)
+            raise no_such_person()
         subject, text = _checked(subject, text)
         _require_room(request, by, person)
         entry = record(Action.MESSAGE, by=by, on=person, subject=subject, text=text)

@@ -47,6 +47,11 @@ class AccountError(Refusal):
         self.code, self.status = code, status
 
 
+def no_such_person() -> AccountError:
+    """Return what is raised about a key that is nobody's."""
+    return AccountError(_("There is no such person."), "no_such_person", 404)
+
+
 def listed(search: str = "", approval: str | None = None) -> QuerySet[User]:
     """Return the people whose name, address or affiliation contains `search`, with this approval if given;
     unordered."""
@@ -207,7 +212,7 @@ def _decision(user_id: int, by: User | None, action: Action) -> Iterator[User]:
             # of the machine, which `WITHDRAWN` waits for.
             user = User.objects.select_for_update(no_key=True).get(pk=user_id)
         except User.DoesNotExist:
-            raise AccountError(_("There is no such person."), "no_such_person", 404) from None
+            raise no_such_person() from None
         yield user
 
 

@@ -2,12 +2,10 @@
 
 from typing import Annotated
 
-from django.utils.translation import gettext as _
 from ninja import Path, Query, Router, Status
 
 from ondol.accounts import people, proof
 from ondol.accounts.models import User
-from ondol.accounts.people import AccountError
 from ondol.api import shown
 from ondol.api.auth import ADMINISTRATOR, ApiRequest
 from ondol.api.schemas import (
@@ -86,7 +84,7 @@ def terminate(request: ApiRequest, user_id: UserId) -> Status[SummaryAnswer]:
     """Terminate a person's machine with its disk and all data, in the background. Asking twice changes nothing."""
     user = User.objects.filter(pk=user_id).first()
     if user is None:
-        raise AccountError(_("There is no such person."), "no_such_person", 404)
+        raise people.no_such_person()
     return Status(202, SummaryAnswer(instance=shown.summary(actions.terminate(user, by=request.auth))))
 
 
