@@ -152,14 +152,17 @@ def start(user: User, *, by: User | None = None) -> Instance:
 
 
 @refusals_of(Action.MACHINE_STOP)
-def stop(user: User, *, by: User | None = None) -> Instance:
-    """Ask for a stop; by an administrator for somebody else. Stopped or stopping already is fine."""
+def stop(user: User, *, by: User | None = None, still: Callable[[Instance], bool] = lambda row: True) -> Instance:
+    """Ask for a stop; by an administrator for somebody else. Stopped or stopping already is fine. What runs goes on
+    unless it is `still` as the asker knows it."""
     actor, reason = _asker(user, by)
     if actor == user:
         _require_approved(user)
     with transaction.atomic():
         instance = _existing(user)
         match Status(instance.status):
+            case Status.RUNNING if not still(instance):
+                return instance
             case Status.RUNNING:
                 move(instance, Status.STOPPING, reason, by=actor)
             case Status.STOPPED | Status.STOPPING:

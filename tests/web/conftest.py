@@ -15,8 +15,9 @@ from ondol.accounts.models import Approval, Role, User
 from ondol.api.throttle import PER_PERSON
 from ondol.config import config
 from ondol.instances.lifecycle import Reason, Status
-from ondol.instances.models import StatusChange
+from ondol.instances.models import Instance, StatusChange
 from ondol.keys import vault
+from ondol.web.machines.stop import mark_of
 from tests.furnished import copy_styles
 from tests.instances.keys import keep
 from tests.instances.rig import made
@@ -126,6 +127,12 @@ def english():
     client = Client()
     client.cookies[settings.LANGUAGE_COOKIE_NAME] = "en"
     return client
+
+
+def confirmed(*owners):
+    """Return the fields that confirm a stop of what these people run, as it is now."""
+    rows = Instance.objects.filter(owner__in=owners).select_related("run")
+    return {"people": [owner.pk for owner in owners], "read": " ".join(mark_of(row) for row in rows)}
 
 
 def machine(owner, status=Status.RUNNING, reason=Reason.DONE, minutes_ago=3.0, key=True, **fields):

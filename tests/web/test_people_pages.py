@@ -14,7 +14,7 @@ from ondol.config import config
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance
 from ondol.instances.record import Record, Size
-from tests.web.conftest import machine, person
+from tests.web.conftest import confirmed, machine, person
 
 
 def approval_of(user):
@@ -140,7 +140,7 @@ def test_alice_stops_the_machine_of_bob(alice, bob, browser_of):
     row = machine(bob)
     desk, ask = browser_of(alice), f"{reverse('admin_stop')}?people={bob.pk}&amp;from=person"
     assert f'href="{ask}"' in desk.get(reverse("admin_person", args=[bob.pk])).text
-    answer = desk.post(reverse("admin_stop"), {"people": bob.pk, "from": "person"})
+    answer = desk.post(reverse("admin_stop"), confirmed(bob) | {"from": "person"})
     assert answer.url == reverse("admin_person", args=[bob.pk])
     row.refresh_from_db()
     assert (row.status, row.status_reason) == (Status.STOPPING, Reason.ADMIN)

@@ -27,7 +27,7 @@ from ondol.policy.models import Policy, PolicyChange
 from tests.api.caller import Program
 from tests.instances.rig import made
 from tests.web.browser import sign_in
-from tests.web.conftest import keep, person
+from tests.web.conftest import confirmed, keep, person
 from tests.web.test_step_up import SHOW, names, soon
 
 PASSWORD = "the floor is warm"
@@ -245,7 +245,7 @@ ACTS = [
     (lambda w: w.admins("admin_suspend", w.ada.pk), Action.SUSPEND, "last_administrator", A, A),
     (lambda w: w.admins("admin_role", w.bob.pk, role="ADMIN"), Action.ROLE, "done", A, B),
     (lambda w: w.admins("admin_role", w.carol.pk, role="ADMIN"), Action.ROLE, "not_approved", A, C),
-    (lambda w: w.admins("admin_stop", people=w.bob.pk), Action.MACHINE_STOP, "done", A, B),
+    (lambda w: w.admins("admin_stop", **confirmed(w.bob)), Action.MACHINE_STOP, "done", A, B),
     (lambda w: w.admins("admin_fleet_act", act="awake", hours=1, people=w.bob.pk), Action.MACHINE_AWAKE, "done", A, B),
     (lambda w: resting(w).admins("admin_fleet_act", act="start", people=w.bob.pk), Action.MACHINE_START, "done", A, B),
     (
@@ -450,7 +450,7 @@ def test_people_are_told_what_administrators_do_to_them(db):
     eve = person("eve@example.org", role=Role.ADMIN)
     bob = ("bob@example.org",)
     ends = {
-        Action.MACHINE_STOP: ("admin_stop", {"people": world.bob.pk}, bob),
+        Action.MACHINE_STOP: ("admin_stop", confirmed(world.bob), bob),
         Action.POLICY: ("admin_policy_person", {"idle_minutes": "45"}, bob),
         Action.BUDGET: ("admin_costs_person_budget", {"usd": "5", "stops": "on"}, bob),
         Action.ROLE: ("admin_role", {"role": "ADMIN"}, ("bob@example.org", eve.email)),

@@ -32,7 +32,7 @@ from ondol.web.step_up.pages import KEPT, NEEDS_RECENT_SIGN_IN, TYPED_AGAIN
 from tests.instances.keys import PEM
 from tests.signed_in import session_of
 from tests.web.browser import sign_in
-from tests.web.conftest import machine, person
+from tests.web.conftest import confirmed, machine, person
 
 PASSWORD = "the floor is warm"
 HER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea"
@@ -107,7 +107,7 @@ def acts(alice, bob, carol):
         "admin_fleet_act": ((), {"stop": str(alice.pk)}),
         "admin_fleet_create": ((), {"email": erin.email}),
         "admin_reject": ((dan.pk,), {"reason": "no"}),
-        "admin_stop": ((), {"people": [bob.pk]}),
+        "admin_stop": ((), confirmed(bob)),
         "admin_suspend": ((erin.pk,), {}),
         "admin_role": ((bob.pk,), {"role": "ADMIN"}),
         "admin_terminate": ((bob.pk,), {"email": bob.email}),

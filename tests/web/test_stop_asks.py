@@ -1,14 +1,21 @@
 """Alice administrates. Before she stops somebody else's machine she reads whose it is, what runs and what is lost."""
 
+import re
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from ondol import clock
-from ondol.instances.lifecycle import Status
+from ondol.audit.models import Entry
+from ondol.autostop.awake import keep_awake
+from ondol.instances import moves
+from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance
-from tests.web.conftest import machine, person
+from ondol.web.machines.stop import mark_of
+from tests.web.conftest import confirmed, machine, person
 from tests.web.screens import loads
 
 pytestmark = pytest.mark.django_db
@@ -42,7 +49,7 @@ def test_the_machine_of_bob_is_not_stopped_before_alice_has_read_what_is_lost(al
     ]:
         assert words in answer.text
     page = answer.context["page"]
-    done = desk.post(ASK, {"people": bob.pk, "back": page.back, "from": page.origin}, follow=True)
+    done = desk.post(ASK, confirmed(bob) | {"back": page.back, "from": page.origin}, follow=True)
     assert status(bob) == Status.STOPPING
     assert "1 machine is stopping. Its disk is kept." in done.text
 
@@ -58,7 +65,7 @@ def test_several_are_named_and_those_that_do_not_run_are_counted(alice, bob, car
     assert "2 of the selected people have no running machine" in answer.text
     assert [entry.instance.owner for entry in answer.context["page"].entries] == [bob, dora]
     assert {status(bob), status(dora)} == {Status.RUNNING}
-    browser_of(alice).post(ASK, {"people": people[:2]})
+    browser_of(alice).post(ASK, confirmed(bob, dora))
     assert {status(bob), status(dora)} == {Status.STOPPING}
 
 
@@ -96,7 +103,7 @@ def test_a_machine_that_has_stopped_meanwhile_and_a_second_click_are_fine(alice,
     assert "Carol: has no machine" in answer.text
     Instance.objects.filter(pk=row.pk).update(status=Status.RUNNING)
     for _click in range(2):
-        assert "1 machine is stopping" in desk.post(ASK, {"people": [bob.pk, bob.pk]}, follow=True).text
+        assert "1 machine is stopping" in desk.post(ASK, confirmed(bob, bob), follow=True).text
     assert status(bob) == Status.STOPPING
 
 
@@ -107,6 +114,65 @@ def test_what_is_nobody_stops_nothing(alice, bob, browser_of, junk, method):
     answer = getattr(browser_of(alice), method)(ASK, {"people": junk, "from": junk, "back": junk}, follow=True)
     assert answer.status_code == 200
     assert status(bob) == Status.RUNNING
+
+
+def form_of(answer):
+    """Return the fields of the form on this page."""
+    return {name: re.findall(f'name="{name}" value="([^"]*)"', answer.text) for name in ("people", "read", "from")}
+
+
+def is_started_again(row):
+    moves.move(row, Status.STOPPING, Reason.IDLE)
+    moves.move(row, Status.STOPPED, Reason.IDLE)
+    moves.move(row, Status.STARTING, Reason.PERSON)
+    moves.move(row, Status.RUNNING, Reason.DONE)
+
+
+def is_kept_awake(row):
+    keep_awake(row.owner, clock.now() + timedelta(hours=4))
+
+
+@pytest.mark.parametrize("changed", [is_started_again, is_kept_awake])
+def test_a_confirmation_is_about_what_alice_has_read(alice, bob, carol, browser_of, changed):
+    dan = person("dan@example.org")
+    machine(bob)
+    row = machine(dan)
+    desk = browser_of(alice)
+    form = form_of(desk.get(ASK, {"people": [bob.pk, dan.pk], "from": "overview"}))
+    changed(row)
+    again = desk.post(ASK, form, follow=True)
+    assert (status(bob), status(dan)) == (Status.STOPPING, Status.RUNNING)
+    for words in ("1 machine is stopping", "Dan: the machine was started meanwhile, or is", "Stop the machine of Dan?"):
+        assert words in again.text
+    assert not Entry.objects.exclude(outcome="done").exists()
+    done = desk.post(ASK, form_of(again), follow=True)
+    assert done.redirect_chain == [("/admin/", 302)]
+    assert status(dan) == Status.STOPPING
+
+
+def test_a_thousand_machines_are_confirmed_by_a_form_that_a_new_sign_in_keeps(alice, bob):
+    fields = [("people", "1" * 6), ("read", f"{mark_of(machine(bob))} ")]
+    assert 1000 * sum(len(name) + len(value) for name, value in fields) < 50_000
+
+
+def test_with_nobody_selected_alice_is_told_so(alice, browser_of):
+    answer = browser_of(alice).post(ASK, {"from": "overview"}, follow=True)
+    assert answer.redirect_chain == [("/admin/", 302)]
+    assert "Select at least one row." in answer.text
+
+
+@pytest.mark.parametrize("path", [ACT, ASK])
+def test_from_the_page_of_nobody_alice_comes_to_the_list(alice, browser_of, path):
+    answer = browser_of(alice).post(path, {"act": "start", "people": 999, "from": "person"}, follow=True)
+    assert answer.redirect_chain == [("/admin/fleet/", 302)]
+    assert "999: There is no such person." in answer.text
+
+
+def test_no_bill_is_made_that_nobody_sees(alice, bob, browser_of):
+    machine(bob)
+    with CaptureQueriesContext(connection) as caught:
+        assert "Stop the machine of Bob?" in browser_of(alice).get(ASK, {"people": bob.pk}).text
+    assert not [one["sql"] for one in caught if 'FROM "costs_' in one["sql"] and "exchangerate" not in one["sql"]]
 
 
 def test_bob_is_not_asked(alice, bob, browser_of):

@@ -19,7 +19,7 @@ from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
 from ondol.web.machines import page as machines
 from ondol.web.people import page as people
-from tests.web.conftest import machine, person
+from tests.web.conftest import confirmed, machine, person
 
 PAGES = [("admin_people", people), ("admin_fleet", machines)]
 
@@ -122,7 +122,7 @@ def test_machines_of_several_are_stopped_started_and_kept_awake_and_owners_are_t
     assert "Carol: has no machine" in page or "Carol: is not approved" in page
     page = browser.post(act, {"act": "start", "people": [bob.pk, dora.pk]}, follow=True).text
     assert Instance.objects.get(owner=dora).status == Status.STARTING
-    page = browser.post(reverse("admin_stop"), {"people": [bob.pk, alice.pk]}, follow=True).text
+    page = browser.post(reverse("admin_stop"), confirmed(bob, alice), follow=True).text
     assert "1 machine is stopping" in page
     assert "Alice: has no machine" in page
     change = Instance.objects.get(owner=dora).changes.last()

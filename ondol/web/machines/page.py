@@ -193,11 +193,11 @@ AWAKE_HOURS = [1, 4, 8, 12, 24]
 """The hours for which an administrator may keep machines awake; each person's own rule is the limit."""
 
 
-def entries_of(rows: list[Instance]) -> list[FleetEntry]:
-    """Return machines with their outlook and costs; the same few queries for any number."""
+def entries_of(rows: list[Instance], *, with_costs: bool = True) -> list[FleetEntry]:
+    """Return machines with their outlook, and costs unless they are left out; the same few queries for any number."""
     owners = [row.owner_id for row in rows]
     ahead = outlooks(rows, rules_for(owners))
-    costs, table = bills(this_month(), owners), prices()
+    costs, table = (bills(this_month(), owners), prices()) if with_costs else ({}, None)
     return [
         FleetEntry(
             instance=row,
@@ -206,7 +206,7 @@ def entries_of(rows: list[Instance]) -> list[FleetEntry]:
             is_out_of_step=_is_out_of_step(row),
             outlook=ahead.get(row.owner_id),
             bill=costs.get(row.owner_id),
-            hourly=hourly(table, row.size.instance_type) if row.status == Status.RUNNING else None,
+            hourly=hourly(table, row.size.instance_type) if table and row.status == Status.RUNNING else None,
         )
         for row in rows
     ]

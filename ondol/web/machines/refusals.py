@@ -6,6 +6,9 @@ from django.utils.translation import gettext_lazy
 
 from ondol.instances.errors import ActionError
 
+CHANGED = "changed"
+"""Asked for on a page that shows something else than there is; not an act, so the record has no row with it."""
+
 _WORDS: dict[str, str | Promise] = {
     "no_machine": gettext_lazy("has no machine"),
     "not_approved": gettext_lazy("is not approved"),
@@ -14,6 +17,7 @@ _WORDS: dict[str, str | Promise] = {
     "starting": gettext_lazy("the machine is starting; it can be stopped once it runs"),
     "failed": gettext_lazy("the machine could not be created"),
     "terminating": gettext_lazy("the machine is being deleted"),
+    CHANGED: gettext_lazy("the machine was started meanwhile, or is kept awake for another time"),
     "not_running": gettext_lazy("the machine is not running"),
     "cleaning_up": gettext_lazy("the last attempt is being cleaned up; try again in a minute or two"),
     "not_allowed": gettext_lazy("the person’s rules do not allow keeping a machine awake"),

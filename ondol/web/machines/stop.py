@@ -1,7 +1,10 @@
 """Administration: before somebody else's machine is stopped, what runs and what is lost."""
 
+from collections.abc import Callable
 from functools import cached_property
+from hashlib import sha256
 
+from django.contrib import messages
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -10,14 +13,16 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from ondol.accounts.models import User
-from ondol.accounts.people import AccountError
+from ondol.accounts.people import no_such_person
 from ondol.instances import actions
+from ondol.instances.errors import ActionError
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
-from ondol.web.bulk import address_before, for_each
+from ondol.web.bulk import for_each
 from ondol.web.guards import PersonRequest, administrator
+from ondol.web.machines.origin import address_of
 from ondol.web.machines.page import FleetEntry, entries_of, machines_now
-from ondol.web.machines.refusals import words
+from ondol.web.machines.refusals import CHANGED, words
 from ondol.web.page import Page
 from ondol.web.tables import ids_of
 
@@ -30,17 +35,25 @@ class StopPage(Page):
     """The address of the list, without its path."""
     origin: str
     """`machines`, `overview` or `person`: where the reader came from."""
+    read: set[str]
+    """What the reader has read, as `mark_of` names it."""
 
     def __init__(self, said: QueryDict) -> None:
         self._said = said
         self.people = ids_of(said.getlist("people"))
         self.back, self.origin = said.get("back", "")[:1000], said.get("from", "")
+        self.read = {*said.get("read", "").split()}
 
     @cached_property
     def entries(self) -> list[FleetEntry]:
         """Return what runs."""
         running = machines_now().filter(owner__in=self.people, status=Status.RUNNING)
-        return entries_of(list(running.order_by("owner__name", "pk")))
+        return entries_of(list(running.order_by("owner__name", "pk")), with_costs=False)
+
+    @property
+    def marks(self) -> str:
+        """Return what a confirmation is about."""
+        return " ".join(mark_of(entry.instance) for entry in self.entries)
 
     @property
     def others(self) -> int:
@@ -50,21 +63,45 @@ class StopPage(Page):
     @property
     def cancel(self) -> str:
         """Return where the reader came from."""
-        if self.origin == "person" and len(self.people) == 1:
-            return reverse("admin_person", args=self.people)
-        return address_before(self._said, "admin_overview" if self.origin == "overview" else "admin_fleet")
+        return address_of(self._said, self.people)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @administrator
 def stop(request: PersonRequest) -> HttpResponse:
-    """Say whose machines would be stopped, and what is lost; stop them once that is confirmed."""
-    page = StopPage(request.POST if request.method == "POST" else request.GET)
-    if request.method == "POST":
-        outcome = for_each(page.people, lambda pk: stop_of(pk, request.user), words)
-        outcome.tell(request, stopped)
+    """Say whose machines would be stopped, and what is lost; stop them once that is confirmed.
+
+    What has changed since it was read is not stopped, but asked about again.
+    """
+    if request.method != "POST":
+        return StopPage(request.GET).answer(request)
+    page = StopPage(request.POST)
+    if not page.people:
+        messages.error(request, _("Select at least one row."))
         return redirect(page.cancel)
-    return page.answer(request)
+    changed: list[int] = []
+
+    def do(pk: int) -> None:
+        row = stop_of(pk, request.user, lambda row: mark_of(row) in page.read)
+        if row.status == Status.RUNNING:
+            changed.append(pk)
+            raise ActionError(CHANGED, "")
+
+    for_each(page.people, do, words).tell(request, stopped)
+    return redirect(question_about(changed, request.POST) if changed else page.cancel)
+
+
+def question_about(people: list[int], said: QueryDict) -> str:
+    """Return the address of the page that asks whether to stop what they run, and knows where its reader was."""
+    asked = QueryDict(mutable=True)
+    asked.setlist("people", [str(pk) for pk in people])
+    asked.update({key: value[:1000] for key in ("back", "from") if (value := said.get(key))})
+    return f"{reverse('admin_stop')}?{asked.urlencode()}"
+
+
+def mark_of(row: Instance) -> str:
+    """Return what differs once it is another run, or kept awake for another time. Short: a form has a thousand."""
+    return sha256(f"{row.run_id} {row.run.awake_until}".encode()).hexdigest()[:16]
 
 
 def asks(people: list[int], by: User) -> bool:
@@ -72,16 +109,16 @@ def asks(people: list[int], by: User) -> bool:
     return Instance.objects.filter(owner__in=people, status=Status.RUNNING).exclude(owner=by).exists()
 
 
-def stop_of(pk: int, by: User) -> Instance:
-    """Stop the machine of a person."""
-    return actions.stop(owner_of(pk), by=by)
+def stop_of(pk: int, by: User, still: Callable[[Instance], bool] = lambda row: True) -> Instance:
+    """Stop the machine of a person; what runs goes on unless it is `still` as it was read."""
+    return actions.stop(owner_of(pk), by=by, still=still)
 
 
 def owner_of(pk: int) -> User:
     """Return the person; AccountError if there is none."""
     owner = User.objects.filter(pk=pk).first()
     if owner is None:
-        raise AccountError(_("There is no such person."), "no_such_person", 404)
+        raise no_such_person()
     return owner
 
 

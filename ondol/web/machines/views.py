@@ -3,9 +3,8 @@
 from datetime import datetime, timedelta
 
 from django.contrib import messages
-from django.http import HttpResponse, QueryDict
+from django.http import HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
@@ -18,11 +17,12 @@ from ondol.instances import actions
 from ondol.instances.actions import ActionError
 from ondol.instances.models import Instance
 from ondol.web import times
-from ondol.web.bulk import back_to, for_each
+from ondol.web.bulk import for_each
 from ondol.web.guards import PersonRequest, administrator
+from ondol.web.machines.origin import address_of
 from ondol.web.machines.page import AWAKE_HOURS, MachinesPage
 from ondol.web.machines.refusals import words
-from ondol.web.machines.stop import asks, owner_of, stop_of, stopped
+from ondol.web.machines.stop import asks, owner_of, question_about, stop_of, stopped
 from ondol.web.tables import ids_of
 
 
@@ -44,10 +44,7 @@ def act(request: PersonRequest) -> HttpResponse:
         return MachinesPage(request).answer(request)
 
     if name == "stop" and asks(people, request.user):
-        asked = QueryDict(mutable=True)
-        asked.setlist("people", [str(pk) for pk in people])
-        asked.update({key: value[:1000] for key in ("back", "from") if (value := request.POST.get(key))})
-        return redirect(f"{reverse('admin_stop')}?{asked.urlencode()}")
+        return redirect(question_about(people, request.POST))
 
     def do(pk: int) -> Instance:
         match name:
@@ -58,9 +55,7 @@ def act(request: PersonRequest) -> HttpResponse:
         return keep_awake(owner_of(pk), until, by=request.user)
 
     for_each(people, do, words).tell(request, lambda count: _done(name, count, until))
-    if request.POST.get("from") == "person" and len(people) == 1:
-        return redirect("admin_person", people[0])
-    return back_to(request, "admin_overview" if request.POST.get("from") == "overview" else "admin_fleet")
+    return redirect(address_of(request.POST, people))
 
 
 @require_POST
