@@ -1,4 +1,6 @@
-"""Which addresses a browser may be led to by what somebody typed."""
+"""Which addresses a browser may be led to: by what somebody typed, and by the page that it shows."""
+
+from urllib.parse import urlsplit
 
 from django.http import HttpRequest
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -13,3 +15,16 @@ def is_here(request: HttpRequest, address: str) -> bool:
     return is_whole and url_has_allowed_host_and_scheme(
         address, {request.get_host()}, require_https=request.is_secure()
     )
+
+
+def page_of_poll(request: HttpRequest) -> str | None:
+    """Return the path of the open page that a script asks from, as htmx tells it; "/" if that is none of this site.
+    None: no script asks."""
+    if "HX-Request" not in request.headers:
+        return None
+    address = request.headers.get("HX-Current-URL", "")
+    if not is_here(request, address):
+        return "/"
+    parts = urlsplit(address)
+    path = "/" + parts.path.lstrip("/\\")  # two slashes would be another host
+    return f"{path}?{parts.query}" if parts.query else path

@@ -17,6 +17,7 @@ from django_htmx.middleware import HtmxDetails
 
 from ondol.accounts import second_factor
 from ondol.accounts.models import User
+from ondol.accounts.places import page_of_poll
 from ondol.audit.actions import Action
 from ondol.audit.denials import note_denial
 from ondol.web.announcement.shown import Board
@@ -84,8 +85,8 @@ def where_they_stand(request: PersonRequest) -> HttpResponse:
 def _to_sign_in(request: PersonRequest) -> HttpResponse:
     if settings.SESSION_COOKIE_NAME in request.COOKIES and request.session.is_empty():
         messages.info(request, _("Your session has ended. Sign in again."))
-    if request.htmx:
-        return HttpResponseClientRedirect(redirect_to_login("/").url)
+    if page := page_of_poll(request):
+        return HttpResponseClientRedirect(redirect_to_login(page).url)
     # A form cannot be sent again after signing in; the dashboard is where to go on.
     return redirect_to_login(_next(request))
 

@@ -133,6 +133,23 @@ def test_it_goes_when_its_time_is_over_also_on_a_page_that_is_open(ada, bob, bro
     assert "Maintenance" not in browser.get("/").text
 
 
+@pytest.mark.parametrize(
+    ("page", "path"),
+    [
+        ("http://testserver/admin/?x=1", "/admin/?x=1"),
+        ("http://testserver/", "/"),
+        ("https://evil.example/admin/", "/"),
+        ("", "/"),
+    ],
+)
+def test_one_that_comes_while_a_page_is_open_is_dismissed_on_that_page(ada, page, path):
+    show(ada)
+    headers = {"HX-Request": "true", "HX-Current-URL": page}
+    swapped = ada.get(reverse("admin_overview"), {"v": "", "banner": ""}, headers=headers)
+    assert f'name="next" value="{path}"' in swapped.text
+    assert dismiss(ada, swapped, next=path).url == path
+
+
 def test_who_waits_with_the_page_open_hears_of_it(ada, carol, browser_of):
     browser = browser_of(carol)
     poll = {"shown": "PENDING", "banner": ""}

@@ -110,6 +110,23 @@ def test_a_poll_of_somebody_signed_out_leads_to_the_sign_in(client, db):
     assert answer.headers["HX-Redirect"] == "/accounts/login/?next=/"
 
 
+@pytest.mark.parametrize(
+    ("page", "then"),
+    [
+        ("http://testserver/admin/", "/admin/"),
+        ("http://testserver/admin/doctor/?a=b&c=%ED%95%9C#d", "/admin/doctor/%3Fa%3Db%26c%3D%25ED%2595%259C"),
+        ("http://testserver/", "/"),
+        *((page, "/") for page in ("https://evil.example/x", "//evil.example", "javascript:alert(1)", "x", "http://[")),
+        ("http://testserver//evil.example/", "/evil.example/"),
+        ("http://testserver/\\evil.example/", "/evil.example/"),
+    ],
+)
+def test_who_signs_in_again_comes_back_to_the_page_that_was_open(client, db, page, then):
+    for name in ("admin_overview", "machine"):
+        answer = client.get(reverse(name) + "?v=1", headers={"HX-Request": "true", "HX-Current-URL": page})
+        assert answer.headers["HX-Redirect"] == f"/accounts/login/?next={then}"
+
+
 def test_a_poll_of_somebody_just_suspended_leads_to_where_they_stand(erin, browser_of):
     answer = browser_of(erin).get(reverse("machine"), headers={"HX-Request": "true"})
     assert answer.headers["HX-Redirect"] == "/"

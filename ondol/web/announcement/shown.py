@@ -6,6 +6,7 @@ from functools import cached_property
 from django.http import HttpRequest
 from django.utils.translation import get_language
 
+from ondol.accounts.places import page_of_poll
 from ondol.announcements.acts import current
 from ondol.announcements.models import Announcement, Kind
 
@@ -31,7 +32,7 @@ class Shown:
         self.text, self.language = row.in_language(get_language())
         self.version, self.is_warning = row.version, row.kind == Kind.WARNING
         self.is_other = self.language != get_language()
-        self.path = "/" if "HX-Request" in request.headers else request.get_full_path()
+        self.path = page_of_poll(request) or request.get_full_path()
 
 
 def shown_on(request: HttpRequest) -> Shown | None:
