@@ -180,6 +180,8 @@ class AccountAdapter(DefaultAccountAdapter):
         address = emailconfirmation.email_address
         template = letters.CONFIRM_AT_SIGN_UP if signup else letters.CONFIRM
         letter_limits.write_later(request, template, address.email, address.pk)
+        if "action_send" in request.POST and address.email != address.user.email:  # a change that is asked for again
+            write(Action.EMAIL_WISH, by=asker(), on=address.user, new=address.email)
 
     def ajax_response(self, request: HttpRequest, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Return the same page to everybody: allauth would send scripts the whole form as JSON, with what was typed."""

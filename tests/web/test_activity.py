@@ -9,8 +9,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone, translation
 
 import ondol
@@ -233,12 +235,24 @@ def test_thirty_people_who_are_invited_are_thirty_lines_and_the_file_has_each_ro
 
 
 def test_an_email_that_nobody_has_asked_for_is_a_line_of_its_own(alice, bob, browser_of):
-    alone = {*LETTERS} - {*kinds.LETTERS}
+    alone = {*LETTERS} - {*kinds.LETTERS_OF_ACTS}
     for letter in alone:
         write(Action.LETTER, on=bob, letter=letter)
     write(Action.LETTER, on=bob)
     assert acts(browser_of(alice)).count("E-mail sent") == len(alone) + 1
-    assert {*kinds.LETTERS} < {*LETTERS}
+    assert {*kinds.LETTERS_OF_ACTS} < {*LETTERS}
+
+
+def test_each_link_to_confirm_an_address_has_its_line(alice, bob, browser_of):
+    browser, his = browser_of(alice), browser_of(bob)
+    before = len(acts(browser))
+    for act in ("action_add", "action_send", "action_send"):
+        cache.clear()  # three minutes later
+        his.post(reverse("account_email"), {"email": "robert@example.org", act: ""})
+        write(Action.LETTER, on=bob, letter="email_confirmation", to="robert@example.org")
+    assert acts(browser)[: len(acts(browser)) - before] == ["Change of e-mail address requested"] * 3
+    write(Action.LETTER, on=bob, letter="email_confirmation")
+    assert acts(browser)[0] == "E-mail sent", "to his own address, without another act"
 
 
 def test_a_day_has_the_form_of_all_pages(alice, browser_of):

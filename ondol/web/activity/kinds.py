@@ -12,11 +12,13 @@ from ondol.instances.states import Reason, Status
 
 WITH_STEPS = "steps"
 """The value of the filter that leaves nothing out."""
-LETTERS = (
+LETTERS_OF_ACTS = (
     *("invitation", "decision", "message", "role", "security", "old_address", "key_replaced", "done_by_administrator"),
-    *("request", "requests", "email_confirmation", "email_confirmation_signup"),
+    *("request", "requests", "email_confirmation_signup"),
 )
 """E-mails about an act that has a row of its own."""
+LETTER_OF_CHANGE = "email_confirmation"
+"""The same, where it goes to a new address: a link to confirm one's own is sent without another act."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +101,9 @@ def _steps() -> Q:
 def _told() -> Q:
     """Return the e-mails that follow from another row."""
     told = Q()
-    for name in LETTERS:
+    for name in LETTERS_OF_ACTS:
         told |= _has(letter=name)
+    told |= _has(letter=LETTER_OF_CHANGE) & Q(details__has_key="to")
     return Q(action=Action.LETTER) & told
 
 
