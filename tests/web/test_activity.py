@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from django.core.cache import cache
 from django.db import connection
+from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone, translation
@@ -27,9 +28,11 @@ from ondol.audit.record import write
 from ondol.instances import moves
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import StatusChange
+from ondol.instances.record import NOTHING
 from ondol.web.activity import kinds
 from ondol.web.activity.codes import CODES
 from ondol.web.activity.entries import rows_of
+from ondol.web.activity.filters import FilterForm
 from ondol.web.activity.page import PER_PAGE
 from ondol.web.activity.terms import LETTERS
 from ondol.web.activity.words import told_of
@@ -213,10 +216,40 @@ def test_an_event_is_one_line_and_its_steps_are_there_if_asked_for(alice, bob, b
     moves.move(row, Status.RUNNING, Reason.DONE)
     moves.move(row, Status.STOPPING, Reason.UNKNOWN)
     moves.move(row, Status.STOPPED, Reason.IDLE)
-    assert acts(browser)[:2] == ["Machine stopped", "Start requested"]
+    assert acts(browser)[:2] == ["Automatic stop", "Start requested"]
     assert "idle" in browser.get(PAGE).text
     assert len(acts(browser, kind=kinds.WITH_STEPS)) == before + 9
     assert acts(browser, kind="aws") == ["Change in AWS"]
+
+
+def test_the_filter_for_stops_has_each_once_with_its_true_cause(alice, bob, browser_of):
+    row, browser = machine(bob, Status.RUNNING), browser_of(alice)
+    for first, last, by in [
+        (Reason.PERSON, Reason.PERSON, bob),
+        (Reason.UNKNOWN, Reason.IDLE, None),
+        (Reason.BUDGET, Reason.BUDGET, None),
+        (Reason.SCHEDULE, Reason.SCHEDULE, None),
+        (Reason.UNKNOWN, Reason.INSIDE, None),
+    ]:
+        moves.move(row, Status.STOPPING, first, by=by)
+        moves.move(row, Status.STOPPED, last)
+        moves.move(row, Status.STARTING, Reason.PERSON, by=bob)
+        moves.move(row, Status.RUNNING, Reason.DONE)
+    moves.write_line(row, Status.STOPPED, Status.STOPPED, Reason.RESIZED, NOTHING, at=clock.now())
+    # Moves come from the worker, and in tests from no job: that is the command line.
+    told = rows_of(FilterForm(QueryDict("kind=machine.stop")).found(Entry.objects.order_by("id")))
+    assert [(one.who, one.act, one.told.partition(" · ")[0]) for one in told] == [
+        ("", "Stop requested", row.instance_id),
+        ("AWS", "Automatic stop", "idle"),
+        ("command line", "Automatic stop", "budget used up"),
+        ("command line", "Automatic stop", "hours over"),
+        ("the machine itself", "Machine stopped", "from inside"),
+    ]
+    assert len(acts(browser, kind="machine.stop")) == 5
+    _heads, *lines = csv.reader(io.StringIO(browser.get(FILE, {"kind": "machine.stop"}).text))
+    assert len(lines) == 10, "a file has each step"
+    assert [line[2:4] for line in lines if line[4].startswith("idle")] == [["AWS", "Automatic stop"]]
+    assert not [line for line in lines if "AWS does not say why" in line[4]]
 
 
 def test_thirty_people_who_are_invited_are_thirty_lines_and_the_file_has_each_row(alice, browser_of):

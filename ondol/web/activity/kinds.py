@@ -108,6 +108,14 @@ def _told() -> Q:
 
 
 STEPS, TOLD = _steps(), _told()
+_ALSO = {
+    Action.MACHINE_STOP: Q(action=Action.MACHINE_STATUS) & _has(new=Status.STOPPED) & ~_has(old=Status.STOPPED),
+}
+"""Rows of other acts that are the same event: only the row of its end knows why a machine stopped by itself."""
+
+
+def _single(kind: str) -> Q:
+    return Q(action=kind) | _ALSO[Action(kind)] if kind in _ALSO else Q(action=kind)
 
 
 def wanted(kind: str) -> Q:
@@ -116,14 +124,16 @@ def wanted(kind: str) -> Q:
         return Q()
     if kind in KINDS:
         return Q(action__in=KINDS[kind].actions) & ~STEPS
-    return Q(action=kind) if kind else ~STEPS & ~TOLD
+    if kind in _ALSO:
+        return _single(kind) & ~STEPS
+    return _single(kind) if kind else ~STEPS & ~TOLD
 
 
 def whole(kind: str) -> Q:
     """Return the same with all steps: a file leaves nothing out."""
     if kind in KINDS:
         return Q(action__in=KINDS[kind].actions)
-    return Q(action=kind) if kind not in {"", WITH_STEPS} else Q()
+    return _single(kind) if kind not in {"", WITH_STEPS} else Q()
 
 
 def choices() -> list[tuple[str, object]]:

@@ -11,7 +11,7 @@ from ondol.announcements.models import Announcement, Kind
 from ondol.audit.actions import Action, Source
 from ondol.audit.models import Entry
 from ondol.instances.messages.reasons import REASONS
-from ondol.instances.states import Reason
+from ondol.instances.states import Reason, Status
 from ondol.web.activity import terms
 from ondol.web.activity.details import Details, text_of
 from ondol.web.policy.facts import changed
@@ -21,6 +21,14 @@ _ACTS: Mapping[Action, str | Promise] = {
     Action.MACHINE_TERMINATE: gettext_lazy("Deletion requested"),
 }
 """Acts whose words in the list of kinds would not do in a row."""
+_STOPS = (Action.MACHINE_STOP, Action.MACHINE_STATUS)
+_STOPPERS: Mapping[Reason | None, str | Promise] = {
+    Reason.IDLE: "AWS",
+    Reason.OUTSIDE: "AWS",
+    Reason.UNKNOWN: "AWS",
+    Reason.INSIDE: gettext_lazy("the machine itself"),
+}
+"""Who stopped a machine where nobody asked Ondol for it: the worker has only noticed."""
 _TARGETS = (
     *("InstanceId", "InstanceIds", "GroupName", "KeyName", "AlarmName", "AlarmNames", "VolumeId", "Resources"),
     "InstanceType",
@@ -34,6 +42,8 @@ def act_of(entry: Entry) -> str:
     match entry.action:
         case Action.MACHINE_STATUS:
             return _status(details)
+        case Action.MACHINE_STOP if entry.outcome == "done" and (word := _stop(details)):
+            return word
         case Action.MACHINE_AWAKE if entry.outcome == "done" and not details.text("until"):
             return _("Keep-awake ended")
         case Action.MACHINE_HOURS if entry.outcome == "done":
@@ -55,6 +65,8 @@ def who_of(entry: Entry) -> str:
     """Return who did it where no person did."""
     if Details(entry.details).text("rule"):
         return _("a rule")
+    if entry.action in _STOPS and (word := _STOPPERS.get(_reason(Details(entry.details)))):
+        return str(word)
     match entry.source:
         case Source.WORKER:
             return _("Ondol itself")
@@ -68,8 +80,18 @@ def source_of(entry: Entry) -> str:
     return str(Source(entry.source).label) if entry.source in {Source.API, Source.COMMAND, Source.WORKER} else ""
 
 
+def _stop(details: Details) -> str:
+    """Return the words for a stop that nobody requested; empty: somebody did."""
+    reason = _reason(details)
+    if reason and REASONS[reason].is_by_itself:
+        return _("Automatic stop")
+    return _("Stop noticed") if reason in _STOPPERS and reason else ""
+
+
 def _status(details: Details) -> str:
     reason = _reason(details)
+    if reason is Reason.IDLE and details.text("new") == Status.STOPPED:
+        return _("Automatic stop")
     if reason and REASONS[reason].event:
         return str(REASONS[reason].event)
     return details.word("new", terms.ARRIVALS) or _("Machine changed")
@@ -87,6 +109,8 @@ def _why(details: Details) -> Iterator[str]:
             return
         case Reason.ADMIN:
             yield _("by an administrator")
+        case Reason.UNKNOWN if details.text("new") == Status.STOPPING:
+            yield _("the cause is known once it has stopped")
         case Reason.UNKNOWN:
             yield _("AWS does not say why")
         case _:
