@@ -39,6 +39,8 @@ class Words:
     title: str | Promise
     remedy: str | Promise = ""
     """What to do if it was not the reader."""
+    follows: str | Promise = ""
+    """What it means for the reader, of what others have done."""
     is_always_told: bool = False
     """True for what nobody does twice an hour, and what opens a door for good."""
 
@@ -83,7 +85,10 @@ BY_THEMSELVES: Mapping[Action, Words] = {
 """What somebody does themselves, or somebody else in their name."""
 
 BY_OTHERS: Mapping[Action, Words] = {
-    Action.MACHINE_STOP: Words(_("Your machine was stopped by an administrator")),
+    Action.MACHINE_STOP: Words(
+        _("Your machine was stopped by an administrator"),
+        follows=_("Its disk and your files are kept. To go on, sign in to Ondol and press “Start”."),
+    ),
     Action.MACHINE_TERMINATE: Words(
         _("Your machine was deleted by an administrator, with all its data"), is_always_told=True
     ),

@@ -428,6 +428,21 @@ def test_ten_downloads_in_a_minute_are_one_letter_and_a_new_address_another(db, 
     assert "ondol_" not in third.body
 
 
+@pytest.mark.parametrize(
+    ("language", "by", "kept"),
+    [("en", "By: ada@", "disk and your files are kept"), ("ko", "실행한 사람: ada@", "디스크와 파일")],
+)
+def test_whose_machine_an_administrator_stops_reads_by_whom_and_that_the_disk_is_kept(
+    db, mailoutbox, language, by, kept
+):
+    ada, bob = person("ada@example.org", role=Role.ADMIN), person("bob@example.org", language=language)
+    security_letters.send(security_letters.record_and_tell(Action.MACHINE_STOP, bob, by=ada), bob)
+    (letter,) = mailoutbox
+    assert by in letter.body
+    assert kept in letter.body
+    assert {"en": "press “Start”", "ko": "“시작” 버튼"}[language] in letter.body
+
+
 def letters_about(action):
     """Send what is enqueued about an act; return who was told."""
     jobs = ProcrastinateJob.objects.filter(
