@@ -85,7 +85,7 @@ def last_work_of(row: Instance) -> LastWork | None:
     limits = limits_of(row, rules_of(row.owner_id))
     samples = samples_of([row], limits.run_since - PERIOD).get(str(row.pk), [])
     until, last = work.last_work(samples, limits)
-    return LastWork(last.signal, round(last.rate, 1), until) if last and until else None
+    return LastWork(last.signal, round(last.rate, 4), until) if last and until else None
 
 
 def _samples(pks: Iterable[str], since: datetime) -> Mapping[str, list[Sample]]:

@@ -5,7 +5,7 @@ understood for ever. Standard library only.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -69,7 +69,7 @@ class LastWork:
 
     signal: Signal
     rate: float
-    """Bytes in a second; of the CPU, per cent."""
+    """Bytes in a second; of the CPU, per cent of all vCPUs, as AWS measures it."""
     until: datetime
 
     def to_json(self) -> dict[str, Any]:
@@ -97,8 +97,17 @@ class Receipt:
     @property
     def core_cpu(self) -> tuple[float, ...]:
         """Return the values in per cent of one core; as they are where the line is older than that."""
-        factor = self.core_percent / self.percent if self.core_percent and self.percent else 1
-        return tuple(value * factor for value in self.cpu)
+        return tuple(value * self._to_core for value in self.cpu)
+
+    @property
+    def core_last_work(self) -> LastWork | None:
+        """Return what it did last, a CPU in the same unit as the values."""
+        last = self.last_work
+        return replace(last, rate=last.rate * self._to_core) if last and last.signal is Signal.CPU else last
+
+    @property
+    def _to_core(self) -> float:
+        return self.core_percent / self.percent if self.core_percent and self.percent else 1
 
     @property
     def periods(self) -> int:

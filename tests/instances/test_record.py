@@ -73,3 +73,13 @@ def test_what_earlier_versions_have_written_is_understood(line, record):
 def test_a_moment_keeps_its_zone():
     since = datetime(2026, 6, 1, tzinfo=UTC)
     assert Record.from_json(Record(since=since).to_json()).since == since
+
+
+def test_what_a_machine_did_last_is_told_in_the_unit_of_its_rule():
+    until = datetime(2026, 1, 5, 12, tzinfo=UTC)
+    on_two_cores = Receipt((0.5,) * 6, 30, 5.0, 10.0, LastWork(Signal.CPU, 7.3, until))
+    assert on_two_cores.core_last_work == LastWork(Signal.CPU, 14.6, until)
+    older = Receipt((0.5,) * 6, 30, 5.0, None, LastWork(Signal.CPU, 7.3, until))
+    assert older.core_last_work == older.last_work
+    download = LastWork(Signal.DOWNLOAD, 2.1e6, until)
+    assert Receipt((0.5,) * 6, 30, 5.0, 10.0, download).core_last_work == download
