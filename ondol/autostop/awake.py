@@ -1,7 +1,7 @@
 """Putting a stop off: keep awake, and "not tonight". A wish on the run; the worker arms it in AWS."""
 
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -33,14 +33,21 @@ class Choice:
 
 def choices(rules: Rules, now: datetime) -> list[Choice]:
     """What somebody may choose from: what is over, or beyond the cap, is left out."""
-    today = timezone.localdate(now)
-    wall = [(today, _EVENING, "18"), (today + timedelta(days=1), _MORNING, "9")]
+    today, hour = timezone.localdate(now), now + timedelta(hours=1)
+    morning = _wall(today, _MORNING)
+    if morning <= hour:  # after midnight, people mean the morning that comes
+        morning = _wall(today + timedelta(days=1), _MORNING)
+    wall = [Choice("18", _wall(today, _EVENING)), Choice("9", morning)]
     offered = [
-        Choice("1h", now + timedelta(hours=1)),
+        Choice("1h", hour),
         Choice("4h", now + timedelta(hours=4)),
-        *(Choice(name, timezone.make_aware(datetime.combine(day, at))) for day, at, name in wall),
+        *sorted(wall, key=lambda choice: choice.until),
     ]
     return [choice for choice in offered if now < choice.until <= now + timedelta(hours=rules.awake_hours)]
+
+
+def _wall(day: date, at: time) -> datetime:
+    return timezone.make_aware(datetime.combine(day, at))
 
 
 @refusals_of(Action.MACHINE_AWAKE)

@@ -121,6 +121,11 @@ def test_the_page_offers_an_hour_four_this_evening_and_tomorrow_morning():
 def test_what_is_over_or_beyond_the_cap_is_not_offered():
     assert list(offered("Mon 18:00")) == ["1h", "4h", "9"]
     assert list(offered("Mon 08:59")) == ["1h", "4h", "18"]
+    assert offered("Tue 00:18") == {
+        "1h": kst("Tue 01:18"), "4h": kst("Tue 04:18"), "9": kst("Tue 09:00"), "18": kst("Tue 18:00")
+    }  # fmt: skip
+    assert list(offered("Tue 00:18")) == ["1h", "4h", "9", "18"]
+    assert list(offered("Tue 08:00")) == ["1h", "4h", "18"], "09:00 is what the hour says"
     Policy.objects.create(owner=None, awake_hours=2)
     assert list(offered("Mon 17:00")) == ["1h", "18"]
     Policy.objects.update(awake_hours=0)
