@@ -47,6 +47,37 @@ def test_rejecting_asks_for_a_reason_and_loses_nothing(alice, carol, browser_of)
     assert User.objects.get(pk=carol.pk).decision_reason == "Unknown."
 
 
+def test_reject_leads_to_the_open_form_which_says_at_its_field_that_it_needs_a_reason(alice, bob, carol, browser_of):
+    browser = browser_of(alice)
+    link = re.search(r'<a class="button quiet" href="([^"]*)">Reject…', browser.get(reverse("admin_people")).text)[1]
+    page = browser.get(link).text
+    assert re.search(r'<details class="pop" open>\s*<summary>Reject…', page)
+    field = re.search(r'<textarea name="reason"[^>]*>', page)[0]
+    assert " autofocus" in field
+    assert " required" in field
+    assert "(optional)" not in page
+    assert " autofocus" not in browser.get(reverse("admin_person", args=[carol.pk])).text
+    assert "(optional)" in browser.get(reverse("admin_person", args=[bob.pk])).text, "a suspension needs none"
+    for wrong, told in ((" ", "Give a reason"), ("long " * 300, "1000 characters")):
+        page = browser.post(reverse("admin_reject", args=[carol.pk]), {"reason": wrong}).text
+        assert re.search(rf'<ul class="errorlist" id="id_reason_error"><li>[^<]*{told}', page)
+        assert page.count(told) == 1
+    assert approval_of(carol) == Approval.PENDING
+
+
+@pytest.mark.parametrize("name", ["account", "admin_announcement", "admin_invite"])
+def test_no_form_calls_optional_what_it_asks_for(alice, browser_of, name):
+    page = browser_of(alice).get(reverse(name)).text
+    labels = re.findall(r'<label for="id_(\w+)">(.*?)</label>', page, re.DOTALL)
+    optional = {field for field, label in labels if "(optional)" in label}
+    assert (
+        optional
+        == {"account": {"affiliation", "label", "until"}, "admin_announcement": set(), "admin_invite": {"language"}}[
+            name
+        ]
+    )
+
+
 def test_a_decision_that_is_refused_leaves_the_list_as_it_was(alice, bob, carol, browser_of):
     data = {"decision": "reject", "people": [bob.pk, carol.pk], "reason": "", "back": "?q=bo&sort=-name"}
     page = browser_of(alice).post(reverse("admin_decide"), data).text

@@ -61,6 +61,7 @@ def _in_days(days: int) -> str:
 class SshAddressForm(forms.ModelForm):  # type: ignore[type-arg]
     """A range from which one comes, or the wish for the address that the request comes from."""
 
+    one_of = ("cidr", "mine")
     cidr = forms.CharField(
         label=_("Address or range"),
         max_length=100,

@@ -17,6 +17,8 @@ _LONGEST_TIME = timedelta(days=366)
 class AnnouncementForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
     """A text in one or two languages, its kind and its end."""
 
+    one_of = ("text_ko", "text_en")
+
     text_ko = ProseField(
         label=Announcement._meta.get_field("text_ko").verbose_name,
         max_length=LONGEST,

@@ -32,6 +32,7 @@ def languages() -> list[tuple[str, str]]:
 class InviteForm(forms.Form):
     """A file with people, or their rows as text, and the language of those whose row names none."""
 
+    one_of = ("file", "text")
     file = forms.FileField(
         label=gettext_lazy("CSV file"),
         required=False,

@@ -1,5 +1,7 @@
 """Forms of one person's page: their fields and the limits of these. They decide nothing."""
 
+from typing import Any
+
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
@@ -8,9 +10,18 @@ from ondol.accounts.text import ProseField, find_address
 
 
 class ReasonForm(forms.Form):
-    """The reason for a rejection or suspension; `people.reject` insists on one."""
+    """The reason for a suspension, if there is one to tell."""
 
     reason = ProseField(label=_("Reason"), max_length=1000, required=False, widget=forms.Textarea(attrs={"rows": 2}))
+
+
+class RejectForm(ReasonForm):
+    """The reason for a rejection, which the person reads."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        reason = self.fields["reason"]
+        reason.required, reason.error_messages["required"] = True, _("Give a reason: it is sent to the person.")
 
 
 class VouchForm(forms.Form):

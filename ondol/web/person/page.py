@@ -4,7 +4,7 @@ from decimal import Decimal
 from functools import cached_property
 
 from ondol.accounts import proof
-from ondol.accounts.models import Decision, User
+from ondol.accounts.models import Approval, Decision, User
 from ondol.config import config
 from ondol.instances.models import StatusChange
 from ondol.policy.catalog import Source, all_rules
@@ -13,7 +13,7 @@ from ondol.policy.rules import rules_of
 from ondol.web.activity.lines import Line, told
 from ondol.web.page import Page
 from ondol.web.people.page import PersonEntry, entries_of
-from ondol.web.person.forms import ReasonForm, TerminateForm, VouchForm
+from ondol.web.person.forms import ReasonForm, RejectForm, TerminateForm, VouchForm
 from ondol.web.policy.facts import Fact, describe_value
 from ondol.web.unconfirmed import Unconfirmed, unconfirmed
 
@@ -24,10 +24,17 @@ class PersonPage(Page):
     template = "person/page.html"
     reader: User
     form: ReasonForm
+    is_open: bool
+    """Whether the reason is asked for at once."""
 
-    def __init__(self, reader: User, person: User, form: ReasonForm) -> None:
+    def __init__(
+        self, reader: User, person: User, form: ReasonForm | None = None, *, is_rejecting: bool = False
+    ) -> None:
         self.reader, self._person = reader, person
-        self.form = form
+        self.form = form or (RejectForm() if person.approval == Approval.PENDING else ReasonForm())
+        self.is_open = self.form.is_bound or is_rejecting
+        if self.is_open:
+            self.form.fields["reason"].widget.attrs["autofocus"] = True
 
     @cached_property
     def entry(self) -> PersonEntry:

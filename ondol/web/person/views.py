@@ -15,7 +15,7 @@ from ondol.instances import actions
 from ondol.instances.actions import ActionError
 from ondol.web.guards import PersonRequest, administrator
 from ondol.web.people.page import entries_of
-from ondol.web.person.forms import ReasonForm, RoleForm, TerminateForm, VouchForm
+from ondol.web.person.forms import ReasonForm, RejectForm, RoleForm, TerminateForm, VouchForm
 from ondol.web.person.page import PersonPage, TerminatePage
 
 
@@ -23,7 +23,7 @@ from ondol.web.person.page import PersonPage, TerminatePage
 @administrator
 def person(request: PersonRequest, pk: int) -> HttpResponse:
     """Show everything an administrator needs to know and may do."""
-    return PersonPage(request.user, _person(pk), ReasonForm()).answer(request)
+    return PersonPage(request.user, _person(pk), is_rejecting="reject" in request.GET).answer(request)
 
 
 @require_POST
@@ -40,7 +40,9 @@ def approve(request: PersonRequest, pk: int) -> HttpResponse:
 @administrator
 def reject(request: PersonRequest, pk: int) -> HttpResponse:
     """Refuse a request, with a reason."""
-    return _decide_for_a_reason(request, pk, people.reject, _("Rejected. They get an e-mail."))
+    return _decide_for_a_reason(
+        request, pk, RejectForm(request.POST), people.reject, _("Rejected. They get an e-mail.")
+    )
 
 
 @require_POST
@@ -48,7 +50,7 @@ def reject(request: PersonRequest, pk: int) -> HttpResponse:
 def suspend(request: PersonRequest, pk: int) -> HttpResponse:
     """Suspend them; their machine stops."""
     done = _("Suspended. They are signed out, and a machine of theirs stops. They get an e-mail.")
-    return _decide_for_a_reason(request, pk, people.suspend, done)
+    return _decide_for_a_reason(request, pk, ReasonForm(request.POST), people.suspend, done)
 
 
 @require_POST
@@ -57,7 +59,7 @@ def role(request: PersonRequest, pk: int) -> HttpResponse:
     """Make somebody a member or an administrator."""
     form = RoleForm(request.POST)
     if not form.is_valid():
-        return PersonPage(request.user, _person(pk), ReasonForm()).answer(request)
+        return PersonPage(request.user, _person(pk)).answer(request)
     new = Role(form.cleaned_data["role"])
     return _decide(request, pk, lambda: people.set_role(pk, request.user, new), _("The role has been changed."))
 
@@ -96,16 +98,18 @@ def _decide(
     try:
         decision()
     except AccountError as error:
-        messages.error(request, str(error))
-        return PersonPage(request.user, _person(pk), form or ReasonForm()).answer(request)
+        if form and error.status == 422:
+            form.add_error("reason", str(error))
+        else:
+            messages.error(request, str(error))
+        return PersonPage(request.user, _person(pk), form).answer(request)
     messages.success(request, done)
     return redirect("admin_person", pk)
 
 
 def _decide_for_a_reason(
-    request: PersonRequest, pk: int, decision: Callable[[int, User, str], User], done: str
+    request: PersonRequest, pk: int, form: ReasonForm, decision: Callable[[int, User, str], User], done: str
 ) -> HttpResponse:
-    form = ReasonForm(request.POST)
     if not form.is_valid():
         return PersonPage(request.user, _person(pk), form).answer(request)
     return _decide(request, pk, lambda: decision(pk, request.user, form.cleaned_data["reason"]), done, form)

@@ -186,6 +186,12 @@ def labelled(field: BoundField) -> BoundField:
 
 
 @register.filter
+def is_optional(field: BoundField) -> bool:
+    """Return whether it may stay empty whatever else is said: not so for one of several that the form asks for."""
+    return not field.field.required and field.name not in getattr(field.form, "one_of", ())
+
+
+@register.filter
 def widget_kind(field: BoundField) -> str:
     """Return `text`, `password`, `checkbox`, `textarea`, `select` or `radio`."""
     kind = field.field.widget.__class__.__name__.lower()
