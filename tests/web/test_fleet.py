@@ -29,6 +29,15 @@ def test_what_runs_is_counted_with_what_it_costs_an_hour(alice, bob, browser_of)
     assert page.index("Bob") < page.index("Alice</a>")
 
 
+@pytest.mark.parametrize(("language", "told"), [("en", "waiting for readings"), ("ko", "측정값을 기다리는 중")])
+def test_when_one_stops_that_has_just_started_waits_for_readings(alice, bob, browser_of, language, told):
+    machine(bob, armed_at=None)
+    page = browser_of(alice, language).get(reverse("admin_fleet")).text
+    assert told in page
+    assert "not in sight" not in page
+    assert "예정 없음" not in page
+
+
 def test_the_heading_says_which_machines_are_shown(alice, bob, carol, browser_of):
     machine(bob)
     machine(carol, Status.STOPPED)

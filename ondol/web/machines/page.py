@@ -129,6 +129,11 @@ class FleetEntry:
         return found if self.is_running else None
 
     @property
+    def is_measuring(self) -> bool:
+        """Return whether it runs for too short a time to say when it stops."""
+        return self.outlook is not None and (self.outlook.idle is None or self.cpu is None)
+
+    @property
     def is_at_work(self) -> bool:
         """Return whether it works, so that the rule would not stop it now."""
         idle, run = self.outlook.idle if self.outlook else None, self.instance.run
