@@ -48,7 +48,7 @@ def test_what_is_too_large_is_not_sent_and_a_smaller_file_is(site, browser, ada)
         text.blur()
         file.set_input_files(SMALL)
         preview.click()
-        expect(page.get_by_role("heading", name="What will happen")).to_be_visible()
+        expect(page.get_by_role("heading", name="Preview of the invitations")).to_be_visible()
 
 
 @pytest.mark.parametrize("width", [320, 1280])

@@ -109,7 +109,7 @@ def test_a_name_that_excel_would_calculate_stays_a_text(alice, browser_of):
 
 def test_what_is_not_read_of_a_file_is_on_the_page(alice, browser_of):
     page = preview(browser_of(alice), "email,name,phone\ndan@example.org,Dan,<b>010</b>\n", "utf-8")
-    assert "Something in 1 line is not read" in page.text
+    assert "Something in 1 line is not read, and it says what: 2" in page.text
     assert "Not read: phone: &lt;b&gt;010&lt;/b&gt;" in page.text
     assert "Invite 1 person" in page.text
 
@@ -189,6 +189,26 @@ def test_a_language_that_is_none_invites_nobody(alice, browser_of, wrong):
     answer = browser.post(reverse("admin_invite_send"), {"rows": rows, "language-0": wrong}, follow=True)
     assert "Read the file in again." in answer.text
     assert User.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", ["left out: 2, 4", "<li>2 people get", "Not chosen 1 · English 1", "Invite 2, approve 1<"]),
+        (
+            "ko",
+            ["2개 행(2, 4행)", "<li>2명에게", "정하지 않음 1 · English 1", "2명 초대, 1명 승인<", "초대 미리보기</h1>"],
+        ),
+    ],
+)
+def test_the_preview_counts_who_is_invited_in_which_language_and_names_wrong_lines(
+    alice, carol, browser_of, language, told
+):
+    text = "carol@example.org\nno\ndan@example.org,Dan,,en\nnobody@\nzoe@example.org"
+    page = browser_of(alice, language).post(reverse("admin_invite"), {"text": text}).text
+    assert [words for words in told if words not in page] == []
+    page = browser_of(alice, language).post(reverse("admin_invite"), {"text": "carol@example.org"}).text
+    assert {"en": "Approve 1 person<", "ko": "1명 승인<"}[language] in page, "nobody is invited"
 
 
 def test_each_row_of_the_preview_has_its_language_to_choose(alice, carol, browser_of):

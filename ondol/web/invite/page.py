@@ -1,5 +1,6 @@
 """A list of people to invite, before and after it was read; and what an invited person sees."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -48,6 +49,22 @@ def _entries(planned: Iterable[Planned]) -> Iterator[Entry]:
         field = language_of(number) if has_language else ""
         yield Entry(one.row, one.user, one.fate.is_act, is_wrong, word, field)
         number += one.fate.is_act
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Lines of the list, by their numbers."""
+
+    numbers: list[int]
+
+    @property
+    def count(self) -> int:
+        return len(self.numbers)
+
+    @property
+    def told(self) -> str:
+        """Return the numbers of the first ten: `14, 22`."""
+        return ", ".join([*map(str, self.numbers[:10]), *["…"][: len(self.numbers) > 10]])
 
 
 class InvitePage(Page):
@@ -103,9 +120,15 @@ class PreviewPage(Page):
         return languages()
 
     @property
-    def unread(self) -> int:
-        """Return of how many lines something is not read."""
-        return sum(bool(entry.row.unread) for entry in self.entries)
+    def unread(self) -> "Lines":
+        """Return the lines of which something is not read."""
+        return Lines(sorted(entry.row.line for entry in self.entries if entry.row.unread))
+
+    @property
+    def in_languages(self) -> list[tuple[str, int]]:
+        """Return how many are invited in which language, as it stands before one is chosen for somebody."""
+        chosen = Counter(one.row.language for one in self.acts if one.fate != Fate.APPROVE)
+        return [(word, chosen[value]) for value, word in languages() if chosen[value]]
 
     @cached_property
     def acts(self) -> list[Planned]:
@@ -120,13 +143,13 @@ class PreviewPage(Page):
         return len(self.acts) - self.to_invite
 
     @property
-    def wrong(self) -> int:
-        return sum(entry.is_wrong for entry in self.entries)
+    def wrong(self) -> "Lines":
+        return Lines(sorted(entry.row.line for entry in self.entries if entry.is_wrong))
 
     @property
     def left(self) -> int:
         """Return how many rows need nothing."""
-        return len(self._planned) - len(self.acts) - self.wrong
+        return len(self._planned) - len(self.acts) - self.wrong.count
 
     @property
     def form(self) -> SendForm:
