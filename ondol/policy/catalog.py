@@ -119,7 +119,7 @@ class Rules:
     lease_hours = Number(
         label=_("Not stopped for network or disk"),
         describe=_describe_lease_hours,
-        asks=_("Prevents a stop for at most"),
+        asks=_("Counts for at most"),
         unit=_("hours in 24"),
         group=Group.WORK,
         changed=_("hours of network or disk"),

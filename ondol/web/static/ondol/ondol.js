@@ -102,6 +102,21 @@
     choose(Math.max(0, sections.findIndex((section) => !section.hidden)));
   }
 
+  // In a narrow window, navigation and tabs are rows that move sideways: to what is open, and to what the keyboard is
+  // on; what is clicked stays where it is. They fade where there is more.
+  function slide(row) {
+    const bring = (link) => { if (link) row.scrollLeft += link.getBoundingClientRect().left - row.getBoundingClientRect().left - row.clientWidth / 3; };
+    const tellMore = () => {
+      const end = row.scrollWidth - row.clientWidth - 1;
+      row.dataset.more = `${row.scrollLeft > 1 ? "before" : ""} ${row.scrollLeft < end ? "after" : ""}`;
+    };
+    row.addEventListener("focusin", (event) => { if (event.target.matches(":focus-visible")) bring(event.target); });
+    row.addEventListener("scroll", tellMore, { passive: true });
+    new ResizeObserver(tellMore).observe(row);
+    bring(row.querySelector('[aria-current], [aria-selected="true"]'));
+    tellMore();
+  }
+
   // In a cookie, so that the server shows it first next time.
   function remember(name, value) {
     const secure = window.location.protocol === "https:" ? "; secure" : "";
@@ -211,6 +226,7 @@
       root.querySelectorAll(selector).forEach(act);
     };
     each("[data-tabs]:not(.tabbed)", tabs);
+    each(".slides:not([data-more])", slide);
     each("a[data-opens]", openWaiting);
     each("[data-reveal]", (button) => { button.hidden = false; });
     each("[data-elapsed]", stopwatch);
@@ -274,13 +290,6 @@
 
   // A passkey that was cancelled or refused: the browser has told the person already.
   document.addEventListener("allauth.error", (event) => event.preventDefault());
-
-  // In a narrow window, administrators' navigation is a row that moves sideways: to the page that is open, and to what
-  // the keyboard is on; what is clicked stays where it is.
-  const row = document.querySelector(".bar-admin");
-  const bring = (link) => { if (link) row.scrollLeft += link.getBoundingClientRect().left - row.getBoundingClientRect().left - row.clientWidth / 3; };
-  row?.addEventListener("focusin", (event) => { if (event.target.matches(":focus-visible")) bring(event.target); });
-  bring(row?.querySelector("[aria-current]"));
 
   enhance(document);
   // After a refusal the keyboard is where it is to be mended.
