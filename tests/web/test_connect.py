@@ -197,12 +197,15 @@ def test_without_a_key_it_says_so(bob, browser_of):
     assert "There is no key yet." in browser_of(bob).post(reverse("machine_key"), follow=True).text
 
 
-def test_help_has_bobs_own_names(bob, browser_of):
-    page = browser_of(bob).get(reverse("help")).text
-    assert "ondol-bob-MACHINE.pem" in page
-    assert "HostName ADDRESS" in page
+@pytest.mark.parametrize(("language", "words"), [("ko", "아직 머신이 없습니다."), ("en", "You have no machine yet.")])
+def test_help_has_the_commands_of_bobs_own_machine_once_he_has_one(bob, browser_of, language, words):
+    page = browser_of(bob, language).get(reverse("help")).text
+    assert words in page
+    assert not [one for one in ("ADDRESS", "MACHINE", "INSTANCE_ID", "data-copy", ".pem</code>") if one in page]
     machine(bob)
-    assert "HostName 203.0.113.24" in browser_of(bob).get(reverse("help")).text
+    page = browser_of(bob, language).get(reverse("help")).text
+    assert "HostName 203.0.113.24" in page
+    assert words not in page
 
 
 @pytest.mark.parametrize("language", ["ko", "en"])
@@ -213,6 +216,11 @@ def test_help_names_network_and_disk_only_where_they_count(bob, browser_of, lang
     Policy.objects.create(owner=None, lease_hours=0)
     page = browser_of(bob, language).get("/help/").text
     assert not any(signal in page for signal in signals)
+
+
+@pytest.mark.parametrize(("language", "words"), [("ko", "디스크와 경보 비용만"), ("en", "disk and alarm only")])
+def test_help_names_all_that_bob_pays_for_a_stopped_machine(bob, browser_of, language, words):
+    assert words in browser_of(bob, language).get(reverse("help")).text
 
 
 ERRORS = {

@@ -27,6 +27,10 @@ class HelpPage(Page):
         return (connect_to(instance) if instance else None) or example_for(self._reader, instance)
 
     @property
+    def has_machine(self) -> bool:
+        return actions.current(self._reader) is not None
+
+    @property
     def has_address(self) -> bool:
         """Return whether the commands can be used as they are."""
         return self.connect.address != ADDRESS
