@@ -183,6 +183,15 @@ def test_what_is_too_large_gets_a_page_in_both_languages(behind, size):
     assert "too large" in answer.text
 
 
+@pytest.mark.parametrize("size", [2_800_000, 4_000_000])
+def test_a_program_whose_request_is_too_large_gets_json(behind, size):
+    url, cert, _ = behind
+    answer = browser_for(cert).post(f"{url}/api/instances", b"x" * size, timeout=30)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (413, "application/json")
+    assert answer.json()["error"].keys() == {"code", "message", "hint"}
+    assert answer.json()["error"]["code"] == "too_big"
+
+
 def logs(folder: Path) -> str:
     return "".join(file.read_text() for file in (*folder.glob("*.log"), folder / "output") if file.exists())
 
