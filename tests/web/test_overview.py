@@ -170,4 +170,12 @@ def test_an_open_page_follows_and_the_keyboard_and_the_mouse_stay_where_they_are
         page.mouse.move(5, 5)
         page.clock.run_for(11_000)
         expect(page.locator(f"#approve-{dan.pk}")).to_be_visible()
+
+        stop.hover()
+        erin = person("erin@example.org", Approval.PENDING, name="Erin")
+        page.clock.run_for(21_000)
+        page.wait_for_timeout(100)
+        expect(page.locator(f"#approve-{erin.pk}")).to_have_count(0)
+        page.clock.run_for(20_000)
+        expect(page.locator(f"#approve-{erin.pk}")).to_be_visible()
         page.wait_for_load_state("networkidle")

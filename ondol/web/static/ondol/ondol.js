@@ -209,13 +209,17 @@
     knownNews = news;
   }
 
+  const AIMED = 30000;
+  let movedAt = -Infinity;
+  document.addEventListener("pointermove", () => { movedAt = performance.now(); }, { passive: true });
+
   // In a hidden tab, polls go on at a gentle pace.
   let polledAt = -Infinity;
   document.addEventListener("htmx:beforeRequest", (event) => {
     const { verb, triggeringEvent } = event.detail.requestConfig;
     if (verb !== "get" || triggeringEvent) return;
-    // What somebody is about to click does not move away.
-    const isAimed = event.detail.elt.querySelector(".queue button:hover");
+    // What somebody is about to click does not move away; where a mouse was left lying, the page goes on.
+    const isAimed = performance.now() - movedAt < AIMED && event.detail.elt.querySelector(".queue button:hover");
     if (isAimed || (document.hidden && performance.now() - polledAt < 10000)) event.preventDefault();
     else polledAt = performance.now();
   });
