@@ -123,12 +123,14 @@ def test_every_page_fits_everybody(site, browser, people, pytestconfig, tmp_path
 
 SLOW = [
     "machines en 1280", "machines ko 320", "people en 1280", "my history ko 320", "activity ko 1280", "costs en 1280",
+    "overview en 1280", "help ko 320", "rules en 1280",
 ]  # fmt: skip
 
 
 @pytest.mark.timeout(600)
 def test_nothing_moves_while_a_page_arrives_in_pieces(site, browser):
-    """A table sets its columns again with each piece, unless nothing is painted before all of them are there."""
+    """A table sets its columns again with each piece, unless nothing is painted before all of them are there; pages
+    without one are painted at once, and stay as they are."""
     furnish(60)
     wrong = []
     with in_pieces(site) as slow, page_of(browser, slow) as page:
