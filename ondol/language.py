@@ -10,7 +10,7 @@ from django.utils.translation.trans_real import parse_accept_lang_header
 
 from ondol.config import config
 
-_HOUR, _YEAR = 60 * 60, 365 * 24 * 60 * 60
+_HOUR, YEAR = 60 * 60, 366 * 24 * 60 * 60
 """Seconds."""
 
 
@@ -34,7 +34,7 @@ def chosen_just_now_in(request: Any) -> bool:
 def remember(response: HttpResponse, language: str, *, is_choice: bool = False) -> HttpResponse:
     """Let this browser keep a language; `is_choice` if somebody has just chosen it by the switch."""
     keep = partial(response.set_cookie, secure=settings.LANGUAGE_COOKIE_SECURE, httponly=True, samesite="Lax")
-    keep(settings.LANGUAGE_COOKIE_NAME, language, max_age=_YEAR)
+    keep(settings.LANGUAGE_COOKIE_NAME, language, max_age=YEAR)
     if is_choice:
         keep(settings.LANGUAGE_CHOICE_COOKIE_NAME, "1", max_age=_HOUR)
     return response

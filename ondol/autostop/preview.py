@@ -15,15 +15,15 @@ from ondol import clock
 from ondol.accounts.models import User
 from ondol.audit.actions import Action, Outcome
 from ondol.audit.models import Entry
-from ondol.autostop import schedule
 from ondol.autostop.forecast import PERIOD
 from ondol.autostop.models import CpuReading
 from ondol.autostop.replay import Life, Replay, Stop, Terms, interruptions, replay, worked
+from ondol.autostop.running_now import Running, running_now
 from ondol.autostop.samples import worked_at_most
-from ondol.instances.lifecycle import Reason, Status
+from ondol.instances.lifecycle import Reason
 from ondol.instances.models import Instance, Run
 from ondol.policy.catalog import AWAKE_MOST
-from ondol.policy.hours import WAIVED_MOST, Hours
+from ondol.policy.hours import WAIVED_MOST
 from ondol.policy.models import Policy
 from ondol.policy.rules import Rules, rules_for
 from ondol.policy.threshold import cpu_percent
@@ -66,15 +66,6 @@ class Interruption:
     owner: User
     at: datetime
     is_closing: bool
-
-
-@dataclass(slots=True)
-class Running:
-    """The machines that run now, and that get other rules about stops with the change. The replay is not about them."""
-
-    machines: int = 0
-    closing: list[tuple[datetime, User]] = field(default_factory=list)
-    """The closing times at which the proposed rules would stop one that the present ones would not stop so soon."""
 
 
 @dataclass(slots=True)
@@ -130,7 +121,7 @@ def _replayed(policy: Policy) -> Preview:
     whom = (*people, *([] if policy.owner_id else [None]))
     concerned = {one for one in whom if _about_stops(before[one]) != _about_stops(after[one])}
     found = Preview(bool(concerned), until - BACK, until)
-    found.running = _running(concerned - {None}, before, after, until)
+    found.running = running_now(concerned - {None}, before, after, until)
     terms = _terms(concerned - {None}, before, after)
     oldest = CpuReading.objects.filter(instance__in=terms, at__gte=found.since).aggregate(at=Min("at"))["at"]
     if oldest is None:
@@ -232,31 +223,6 @@ def _runs(chosen: Collection[uuid.UUID], since: datetime) -> dict[uuid.UUID, lis
     for run in told.order_by("launched_at").iterator():
         found[run.instance_id].append(run)
     return found
-
-
-def _running(
-    people: Collection[int | None],
-    before: Mapping[int | None, Rules],
-    after: Mapping[int | None, Rules],
-    now: datetime,
-) -> Running:
-    found = Running()
-    rows = Instance.objects.filter(owner__in=people, status=Status.RUNNING).select_related("owner", "run")
-    for row in rows.order_by("pk"):
-        found.machines += 1
-        hours = after[row.owner_id].hours
-        # As soon as it is saved: new hours stop nobody within the first minutes.
-        then = _closes(row, hours and replace(hours, set_at=now), now)
-        present = _closes(row, before[row.owner_id].hours, now)
-        if then and (present is None or then < present):
-            found.closing.append((then, row.owner))
-    found.closing.sort(key=lambda one: one[0])
-    return found
-
-
-def _closes(row: Instance, hours: Hours | None, now: datetime) -> datetime | None:
-    close = schedule.closing(row, hours, now)
-    return close.stops_at if close and not close.is_waived else None
 
 
 def _starts_and_ends(runs: Iterable[Run], since: datetime) -> tuple[list[datetime], list[datetime]]:

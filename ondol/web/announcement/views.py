@@ -10,12 +10,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 from ondol.accounts.places import is_here
 from ondol.announcements import acts
 from ondol.announcements.models import Announcement
+from ondol.language import YEAR
 from ondol.web.announcement.form import AnnouncementForm
 from ondol.web.announcement.page import AnnouncementPage
 from ondol.web.announcement.shown import COOKIE, is_version
 from ondol.web.guards import PersonRequest, administrator
-
-_YEAR = 366 * 24 * 3600
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -50,7 +49,5 @@ def dismiss(request: HttpRequest) -> HttpResponse:
     # The version that the page showed: there may be another by now, which its reader has not read.
     version = request.POST.get("version", "")
     if is_version(version):
-        response.set_cookie(
-            COOKIE, version, _YEAR, secure=settings.SESSION_COOKIE_SECURE, httponly=True, samesite="Lax"
-        )
+        response.set_cookie(COOKIE, version, YEAR, secure=settings.SESSION_COOKIE_SECURE, httponly=True, samesite="Lax")
     return response
