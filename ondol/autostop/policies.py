@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import time
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -30,6 +31,7 @@ _TOO_NEAR = _(
     "most %(most)s%%, or leave these types out."
 )
 
+_CHANGES_COMPARED = 20
 _CHANGES_TOLD = 5
 
 
@@ -100,6 +102,17 @@ def last_change(owner: User | None) -> PolicyChange | None:
 def can_undo(change: PolicyChange) -> bool:
     """Return whether this version knows all that a change has changed."""
     return set(change.what) <= set(stored_fields())
+
+
+def is_undo(change: PolicyChange) -> bool:
+    """Return whether a change restores exactly what the one before it has replaced, and is not itself that one's
+    second time."""
+    newest = PolicyChange.objects.filter(owner=change.owner, pk__lte=change.pk)[:_CHANGES_COMPARED]
+    restores = [
+        {name: [new, old] for name, (old, new) in earlier.what.items()} == later.what
+        for later, earlier in pairwise(newest)
+    ]
+    return (restores.index(False) if False in restores else len(restores)) % 2 == 1
 
 
 def undo(change: PolicyChange, by: User) -> None:

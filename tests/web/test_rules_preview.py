@@ -234,6 +234,26 @@ def test_an_undo_is_a_change_with_a_name_a_row_and_an_undo_of_its_own(desk, brow
     assert rules_of(None).idle_minutes == 60
 
 
+def test_after_an_undo_the_button_says_that_it_applies_the_change_again(desk, ada):
+    def button():
+        return re.search(r'<button class="plain small" type="submit">(.*?)</button>', desk.get(EVERYBODY).text)[1]
+
+    told = []
+    set_policy(None, ada, NOTHING | {"idle_minutes": 60})
+    for _ in range(3):
+        told.append((button(), shown(undo(desk, PolicyChange.objects.first()))))
+    assert [word for word, _page in told] == ["Undo", "Apply again", "Undo"]
+    assert ["Undone." in page for _word, page in told] == [True, False, True]
+    assert "Applied again." in told[1][1]
+
+
+def test_a_reason_that_is_new_had_none_before_instead_of_a_default(desk, ada):
+    set_policy(None, ada, NOTHING | {"idle_minutes": 60, "why": "Nights are long."})
+    page = shown(desk.get(EVERYBODY))
+    assert "why none → Nights are long." in page
+    assert "idle minutes default → 60" in page
+
+
 def test_the_second_of_two_clicks_is_refused_with_a_sentence(desk, ada):
     set_policy(None, ada, NOTHING | {"idle_minutes": 60})
     change = PolicyChange.objects.get()

@@ -72,7 +72,7 @@ def changed(what: Mapping[str, Sequence[object]]) -> str:
 def changes_of(what: Mapping[str, Sequence[object]]) -> list[Changed]:
     """Return the parts of a change of a policy; hours that come or go are one of them."""
     words = _EARLIER | {name: word for rule in all_rules() for name, word in rule.stored.items()} | {"why": _("why")}
-    found = [Changed(words.get(name, name), _value(old), _value(new)) for name, (old, new) in what.items()]
+    found = [Changed(words.get(name, name), _value(name, old), _value(name, new)) for name, (old, new) in what.items()]
     if "has_hours" not in what:
         return found
     others = [one for name, one in zip(what, found, strict=True) if name not in Rules.hours.stored]
@@ -83,13 +83,15 @@ def changes_of(what: Mapping[str, Sequence[object]]) -> list[Changed]:
 def _hours(kept: Mapping[str, Any]) -> str:
     """Return hours as one change of them has kept them: what was the same before and after is not among them."""
     if not kept["has_hours"]:
-        return _value(None) if kept["has_hours"] is None else describe_hours(None)
+        return _value("has_hours", None) if kept["has_hours"] is None else describe_hours(None)
     opens, closes = (time.fromisoformat(kept.get(name) or "00:00") for name in ("opens_at", "closes_at"))
     return describe_hours(Hours.of(opens, closes, kept.get("weekends", True), kept.get("zone") or ""))
 
 
-def _value(value: object) -> str:
+def _value(name: str, value: object) -> str:
     match value:
+        case None if name == "why":
+            return _("none")
         case None:
             return _("default")
         case bool():

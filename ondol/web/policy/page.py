@@ -3,7 +3,7 @@
 from functools import cached_property
 
 from ondol.accounts.models import User
-from ondol.autostop.policies import RulesChangedError, can_undo, last_change
+from ondol.autostop.policies import RulesChangedError, can_undo, is_undo, last_change
 from ondol.policy.models import Policy, PolicyChange
 from ondol.policy.rules import says_anything
 from ondol.web.activity.lines import Line, policy_lines
@@ -45,6 +45,11 @@ class PolicyPage(Page):
         """Return the newest change, if it can be undone."""
         last = last_change(self.person)
         return last if last and can_undo(last) else None
+
+    @cached_property
+    def is_undone(self) -> bool:
+        """Return whether the newest change has undone the one before: to undo it is to apply that one again."""
+        return self.last is not None and is_undo(self.last)
 
     @property
     def last_changed(self) -> str:

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from ondol.accounts.models import User
-from ondol.autostop.policies import RulesChangedError, proposed, set_policy, undo, version_of
+from ondol.autostop.policies import RulesChangedError, is_undo, proposed, set_policy, undo, version_of
 from ondol.autostop.preview import BusyError, preview
 from ondol.instances.actions import ActionError
 from ondol.policy.models import Policy, PolicyChange
@@ -42,8 +42,10 @@ def undo_change(request: PersonRequest, pk: int) -> HttpResponse:
     """Restore what the newest change of some rules has replaced."""
     change = get_object_or_404(PolicyChange.objects.select_related("owner"), pk=pk)
     try:
+        applies_again = is_undo(change)
         undo(change, request.user)
-        messages.success(request, _("Undone. Machines that run get the old rule within a minute."))
+        undone = _("Undone. Machines that run get the old rule within a minute.")
+        messages.success(request, _("Applied again. Machines follow within a minute.") if applies_again else undone)
     except ActionError as error:
         messages.error(request, error.message)
     except ValidationError as error:  # what was right then, and is not any more
