@@ -211,6 +211,20 @@ def test_the_preview_counts_who_is_invited_in_which_language_and_names_wrong_lin
     assert {"en": "Approve 1 person<", "ko": "1명 승인<"}[language] in page, "nobody is invited"
 
 
+@pytest.mark.parametrize(("cell", "told"), [("en", "English"), ("ko", "한국어"), ("", "Not chosen")])
+def test_the_page_of_somebody_invited_says_in_which_language_and_nothing_of_a_request(
+    alice, bob, browser_of, cell, told
+):
+    browser = browser_of(alice)
+    send(browser, browser.post(reverse("admin_invite"), {"text": f"dan@example.org,Dan,,{cell}"}))
+    page = browser.get(reverse("admin_person", args=[User.objects.get(email="dan@example.org").pk])).text
+    assert f"<dt>Language</dt><dd>{told}</dd>" in page
+    assert "Account since" not in page, "on another clock than the invitation"
+    page = browser.get(reverse("admin_person", args=[bob.pk])).text
+    assert "Account since" in page
+    assert "<dt>Language</dt>" not in page
+
+
 def test_each_row_of_the_preview_has_its_language_to_choose(alice, carol, browser_of):
     text = "carol@example.org\nno\ndan@example.org,Dan,,en\nzoe@example.org"
     page = browser_of(alice).post(reverse("admin_invite"), {"text": text})

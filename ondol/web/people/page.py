@@ -37,7 +37,7 @@ COLUMNS = (
     Column("machine", _("Machine"), ("machine_status", "name")),
     Column("cost", _("This month"), ("cost", "name"), is_descending=True, is_amount=True),
     Column("signed_in", _("Last sign-in"), ("last_login", "name"), is_descending=True),
-    Column("requested", _("Requested"), ("created_at",), is_descending=True),
+    Column("requested", _("Account since"), ("created_at",), is_descending=True),
 )
 FILTERS = (
     Filter(

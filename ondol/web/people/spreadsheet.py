@@ -12,7 +12,7 @@ from ondol.web.spreadsheet import Cell
 
 def heads() -> list[str]:
     """Return the first line, in the reader's language."""
-    return [_("Name"), _("E-mail"), _("Affiliation"), _("Role"), _("Approval"), _("Requested"),
+    return [_("Name"), _("E-mail"), _("Affiliation"), _("Role"), _("Approval"), _("Account since"),
             _("Last sign-in"), _("Machine"), _("Hours"), _("Total (USD)")]  # fmt: skip
 
 
