@@ -371,6 +371,14 @@ def test_a_file_has_exactly_what_is_looked_for(alice, bob, browser_of):
     assert not [cell for cell in cells if re.match(r"\s*[=+@]", cell)]
 
 
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_no_two_columns_of_the_file_have_one_name(alice, browser_of, language):
+    told = browser_of(alice, language).get(FILE).text
+    heads = next(csv.reader(io.StringIO(told.removeprefix("\ufeff"))))
+    assert len({*heads}) == len(heads) == 15
+    assert {"en": "Details (JSON)", "ko": "상세 내용(JSON)"}[language] in heads
+
+
 def test_a_day_is_a_day_of_this_place(alice, browser_of):
     day = timezone.localdate(clock.now()) - timedelta(days=3)
     begin = timezone.make_aware(timezone.datetime(day.year, day.month, day.day))

@@ -16,8 +16,8 @@ _AT_ONCE = 2000
 
 def heads() -> list[str]:
     """Return the first line, in the reader's language."""
-    some = [_("Number"), _("Time"), _("Who"), _("What"), _("In detail"), _("Outcome"), _("On whom"), _("Through")]
-    more = [_("Address"), _("Program"), _("Request"), _("Job"), _("Details"), _("By (number)"), _("On (number)")]
+    some = [_("Number"), _("Time"), _("Who"), _("What"), _("Details"), _("Outcome"), _("On whom"), _("Through")]
+    more = [_("Address"), _("Program"), _("Request"), _("Job"), _("Details (JSON)"), _("By (number)"), _("On (number)")]
     return [*some, *more]
 
 
