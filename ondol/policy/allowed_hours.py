@@ -93,6 +93,8 @@ def describe_hours(hours: Hours | None) -> str:
     words = {"opens": f"{hours.opens:%H:%M}", "closes": f"{hours.closes:%H:%M}", "zone": hours.zone.key}
     if hours.is_all_day:
         return _("Monday to Friday (%(zone)s)") % words
+    if hours.closes < hours.opens:
+        words["closes"] = _("%(closes)s the next day") % words
     if hours.weekends:
         return _("every day %(opens)s–%(closes)s (%(zone)s)") % words
     return _("Monday to Friday %(opens)s–%(closes)s (%(zone)s)") % words

@@ -112,7 +112,7 @@ def test_a_change_by_the_old_name_of_a_rule_is_told_in_words(desk, ada):
 def test_hours_are_kept_and_shown_again(desk):
     save(desk, hours="yes", opens_at="09:00", closes_at="02:00", zone="Europe/Berlin")
     shown = page(desk.get(EVERYBODY))
-    assert "Monday to Friday 09:00–02:00 (Europe/Berlin)" in shown
+    assert "Monday to Friday 09:00–02:00 the next day (Europe/Berlin)" in shown
     assert 'value="02:00"' in shown
     save(desk, hours="no")
     assert rules_of(None).hours is None

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from django.db import connection
 from django.urls import reverse
+from django.utils import translation
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from ondol import clock
@@ -20,7 +21,9 @@ from ondol.config import config
 from ondol.costs.models import ExchangeRate
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Run
+from ondol.policy.allowed_hours import describe_hours
 from ondol.policy.catalog import stored_fields
+from ondol.policy.hours import Hours
 from ondol.policy.models import Policy, PolicyChange
 from ondol.policy.rules import rules_of
 from tests.web.conftest import machine, person
@@ -245,6 +248,19 @@ def test_after_an_undo_the_button_says_that_it_applies_the_change_again(desk, ad
     assert [word for word, _page in told] == ["Undo", "Apply again", "Undo"]
     assert ["Undone." in page for _word, page in told] == [True, False, True]
     assert "Applied again." in told[1][1]
+
+
+@pytest.mark.parametrize(
+    ("closes", "language", "told"),
+    [
+        (time(7), "en", "Monday to Friday 21:00–07:00 the next day ("),
+        (time(7), "ko", "월~금 21:00~다음 날 07:00 ("),
+        (time(23), "en", "Monday to Friday 21:00–23:00 ("),
+    ],
+)
+def test_hours_over_midnight_say_that_they_end_on_the_next_day(closes, language, told):
+    with translation.override(language):
+        assert describe_hours(Hours.of(time(21), closes, False, "Asia/Seoul")).startswith(told)
 
 
 def test_a_reason_that_is_new_had_none_before_instead_of_a_default(desk, ada):
