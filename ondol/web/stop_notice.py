@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import ceil, floor
+from math import floor
 
 from django.http import HttpRequest
 from django.utils import timezone
@@ -67,10 +67,17 @@ def _when(seen: Outlook) -> str:
     return about(seen.idle.earliest, seen.idle.latest, seen.now) if seen.idle else ""
 
 
+def _minute(at: datetime) -> datetime:
+    return at.replace(second=0, microsecond=0)
+
+
 def about(earliest: datetime, latest: datetime, now: datetime) -> str:
     """Return a range of future times, in minutes and on the clock."""
-    clock = f"{times.span(earliest, latest)} {timezone.localtime(latest):%Z}"
+    clock = f"{times.span(earliest, latest)}\u00a0{timezone.localtime(latest):%Z}"
     if earliest - now < _IN_MINUTES:
-        low, high = max(floor((earliest - now) / _MINUTE), 0), ceil((latest - now) / _MINUTE)
+        low = floor((earliest - now) / _MINUTE)
+        # As wide as the range on the clock beside it, so that both agree.
+        high = low + round((_minute(latest) - _minute(earliest)) / _MINUTE)
+        low, high = max(low, 0), max(high, 0)
         return _("in about %(low)s–%(high)s minutes (%(clock)s)") % {"low": low, "high": high, "clock": clock}
     return _("in about %(time)s (%(clock)s)") % {"time": duration(earliest - now), "clock": clock}

@@ -65,8 +65,8 @@ def hour(value: datetime) -> str:
 
 
 def span(first: datetime, last: datetime) -> str:
-    """Return a range of times of day: `14:20–14:30`, in Korean `14:20~14:30`."""
-    return _("%(low)s–%(high)s") % {"low": hour(first), "high": hour(last)}
+    """Return a range of times of day: `14:20–14:30`, in Korean `14:20~14:30`; a word joiner keeps it on one line."""
+    return _("%(low)s–%(high)s") % {"low": hour(first), "high": f"\u2060{hour(last)}"}
 
 
 def _today() -> date:

@@ -1,18 +1,21 @@
 """The CPU of bob's machine: the chart, the forecast, and the warning before a stop."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.urls import reverse
+from django.utils import translation
 
 from ondol import clock
+from ondol.autostop.forecast import PERIOD
 from ondol.autostop.models import CpuReading
 from ondol.autostop.work import Limits, Sample
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
 from ondol.policy.models import Policy
 from ondol.web.cpu.chart import BACK, chart
+from ondol.web.stop_notice import about
 from tests.web.conftest import machine
 from tests.web.screens import loads
 
@@ -38,7 +41,21 @@ def test_the_chart_has_a_bar_for_each_five_minutes_and_the_same_as_a_table(bob, 
 
 def test_the_forecast_is_a_range_in_minutes_and_on_the_clock(bob, idles, browser_of):
     page = browser_of(bob).get("/").text
-    assert re.search(r"If it stays idle, it stops\s+in about \d+–\d+ minutes \(\d\d:\d\d–\d\d:\d\d KST\)", page)
+    assert re.search(
+        r"If it stays idle, it stops\s+in about \d+–\d+ minutes \(\d\d:\d\d–\u2060\d\d:\d\d\xa0KST\)", page
+    )
+
+
+@pytest.mark.parametrize("second", [0, 1, 29, 59])
+def test_minutes_and_clock_name_ranges_of_the_same_width(second):
+    now = datetime(2026, 6, 20, 9, 1, second, tzinfo=UTC)
+    for later in (0, 1, 30, 59):
+        earliest = datetime(2026, 6, 20, 9, 16, later, tzinfo=UTC)
+        with translation.override("en"):
+            told = about(earliest, earliest + PERIOD, now)
+        found = re.search(r"(\d+)–(\d+) minutes \(\d\d:(\d\d)–\u2060\d\d:(\d\d)", told)
+        low, high, first, last = map(int, found.groups())
+        assert high - low == last - first == 5
 
 
 def test_a_machine_that_aws_slows_down_is_said_to_be_slow(bob, idles, browser_of):
