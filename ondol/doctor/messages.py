@@ -143,7 +143,7 @@ SAYS = {
     ),
     ("worker", "alive"): _("%(count)s running."),
     ("worker", "silent"): _(
-        "There has been no sign of one for 10 s. Start `ondol up` or `ondol worker`, or read its log."
+        "No worker has reported for 10 seconds. Start `ondol up` or `ondol worker`, or read its log."
     ),
     ("rules", "sound"): _("They are right for all types that people may use or have."),
     ("rules", "default_too_near"): _(

@@ -90,7 +90,7 @@ class Rules:
     network_kbs = Number(
         label=_("Network that counts as work"),
         describe=lambda rate: _("from %(n)d kB/s") % {"n": rate} if rate else str(_("does not count")),
-        asks=_("Network from"),
+        asks=_("Network, at least"),
         unit=_("kB/s"),
         group=Group.WORK,
         changed=_("working network"),
@@ -103,7 +103,7 @@ class Rules:
     disk_mbs = Rate(
         label=_("Disk that counts as work"),
         describe=lambda rate: _("from %(n)s MB/s") % {"n": f"{rate:g}"} if rate else str(_("does not count")),
-        asks=_("Disk from"),
+        asks=_("Disk, at least"),
         unit=_("MB/s"),
         group=Group.WORK,
         changed=_("working disk"),
@@ -247,7 +247,7 @@ class Rules:
         unit=_("addresses or ranges"),
         group=Group.SSH,
         changed=_("own addresses"),
-        note=_("0: none. Besides the ranges of the settings, from which everybody’s machine is reached."),
+        note=_("0: none. They are added to the ranges in the settings, from which every machine can be reached."),
         least=0,
         most=20,
         default=lambda: 5,

@@ -362,3 +362,19 @@ def test_ada_sees_what_reading_the_metrics_has_cost(alice, browser_of):
     MetricsRead.objects.create(day=NOON.date(), count=43_210)
     MetricsRead.objects.create(day=NOON.date() - timedelta(days=40), count=10**9)
     assert "has cost a further $0.43: 43,210 metrics" in words(browser_of(alice).get("/admin/costs/"))
+
+
+def test_who_has_no_budget_has_a_dash_and_a_total_says_of_how_many(alice, browser_of):
+    for number in range(51):
+        ran(person(f"person{number}@example.org"))
+    page = browser_of(alice).get("/admin/costs/").text
+    assert re.search(r'<td role="cell" class="amount whole" data-label="Budget">\s+—\s+</td>', page)
+    assert "Total (51 people)" in page
+    assert re.search(r"<h1>All costs ", page)
+
+
+def test_hours_of_running_and_the_share_of_a_budget_have_plain_words_in_korean(alice, browser_of):
+    ran(alice)
+    page = words(browser_of(alice, "ko").get("/admin/costs/"))
+    for word in ("전체 비용", "80% 이상", "실행 시간", "예산을 모두 쓰면 머신 중지"):
+        assert word in page

@@ -89,7 +89,9 @@ def test_nobody_waits_for_ever_for_a_worker_that_is_not_there(alice, browser_of)
     CheckUp.objects.update(asked_at=datetime.now(UTC) - timedelta(minutes=3))
     page = browser_of(alice).get(PAGE).content.decode()
     assert "hx-trigger" not in page.partition('id="check-up"')[2]
-    assert "There has been no sign of one for 10 s." in page
+    assert "No worker has reported for 10 seconds." in page
+    assert "<code>ondol worker</code>" in page
+    assert "Check now" in page, "again is after a first time"
 
 
 def test_what_a_sweep_has_found_is_told_in_words(alice, browser_of, worker):

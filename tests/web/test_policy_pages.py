@@ -121,9 +121,10 @@ def test_hours_are_kept_and_shown_again(desk):
 def test_what_would_be_inherited_is_told_at_each_field(desk, bob):
     save(desk, idle_minutes="60")
     shown = page(desk.get(f"{EVERYBODY}{bob.pk}/"))
-    assert "Empty: 60 idle minutes (set for all)." in shown
-    assert "Empty: at most 24 hours at a time (as installed)." in shown
     assert 'placeholder="60"' in shown
+    assert "Empty: " not in shown, "the box says it already"
+    assert "at any time (as installed)" in shown
+    assert "None chosen: t3.small" in shown
     assert "(optional)" not in shown
 
 

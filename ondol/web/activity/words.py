@@ -135,7 +135,7 @@ def _budget(details: Details) -> Iterator[str]:
     yield f"{old} → {new}" if old else new
     match details.part("old").get("stops"), details.get("stops"):
         case (_, True):
-            yield _("stops machines when it is used up")
+            yield _("stops machines when the budget is used up")
         case (True, False):
             yield _("stops machines no longer")
 

@@ -26,7 +26,7 @@ _BUDGETS = Filter(
     _("Budget"),
     (
         Choice("over", _("Over budget"), sums.OVER),
-        Choice("near", _("Above 80%"), sums.NEAR),
+        Choice("near", _("At least 80%"), sums.NEAR),
         Choice("none", _("No budget"), Q(limit=None)),
     ),
 )
@@ -107,7 +107,7 @@ def _columns(*, is_over: bool) -> tuple[Column, ...]:
         Column("affiliation", _("Affiliation"), ("owner__affiliation", "owner__name")),
         amount("cost", _("The whole month") if is_over else _("So far"), "total"),
         *(() if is_over else (amount("forecast", _("Forecast"), "forecast"),)),
-        amount("hours", _("Hours"), "seconds"),
+        amount("hours", _("Running hours"), "seconds"),
         amount("saved", _("Saved"), "savings"),
-        Column("budget", _("Budget"), ("percent", "owner__name"), is_descending=True),
+        amount("budget", _("Budget"), "percent"),
     )

@@ -18,6 +18,7 @@ class RateForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
     class Meta:
         model = ExchangeRate
         fields = ["krw", "as_of"]
+        labels = {"krw": _("Won per US dollar"), "as_of": _("Date of the rate")}
         widgets = {"as_of": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")}
 
     def clean_as_of(self) -> date:
@@ -34,6 +35,7 @@ class BudgetForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Budget
         fields = ["usd", "stops"]
+        labels = {"stops": _("Stop the machine when the budget is used up")}
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]

@@ -87,13 +87,12 @@ class PolicyForm(forms.Form):
             self.fields.update(rule.form_fields())
             field = self.fields[rule.name]
             words = {"value": describe_value(inherited, rule), "source": origin(inherited, rule)}
-            note = [rule.range(), rule.note, _("Empty: %(value)s (%(source)s).") % words]
+            note = [rule.range(), rule.note]
             if isinstance(field, forms.MultipleChoiceField):
-                note[-1] = _("None chosen: %(value)s (%(source)s).") % words
+                note.append(_("None chosen: %(value)s (%(source)s).") % words)
             elif isinstance(field, forms.ChoiceField):
-                field.choices = [("", _("%(source)s: %(value)s") % words), *list(field.choices)[1:]]  # type: ignore[arg-type]
-                note.pop()
-            else:
+                field.choices = [("", _("%(value)s (%(source)s)") % words), *list(field.choices)[1:]]  # type: ignore[arg-type]
+            else:  # the box shows what applies while it is empty
                 field.widget.attrs["placeholder"] = rule.placeholder(inherited.values[rule.name])
             field.help_text = " ".join(str(part) for part in note if part)
         self.order_fields([name for name in self.fields if name != "why"])

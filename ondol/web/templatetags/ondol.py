@@ -7,7 +7,7 @@ from decimal import Decimal
 from django import template
 from django.forms import BoundField
 from django.utils import formats, timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -189,6 +189,15 @@ def labelled(field: BoundField) -> BoundField:
 def is_optional(field: BoundField) -> bool:
     """Return whether it may stay empty whatever else is said: not so for one of several that the form asks for."""
     return not field.field.required and field.name not in getattr(field.form, "one_of", ())
+
+
+@register.filter
+def coded(text: str) -> SafeString:
+    """Return a sentence with what is between backticks as code, as a terminal’s reader sees it."""
+    parts = str(text).split("`")
+    return format_html_join(
+        "", "{}", ((format_html("<code>{}</code>", part) if n % 2 else part,) for n, part in enumerate(parts))
+    )
 
 
 @register.filter
