@@ -90,7 +90,15 @@ def test_a_resting_machine_costs_what_its_own_disk_costs(bob, browser_of):
 
 def test_without_a_machine_there_is_no_card(bob, browser_of):
     assert "Costs in" not in words(browser_of(bob).get("/"))
-    assert "There was no machine in this month." in words(browser_of(bob).get("/costs/"))
+    page = words(browser_of(bob).get("/costs/"))
+    assert "You have had no machine this month." in page
+    assert "list prices" not in page, "nothing has a price here"
+
+
+def test_a_price_stays_in_the_line_of_its_sign(bob, browser_of):
+    ran(bob)
+    page = browser_of(bob).get("/costs/").text
+    assert page.count("×\N{NO-BREAK SPACE}$") == page.count("×") == 4
 
 
 def test_a_month_can_be_chosen_while_there_were_machines(bob, browser_of):

@@ -106,7 +106,8 @@ def _line(line: Line, money: Money) -> ShownLine:
             quantity = _("%(n)s months × %(price)s")
     if line.usd is None:
         return ShownLine(name, _("%(n)s hours, no price known") % words, None)
-    return ShownLine(name, quantity % words, money)
+    # A line does not end between the sign and the price.
+    return ShownLine(name, (quantity % words).replace("× ", "×\N{NO-BREAK SPACE}"), money)
 
 
 def price(usd: Decimal) -> str:
