@@ -451,6 +451,26 @@ def test_people_read_their_own_part_without_where_others_came_from(alice, bob, c
     assert "field-wrong" in browser_of(bob).get(MINE, {"kind": "x"}).text
 
 
+def test_bob_is_not_named_in_his_own_part_but_others_are(alice, bob, browser_of):
+    write(Action.KEY_READ, by=bob, on=bob)
+    page = browser_of(bob).get(MINE).text
+    assert "Private key downloaded" in page
+    assert "bob@example.org" not in page
+    assert "On whom" not in page
+    write(Action.ROLE, by=alice, on=bob, role="ADMIN")
+    assert "by Alice" in browser_of(bob).get(MINE).text
+    write(Action.BUDGET, by=bob, on=alice, usd="10")
+    assert "On whom: Alice" in browser_of(bob).get(MINE).text
+
+
+@pytest.mark.parametrize(("path", "menu"), [(MINE, "/settings/"), ("/history/", "/")])
+def test_pages_below_an_item_of_the_menu_lead_back_to_it(bob, browser_of, path, menu):
+    page = browser_of(bob).get(path).text
+    assert re.search(rf'<a href="{menu}"\s+aria-current="true"', page)
+    assert re.search(rf'class="crumb"><a href="{menu}"', page)
+    assert 'body class="wide"' not in page, "the header would stand elsewhere"
+
+
 def test_a_letter_that_was_sent_is_told(bob, alice, browser_of):
     people.suspend(bob.pk, alice)
     bob.refresh_from_db()

@@ -1,6 +1,6 @@
 """What has happened to a machine: created, started, stopped, by whom, why, and how long it ran."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.urls import reverse
@@ -55,6 +55,13 @@ def test_each_run_is_told_with_its_length_its_end_and_whose_wish_it_was(story, b
         ("Stopped", None, timedelta(minutes=123)),
         ("Created", bob, None),
     ]
+
+
+def test_an_empty_history_tells_of_no_clock(bob, browser_of, machines_clock):
+    machines_clock.set(datetime(2120, 6, 1, tzinfo=UTC))
+    assert "trial’s clock" not in browser_of(bob).get("/history/").text
+    machine(bob)
+    assert "trial’s clock" in browser_of(bob).get("/history/").text
 
 
 def test_an_idle_stop_has_its_receipt(story, bob, browser_of):

@@ -63,7 +63,8 @@ class Day:
 
 
 def rows_of(entries: Sequence[Entry], reader: User | None = None) -> list[Row]:
-    """Return rows; for a `reader` without an administrator's eyes, where others have come from is left out.
+    """Return rows; for a `reader` without an administrator's eyes, where others have come from is left out, and who the
+    reader is.
 
     It asks for all people and all machines at once.
     """
@@ -90,9 +91,9 @@ def _row(entry: Entry, people: dict[int, User], machines: dict[UUID, Instance], 
         at=entry.at,
         act=act_of(entry),
         told=told_of(entry, machines[key].instance_id or "" if key in machines else ""),
-        by=_party(entry.by_id, entry.by_email, people),
+        by=_party(entry.by_id, entry.by_email, people, reader),
         who="" if entry.by_email else who_of(entry),
-        on=_party(entry.on_id, entry.on_email, people),
+        on=_party(entry.on_id, entry.on_email, people, reader),
         outcome=_outcome(entry),
         address="" if is_others else entry.address,
         agent="" if is_others else entry.agent,
@@ -101,8 +102,8 @@ def _row(entry: Entry, people: dict[int, User], machines: dict[UUID, Instance], 
     )
 
 
-def _party(pk: int | None, address: str, people: dict[int, User]) -> Party | None:
-    if not address:
+def _party(pk: int | None, address: str, people: dict[int, User], reader: User | None) -> Party | None:
+    if not address or (reader is not None and pk == reader.pk):
         return None
     person = people.get(pk or 0)
     if person is None:

@@ -37,7 +37,7 @@ class OwnFilterForm(forms.Form):
     """What is looked for in one's own part; empty: everything."""
 
     kind = forms.ChoiceField(
-        label=gettext_lazy("What"), required=False, choices=kinds.choices, error_messages=_WRONG_CHOICE
+        label=gettext_lazy("Event"), required=False, choices=kinds.choices, error_messages=_WRONG_CHOICE
     )
     outcome = forms.ChoiceField(
         label=gettext_lazy("Outcome"),
@@ -45,8 +45,8 @@ class OwnFilterForm(forms.Form):
         choices=lambda: [("", _("All")), *Outcome.choices],
         error_messages=_WRONG_CHOICE,
     )
-    since = _day(gettext_lazy("From day"))
-    until = _day(gettext_lazy("To day"))
+    since = _day(gettext_lazy("From"))
+    until = _day(gettext_lazy("To"))
 
     use_required_attribute = False
 

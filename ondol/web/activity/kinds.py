@@ -138,7 +138,7 @@ def whole(kind: str) -> Q:
 
 def choices() -> list[tuple[str, object]]:
     """Return the choices of a field: all, then each kind with its acts."""
-    groups: list[tuple[str, object]] = [("", _("All acts")), (WITH_STEPS, _("All acts, with each step and e-mail"))]
+    groups: list[tuple[str, object]] = [("", _("All events")), (WITH_STEPS, _("All events, with each step and e-mail"))]
     for name, kind in KINDS.items():
         whole = str(_("%(kind)s: all")) % {"kind": kind.word}
         groups.append((str(kind.word), [(name, whole), *((action.value, action.label) for action in kind.actions)]))

@@ -22,9 +22,9 @@ PER_PAGE = 50
 COLUMNS = (
     Column("time", _("Time")),
     Column("who", _("Who")),
-    Column("what", _("What")),
+    Column("what", _("Event")),
     Column("whom", _("On whom")),
-    Column("from", _("From where")),
+    Column("from", _("Through")),
 )
 
 
@@ -46,7 +46,8 @@ class Record:
 
     @property
     def heads(self) -> list[Head]:
-        return [Head(str(one.word), "", "", is_amount=False, is_hidden=False) for one in COLUMNS]
+        columns = [one for one in COLUMNS if self.is_linked or one.key not in {"who", "whom"}]
+        return [Head(str(one.word), "", "", is_amount=False, is_hidden=False) for one in columns]
 
     @property
     def is_linked(self) -> bool:

@@ -16,7 +16,7 @@ _AT_ONCE = 2000
 
 def heads() -> list[str]:
     """Return the first line, in the reader's language."""
-    some = [_("Number"), _("Time"), _("Who"), _("What"), _("Details"), _("Outcome"), _("On whom"), _("Through")]
+    some = [_("Number"), _("Time"), _("Who"), _("Event"), _("Details"), _("Outcome"), _("On whom"), _("Through")]
     more = [_("Address"), _("Program"), _("Request"), _("Job"), _("Details (JSON)"), _("By (number)"), _("On (number)")]
     return [*some, *more]
 
