@@ -5,10 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.urls import reverse
+from django.utils.translation import override
 
 from ondol import clock
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
+from ondol.web.templatetags.ondol import expected
 from tests.web.conftest import machine, person
 from tests.web.screens import loads
 
@@ -136,3 +138,15 @@ def test_many_machines_take_no_more_queries(alice, bob, browser_of, django_asser
 
 def test_only_administrators_see_the_fleet(bob, browser_of):
     assert browser_of(bob).get(reverse("admin_fleet")).status_code == 403
+
+
+def test_a_stop_that_is_due_is_expected_any_moment(machines_clock):
+    assert expected(clock.now() + timedelta(seconds=20)) == "any moment"
+    assert expected(clock.now() + timedelta(minutes=5)) != "any moment"
+    with override("ko"):
+        assert expected(clock.now()) == "곧"
+
+
+def test_a_list_of_one_page_counts_no_pages(alice, bob, browser_of):
+    machine(bob)
+    assert "1–1 of 1" not in fleet(browser_of, alice).text

@@ -73,7 +73,7 @@ def test_the_month_of_the_overview_says_that_it_did_not_come_and_comes_when_aske
         expect(page.locator("#offline")).to_contain_text(said)
         page.unroute(MONTH)
         page.get_by_role("button", name="Try again").click()
-        expect(page.get_by_text("Expected by the end of the month")).to_be_visible()
+        expect(page.get_by_text("Month-end estimate")).to_be_visible()
         expect(page.locator("#offline")).to_be_hidden()
 
 

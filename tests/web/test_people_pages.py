@@ -123,6 +123,12 @@ def test_the_list_tells_hours_and_money_of_this_month_and_why_somebody_is_out(
     assert "Not one of us." in page
 
 
+def test_hours_are_left_out_where_there_are_none(alice, bob, browser_of):
+    machine(bob, minutes_ago=0)
+    page = browser_of(alice).get(reverse("admin_people")).text
+    assert "0.0 h" not in page
+
+
 @pytest.mark.parametrize("data", [{}, {"decision": "approve"}, {"decision": "x", "people": "1"}, {"people": "abc"}])
 def test_nonsense_decides_nothing(alice, carol, browser_of, data):
     assert browser_of(alice).post(reverse("admin_decide"), data).status_code == 200

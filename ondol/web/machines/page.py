@@ -75,8 +75,8 @@ FILTERS = (
             Choice("failed", _("Failed"), Q(status=Status.FAILED)),
         ),
     ),
-    Filter("armed", _("Auto-stop"), (Choice("no", _("Not armed"), unarmed()),)),
-    Filter("error", _("AWS error"), (Choice("yes", _("With an AWS error"), ~Q(error_code="")),)),
+    Filter("armed", _("Auto-stop"), (Choice("no", _("Auto-stop off"), unarmed()),)),
+    Filter("error", _("AWS error"), (Choice("yes", _("AWS error"), ~Q(error_code="")),)),
 )
 
 

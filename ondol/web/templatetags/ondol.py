@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from ondol import dates
+from ondol import clock, dates
 from ondol.accounts.passwords import hint
 from ondol.autostop.work import Work
 from ondol.costs.bills import Money, money_of
@@ -57,6 +57,12 @@ def wall(value: datetime, zone: str = "") -> SafeString:
     """Return a time as on a wall clock: `18:00`, `tomorrow 09:00`; with `"T"`, `18:00 KST`."""
     told = times.wall(value)
     return times.of_today(value, f"{told} {timezone.localtime(value):%Z}" if zone else told)
+
+
+@register.filter
+def expected(value: datetime) -> str:
+    """Return a time that is to come: `18:00`, or `any moment` once that minute is there."""
+    return _("any moment") if value < clock.now() + timedelta(minutes=1) else wall(value)
 
 
 @register.filter

@@ -12,7 +12,10 @@
     const count = () => {
       const chosen = new Set(boxes.filter((box) => box.checked).map((box) => box.value)).size;
       form.querySelectorAll("[data-selected]").forEach((output) => { output.textContent = String(chosen); });
-      form.querySelectorAll("[data-needs-selected]").forEach((part) => { part.disabled = chosen === 0; });
+      form.querySelectorAll("[data-needs-selected]").forEach((part) => {
+        if (part.matches("details")) part.inert = chosen === 0 && !part.open;
+        else part.disabled = chosen === 0;
+      });
       alls.forEach((all) => {
         const here = within(all), checked = here.filter((box) => box.checked).length;
         all.checked = here.length > 0 && checked === here.length;
