@@ -109,7 +109,7 @@ def test_the_total_of_a_month_has_its_word_beside_its_amount(site, browser, lang
     machine(person(BOB), minutes_ago=600)
     with page_of(browser, site, ADA, language, width=320) as page:
         page.goto("/admin/costs/")
-        amounts = page.locator("tfoot td.amount")
+        amounts = page.locator("tfoot td[data-label]")
         rows = [amount.bounding_box() for amount in amounts.all()]
         assert len(rows) == 4
         assert all(row["height"] < 32 and row["width"] > 200 for row in rows)
