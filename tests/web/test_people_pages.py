@@ -186,7 +186,7 @@ def test_alice_stops_the_machine_of_bob(alice, bob, browser_of):
 def test_terminating_names_what_is_lost_and_asks_for_the_address(alice, bob, browser_of):
     row = machine(bob)
     page = browser_of(alice).get(reverse("admin_terminate", args=[bob.pk])).text
-    for words in ("Bob", "30 GiB", row.instance_id, "cannot be undone"):
+    for words in ("Bob", "30\xa0GiB", row.instance_id, "cannot be undone"):
         assert words in page
 
 

@@ -32,7 +32,7 @@ def test_bob_chooses_from_cards_smallest_first_with_what_each_costs(bob, browser
     page = browser.get("/").text
     assert radios(page) == ["*t3.small*", "t3.medium", "t3.large"]
     assert disk_on(page) == (30, 30, 100)
-    for words in ("2 vCPU, 8 GiB memory", "$0.109 per running hour", "about $22.02 a month at 176 hours", "$0.091"):
+    for words in ("2 vCPU, 8\xa0GiB memory", "$0.109 per running hour", "about $22.02 a month at 176 hours", "$0.091"):
         assert words in page
     browser.post("/machine/create/", {"instance_type": "t3.large", "volume_gib": "50"})
     row = Instance.objects.get(owner=bob)
@@ -58,7 +58,7 @@ def test_who_may_have_one_type_and_one_size_of_disk_has_nothing_to_choose(bob, b
     page = browser_of(bob).get("/").text
     assert (radios(page), disk_on(page)) == ([], None)
     assert "t3.medium" in page
-    assert "30 GiB" in page
+    assert "30\xa0GiB" in page
 
 
 @pytest.mark.parametrize("wish", [{"instance_type": "m5.large"}, {"volume_gib": "1000"}, {"volume_gib": "many"}])
@@ -83,7 +83,7 @@ def test_the_type_of_a_resting_machine_and_its_disk_may_be_changed(bob, browser_
     page = browser.post("/machine/size/", {"instance_type": "t3.large", "volume_gib": "40"}, follow=True).text
     row.refresh_from_db()
     assert (row.instance_type, row.volume_gib) == ("t3.large", 40)
-    assert "Being changed in AWS to t3.large, 40 GiB." in page
+    assert "Being changed in AWS to t3.large, 40\xa0GiB." in page
 
 
 def test_only_the_disk_of_what_runs_may_grow(bob, browser_of):

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from django import template
 from django.forms import BoundField
+from django.template.defaultfilters import floatformat
 from django.utils import formats, timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -195,6 +196,12 @@ def labelled(field: BoundField) -> BoundField:
 def is_optional(field: BoundField) -> bool:
     """Return whether it may stay empty whatever else is said: not so for one of several that the form asks for."""
     return not field.field.required and field.name not in getattr(field.form, "one_of", ())
+
+
+@register.filter
+def gib(value: float) -> str:
+    """Return a size such as `30 GiB`, which no line breaks apart."""
+    return f"{floatformat(value)}\u00a0GiB"
 
 
 @register.filter
