@@ -31,6 +31,7 @@ ELSEWHERE = {
     "TerminateForm.email": "compared, never kept",
     "DecisionForm.reason": "people.py, for the API too; see below",
     "ReasonForm.reason": "people.py, for the API too; see below",
+    "RejectForm.reason": "people.py, for the API too; see below",
 }
 
 

@@ -22,7 +22,8 @@ from ondol.web.machine import page as machine_page
 
 
 def database_away():
-    return patch.object(connection, "cursor", side_effect=OperationalError("connection refused"))
+    # Not `cursor`: what is asked with every page has one of its own (`ondol.database.kept`).
+    return patch.object(connection, "_prepare_cursor", side_effect=OperationalError("connection refused"))
 
 
 @pytest.mark.parametrize(("asked", "first"), [("ko", "보낸 내용이 너무 큽니다"), ("en", "What was sent is too large")])
