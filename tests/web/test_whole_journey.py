@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 from django.utils import translation
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from playwright.sync_api import Page, expect, sync_playwright
 
 from ondol.accounts.models import Role
@@ -179,7 +180,8 @@ def works(minji, rig):
 def administers(admin, rig):
     admin.press("link", _("Machines"))
     admin.press("checkbox", _("Select %(name)s") % {"name": "김민지"})
-    admin.press("button", _("Stop selected"))
+    admin.press("button", _("Stop selected…"))
+    admin.press("button", ngettext("Stop it", "Stop %(n)s machines", 1) % {"n": 1})
     expect(admin.page.locator("tbody .badge")).to_have_text(_("Stopping"))
     rig.work()
     rig.tick(2)
