@@ -12,6 +12,9 @@ from tests.web.browser import sign_in
 from tests.web.screens import furnish
 
 
+pytestmark = pytest.mark.django_db  # without one test so marked, no database is made
+
+
 @pytest.fixture(scope="module")
 def answers(django_db_setup, django_db_blocker):
     """Ask for every screen, once for all tests: there are so many that it takes seconds."""
@@ -66,13 +69,15 @@ def test_no_page_has_inline_code_or_anything_from_elsewhere(answers):
 
 
 def test_what_a_page_waits_for_before_it_is_painted_is_there(answers):
-    """Else it waits for nothing, and is painted in pieces."""
+    """Else it waits for nothing, and is painted in pieces. Pages with tables wait."""
+    waiting = 0
     for screen, answer in answers:
         parser = InlineCode()
         parser.feed(answer.text)
-        assert parser.expected or screen.status != 200, screen.name
+        waiting += bool(parser.expected)
         if parser.expected:
             assert f'id="{parser.expected.removeprefix("#")}"' in answer.text, screen.name
+    assert waiting > 5
 
 
 def test_korean_pages_have_no_english_sentence_left(answers):
