@@ -33,7 +33,7 @@ SMALL_TARGETS = """() =>
 # Administrators' navigation moves sideways in a narrow window: tests/web/test_administrators_bar.py.
 CUT = """() =>
     [...document.querySelectorAll("a, button, summary, input, select, time, .badge, .approval")]
-    .filter(element => element.checkVisibility() && !element.closest(".bar-admin"))
+    .filter(element => element.checkVisibility() && !element.closest(".bar-admin, .slides"))
     .filter(element => element.getBoundingClientRect().right > document.documentElement.clientWidth)
     .map(element => element.outerHTML.slice(0, 80))"""
 
