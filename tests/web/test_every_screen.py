@@ -11,7 +11,6 @@ from ondol.accounts.models import User
 from tests.web.browser import sign_in
 from tests.web.screens import furnish
 
-
 pytestmark = pytest.mark.django_db  # without one test so marked, no database is made
 
 
