@@ -49,7 +49,8 @@ def test_rejecting_asks_for_a_reason_and_loses_nothing(alice, carol, browser_of)
 
 def test_reject_leads_to_the_open_form_which_says_at_its_field_that_it_needs_a_reason(alice, bob, carol, browser_of):
     browser = browser_of(alice)
-    link = re.search(r'<a class="button quiet small" href="([^"]*)">Reject…', browser.get(reverse("admin_people")).text)[1]
+    people = browser.get(reverse("admin_people")).text
+    link = re.search(r'<a class="button quiet small" href="([^"]*)">Reject…', people)[1]
     page = browser.get(link).text
     assert re.search(r'<details class="pop" open>\s*<summary>Reject…', page)
     field = re.search(r'<textarea name="reason"[^>]*>', page)[0]
