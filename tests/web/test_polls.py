@@ -24,6 +24,8 @@ STATUS, FRAGMENT = "/api/instances/status", "/machine/"
 WITHOUT = [name for name in settings.MIDDLEWARE if name != "ondol.web.polls.polls"]
 _PASSING = {"X-Request-ID", "Expires"}
 """Headers that are others in each answer."""
+_PASSING_TEXT = re.compile(r'value="\w{64}"|data-until="\d+"')
+"""Tokens of forms, and moments of the real clock, against which a frozen clock moves."""
 
 
 def poll_of(browser: Client) -> str:
@@ -44,19 +46,20 @@ def shown(answer) -> tuple[int, str, dict[str, object]]:
     headers = {name: value for name, value in answer.headers.items() if name not in _PASSING}
     headers["Content-Security-Policy"] = sorted(str(headers["Content-Security-Policy"]).split("; "))
     headers["Vary"] = sorted(str(headers.get("Vary", "")).split(", "))
-    return answer.status_code, re.sub(r'value="\w{64}"', "", answer.text), headers  # without tokens of forms
+    return answer.status_code, _PASSING_TEXT.sub("", answer.text), headers
 
 
 @pytest.mark.parametrize("status", [Status.PENDING, Status.RUNNING, Status.STOPPED, None])
 @pytest.mark.parametrize("language", ["ko", "en"])
 def test_it_is_answered_as_the_middlewares_would(bob, browser_of, machines_clock, status, language):
     machines_clock.freeze()
-    User.objects.filter(pk=bob.pk).update(language=language)
     if status:
         machine(bob, status)
-    browser = browser_of(bob)
+    browser = browser_of(bob, language)
     for path in (poll_of(browser), "/machine/?v=old", STATUS):
-        assert shown(browser.get(path, headers=HTMX)) == shown(plainly(browser, path)), path
+        answer = browser.get(path, headers=HTMX)
+        assert answer.headers.get("Content-Language", language) == language
+        assert shown(answer) == shown(plainly(browser, path)), path
 
 
 @pytest.mark.parametrize("readings", [1, 100])
