@@ -24,7 +24,7 @@ HOSTILE = {
     "AWS_PROFILE": "production", "AWS_SESSION_TOKEN": "real", "AWS_ENDPOINT_URL_EC2": "http://127.0.0.1:9",
 }  # fmt: skip
 """The settings of somebody's shell; none may reach the trial."""
-MEMORY_MB = 500
+MEMORY_MB = 600
 """The limit that docs/operations.md promises."""
 
 
