@@ -231,8 +231,9 @@ def test_bob_never_sees_the_machine_of_alice(alice, bob, browser_of):
     assert alice.role == Role.ADMIN
 
 
-def test_the_page_names_the_zone_of_its_times(bob, browser_of):
-    machine(bob)
+def test_the_page_names_the_zone_of_its_times(bob, browser_of, machines_clock):
+    machines_clock.freeze()
+    machine(bob, minutes_ago=0)
     assert re.search(
         r'<time datetime="[^"]+" title="[^"]+ KST" data-until="\d+">today \d\d:\d\d</time>',
         browser_of(bob).get("/").text,
