@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings
 from django.test import Client, override_settings
 from django.test.testcases import LiveServerThread
+from playwright.sync_api import sync_playwright
 
 from ondol import clock
 from ondol.accounts.models import Approval, Role, User
@@ -21,7 +22,7 @@ from ondol.web.machines.stop import mark_of
 from tests.furnished import copy_styles
 from tests.instances.keys import keep
 from tests.instances.rig import made
-from tests.web.browser import sign_in
+from tests.web.browser import launch, sign_in
 
 ROOT = Path(__file__).parents[2]
 ALICE, BOB, CAROL, DAN, ERIN = (f"{name}@example.org" for name in ("alice", "bob", "carol", "dan", "erin"))
@@ -63,6 +64,15 @@ def site():
     assert server.error is None
     yield f"http://127.0.0.1:{server.port}"
     server.terminate()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Start a real browser. Its event loop is in the way of tests that have one, so it ends with the module."""
+    with sync_playwright() as playwright:
+        found = launch(playwright)
+        yield found
+        found.close()
 
 
 def person(email, approval=Approval.APPROVED, role=Role.MEMBER, **fields):

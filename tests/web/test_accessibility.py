@@ -5,10 +5,9 @@ import re
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from django.conf import settings
-from playwright.sync_api import sync_playwright
 
 from ondol.accounts.models import User
-from tests.web.browser import become, launch, page_of
+from tests.web.browser import become, page_of
 from tests.web.screens import furnish
 
 pytestmark = pytest.mark.django_db
@@ -48,14 +47,6 @@ OFF_CENTRE = """() => [...document.querySelectorAll(
     const left = Math.min(...boxes.map(part => part.left)), right = Math.max(...boxes.map(part => part.right));
     return Math.abs((left - box.left) - (box.right - right)) > 2 ? [element.outerHTML.slice(0, 120)] : [];
 })"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        found = launch(playwright)
-        yield found
-        found.close()
 
 
 def told(results, where):

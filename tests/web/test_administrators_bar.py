@@ -1,10 +1,9 @@
 """Administrators' navigation: one row at a desk, a row that moves sideways on a phone, all of it by keyboard."""
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from ondol.accounts.models import Approval, Role
-from tests.web.browser import launch, page_of
+from tests.web.browser import page_of
 from tests.web.conftest import person
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
@@ -17,14 +16,6 @@ ROWS = """() => new Set([...document.querySelectorAll(".bar-nav a")]
     .map(link => Math.round(link.getBoundingClientRect().bottom / 8))).size"""
 IS_SEEN = """link => { const box = link.getBoundingClientRect(), row = link.parentElement.getBoundingClientRect();
     return box.left >= row.left - 1 && box.right <= Math.min(row.right, window.innerWidth) + 1; }"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        found = launch(playwright)
-        yield found
-        found.close()
 
 
 @pytest.mark.parametrize("language", ["ko", "en"])

@@ -3,27 +3,18 @@
 from datetime import timedelta
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from ondol import clock
 from ondol.accounts.models import Role, User
 from ondol.announcements import acts
 from ondol.announcements.models import Announcement
-from tests.web.browser import launch, page_of
+from tests.web.browser import page_of
 from tests.web.conftest import person
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 ADA = "ada@example.org"
 LEFT = """selector => { const words = document.createRange();
     words.selectNodeContents(document.querySelector(selector)); return words.getBoundingClientRect().left; }"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        found = launch(playwright)
-        yield found
-        found.close()
 
 
 @pytest.fixture

@@ -1,22 +1,14 @@
 """What pages do in a browser: swaps, focus, tabs, copying, input methods."""
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
-from tests.web.browser import launch, page_of
+from tests.web.browser import page_of
 from tests.web.conftest import machine, person
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        found = launch(playwright)
-        yield found
-        found.close()
 
 
 def test_a_click_becomes_a_machine_without_a_new_page_and_focus_stays(site, browser):

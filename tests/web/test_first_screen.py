@@ -3,10 +3,10 @@
 from datetime import time
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from ondol.policy.models import Policy
-from tests.web.browser import launch, page_of
+from tests.web.browser import page_of
 from tests.web.conftest import machine, person
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
@@ -17,14 +17,6 @@ PRIMARY = """() => { const probe = document.createElement("i");
     const primary = getComputedStyle(probe).color; probe.remove();
     return [...document.querySelectorAll("#machine button, #machine a")].filter(element =>
         element.checkVisibility() && getComputedStyle(element).backgroundColor === primary).length; }"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        found = launch(playwright)
-        yield found
-        found.close()
 
 
 def top(page, selector):

@@ -1,9 +1,8 @@
 """The help in a browser: commands are seen whole, or scroll beside their button, and short ones do not break."""
 
 import pytest
-from playwright.sync_api import sync_playwright
 
-from tests.web.browser import launch, page_of
+from tests.web.browser import page_of
 from tests.web.conftest import machine, person
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
@@ -15,14 +14,6 @@ COVERED = """[...document.querySelectorAll(".code")].filter(block => {
 BROKEN = """[...document.querySelectorAll(".prose-page code:not(pre code, .long)")]
   .filter(code => code.getClientRects().length > 1).map(code => code.textContent)"""
 CUT = """[document.querySelector("#help-config")].some(one => one.scrollHeight > one.clientHeight)"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        found = launch(playwright)
-        yield found
-        found.close()
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])

@@ -4,24 +4,16 @@ import re
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from ondol.accounts.models import User
-from tests.web.browser import launch, page_of
+from tests.web.browser import page_of
 from tests.web.conftest import person
 from tests.web.test_accessibility import RUN, WCAG
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 LARGE = {"name": "people.csv", "mimeType": "text/csv", "buffer": b"x" * 1_000_001}
 SMALL = {"name": "people.csv", "mimeType": "text/csv", "buffer": b"dan@example.org,Dan\nno address\n"}
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        found = launch(playwright)
-        yield found
-        found.close()
 
 
 @pytest.fixture

@@ -1,9 +1,8 @@
 """Where things stand on administrators' pages: inside their cards, on one line, whole."""
 
 import pytest
-from playwright.sync_api import sync_playwright
 
-from tests.web.browser import launch, page_of
+from tests.web.browser import page_of
 from tests.web.conftest import ALICE, machine, person
 from tests.web.screens import loads
 
@@ -16,14 +15,6 @@ CUT = "all => all.map(one => { const r = document.createRange(), text = one.firs
 r.setEnd(text, text.data.search(/[\\s\\u00a0]|$/)); return r.getClientRects().length > 1; })"
 BASELINE = "element => { const mark = document.createElement('span'); mark.style.display = 'inline-block'; \
 element.append(mark); const at = mark.getBoundingClientRect().bottom; mark.remove(); return at; }"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        found = launch(playwright)
-        yield found
-        found.close()
 
 
 @pytest.fixture

@@ -11,13 +11,12 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.sync_api import sync_playwright
 
 from ondol import clock
 from ondol.accounts.models import Approval, Role
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import StatusChange
-from tests.web.browser import become, launch, page_of
+from tests.web.browser import become, page_of
 from tests.web.conftest import machine, person
 from tests.web.screens import loads
 from tests.web.slow_site import in_pieces
@@ -58,14 +57,6 @@ class Look:
 
 
 ALL = [Look(*each) for each in product(PAGES, ("ko", "en"), ("light", "dark"), WIDTHS)]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        found = launch(playwright)
-        yield found
-        found.close()
 
 
 def furnish(people: int) -> None:

@@ -3,24 +3,16 @@
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from ondol.accounts.models import Role
 from ondol.web.overview import page as overview
-from tests.web.browser import become, launch
+from tests.web.browser import become
 from tests.web.conftest import machine, person
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 AWAY = "Ondol does not answer at the moment."
 MONTH = "**/admin/month/"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        found = launch(playwright)
-        yield found
-        found.close()
 
 
 @contextmanager

@@ -4,11 +4,10 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from ondol.accounts.models import Role
 from ondol.config import config
-from tests.web.browser import launch, page_of
+from tests.web.browser import page_of
 from tests.web.conftest import machine, person
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
@@ -26,14 +25,6 @@ CONTRAST = """element => {
     const word = getComputedStyle(element, "::placeholder");
     const both = [word.color, getComputedStyle(element).backgroundColor].map(light);
     return word.opacity * (Math.max(...both) + 0.05) / (Math.min(...both) + 0.05); }"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        found = launch(playwright)
-        yield found
-        found.close()
 
 
 @pytest.mark.parametrize("width", [320, 1280])

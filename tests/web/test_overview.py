@@ -9,7 +9,7 @@ from django.db import connection
 from django.template.loader import get_template
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from ondol import clock
 from ondol.accounts.models import Approval, Role, User
@@ -18,7 +18,7 @@ from ondol.announcements.models import Announcement
 from ondol.costs.models import ExchangeRate
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance
-from tests.web.browser import launch, page_of
+from tests.web.browser import page_of
 from tests.web.conftest import machine, person
 
 ADA = "ada@example.org"
@@ -131,14 +131,6 @@ def test_the_page_asks_once_which_figures_are_old(alice, bob, browser_of):
 
 def test_without_a_script_it_is_loaded_again(alice, browser_of):
     assert '<meta http-equiv="refresh" content="30">' in browser_of(alice).get(reverse("admin_overview")).text
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        found = launch(playwright)
-        yield found
-        found.close()
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from django.contrib.sessions.models import Session
 from django.urls import reverse
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from ondol.accounts.sessions import SessionStore
 from ondol.instances import own_keys
@@ -18,7 +18,7 @@ from ondol.instances.models import ChosenKey, Instance, KeyOrigin, SshKey
 from ondol.keys import public_key
 from ondol.web.machine.connect import connect_to
 from tests.instances.keys import PEM
-from tests.web.browser import launch, page_of, sign_in
+from tests.web.browser import page_of, sign_in
 from tests.web.conftest import machine, person
 
 HERS = Ed25519PrivateKey.generate()
@@ -117,14 +117,6 @@ def test_the_commands_name_the_file_that_bob_has(bob):
 
 
 # --- in a browser ----------------------------------------------------------------------------------------------------
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        found = launch(playwright)
-        yield found
-        found.close()
-
-
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_key_is_born_in_the_browser_and_only_its_public_half_leaves_it(site, browser, tmp_path):

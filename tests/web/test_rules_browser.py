@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from ondol import clock
 from ondol.accounts.models import Role
@@ -13,20 +13,12 @@ from ondol.autostop.models import CpuReading
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Run
 from ondol.policy.models import Policy
-from tests.web.browser import launch, page_of
+from tests.web.browser import page_of
 from tests.web.conftest import machine, person
 from tests.web.test_accessibility import COLOURS, RUN, WCAG, misfits, told
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 ADA = "ada@example.org"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        found = launch(playwright)
-        yield found
-        found.close()
 
 
 @pytest.fixture

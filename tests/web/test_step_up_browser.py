@@ -4,22 +4,14 @@ from pathlib import Path
 
 import pytest
 from django.urls import reverse
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from tests.instances.keys import PEM
-from tests.web.browser import launch, page_of
+from tests.web.browser import page_of
 from tests.web.conftest import machine, person
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 PASSWORD = "the floor is warm"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        found = launch(playwright)
-        yield found
-        found.close()
 
 
 def test_bob_gets_his_key_and_a_token_after_his_password_without_another_click(site, browser):

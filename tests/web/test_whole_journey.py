@@ -8,13 +8,13 @@ import pytest
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from ondol.accounts.models import Role
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
 from tests.instances.rig import Rig
-from tests.web.browser import launch, page_of
+from tests.web.browser import page_of
 from tests.web.conftest import person
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
@@ -24,14 +24,6 @@ IS_FOCUSED = "element => element === document.activeElement"
 HAS_RING = """element => { const style = getComputedStyle(element.matches(".visually-hidden, [type=checkbox]")
     ? element.closest("label") ?? element : element);
     return [style, getComputedStyle(element)].some(s => s.outlineStyle !== "none" || s.boxShadow !== "none"); }"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        found = launch(playwright)
-        yield found
-        found.close()
 
 
 @dataclass
