@@ -82,10 +82,10 @@ def _valid_until(
     """Return the next moment at which something stops growing as it does now."""
     if any(whole(change.at) >= at for changes in machines for change in changes):
         return at + SECOND  # the second in which it happens, or a clock that is ahead
-    if sum(bool(life) and life[-1].span.end >= at for life in lives) > 1:
-        return at + SECOND  # nobody has two; the product of costs and pace would not grow evenly
     if at >= month.end:
         return NEVER
+    if sum(bool(life) and life[-1].span.end >= at for life in lives) > 1:
+        return at + SECOND  # nobody has two; the product of costs and pace would not grow evenly
     ends = [month.start, month.end, prices.next_change(at) or month.end]
     for life in lives:
         for interval in life:

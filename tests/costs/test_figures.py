@@ -3,7 +3,7 @@
 from datetime import timedelta
 from decimal import Decimal
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ondol.costs.calculation import calculate
@@ -49,6 +49,7 @@ def test_it_does_so_in_the_month_that_goes_on(changes, prices, now, share):
 
 
 @given(several, zones, months, nows)
+@example([life("06-10 09:00 RUNNING")] * 2, KST, Month(2026, 6), kst("06-10 09:00"))
 def test_it_holds_for_a_moment_at_least_and_beyond_the_month_for_ever(machines, zone, month, now):
     machines, span = known(machines, now), month.span(zone)
     prepared = prepare(machines, PRICES, span, now)
