@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from ondol.host.room import with_room
+
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -107,7 +109,7 @@ class Gateway:
     ) -> bool:
         """Answer the request in one of these threads; return False if that was given up before anything was sent."""
         answer = _Answer(asyncio.get_running_loop(), send)
-        work = threads.submit(answer.make, self._application, environ)
+        work = threads.submit(with_room, answer.make, self._application, environ)
         made, began = asyncio.wrap_future(work), answer.loop.time()
         made.add_done_callback(lambda done: done.cancelled() or done.exception())  # of one given up, nobody asks
         while not (await asyncio.wait({made}, timeout=TICK))[0]:
