@@ -3,7 +3,9 @@
 To write the SQL of a query with its joins takes Django longer than PostgreSQL takes to answer it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, TypeVar, cast
@@ -17,6 +19,18 @@ from psycopg._queries import PostgresQuery
 from psycopg.sql import Literal
 
 M = TypeVar("M", bound=Model)
+_ASKED: ContextVar[dict[tuple[object, ...], list[tuple[Any, ...]]] | None] = ContextVar("asked", default=None)
+
+
+@contextmanager
+def one_look() -> Iterator[None]:
+    """Ask nothing twice: for a page that is written, whose parts need the same rules and prices, and that changes
+    nothing."""
+    token = _ASKED.set({} if _ASKED.get() is None else _ASKED.get())
+    try:
+        yield
+    finally:
+        _ASKED.reset(token)
 
 
 class _Prepared(psycopg.Cursor[Any]):
@@ -60,14 +74,18 @@ class Kept(Generic[M]):
         return list(self._objects(self.rows(*values)))
 
     def rows(self, *values: object) -> list[tuple[Any, ...]]:
-        """Return all rows as they are in the database."""
-        connection.close_if_health_check_failed()  # as Django does before each cursor of its own
-        connection.ensure_connection()
+        """Return all rows as they are in the database; within `one_look`, as they were when it asked first."""
+        asked = _ASKED.get()
+        if asked is None:
+            return self._rows(*values)
+        question = (self, *values)
+        if question not in asked:
+            asked[question] = self._rows(*values)
+        return asked[question]
+
+    def _rows(self, *values: object) -> list[tuple[Any, ...]]:
         written = self._written
-        params = [values[place] for place in written.places]
-        with connection._prepare_cursor(_Prepared(connection.connection)) as cursor:  # type: ignore[attr-defined]
-            cursor.execute(written.sql, params)
-            return cast(list[tuple[Any, ...]], cursor.fetchall())
+        return rows_of(written.sql, [values[place] for place in written.places])
 
     def _objects(self, rows: list[tuple[Any, ...]]) -> Iterator[M]:
         written = self._written
@@ -94,6 +112,7 @@ class Kept(Generic[M]):
 
     @cached_property
     def _written(self) -> _Written:
+        connection.ensure_connection()  # which writes the constants
         compiler = self._query(*self._likes).query.get_compiler(connection.alias)
         sql, params = compiler.as_sql()
         places = [self._place(value) for value in params]
@@ -107,6 +126,15 @@ class Kept(Generic[M]):
         populators = get_related_populators(compiler.klass_info, select, connection.alias)  # type: ignore[call-arg]
         converters = compiler.get_converters([column[0] for column in select])
         return _Written(sql, asked, compiler, converters, populators)
+
+
+def rows_of(sql: str, params: Sequence[object]) -> list[tuple[Any, ...]]:
+    """Return all rows of a statement that PostgreSQL keeps, planned."""
+    connection.close_if_health_check_failed()  # as Django does before each cursor of its own
+    connection.ensure_connection()
+    with connection._prepare_cursor(_Prepared(connection.connection)) as cursor:  # type: ignore[attr-defined]
+        cursor.execute(sql, params)
+        return cast(list[tuple[Any, ...]], cursor.fetchall())
 
 
 def _literal(constant: object) -> str:

@@ -5,6 +5,8 @@ from typing import ClassVar
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from ondol.database.kept import one_look
+
 
 class Page:
     """Hold what the templates of one page read, each name with its type. They get it as `page`, and nothing else.
@@ -19,8 +21,10 @@ class Page:
 
     def answer(self, request: HttpRequest, status: int = 200) -> HttpResponse:
         """Return the whole page."""
-        return render(request, self.template, {"page": self}, status=status)
+        with one_look():
+            return render(request, self.template, {"page": self}, status=status)
 
     def swap(self, request: HttpRequest) -> HttpResponse:
         """Return what htmx puts into a page that is open."""
-        return render(request, self.fragment, {"page": self})
+        with one_look():
+            return render(request, self.fragment, {"page": self})

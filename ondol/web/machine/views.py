@@ -12,6 +12,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from ondol.accounts.models import Approval, User
 from ondol.autostop import awake
+from ondol.database.kept import one_look
 from ondol.instances import actions
 from ondol.instances.actions import ActionError
 from ondol.instances.models import Instance
@@ -30,7 +31,8 @@ def dashboard(request: PersonRequest) -> HttpResponse:
         if request.GET.get("shown") == Approval.PENDING:
             messages.success(request, _("Your request was approved. You can create your machine now."))
         return HttpResponseClientRedirect("/")
-    return MachinePage(request).answer(request)
+    with one_look():
+        return MachinePage(request).answer(request)
 
 
 @require_GET
