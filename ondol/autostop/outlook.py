@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from ondol import clock
 from ondol.autostop.closing import Closing
 from ondol.autostop.forecast import METRIC_DELAY, PERIOD, Forecast, forecast
-from ondol.autostop.samples import limits_of, samples_of, used_of
+from ondol.autostop.samples import limits_of, since_active, used_of
 from ondol.autostop.schedule import closing
 from ondol.autostop.work import AHEAD, RENEW_EVERY, Limits, Sample, Work, last_work, taken_back, work_of
 from ondol.instances.lifecycle import Status
@@ -75,7 +75,8 @@ def outlooks(
     """Return the outlooks of those that run, by owner; one query for all."""
     now = now or clock.now()
     running = {str(row.pk): row for row in rows if row.status == Status.RUNNING and row.run.launched_at}
-    told = samples_of(running.values(), now - _BACK)
+    cpu_percent = {pk: limits_of(row, rules[row.owner_id]).cpu_percent for pk, row in running.items()}
+    told = since_active(running.values(), cpu_percent, now - _BACK)
     return {row.owner_id: _of(row, rules[row.owner_id], told.get(pk, []), now) for pk, row in running.items()}
 
 

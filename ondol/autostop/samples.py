@@ -12,7 +12,7 @@ from ondol.autostop import work
 from ondol.autostop.forecast import PERIOD, floor
 from ondol.autostop.models import CpuReading
 from ondol.autostop.work import Limits, Sample
-from ondol.database.kept import Kept
+from ondol.database.kept import Kept, rows_of
 from ondol.instances.models import Instance
 from ondol.instances.record import LastWork
 from ondol.policy.rules import Rules, rules_of
@@ -40,6 +40,34 @@ def samples_of(rows: Iterable[Instance], since: datetime) -> Mapping[str, list[S
     """Return what machines did in their present runs since then, by row, oldest first; one query for all."""
     first = {str(row.pk): floor(row.run.launched_at) for row in rows if row.run.launched_at}
     return {pk: [one for one in some if one.at >= first[pk]] for pk, some in _samples(first, since).items()}
+
+
+def since_active(
+    rows: Iterable[Instance], cpu_percent: Mapping[str, float], since: datetime
+) -> dict[str, list[Sample]]:
+    """Return what machines did in their present runs since their CPU was last at work, that included, by row, oldest
+    first; all since then where it never was. A forecast needs no more, and the rest is most of what there is."""
+    of = [
+        (row.pk, max(since, floor(row.run.launched_at)), cpu_percent[str(row.pk)])
+        for row in rows
+        if row.run.launched_at
+    ]
+    found: defaultdict[str, list[Sample]] = defaultdict(list)
+    for pk, *reading in rows_of(_SINCE_ACTIVE, [list(column) for column in zip(*of, strict=True)]) if of else ():
+        found[str(pk)].append(_sample(*reading))
+    return found
+
+
+_SINCE_ACTIVE = """
+SELECT reading.instance_id, at, percent, network_in, network_out, disk_read, disk_written
+FROM unnest(%s::uuid[], %s::timestamptz[], %s::float8[]) AS machine(id, since, cpu_percent)
+CROSS JOIN LATERAL (SELECT coalesce((
+  SELECT at FROM autostop_cpureading
+  WHERE instance_id = machine.id AND at >= machine.since AND percent >= machine.cpu_percent ORDER BY at DESC LIMIT 1
+), machine.since) AS start) AS active
+JOIN autostop_cpureading reading ON reading.instance_id = machine.id AND at >= active.start
+ORDER BY at
+"""
 
 
 def recent(instance: Instance, since: datetime) -> list[Sample]:
@@ -90,9 +118,15 @@ def last_work_of(row: Instance) -> LastWork | None:
 
 def _samples(pks: Iterable[str], since: datetime) -> Mapping[str, list[Sample]]:
     found: defaultdict[str, list[Sample]] = defaultdict(list)
-    for pk, at, percent, into, out, read, written in _rows(list(pks), since):
-        found[str(pk)].append(Sample(at, percent, into, out, _sum(read, written)))
+    for pk, *reading in _rows(list(pks), since):
+        found[str(pk)].append(_sample(*reading))
     return found
+
+
+def _sample(
+    at: datetime, percent: float, into: int | None, out: int | None, read: int | None, written: int | None
+) -> Sample:
+    return Sample(at, percent, into, out, _sum(read, written))
 
 
 def _rows(pks: list[str], since: datetime) -> Iterable[tuple[Any, ...]]:
