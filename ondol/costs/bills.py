@@ -13,7 +13,7 @@ from ondol.costs.calculation import CENT, PACE, WON, Calculation, Item, Line, ca
 from ondol.costs.limits import BudgetStatus, budgets
 from ondol.costs.models import Budget, ExchangeRate
 from ondol.costs.months import Month, Span
-from ondol.costs.prepared import calculations
+from ondol.costs.prepared import calculations, prepared_of
 from ondol.costs.prices import prices
 from ondol.costs.record import usage_by_owner, zone
 from ondol.database.kept import Kept
@@ -96,7 +96,7 @@ def of_calculations(month: Month, found: Mapping[int, Calculation]) -> dict[int,
 
 def bill_of(user: User, month: Month) -> Bill:
     """Return one person's bill; without lines if there was no machine in that month."""
-    found = dict(computed(month, [user.pk])).get(user.pk, Calculation())
+    found = prepared_of(user.pk, month) or dict(computed(month, [user.pk])).get(user.pk, Calculation())
     return _bill(month, found, budgets([user.pk]).get(user.pk), rate_in_won())
 
 

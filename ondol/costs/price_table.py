@@ -35,6 +35,10 @@ class PriceTable:
             return None
         return known[max(0, bisect_right(known, moment, key=lambda price: price.since) - 1)]
 
+    def changes(self, what: str) -> bool:
+        """Return whether it ever has another price."""
+        return len(self._dated.get(what, ())) > 1
+
     @property
     def fingerprint(self) -> str:
         """Return a short text that differs where any price differs."""
@@ -54,7 +58,7 @@ class PriceTable:
     def over(self, what: str, span: Span) -> Iterator[tuple[Span, Decimal | None]]:
         """Yield that span, cut where the price changes; None if no price is known."""
         known = self._dated.get(what, ())
-        if len(known) < 2:  # nearly always: nothing to be cut
+        if not self.changes(what):  # nearly always: nothing to be cut
             yield span, known[0].usd if known else None
             return
         changes = [price.since for price in known if span.start < price.since < span.end]

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ondol import clock
+from ondol.accounts.models import User
 from ondol.config import config
 from ondol.costs import bills, prepared, sums, tasks
 from ondol.costs.bills import Bill, money_of
@@ -75,8 +76,7 @@ def _line(row, change):
 
 def as_told(month: Month) -> dict[int, Bill]:
     """Return the bills that the record alone makes."""
-    owners = [owner for owner, _calculation in bills.computed(month)]
-    return {owner: bills.bill_of(Instance.objects.filter(owner=owner).first().owner, month) for owner in owners}
+    return bills.of_calculations(month, dict(bills.computed(month)))
 
 
 def agree(month: Month) -> None:
@@ -84,6 +84,8 @@ def agree(month: Month) -> None:
     told, rate = as_told(month), bills.rate_in_won()
     assert dict(prepared.calculations(month)) == dict(bills.computed(month))
     assert bills.bills(month) == told
+    for owner, bill in told.items():
+        assert bills.bill_of(User.objects.get(pk=owner), month) == bill
     basis = prepared.Basis.of(month)
     rows = {row.owner_id: row for row in sums.rows(basis)}
     assert set(rows) == set(told)
@@ -306,3 +308,22 @@ def test_a_budget_stops_a_machine_by_its_prepared_figure(rig, at, alice):
     assert bills.bills(JUNE)[alice.pk].budget_status.is_used_up
     tasks.budgets(0)
     assert rig.mine(alice).status_reason == Reason.BUDGET
+
+
+def test_a_bill_is_made_from_the_record_where_the_figure_holds_no_more(db, machines_clock):
+    machines_clock.freeze(kst("06-10 10:00"))
+    alice = person("alice")
+    row = Instance.objects.create(owner=alice, status=Status.RUNNING, created_at=kst("06-01 10:00"))
+    StatusChange.objects.create(
+        instance=row, new=Status.RUNNING, at=kst("06-01 10:00"), detail=Record(size=Size("t3.small", 30)).to_json()
+    )
+    assert prepared.prepared_of(alice.pk, JUNE) is None
+    prepared.refresh(JUNE)
+    before = bills.bill_of(alice, JUNE)
+    assert prepared.prepared_of(alice.pk, JUNE) is not None
+    MonthFigure.objects.update(hours=0, hours_rate=0, lines=[])
+    assert bills.bill_of(alice, JUNE).hours == 0, "the figure is not read"
+    machines_clock.freeze(kst("06-10 12:00"))
+    StatusChange.objects.create(instance=row, new=Status.STOPPED, reason=Reason.IDLE, at=kst("06-10 11:00"))
+    assert prepared.prepared_of(alice.pk, JUNE) is None
+    assert bills.bill_of(alice, JUNE).hours == before.hours + 1
