@@ -33,7 +33,7 @@ BUTTONS = {
 }
 
 
-PACE = re.compile(r'id="machine"[^>]* hx-trigger="every (\d+)s')
+PACE = re.compile(r'id="machine"[^>]*\shx-trigger="every (\d+)s')
 
 
 def poll_of(page):
