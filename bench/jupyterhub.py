@@ -31,6 +31,7 @@ from bench import institute
 from bench.place import table
 from bench.polls import asked, web
 from bench.processor import Meter
+from bench.record import ratio
 from ondol.accounts.models import User
 from ondol.commands.web import collect_static
 from ondol.instances.models import Instance
@@ -130,6 +131,7 @@ def _print(found: dict[str, tuple[Found, Found]]) -> None:
     rows = []
     for name, (us, them) in found.items():
         ours, theirs = median(us.rates), median(them.rates)
+        ratio(f"jupyterhub: {name}, per processor second", median(them.pages) / median(us.pages))
         rows.append(
             (
                 name,
