@@ -13,6 +13,7 @@ from ondol.accounts.models import User
 from ondol.config import config
 from ondol.costs import bills, prepared, sums, tasks
 from ondol.costs.bills import Bill, money_of
+from ondol.costs.calculation import Change
 from ondol.costs.models import Budget, ExchangeRate, ListPrice, MonthFigure
 from ondol.costs.months import Month
 from ondol.instances import actions
@@ -313,10 +314,8 @@ def test_a_budget_stops_a_machine_by_its_prepared_figure(rig, at, alice):
 def test_a_bill_is_made_from_the_record_where_the_figure_holds_no_more(db, machines_clock):
     machines_clock.freeze(kst("06-10 10:00"))
     alice = person("alice")
-    row = Instance.objects.create(owner=alice, status=Status.RUNNING, created_at=kst("06-01 10:00"))
-    StatusChange.objects.create(
-        instance=row, new=Status.RUNNING, at=kst("06-01 10:00"), detail=Record(size=Size("t3.small", 30)).to_json()
-    )
+    running = Change(kst("06-01 10:00"), Status.RUNNING, Reason.PERSON, "t3.small", 30)
+    write(alice, [running])
     assert prepared.prepared_of(alice.pk, JUNE) is None
     prepared.refresh(JUNE)
     before = bills.bill_of(alice, JUNE)
@@ -324,6 +323,6 @@ def test_a_bill_is_made_from_the_record_where_the_figure_holds_no_more(db, machi
     MonthFigure.objects.update(hours=0, hours_rate=0, lines=[])
     assert bills.bill_of(alice, JUNE).hours == 0, "the figure is not read"
     machines_clock.freeze(kst("06-10 12:00"))
-    StatusChange.objects.create(instance=row, new=Status.STOPPED, reason=Reason.IDLE, at=kst("06-10 11:00"))
+    go_on(alice, [running, Change(kst("06-10 11:00"), Status.STOPPED, Reason.IDLE, "t3.small", 30)])
     assert prepared.prepared_of(alice.pk, JUNE) is None
     assert bills.bill_of(alice, JUNE).hours == before.hours + 1
