@@ -27,7 +27,9 @@ from procrastinate.jobs import Job, Status
 from procrastinate.psycopg_connector import PsycopgConnector
 from procrastinate.worker import Worker
 from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
 
+from ondol.database.still_open import ensure_open
 from ondol.deployment.workers import DEAD_AFTER
 from ondol.held_jobs import Held
 from ondol.host import signs_of_life
@@ -35,7 +37,8 @@ from ondol.jobs import follow
 
 log = logging.getLogger(__name__)
 
-HEARTBEAT = 2.0
+HEARTBEAT, NEVER = 2.0, 86_400.0
+"""`_beat` writes heartbeats. Procrastinate would write as many, and stop while it drains."""
 SWEEP = 1.0
 POLL = 1.0
 LET_GO = 5.0
@@ -51,7 +54,7 @@ def work(concurrency: int, begin_again: Callable[[], None]) -> int:
     It has to end this program: threads may hang in it, and connections that nobody answers.
     """
     ours = cast(DjangoConnector, django_app.connector)
-    connector = _Connector(kwargs=connector_params(), configure=_commit_at_once)
+    connector = _Connector(pool_factory=_pool, kwargs=connector_params(), configure=_commit_at_once)
     # Else another worker would see and run what a job enqueues before the job has committed.
     connector.get_sync_connector = lambda: ours  # type: ignore[method-assign]
     try:
@@ -71,6 +74,15 @@ async def _commit_at_once(connection: AsyncConnection[Any]) -> None:
     worker could defer, fetch or finish a job until it comes back.
     """
     await connection.set_autocommit(True)
+
+
+def _pool(**options: Any) -> "AsyncConnectionPool[Any]":
+    """Return the engine's pool. Procrastinate would have each connection asked for nothing before each statement."""
+    return AsyncConnectionPool(**options | {"check": _is_open})
+
+
+async def _is_open(connection: AsyncConnection[Any]) -> None:
+    ensure_open(connection)  # another one takes the place of one that is not
 
 
 class _Connector(PsycopgConnector):
@@ -124,7 +136,7 @@ async def _run(app: App, concurrency: int, begin_again: Callable[[], None]) -> b
     async with app.open_async():
         app.perform_import_paths()
         worker = _Worker(
-            app, concurrency=concurrency, update_heartbeat_interval=HEARTBEAT, stalled_worker_timeout=DEAD_AFTER,
+            app, concurrency=concurrency, update_heartbeat_interval=NEVER, stalled_worker_timeout=DEAD_AFTER,
             fetch_job_polling_interval=POLL, shutdown_graceful_timeout=DRAIN, delete_jobs="successful",
             install_signal_handlers=False, worker_middleware=[follow],
             # Procrastinate's own: closes the connections that a job in a thread has left broken or idle for long.

@@ -143,6 +143,16 @@ def test_an_idle_worker_stops_at_once(hosts):
     assert worker.wait(3) == 0
 
 
+def test_a_worker_with_nothing_to_do_asks_postgresql_little(hosts):
+    """Heartbeats, polls and the jobs of dead workers: no statement goes before each of them to try the connection."""
+    hosts.worker()
+    time.sleep(3)
+    asked = "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()"
+    before = hosts.ask(asked)
+    time.sleep(10)
+    assert (hosts.ask(asked) - before) / 10 < 8
+
+
 def test_one_worker_does_twenty_jobs_at_the_same_time(hosts):
     hosts.worker()
     hosts.defer(*(f"job{number}:4:" for number in range(20)))

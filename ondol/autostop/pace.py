@@ -1,24 +1,18 @@
 """How often something is looked at that changes by the minute."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from ondol import clock
 
+LEAST, MOST = 2, 30
+"""The seconds between two jobs; of a cron that has seconds, more than 30 would not come regularly."""
 
-class Pace:
-    """Lets something happen once in an interval on the machines' clock, in this process.
 
-    A job that comes every two seconds of real time is right for a trial whose minutes are seconds. At Amazon, nothing
-    changes so fast, and to read what a thousand machines did costs half a second each time.
+def cron_of(interval: timedelta, speed: float | None = None) -> str:
+    """Return the cron of a job that comes once in an interval on the machines' clock, and not every second.
+
+    A job every two seconds of real time is right for a trial whose minutes are seconds. At Amazon, nothing changes so
+    fast, and each job is a dozen statements by itself.
     """
-
-    def __init__(self, interval: timedelta) -> None:
-        self._interval, self._last = interval, datetime.min.replace(tzinfo=UTC)
-
-    def is_due(self) -> bool:
-        """Return whether the interval is over, or the clock was set back; then another one begins."""
-        now = clock.now()
-        if timedelta() <= now - self._last < self._interval:
-            return False
-        self._last = now
-        return True
+    seconds = interval.total_seconds() / (speed or clock.clock().speed or 1.0)  # a test's clock may stand still
+    return f"* * * * * */{min(max(round(seconds), LEAST), MOST)}"

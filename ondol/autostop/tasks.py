@@ -7,7 +7,7 @@ from procrastinate.contrib.django import app
 
 from ondol.autostop import leases, readings, schedule, warnings
 from ondol.autostop.models import StopWarning
-from ondol.autostop.pace import Pace
+from ondol.autostop.pace import cron_of
 from ondol.cloud.errors import CloudError
 from ondol.deployment.connection import cloud
 from ondol.nightly import at_night
@@ -18,7 +18,6 @@ log = logging.getLogger(__name__)
 EVERY = timedelta(seconds=30)
 """How often all machines that run are looked at here, on the machines' clock. CloudWatch tells of them every five
 minutes, and a lease is renewed and a letter sent minutes ahead."""
-_readings, _leases, _warnings = Pace(EVERY), Pace(EVERY), Pace(EVERY)
 
 
 @app.periodic(cron="* * * * * */5")
@@ -28,32 +27,28 @@ def hours(timestamp: int) -> None:
     schedule.check()
 
 
-@app.periodic(cron="* * * * * */2")
+@app.periodic(cron=cron_of(EVERY))
 @app.task(name="ondol.autostop.readings", queue="periodic", lock="readings", queueing_lock="readings")
 def collect(timestamp: int) -> None:
     """Every half minute; without a call to AWS but for one when new datapoints are due."""
-    if not _readings.is_due():
-        return
     try:
         readings.collect(cloud())
     except CloudError as error:
         log.warning("the readings could not be read", extra={"code": error.code, "kind": type(error).__name__})
 
 
-@app.periodic(cron="* * * * * */2")
+@app.periodic(cron=cron_of(EVERY))
 @app.task(name="ondol.autostop.leases", queue="periodic", lock="leases", queueing_lock="leases")
 def hold(timestamp: int) -> None:
     """Every half minute, also while CloudWatch does not answer: a lease is renewed by the clock."""
-    if _leases.is_due():
-        leases.check()
+    leases.check()
 
 
-@app.periodic(cron="* * * * * */2")
+@app.periodic(cron=cron_of(EVERY))
 @app.task(name="ondol.autostop.warnings", queue="periodic", lock="warnings", queueing_lock="warnings")
 def warn(timestamp: int) -> None:
-    """Every half minute: in a trial at speed, at each job, which is minutes."""
-    if _warnings.is_due():
-        warnings.check()
+    """Every half minute; in a trial at speed every two seconds, which are minutes."""
+    warnings.check()
 
 
 @app.task(name=warnings.TASK, queue="mail", retry=RETRY, task_middleware=[watch])

@@ -14,6 +14,8 @@ import psycopg
 from django.db.backends.postgresql import base
 from psycopg import IsolationLevel, errors
 
+from ondol.database.still_open import ensure_open
+
 _FROZEN = "SET idle_in_transaction_session_timeout = '10s'"
 """A time-out for frozen workers: one in a transaction holds its locks, and so blocks whoever would take its jobs over.
 Our transactions wait for nothing but PostgreSQL, so ten seconds are ample. It is set once connected: PgBouncer refuses
@@ -88,3 +90,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         connection.execute(_FROZEN)
         connection.prepare_threshold = 0  # `kept` prepares its statements; Django's own cursors never do
         return connection
+
+    def is_usable(self) -> bool:
+        """Return whether the connection is open; Django asks so at the beginning of each request and each job."""
+        try:
+            ensure_open(self.connection)
+        except psycopg.Error:
+            return False
+        return True

@@ -2,30 +2,25 @@
 
 from datetime import UTC, datetime, timedelta
 
-from ondol.autostop.pace import Pace
+import pytest
+from croniter import croniter
+
+from ondol.autostop.pace import cron_of
 
 NOON = datetime(2027, 3, 1, 12, tzinfo=UTC)
+HALF_A_MINUTE = timedelta(seconds=30)
 
 
-def test_at_amazon_once_in_half_a_minute_of_jobs(machines_clock):
-    pace, looks = Pace(timedelta(seconds=30)), 0
-    for second in range(0, 60, 2):
-        machines_clock.freeze(NOON + timedelta(seconds=second))
-        looks += pace.is_due()
-    assert looks == 2
+def jobs_within_a_minute(cron):
+    jobs = croniter(cron, NOON - timedelta(seconds=1))
+    return sum(jobs.get_next(datetime) < NOON + timedelta(minutes=1) for _ in range(60))
 
 
-def test_in_a_fast_trial_at_each_job(machines_clock):
-    pace = Pace(timedelta(seconds=30))
+@pytest.mark.parametrize(("speed", "jobs"), [(1, 2), (3, 6), (60, 30), (600, 30), (0.5, 2)])
+def test_half_a_minute_is_one_of_the_machines_clock_and_two_seconds_at_least(speed, jobs):
+    assert jobs_within_a_minute(cron_of(HALF_A_MINUTE, speed)) == jobs
+
+
+def test_it_goes_by_the_clock_of_the_settings(machines_clock):
     machines_clock.freeze(NOON)
-    for _job in range(5):
-        machines_clock.advance(timedelta(minutes=2))
-        assert pace.is_due()
-
-
-def test_a_clock_that_was_set_back_puts_nothing_off(machines_clock):
-    pace = Pace(timedelta(seconds=30))
-    machines_clock.freeze(NOON)
-    assert pace.is_due()
-    machines_clock.freeze(NOON - timedelta(days=1))
-    assert pace.is_due()
+    assert cron_of(HALF_A_MINUTE) == "* * * * * */30"
