@@ -1,11 +1,10 @@
 """The application as `ondol web` serves it: Django's WSGI application behind granian's ASGI interface."""
 
-import os
-
 from django.conf import settings
 
 from ondol.config import config
 from ondol.database.base import limit_waiting, silent_for
+from ondol.host.capacity import web_threads
 from ondol.host.gateway import Gateway
 from ondol.wsgi import application as wsgi
 
@@ -16,17 +15,11 @@ ANSWER_WITHIN = 10.0
 """The seconds that PostgreSQL may take for one statement of a page: as long as a frozen worker may hold a lock."""
 
 
-def threads() -> int:
-    """Return how many requests this process works on at once. Each thread has its own connection to PostgreSQL."""
-    by_itself = 3 if config().web_processes > 1 else min(8, 2 * (os.cpu_count() or 1) + 1)
-    return config().web_threads or by_itself
-
-
 serve(config().web_metrics_port, {})
 limit_waiting(ANSWER_WITHIN)
 application = Gateway(
     wsgi,
-    threads=threads(),
+    threads=web_threads(config()),
     body_limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
     static=settings.STATIC_URL,
     silent_for=silent_for,

@@ -75,13 +75,14 @@ class Config(SignInSettings):
         False,
         description="`true` behind a proxy that sets X-Forwarded-For and -Proto itself; needed for https.",
     )
-    web_processes: int = _env(
+    web_processes: int | None = _env(
         "ONDOL_WEB_PROCESSES",
-        1,
+        None,
         ge=1,
         le=32,
-        description="Processes of one `ondol web`: on a host of its own, one for each processor. Each takes 150 MB, "
-        "and has threads and connections of its own; several cannot serve metrics.",
+        description="Processes of one `ondol web`. Each takes 150 MB, and has threads and connections of its own. "
+        "Unset: one for each processor, at most 4; one in `ondol up`, in a trial, and where it serves metrics, which "
+        "several cannot.",
     )
     web_threads: int | None = _env(
         "ONDOL_WEB_THREADS",
@@ -450,7 +451,7 @@ class Config(SignInSettings):
 
     def require_one_process_for_metrics(self) -> None:
         """Raise ConfigError if several processes would count apart, and only one of them could be asked."""
-        if self.web_processes > 1 and self.web_metrics_port:
+        if (self.web_processes or 1) > 1 and self.web_metrics_port:
             raise ConfigError(
                 f"ONDOL_WEB_PROCESSES={self.web_processes}: each process counts for itself, and one alone could serve "
                 "ONDOL_WEB_METRICS_PORT. Run several `ondol web`, each with its own port, or leave one of the two out."

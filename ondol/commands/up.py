@@ -85,6 +85,9 @@ def _settings(options: argparse.Namespace) -> Config:
         if value is not None:
             os.environ[name] = str(value)
     config.cache_clear()
+    if config().web_processes is None:  # the worker, the database and perhaps a cloud are on this host, too
+        os.environ["ONDOL_WEB_PROCESSES"] = "1"
+        config.cache_clear()
     return config()
 
 

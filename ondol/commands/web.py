@@ -14,6 +14,7 @@ from ondol.commands import CommandError, _django
 from ondol.commands.up import hold_port
 from ondol.config import config
 from ondol.database.base import limit_waiting
+from ondol.host.capacity import web_processes
 from ondol.host.gateway import SERVER
 
 ANSWER_WITHIN = 10.0
@@ -51,7 +52,7 @@ def run(options: argparse.Namespace) -> None:
     words = [
         *SERVER,
         "--workers",
-        str(config().web_processes),
+        str(web_processes(config())),
         *where,
         *log,
         "--respawn-failed-workers",

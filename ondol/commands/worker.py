@@ -11,6 +11,7 @@ from ondol.commands import _aws, _django
 from ondol.config import config
 from ondol.database.base import limit_waiting
 from ondol.host import signs_of_life
+from ondol.host.capacity import JOBS
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +22,7 @@ ANSWER_WITHIN = 30.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `ondol worker`."""
     parser.add_argument("--metrics-port", type=int, help="default: ONDOL_WORKER_METRICS_PORT; 0: none")
-    parser.add_argument("--concurrency", type=int, default=20, help="jobs at the same time (20)")
+    parser.add_argument("--concurrency", type=int, default=JOBS, help=f"jobs at the same time ({JOBS})")
 
 
 def run(options: argparse.Namespace) -> int:

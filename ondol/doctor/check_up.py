@@ -12,13 +12,14 @@ from ondol.cloud.errors import CloudError, Throttled, Unreachable
 from ondol.cloud.probes import Probes, is_denial
 from ondol.config import Config, variable
 from ondol.deployment.models import Deployment, deployment_id
-from ondol.doctor import aws_checks, database, local_checks, mail_checks, rules, sign_in
+from ondol.doctor import aws_checks, connections, database, local_checks, mail_checks, rules, sign_in
 from ondol.doctor.findings import Finding, failed, ok, unknown
 
 log = logging.getLogger(__name__)
 
 OURS: dict[str, Callable[[], Iterator[Finding]]] = {
     "database": database.check,
+    "connections": connections.check,
     "clock": local_checks.clock,
     "keys": local_checks.keys,
     "worker": local_checks.worker,

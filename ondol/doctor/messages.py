@@ -14,6 +14,7 @@ LEVELS = {
 CHECKS = {
     "settings": _("Settings"),
     "database": _("Database"),
+    "connections": _("Connections to the database"),
     "clock": _("Clock"),
     "keys": _("Sealed secrets"),
     "worker": _("Worker"),
@@ -104,6 +105,20 @@ SAYS = {
     ),
     ("database", "no_database"): _("PostgreSQL does not answer: %(reason)s. Start it, or correct DATABASE_URL."),
     ("database", "absent"): _("There is none yet: %(reason)s"),
+    ("connections", "enough"): _(
+        "%(webs)s web and %(workers)s worker may open %(needed)s together; PostgreSQL has room for %(room)s."
+    ),
+    ("connections", "too_few"): _(
+        "%(webs)s web and %(workers)s worker may open %(needed)s together, and PostgreSQL has room for %(room)s: of "
+        "max_connections = %(most)s, %(reserved)s are reserved and %(others)s are taken by others. Who comes too late "
+        "gets an error. Raise max_connections, or set ONDOL_WEB_PROCESSES, ONDOL_WEB_THREADS or the workers' "
+        "--concurrency lower."
+    ),
+    ("connections", "limited"): _(
+        "%(webs)s web and %(workers)s worker may open %(needed)s together, and this role or database may have "
+        "%(room)s. Who comes too late gets an error. Raise that limit (ALTER ROLE … or ALTER DATABASE … CONNECTION "
+        "LIMIT), or set ONDOL_WEB_PROCESSES, ONDOL_WEB_THREADS or the workers' --concurrency lower."
+    ),
     ("clock", "database_sound"): _("The database's and this host's agree."),
     ("clock", "database"): _("The database's is %(seconds)s s off this host's. Set both by NTP."),
     ("clock", "amazon_sound"): _("Amazon's and this host's agree."),

@@ -11,8 +11,8 @@ from ondol.cloud.canary import Shown
 from ondol.cloud.errors import Refused, Throttled, Unreachable
 from ondol.cloud.port import Image
 from ondol.cloud.probes import Caller, InstanceType, Subnet, Verdict
-from ondol.config import Config
-from ondol.doctor import aws_checks, check_up, database, local_checks
+from ondol.config import Config, config
+from ondol.doctor import aws_checks, check_up, connections, database, local_checks
 from ondol.doctor.findings import Level
 from ondol.instances.models import Instance, SshKey
 from tests import role
@@ -332,3 +332,53 @@ def test_without_its_database_the_rest_of_our_side_is_unknown():
     assert [f.level.value for f in check_up._isolated("keys", away)] == ["unknown"]
     (finding,) = check_up._isolated("database", away)
     assert (finding.level.value, finding.params) == ("failed", {"reason": "connection refused"})
+
+
+# --- connections -----------------------------------------------------------------------------------------------------
+@pytest.fixture
+def four_processes(monkeypatch):
+    """Let this host's web have 4 processes of 3 threads, and a worker: 16 + 25 connections, and 2 of a command."""
+    monkeypatch.setenv("ONDOL_WEB_PROCESSES", "4")
+    monkeypatch.setenv("ONDOL_WEB_THREADS", "3")
+    config.cache_clear()
+
+
+def limit(statement):
+    with role.owner(), connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+@pytest.mark.django_db
+def test_connections_that_fit_are_said(four_processes):
+    [finding] = connections.check()
+    assert (finding.level.value, finding.code) == ("ok", "enough")
+    assert finding.params["needed"] == "43"
+    assert int(finding.params["room"]) + int(finding.params["others"]) + int(finding.params["reserved"]) == int(
+        finding.params["most"]
+    )
+
+
+@pytest.mark.django_db
+def test_more_connections_than_the_server_has_left_are_a_warning(monkeypatch, four_processes):
+    monkeypatch.setenv("ONDOL_WEB_THREADS", "64")
+    config.cache_clear()
+    [finding] = connections.check()
+    assert (finding.level.value, finding.code, finding.params["needed"]) == ("warning", "too_few", "287")
+
+
+@pytest.mark.django_db
+def test_a_limit_of_the_role_counts(four_processes):
+    limit("ALTER ROLE ondol_app CONNECTION LIMIT 42")
+    [finding] = connections.check()
+    assert (finding.level.value, finding.code, finding.params["room"]) == ("warning", "limited", "42")
+    limit("ALTER ROLE ondol_app CONNECTION LIMIT 43")
+    assert told(connections.check) == [("ok", "enough")]
+
+
+@pytest.mark.django_db
+def test_each_worker_that_is_alive_counts(four_processes):
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO procrastinate_workers DEFAULT VALUES")
+        cursor.execute("INSERT INTO procrastinate_workers DEFAULT VALUES")
+    [finding] = connections.check()
+    assert (finding.params["workers"], finding.params["needed"]) == ("2", "68")

@@ -81,7 +81,7 @@ def test_single_checks_are_made_alone(site, options, checks):
 def test_an_unknown_check_is_refused_with_those_that_there_are(site):
     done = doctor(site.home, "--only", "databse")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("ondol: There is no check databse. There are: database, clock,")
+    assert done.stderr.startswith("ondol: There is no check databse. There are: database, connections, clock,")
 
 
 def test_a_worker_has_looked_when_it_started(site):
