@@ -1,5 +1,6 @@
-"""`python -m bench [jobs] [looks] [polls] [pages] [jupyterhub] [browsers] [serving] [site] [forecast] [simulation]
-[work] [loads] [restarts] [warm_ups] [clicks] [chatter]`: all but the last six where none is named."""
+"""`python -m bench [jobs] [looks] [polls] [pages] [jupyterhub] [processes] [pool] [idle] [footprint] [browsers]
+[serving] [site] [forecast] [simulation] [work] [loads] [restarts] [warm_ups] [clicks] [chatter]`: all but the last six
+where none is named."""
 
 import argparse
 import tempfile
@@ -7,14 +8,18 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-from bench import chatter, clicks, forecast, loads, restarts, simulation, site, warm_ups, work
+from bench import chatter, clicks, footprint, forecast, loads, restarts, simulation, site, warm_ups, work
 from bench.place import database
 
-NAMES = ("jobs", "looks", "polls", "pages", "jupyterhub", "browsers", "serving", "site", "forecast", "simulation")
+NAMES = (
+    "jobs", "looks", "polls", "pages", "jupyterhub", "processes", "pool", "idle", "footprint", "browsers", "serving",
+    "site", "forecast", "simulation",
+)  # fmt: skip
 LONG = ("work", "loads", "restarts", "warm_ups", "clicks", "chatter")
 """These are run by their names only: they take long, or show the same each time."""
 _ALONE: dict[str, Callable[[Path, int], None]] = {
     "site": lambda folder, machines: site.main(folder),
+    "footprint": lambda folder, machines: footprint.main(folder),
     "forecast": lambda folder, machines: forecast.main(folder),
     "simulation": lambda folder, machines: simulation.main(),
     "chatter": lambda folder, machines: chatter.main(),

@@ -8,10 +8,8 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import tempfile
 import time
-import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,6 +26,7 @@ from django.test import Client
 from psycopg.conninfo import conninfo_to_dict
 
 from bench import institute
+from bench.hub_install import CACHE, VERSION, install
 from bench.place import table
 from bench.polls import asked, web
 from bench.processor import Meter
@@ -38,9 +37,6 @@ from ondol.instances.models import Instance
 from tests.journey.site import free_port, until
 from tests.signed_in import sign_in
 
-VERSION = "6.1.1"
-PACKAGES = (f"jupyterhub=={VERSION}", "psycopg[binary]")
-CACHE = Path(sys.prefix) / "bench" / f"jupyterhub-{VERSION}"
 ROUNDS, SECONDS, CONNECTIONS, ASKERS = 5, 2.0, 4, 40
 """Each round asks so long, by so many connections, for so many people in turn: one may read by our API ten times a
 second."""
@@ -228,16 +224,6 @@ _FETCH = {
     "Sec-Fetch-Site": "same-origin",
 }
 """What a browser sends; JupyterHub writes a warning for each request without the last two."""
-
-
-def install() -> None:
-    """Install JupyterHub, once."""
-    if (CACHE / "done").exists():
-        return
-    print(f"Installing JupyterHub {VERSION} into {CACHE}", flush=True)
-    venv.create(CACHE, with_pip=True, clear=True)
-    subprocess.run([CACHE / "bin" / "pip", "install", "--quiet", *PACKAGES], check=True)
-    (CACHE / "done").touch()
 
 
 @contextmanager

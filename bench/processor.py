@@ -43,3 +43,22 @@ def _seconds(pids: list[int]) -> dict[int, float]:
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
             found[pid] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     return found
+
+
+def tree(pid: int) -> list[int]:
+    """Return a process and everything below it."""
+    try:
+        tasks = [(task / "children").read_text().split() for task in Path(f"/proc/{pid}/task").iterdir()]
+    except FileNotFoundError:  # it has ended
+        return []
+    return [pid, *(one for some in tasks for child in some for one in tree(int(child)))]
+
+
+def of_tree(pid: int) -> float:
+    """Return the processor seconds of a process and of everything below it, of what has ended there too."""
+    ticks = 0
+    for one in tree(pid):
+        with suppress(FileNotFoundError):
+            fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+            ticks += sum(map(int, fields[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
