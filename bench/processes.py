@@ -28,7 +28,7 @@ from ondol.commands.web import collect_static
 from ondol.instances.models import Instance
 from tests.journey.site import free_port
 
-ROUNDS, SECONDS, CONNECTIONS = 5, 2.0, 8
+ROUNDS, SECONDS, CONNECTIONS = 5, 1.5, 16
 GOAL = 1.8
 PATHS = {"dashboard, running": "/", "poll without news (204)": "POLL"}
 
@@ -40,12 +40,15 @@ class Way:
     name: str
     processes: int
     processors: int
+    is_apart: bool = False
+    """Whether each process is bound to a processor of its own, and may not use that of another one."""
 
 
 WAYS = (
     Way("1 process, 1 processor", 1, 1),
     Way("1 process, 2 processors", 1, 2),
     Way("2 processes, 2 processors", 2, 2),
+    Way("2 processes, each bound to one", 2, 2, is_apart=True),
 )
 
 
@@ -86,8 +89,12 @@ def main() -> None:
         for number in range(-1, ROUNDS):  # so that nothing is cold
             for name, requests in asked.items():
                 for way in WAYS if number % 2 else reversed(WAYS):
-                    bound = processors[: way.processors]
-                    _measure(served[way.processes], requests, bound, found[name][way] if number >= 0 else Found())
+                    bound, serving = processors[: way.processors], served[way.processes]
+                    for pid in (serving.process, postmaster()):
+                        bind(pid, bound)
+                    for pid, own in zip(tree(serving.process)[1:], processors if way.is_apart else (), strict=False):
+                        bind(pid, [own])
+                    _measure(serving, requests, bound, found[name][way] if number >= 0 else Found())
         bind(postmaster(), processors)
     _print(found)
 
@@ -121,8 +128,6 @@ def _requests(peer: Peer, path: str, headers: list[dict[str, str]]) -> list[str]
 
 
 def _measure(serving: Serving, requests: list[str], processors: Collection[int], found: Found) -> None:
-    for pid in (serving.process, postmaster()):
-        bind(pid, processors)
     before = of_tree(serving.process), of_tree(postmaster())
     asked = _ask(Order(serving.port, requests, CONNECTIONS, SECONDS), processors)
     served, postgres = (
@@ -167,7 +172,7 @@ def _print(found: dict[str, dict[Way, Found]]) -> None:
                     f"{whole:.2f} ×" if way.processes == way.processors else "",
                 )
             )  # fmt: skip
-        two = ways[WAYS[-1]]
+        two = ways[WAYS[2]]
         ratio(f"processes: {name}, two processors beside one", two.rate / least.rate)
         ratio(f"processes: {name}, per processor second, two beside one", least.each / two.each)
     head = [

@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 from django.db.backends.postgresql import base
 from psycopg import IsolationLevel, errors
+from psycopg.pq import TransactionStatus
 
 from ondol.database.still_open import ensure_open
 
@@ -97,4 +98,4 @@ class DatabaseWrapper(base.DatabaseWrapper):
             ensure_open(self.connection)
         except psycopg.Error:
             return False
-        return True
+        return self.connection.info.transaction_status in {TransactionStatus.IDLE, TransactionStatus.INTRANS}

@@ -2,6 +2,7 @@
 
 import psycopg
 import pytest
+from django.db import ProgrammingError, connection, transaction
 
 from ondol.database.still_open import ensure_open
 from tests.database.conftest import url_of
@@ -33,3 +34,13 @@ def test_a_way_that_was_closed_is_seen(way):
         only.close()
         with pytest.raises(psycopg.OperationalError):
             ensure_open(mine)
+
+
+@pytest.mark.django_db
+def test_one_in_the_middle_of_something_that_failed_is_not_used_again():
+    before = transaction.savepoint()
+    with connection.cursor() as cursor, pytest.raises(ProgrammingError):
+        cursor.execute("SELECT nothing")
+    assert not connection.is_usable()
+    transaction.savepoint_rollback(before)
+    assert connection.is_usable()
