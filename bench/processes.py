@@ -23,7 +23,7 @@ from bench.light_client import Asked, Order, request
 from bench.place import table
 from bench.polls import web
 from bench.processor import of_tree, tree
-from bench.record import ratio
+from bench.record import ratio, series
 from ondol.commands.web import collect_static
 from ondol.instances.models import Instance
 from tests.journey.site import free_port
@@ -64,6 +64,8 @@ class Found:
     """Processor seconds of one answer."""
     postgres: list[float] = field(default_factory=list)
     client: list[float] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
+    """How often a thread of the web has waited for another thread, PostgreSQL or the client, for one answer."""
 
     @property
     def each(self) -> float:
@@ -128,11 +130,13 @@ def _requests(peer: Peer, path: str, headers: list[dict[str, str]]) -> list[str]
 
 
 def _measure(serving: Serving, requests: list[str], processors: Collection[int], found: Found) -> None:
+    waited = _waits(serving.process)
     before = of_tree(serving.process), of_tree(postmaster())
     asked = _ask(Order(serving.port, requests, CONNECTIONS, SECONDS), processors)
     served, postgres = (
         now - then for now, then in zip((of_tree(serving.process), of_tree(postmaster())), before, strict=True)
     )
+    found.waits.append((_waits(serving.process) - waited) / asked.answers)
     found.rates.append(asked.answers / asked.seconds)
     found.used.append((served + postgres + asked.processor_seconds) / asked.seconds)
     found.web.append(served / asked.answers)
@@ -158,6 +162,15 @@ def bind(pid: int, processors: Collection[int]) -> None:
                 os.sched_setaffinity(int(task.name), processors)
 
 
+def _waits(pid: int) -> int:
+    found = 0
+    for one in tree(pid):
+        for task in Path(f"/proc/{one}/task").iterdir():
+            with suppress(OSError):  # it has ended
+                found += int((task / "status").read_text().partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+    return found
+
+
 def _print(found: dict[str, dict[Way, Found]]) -> None:
     rows = []
     for name, ways in found.items():
@@ -168,7 +181,8 @@ def _print(found: dict[str, dict[Way, Found]]) -> None:
                 (
                     name, way.name, f"{numbers.rate:.0f}", f"{by_clock:.2f} ×", f"{median(numbers.used):.2f}",
                     f"{median(numbers.web) * 1000:.2f} + {median(numbers.postgres) * 1000:.2f} ms",
-                    f"{median(numbers.client) * 1000:.3f} ms", f"{least.each / numbers.each:.2f} ×",
+                    f"{median(numbers.client) * 1000:.3f} ms", f"{median(numbers.waits):.0f}",
+                    f"{least.each / numbers.each:.2f} ×",
                     f"{whole:.2f} ×" if way.processes == way.processors else "",
                 )
             )  # fmt: skip
@@ -177,7 +191,10 @@ def _print(found: dict[str, dict[Way, Found]]) -> None:
         ratio(f"processes: {name}, per processor second, two beside one", least.each / two.each)
     head = [
         "", "", "a second", "beside the first", "processors that it had", "processor: web + PostgreSQL", "client",
-        "per processor second", "with whole processors",
+        "waits", "per processor second", "with whole processors",
     ]  # fmt: skip
+    scaled = {name: [(1.0, 1.0), (2.0, ways[WAYS[2]].rate / ways[WAYS[0]].rate)] for name, ways in found.items()}
+    goal = {"goal": [(1.0, 1.0), (2.0, GOAL)]}
+    series("processes", "Answers with two processors", "processors", "times as many as with one", scaled | goal)
     table(f"{CONNECTIONS} connections ask as fast as they are answered; goal {GOAL} ×", head, rows)
     print(f"\nLoad of the last minute: {os.getloadavg()[0]:.1f}")
