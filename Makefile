@@ -41,7 +41,7 @@ upgrade-test:  ## upgrade a running site from a version of the past; ARGS="--fro
 	@$(BIN)/python -m tests.upgrades $(ARGS)
 
 bench:  ## repeat the measurements in bench/
-	@scripts/setup dev
+	@scripts/setup bench
 	@$(BIN)/python -m bench $(ARGS)
 
 wheel:  ## wheels of ondol and of its trial cloud in dist/, with templates, styles and translations
@@ -63,6 +63,7 @@ screenshots:  ## make docs/images anew from a running trial
 lock:  ## write the lock files anew from pyproject.toml
 	@scripts/setup audit
 	@$(COMPILE) --group audit $(HASHED) --output-file requirements-audit.lock
+	@$(COMPILE) --group bench $(HASHED) --output-file requirements-bench.lock
 	@$(LOCK) --output-file requirements-production.lock
 	@$(LOCK) --extra embedded --output-file requirements-embedded.lock
 	@$(LOCK) --extra trial --output-file requirements.lock
