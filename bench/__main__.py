@@ -3,7 +3,6 @@
 
 import argparse
 import sys
-import tempfile
 import time
 import traceback
 from collections.abc import Callable, Collection
@@ -11,13 +10,26 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 
-from bench import chatter, clicks, forecast, loads, record, restarts, simulation, site, warm_ups, work
-from bench.place import database
+from bench import chatter, clicks, forecast, hosts, loads, record, restarts, simulation, site, warm_ups, work
+from bench.place import NotHere, database, workplace
 
-NAMES = ("jobs", "looks", "polls", "pages", "jupyterhub", "browsers", "serving", "site", "forecast", "simulation")
+NAMES = (
+    "hosts",
+    "jobs",
+    "looks",
+    "polls",
+    "pages",
+    "jupyterhub",
+    "browsers",
+    "serving",
+    "site",
+    "forecast",
+    "simulation",
+)
 LONG = ("work", "loads", "restarts", "warm_ups", "clicks", "chatter")
 """These are run by their names only: they take long, or show the same each time."""
 _ALONE: dict[str, Callable[[Path, int], None]] = {
+    "hosts": lambda folder, machines: hosts.main(folder),
     "site": lambda folder, machines: site.main(folder),
     "forecast": lambda folder, machines: forecast.main(folder),
     "simulation": lambda folder, machines: simulation.main(),
@@ -42,44 +54,54 @@ def main() -> None:
     wanted = options.names or NAMES
     if unknown := set(wanted) - {*NAMES, *LONG}:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join((*NAMES, *LONG))}")
-    failed = _measure(wanted, options.machines)
+    run = _Run()
+    run.measure(wanted, options.machines)
     record.tell()
     record.draw()
     is_worse = record.is_worse() if options.compare else False
-    if failed:
-        print(f"failed: {', '.join(failed)}")
+    for what, names in (("failed", run.failed), ("not measured here", run.missed)):
+        if names:
+            print(f"{what}: {', '.join(names)}")
     if options.record:
-        record.keep(whole=not options.names and not failed)
-    sys.exit(int(is_worse or bool(failed)))
+        record.keep(whole=not (options.names or run.failed or run.missed))
+    sys.exit(int(is_worse or bool(run.failed) or bool(run.missed and options.names)))
 
 
-def _measure(wanted: Collection[str], machines: int) -> list[str]:
-    """Run these benchmarks; return the names of those that failed: the others go on."""
-    failed = []
-    with tempfile.TemporaryDirectory(prefix="ondol-bench-", ignore_cleanup_errors=True) as folder:
-        for name, measure in _ALONE.items():
-            if name in wanted and not _done(name, partial(measure, Path(folder) / name, machines)):
-                failed.append(name)
-        if others := [name for name in wanted if name not in _ALONE]:
-            with database(Path(folder)):  # their modules are imported now that Django knows its database
-                failed += [name for name in others if not _done(name, partial(_by_name, name))]
-    return failed
+class _Run:
+    """What became of the benchmarks: one that fails does not keep the others from being run."""
+
+    def __init__(self) -> None:
+        self.failed: list[str] = []
+        self.missed: list[str] = []
+
+    def measure(self, wanted: Collection[str], machines: int) -> None:
+        """Run these, in our order: who needs a furnished database comes after who empties it."""
+        with workplace() as folder:
+            for name, measure in _ALONE.items():
+                if name in wanted:
+                    self._try(name, partial(measure, folder / name, machines))
+            if others := [name for name in (*NAMES, *LONG) if name in wanted and name not in _ALONE]:
+                with database(folder):
+                    for name in others:
+                        self._try(name, partial(_by_name, name))
+
+    def _try(self, name: str, measure: Callable[[], None]) -> None:
+        began = time.monotonic()
+        try:
+            measure()
+        except NotHere as reason:
+            self.missed.append(name)
+            print(f"\n{name} was not measured: {reason}", file=sys.stderr)
+        except Exception:
+            self.failed.append(name)
+            traceback.print_exc()
+        else:
+            print(f"\n({name} took {time.monotonic() - began:.0f} s)", flush=True)
 
 
 def _by_name(name: str) -> None:
+    """Run one whose module is imported now that Django knows its database."""
     import_module(f"bench.{name}").main()
-
-
-def _done(name: str, measure: Callable[[], None]) -> bool:
-    """Run one; return whether it came to its end."""
-    began = time.monotonic()
-    try:
-        measure()
-    except Exception:
-        traceback.print_exc()
-        return False
-    print(f"\n({name} took {time.monotonic() - began:.0f} s)", flush=True)
-    return True
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ DARK = ("#6cb6ff", "#f7a35c", "#4fd1a1", "#c4a1ff", "#ff8ac4", "#c9d75a")
 """The colours of the lines on a light page and on a dark one; each is legible there (4.5 : 1 and more)."""
 WIDE = 100
 """An axis whose values differ by so much, from the least to the largest, is logarithmic."""
+FEW = 8
+"""An axis has a label for each of so many values, where there are no more."""
 _ID = "#chart-plot"
 _INK, _DARK_INK, _FAINT, _DARK_FAINT = "#24292f", "#e6edf3", "#d0d7de", "#3d444d"
 
@@ -33,12 +35,15 @@ def main() -> None:
         x_title=plot["x"],
         y_title=plot["y"],
         style=_style(len(lines)),
-        css=["file://style.css", "file://graph.css", f"inline:{_dark(len(lines))}"],
+        css=[
+            "file://style.css",
+            "file://graph.css",
+            f"inline:{_ID} .series .line {{ stroke-width: 2; }} {_dark(len(lines))}",
+        ],
         legend_at_bottom=True,
         legend_at_bottom_columns=2,
         truncate_legend=-1,
         dots_size=4,
-        stroke_style={"width": 2},
         include_x_axis=not high.powers,
         value_formatter=_number,
         x_value_formatter=_number,
@@ -47,6 +52,8 @@ def main() -> None:
     chart.uuid = "plot"
     if far.powers:
         chart.x_labels = far.labels()
+    elif len(few := sorted(set(across))) <= FEW:
+        chart.x_labels = [{"value": x, "label": _number(x)} for x in few]
     if high.powers:
         chart.y_labels = high.labels()
     for name, points in lines.items():

@@ -25,21 +25,30 @@ def faulty_site(folder: Path, clock: Clock, rule: dict[str, Any], *options: str)
     """Yield a site that takes the cloud for Amazon's, and the address of the cloud; `options` are the cloud's."""
     folder.mkdir(parents=True)
     (folder / "env").write_text(f"ONDOL_CLOCK={text(clock)}\n")
+    with faulty_cloud(folder, clock, rule, *options) as told:
+        site = Site(folder / "home", ONDOL_CLOUD="aws", ONDOL_SSH_CIDRS="0.0.0.0/0", **told)
+        site.env["ONDOL_ENV_FILE"] = str(folder / "env")
+        site.cloud = folder / "cloud"
+        try:
+            yield site.start(120), told["AWS_ENDPOINT_URL"]
+        finally:
+            site.stop()
+
+
+@contextmanager
+def faulty_cloud(folder: Path, clock: Clock, rule: dict[str, Any], *options: str) -> Iterator[dict[str, Any]]:
+    """Yield what the environment has to say of a cloud."""
     words = [*ONDOL, "localcloud", "--", "--home", str(folder / "cloud"), "--faults", "--die-with-parent", *options]
     with (folder / "cloud.log").open("wb") as log:
         cloud = subprocess.Popen(words, env=environment(folder, ONDOL_CLOCK=text(clock)), stdout=log, stderr=log)
     told_file = folder / "cloud/environment.json"
-    until(told_file.exists, 30, "the cloud is ready")
-    told = json.loads(told_file.read_text())
-    address = told["AWS_ENDPOINT_URL"]
-    requests.post(f"{address}{CONTROL}/rules", json=rule, timeout=10).raise_for_status()
-    site = Site(folder / "home", ONDOL_CLOUD="aws", ONDOL_SSH_CIDRS="0.0.0.0/0", **told)
-    site.env["ONDOL_ENV_FILE"] = str(folder / "env")
-    site.cloud = folder / "cloud"
     try:
-        yield site.start(120), address
+        until(told_file.exists, 30, "the cloud is ready")
+        told: dict[str, Any] = json.loads(told_file.read_text())
+        address = told["AWS_ENDPOINT_URL"]
+        requests.post(f"{address}{CONTROL}/rules", json=rule, timeout=10).raise_for_status()
+        yield told
     finally:
-        site.stop()
         cloud.terminate()
         cloud.wait(20)
 

@@ -1,10 +1,13 @@
 """The environment of measurements: a PostgreSQL of their own with Django on it, and a table on the terminal."""
 
+import fcntl
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import quantiles
 
@@ -14,14 +17,34 @@ from ondol.host.home import new_secret_key, new_vault_key
 from ondol.host.postgres import EmbeddedPostgres
 
 ONDOL = [sys.executable, "-m", "ondol"]
+_FOLDER = "ondol-bench-"
+
+
+class NotHere(Exception):
+    """A measurement that cannot be made on this computer; the text says why, and what to do."""
 
 
 @contextmanager
-def database(folder: Path) -> Iterator[None]:
+def workplace() -> Iterator[Path]:
+    """Yield a folder, and remove those of runs that were killed."""
+    for left in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*"):
+        with suppress(OSError), (left / "lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(left, ignore_errors=True)
+    with (
+        tempfile.TemporaryDirectory(prefix=_FOLDER, ignore_cleanup_errors=True) as folder,
+        Path(folder, "lock").open("w") as lock,
+    ):
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield Path(folder)
+
+
+@contextmanager
+def database(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[EmbeddedPostgres]:
     """Prepare an empty Ondol: PostgreSQL, tables, Django in this process."""
     for name in [name for name in os.environ if name.startswith(("ONDOL_", "AWS_", "DATABASE_URL"))]:
         del os.environ[name]
-    server = EmbeddedPostgres(folder / "postgres", lambda text: None)
+    server = EmbeddedPostgres(folder / "postgres", lambda text: None, settings=settings)
     with (folder / "postgres.log").open("ab") as log:
         server.start(log.fileno())
     try:
@@ -34,7 +57,7 @@ def database(folder: Path) -> Iterator[None]:
         }  # fmt: skip
         subprocess.run([*ONDOL, "migrate"], check=True)
         django.setup()
-        yield
+        yield server
     finally:
         server.stop()
 

@@ -61,6 +61,20 @@ def series(plot: str, title: str, x: str, y: str, points: Mapping[str, Sequence[
     _plots[plot] = Plot(title, x, y, {line: list(some) for line, some in points.items()})
 
 
+def hand_over(file: Path) -> None:
+    """Write what a part of a run has found that is a process of its own."""
+    file.write_text(json.dumps([_ratios, {name: asdict(plot) for name, plot in _plots.items()}]))
+
+
+def take_over(file: Path) -> None:
+    """Keep what such a part has found."""
+    ratios, plots = json.loads(file.read_text())
+    for name, (value, is_better) in ratios.items():
+        ratio(name, value, more_is_better=is_better)
+    for name, plot in plots.items():
+        series(name, **plot)
+
+
 def tell() -> None:
     """Print the ratios of this run, each beside the recorded one."""
     recorded, rows = _read(), []
