@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from bench import institute
 from bench.place import table
 from bench.polls import web
+from bench.record import ratio
 from ondol.accounts.models import User
 from ondol.commands.web import collect_static
 from ondol.instances.models import Instance
@@ -42,10 +43,14 @@ def main() -> None:
     institute.furnish()
     rows = []
     with web(port := free_port()), sync_playwright() as playwright:
-        browser = launch(playwright)
+        browser: Browser = launch(playwright)  # type: ignore[no-untyped-call]
         for who, path, cookie in _pages():
             looks = [_looked(browser, f"http://127.0.0.1:{port}", path, cookie) for _round in range(ROUNDS)]
             cold, warm = (_median(kind) for kind in zip(*looks, strict=True))
+            if path == "/" and who == "running":
+                ratio("browsers: dashboard, cold, bytes of 40 kB", cold.bytes / 40_000, more_is_better=False)
+                ratio("browsers: dashboard, cold, requests of 6", cold.requests / 6, more_is_better=False)
+                ratio("browsers: dashboard, warm, requests of 2", warm.requests / 2, more_is_better=False)
             cells = (f"{one.requests} / {one.bytes / 1000:.1f} kB / {one.paint:.0f} ms" for one in (cold, warm))
             rows.append((who, path, *cells))
         browser.close()

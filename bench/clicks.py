@@ -10,6 +10,7 @@ import requests
 
 from bench.faulty import CONTROL, faulty_site, real_clock
 from bench.place import percentiles, table
+from bench.record import ratio
 from tests.journey.site import Person, Site
 
 LATE = 0.15
@@ -32,6 +33,9 @@ def main(folder: Path) -> None:
         rows.append(("the first click after a start", *_told(single[:1])))
         rows.append((f"the {ONE - 1} after it, median", *_told(single[1:])))
         table(f"From POST, with {LATE * 1000:.0f} ms for each call", ["", "launch sent", "round trips", "ready"], rows)
+        for name, some in (("the first click", single[:1]), ("a later click", single[1:])):
+            sent = median(seconds for seconds, _ready in some)
+            ratio(f"clicks: {name}, launch sent after so many round trips", sent / LATE, more_is_better=False)
         _at_once(site, address)
 
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from django.db import connection
 
 from bench.place import ONDOL, percentiles, table
+from bench.record import ratio
 from bench.tasks import started
 
 CLICKS = 200
@@ -23,6 +24,7 @@ def main() -> None:
         cursor.execute("CREATE TABLE bench (way text, waited float)")
     times = {way: percentiles(_waits(way, poll_only)) for way, poll_only in WAYS.items()}
     p50, p99 = times["LISTEN"]
+    ratio("jobs: polling only beside LISTEN, p50 of the wait", times["polling only"][0] / p50)
     rows = [
         (way, f"{a * 1000:.1f} ms", f"{b * 1000:.1f} ms", f"{a / p50:.1f} ×", f"{b / p99:.1f} ×")
         for way, (a, b) in times.items()

@@ -16,6 +16,7 @@ from django.test import Client
 
 from bench.place import ONDOL, percentiles, table
 from bench.processor import Meter
+from bench.record import ratio
 from ondol import clock
 from ondol.accounts.models import User
 from ondol.instances.models import Instance
@@ -30,15 +31,19 @@ WAYS = {"every second": (1.0, ""), "every 3 s": (3.0, ""), "every 10 s": (10.0, 
 def main() -> None:
     """Measure several paces, and what an answer of 204 saves."""
     cookies = [_somebody(number) for number in range(PEOPLE)]
-    rows = []
+    rows, costs = [], {}
     with web(port := free_port()) as serving:
         for way, (pace, stale) in WAYS.items():
             Instance.objects.update(status_since=clock.now())
             pages = [_opened(port, cookie, stale) for cookie in cookies]
             meter, took = Meter(serving), _polls(pages, cookies, pace, 200 if stale else 204)
             cpu, (p50, p99) = sum(meter.seconds()), percentiles(took)
+            costs[way] = cpu / len(took)
             each, core = f"{cpu / len(took) * 1000:.1f} ms", f"{cpu / SECONDS:.1%}"
             rows.append((way, len(took), f"{p50 * 1000:.1f} ms", f"{p99 * 1000:.1f} ms", each, core))
+    ratio(
+        "polls: processor time of a whole fragment beside a 204", costs["every second, whole"] / costs["every second"]
+    )
     head = ["", f"polls in {SECONDS:.0f} s", "p50", "p99", "processor time each", "of one core"]
     table(f"{PEOPLE} people wait for their machines", head, rows)
 

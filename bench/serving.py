@@ -7,10 +7,12 @@ import sys
 import threading
 import time
 from http.client import HTTPConnection, HTTPException
+from statistics import median
 
 from bench.place import percentiles, table
 from bench.polls import _somebody, asked
 from bench.processor import Meter
+from bench.record import ratio
 from ondol.commands.web import collect_static
 from tests.journey.site import free_port, until
 
@@ -35,6 +37,9 @@ def main() -> None:
     for (path, way), rounds in sorted(found.items()):
         each, p50, p99, rate = sorted(rounds)[ROUNDS // 2]
         rows.append((path, way, f"{rate:.0f}", f"{each * 1000:.2f} ms", f"{p50 * 1000:.1f} ms", f"{p99 * 1000:.1f} ms"))
+    for path in PATHS:
+        ours, theirs = (median(each for each, *_ in found[path, way]) for way in WAYS)
+        ratio(f"serving: {path}, processor time of granian's WSGI beside our gateway", theirs / ours)
     head = ["", "", "requests a second", "processor time each", "p50", "p99"]
     table(f"{CONNECTIONS} browsers ask as fast as they can", head, rows)
 
