@@ -1,5 +1,4 @@
-"""`python -m bench [jobs] [looks] [polls] [pages] [jupyterhub] [browsers] [serving] [site] [forecast] [simulation]
-[work] [loads] [restarts] [warm_ups] [clicks] [chatter]`: all but the last six where none is named."""
+"""`python -m bench [NAME…]`: measure these; without names, all but those that take long or show the same each time."""
 
 import argparse
 import sys
@@ -14,19 +13,13 @@ from bench import chatter, clicks, forecast, hosts, loads, record, restarts, sim
 from bench.place import NotHere, database, workplace
 
 NAMES = (
-    "hosts",
-    "jobs",
-    "looks",
-    "polls",
-    "pages",
-    "jupyterhub",
-    "browsers",
-    "serving",
-    "site",
-    "forecast",
-    "simulation",
-)
-LONG = ("work", "loads", "restarts", "warm_ups", "clicks", "chatter")
+    "hosts", "site", "clicks",
+    "jobs", "looks", "polls", "serving",
+    "pages", "jupyterhub", "browsers",
+)  # fmt: skip
+"""What a run without names measures, in this order: who needs nothing here, who needs a database, and who needs a large
+institute in it."""
+LONG = ("forecast", "simulation", "work", "loads", "restarts", "warm_ups", "chatter")
 """These are run by their names only: they take long, or show the same each time."""
 _ALONE: dict[str, Callable[[Path, int], None]] = {
     "hosts": lambda folder, machines: hosts.main(folder),
@@ -54,10 +47,11 @@ def main() -> None:
     wanted = options.names or NAMES
     if unknown := set(wanted) - {*NAMES, *LONG}:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join((*NAMES, *LONG))}")
-    run = _Run()
+    run, began = _Run(), time.monotonic()
     run.measure(wanted, options.machines)
     record.tell()
     record.draw()
+    print(f"\n{len(run.done)} benchmarks took {(time.monotonic() - began) / 60:.0f} minutes")
     is_worse = record.is_worse() if options.compare else False
     for what, names in (("failed", run.failed), ("not measured here", run.missed)):
         if names:
@@ -71,6 +65,7 @@ class _Run:
     """What became of the benchmarks: one that fails does not keep the others from being run."""
 
     def __init__(self) -> None:
+        self.done: list[str] = []
         self.failed: list[str] = []
         self.missed: list[str] = []
 
@@ -96,6 +91,7 @@ class _Run:
             self.failed.append(name)
             traceback.print_exc()
         else:
+            self.done.append(name)
             print(f"\n({name} took {time.monotonic() - began:.0f} s)", flush=True)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import sys
 from collections.abc import Sequence
 from itertools import chain
@@ -58,7 +59,7 @@ def main() -> None:
         chart.y_labels = high.labels()
     for name, points in lines.items():
         chart.add(name, [(far.at(x), high.at(y)) for x, y in points])
-    sys.stdout.write(_without_times(chart.render(is_unicode=True)))
+    sys.stdout.write(_plain(chart.render(is_unicode=True)))
 
 
 class _Axis:
@@ -116,11 +117,10 @@ def _dark(lines: int) -> str:
     return f"@media (prefers-color-scheme: dark) {{ {' '.join(rules)} }}"
 
 
-def _without_times(svg: str) -> str:
-    """Return it without the comment that says when, and by what, it was drawn."""
-    while (start := svg.find("<!--")) >= 0:
-        svg = svg[:start] + svg[svg.find("-->", start) + 3 :]
-    return svg.strip() + "\n"
+def _plain(svg: str) -> str:
+    """Return it without scripts, and without the comment that says when it was drawn."""
+    return re.sub(r"<!--.*?-->|<script.*?</script>", "", svg, flags=re.DOTALL).strip() + "\n"
 
 
-main()
+if __name__ == "__main__":
+    main()

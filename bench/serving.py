@@ -16,7 +16,7 @@ from bench.record import ratio
 from ondol.commands.web import collect_static
 from tests.journey.site import free_port, until
 
-SECONDS, CONNECTIONS, ROUNDS = 5.0, 4, 5
+SECONDS, CONNECTIONS, ROUNDS = 3.0, 4, 3
 PATHS = ("/healthz", "/")
 _GRANIAN = [sys.executable, "-m", "granian", "--workers", "1", "--backlog", "128", "--log-level", "warning"]
 WAYS = {

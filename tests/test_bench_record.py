@@ -2,13 +2,16 @@
 
 import pytest
 
+from bench import __main__ as program
 from bench import record
+from bench.place import NotHere
 
 
 @pytest.fixture(autouse=True)
 def kept(tmp_path, monkeypatch):
     """Let runs be recorded in a folder of their own; return how the next run begins."""
     monkeypatch.setattr(record, "RECORDED", tmp_path / "recorded.json")
+    monkeypatch.setattr(record, "_plots", {})
 
     def begin(**ratios):
         monkeypatch.setattr(record, "_ratios", {})
@@ -57,3 +60,32 @@ def test_a_run_of_some_keeps_what_the_others_were(kept):
 def test_a_ratio_is_a_number_more_than_zero(kept, value):
     with pytest.raises(ValueError, match="more than zero"):
         record.ratio("polls", value)
+
+
+def test_a_benchmark_that_fails_or_cannot_be_run_here_does_not_keep_the_others_from_it(capsys, monkeypatch):
+    def fails(folder, machines):
+        raise AssertionError("somebody has two machines")
+
+    def is_not_for_here(folder, machines):
+        raise NotHere("only root may do so")
+
+    ways = {"hosts": fails, "site": is_not_for_here, "clicks": lambda folder, machines: None}
+    monkeypatch.setattr(program, "_ALONE", ways)
+    run = program._Run()
+    run.measure(["clicks", "hosts", "site"], 1)
+    assert (run.failed, run.missed, run.done) == (["hosts"], ["site"], ["clicks"])
+    told = capsys.readouterr().err
+    assert "somebody has two machines" in told
+    assert "site was not measured: only root may do so" in told
+
+
+def test_what_a_process_of_its_own_has_found_is_kept(kept, tmp_path, capsys):
+    kept(polls=5.0, calls=0.5)
+    record.series("hosts", "Jobs", "workers", "jobs a second", {"measured": [(1, 60.0), (2, 110.0)]})
+    record.hand_over(tmp_path / "found.json")
+    kept()
+    record.take_over(tmp_path / "found.json")
+    record.keep(whole=True)
+    kept(polls=5.0, calls=0.6)
+    assert record.is_worse()
+    assert "worse: calls" in capsys.readouterr().out
