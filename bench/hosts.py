@@ -50,7 +50,7 @@ WORK = "work"
 def main(folder: Path) -> None:
     """Measure, in namespaces that end with this process."""
     (folder / "database").mkdir(parents=True)
-    networks.apart([sys.executable, "-m", "bench.hosts", str(folder)])
+    networks.apart([sys.executable, "-m", "bench.hosts", str(folder)], folder.parent.name)
     record.take_over(folder / "found.json")
 
 

@@ -7,12 +7,13 @@ nothing to clean up but an empty control group, which the next run takes over.
 import os
 import signal
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from bench.place import NotHere
+from bench.place import FOLDER, NotHere
 from ondol.host.process import die_with_parent
 
 DATABASE, CLOUD = "10.99.0.1", "10.99.0.2"
@@ -20,21 +21,24 @@ DATABASE, CLOUD = "10.99.0.1", "10.99.0.2"
 _APART = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"]
 _LOCAL = "net.ipv4.conf.all.route_localnet=1"
 """The trial cloud and its machines have addresses in 127.0.0.0/8, and other hosts may ask there."""
-_GROUP = "ondol-bench"
 _ROOTS = {Path("/sys/fs/cgroup/cpu"): "cpu.cfs_quota_us", Path("/sys/fs/cgroup"): "cpu.max"}
 """Where control groups are in either version, and the file that limits the processor time in each period."""
 _PERIOD = 100_000
 """The period in microseconds, which is the kernel's own choice."""
 
 
-def apart(words: Sequence[str]) -> None:
-    """Run a program in namespaces of its own, which end with this process."""
+def apart(words: Sequence[str], run: str) -> None:
+    """Run a program in namespaces of its own, which end with this process; `run` is the name of the folder of all."""
     if os.geteuid() != 0:
         raise NotHere("many hosts need networks of their own, which only root may make: sudo make bench ARGS=hosts")
     if subprocess.run([*_APART, "true"], check=False, capture_output=True).returncode:
         raise NotHere("many hosts need networks of their own, and the kernel refuses them to this root: a container?")
     ended = partial(die_with_parent, signal.SIGKILL, os.getpid())
-    subprocess.run([*_APART, *words], check=True, preexec_fn=ended)
+    _remove_groups(run)
+    try:
+        subprocess.run([*_APART, *words], check=True, preexec_fn=ended)
+    finally:
+        _remove_groups(run)
 
 
 def lay_out() -> None:
@@ -61,7 +65,7 @@ class Host:
         _do(f"ip link set {name} master bridge up")
         self._inside(f"ip address add {self.address}/24 dev eth0", "ip link set eth0 up", f"sysctl -qw {_LOCAL}")
         self._inside(f"ip route add 127.0.0.0/8 via {CLOUD} dev eth0 src {self.address}")  # its own loopback is down
-        self._share = _Share(f"{_GROUP}-{folder.parent.name}-{name}")
+        self._share = _Share(f"{folder.parent.name}-{name}")
         self.processes: list[subprocess.Popen[bytes]] = []
 
     @property
@@ -141,11 +145,13 @@ class _Share:
         return True
 
 
-def _remove_groups() -> None:
-    """Remove the groups that nothing runs in, those of runs that were killed included."""
-    for group in (one for root in _ROOTS for one in root.glob(f"{_GROUP}-*")):
+def _remove_groups(own: str) -> None:
+    """Remove the groups of this run, and those of runs that were killed, whose folder has gone."""
+    for group in (one for root in _ROOTS for one in root.glob(f"{FOLDER}*")):
+        run = group.name.rpartition("-")[0]
         with suppress(OSError):
-            group.rmdir()
+            if run == own or not Path(tempfile.gettempdir(), run).exists():
+                group.rmdir()
 
 
 def _tree(pid: int) -> list[int]:

@@ -17,7 +17,7 @@ from ondol.host.home import new_secret_key, new_vault_key
 from ondol.host.postgres import EmbeddedPostgres
 
 ONDOL = [sys.executable, "-m", "ondol"]
-_FOLDER = "ondol-bench-"
+FOLDER = "ondol-bench-"
 
 
 class NotHere(Exception):
@@ -27,12 +27,12 @@ class NotHere(Exception):
 @contextmanager
 def workplace() -> Iterator[Path]:
     """Yield a folder, and remove those of runs that were killed."""
-    for left in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*"):
+    for left in Path(tempfile.gettempdir()).glob(f"{FOLDER}*"):
         with suppress(OSError), (left / "lock").open() as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(left, ignore_errors=True)
     with (
-        tempfile.TemporaryDirectory(prefix=_FOLDER, ignore_cleanup_errors=True) as folder,
+        tempfile.TemporaryDirectory(prefix=FOLDER, ignore_cleanup_errors=True) as folder,
         Path(folder, "lock").open("w") as lock,
     ):
         fcntl.flock(lock, fcntl.LOCK_EX)
