@@ -303,9 +303,15 @@ def _lost(
     lost = max(numbers, key=lambda host: at_work[numbers[host]])
     lose(lost)
     began = time.monotonic()
-    theirs = {job for (job,) in connection.execute(_THEIRS, [numbers[lost]]).fetchall()}
-    waits = {"jobs": list(theirs), "lost": numbers[lost]}
-    until(lambda: not connection.execute(_WAIT, waits).fetchall(), 120, "others have the jobs", every=0.05)
+    theirs = {lock for (lock,) in connection.execute(_THEIRS, [numbers[lost]]).fetchall()}
+    waiting = set(theirs)
+
+    def are_taken() -> bool:
+        asked = {"locks": list(waiting), "lost": numbers[lost]}
+        waiting.intersection_update(lock for (lock,) in connection.execute(_WAITING, asked).fetchall())
+        return not waiting
+
+    until(are_taken, 120, "others have the jobs", every=0.05)
     taken = time.monotonic() - began
     running = "SELECT count(*) FROM instances_instance WHERE status = 'RUNNING'"
     wanted = connection.execute("SELECT count(*) FROM instances_instance").fetchone()
@@ -313,11 +319,13 @@ def _lost(
     return lost, len(theirs), taken, time.monotonic() - began
 
 
-_THEIRS = "SELECT id FROM procrastinate_jobs WHERE status = 'doing' AND worker_id = %s"
-_WAIT = """
-SELECT id FROM procrastinate_jobs
-WHERE id = ANY(%(jobs)s) AND (status = 'todo' OR status = 'doing' AND worker_id = %(lost)s)
+_THEIRS = "SELECT lock FROM procrastinate_jobs WHERE status = 'doing' AND worker_id = %s AND lock <> ''"
+_WAITING = """
+SELECT lock FROM procrastinate_jobs WHERE lock = ANY(%(locks)s) GROUP BY lock
+HAVING bool_or(status = 'doing' AND worker_id = %(lost)s)
+    OR bool_or(status = 'todo') AND NOT bool_or(status = 'doing' AND worker_id <> %(lost)s)
 """
+"""Others do the job itself, or its twin under the same lock, which a look has enqueued meanwhile."""
 
 
 def _busy(connection: psycopg.Connection[Any]) -> Counter[int]:
