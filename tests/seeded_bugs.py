@@ -271,7 +271,7 @@ BUGS = [
     Bug("a replay starts what its owner has stopped", "_Machine._work", "period < off if not self._is_off_by_rule else period + PERIOD <= off", "False"),
     Bug("an undo loses what was changed since", "policies:undo", "newest.pk != change.pk", "False"),
     Bug("stopped at once by hours that were just set", "closing:closing_of", "hours.set_at + MIN_NOTICE if hours.set_at else at", "at"),
-    Bug("what is due waits for a look that fails", "observe_changing", "_enqueue(rows)", "import sys\nif sys.exc_info()[0] is None: _enqueue(rows)"),
+    Bug("what is due waits for a look that fails", "observe_changing", "_enqueue(_anew(rows))", "import sys\nif sys.exc_info()[0] is None: _enqueue(rows)"),
     Bug("a disk that grew in the console stays unknown", "survey", "_measure_anew(found, rows, began)", ""),
     Bug("a refused size is asked for again and again", "reconcile:_trouble", "step in {Step.RESIZE, Step.GROW}", "False"),
     Bug("a size is changed without a record", "sizes:note", "before != row.size", "False"),

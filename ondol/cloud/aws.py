@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, cast
 from ondol.cloud import aws_groups, aws_keys
 from ondol.cloud import aws_shapes as shapes
 from ondol.cloud.aws_autostop import AutoStop
-from ondol.cloud.aws_calls import WORKER_CONFIG, Clients, Session, ask, ask_of, chunks, every, session, where
+from ondol.cloud.aws_calls import WORKER_CONFIG, Clients, Session, ask, ask_of, chunks, each, every, session, where
 from ondol.cloud.errors import DENIED, Gone, NotYet, Refused
 from ondol.cloud.port import (
     MANAGED_BY,
+    MOVING,
     AwsAccount,
     Ec2Instance,
     Found,
@@ -75,6 +76,9 @@ class AwsCloud(AutoStop):
             for ec2_instance in self._ec2_instances([*self._ours(), where(f"tag:{Tag.ROW}", *some)])
         ]
 
+    def moving(self) -> list[Ec2Instance]:
+        return self._ec2_instances([*self._ours(), where("instance-state-name", *MOVING)])
+
     def alive_of(self, user_id: str) -> list[Ec2Instance]:
         ec2_instances = self._ec2_instances([*self._ours(), where(f"tag:{Tag.USER_ID}", user_id)])
         return [ec2_instance for ec2_instance in ec2_instances if ec2_instance.state.is_live]
@@ -128,7 +132,7 @@ class AwsCloud(AutoStop):
         return AwsAccount(ask(self._client("sts").get_caller_identity)["Account"], self._config.region)
 
     def _ec2_instances(self, filters: list[Any]) -> list[Ec2Instance]:
-        reservations = every(self._ec2, "describe_instances", "Reservations", Filters=filters, page_size=1000)
+        reservations = each(self._ec2, "describe_instances", "Reservations", Filters=filters, page_size=1000)
         return [shapes.ec2_instance(shown) for reservation in reservations for shown in reservation["Instances"]]
 
     def checks_passed(self, instance_ids: Collection[str]) -> set[str]:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from ondol.cloud import aws_shapes as shapes
-from ondol.cloud.aws_calls import Clients, ask, chunks, every
+from ondol.cloud.aws_calls import Clients, ask, chunks, each, every
 from ondol.cloud.aws_errors import NOT_TAKEN
 from ondol.cloud.errors import Gone, Invalid, Refused
 from ondol.cloud.port import NAME_PREFIX, Alarm, AlarmStop, IdleRule, Reading, mark
@@ -59,7 +59,9 @@ class AutoStop:
         return [
             shapes.alarm(shown, shapes.stop_action(self._config.region))
             for which in wanted
-            for shown in every(self._cloudwatch, "describe_alarms", "MetricAlarms", AlarmTypes=["MetricAlarm"], **which)
+            for shown in each(
+                self._cloudwatch, "describe_alarms", "MetricAlarms", _ALARM_NAMES, AlarmTypes=["MetricAlarm"], **which
+            )
             if shown.get("AlarmDescription", "").startswith(shapes.signature(self._deployment))
         ]
 

@@ -1,16 +1,18 @@
 """How Amazon is called: the only boto3 in the package."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from datetime import datetime
 from functools import cache
 from threading import Lock
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar
 
 from boto3.session import Session as Session
 from botocore.config import Config as BotoConfig
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from botocore.parsers import ResponseParserError
+from botocore.utils import parse_timestamp
 
-from ondol.cloud import aws_log
+from ondol.cloud import aws_log, aws_pace
 from ondol.cloud.aws_errors import named
 from ondol.cloud.errors import DENIED, Gone, Refused, Unreachable
 
@@ -36,7 +38,18 @@ _MAKING = Lock()
 @cache
 def session(region: str) -> Session:
     """Return the one session of this process, with the SDK's usual credentials: each reads AWS's models, some 30 MB."""
-    return Session(region_name=region)
+    made = Session(region_name=region)
+    answers: Any = made._session.get_component("response_parser_factory")
+    answers.set_parser_defaults(timestamp_parser=moment)
+    return made
+
+
+def moment(told: Any) -> Any:
+    """Return a moment of an answer: the SDK's own way is ten times as slow, and a machine has four of them."""
+    try:
+        return datetime.fromisoformat(told)
+    except (TypeError, ValueError):
+        return parse_timestamp(told)
 
 
 class Clients:
@@ -55,6 +68,7 @@ class Clients:
                 make = self._session.client
                 self._made[service] = ask(make, service, config=self._manners, endpoint_url=self._endpoint)
                 aws_log.follow(self._made[service])
+                aws_pace.follow(self._made[service])
             return self._made[service]
 
 
@@ -88,8 +102,16 @@ def ask_of(is_there: Callable[[], bool], call: Callable[P, T], *args: P.args, **
 
 def every(client: Any, operation: str, key: str, page_size: int | None = None, **request: Any) -> list[dict[str, Any]]:
     """Return all pages of a listing."""
-    pages = client.get_paginator(operation).paginate(PaginationConfig={"PageSize": page_size}, **request)
-    return cast("list[dict[str, Any]]", ask(pages.build_full_result).get(key, []))
+    return list(each(client, operation, key, page_size, **request))
+
+
+def each(
+    client: Any, operation: str, key: str, page_size: int | None = None, **request: Any
+) -> Iterator[dict[str, Any]]:
+    """Yield what a listing has, a page at a time: one of machines takes 30 MB of memory."""
+    pages = iter(client.get_paginator(operation).paginate(PaginationConfig={"PageSize": page_size}, **request))
+    while page := ask(next, pages, None):
+        yield from page.get(key, [])
 
 
 def where(name: str, *values: str) -> Any:

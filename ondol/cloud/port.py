@@ -32,6 +32,10 @@ class InstanceState(StrEnum):
         return self not in {InstanceState.SHUTTING_DOWN, InstanceState.TERMINATED}
 
 
+MOVING = (InstanceState.PENDING, InstanceState.STOPPING, InstanceState.SHUTTING_DOWN)
+"""The states that do not last."""
+
+
 class Tag(StrEnum):
     """Tag keys on everything we make."""
 
@@ -256,6 +260,9 @@ class Cloud(Protocol):
 
         Terminated ones stay visible for about an hour. One just launched may be missing for some seconds.
         """
+
+    def moving(self) -> list[Ec2Instance]:
+        """Return our instances that are about to run, to stop or to end, whoever has asked for it."""
 
     def alive_of(self, user_id: str) -> list[Ec2Instance]:
         """Return our instances with this tag `UserId` that exist, whatever their row is; none that has ended or is

@@ -4,10 +4,11 @@ Why: docs/decisions/0017.
 """
 
 import logging
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Q
 
@@ -27,6 +28,8 @@ log = logging.getLogger(__name__)
 
 SHOWN_AFTER = timedelta(minutes=1)
 """DescribeAlarms may lag behind PutMetricAlarm (real time)."""
+_FEW = 50
+"""So many are asked for by name: one call."""
 STOPPED_AGAIN = timedelta(hours=1)
 """A stop that AWS has refused is asked for again after that, while the machine stays idle."""
 SHOWN_AGAIN = timedelta(minutes=1)
@@ -65,23 +68,30 @@ def _free_name(instance: Instance, cloud: Cloud, *, in_doubt: bool) -> str:
     return name
 
 
-def check(rows: list[Instance], cloud: Cloud) -> list[Instance]:
-    """Compare the alarms of these machines with their rows; return the machines that now have something to do.
+def shown(pks: Collection[UUID], cloud: Cloud) -> dict[str, Alarm]:
+    """Return the alarms that these machines have, by name; of many, all that there are are listed: half the calls."""
+    names = None
+    if len(pks) <= _FEW:
+        names = [name for row in Instance.objects.filter(pk__in=pks) for name in row.alarm_names]
+    return {found.name: found for found in cloud.alarms(names)}
+
+
+def check(rows: list[Instance], shown: Mapping[str, Alarm], now: datetime) -> list[Instance]:
+    """Compare the alarms of these machines with what was `shown` since `now`; return those that have something to do.
 
     An alarm that somebody deleted or changed is replaced, and one that was replaced and is still there is deleted.
     """
-    now = clock.now()
     over = [row for row in rows if row.run.muted_until and row.run.muted_until <= now and _is_rearmed(row)]
-    rows = [row for row in rows if row not in over and row.run.armed_at]
+    are_over = set(over)
+    rows = [row for row in rows if row not in are_over and row.run.armed_at and row.run.armed_at <= now]
     if not rows:
         return over
-    shown = {found.name: found for found in cloud.alarms([name for row in rows for name in row.alarm_names])}
     ignored = _note_warm_ups(rows, shown)
     # One that was put a moment ago may not be shown yet.
     settled = now - clock.real_seconds(SHOWN_AFTER.total_seconds())
     rows = [row for row in rows if row.run.armed_at and row.run.armed_at < settled]
     rules = rules_for({row.owner_id for row in rows})
-    right = [row for row in rows if alarm.is_right(row, shown.get(row.alarm_name), rules[row.owner_id])]
+    right = {row for row in rows if alarm.is_right(row, shown.get(row.alarm_name), rules[row.owner_id])}
     due = Q(alarm_verified_at=None) | Q(alarm_verified_at__lt=now - clock.real_seconds(SHOWN_AGAIN.total_seconds()))
     stopping = [row for row in right if alarm.has_failed(row, shown[row.alarm_name]) and _is_stopped_by_us(row)]
     # Not of one that was armed anew meanwhile.

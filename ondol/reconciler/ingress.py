@@ -99,8 +99,10 @@ def check(rows: Iterable[Instance]) -> None:
     """Let groups be made equal where something else is wished for by now: settings, people, or an end date."""
     settled = [row for row in rows if row.ssh_ranges_at]
     wishes = wished_by({row.owner for row in settled})
-    due = [row.pk for row in settled if tuple(row.ssh_ranges) != wishes[row.owner_id]]
+    due = {row.pk for row in settled if tuple(row.ssh_ranges) != wishes[row.owner_id]}
     Instance.objects.filter(pk__in=due).update(ssh_ranges_at=None)
+    for row in settled:
+        row.ssh_ranges_at = None if row.pk in due else row.ssh_ranges_at
 
 
 def set_again(pk: str) -> None:

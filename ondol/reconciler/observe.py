@@ -1,20 +1,23 @@
-"""Looking, batched: one DescribeInstances for all machines that are changing, now and then one for all.
+"""Looking, batched: one DescribeInstances for all machines that are changing, one for those that EC2 says move, and now
+and then one for all.
 
 What is seen is written to the row; where the state machine then wants something, a job for that machine is enqueued.
 """
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from ondol import clock
 from ondol.cloud.errors import CloudError
-from ondol.cloud.port import Cloud, Ec2Instance, InstanceState
+from ondol.cloud.port import MOVING, Cloud, Ec2Instance, InstanceState
 from ondol.deployment.health import confirm
 from ondol.deployment.models import Deployment, is_id
 from ondol.instances.actions import enqueue
@@ -29,35 +32,47 @@ log = logging.getLogger(__name__)
 
 ALL_EVERY = timedelta(seconds=30)
 """The interval, on the machines' clock: a fast trial observes as often as its minutes pass, but not twice in a tick."""
+BATCH = 1000
+"""The most rows that are read at once."""
 AHEAD = timedelta(minutes=10)
 """Real time. Longer than any call takes."""
 KEPT_OUT_AFTER = timedelta(seconds=45)
 """SSH has not answered for this long (real time): perhaps the group keeps us out. AWS's status checks then decide."""
 
 
+_RESTING = {Status.RUNNING, Status.STOPPED}
 _UP = {InstanceState.PENDING, InstanceState.RUNNING}
 
 
 def changing() -> QuerySet[Instance]:
-    """Machines that somebody waits for, and those that failed or ended and are not cleaned up yet."""
+    """Machines that somebody waits for, that move by somebody else's doing, and those that failed or ended and are not
+    cleaned up yet."""
     over = Q(status__in=[Status.FAILED, Status.TERMINATED], is_clean=False)
     gets_key = Q(status=Status.RUNNING, is_key_due=True, key_replacement__tries__lt=MAX_TRIES)
-    rows = Instance.objects.filter(Q(status__in=[status.value for status in CHANGING]) | over | gets_key)
+    moves = Q(status__in=[status.value for status in _RESTING], seen_view__in=[state.value for state in MOVING])
+    rows = Instance.objects.filter(Q(status__in=[status.value for status in CHANGING]) | over | gets_key | moves)
     return rows.select_related("run", "owner")
 
 
-def observe(cloud: Cloud) -> bool:
-    """Every two seconds: at all machines if it is time for that (True), else at those that are changing."""
-    now = clock.now()
+def observe(cloud: Cloud) -> None:
+    """Every two seconds: at machines that are changing, and at those that somebody else makes change."""
     ingress.compare_again()
+    observe_changing(cloud)
+    try:
+        observe_moving(cloud)
+    except CloudError as error:  # that AWS does not answer is for the next look at all to tell
+        log.info("AWS does not tell what moves", extra={"code": error.code, "kind": type(error).__name__})
+
+
+def is_time_for_all() -> bool:
+    """Return whether it is time to look at all machines, and note that it is being done.
+
+    Of several workers, one wins; should it die now, the next look comes half a minute later.
+    """
+    now = clock.now()
     # Also where a clock that ran ahead has left a time to come.
     due = Deployment.current().exclude(looked_at__gt=now - ALL_EVERY, looked_at__lte=now + ALL_EVERY)
-    # Of several workers, one wins; should it die now, the next look comes half a minute later.
-    if due.update(looked_at=now):
-        observe_all(cloud)
-        return True
-    observe_changing(cloud)
-    return False
+    return bool(due.update(looked_at=now))
 
 
 def observe_changing(cloud: Cloud) -> None:
@@ -67,38 +82,92 @@ def observe_changing(cloud: Cloud) -> None:
     try:
         if asked:
             at = clock.now()  # before the call: an act answered meanwhile knows better
-            _take_in(asked, cloud.ec2_instances([str(row.pk) for row in asked]), at, cloud)
+            _take_in(asked, _shown(_ids(asked), cloud.ec2_instances([str(row.pk) for row in asked]), cloud), at)
     finally:
-        _enqueue(rows)  # what is due does not wait until AWS can be looked at
+        _enqueue(_anew(rows))  # what is due does not wait until AWS can be looked at
     if asked:
         _checks(asked, cloud)
 
 
+def observe_moving(cloud: Cloud) -> None:
+    """What has begun to stop, to run or to end though nobody has asked here: one call, however many machines there are.
+
+    EC2 shows that for seconds at least; what is over sooner is seen by the next look at all.
+    """
+    resting = Instance.objects.filter(status__in=[status.value for status in _RESTING], instance_id__isnull=False)
+    if not resting.exists():
+        return
+    moving = {ec2_instance.instance_id: ec2_instance.state.value for ec2_instance in cloud.moving()}
+    shown = resting.filter(instance_id__in=moving).select_related("run", "owner") if moving else []
+    rows = [row for row in shown if row.seen_view != moving[str(row.instance_id)]]
+    if rows:
+        at = clock.now()
+        _take_in(rows, _shown(_ids(rows), cloud.ec2_instances([str(row.pk) for row in rows]), cloud), at)
+        _enqueue(_anew(rows))
+
+
 def observe_all(cloud: Cloud) -> None:
-    """What AWS, its alarms and its console did behind our back. Ended rows too, if something of theirs lives on."""
-    rows = list(Instance.objects.exclude(status=Status.TERMINATED).select_related("run", "owner"))
-    ingress.check(rows)
+    """What AWS, its alarms and its console did behind our back. Ended rows too, if something of theirs lives on.
+
+    Rows are read a batch at a time: ten thousand take no more memory than one.
+    """
     at = clock.now()
+    keys = dict(Instance.objects.exclude(status=Status.TERMINATED).values_list("pk", "instance_id"))
+    seen, shown = _Seen(), None
     try:
-        _take_in_all(rows, cloud, at)
-    finally:
-        _enqueue(rows)
-    confirm(at)
-    armed = [row for row in rows if row.status == Status.RUNNING and row.is_armed]
-    _each(partial(_checks, rows, cloud), partial(_alarms, armed, cloud), partial(_disks, rows, cloud))
-
-
-def _take_in_all(rows: list[Instance], cloud: Cloud, at: datetime) -> None:
-    """May add to `rows`."""
-    if rows or Launch.objects.exists():
-        ec2_instances = cloud.ec2_instances()
-        alive = {ec2_instance.row for ec2_instance in ec2_instances if ec2_instance.state.is_live} - {
-            str(row.pk) for row in rows
-        }
-        rows += Instance.objects.filter(pk__in=[row for row in alive if is_id(row)]).select_related("run", "owner")
-        _take_in(rows, ec2_instances, at, cloud)
+        shown = _all_shown(keys, cloud)
         # AWS answers, so time counts also for those of which there is nothing to be seen yet.
         Instance.objects.filter(status=Status.PENDING, client_token=None).update(seen_at=at)
+    finally:
+        for rows in _batches(keys):
+            ingress.check(rows)
+            changed = _take_in(rows, shown, at) if shown is not None else set()
+            same = [row for row in rows if row.pk not in changed and row.status in _RESTING]
+            _enqueue(same)  # nearly all: to read them once more would take as long as all the rest
+            known = set(same)
+            _enqueue(_anew([row for row in rows if row not in known]))
+            seen.add(rows)
+    confirm(at)
+    _each(
+        partial(_passed, seen.starting, cloud),
+        partial(_alarms, seen.armed, cloud),
+        partial(_disks, seen.unknown, cloud),
+    )
+
+
+@dataclass
+class _Seen:
+    """What is to be asked about machines once all are seen."""
+
+    starting: list[UUID] = field(default_factory=list)
+    armed: list[UUID] = field(default_factory=list)
+    unknown: dict[str, Instance] = field(default_factory=dict)
+    """Those whose disk has a size that is not known, by its id."""
+
+    def add(self, rows: Iterable[Instance]) -> None:
+        for row in rows:
+            if row.status in {Status.PENDING, Status.STARTING}:
+                self.starting.append(row.pk)
+            if row.status == Status.RUNNING and row.is_armed:
+                self.armed.append(row.pk)
+            if row.volume_id and row.seen_volume_gib is None:
+                self.unknown[row.volume_id] = row
+
+
+def _all_shown(keys: dict[UUID, str | None], cloud: Cloud) -> "Shown":
+    """Return what EC2 shows of all. May add to `keys`."""
+    if not (keys or Launch.objects.exists()):
+        return {}
+    ec2_instances = cloud.ec2_instances()
+    alive = {ec2_instance.row for ec2_instance in ec2_instances if ec2_instance.state.is_live} - set(map(str, keys))
+    keys.update(Instance.objects.filter(pk__in=[row for row in alive if is_id(row)]).values_list("pk", "instance_id"))
+    return _shown(keys, ec2_instances, cloud)
+
+
+def _batches(keys: Collection[UUID]) -> Iterator[list[Instance]]:
+    ordered = list(keys)
+    for start in range(0, len(ordered), BATCH):
+        yield list(Instance.objects.filter(pk__in=ordered[start : start + BATCH]).select_related("run", "owner"))
 
 
 def _each(*steps: Callable[[], None]) -> None:
@@ -113,15 +182,30 @@ def _each(*steps: Callable[[], None]) -> None:
         raise errors[0]
 
 
-def _take_in(rows: list[Instance], ec2_instances: list[Ec2Instance], at: datetime, cloud: Cloud) -> None:
-    """Write what was seen to the rows."""
-    owners = {row.instance_id: str(row.pk) for row in rows if row.instance_id}
+def _ids(rows: Iterable[Instance]) -> dict[UUID, str | None]:
+    return {row.pk: row.instance_id for row in rows}
+
+
+Shown = Mapping[str, list[Ec2Instance]]
+"""What EC2 shows, by the row that it belongs to."""
+
+
+def _shown(keys: Mapping[UUID, str | None], ec2_instances: list[Ec2Instance], cloud: Cloud) -> Shown:
+    """Sort what EC2 shows by rows; asks once more for machines of these rows that are missing."""
+    owners = {instance_id: str(pk) for pk, instance_id in keys.items() if instance_id}
     by_row: dict[str, list[Ec2Instance]] = defaultdict(list)
     for ec2_instance in [*ec2_instances, *_untagged(owners, ec2_instances, cloud)]:
         # By its id first: in the console, anybody may write other tags.
         by_row[owners.get(ec2_instance.instance_id, ec2_instance.row)].append(ec2_instance)
-    same = [row.pk for row in rows if not _note(row, by_row.get(str(row.pk), []), at)]
+    return by_row
+
+
+def _take_in(rows: list[Instance], shown: Shown, at: datetime) -> set[UUID]:
+    """Write what was seen to the rows; return those of which there is news."""
+    changed = {row.pk for row in rows if _note(row, shown.get(str(row.pk), []), at)}
+    same = [row.pk for row in rows if row.pk not in changed]
     _newer(at).filter(pk__in=same).exclude(seen_view=View.UNSEEN).update(seen_at=at)
+    return changed
 
 
 def _untagged(known: Iterable[str], ec2_instances: list[Ec2Instance], cloud: Cloud) -> list[Ec2Instance]:
@@ -199,9 +283,8 @@ def _note_type(row: Instance, ec2_instance: Ec2Instance, at: datetime) -> None:
         sizes.note(row, at=at, instance_type=ec2_instance.instance_type, is_news=runs)
 
 
-def _disks(rows: Iterable[Instance], cloud: Cloud) -> None:
+def _disks(unknown: Mapping[str, Instance], cloud: Cloud) -> None:
     """How big they are, where that is not known yet; our own changes are known by their answers."""
-    unknown = {row.volume_id: row for row in rows if row.volume_id and row.seen_volume_gib is None}
     if unknown:
         for volume_id, gib in cloud.sizes(unknown).items():
             sizes.note(unknown[volume_id], volume_gib=gib)
@@ -232,8 +315,11 @@ def _address(row: Instance, ec2_instance: Ec2Instance) -> dict[str, object]:
 
 
 def _checks(rows: Iterable[Instance], cloud: Cloud) -> None:
+    _passed([row.pk for row in rows if row.status in {Status.PENDING, Status.STARTING}], cloud)
+
+
+def _passed(starting: Collection[UUID], cloud: Cloud) -> None:
     """Where SSH does not answer us, believe AWS's status checks; one call for all such machines."""
-    starting = [row.pk for row in rows if row.status in {Status.PENDING, Status.STARTING}]
     if not starting:
         return
     limit = clock.real_seconds(KEPT_OUT_AFTER.total_seconds())
@@ -250,20 +336,24 @@ def _checks(rows: Iterable[Instance], cloud: Cloud) -> None:
         Run.objects.filter(pk__in=[ids[i] for i in passed]).update(ready_at=clock.now())
 
 
-def _alarms(rows: list[Instance], cloud: Cloud) -> None:
-    for row in alarms.check(rows, cloud):
-        _enqueue_if_due(Instance.objects.select_related("run", "owner").get(pk=row.pk))
-
-
-def _enqueue(rows: list[Instance]) -> None:
-    for row in Instance.objects.filter(pk__in=[row.pk for row in rows]).select_related("run", "owner"):
-        _enqueue_if_due(row)
-
-
-def _enqueue_if_due(row: Instance) -> None:
-    decision = decision_for(row)
-    if is_put_off(row, decision):
+def _alarms(armed: Collection[UUID], cloud: Cloud) -> None:
+    if not armed:
         return
-    if row.superseded_instance_ids or not decision.is_wait:
-        with transaction.atomic():
-            enqueue(row)
+    now = clock.now()  # before the call: what is armed meanwhile is for the next look
+    shown = alarms.shown(armed, cloud)
+    for rows in _batches(armed):
+        for row in alarms.check(rows, shown, now):
+            _enqueue(_anew([row]))
+
+
+def _anew(rows: list[Instance]) -> Iterable[Instance]:
+    """Return them as they are now."""
+    return Instance.objects.filter(pk__in=[row.pk for row in rows]).select_related("run", "owner") if rows else []
+
+
+def _enqueue(rows: Iterable[Instance]) -> None:
+    for row in rows:
+        decision = decision_for(row)
+        if not is_put_off(row, decision) and (row.superseded_instance_ids or not decision.is_wait):
+            with transaction.atomic():
+                enqueue(row)

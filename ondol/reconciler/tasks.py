@@ -1,6 +1,8 @@
 """Procrastinate's tasks: thin, they only call the rest. Loaded by the worker alone, which holds AWS's credentials."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from procrastinate import JobContext
@@ -17,7 +19,9 @@ from ondol.instances.actions import RECONCILE
 from ondol.nightly import at_night
 from ondol.outbox.jobs import RETRY, watch
 from ondol.reconciler.job_lease import JobLeaseLost, ensure_job_lease
+from ondol.reconciler.observe import is_time_for_all
 from ondol.reconciler.observe import observe as look_at
+from ondol.reconciler.observe import observe_all as look_at_all
 from ondol.reconciler.orphans import sweep as sweep_away
 from ondol.reconciler.reconcile import reconcile as reconcile_row
 from ondol.reconciler.retag import retag
@@ -39,10 +43,26 @@ def reconcile(context: JobContext, row: str) -> None:
 @app.periodic(cron="* * * * * */2")
 @app.task(name="ondol.instances.look", queue="periodic", lock=OBSERVING, queueing_lock=OBSERVING)
 def observe(timestamp: int) -> None:
-    """Every two seconds; without a call to AWS while nothing changes, but for one in half a minute."""
-    try:
-        if look_at(cloud()):
+    """Every two seconds; with one call to AWS while nothing changes, and none where nothing is."""
+    with _told():
+        look_at(cloud())
+
+
+@app.periodic(cron="* * * * * */2")
+@app.task(name="ondol.instances.look_at_all", queue="periodic", lock="look_at_all", queueing_lock="look_at_all")
+def observe_all(timestamp: int) -> None:
+    """Every half minute, beside the looks at what changes: ten thousand machines take longer than these may wait."""
+    with _told():
+        if is_time_for_all():
+            look_at_all(cloud())
             trouble_is_over()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Note that AWS could not be looked at."""
+    try:
+        yield
     except CloudError as error:
         log.warning("AWS could not be looked at", extra={"code": error.code, "kind": type(error).__name__})
         note_trouble(type(error).__name__, error.code)

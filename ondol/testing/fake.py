@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from ondol.cloud.errors import AlreadyThere, Gone, Invalid, NotYet, Quota, Refused, Spent
 from ondol.cloud.port import (
+    MOVING,
     Alarm,
     AlarmStop,
     AwsAccount,
@@ -69,6 +70,11 @@ class FakeCloud(Ledger):
             thing.value for thing in self.world.ec2_instances.values() if self._is_ours(thing) and thing.is_shown()
         ]
         return [ec2_instance for ec2_instance in shown if rows is None or ec2_instance.row in rows]
+
+    @operation
+    def moving(self) -> list[Ec2Instance]:
+        shown = [thing.value for _, thing in self._shown(self.world.ec2_instances)]
+        return [ec2_instance for ec2_instance in shown if ec2_instance.state in MOVING]
 
     @operation
     def alive_of(self, user_id: str) -> list[Ec2Instance]:

@@ -81,6 +81,18 @@ def test_only_the_rows_asked_for_are_shown(ground, cloud, alice, bob):
     assert cloud.ec2_instances([]) == []
 
 
+def test_what_is_about_to_run_or_to_stop_is_told_without_the_rest(ground, cloud, alice, bob):
+    for person in (alice, bob):
+        cloud.launch(ground.order(person), token(person))
+    ground.settle(alice.row)
+    instance_id = ground.settle(bob.row).instance_id
+    assert cloud.moving() == []
+    cloud.stop(instance_id)
+    assert [(found.row, found.state) for found in cloud.moving()] == [(bob.row, InstanceState.STOPPING)]
+    ground.settle(bob.row)
+    assert cloud.moving() == []
+
+
 def test_another_deployments_things_are_not_shown(ground, cloud, alice):
     neighbour = ground.neighbour
     instance = neighbour.launch(ground.order(alice, neighbour), token(alice))

@@ -41,6 +41,55 @@ def test_nobody_waiting_costs_nothing(rig, alice):
     assert rig.cloud.calls == []
 
 
+def test_what_somebody_else_stops_is_told_at_the_next_look(rig, alice):
+    """Not half a minute later, when all are looked at; and one call finds it among any number."""
+    for number in range(3):
+        rig.running(person(f"p{number}"))
+    instance = rig.running(alice)
+    rig.cloud.world.stop_outside(instance.instance_id)
+    rig.cloud.calls.clear()
+    observe.observe(rig.cloud)
+    rig.work()
+    assert rig.mine(alice).status == "STOPPING"
+    assert [call.operation for call in rig.cloud.calls] == ["moving", "ec2_instances"]
+    assert rig.cloud.calls[1].args == ([str(instance.pk)],)
+
+
+def test_what_somebody_else_starts_is_told_as_soon_as_it_runs(rig, alice):
+    instance = rig.running(alice)
+    actions.stop(alice)
+    rig.work()
+    rig.tick()
+    rig.cloud.world.start_outside(instance.instance_id)
+    observe.observe(rig.cloud)
+    assert rig.mine(alice).seen_view == "pending"
+    rig.cloud.world.settle()
+    observe.observe(rig.cloud)
+    rig.work()
+    assert rig.mine(alice).status == "RUNNING"
+
+
+def test_a_machine_that_moves_as_is_known_is_not_asked_about_again(rig, alice):
+    instance = rig.running(alice)
+    rig.cloud.world.start_outside(instance.instance_id)
+    observe.observe(rig.cloud)
+    rig.cloud.calls.clear()
+    observe.observe(rig.cloud)
+    assert [call.operation for call in rig.cloud.calls] == ["ec2_instances", "moving"]
+
+
+def test_a_call_for_what_moves_that_fails_holds_up_nothing(rig, alice):
+    rig.running(alice)
+    rig.cloud.next_error["moving"] = [Unreachable("timeout")]
+    observe.observe(rig.cloud)
+    assert rig.cloud.asked("moving") == 1
+
+
+def test_where_nothing_is_nothing_is_asked(rig, alice):
+    observe.observe(rig.cloud)
+    assert rig.cloud.calls == []
+
+
 def test_another_deployments_machine_is_not_touched(rig, alice):
     instance = rig.running(alice)
     other = FakeCloud(rig.cloud.world, deployment="another")
@@ -191,12 +240,8 @@ def test_an_ipv6_address_is_kept_until_the_end(rig, alice):
 
 # --- who looks, and what counts --------------------------------------------------------------------------------------
 def test_of_two_workers_one_looks_at_all(rig, alice):
-    rig.running(alice)
     Deployment.objects.update(looked_at=clock.now() - observe.ALL_EVERY)
-    rig.cloud.calls.clear()
-    observe.observe(rig.cloud)
-    observe.observe(rig.cloud)
-    assert rig.cloud.asked("ec2_instances") == 1
+    assert [observe.is_time_for_all(), observe.is_time_for_all()] == [True, False]
 
 
 def test_a_late_look_does_not_hide_what_an_act_has_brought(rig, alice):
@@ -504,7 +549,8 @@ def test_a_clock_that_ran_ahead_blinds_nobody(rig, alice):
     Instance.objects.update(seen_at=ahead)
     rig.cloud.world.stop_outside(instance.instance_id)
     rig.cloud.world.settle()
-    assert observe.observe(rig.cloud)
+    assert observe.is_time_for_all()
+    observe.observe_all(rig.cloud)
     rig.work()
     assert rig.mine(alice).status == "STOPPED"
 

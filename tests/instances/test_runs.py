@@ -173,7 +173,7 @@ def test_what_a_look_brings_late_is_not_written_to_the_next_run(rig, alice):
     stopped(rig, alice)
     rows = [rig.mine(alice)]
     actions.start(alice)
-    observe._take_in(rows, [replace(stale, launched_at=clock.now())], clock.now(), rig.cloud)
+    observe._take_in(rows, {str(rows[0].pk): [replace(stale, launched_at=clock.now())]}, clock.now())
     assert rig.mine(alice).run.launched_at is None
 
 
