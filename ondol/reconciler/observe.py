@@ -127,6 +127,7 @@ def observe_all(cloud: Cloud) -> None:
             known = set(same)
             _enqueue(_anew([row for row in rows if row not in known]))
             seen.add(rows)
+    del shown  # before as many alarms
     confirm(at)
     _each(
         partial(_passed, seen.starting, cloud),
