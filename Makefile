@@ -64,6 +64,7 @@ lock:  ## write the lock files anew from pyproject.toml
 	@scripts/setup audit
 	@$(COMPILE) --group audit $(HASHED) --output-file requirements-audit.lock
 	@$(COMPILE) --group bench $(HASHED) --output-file requirements-bench.lock
+	@$(COMPILE) bench/custodian.in $(HASHED) --output-file bench/custodian.lock
 	@$(LOCK) --output-file requirements-production.lock
 	@$(LOCK) --extra embedded --output-file requirements-embedded.lock
 	@$(LOCK) --extra trial --output-file requirements.lock

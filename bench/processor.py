@@ -28,15 +28,16 @@ class Meter:
 
     def _processes(self) -> dict[int, float]:
         children = Path(f"/proc/{self._parent}/task/{self._parent}/children").read_text().split()
-        return _seconds([self._parent, *map(int, children)])
+        return seconds_of([self._parent, *map(int, children)])
 
     def _backends(self) -> dict[int, float]:
         with connection.cursor() as cursor:
             cursor.execute(_BACKENDS, {"name": self._database})
-            return _seconds([pid for (pid,) in cursor.fetchall()])
+            return seconds_of([pid for (pid,) in cursor.fetchall()])
 
 
-def _seconds(pids: list[int]) -> dict[int, float]:
+def seconds_of(pids: list[int]) -> dict[int, float]:
+    """Return the processor seconds of each process that is there."""
     found = {}
     for pid in pids:
         with suppress(FileNotFoundError):  # it has ended
