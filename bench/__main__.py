@@ -9,21 +9,22 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 
-from bench import chatter, clicks, forecast, hosts, loads, record, restarts, simulation, site, warm_ups, work
+from bench import chatter, clicks, footprint, forecast, hosts, loads, record, restarts, simulation, site, warm_ups, work
 from bench.place import NotHere, database, workplace
 
 NAMES = (
-    "hosts", "site", "clicks",
-    "jobs", "looks", "polls", "serving",
-    "pages", "jupyterhub", "browsers",
+    "hosts", "site", "clicks", "footprint",
+    "jobs", "looks", "worker", "freshness", "polls", "pool", "serving",
+    "pages", "jupyterhub", "processes", "idle", "browsers",
 )  # fmt: skip
 """What a run without names measures, in this order: who needs nothing here, who needs a database, and who needs a large
 institute in it."""
-LONG = ("forecast", "simulation", "work", "loads", "restarts", "warm_ups", "chatter")
+LONG = ("forecast", "simulation", "work", "loads", "restarts", "warm_ups", "chatter", "rules")
 """These are run by their names only: they take long, or show the same each time."""
 _ALONE: dict[str, Callable[[Path, int], None]] = {
     "hosts": lambda folder, machines: hosts.main(folder),
     "site": lambda folder, machines: site.main(folder),
+    "footprint": lambda folder, machines: footprint.main(folder),
     "forecast": lambda folder, machines: forecast.main(folder),
     "simulation": lambda folder, machines: simulation.main(),
     "chatter": lambda folder, machines: chatter.main(),
@@ -34,13 +35,18 @@ _ALONE: dict[str, Callable[[Path, int], None]] = {
     "clicks": lambda folder, machines: clicks.main(folder),
 }
 """Those that need no database here."""
+_SIZED = {"worker", "freshness", "rules"}
+"""Those of the others that may be measured with fewer machines."""
 
 
 def main() -> None:
     """Measure, print tables, draw plots; leave with 1 where a benchmark failed, or a ratio got worse."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join((*NAMES, *LONG)))
-    parser.add_argument("--machines", type=int, default=20, help="of each kind, for `work` and `loads` (20)")
+    parser.add_argument(
+        "--machines", type=int,
+        help="of each kind, for `work` and `loads` (20); for `worker`, `freshness` and `rules` (1000)",
+    )  # fmt: skip
     parser.add_argument("--record", action="store_true", help=f"write the ratios into bench/{record.RECORDED.name}")
     parser.add_argument("--compare", action="store_true", help="fail where a ratio got worse by 20% than recorded")
     options = parser.parse_args()
@@ -69,16 +75,16 @@ class _Run:
         self.failed: list[str] = []
         self.missed: list[str] = []
 
-    def measure(self, wanted: Collection[str], machines: int) -> None:
+    def measure(self, wanted: Collection[str], machines: int | None) -> None:
         """Run these, in our order: who needs a furnished database comes after who empties it."""
         with workplace() as folder:
             for name, measure in _ALONE.items():
                 if name in wanted:
-                    self._try(name, partial(measure, folder / name, machines))
+                    self._try(name, partial(measure, folder / name, machines or 20))
             if others := [name for name in (*NAMES, *LONG) if name in wanted and name not in _ALONE]:
                 with database(folder):
                     for name in others:
-                        self._try(name, partial(_by_name, name))
+                        self._try(name, partial(_by_name, name, *([machines] if machines and name in _SIZED else [])))
 
     def _try(self, name: str, measure: Callable[[], None]) -> None:
         began = time.monotonic()
@@ -95,9 +101,9 @@ class _Run:
             print(f"\n({name} took {time.monotonic() - began:.0f} s)", flush=True)
 
 
-def _by_name(name: str) -> None:
+def _by_name(name: str, *size: int) -> None:
     """Run one whose module is imported now that Django knows its database."""
-    import_module(f"bench.{name}").main()
+    import_module(f"bench.{name}").main(*size)
 
 
 if __name__ == "__main__":
