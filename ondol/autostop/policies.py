@@ -196,7 +196,7 @@ def _arm_anew(owner: User | None) -> None:
         if idle_rule.armed(run) != idle_rule.wanted(rule, row):
             Run.objects.filter(pk=run.pk).update(armed_at=None, alarm_verified_at=None)
             Instance.objects.filter(pk=row.pk).update(next_at=None)
-            actions.enqueue(row)
+            actions.enqueue(row, actions.MANY)
 
 
 def _plain(value: Any) -> Any:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
 from procrastinate import exceptions as procrastinate_errors
 from procrastinate.contrib.django import app
@@ -286,19 +286,31 @@ def tell_address(instance: Instance) -> bool:
 def _now(instance: Instance) -> None:
     """Somebody has asked: whatever was put off is tried at once."""
     Instance.objects.filter(pk=instance.pk).update(next_at=None)
-    enqueue(instance)
+    enqueue(instance, SOMEBODY_WAITS)
 
 
-def enqueue(instance: Instance) -> None:
-    """Enqueue a look at this machine, in the caller's transaction; one that waits already will do."""
+SOMEBODY_WAITS, MANY = 10, -10
+"""The priorities of a job that somebody has clicked for, and of those of which there may be a thousand at once."""
+_OVERTAKE = """
+UPDATE procrastinate_jobs SET priority = %s WHERE queueing_lock = %s AND status = 'todo' AND priority < %s
+"""
+
+
+def enqueue(instance: Instance, priority: int = 0) -> None:
+    """Enqueue a look at this machine, in the caller's transaction; one that waits already will do.
+
+    That one overtakes the others if somebody waits for it now.
+    """
     lock = f"instance:{instance.pk}"
     try:
         with transaction.atomic():  # a savepoint: the refusal must not undo the caller's change
-            app.configure_task(RECONCILE, lock=lock, queueing_lock=lock, queue="instances").defer(
+            app.configure_task(RECONCILE, lock=lock, queueing_lock=lock, queue="instances", priority=priority).defer(
                 row=str(instance.pk), **for_job()
             )
     except procrastinate_errors.AlreadyEnqueued:
-        pass
+        if priority == SOMEBODY_WAITS:
+            with connection.cursor() as cursor:
+                cursor.execute(_OVERTAKE, [priority, lock, priority])
 
 
 def _insert(user: User, size: Size, by: User, reason: Reason) -> Instance:

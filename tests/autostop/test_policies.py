@@ -1,14 +1,17 @@
 """A rule that is set holds at once for what runs, in AWS too."""
 
 import pytest
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from ondol.autostop import awake
 from ondol.autostop.policies import set_policy
 from ondol.cloud.port import IdleRule
 from ondol.instances import actions
+from ondol.instances.models import Instance
 from ondol.policy.catalog import stored_fields
 from ondol.policy.models import PolicyChange
 from tests.autostop.conftest import kst
+from tests.queued import own_arguments
 
 NOTHING = dict.fromkeys(stored_fields()) | {"weekends": True, "zone": "", "why": ""}
 
@@ -42,6 +45,18 @@ def test_a_smaller_cap_breaks_no_promise(rig, alice, ada):
     rig.work()
     assert rig.mine(alice).run.awake_until == kst("Mon 20:00")
     assert alarm_of(rig, alice).warm_up_minutes == 480
+
+
+def test_nobody_who_clicks_waits_behind_the_machines_of_a_new_rule(rig, alice, bob, ada):
+    """CloudWatch takes three alarms a second: a thousand machines are five minutes."""
+    for owner in (alice, bob, ada):
+        rig.running(owner)
+    set_policy(None, ada, NOTHING | {"idle_minutes": 60})
+    waiting = ProcrastinateJob.objects.filter(status="todo", queue_name="instances").order_by("-priority", "id")
+    *_, last = (own_arguments(job)["row"] for job in waiting.all())
+    actions.stop(Instance.objects.get(pk=last).owner)
+    assert [own_arguments(job)["row"] for job in waiting.all()].index(last) == 0
+    assert waiting.count() == 3
 
 
 def test_of_rules_that_change_while_an_alarm_is_put_the_last_holds(rig, alice, ada, monkeypatch):
