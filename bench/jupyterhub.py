@@ -247,7 +247,7 @@ def jupyterhub(folder: Path) -> Iterator[Peer]:
 
 @contextmanager
 def _hub(config: Path, port: int) -> Iterator[int]:
-    words = [CACHE / "bin" / "jupyterhub", "-f", config]
+    words = [str(CACHE / "bin" / "jupyterhub"), "-f", str(config)]
     env = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     log = config.with_suffix(".log").open("wb")
     with log, subprocess.Popen(words, cwd=config.parent, env=env, stdout=log, stderr=log) as process:

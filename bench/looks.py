@@ -54,7 +54,7 @@ def _make(size: int, cloud: FakeCloud) -> None:
     rows, now = [], datetime.now(UTC)
     armed = now - timedelta(minutes=5)  # long enough ago that each observation proves it
     common = {"status": "RUNNING", "instance_type": "t3.small", "volume_gib": 30}
-    cloud.world.now = lambda: armed
+    cloud.world.now = lambda: armed  # type: ignore[method-assign]
     rule = IdleRule(30, 5.0)
     put = {
         "armed_at": armed,

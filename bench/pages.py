@@ -102,7 +102,8 @@ def _poll(port: int, cookie: str) -> str:
 
 def _measured(serving: int, port: int, path: str, cookie: str) -> Measured:
     """Ask for a page until the round is over."""
-    http, took = HTTPConnection("127.0.0.1", port, timeout=120), []
+    http = HTTPConnection("127.0.0.1", port, timeout=120)
+    took: list[float] = []
     body = asked(http, path, cookie)[1]
     meter, end = Meter(serving, connection.settings_dict["NAME"]), time.monotonic() + SECONDS
     while len(took) < 2 or (time.monotonic() < end and len(took) < MOST):

@@ -52,7 +52,7 @@ def stand_in() -> Cloud:
 
 
 def _make(row: Instance, world: World, cloud: StandIn) -> None:
-    tags = {Tag.ROW: str(row.pk), Tag.USER_ID: str(row.owner_id)}
+    tags: dict[str, str] = {Tag.ROW: str(row.pk), Tag.USER_ID: str(row.owner_id)}
     assert row.instance_id
     assert row.run.armed_at
     server = Ec2Instance(
