@@ -7,11 +7,11 @@ from procrastinate.contrib.django import app
 
 from ondol.autostop import leases, readings, schedule, warnings
 from ondol.autostop.models import StopWarning
-from ondol.autostop.pace import cron_of
 from ondol.cloud.errors import CloudError
 from ondol.deployment.connection import cloud
 from ondol.nightly import at_night
 from ondol.outbox.jobs import RETRY, watch
+from ondol.pace import cron_of
 
 log = logging.getLogger(__name__)
 

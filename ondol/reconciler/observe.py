@@ -30,7 +30,7 @@ from ondol.reconciler.refusals import is_put_off
 
 log = logging.getLogger(__name__)
 
-ALL_EVERY = timedelta(seconds=30)
+ALL_EVERY, SLACK = timedelta(seconds=30), timedelta(seconds=3)
 """The interval, on the machines' clock: a fast trial observes as often as its minutes pass, but not twice in a tick."""
 BATCH = 1000
 """The most rows that are read at once."""
@@ -71,7 +71,7 @@ def is_time_for_all() -> bool:
     """
     now = clock.now()
     # Also where a clock that ran ahead has left a time to come.
-    due = Deployment.current().exclude(looked_at__gt=now - ALL_EVERY, looked_at__lte=now + ALL_EVERY)
+    due = Deployment.current().exclude(looked_at__gt=now - ALL_EVERY + SLACK, looked_at__lte=now + ALL_EVERY)
     return bool(due.update(looked_at=now))
 
 

@@ -18,8 +18,9 @@ from ondol.instances import admin_letters, key_letters
 from ondol.instances.actions import RECONCILE
 from ondol.nightly import at_night
 from ondol.outbox.jobs import RETRY, watch
+from ondol.pace import cron_of
 from ondol.reconciler.job_lease import JobLeaseLost, ensure_job_lease
-from ondol.reconciler.observe import is_time_for_all
+from ondol.reconciler.observe import ALL_EVERY, is_time_for_all
 from ondol.reconciler.observe import observe as look_at
 from ondol.reconciler.observe import observe_all as look_at_all
 from ondol.reconciler.orphans import sweep as sweep_away
@@ -48,7 +49,7 @@ def observe(timestamp: int) -> None:
         look_at(cloud())
 
 
-@app.periodic(cron="* * * * * */2")
+@app.periodic(cron=cron_of(ALL_EVERY))
 @app.task(name="ondol.instances.look_at_all", queue="periodic", lock="look_at_all", queueing_lock="look_at_all")
 def observe_all(timestamp: int) -> None:
     """Every half minute, beside the looks at what changes: ten thousand machines take longer than these may wait."""

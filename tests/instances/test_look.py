@@ -2,7 +2,7 @@
 
 import contextlib
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
@@ -242,6 +242,15 @@ def test_an_ipv6_address_is_kept_until_the_end(rig, alice):
 def test_of_two_workers_one_looks_at_all(rig, alice):
     Deployment.objects.update(looked_at=clock.now() - observe.ALL_EVERY)
     assert [observe.is_time_for_all(), observe.is_time_for_all()] == [True, False]
+
+
+def test_a_job_that_comes_each_half_minute_looks_each_time_though_some_come_a_little_late(rig, machines_clock):
+    noon = datetime(2027, 3, 1, 12, tzinfo=UTC)
+    looked = []
+    for seconds in (0.8, 30.1, 40, 60.7):
+        machines_clock.freeze(noon + timedelta(seconds=seconds))
+        looked.append(observe.is_time_for_all())
+    assert looked == [True, True, False, True]
 
 
 def test_a_late_look_does_not_hide_what_an_act_has_brought(rig, alice):

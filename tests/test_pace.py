@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from croniter import croniter
 
-from ondol.autostop.pace import cron_of
+from ondol.pace import cron_of
 
 NOON = datetime(2027, 3, 1, 12, tzinfo=UTC)
 HALF_A_MINUTE = timedelta(seconds=30)
