@@ -9,6 +9,8 @@ import pytest
 from ondol.host.room import with_room
 
 CALLS, DEEPEST = 200, 150
+TIMES = 5
+"""A busy kernel takes pages away and gives them back; what the stack needs is asked for each time."""
 
 
 def leaf(number: int) -> int:
@@ -19,6 +21,10 @@ def faults_of_a_loop(depth: int) -> int:
     """Return how many pages the kernel had to give for a loop of calls at this depth."""
     if depth:
         return faults_of_a_loop(depth - 1) + 0
+    return min(faults_of_one() for _time in range(TIMES))
+
+
+def faults_of_one() -> int:
     before = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt
     for number in range(CALLS):
         list(map(leaf, (number,)))
