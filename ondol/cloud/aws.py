@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING, Any, cast
 from ondol.cloud import aws_groups, aws_keys
 from ondol.cloud import aws_shapes as shapes
 from ondol.cloud.aws_autostop import AutoStop
-from ondol.cloud.aws_calls import WORKER_CONFIG, Clients, Session, ask, ask_of, chunks, each, every, session, where
+from ondol.cloud.aws_calls import (
+    ONCE_CONFIG,
+    WORKER_CONFIG,
+    Clients,
+    Session,
+    ask,
+    ask_of,
+    chunks,
+    each,
+    every,
+    session,
+    where,
+)
 from ondol.cloud.errors import DENIED, Gone, NotYet, Refused
 from ondol.cloud.port import (
     MANAGED_BY,
@@ -59,6 +71,7 @@ class AwsCloud(AutoStop):
     def __init__(self, session: Session, config: Config, deployment_id: str) -> None:
         self._config, self._deployment = config, deployment_id
         self._client = Clients(session, config.endpoint_url, self.BOTO_CONFIG)
+        self._once = Clients(session, config.endpoint_url, ONCE_CONFIG)
         self._images: dict[str, tuple[str, str]] = {}
         """The root device and the architecture of each image: an image never changes its own."""
 
@@ -79,7 +92,8 @@ class AwsCloud(AutoStop):
         ]
 
     def moving(self) -> list[Ec2Instance]:
-        return self._ec2_instances([*self._ours(), where("instance-state-name", *MOVING)])
+        filters = [*self._ours(), where("instance-state-name", *MOVING)]
+        return list(self._each_ec2_instance(filters, self._once("ec2")))
 
     def alive_of(self, user_id: str) -> list[Ec2Instance]:
         ec2_instances = self._ec2_instances([*self._ours(), where(f"tag:{Tag.USER_ID}", user_id)])
@@ -136,8 +150,8 @@ class AwsCloud(AutoStop):
     def _ec2_instances(self, filters: list[Any]) -> list[Ec2Instance]:
         return list(self._each_ec2_instance(filters))
 
-    def _each_ec2_instance(self, filters: list[Any]) -> Iterator[Ec2Instance]:
-        reservations = each(self._ec2, "describe_instances", "Reservations", Filters=filters, page_size=1000)
+    def _each_ec2_instance(self, filters: list[Any], ec2: "EC2Client | None" = None) -> Iterator[Ec2Instance]:
+        reservations = each(ec2 or self._ec2, "describe_instances", "Reservations", Filters=filters, page_size=1000)
         return (shapes.ec2_instance(shown) for reservation in reservations for shown in reservation["Instances"])
 
     def checks_passed(self, instance_ids: Collection[str]) -> set[str]:

@@ -27,6 +27,10 @@ WORKER_CONFIG = BotoConfig(
     max_pool_connections=50,  # twenty jobs, of which each may ask three things at once
     user_agent_extra="ondol",
 )
+ONCE_CONFIG = WORKER_CONFIG.merge(
+    BotoConfig(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=2, read_timeout=5)
+)
+"""The limits for what is asked again in two seconds anyway, and holds up others meanwhile."""
 INTERACTIVE_CONFIG = BotoConfig(
     retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=3, read_timeout=8, user_agent_extra="ondol"
 )

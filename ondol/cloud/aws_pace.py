@@ -18,6 +18,11 @@ LASTS = 60.0
 a quota, each is refused once in a while."""
 
 
+LONGEST = 5.0
+"""The seconds that a call waits at most: a worker that was thought dead meanwhile, after ten, has lost its job. Beyond
+that it is sent and perhaps refused again, as without this."""
+
+
 class Turns:
     """The turns of one operation."""
 
@@ -36,6 +41,8 @@ class Turns:
             if now > self._until:
                 return 0.0
             turn = max(self._next, now)
+            if turn > now + LONGEST:
+                return 0.0
             self._next = turn + self._every
             return turn - now
 

@@ -184,7 +184,7 @@ def stop_by_rule(user: User, reason: Reason, still: Callable[[Instance], bool]) 
         if instance is None or instance.status != Status.RUNNING or not still(instance):
             return False
         move(instance, Status.STOPPING, reason)
-        _now(instance)
+        _now(instance, 0)  # at the end of the hours it is everybody's, and nobody waits for it
     return True
 
 
@@ -283,12 +283,6 @@ def tell_address(instance: Instance) -> bool:
     return bool(Instance.objects.filter(pk=instance.pk, address_changed=True).update(address_changed=False))
 
 
-def _now(instance: Instance) -> None:
-    """Somebody has asked: whatever was put off is tried at once."""
-    Instance.objects.filter(pk=instance.pk).update(next_at=None)
-    enqueue(instance, SOMEBODY_WAITS)
-
-
 SOMEBODY_WAITS, MANY = 10, -10
 """The priorities of a job that somebody has clicked for, and of those of which there may be a thousand at once."""
 _OVERTAKE = """
@@ -296,11 +290,15 @@ UPDATE procrastinate_jobs SET priority = %s WHERE queueing_lock = %s AND status 
 """
 
 
-def enqueue(instance: Instance, priority: int = 0) -> None:
-    """Enqueue a look at this machine, in the caller's transaction; one that waits already will do.
+def _now(instance: Instance, priority: int = SOMEBODY_WAITS) -> None:
+    """Somebody has asked: whatever was put off is tried at once."""
+    Instance.objects.filter(pk=instance.pk).update(next_at=None)
+    enqueue(instance, priority)
 
-    That one overtakes the others if somebody waits for it now.
-    """
+
+def enqueue(instance: Instance, priority: int = 0) -> None:
+    """Enqueue a look at this machine, in the caller's transaction; one that waits already will do, and gets the
+    priority of this one if that is higher."""
     lock = f"instance:{instance.pk}"
     try:
         with transaction.atomic():  # a savepoint: the refusal must not undo the caller's change
@@ -308,7 +306,7 @@ def enqueue(instance: Instance, priority: int = 0) -> None:
                 row=str(instance.pk), **for_job()
             )
     except procrastinate_errors.AlreadyEnqueued:
-        if priority == SOMEBODY_WAITS:
+        if priority > MANY:
             with connection.cursor() as cursor:
                 cursor.execute(_OVERTAKE, [priority, lock, priority])
 

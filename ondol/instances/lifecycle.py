@@ -308,8 +308,9 @@ def _stopping(reason: Reason, seen: Seen, since: datetime, now: datetime, timeou
         case View.STOPPED:
             return Decision(to=Status.STOPPED, reason=reason)
         case View.RUNNING if reason not in OURS:
-            # We did not ask for this stop, and somebody has started it again: not ours to stop once more.
-            return Decision(to=Status.RUNNING, reason=Reason.OUTSIDE)
+            # We did not ask for this stop, and somebody has started it again: not ours to stop once more. But an
+            # answer that comes soon may be from before the stop.
+            return Decision(to=Status.RUNNING, reason=Reason.OUTSIDE) if now - since > timeouts.shown else WAIT
         case View.RUNNING:
             late = now - since > timeouts.change
             return Decision(to=Status.RUNNING, reason=Reason.STOP_FAILED) if late else Decision(Step.STOP)

@@ -100,7 +100,10 @@ def check(rows: Iterable[Instance]) -> None:
     settled = [row for row in rows if row.ssh_ranges_at]
     wishes = wished_by({row.owner for row in settled})
     due = {row.pk for row in settled if tuple(row.ssh_ranges) != wishes[row.owner_id]}
-    Instance.objects.filter(pk__in=due).update(ssh_ranges_at=None)
+    if due:
+        with transaction.atomic():  # in the order of all that lock many rows
+            list(Instance.objects.select_for_update().filter(pk__in=due).order_by("pk").values_list("pk"))
+            Instance.objects.filter(pk__in=due).update(ssh_ranges_at=None)
     for row in settled:
         row.ssh_ranges_at = None if row.pk in due else row.ssh_ranges_at
 

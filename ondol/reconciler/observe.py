@@ -117,7 +117,7 @@ def observe_all(cloud: Cloud) -> None:
     try:
         shown = _all_shown(keys, cloud)
         # AWS answers, so time counts also for those of which there is nothing to be seen yet.
-        Instance.objects.filter(status=Status.PENDING, client_token=None).update(seen_at=at)
+        _seen_again(Instance.objects.filter(status=Status.PENDING, client_token=None), at)
     finally:
         for rows in _batches(keys):
             ingress.check(rows)
@@ -205,8 +205,16 @@ def _take_in(rows: list[Instance], shown: Shown, at: datetime) -> set[UUID]:
     """Write what was seen to the rows; return those of which there is news."""
     changed = {row.pk for row in rows if _note(row, shown.get(str(row.pk), []), at)}
     same = [row.pk for row in rows if row.pk not in changed]
-    _newer(at).filter(pk__in=same).exclude(seen_view=View.UNSEEN).update(seen_at=at)
+    _seen_again(_newer(at).filter(pk__in=same).exclude(seen_view=View.UNSEEN), at)
     return changed
+
+
+def _seen_again(rows: QuerySet[Instance], at: datetime) -> None:
+    """Note that these were seen. Both looks may see the same at the same moment, in another order, and would wait for
+    each other: what somebody is writing just now is left to them."""
+    with transaction.atomic():
+        free = rows.select_for_update(skip_locked=True).order_by("pk").values_list("pk", flat=True)
+        Instance.objects.filter(pk__in=list(free)).update(seen_at=at)
 
 
 def _untagged(known: Iterable[str], ec2_instances: list[Ec2Instance], cloud: Cloud) -> list[Ec2Instance]:
@@ -343,7 +351,8 @@ def _alarms(armed: Collection[UUID], cloud: Cloud) -> None:
     now = clock.now()  # before the call: what is armed meanwhile is for the next look
     shown = alarms.shown(armed, cloud)
     for rows in _batches(armed):
-        for row in alarms.check(rows, shown, now):
+        still = [row for row in rows if row.status == Status.RUNNING]
+        for row in alarms.check(still, shown, now):
             _enqueue(_anew([row]))
 
 

@@ -7,6 +7,7 @@ from ondol.autostop import awake
 from ondol.autostop.policies import set_policy
 from ondol.cloud.port import IdleRule
 from ondol.instances import actions
+from ondol.instances.lifecycle import Reason
 from ondol.instances.models import Instance
 from ondol.policy.catalog import stored_fields
 from ondol.policy.models import PolicyChange
@@ -47,16 +48,30 @@ def test_a_smaller_cap_breaks_no_promise(rig, alice, ada):
     assert alarm_of(rig, alice).warm_up_minutes == 480
 
 
-def test_nobody_who_clicks_waits_behind_the_machines_of_a_new_rule(rig, alice, bob, ada):
+def clicked(machine):
+    actions.stop(machine.owner)
+
+
+@pytest.mark.parametrize("news", [clicked, actions.enqueue])
+def test_neither_a_click_nor_news_waits_behind_the_machines_of_a_new_rule(rig, alice, bob, ada, news):
     """CloudWatch takes three alarms a second: a thousand machines are five minutes."""
     for owner in (alice, bob, ada):
         rig.running(owner)
     set_policy(None, ada, NOTHING | {"idle_minutes": 60})
     waiting = ProcrastinateJob.objects.filter(status="todo", queue_name="instances").order_by("-priority", "id")
     *_, last = (own_arguments(job)["row"] for job in waiting.all())
-    actions.stop(Instance.objects.get(pk=last).owner)
+    news(Instance.objects.get(pk=last))
     assert [own_arguments(job)["row"] for job in waiting.all()].index(last) == 0
     assert waiting.count() == 3
+
+
+def test_nobody_who_clicks_waits_behind_machines_whose_hours_are_over(rig, alice, bob):
+    for owner in (alice, bob):
+        rig.running(owner)
+    assert actions.stop_by_rule(alice, Reason.SCHEDULE, still=lambda _: True)
+    actions.stop(bob)
+    first = ProcrastinateJob.objects.filter(status="todo", queue_name="instances").order_by("-priority", "id").first()
+    assert own_arguments(first)["row"] == str(rig.mine(bob).pk)
 
 
 def test_of_rules_that_change_while_an_alarm_is_put_the_last_holds(rig, alice, ada, monkeypatch):

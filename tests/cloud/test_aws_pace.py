@@ -10,7 +10,7 @@ import pytest
 from boto3.session import Session
 
 from ondol.cloud.aws_calls import WORKER_CONFIG, Clients
-from ondol.cloud.aws_pace import LASTS, Turns
+from ondol.cloud.aws_pace import LASTS, LONGEST, Turns
 
 
 def test_before_a_refusal_nothing_waits():
@@ -23,6 +23,14 @@ def test_after_one_twenty_at_once_take_turns():
     turns.refused(now=100.0)
     assert [turns.wait(now=100.0) for _ in range(4)] == [0.0, 0.25, 0.5, 0.75]
     assert turns.wait(now=110.0) == 0.0, "the turns that nobody took are over"
+
+
+def test_nobody_waits_longer_than_a_worker_may_be_silent():
+    turns = Turns(3)
+    turns.refused(now=100.0)
+    waits = [turns.wait(now=100.0) for _ in range(40)]
+    assert max(waits) <= LONGEST
+    assert waits[-1] == 0.0
 
 
 def test_a_minute_later_nothing_waits_any_more():

@@ -281,6 +281,12 @@ def test_a_stop_that_nobody_here_asked_for_is_not_repeated(reason):
     assert (decision.to, decision.reason) == (Status.RUNNING, Reason.OUTSIDE)
 
 
+@pytest.mark.parametrize("reason", [Reason.INSIDE, Reason.OUTSIDE, Reason.UNKNOWN])
+def test_an_answer_from_before_a_stop_ends_no_run(reason):
+    """An alarm's stop is seen within seconds, and EC2 may show for as long what was before it."""
+    assert decide(Status.STOPPING, reason, Seen(View.RUNNING, NOW, asked=True), JUST_NOW, NOW).is_wait
+
+
 @pytest.mark.parametrize(
     ("status", "view", "limit", "before", "after"),
     [

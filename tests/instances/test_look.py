@@ -1,11 +1,12 @@
 """Observing takes few calls for all machines together, and notices what is done behind our back."""
 
 import contextlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from ondol import clock
 from ondol.cloud.errors import Refused, Throttled, Unreachable, WrongAccount
@@ -19,7 +20,7 @@ from ondol.instances.models import Instance, Launch, Run, SshKey
 from ondol.instances.record import Receipt
 from ondol.reconciler import observe
 from ondol.testing.fake import FakeCloud
-from tests.instances.rig import person
+from tests.instances.rig import made, person
 
 LATER = timedelta(hours=1)
 
@@ -242,6 +243,25 @@ def test_an_ipv6_address_is_kept_until_the_end(rig, alice):
 def test_of_two_workers_one_looks_at_all(rig, alice):
     Deployment.objects.update(looked_at=clock.now() - observe.ALL_EVERY)
     assert [observe.is_time_for_all(), observe.is_time_for_all()] == [True, False]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_looks_at_the_same_machines_do_not_wait_for_each_other(machines_clock):
+    """One sees all, another those that change, each in the order in which PostgreSQL finds them."""
+    pks = [made(person(f"p{number}"), status=Status.RUNNING, seen_view="running").pk for number in range(4)]
+    at = clock.now() + timedelta(seconds=1)
+    with transaction.atomic():
+        Instance.objects.filter(pk=pks[2]).update(seen_at=at)
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(_seen_again, pks, at).result(timeout=20)
+    assert Instance.objects.filter(pk__in=pks, seen_at=at).count() == 4
+
+
+def _seen_again(pks, at):
+    try:
+        observe._seen_again(Instance.objects.filter(pk__in=pks), at)
+    finally:
+        connection.close()
 
 
 def test_a_job_that_comes_each_half_minute_looks_each_time_though_some_come_a_little_late(rig, machines_clock):
