@@ -18,7 +18,7 @@ from ondol.instances import actions
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance, Launch, Run, SshKey
 from ondol.instances.record import Receipt
-from ondol.reconciler import observe
+from ondol.reconciler import observe, seen
 from ondol.testing.fake import FakeCloud
 from tests.instances.rig import made, person
 
@@ -259,7 +259,7 @@ def test_two_looks_at_the_same_machines_do_not_wait_for_each_other(machines_cloc
 
 def _seen_again(pks, at):
     try:
-        observe._seen_again(Instance.objects.filter(pk__in=pks), at)
+        seen.seen_again(Instance.objects.filter(pk__in=pks), at)
     finally:
         connection.close()
 

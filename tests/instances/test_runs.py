@@ -11,9 +11,10 @@ from ondol.cloud.errors import Refused, Throttled
 from ondol.cloud.port import InstanceState
 from ondol.instances import actions
 from ondol.instances.groups import KEPT, Attempt, Observed, Trouble
+from ondol.instances.lifecycle import TIMEOUTS
 from ondol.instances.models import Instance, Run
 from ondol.instances.record import Receipt
-from ondol.reconciler import observe
+from ondol.reconciler import observe, seen
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 ITS_OWN = {"id", "instance", "began_at", "reason", "by", "launched_after"}
@@ -143,6 +144,7 @@ def test_a_start_outside_begins_a_run(rig, alice, from_status):
         rig.work()
         assert rig.mine(alice).status == "STOPPING"
         rig.cloud.world.settle()
+        Instance.objects.update(status_since=clock.now() - TIMEOUTS.shown - timedelta(seconds=1))
     rig.cloud.world.now = lambda: clock.now() + timedelta(hours=1)
     rig.cloud.world.start_outside(instance.instance_id)
     rig.tick()
@@ -173,7 +175,7 @@ def test_what_a_look_brings_late_is_not_written_to_the_next_run(rig, alice):
     stopped(rig, alice)
     rows = [rig.mine(alice)]
     actions.start(alice)
-    observe._take_in(rows, {str(rows[0].pk): [replace(stale, launched_at=clock.now())]}, clock.now())
+    seen.take_in(rows, {str(rows[0].pk): [replace(stale, launched_at=clock.now())]}, clock.now())
     assert rig.mine(alice).run.launched_at is None
 
 
