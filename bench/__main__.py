@@ -14,12 +14,15 @@ from bench.place import NotHere, database, workplace
 
 NAMES = (
     "hosts", "site", "clicks", "footprint",
-    "jobs", "looks", "worker", "freshness", "polls", "pool", "serving",
-    "pages", "jupyterhub", "processes", "idle", "browsers",
+    "jobs", "looks", "polls", "pool", "serving",
+    "pages", "jupyterhub", "idle", "browsers",
 )  # fmt: skip
 """What a run without names measures, in this order: who needs nothing here, who needs a database, and who needs a large
 institute in it."""
-LONG = ("forecast", "simulation", "work", "loads", "restarts", "warm_ups", "chatter", "rules")
+LONG = (
+    "worker", "freshness", "rules", "processes",
+    "forecast", "simulation", "work", "loads", "restarts", "warm_ups", "chatter",
+)  # fmt: skip
 """These are run by their names only: they take long, or show the same each time."""
 _ALONE: dict[str, Callable[[Path, int], None]] = {
     "hosts": lambda folder, machines: hosts.main(folder),
