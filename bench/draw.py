@@ -27,10 +27,12 @@ def main() -> None:
     lines: dict[str, list[tuple[float, float]]] = plot["points"]
     across, up = ([point[axis] for point in chain(*lines.values())] for axis in (0, 1))
     far, high = _Axis(across), _Axis(up)
+    below = 24 * ((len(lines) - 1) // 2)  # pygal leaves room for one line of names
     chart = pygal.XY(
         width=820,
-        height=440,
+        height=440 + below,
         margin_right=40,
+        margin_bottom=20 + below,
         js=[],
         title=plot["title"],
         x_title=plot["x"],
