@@ -46,7 +46,7 @@ def test_only_looks_are_allowed_on_everything():
 
 _CALLS = (
     r"\b(?:self\._)?(ec2|cloudwatch|ssm)\.([a-z_]+)\b(?!\.)",
-    r'(?:every|each)\(\s*self\._(ec2|cloudwatch|ssm), "([a-z_]+)"',
+    r'(?:every|each)\(\s*(?:ec2 or )?self\._(ec2|cloudwatch|ssm), "([a-z_]+)"',
     r'_client\("([a-z0-9-]+)"\)\.([a-z_]+)',
     r'(?:every|each)\(\s*self\._client\("([a-z0-9-]+)"\), "([a-z_]+)"',
 )
