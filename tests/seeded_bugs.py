@@ -230,7 +230,7 @@ BUGS = [
     Bug("key pairs whose answer was lost are left behind", "resources:remove", "(instance.key_pair_name, *cloud.keys(str(instance.pk)))", "(instance.key_pair_name,)"),
     Bug("a group whose answer was lost is left behind", "resources:remove", "(instance.security_group_id, cloud.group(instance.resource_name))", "(instance.security_group_id,)"),
     Bug("the sealed key outlives its machine", "steps:_clean", "SshKey.objects.filter(instance=instance).delete()", ""),
-    Bug("unknown machines are ended", "seen:_note", "ec2_instance.client_token in ours", "True"),
+    Bug("unknown machines are ended", "steps:end_superseded", "found.client_token not in attempts", "False"),
     Bug("superseded machines are left running", "reconcile:_act", "plan.superseded", "False"),
     Bug("cleaned up while a lost launch may still show", "_nothing_left", "now - seen.since <= timeouts.absent", "False"),
     Bug("a status is written without compare-and-set", "moves:move", "Instance.objects.filter(pk=instance.pk, status=old, status_since=instance.status_since)", "Instance.objects.filter(pk=instance.pk)"),

@@ -488,6 +488,15 @@ def test_what_lives_on_after_its_row_has_ended_is_ended_again(rig, alice, ada):
 
 
 # --- a database older than AWS ----------------------------------------------------------------------------------------
+def test_a_row_that_names_a_machine_whose_launch_we_do_not_know_is_not_believed(rig, alice):
+    instance = rig.running(alice)
+    copied = rig.cloud.launch(rig.cloud.world.specs[instance.instance_id], "of-somebody-who-writes-rows").instance_id
+    Instance.objects.update(superseded_instance_ids=[copied])
+    rig.work_on(instance)
+    assert rig.mine(alice).superseded_instance_ids == []
+    assert set(rig.live(alice)) == {instance.instance_id, copied}
+
+
 def test_a_machine_whose_launch_we_do_not_know_is_left_alone(rig, alice):
     instance = rig.running(alice)
     spec = rig.cloud.world.specs[instance.instance_id]
