@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 import pytest
 from django.test import Client
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from ondol import clock
@@ -14,21 +14,13 @@ from ondol.api.throttle import PER_PERSON
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance
 from ondol.policy.models import Policy
-from tests.web.browser import launch, page_of
+from tests.web.browser import page_of
 from tests.web.conftest import machine, person
 
 
 @pytest.fixture
 def program(bob):
     return Client(headers={"Authorization": f"Bearer {create_token(bob, 'loop')}"})
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with sync_playwright() as playwright:
-        found = launch(playwright)
-        yield found
-        found.close()
 
 
 @contextmanager
@@ -151,9 +143,9 @@ def test_administrators_read_what_to_do(alice, mailoutbox):
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_a_button_that_was_clicked_too_often_says_so_and_not_that_ondol_is_away(site, chromium):
+def test_a_button_that_was_clicked_too_often_says_so_and_not_that_ondol_is_away(site, browser):
     person("bob@example.org")
-    with page_of(chromium, site, "bob@example.org") as page:
+    with page_of(browser, site, "bob@example.org") as page:
         page.goto("/")
         with all_used():
             page.get_by_role("button", name="Create my machine").click()
