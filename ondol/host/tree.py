@@ -24,6 +24,11 @@ from ondol.host.terminal import ERR, Terminal
 
 TICK = 0.2
 ONDOL = [sys.executable, "-m", "ondol"]
+STOPS_WITHIN = {"web and worker": 10.0, "cloud": 7.0, "PostgreSQL": 5.0}
+"""The seconds that the parts have to stop, in this order.
+
+They are more than a part takes by itself: a worker cuts off what still runs after 9 s, and the cloud ends after 6 s.
+"""
 _WAYS = {"DATABASE_URL": "database.url", environments.OWNER: "database.owner.url"}
 
 
@@ -82,9 +87,9 @@ class Tree:
             self._tick()
 
     def stop(self) -> None:
-        """Stop all parts in at most 14 s: first those that people reach, last what the others need."""
-        for parts, seconds in (((self.web, self.worker), 10.0), ((self.cloud,), 2.0)):
-            end = time.monotonic() + seconds
+        """Stop all parts in at most 22 s: first those that people reach, last what the others need."""
+        for parts, which in (((self.web, self.worker), "web and worker"), ((self.cloud,), "cloud")):
+            end = time.monotonic() + STOPS_WITHIN[which]
             for child in filter(None, parts):
                 child.stop()
             for child in filter(None, parts):
@@ -95,7 +100,7 @@ class Tree:
         except OSError as error:
             self._say(f"{self._clock_file} cannot be written: {error.strerror}")
         if self.postgres:
-            self.postgres.stop(2)
+            self.postgres.stop(STOPS_WITHIN["PostgreSQL"])
             for file in _WAYS.values():
                 (self.home / file).unlink(missing_ok=True)
         self.terminal.flush()

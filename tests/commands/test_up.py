@@ -180,6 +180,7 @@ def test_the_next_start_is_warm_though_nobody_reads_what_it_says_and_ctrl_c_stop
 
 def stop_cleanly(site, how):
     pids = site.processes()
+    site.lines.clear()
     began = time.monotonic()
     assert site.stop(how) == 0
     assert time.monotonic() - began < 8 * slowness()

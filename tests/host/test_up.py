@@ -13,6 +13,7 @@ import requests
 
 from ondol.host.home import new_secret_key, new_vault_key
 from ondol.host.postgres import EmbeddedPostgres
+from ondol.host.tree import STOPS_WITHIN
 from tests.furnished import ONDOL, environment, furnished
 from tests.journey.site import Site, alive, free_port, until
 
@@ -30,7 +31,7 @@ def test_stopped_while_it_starts(tmp_path, moment):
         time.sleep(moment)
         pids = site.processes()
         site.process.send_signal(signal.SIGTERM)
-        assert site.process.wait(14) == 0
+        assert site.process.wait(sum(STOPS_WITHIN.values())) == 0
     until(lambda: not alive(pids), 3, "all have gone")
     assert "Traceback" not in (tmp_path / "output").read_text()
 

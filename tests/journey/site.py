@@ -120,7 +120,7 @@ class Site:
                     ready.put(True)
         ready.put(False)
 
-    def stop(self, how: signal.Signals = signal.SIGTERM, seconds: float = 20) -> int:
+    def stop(self, how: signal.Signals = signal.SIGTERM, seconds: float = 30) -> int:
         """End it, and wait until it has ended."""
         assert self.process
         assert self._reader
