@@ -10,7 +10,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
@@ -29,7 +29,7 @@ from bench import institute
 from bench.hub_install import CACHE, VERSION, install
 from bench.place import table
 from bench.polls import asked, web
-from bench.processor import Meter
+from bench.processor import Meter, bind
 from bench.record import ratio
 from ondol.accounts.models import User
 from ondol.commands.web import collect_static
@@ -40,6 +40,10 @@ from tests.signed_in import sign_in
 ROUNDS, SECONDS, CONNECTIONS, ASKERS = 3, 2.0, 4, 40
 """Each round asks so long, by so many connections, for so many people in turn: one may read by our API ten times a
 second."""
+ON_ONE = ("our status of a machine that runs", "a poll without news (204), running", "our dashboard, running")
+"""Those that are measured once more with each server bound to one processor, as each process of several has one. Theirs
+is one thread; ours are several, which wait for each other where two run at once.
+"""
 DATABASE = "jupyterhub"
 _CONFIG = """
 from jupyterhub.proxy import Proxy
@@ -111,16 +115,30 @@ def main() -> None:
             "our dashboard, stopped": (stopped, "/", theirs, "/hub/home"),
             "our dashboard, without a machine": (without, "/", theirs, "/hub/home"),
         }
-        found: dict[str, tuple[Found, Found]] = {name: (Found(), Found()) for name in pairs}
-        for us, path, them, their_path in pairs.values():  # so that nothing is cold
-            for peer, at in ((us, path), (them, their_path)):
-                _ask(peer, _paths(peer, at), 1.0, Found())
-        for number in range(ROUNDS):
-            for name, (us, path, them, their_path) in pairs.items():
-                both = [(us, path, found[name][0]), (them, their_path, found[name][1])]
-                for peer, at, into in both if number % 2 else reversed(both):
-                    _ask(peer, _paths(peer, at), SECONDS, into)
+        found: dict[str, tuple[Found, Found]] = {}
+        for bound, some in ((None, pairs), (_last_processor(), {name: pairs[name] for name in ON_ONE})):
+            for server in (running.process, theirs.process):
+                bind(server, bound or os.sched_getaffinity(0))
+            found |= _asked(some, ", on one processor" if bound else "")
     _print(found)
+
+
+def _last_processor() -> set[int]:
+    return {max(os.sched_getaffinity(0))}
+
+
+def _asked(pairs: Mapping[str, tuple[Peer, str, Peer, str]], how: str) -> dict[str, tuple[Found, Found]]:
+    """Return what the rounds of these have found, by the name of each pair with what is added to it."""
+    found: dict[str, tuple[Found, Found]] = {name + how: (Found(), Found()) for name in pairs}
+    for us, path, them, their_path in pairs.values():  # so that nothing is cold
+        for peer, at in ((us, path), (them, their_path)):
+            _ask(peer, _paths(peer, at), 1.0, Found())
+    for number in range(ROUNDS):
+        for name, (us, path, them, their_path) in pairs.items():
+            both = [(us, path, found[name + how][0]), (them, their_path, found[name + how][1])]
+            for peer, at, into in both if number % 2 else reversed(both):
+                _ask(peer, _paths(peer, at), SECONDS, into)
+    return found
 
 
 def _print(found: dict[str, tuple[Found, Found]]) -> None:

@@ -22,7 +22,7 @@ from bench.jupyterhub import ASKERS, Peer, _browser, _paths
 from bench.light_client import Asked, Order, request
 from bench.place import table
 from bench.polls import web
-from bench.processor import of_tree, tree
+from bench.processor import bind, of_tree, tree
 from bench.record import ratio, series
 from ondol.commands.web import collect_static
 from ondol.instances.models import Instance
@@ -152,14 +152,6 @@ def _ask(order: Order, processors: Collection[int]) -> Asked:
         told, _ = client.communicate(json.dumps(asdict(order)))
     assert client.returncode == 0, "the client has failed"
     return Asked(**json.loads(told))
-
-
-def bind(pid: int, processors: Collection[int]) -> None:
-    """Let a process and everything below it run on these processors only; what it starts later does the same."""
-    for one in tree(pid):
-        with suppress(OSError):  # it has ended
-            for task in Path(f"/proc/{one}/task").iterdir():
-                os.sched_setaffinity(int(task.name), processors)
 
 
 def _waits(pid: int) -> int:

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,7 +48,7 @@ _plots: dict[str, Plot] = {}
 
 
 def ratio(name: str, value: float, *, more_is_better: bool = True) -> None:
-    """Keep a ratio of this run under a name such as "polls: 204 beside before"."""
+    """Keep a ratio of this run under a name that begins with that of its benchmark: "polls: 204 beside before"."""
     if not 0 < value < float("inf"):
         raise ValueError(f"{name}: a ratio is more than zero, not {value}")
     if name in _ratios:
@@ -86,18 +86,20 @@ def tell() -> None:
         table("Ratios of this run", ["", "now", "better is", "recorded", "better by"], rows)
 
 
-def keep(*, whole: bool) -> None:
-    """Write the ratios of this run into the committed file; those of a whole run replace all that are there."""
-    kept = _measured() if whole else _read() | _measured()
+def keep(done: Collection[str]) -> None:
+    """Write the ratios of this run into the committed file, in place of all those of the benchmarks that were done."""
+    others = {name: found for name, found in _read().items() if _benchmark_of(name) not in done}
+    kept = others | _measured()
     RECORDED.write_text(
         json.dumps({name: asdict(kept[name]) for name in sorted(kept)}, indent=2, ensure_ascii=False) + "\n"
     )
     print(f"\nRecorded {len(_ratios)} ratios in {RECORDED.name}")
 
 
-def is_worse() -> bool:
-    """Print each ratio that got worse than recorded, and name those that were not measured; return whether any did."""
-    recorded, found = _read(), _measured()
+def is_worse(done: Collection[str]) -> bool:
+    """Print each ratio that got worse than recorded, and name what these benchmarks have not measured this time; return
+    whether any got worse."""
+    recorded, found = {name: one for name, one in _read().items() if _benchmark_of(name) in done}, _measured()
     worse = [name for name in sorted(found) if name in recorded and found[name].change(recorded[name]) <= -WORSE + 1e-9]
     for name in worse:
         now, before = found[name], recorded[name]
@@ -122,6 +124,10 @@ def draw() -> None:
         done = subprocess.run(words, input=json.dumps(asdict(plot)), capture_output=True, text=True, check=True)
         path.write_text(done.stdout)
         print(f"\nDrew docs/images/{path.name}: {plot.title}")
+
+
+def _benchmark_of(ratio: str) -> str:
+    return ratio.partition(":")[0]
 
 
 def _read() -> dict[str, Ratio]:
