@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from bench import institute
 from bench.place import table
 from bench.polls import web
-from bench.record import ratio
+from bench.record import bars, ratio
 from ondol.accounts.models import User
 from ondol.commands.web import collect_static
 from ondol.instances.models import Instance
@@ -41,7 +41,8 @@ def main() -> None:
     """Load each page in a fresh browser, and once more."""
     collect_static()
     institute.furnish()
-    rows = []
+    rows: list[tuple[str, ...]] = []
+    sizes: dict[str, dict[str, float]] = {"cold": {}, "warm": {}}
     with web(port := free_port()), sync_playwright() as playwright:
         browser: Browser = launch(playwright)  # type: ignore[no-untyped-call]
         for who, path, cookie in _pages():
@@ -51,9 +52,12 @@ def main() -> None:
                 ratio("browsers: dashboard, cold, bytes of 40 kB", cold.bytes / 40_000, more_is_better=False)
                 ratio("browsers: dashboard, cold, requests of 6", cold.requests / 6, more_is_better=False)
                 ratio("browsers: dashboard, warm, requests of 2", warm.requests / 2, more_is_better=False)
+            for kind, one in (("cold", cold), ("warm", warm)):
+                sizes[kind][f"{path} ({who})"] = one.bytes / 1000
             cells = (f"{one.requests} / {one.bytes / 1000:.1f} kB / {one.paint:.0f} ms" for one in (cold, warm))
             rows.append((who, path, *cells))
         browser.close()
+    bars("browsers", "What a browser gets for a page", "kB", sizes)
     table(f"Requests, bytes, first paint on a network of {LATENCY} ms", ["who", "page", "cold", "warm"], rows)
 
 

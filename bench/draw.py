@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Sequence
 from itertools import chain
+from typing import Any
 
 import pygal
 from pygal.style import Style
@@ -24,35 +25,25 @@ _INK, _DARK_INK, _FAINT, _DARK_FAINT = "#24292f", "#e6edf3", "#d0d7de", "#3d444d
 def main() -> None:
     """Draw it."""
     plot = json.loads(sys.stdin.read())
+    chart = _bars(plot) if plot["bars"] else _lines(plot)
+    chart.uuid = "plot"
+    sys.stdout.write(_plain(chart.render(is_unicode=True)))
+
+
+def _lines(plot: dict[str, Any]) -> Any:
     lines: dict[str, list[tuple[float, float]]] = plot["points"]
     across, up = ([point[axis] for point in chain(*lines.values())] for axis in (0, 1))
     far, high = _Axis(across), _Axis(up)
     below = 24 * ((len(lines) - 1) // 2)  # pygal leaves room for one line of names
     chart = pygal.XY(
-        width=820,
         height=440 + below,
-        margin_right=40,
         margin_bottom=20 + below,
-        js=[],
-        title=plot["title"],
-        x_title=plot["x"],
         y_title=plot["y"],
-        style=_style(len(lines)),
-        css=[
-            "file://style.css",
-            "file://graph.css",
-            f"inline:{_ID} .series .line {{ stroke-width: 2; }} {_dark(len(lines))}",
-        ],
-        legend_at_bottom=True,
-        legend_at_bottom_columns=2,
-        truncate_legend=-1,
         dots_size=4,
         include_x_axis=not high.powers,
-        value_formatter=_number,
         x_value_formatter=_number,
-        disable_xml_declaration=True,
+        **_looks(plot, len(lines)),
     )
-    chart.uuid = "plot"
     if far.powers:
         chart.x_labels = far.labels()
     elif len(few := sorted(set(across))) <= FEW:
@@ -61,7 +52,39 @@ def main() -> None:
         chart.y_labels = high.labels()
     for name, points in lines.items():
         chart.add(name, [(far.at(x), high.at(y)) for x, y in points])
-    sys.stdout.write(_plain(chart.render(is_unicode=True)))
+    return chart
+
+
+def _bars(plot: dict[str, Any]) -> Any:
+    kinds: dict[str, dict[str, float]] = plot["bars"]
+    things = list(dict.fromkeys(chain(*kinds.values())))
+    chart = pygal.HorizontalBar(height=150 + (14 + 12 * len(kinds)) * len(things), **_looks(plot, len(kinds)))
+    chart.x_labels = things[::-1]  # the first is the uppermost
+    for name, values in kinds.items():
+        chart.add(name, [values.get(thing) for thing in things[::-1]])
+    return chart
+
+
+def _looks(plot: dict[str, Any], colours: int) -> dict[str, Any]:
+    return {
+        "width": 820,
+        "margin_right": 40,
+        "js": [],
+        "title": plot["title"],
+        "x_title": plot["x"],
+        "style": _style(colours),
+        "css": [
+            "file://style.css",
+            "file://graph.css",
+            f"inline:{_ID} .series .line {{ stroke-width: 2; }} {_dark(colours)}",
+        ],
+        "legend_at_bottom": True,
+        "legend_at_bottom_columns": 2,
+        "truncate_legend": -1,
+        "truncate_label": -1,
+        "value_formatter": _number,
+        "disable_xml_declaration": True,
+    }
 
 
 class _Axis:

@@ -20,10 +20,10 @@ import requests
 from bench.hub_install import CACHE, VERSION, install
 from bench.place import table
 from bench.processor import of_tree, tree
-from bench.record import ratio
+from bench.record import bars, ratio
 from tests.journey.site import Site, free_port, until
 
-WARM_STARTS, SECONDS, SETTLED_AFTER = 3, 60.0, 15.0
+WARM_STARTS, SECONDS, SETTLED_AFTER = 3, 30.0, 15.0
 PROXY = "configurable-http-proxy@5.1.0"
 _PROXY = CACHE / "node_modules" / ".bin" / "configurable-http-proxy"
 _CONFIG = """
@@ -211,6 +211,11 @@ def _print_rest(ours: dict[str, Rest], theirs: dict[str, Rest]) -> None:
     rows += [("ratio", f"{memory:.2f} ×", f"{core:.2f} ×")]
     ratio("footprint: memory at rest beside JupyterHub", memory, more_is_better=False)
     ratio("footprint: processor time at rest beside JupyterHub", core, more_is_better=False)
+    parts = {
+        name: {part: rest.memory / 1e6 for part, rest in some.items()}
+        for name, some in (("ours", ours), ("theirs", theirs))
+    }
+    bars("footprint", "Memory at rest", "MB", parts)
     table(f"At rest, over {SECONDS:.0f} s", ["part", "memory (PSS)", "of a core"], rows)
 
 

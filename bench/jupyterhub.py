@@ -30,7 +30,7 @@ from bench.hub_install import CACHE, VERSION, install
 from bench.place import table
 from bench.polls import asked, web
 from bench.processor import Meter, bind
-from bench.record import ratio
+from bench.record import bars, ratio
 from ondol.accounts.models import User
 from ondol.commands.web import collect_static
 from ondol.instances.models import Instance
@@ -158,6 +158,11 @@ def _print(found: dict[str, tuple[Found, Found]]) -> None:
                 f"{us.bytes} / {them.bytes}",
             )
         )
+    each = {
+        name.removeprefix("our ").removeprefix("a "): median(them.pages) / median(us.pages)
+        for name, (us, them) in found.items()
+    }
+    bars("jupyterhub", f"Answers per processor second beside JupyterHub {VERSION}", "times as many", {"ours": each})
     head = [
         f"against JupyterHub {VERSION}", "requests a second", "theirs", "ratio", "processor: ours + PostgreSQL",
         "theirs + PostgreSQL", "ratio per processor second", "with PostgreSQL", "bytes",

@@ -15,7 +15,7 @@ from bench import institute
 from bench.place import percentiles, table
 from bench.polls import asked, web
 from bench.processor import Meter
-from bench.record import ratio
+from bench.record import bars, ratio
 from ondol.accounts.models import User
 from ondol.commands.web import collect_static
 from ondol.instances.models import Instance
@@ -40,15 +40,18 @@ def main() -> None:
             for who, path, cookie in pages:
                 name = path if path.startswith("/admin/") else path.partition("?")[0]
                 found.setdefault((who, name), []).append(_measured(serving, port, path, cookie))
-    rows = []
+    rows, ours_of, postgres_of = [], {}, {}
     for (who, path), rounds in found.items():
         ours, postgres, p50, size, statements = (median(column) for column in zip(*map(astuple, rounds), strict=True))
         told = f"{ours * 1000:.1f} + {postgres * 1000:.1f} ms", f"{p50 * 1000:.1f} ms", f"{size / 1000:.1f} kB"
         both, goal = (ours + postgres) * 1000, ""
         if who == _READER:
+            ours_of[path], postgres_of[path] = ours * 1000, postgres * 1000
             goal = f"{both / MILLISECONDS:.2f} and {size / 1000 / KILOBYTES:.2f}"
             ratio(f"pages: {path} beside {MILLISECONDS} ms", both / MILLISECONDS, more_is_better=False)
         rows.append((who, path, *told, f"{statements:.0f}", goal))
+    kinds = {"ours": ours_of, "PostgreSQL's": postgres_of}
+    bars("pages", "Processor time of administrators' pages", "milliseconds of one request", kinds)
     title = f"{institute.PEOPLE} people, {institute.MACHINES} machines, {institute.CHANGES} lines of their record"
     head = ["who", "page", "processor: ours + PostgreSQL", "p50", "size", "statements"]
     table(title, [*head, f"of {MILLISECONDS} ms and of {KILOBYTES} kB"], rows)

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -35,12 +35,13 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Plot:
-    """The lines of a plot, by name."""
+    """The lines of a plot, or its bars, by name."""
 
     title: str
     x: str
     y: str
-    points: dict[str, list[tuple[float, float]]]
+    points: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    bars: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 _ratios: dict[str, tuple[float, bool]] = {}
@@ -61,6 +62,11 @@ def series(plot: str, title: str, x: str, y: str, points: Mapping[str, Sequence[
     _plots[plot] = Plot(title, x, y, {line: list(some) for line, some in points.items()})
 
 
+def bars(plot: str, title: str, x: str, values: Mapping[str, Mapping[str, float]]) -> None:
+    """Keep bars of a plot, which lie one below the other: of each kind, the value of each thing, in the unit of `x`."""
+    _plots[plot] = Plot(title, x, "", bars={kind: dict(some) for kind, some in values.items()})
+
+
 def hand_over(file: Path) -> None:
     """Write what a part of a run has found that is a process of its own."""
     file.write_text(json.dumps([_ratios, {name: asdict(plot) for name, plot in _plots.items()}]))
@@ -72,7 +78,7 @@ def take_over(file: Path) -> None:
     for name, (value, is_better) in ratios.items():
         ratio(name, value, more_is_better=is_better)
     for name, plot in plots.items():
-        series(name, **plot)
+        _plots[name] = Plot(**plot)
 
 
 def tell() -> None:
