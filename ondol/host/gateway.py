@@ -209,6 +209,8 @@ class _TooBigError(Exception):
 
 async def _body_of(scope: Message, receive: Receive, limit: int) -> bytes | None:
     """Return the body; None if the client has gone. Raises TimeoutError and _TooBigError."""
+    if not _has_body(scope):  # to ask the server for it would be a way through its thread, for nothing
+        return b""
     if _declared(scope) > (limit if _asks_first(scope) else DRAINED):
         raise _TooBigError
     body, over = bytearray(), 0
@@ -232,6 +234,11 @@ async def _body_of(scope: Message, receive: Receive, limit: int) -> bytes | None
     if over:
         raise _TooBigError
     return bytes(body)
+
+
+def _has_body(scope: Message) -> bool:
+    """Return whether a body follows, by the headers that say so in HTTP/1.1 (RFC 9112, section 6.3)."""
+    return any(name in {b"content-length", b"transfer-encoding"} for name, _ in scope["headers"])
 
 
 def _declared(scope: Message) -> int:

@@ -144,6 +144,12 @@ def test_a_body_in_chunks_has_a_length(server):
     assert (seen["body"].encode("latin-1"), seen["CONTENT_LENGTH"]) == (b"na\xff=1&b", "7")
 
 
+@pytest.mark.parametrize("method", [b"GET", b"POST", b"DELETE"])
+def test_a_request_that_says_nothing_of_a_body_has_none(server, method):
+    seen = echoed(server, b"X-Any: 1", first=method + b" / HTTP/1.1")
+    assert (seen["body"], seen["CONTENT_LENGTH"]) == ("", "0")
+
+
 @pytest.mark.parametrize("size", [b"ZZ", b"-1", b"F" * 17, b"", b"5 5", b"0x5"])
 def test_chunks_that_are_none_are_the_clients_mistake(server, size):
     with closing(server.connection()) as connection:
@@ -273,7 +279,7 @@ def test_a_film_on_a_slow_line_is_too_large_and_not_too_slow(monkeypatch, sent, 
     async def send(message):
         said.append(message)
 
-    asyncio.run(application(scope(method="POST"), receive, send))
+    asyncio.run(application(scope((b"transfer-encoding", b"chunked"), method="POST"), receive, send))
     assert said[0]["status"] == status
     assert (b"connection", b"close") in said[0]["headers"]
 
@@ -289,7 +295,7 @@ def test_so_much_and_no_more_is_thrown_away(monkeypatch):
     async def send(message):
         said.append(message)
 
-    asyncio.run(application(scope(method="POST"), receive, send))
+    asyncio.run(application(scope((b"transfer-encoding", b"chunked"), method="POST"), receive, send))
     assert (said[0]["status"], sum(taken)) == (413, 700_000)
 
 
