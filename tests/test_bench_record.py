@@ -1,5 +1,7 @@
 """What `make bench ARGS=--compare` tells of the ratios of a run, beside those that were recorded."""
 
+import sys
+
 import pytest
 
 from bench import __main__ as program
@@ -108,7 +110,7 @@ def test_what_a_process_of_its_own_has_found_is_kept(kept, tmp_path, capsys):
 
 
 def test_it_names_its_benchmarks_and_options(capsys, monkeypatch):
-    monkeypatch.setattr("sys.argv", ["bench", "--help"])
+    monkeypatch.setattr(sys, "argv", ["bench", "--help"])
     with pytest.raises(SystemExit) as ended:
         program.main()
     assert ended.value.code == 0

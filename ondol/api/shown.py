@@ -1,4 +1,8 @@
-"""A row, and what somebody may choose, as the API shows them."""
+"""A row, and what somebody may choose, as the API shows them.
+
+A machine is asked for all the time, so it is constructed of what we know ourselves, and not checked against its schema
+for each answer; a test does that for machines of all kinds.
+"""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,6 +29,7 @@ from ondol.autostop.work import Work
 from ondol.config import config
 from ondol.costs.offers import Choice, Offers
 from ondol.deployment.health import unconfirmed_since
+from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.messages.replacements import why_not
 from ondol.instances.models import Instance, KeyOrigin
 from ondol.instances.own_keys import facts_of
@@ -42,7 +47,7 @@ def machine(row: Instance, owner: User) -> Machine:
     """Return a machine as its owner sees it."""
     now, rules = clock.now(), rules_of(row.owner_id)
     close = closing(row, rules.hours, now) if row.status in RUNS_OR_WILL else None
-    return Machine(
+    return Machine.model_construct(
         **_of_row(row),
         private_ip=row.private_ip,
         ipv6_address=row.ipv6_address,
@@ -66,11 +71,12 @@ def machine(row: Instance, owner: User) -> Machine:
 
 def summary(row: Instance) -> MachineSummary:
     """Return a machine as an administrator sees it."""
-    return MachineSummary(**_of_row(row))
+    return MachineSummary.model_construct(**_of_row(row))
 
 
 def _of_row(row: Instance) -> dict[str, Any]:
-    return {name: getattr(row, _FIELDS.get(name, name)) for name in MachineSummary.model_fields}
+    found = {name: getattr(row, _FIELDS.get(name, name)) for name in MachineSummary.model_fields}
+    return found | {"status": Status(row.status), "status_reason": Reason(row.status_reason)}
 
 
 def offers(found: Offers) -> OffersAnswer:
@@ -86,7 +92,10 @@ def offers(found: Offers) -> OffersAnswer:
 
 def _key(row: Instance) -> MachineKey | None:
     key = key_of(row)
-    return MachineKey.from_orm(facts_of(key)) if key else None
+    if key is None:
+        return None
+    facts = facts_of(key)
+    return MachineKey.model_construct(origin=facts.origin, fingerprint=facts.fingerprint, comment=facts.comment)
 
 
 def _replacement(row: Instance) -> Replacement | None:
@@ -94,7 +103,7 @@ def _replacement(row: Instance) -> Replacement | None:
     if found is None:
         return None
     why = why_not(found.failure) if found.failure else None
-    return Replacement(
+    return Replacement.model_construct(
         state=ReplacementState(found.state),
         origin=KeyOrigin(found.origin),
         asked_at=found.asked_at,
@@ -119,7 +128,7 @@ def _auto_stop(row: Instance, rules: Rules, now: datetime) -> AutoStop:
     armed_at = run.armed_at if run.is_armed else None
     seen = outlook(row, rules, now)
     threshold = Threshold.by_rule(rules.idle_core_percent, row.size.instance_type)
-    return AutoStop(
+    return AutoStop.model_construct(
         armed=run.is_armed,
         armed_at=armed_at,
         idle_minutes=rules.idle_minutes,
@@ -134,7 +143,7 @@ def _auto_stop(row: Instance, rules: Rules, now: datetime) -> AutoStop:
 
 def _forecast(idle: Forecast, work: Work | None) -> StopForecast:
     shown = work if idle.is_active else None
-    return StopForecast(
+    return StopForecast.model_construct(
         earliest_at=idle.earliest,
         latest_at=idle.latest,
         is_active=idle.is_active,
