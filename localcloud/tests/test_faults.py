@@ -1,5 +1,6 @@
 """Failing calls on purpose, and counting what was asked and made."""
 
+import io
 import json
 import time
 import urllib.request
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
+from localcloud.faults.middleware import Faults
 from localcloud.faults.rules import BadRule, When, read_rule
 from trial import Machine, Trial, until
 
@@ -110,6 +112,30 @@ def test_late_and_never(cloud: Trial, control: Control) -> None:
     hasty = cloud.client("ec2", config=Config(read_timeout=0.3, retries={"total_max_attempts": 1}))
     with pytest.raises(ReadTimeoutError):
         hasty.describe_vpcs()
+
+
+def test_a_late_answer_takes_its_seconds_and_not_those_of_making_it_besides() -> None:
+    """A key may take a tenth of a second to make, or none: what is measured with such calls would go by that."""
+
+    class Nothing:
+        def call(self, *_: Any) -> Any:
+            return type("Call", (), {"status": 0, "fault": ""})
+
+        def look(self) -> None: ...
+
+        cloud = type("Cloud", (), {"is_too_new": None})
+
+    def slow(environ: Any, start_response: Any) -> list[bytes]:
+        time.sleep(0.5)
+        start_response("200 OK", [])
+        return [b""]
+
+    faults = Faults(slow, Nothing())  # type: ignore[arg-type]
+    faults.rules.append(read_rule({"operation": "*", "when": "delay", "seconds": 1}))
+    began = time.monotonic()
+    body = b"Action=CreateKeyPair"
+    faults({"PATH_INFO": "/", "HTTP_AUTHORIZATION": "", "wsgi.input": io.BytesIO(body)}, lambda *_: None)
+    assert 1 <= time.monotonic() - began < 1.4
 
 
 @pytest.mark.slow

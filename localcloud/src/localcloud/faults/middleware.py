@@ -47,6 +47,7 @@ class Faults:
     # -- calls to AWS ----------------------------------------------------------------------------------------------
 
     def _pass_on(self, environ: dict[str, Any], body: bytes, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        asked_at = time.monotonic()
         service, operation = _called(environ, body)
         call = self.ledger.call(service, operation, body)
         rule = self._rule_for(service, operation, body)
@@ -62,7 +63,9 @@ class Faults:
         if rule and rule.when is When.STALE and before:
             status, headers, answer = before
         if rule and rule.when in (When.HANG, When.DELAY):
-            time.sleep(rule.seconds)  # noqa: TID251 - to be late is what this is for; a thread of its own waits
+            # What making the answer took, such as a key, counts: a call takes so long in all, on any host.
+            late = asked_at + rule.seconds - time.monotonic()
+            time.sleep(max(late, 0.0))  # noqa: TID251 - to be late is what this is for; a thread of its own waits
         if rule and rule.when in (When.HANG, When.DROP):
             raise HangUp
         call.status = int(status.split()[0])

@@ -21,7 +21,7 @@ class When(StrEnum):
     DROP = "drop"  # it has happened, and the connection is reset
     DROP_BEFORE = "drop-before"  # the connection is reset, and nothing has happened
     HANG = "hang"  # it has happened, there is no answer for `seconds`, then the connection is reset
-    DELAY = "delay"  # `seconds` late, otherwise right
+    DELAY = "delay"  # the answer takes `seconds` in all, and is otherwise right
     MISSING = "missing"  # Describe…: as if nothing were there; NotFound where ids are named
     STALE = "stale"  # Describe…: the answer of the time before
     IGNORED = "ignored"  # as if `parameter` had not been sent, as by a service that does not know it yet
