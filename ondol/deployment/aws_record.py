@@ -1,9 +1,11 @@
 """Each call to AWS that was to change something, as a row of the record, in a transaction of its own."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
+from queue import SimpleQueue
 from typing import Any
 
 from django.db import DatabaseError, connection
@@ -14,6 +16,8 @@ from ondol.cloud.aws_log import Call
 
 log = logging.getLogger(__name__)
 _owner: ContextVar[Person | None] = ContextVar("owner", default=None)
+_rows: ContextVar["SimpleQueue[Call | None] | None"] = ContextVar("rows", default=None)
+"""Who writes the rows of calls that are made here; None: they are written here."""
 
 
 @contextmanager
@@ -26,8 +30,34 @@ def on_behalf_of(owner: Person) -> Iterator[None]:
         _owner.reset(token)
 
 
+def side_by_side(steps: Sequence[Callable[[], None]]) -> list[Future[None]]:
+    """Do them all at once, in threads; return them done. Who waits for them writes the rows of their calls meanwhile:
+    a connection to PostgreSQL for each thread takes longer than the rows, and a machine that is launched waits for it.
+    """
+    rows: SimpleQueue[Call | None] = SimpleQueue()
+    token = _rows.set(rows)
+    try:
+        with ThreadPoolExecutor(max_workers=len(steps)) as pool:
+            running = [pool.submit(copy_context().run, step) for step in steps]
+            for one in running:
+                one.add_done_callback(lambda done: rows.put(None))
+            for _ in running:
+                while call := rows.get():
+                    _write(call)
+    finally:
+        _rows.reset(token)
+    return running
+
+
 def note_call(call: Call) -> None:
     """Add the row. AWS has acted already: without a database the act goes on, and the log has what the row would."""
+    if rows := _rows.get():
+        rows.put(call)
+    else:
+        _write(call)
+
+
+def _write(call: Call) -> None:
     outcome = Outcome.DONE if call.outcome == "ok" else Outcome.FAILED
     told: dict[str, Any] = {name: getattr(call, name) for name in ("service", "operation", "aws_request_id")}
     told |= call.targets

@@ -4,6 +4,7 @@ import logging
 import random
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -47,7 +48,7 @@ def reconcile(
 ) -> None:
     """Bring one machine as far as it goes without waiting; `answers` tells whether SSH does, `enter` goes in by it."""
     try:
-        _go_on(row, Context(cloud, ensure_job_lease, answers, enter))
+        _go_on(row, Context(cloud, ensure_job_lease, answers, enter, partial(_plan_held, row)))
     except JobLeaseLost:
         ingress.doubt(row)  # our last call may have come after those of whoever goes on
         raise
@@ -55,9 +56,10 @@ def reconcile(
 
 def _go_on(row: str, context: Context) -> None:
     ensure_job_lease = context.ensure_job_lease
-    is_armed = False
+    is_armed, following = False, None
     for _ in range(MAX_STEPS):
-        plan = _plan(row, ensure_job_lease)
+        plan = following or _plan(row, ensure_job_lease)
+        following = None
         if plan is None:
             return
         try:
@@ -66,7 +68,7 @@ def _go_on(row: str, context: Context) -> None:
                 return
             is_armed = is_armed or plan.decision.step is Step.ARM
             with on_behalf_of(plan.instance.owner):
-                _act(plan, context)
+                following = _act(plan, context)
         except CloudError as error:
             _trouble(plan, error, ensure_job_lease)
         except JobLeaseLost:
@@ -80,31 +82,38 @@ def _go_on(row: str, context: Context) -> None:
             raise
 
 
-def _act(plan: Plan, context: Context) -> None:
+def _act(plan: Plan, context: Context) -> Plan | None:
+    """Return what comes next, if that is decided and announced already."""
     if plan.superseded:
         end_superseded(plan, context)
     elif plan.decision.to is not None:
         _move(plan, context.ensure_job_lease)
     else:
-        STEPS[plan.decision.step](plan, context)
+        return STEPS[plan.decision.step](plan, context)
+    return None
 
 
 def _plan(row: str, ensure_job_lease: JobLease) -> Plan | None:
     with transaction.atomic():
         ensure_job_lease()
-        # Its owner is read by another query, once the row is locked: whether they are approved is then as it is now.
-        instance = Instance.objects.select_for_update().filter(pk=row).first()
-        if instance is None:
-            return None
-        decision = decision_for(instance)
-        if refusals.is_put_off(instance, decision):
-            return None
-        # Before a launch, since nobody is to have two; otherwise after what its owner waits for.
-        if instance.superseded_instance_ids and (decision.is_wait or decision.step in {Step.PREPARE, Step.LAUNCH}):
-            return Plan(instance, decision, tuple(instance.superseded_instance_ids))
-        if decision.is_wait:
-            return None
-        return _announced(Plan(instance, decision))
+        return _plan_held(row)
+
+
+def _plan_held(row: str) -> Plan | None:
+    """Decide and announce, in a transaction in which this job is ours."""
+    # Its owner is read by another query, once the row is locked: whether they are approved is then as it is now.
+    instance = Instance.objects.select_for_update().filter(pk=row).first()
+    if instance is None:
+        return None
+    decision = decision_for(instance)
+    if refusals.is_put_off(instance, decision):
+        return None
+    # Before a launch, since nobody is to have two; otherwise after what its owner waits for.
+    if instance.superseded_instance_ids and (decision.is_wait or decision.step in {Step.PREPARE, Step.LAUNCH}):
+        return Plan(instance, decision, tuple(instance.superseded_instance_ids))
+    if decision.is_wait:
+        return None
+    return _announced(Plan(instance, decision))
 
 
 def _announced(plan: Plan) -> Plan:

@@ -2,14 +2,13 @@
 
 import secrets
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
 
 from ondol.cloud.errors import AlreadyThere, CloudError, Gone, NotYet, Refused, is_denial
 from ondol.cloud.port import Cloud, Ec2Instance, Image, KeyPair, LaunchSpec
 from ondol.config import config
+from ondol.deployment.aws_record import side_by_side
 from ondol.ec2_types import facts_of
 from ondol.instances.models import ChosenKey, Instance, Launch
 from ondol.reconciler import ingress, keys, sizes
@@ -58,12 +57,11 @@ def prepare(
     """
     made = Prepared()
     steps: list[Callable[[], None]] = [
+        *([partial(_ask_for_key, own, instance, cloud, made)] if with_key else []),  # first: it takes EC2 longest
         partial(_ensure_group, instance, cloud, ranges, made),
         partial(_find_image, instance, cloud, made),
         partial(_find_alive, instance, cloud, made),
     ]
-    if with_key:
-        steps.append(partial(_ask_for_key, own, instance, cloud, made))
     made.errors = _side_by_side(steps)
     return made
 
@@ -158,9 +156,7 @@ def _ask_for_key(own: ChosenKey | None, instance: Instance, cloud: Cloud, made: 
 
 def _side_by_side(steps: list[Callable[[], None]]) -> list[CloudError]:
     """Do them all at once; their errors, those that settle the matter first."""
-    with ThreadPoolExecutor(max_workers=len(steps)) as pool:
-        futures = [pool.submit(copy_context().run, step) for step in steps]
-    errors = [error for future in futures if (error := future.exception()) is not None]
+    errors = [error for done in side_by_side(steps) if (error := done.exception()) is not None]
     for error in errors:
         if not isinstance(error, CloudError):
             raise error

@@ -50,6 +50,8 @@ class Context:
     ensure_job_lease: JobLease
     answers: Answers
     enter: Enter
+    plan_next: "Callable[[], Plan | None]"
+    """Decides what comes next, and announces it, in the caller's transaction, in which this job is ours."""
 
     def still_ours(self) -> None:
         """Raise JobLeaseLost unless this job is, in a transaction of its own."""
@@ -96,15 +98,16 @@ def _calm(instance: Instance) -> dict[str, Any]:
     return _NO_WAIT if is_kept(instance) else _NO_WAIT | {"error_code": "", "error_ref": ""}
 
 
-def _prepare(plan: Plan, context: Context) -> None:
+def _prepare(plan: Plan, context: Context) -> Plan | None:
     instance = plan.instance
     with_key = not SshKey.objects.filter(instance=instance).exists()
     if with_key and plan.last_key:
         # Its private key was not kept. The next try gets another name.
         context.cloud.delete_key(plan.last_key)
         record(instance, context.ensure_job_lease, key_pair_name="")
-        return
-    ranges = wished(User.objects.get(pk=instance.owner_id))
+        return None
+    # A new group lets nobody in until ADMIT, which reads what is wished for by then.
+    ranges = wished(User.objects.get(pk=instance.owner_id)) if instance.security_group_id else ()
     own = ChosenKey.objects.filter(owner=instance.owner_id).first() if with_key else None
     made = resources.prepare(instance, context.cloud, ranges, with_key=with_key, own=own)
     fields: dict[str, Any] = {"security_group_id": made.group_id}
@@ -122,7 +125,7 @@ def _prepare(plan: Plan, context: Context) -> None:
     if made.image and not made.errors and not unrecognized:  # last of all: now it is prepared
         fields |= {"ami_id": made.image.image_id, "root_device": made.image.root_device, **_calm(instance)}
     try:
-        _keep(instance, made, ranges, own, context.ensure_job_lease, fields)
+        following = _keep(instance, made, ranges, own, context, fields)
     except (JobLeaseLost, fingerprints.OtherKeys):
         if made.key:  # nobody will ever open it
             with contextlib.suppress(CloudError):
@@ -130,6 +133,7 @@ def _prepare(plan: Plan, context: Context) -> None:
         raise
     if made.errors:
         raise made.errors[0]
+    return following
 
 
 def _keep(
@@ -137,17 +141,19 @@ def _keep(
     made: resources.Prepared,
     ranges: Sequence[str],
     own: ChosenKey | None,
-    ensure_job_lease: JobLease,
+    context: Context,
     fields: dict[str, Any],
-) -> None:
-    """Committed before the launch is asked for: a machine whose key was lost lets nobody in."""
+) -> Plan | None:
+    """Commit it before the launch is asked for: a machine whose key was lost lets nobody in. With it, as somebody
+    waits, what comes next: mostly the launch and its token."""
     with transaction.atomic():
-        ensure_job_lease()
+        context.ensure_job_lease()
         if made.group_is_set:
             fields = fields | ingress.noted(instance, ranges)
         if key := made.key:
             keys.keep(instance, key, own)
         Instance.objects.filter(pk=instance.pk).update(**fields, updated_at=datetime.now(UTC))
+        return context.plan_next() if "ami_id" in fields else None
 
 
 def _launch(plan: Plan, context: Context) -> None:
@@ -296,7 +302,7 @@ def _clean(plan: Plan, context: Context) -> None:
         )
 
 
-STEPS: dict[Step, Callable[[Plan, Context], None]] = {
+STEPS: dict[Step, Callable[[Plan, Context], Plan | None]] = {
     Step.PREPARE: _prepare,
     Step.LAUNCH: _launch,
     Step.ARM: _arm,
@@ -313,6 +319,7 @@ STEPS: dict[Step, Callable[[Plan, Context], None]] = {
     Step.TERMINATE: _terminate,
     Step.CLEAN: _clean,
 }
+"""Each may return what comes next, if that is decided and announced already."""
 
 
 def end_superseded(plan: Plan, context: Context) -> None:

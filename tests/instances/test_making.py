@@ -4,7 +4,8 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
+from django.test.utils import CaptureQueriesContext
 
 from ondol import clock
 from ondol.accounts.models import User
@@ -49,6 +50,21 @@ def test_the_launch_follows_after_one_round_trip_and_the_group_opens_while_the_m
     launch = operations.index("launch")
     assert sorted(operations[:launch]) == ["alive_of", "create_group", "create_key", "newest_image"]
     assert operations[launch + 1 :].index("arm") < operations[launch + 1 :].index("set_ssh")
+
+
+def test_little_is_asked_of_postgresql_around_the_one_round_trip_before_the_launch(transactional_db, rig, alice):
+    """Somebody waits, and each commit waits for a disk. What AWS has made and the token of the launch are one."""
+    actions.create(alice)
+    with CaptureQueriesContext(connections["default"]) as asked:  # of this thread; a key is asked for in another one
+        rig.cloud.meanwhile["create_key"] = lambda: moments.append(len(asked.captured_queries))
+        rig.cloud.meanwhile["launch"] = lambda: moments.append(len(asked.captured_queries))
+        moments: list[int] = []
+        rig.work_on(rig.mine(alice))
+    made, launched = moments
+    told = [query["sql"].split()[0] for query in asked.captured_queries]
+    assert told[:made].count("COMMIT") == 1, "what is about to be made is announced"
+    assert told[made:launched].count("COMMIT") == 1, "its key and the token are there before the launch, or neither is"
+    assert (made, launched - made) <= (10, 14)
 
 
 def test_the_key_is_sealed_and_the_token_stored_before_the_launch(transactional_db, rig, alice):
