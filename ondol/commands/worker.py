@@ -6,6 +6,7 @@ import os
 import sys
 from functools import partial
 from math import inf
+from threading import Thread
 
 from ondol.commands import _aws, _django
 from ondol.config import config
@@ -54,6 +55,9 @@ def run(options: argparse.Namespace) -> int:
             raise
         log.warning("PostgreSQL: %s", trouble)  # it has gone again just now, or is too slow
         begin_again()
+    from ondol.deployment.connection import get_ready  # noqa: PLC0415  it takes the SDK along, and a probe waits no more
+
+    Thread(target=get_ready, name="get-ready", daemon=True).start()
     return work(max(1, options.concurrency), begin_again)
 
 
