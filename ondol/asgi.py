@@ -1,9 +1,15 @@
 """The application as `ondol web` serves it: Django's WSGI application behind granian's ASGI interface."""
 
+from threading import Thread
+from typing import cast
+
 from django.conf import settings
+from django.urls import resolve
+from procrastinate.contrib.django import app as jobs
 
 from ondol.config import config
 from ondol.database.base import limit_waiting, silent_for
+from ondol.ec2_types import facts_of
 from ondol.host.capacity import web_threads
 from ondol.host.gateway import Gateway
 from ondol.wsgi import application as wsgi
@@ -17,6 +23,11 @@ ANSWER_WITHIN = 10.0
 
 serve(config().web_metrics_port, {})
 limit_waiting(ANSWER_WITHIN)
+# A job is enqueued by its name. Else the first one would load all tasks here, with boto3, while somebody waits.
+cast(list[str], jobs.import_paths).clear()
+# Else the first request, which may be a click, would load all pages, and the facts about EC2's types.
+resolve("/")
+Thread(target=facts_of, args=(config().instance_type,), daemon=True).start()
 application = Gateway(
     wsgi,
     threads=web_threads(config()),
