@@ -36,8 +36,8 @@ LEFT JOIN costs_monthfigure figure ON figure.owner_id = machine.owner_id AND fig
 WHERE machine.created_at < %(end)s AND NOT (machine.status = 'TERMINATED' AND machine.status_since < %(start)s)
   AND (%(people)s::bigint[] IS NULL OR machine.owner_id = ANY(%(people)s))
   AND (figure.id IS NULL OR figure.basis <> %(basis)s OR figure.at > %(now)s OR figure.valid_until <= %(now)s
-    OR NOT figure.is_final AND figure.last_change < (
-      SELECT id FROM instances_statuschange WHERE instance_id = machine.id ORDER BY id DESC LIMIT 1))
+    OR NOT figure.is_final AND EXISTS (
+      SELECT FROM instances_statuschange WHERE instance_id = machine.id AND id > figure.last_change))
 ORDER BY machine.owner_id
 """
 

@@ -1,18 +1,16 @@
 """Everybody's month in PostgreSQL: figures as rows that can be sorted and filtered, and their sums.
 
 PostgreSQL does here what `Tally.calculation` and `bills` do in Python, to the same digit: one division, rounded as
-there.
+there. It would divide again wherever an amount is mentioned, but for `OFFSET 0`: that is written into no other query.
 """
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 from django.db import connection
 from django.db.models import (
     BooleanField,
     Case,
-    Count,
     DecimalField,
     Expression,
     ExpressionWrapper,
@@ -23,7 +21,6 @@ from django.db.models import (
     Q,
     QuerySet,
     Subquery,
-    Sum,
     Value,
     When,
 )
@@ -40,17 +37,17 @@ OVER = Q(percent__gte=max(LEVELS))
 NEAR = Q(percent__gte=min(LEVELS), percent__lt=max(LEVELS))
 
 
+class _Grown(Func):
+    """Return a number with what its rate has added to it."""
+
+    template, arg_joiner = "(%(expressions)s * %(seconds)s)", " + "
+    output_field = _DECIMAL
+
+
 class _Divided(Func):
     """Divide once, and round as `calculation` does."""
 
     template = "round((%(expressions)s)::numeric(100, 40) / %(denominator)s, 12)"
-    output_field = _DECIMAL
-
-
-class _Rounded(Func):
-    """Round halves up."""
-
-    template = "round(%(expressions)s, %(places)s)"
     output_field = _DECIMAL
 
 
@@ -118,33 +115,29 @@ class Sums:
 
 def sums(found: QuerySet[MonthFigure], krw: Decimal | None) -> Sums:
     """Return the sums of some of these rows; `krw` is the rate, None where none is set."""
-    names = {"total": "total", "forecast": "forecast", "saved": "savings", "saved_by_idle": "savings_by_idle"}
-    money: dict[str, Any] = {}
-    for key, name in names.items():
-        money[f"{key}_usd"] = Sum(_Rounded(F(name), places=2), default=Decimal(0))
-        money[f"{key}_rest"] = Count("pk", filter=Q(**{f"{name}__gt": 0, f"{name}__lt": Decimal("0.005")}))
-        if krw is not None:
-            money[f"{key}_krw"] = Sum(
-                _Rounded(F(name) * Value(krw, output_field=_DECIMAL), places=0), default=Decimal(0)
-            )
-    told = found.aggregate(
-        **money,
-        people=Count("pk"),
-        all_seconds=Sum("seconds", default=0),
-        over_budget=Count("pk", filter=OVER),
-        near_budget=Count("pk", filter=NEAR),
-        budget=Sum("limit"),
-        of_budget=Sum("total", filter=~Q(limit=None), default=Decimal(0)),
-    )
+    needed = found.order_by().values(*_AMOUNTS, "seconds", "limit", "percent")
+    rows, params = needed.query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(f"WITH bill AS ({rows} OFFSET 0) {_SUMS}", [*params, krw or 0])
+        people, seconds, over, near, budget, of_budget, *told = cursor.fetchone()
+    monies = (Money(usd, krw and won, rest) for usd, won, rest in zip(told[::3], told[1::3], told[2::3], strict=True))
+    total, forecast, saved, saved_by_idle = monies
     return Sums(
-        people=told["people"],
-        seconds=told["all_seconds"],
-        over_budget=told["over_budget"],
-        near_budget=told["near_budget"],
-        budget=money_of(told["budget"], krw) if told["budget"] else None,
-        of_budget=told["of_budget"],
-        **{key: Money(told[f"{key}_usd"], told.get(f"{key}_krw"), bool(told[f"{key}_rest"])) for key in names},
-    )
+        people=people, total=total, forecast=forecast, saved=saved, saved_by_idle=saved_by_idle, seconds=seconds,
+        over_budget=over, near_budget=near, budget=money_of(budget, krw) if budget else None, of_budget=of_budget,
+    )  # fmt: skip
+
+
+_AMOUNTS = ("total", "forecast", "savings", "savings_by_idle")
+_EACH = """
+  coalesce(sum(round({0}, 2)), 0), coalesce(sum(round({0} * krw)), 0),
+  coalesce(bool_or({0} > 0 AND {0} < 0.005), false)"""
+_SUMS = f"""
+SELECT count(*), coalesce(sum(seconds), 0)::bigint, count(*) FILTER (WHERE percent >= {max(LEVELS)}),
+  count(*) FILTER (WHERE percent >= {min(LEVELS)} AND percent < {max(LEVELS)}),
+  sum("limit"), coalesce(sum(total) FILTER (WHERE "limit" IS NOT NULL), 0), {",".join(map(_EACH.format, _AMOUNTS))}
+FROM bill CROSS JOIN (SELECT %s::numeric AS krw) AS rate
+"""  # noqa: S608  of constants alone
 
 
 def total_of(owner: OuterRef, basis: Basis) -> Subquery:
@@ -162,6 +155,7 @@ def by_item(basis: Basis, krw: Decimal | None) -> dict[Item, Money]:
             {
                 "month": str(basis.month), "basis": basis.fingerprint, "seconds": basis.seconds,
                 "scale": scale_of(basis.span.seconds), "month_seconds": basis.span.seconds, "krw": krw or 0,
+                "rate": int((krw or 0) * 100),
             },
         )  # fmt: skip
         found = {Item(item): Money(usd, krw and won, rest) for item, usd, won, rest in cursor.fetchall()}
@@ -169,34 +163,44 @@ def by_item(basis: Basis, krw: Decimal | None) -> dict[Item, Money]:
 
 
 # As `calculation.rounded` does it: each line of a bill rounded down, and what the bill misses goes to where most was
-# cut off. Materialized, since PostgreSQL would divide again wherever an amount is mentioned.
+# cut off. An amount is a whole number of its twelfth digit here, as PostgreSQL compares and adds up such ones much
+# faster. Won are made in two parts, since an amount times the rate has more digits than a bigint. A window is a whole
+# bill in one order, so that it tells at once whose turn it is and how much is missing.
 _BY_ITEM = """
 WITH figure AS (
   SELECT id, lines, round((paid + paid_rate * %(seconds)s)::numeric(100, 40) / %(scale)s, 12) AS total
-  FROM costs_monthfigure WHERE month = %(month)s AND basis = %(basis)s AND is_billed
-), line AS MATERIALIZED (
-  SELECT figure.id, total, number, value->>0 AS item, round((
+  FROM costs_monthfigure WHERE month = %(month)s AND basis = %(basis)s AND is_billed OFFSET 0
+), bill AS (
+  SELECT id, lines, (round(total, 2) * 100)::bigint AS cents, round(total * %(krw)s)::bigint AS wons
+  FROM figure OFFSET 0
+), line AS (
+  SELECT id, cents, wons, number, value->>0 AS item, (1e12 * round((
       coalesce((value->>3)::numeric, 0) * (value->>2)::bigint
       * ((value->>4)::bigint + (value->>5)::bigint * %(seconds)s))::numeric(100, 40)
-    / CASE WHEN value->>0 IN ('compute', 'public-ipv4') THEN 3600 ELSE %(month_seconds)s END, 12) AS amount
-  FROM figure CROSS JOIN jsonb_array_elements(lines) WITH ORDINALITY AS every(value, number)
-), down AS MATERIALIZED (
-  SELECT *, trunc(amount, 2) AS usd, trunc(amount * %(krw)s) AS won FROM line
+    / CASE WHEN value->>0 IN ('compute', 'public-ipv4') THEN 3600 ELSE %(month_seconds)s END, 12))::bigint AS amount
+  FROM bill CROSS JOIN jsonb_array_elements(lines) WITH ORDINALITY AS every(value, number) OFFSET 0
+), cut AS (
+  SELECT *, amount / 10000000000 AS usd, amount %% 10000000000 AS usd_rest FROM line
+), parted AS (
+  SELECT *, usd * %(rate)s %% 10000 * 10000000000 + usd_rest * %(rate)s AS part FROM cut
+), down AS (
+  SELECT *, usd * %(rate)s / 10000 + part / 100000000000000 AS won, part %% 100000000000000 AS won_rest FROM parted
 ), missing AS (
-  SELECT *, row_number() OVER (PARTITION BY id ORDER BY usd - amount, number) AS usd_rank,
-    row_number() OVER (PARTITION BY id ORDER BY won - amount * %(krw)s, number) AS won_rank,
-    (round(total, 2) - sum(usd) OVER bill) * 100 AS cents,
-    round(total * %(krw)s) - sum(won) OVER bill AS wons
-  FROM down WINDOW bill AS (PARTITION BY id)
+  SELECT item, usd, usd_rest, won,
+    row_number() OVER by_usd AS usd_rank, cents - (sum(usd) OVER by_usd)::bigint AS cents,
+    row_number() OVER by_won AS won_rank, wons - (sum(won) OVER by_won)::bigint AS wons
+  FROM down
+  WINDOW by_usd AS (PARTITION BY id ORDER BY usd_rest DESC, number RANGE_OF_ALL),
+    by_won AS (PARTITION BY id ORDER BY won_rest DESC, number RANGE_OF_ALL)
 )
-SELECT item, sum(usd + CASE WHEN usd_rank <= cents THEN 0.01 ELSE 0 END),
-  sum(won + CASE WHEN won_rank <= wons THEN 1 ELSE 0 END), bool_or(amount > 0 AND usd = 0 AND usd_rank > cents)
+SELECT item, sum(usd + (usd_rank <= cents)::int) * 0.01, sum(won + (won_rank <= wons)::int),
+  bool_or(usd = 0 AND usd_rest > 0 AND usd_rank > cents)
 FROM missing GROUP BY item
-"""
+""".replace("RANGE_OF_ALL", "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING")
 
 
-def _grown(name: str, basis: Basis) -> Expression:
-    return ExpressionWrapper(F(name) + F(f"{name}_rate") * Value(basis.seconds), output_field=_DECIMAL)
+def _grown(name: str, basis: Basis) -> _Grown:
+    return _Grown(name, f"{name}_rate", seconds=str(basis.seconds))
 
 
 def _divided(numerator: Expression, denominator: int) -> _Divided:

@@ -3,7 +3,7 @@
 The database filters, sorts and cuts. What an address has that no column and no filter knows counts as not there.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -107,11 +107,13 @@ class Table(Generic[M]):
         per_page: int = PER_PAGE,
         fixed: Mapping[str, str] = MappingProxyType({}),
         path: str = "",
+        counted: Callable[[], int] | None = None,
     ) -> None:
         """`sort` is the key of the column that counts if none is asked for, `searched` are fields, `fixed` is what all
-        links keep of the address besides."""
+        links keep of the address besides, and `counted` tells how many rows were asked for where that is known."""
         self._query, self._rows, self._columns, self._per_page = query, rows, columns, per_page
         self._filters, self._searched, self._fixed, self.path = filters, searched, fixed, path
+        self._counted = counted
         self.search = clean(query.get("q", "").replace("\x00", ""))[:200]  # PostgreSQL cannot store NUL
         self._sorted, self._descends = self._sort_asked_for(sort)
         self._default = sort
@@ -130,7 +132,10 @@ class Table(Generic[M]):
     @cached_property
     def page(self) -> paginator.Page[M]:
         """Return the rows of one page; for a number that does not exist, those of the nearest."""
-        return paginator.Paginator(self.rows, self._per_page).get_page(self._query.get("page"))
+        pages = paginator.Paginator(self.rows, self._per_page)
+        if self._counted:
+            pages.count = self._counted()
+        return pages.get_page(self._query.get("page"))
 
     @property
     def count(self) -> int:

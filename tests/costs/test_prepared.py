@@ -1,5 +1,6 @@
 """Prepared figures are the record's, to the cent: whatever happens, whoever is killed, and who asks twice."""
 
+from dataclasses import astuple
 from datetime import timedelta
 from decimal import Decimal
 
@@ -13,7 +14,8 @@ from ondol.accounts.models import User
 from ondol.config import config
 from ondol.costs import bills, prepared, sums, tasks
 from ondol.costs.bills import Bill, money_of
-from ondol.costs.calculation import Change
+from ondol.costs.calculation import Change, Item, line_of, scale_of, worth
+from ondol.costs.figures import NEVER
 from ondol.costs.models import Budget, ExchangeRate, ListPrice, MonthFigure
 from ondol.costs.months import Month
 from ondol.instances import actions
@@ -99,10 +101,18 @@ def agree(month: Month) -> None:
     everybody = sums.sums(sums.rows(basis), rate)
     for name in ("total", "forecast", "saved", "saved_by_idle"):
         nothing = bills.money_of(Decimal(0), rate)
-        assert getattr(everybody, name) == bills.total([nothing, *(getattr(bill, name) for bill in told.values())])
-    shown, exact = sums.by_item(basis, rate), bills.by_item(told.values())
+        sum_of_all = bills.total([nothing, *(getattr(bill, name) for bill in told.values())])
+        assert astuple(getattr(everybody, name)) == astuple(sum_of_all)
+    kinds_agree(basis, told.values(), rate)
+
+
+def kinds_agree(basis, told, rate) -> None:
+    """Compare what PostgreSQL says of the kinds of costs with what bills add up to: to the cent, the won, and the rest
+    that is less than either."""
+    shown, exact = sums.by_item(basis, rate), bills.by_item(told)
     for item, money in exact.items():
         assert (shown[item].usd, shown[item].krw or 0) == (money.usd, money.krw or 0)
+        assert shown[item].has_rest == money.has_rest
 
 
 @settings(max_examples=40, suppress_health_check=list(HealthCheck), deadline=None)
@@ -152,6 +162,56 @@ def monkeypatch_of_zone(monkeypatch):
 
 def figure(owner, month=JUNE):
     return MonthFigure.objects.get(owner=owner, month=str(month))
+
+
+a_line = st.tuples(
+    st.sampled_from(Item), st.none() | st.decimals(0, 9999, places=10), st.integers(1, 900),
+    st.integers(0, 2_592_000), st.integers(0, 1),
+)  # fmt: skip
+some_lines = st.lists(a_line, min_size=1, max_size=12, unique_by=lambda line: line[:3])
+rates = st.none() | st.decimals(1, 100_000, places=2)
+
+
+@settings(max_examples=60, suppress_health_check=list(HealthCheck), deadline=None)
+@given(st.lists(some_lines, min_size=1, max_size=4), rates)
+def test_the_kinds_of_costs_are_the_lines_of_all_bills_however_dear(db, machines_clock, bills_of, rate):
+    """Prices of a tenth of a millionth of a cent, and bills of millions; twelve lines of which each misses a part."""
+    machines_clock.freeze(kst("06-20 10:00"))
+    basis = prepared.Basis.of(JUNE)
+    try:
+        with transaction.atomic():
+            if rate:
+                ExchangeRate.objects.create(krw=rate, as_of=clock.now().date())
+            for number, lines in enumerate(bills_of):
+                _with_lines(person(f"p{number}"), lines, basis)
+            rows = {row.owner_id: row for row in MonthFigure.objects.all()}
+            found = {owner: prepared.tally_of(row, basis).calculation() for owner, row in rows.items()}
+            told = bills.of_calculations(JUNE, found)
+            kinds_agree(basis, told.values(), bills.rate_in_won())
+            everybody = sums.sums(sums.rows(basis), bills.rate_in_won())
+            assert astuple(everybody.total) == astuple(bills.total(bill.total for bill in told.values()))
+            assert everybody.total == bills.total(sums.by_item(basis, bills.rate_in_won()).values())
+            raise Undone
+    except Undone:
+        pass
+
+
+def _with_lines(owner, lines, basis) -> None:
+    """Write a figure that has these lines now; some of them grow."""
+    scale, month = scale_of(basis.span.seconds), basis.span.seconds
+    kept, paid, growing = [], [], []
+    for item, usd, count, seconds, rate in sorted(lines, key=lambda line: list(Item).index(line[0])):
+        key = item, f"{item} {count}", count if item is Item.DISK else 1, usd
+        kept.append([*key[:3], None if usd is None else str(usd), seconds - rate * basis.seconds, rate])
+        paid.append(line_of(key, seconds, month))
+        growing.append(line_of(key, rate, month))
+    nothing = {name: 0 for name in ("hours", "saved", "saved_by_idle", "running", "pace", "to_rest")}
+    MonthFigure.objects.create(
+        owner=owner, month=str(basis.month), basis=basis.fingerprint, at=clock.now(), valid_until=NEVER, last_change=0,
+        is_final=True, is_billed=True, lines=kept,
+        paid=worth(paid, scale) - worth(growing, scale) * basis.seconds, paid_rate=worth(growing, scale),
+        **nothing, **{f"{name}_rate": 0 for name in nothing},
+    )  # fmt: skip
 
 
 def test_a_figure_is_made_again_only_after_something_has_happened(rig, at, alice, bob):

@@ -50,6 +50,7 @@ class Everybody:
             filters=(_BUDGETS, *self._affiliations),
             searched=("owner__name", "owner__email", "owner__affiliation"),
             fixed={"month": str(self._month)} if is_over else {},
+            counted=lambda: self.shown_sums.people,
         )
 
     @cached_property
@@ -78,7 +79,7 @@ class Everybody:
     def _basis(self) -> prepared.Basis:
         return prepared.refresh(self._month)
 
-    @property
+    @cached_property
     def _rows(self) -> QuerySet[MonthFigure]:
         return sums.rows(self._basis)
 

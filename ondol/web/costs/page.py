@@ -61,7 +61,7 @@ class MonthPage(Page):
         """Return the months to choose from."""
         return months()
 
-    @property
+    @cached_property
     def is_over(self) -> bool:
         return self.month != bills.this_month()
 
