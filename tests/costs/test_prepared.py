@@ -165,7 +165,7 @@ def figure(owner, month=JUNE):
 
 
 half_a_cent = Decimal("0.005")
-"""For an hour: of two such lines, the first one gets the cent, and the won at a rate of 1,300."""
+"""The price of an hour: of two such lines, the first one gets the cent, and the won at a rate of 1,300."""
 a_line = st.tuples(
     st.sampled_from(Item), st.none() | st.just(half_a_cent) | st.decimals(0, 9999, places=10), st.integers(1, 900),
     st.just(3600) | st.integers(0, 2_592_000), st.integers(0, 1),
