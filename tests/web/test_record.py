@@ -1,37 +1,35 @@
 """Every act leaves its row: who, what, on whom, from where and how it ended. A new route without one fails here."""
 
-import json
-import re
-
 import pytest
-from allauth.account.models import EmailAddress
-from django.core import mail
-from django.core.cache import cache
 from django.db import transaction
 from django.test import Client
-from django.urls import get_resolver, reverse
-from procrastinate.contrib.django.models import ProcrastinateJob
+from django.urls import get_resolver
 
-from ondol.accounts import people, security_letters, tasks
-from ondol.accounts.models import ApiToken, Role, User
 from ondol.api.scopes import SCOPES
 from ondol.audit.actions import Action
 from ondol.audit.models import Entry
-from ondol.autostop.policies import set_policy
 from ondol.commands import main
 from ondol.config import config
-from ondol.instances.lifecycle import Status
-from ondol.instances.models import ChosenKey, Instance, KeyOrigin
-from ondol.policy.catalog import stored_fields
-from ondol.policy.models import Policy, PolicyChange
-from tests.api.caller import Program
-from tests.instances.rig import made
-from tests.web.browser import sign_in
-from tests.web.conftest import confirmed, keep, person
+from ondol.instances.models import KeyOrigin
+from tests.web.conftest import confirmed
+from tests.web.record_desk import (
+    LAPTOP,
+    PASSWORD,
+    A,
+    B,
+    C,
+    World,
+    add_range,
+    announced,
+    changed,
+    chosen,
+    ended,
+    nothing_left,
+    own_token,
+    resting,
+    two_admins,
+)
 from tests.web.test_step_up import SHOW, names, soon
-
-PASSWORD = "the floor is warm"
-FROM = "203.0.113.9"
 
 ROUTES = {
     Action.SIGN_IN: "account_login account_reauthenticate mfa_reauthenticate mfa_reauthenticate_webauthn",
@@ -106,91 +104,7 @@ def test_every_route_that_changes_something_says_which_row_it_leaves():
     assert {operation for operation in SCOPES if not operation.startswith("GET ")} == set(OPERATIONS)
 
 
-class World:
-    """Ada, who administrates, and Bob with a machine, each with a browser and a program."""
-
-    def __init__(self, status=Status.RUNNING):
-        cache.clear()
-        self.ada, self.bob = person("ada@example.org", role="ADMIN"), person("bob@example.org")
-        self.carol = person("carol@example.org", "PENDING")
-        for user in (self.ada, self.bob):
-            user.set_password(PASSWORD)
-            user.save()
-            EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
-        self.machine = made(self.bob, status=status, instance_id="i-0123456789abcdef0", root_device="/dev/sda1")
-        keep(self.machine)
-        self.desk, self.browser = self._browser(self.ada), self._browser(self.bob)
-        self.admin, self.program = Program(self.ada), Program(self.bob)
-
-    def _browser(self, user):
-        browser = Client(REMOTE_ADDR=FROM, headers={"User-Agent": "Firefox/140 Linux\x07"})
-        sign_in(browser, user)
-        return browser
-
-    def post(self, page, /, *args, **fields):
-        return self.browser.post(reverse(page, args=args), fields)
-
-    def admins(self, page, /, *args, **fields):
-        return self.desk.post(reverse(page, args=args), fields)
-
-
-def own_token(world):
-    return ApiToken.objects.get(user=world.bob).pk
-
-
-def add_range(world):
-    world.post("ssh_address_add", cidr="203.0.113.7", label="home")
-    return world.bob.ssh_addresses.get().pk
-
-
-def ended(world):
-    """Bob's machine is history."""
-    Instance.objects.update(status=Status.TERMINATED)
-    return world
-
-
-def announced(world):
-    """An announcement is shown."""
-    world.admins("admin_announcement", text_en="Hi", kind="WARNING", until=soon())
-    return world
-
-
-def chosen(world):
-    """Bob's next machine has a key of his own."""
-    ChosenKey.objects.create(owner=world.bob, origin=KeyOrigin.OWN, public_key=LAPTOP[:80])
-    return world
-
-
-def resting(world):
-    """Bob's machine is stopped."""
-    Instance.objects.update(status=Status.STOPPED)
-    return world
-
-
-def two_admins(world):
-    """Bob administrates, too."""
-    User.objects.filter(pk=world.bob.pk).update(role="ADMIN")
-    return world
-
-
-def nothing_left(world):
-    """Bob may start, make and change nothing more today; a machine that he has rests."""
-    Policy.objects.create(owner=world.bob, starts_a_day=0, creations_a_day=0, type_changes_a_day=0)
-    Instance.objects.exclude(status=Status.TERMINATED).update(status=Status.STOPPED)
-    return world
-
-
-def changed(world, times=1):
-    """Return the first change of Bob's rules, which have been changed so many times."""
-    for minutes in range(60, 60 + 5 * times, 5):
-        values = dict.fromkeys(stored_fields()) | {"weekends": True, "zone": "", "why": "", "idle_minutes": minutes}
-        set_policy(world.bob, world.ada, values)
-    return PolicyChange.objects.filter(owner=world.bob).earliest("pk").pk
-
-
-LAPTOP = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDdX5g0yJ1o2uR1f0Qk8pQeK0m2l7v1s9m1t3u5w7x9y bob@laptop"
 BY_AWS = {"origin": KeyOrigin.AWS}
-B, A, C = "bob@example.org", "ada@example.org", "carol@example.org"
 ACTS = [
     # what is done, the row's action, outcome or code, who, on whom
     (lambda w: w.post("account", name="Robert", affiliation="K", language="en"), Action.DETAILS, "done", B, B),
@@ -358,179 +272,3 @@ def test_every_act_leaves_its_row(db, record_property):
             wrong.append((number, act[1], found))
     assert not wrong, "\n".join(map(str, wrong))
     record_property("told", f"the record: {len(ACTS)} acts by pages, programs and commands, each with its row")
-
-
-def test_the_row_says_from_where_and_under_which_request_and_survives_the_account(db):
-    world = World()
-    answer = world.admins("admin_approve", world.carol.pk)
-    row = Entry.objects.get(action=Action.APPROVE)
-    assert (row.source, row.address, row.agent) == ("page", FROM, "Firefox/140 Linux")
-    assert row.request_id == answer.headers["X-Request-ID"]
-    pk = world.carol.pk
-    world.carol.delete()
-    row.refresh_from_db()
-    assert (row.on_id, row.on_email) == (pk, "carol@example.org")
-
-
-def test_who_approves_without_vouching_is_refused_with_a_row(db, monkeypatch):
-    world = World()
-    monkeypatch.setattr(config(), "cloud", "aws")
-    world.admins("admin_approve", world.carol.pk)
-    row = Entry.objects.get(action=Action.APPROVE)
-    assert (row.code, row.by_email, row.on_email) == ("address_not_proven", A, C)
-
-
-def test_no_secret_is_in_the_record(db):
-    world = World()
-    secrets = [PASSWORD, "a colder floor", world.program.headers["Authorization"].split()[1]]
-    page = world.post("token_create", name="a", scopes="read", days=90).text
-    secrets += re.findall(r"ondol_[\w-]{43}", page)
-    secrets.append(world.post("machine_key").text.splitlines()[1])
-    world.post("account_change_password", oldpassword=PASSWORD, password1="a colder floor", password2="a colder floor")
-    Client().post("/accounts/login/", {"login": "my-password@once", "password": PASSWORD})
-    secrets.append("my-password@once")
-    assert len(secrets) == 6
-    told = json.dumps(list(Entry.objects.values()), default=str)
-    assert [secret for secret in secrets if secret in told] == []
-
-
-def test_what_is_undone_has_no_row_and_what_is_refused_has_one(db):
-    world = World()
-    with pytest.raises(people.AccountError):
-        people.suspend(world.ada.pk, world.ada)
-    assert not Entry.objects.filter(action=Action.SUSPEND, outcome="done").exists()
-    assert Entry.objects.get(action=Action.SUSPEND).code == "last_administrator"
-
-
-def enqueued():
-    return list(ProcrastinateJob.objects.filter(task_name=security_letters.TASK).order_by("pk"))
-
-
-def test_ten_downloads_in_a_minute_are_one_letter_and_a_new_address_another(db, mailoutbox):
-    world = World()
-    before = len(enqueued())
-    for _ in range(10):
-        world.post("machine_key")
-    assert len(enqueued()) == before + 1
-    world.browser.post(reverse("machine_key"), REMOTE_ADDR="198.51.100.4")
-    assert len(enqueued()) == before + 2
-    world.post("token_create", name="a", scopes="read", days=90)
-    jobs = enqueued()[before:]
-    assert len(jobs) == 3
-    for job in jobs:
-        entry = Entry.objects.get(pk=job.args["entry"])
-        security_letters.send(entry, User.objects.get(pk=entry.on_id))
-    first, second, third = mailoutbox
-    assert (FROM in first.body, "198.51.100.4" in second.body) == (True, True)
-    assert all(letter.to == ["bob@example.org"] for letter in mailoutbox)
-    assert ": a." in third.body
-    assert "PRIVATE KEY-" not in first.body
-    assert "ondol_" not in third.body
-
-
-@pytest.mark.parametrize(
-    ("language", "by", "kept"),
-    [("en", "By: ada@", "disk and your files are kept"), ("ko", "실행한 사람: ada@", "디스크와 파일")],
-)
-def test_whose_machine_an_administrator_stops_reads_by_whom_and_that_the_disk_is_kept(
-    db, mailoutbox, language, by, kept
-):
-    ada, bob = person("ada@example.org", role=Role.ADMIN), person("bob@example.org", language=language)
-    security_letters.send(security_letters.record_and_tell(Action.MACHINE_STOP, bob, by=ada), bob)
-    (letter,) = mailoutbox
-    assert by in letter.body
-    assert kept in letter.body
-    assert {"en": "press “Start”", "ko": "“시작” 버튼"}[language] in letter.body
-
-
-def letters_about(action):
-    """Send what is enqueued about an act; return who was told."""
-    jobs = ProcrastinateJob.objects.filter(
-        task_name__in=[security_letters.TASK, security_letters.TASK_OF_COLLEAGUES]
-    ).order_by("pk")
-    found = [(job, Entry.objects.get(pk=job.args["entry"])) for job in jobs]
-    mail.outbox.clear()
-    for job, entry in found:
-        if entry.action == action:
-            if job.task_name == security_letters.TASK:
-                tasks.security(job.args["entry"])
-            else:
-                tasks.colleague(job.args["entry"], job.args["to"])
-    return sorted(letter.to[0] for letter in mail.outbox)
-
-
-def test_people_are_told_what_administrators_do_to_them(db):
-    """Nobody finds out by looking, and no administrator is removed without the others' hearing of it."""
-    world = World()
-    eve = person("eve@example.org", role=Role.ADMIN)
-    bob = ("bob@example.org",)
-    ends = {
-        Action.MACHINE_STOP: ("admin_stop", confirmed(world.bob), bob),
-        Action.POLICY: ("admin_policy_person", {"idle_minutes": "45"}, bob),
-        Action.BUDGET: ("admin_costs_person_budget", {"usd": "5", "stops": "on"}, bob),
-        Action.ROLE: ("admin_role", {"role": "ADMIN"}, ("bob@example.org", eve.email)),
-        Action.MACHINE_TERMINATE: ("admin_terminate", {"email": "bob@example.org"}, bob),
-    }
-    browser = Client()
-    sign_in(browser, world.ada)
-    for action, (name, form, told) in ends.items():
-        args = [] if "people" in form else [world.bob.pk]
-        assert browser.post(reverse(name, args=args), form).status_code == 302, name
-        assert letters_about(action) == sorted(told), action
-        assert all(world.ada.email in letter.body for letter in mail.outbox), action
-
-
-def test_a_suspended_administrator_comes_back_as_a_member(db):
-    world = World()
-    eve = person("eve@example.org", role=Role.ADMIN)
-    people.suspend(eve.pk, world.ada)
-    people.approve(eve.pk, world.ada)
-    eve.refresh_from_db()
-    assert (eve.approval, eve.role) == ("APPROVED", "MEMBER")
-    assert Entry.objects.filter(action=Action.ROLE, on_id=eve.pk, details__role="MEMBER").exists()
-
-
-def test_what_is_denied_has_one_row_in_ten_minutes(db):
-    world = World()
-    cache.clear()
-    for _ in range(3):
-        for name in ("admin_people", "admin_fleet", "admin_activity"):
-            assert world.browser.get(reverse(name)).status_code == 403
-        for token in ("", "ondol_x", "wrong"):
-            assert (
-                Client().get("/api/instances/status", headers={"Authorization": f"Bearer {token}"}).status_code == 401
-            )
-    assert [(row.code, row.by_id) for row in Entry.objects.filter(action=Action.DENIED)] == [
-        ("not_admin", world.bob.pk)
-    ]
-    assert Entry.objects.filter(action=Action.TOKEN_REFUSED).count() == 1
-
-
-def test_an_administrator_hides_nothing_by_another_address(db):
-    """What she did under an address of a minute is found under the one that she has now."""
-    world = World()
-    admin = Client()
-    sign_in(admin, world.ada)
-    now = world.ada.email
-    for address in ("zoe@example.org", now):
-        user = User.objects.get(pk=world.ada.pk)
-        user.email = address
-        user.save()
-        if address != now:
-            people.set_role(world.bob.pk, user, Role.ADMIN)
-    table = admin.get(reverse("admin_activity_csv"), {"q": now, "kind": "person.role"}).text
-    assert "zoe@example.org" in table
-    assert table.splitlines()[1].endswith(f",{world.ada.pk},{world.bob.pk}")
-    exported = Entry.objects.get(action=Action.EXPORT)
-    assert (exported.by_id, exported.details["what"]) == (world.ada.pk, "activity")
-
-
-def test_no_day_is_too_far_for_the_record_and_a_wrong_one_is_no_file(db):
-    world = World()
-    admin = Client()
-    sign_in(admin, world.ada)
-    for day in ("9999-12-31", "0001-01-01", "9000-01-01", "2026-13-01", "x", "2100-02-29", "-1", "１"):
-        for field in ("since", "until"):
-            for name, status in (("admin_activity", 200), ("admin_activity_csv", 400)):
-                expected = 200 if day == "9000-01-01" else status
-                assert admin.get(reverse(name), {field: day}).status_code == expected, (day, field, name)
