@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, cast
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
-from pydantic import AliasChoices, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import AliasChoices, BeforeValidator, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from ondol import page_address, written_settings
@@ -28,6 +28,7 @@ from ondol.mail_server import MailServer, mail_server, refuse_unused
 from ondol.regions import partition
 from ondol.sign_in_settings import SignInSettings
 from ondol.written_settings import ConfigError as ConfigError
+from ondol.written_settings import Names, Url, split
 from ondol.written_settings import env as _env
 
 EVERYBODY, LOOPBACK = "0.0.0.0/0", "127.0.0.0/8"
@@ -55,7 +56,7 @@ class Config(SignInSettings):
         "and worker use DATABASE_URL. Unset: one role does both.",
     )
     secret_key: str = _env("ONDOL_SECRET_KEY", "", description="Signs sessions and links; at least 32 characters.")
-    vault_keys: Annotated[tuple[str, ...], NoDecode] = _env(
+    vault_keys: Names = _env(
         "ONDOL_VAULT_KEYS",
         (),
         description="Keys that seal private SSH keys, each 32 bytes in base64url, comma-separated. "
@@ -64,7 +65,7 @@ class Config(SignInSettings):
 
     host: str = _env("ONDOL_HOST", "127.0.0.1", description="Address the web part listens on.")
     port: int = _env("ONDOL_PORT", 8000, ge=1, le=65535, description="Port the web part listens on.")
-    url: str = _env(
+    url: Url = _env(
         "ONDOL_URL",
         "",
         description="Address people type, such as https://ondol.example.org: scheme, host and port, nothing else. "
@@ -128,7 +129,7 @@ class Config(SignInSettings):
         description="How many days of the record `ondol audit prune` leaves; 0: all.",
     )
 
-    email_url: str = _env(
+    email_url: Url = _env(
         "ONDOL_EMAIL_URL",
         "",
         description="smtp://USER:PASSWORD@HOST:587 (STARTTLS), smtp://HOST:25 (no sign-in), smtps://…:465, "
@@ -162,11 +163,11 @@ class Config(SignInSettings):
     subnet_id: str = _env(
         "AWS_SUBNET_ID", "", pattern=r"^(subnet-[0-9a-f]{8,17})?$", description="Public subnet of the machines."
     )
-    endpoint_url: str = _env("AWS_ENDPOINT_URL", "", description="Another endpoint than Amazon's, such as a trial.")
+    endpoint_url: Url = _env("AWS_ENDPOINT_URL", "", description="Another endpoint than Amazon's, such as a trial.")
     instance_type: str = _env(
         "ONDOL_INSTANCE_TYPE", "t3.small", pattern=r"^[a-z0-9-]+\.[a-z0-9]+$", description="Type of a new machine."
     )
-    instance_types: Annotated[tuple[str, ...], NoDecode] = _env(
+    instance_types: Names = _env(
         "ONDOL_INSTANCE_TYPES",
         ("t3.small", "t3.medium", "t3.large"),
         description="Types that policies may allow people, comma-separated; ONDOL_INSTANCE_TYPE is always among them.",
@@ -178,7 +179,7 @@ class Config(SignInSettings):
         pattern=r"^(ami-[0-9a-f]{8,17})?$",
         description="A fixed image instead of the newest Ubuntu 24.04.",
     )
-    ssh_cidrs: Annotated[tuple[str, ...] | None, NoDecode] = _env(
+    ssh_cidrs: Annotated[tuple[str, ...] | None, NoDecode, BeforeValidator(split)] = _env(
         "ONDOL_SSH_CIDRS",
         None,
         description="Ranges that may reach port 22 of every machine, comma-separated, such as your institute's; "
@@ -216,24 +217,10 @@ class Config(SignInSettings):
     )
     clock: str = _env("ONDOL_CLOCK", "", description="REAL,VIRTUAL,SPEED: the trial's clock. Never set it for Amazon.")
 
-    @field_validator("vault_keys", "ssh_cidrs", "instance_types", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-
     @field_validator("tags", mode="before")
     @classmethod
     def _read_tags(cls, value: object) -> object:
         return read_tags(value) if isinstance(value, str) else value
-
-    @field_validator("url", "endpoint_url", "email_url")
-    @classmethod
-    def _has_a_port(cls, value: str) -> str:
-        try:
-            _ = urlsplit(value).port
-        except ValueError:
-            raise ValueError("its port is no number from 0 to 65535, or its host is malformed") from None
-        return value
 
     @field_validator("region", "default_region")
     @classmethod

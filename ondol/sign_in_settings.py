@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode
 
+from ondol.written_settings import Names, Url
 from ondol.written_settings import env as _env
 
 PROVIDERS = ("google", "kakao", "naver", "oidc")
@@ -27,12 +28,12 @@ class SignInSettings(BaseSettings):
         description="Whether people must prove their e-mail address, by an e-mail to it: `mandatory`, `optional` or "
         "`none`. Unset: `mandatory` with Amazon and a mail server, else `none`.",
     )
-    sign_up_domains: Annotated[tuple[str, ...], NoDecode] = _env(
+    sign_up_domains: Names = _env(
         "ONDOL_SIGN_UP_DOMAINS",
         (),
         description="Domains whose e-mail addresses may ask for an account, comma-separated. Unset: all.",
     )
-    approved_domains: Annotated[tuple[str, ...], NoDecode] = _env(
+    approved_domains: Names = _env(
         "ONDOL_APPROVED_DOMAINS",
         (),
         description="Domains whose people are approved without an administrator once their address is proven.",
@@ -44,7 +45,7 @@ class SignInSettings(BaseSettings):
         le=365,
         description="How many days an administrator has to set up a second factor; not in the trial.",
     )
-    social_providers: Annotated[tuple[str, ...], NoDecode] = _env(
+    social_providers: Names = _env(
         "ONDOL_SOCIAL_PROVIDERS",
         (),
         description="Of google, kakao, naver, oidc; comma-separated. "
@@ -58,7 +59,7 @@ class SignInSettings(BaseSettings):
     naver_client_secret: str = _env("ONDOL_NAVER_CLIENT_SECRET", "", description="Its secret.")
     oidc_client_id: str = _env("ONDOL_OIDC_CLIENT_ID", "", description="OpenID Connect client.")
     oidc_client_secret: str = _env("ONDOL_OIDC_CLIENT_SECRET", "", description="Its secret.")
-    oidc_issuer: str = _env("ONDOL_OIDC_ISSUER", "", description="Address of the OpenID Connect issuer.")
+    oidc_issuer: Url = _env("ONDOL_OIDC_ISSUER", "", description="Address of the OpenID Connect issuer.")
     oidc_name: str = _env("ONDOL_OIDC_NAME", "OpenID", description="What its button says.")
     oidc_scopes: str = _env(
         "ONDOL_OIDC_SCOPES", "openid profile email", description="What is asked for; some issuers need `groups` too."
@@ -80,11 +81,6 @@ class SignInSettings(BaseSettings):
         description="CLAIM=VALUE: at each sign-in by OpenID Connect, approved people who have it become "
         "administrators, and those who do not have it members.",
     )
-
-    @field_validator("social_providers", "sign_up_domains", "approved_domains", mode="before")
-    @classmethod
-    def _split_names(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @field_validator("oidc_approved_claim", "oidc_admin_claim", mode="before")
     @classmethod
@@ -119,11 +115,7 @@ class SignInSettings(BaseSettings):
     @field_validator("oidc_issuer")
     @classmethod
     def _is_issuer(cls, value: str) -> str:
-        try:
-            parts = urlsplit(value)
-            _ = parts.port
-        except ValueError:
-            raise ValueError("its port is no number from 0 to 65535, or its host is malformed") from None
+        parts = urlsplit(value)
         if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
             raise ValueError("write it whole, such as https://login.example.org/realms/lab")
         return value.removesuffix("/.well-known/openid-configuration").rstrip("/")

@@ -3,9 +3,11 @@
 import os
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field
+from pydantic_settings import NoDecode
 
 from ondol import env_file
 from ondol.env_file import EnvFile
@@ -24,6 +26,25 @@ class ConfigError(Exception):
 def env(name: str, default: Any = ..., **constraints: Any) -> Any:
     """Return the field of a setting that has this name in the environment and in the file."""
     return Field(default, validation_alias=AliasChoices(name), **constraints)
+
+
+def split(value: object) -> object:
+    """Return the words of a comma-separated text."""
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _require_port(value: str) -> str:
+    try:
+        _ = urlsplit(value).port
+    except ValueError:
+        raise ValueError("its port is no number from 0 to 65535, or its host is malformed") from None
+    return value
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split)]
+"""Several words in one setting, comma-separated."""
+Url = Annotated[str, AfterValidator(_require_port)]
+"""An address whose port, if it has one, is a port."""
 
 
 def settings_file(known: Collection[str]) -> EnvFile:
