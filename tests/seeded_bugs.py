@@ -326,7 +326,7 @@ BUGS = [
     Bug("a poll is answered without an approval", "_answered", "not person.is_approved", "False"),
     Bug("a poll is answered in a session that is over", "_answered", "has_ended(request)", "False"),
     Bug("a new password leaves sessions open", "known_person", "constant_time_compare(given, mark)", "True"),
-    Bug("https is served without a proxy", "Config.require_reachable_pages", "not self.behind_proxy", "False"),
+    Bug("https is served without a proxy", "WebSettings.require_reachable_pages", "not self.behind_proxy", "False"),
     Bug("a host is compared in the letters in which it was typed", "page_address:_host", "_punycode(name)", "name"),
     Bug("an e-mail that is given up is forgotten", "jobs:_keep", "now if row.next_try_at is None else None", "None"),
     Bug("all e-mails try while the server is away", "await_turn", "due.update(next_try_at=now + _TRY)", "True"),

@@ -9,7 +9,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from ondol.config import config, zones
+from ondol.config import config
+from ondol.web_settings import zones
 
 _ELSEWHERE = "UTC"
 """The group of zones that belong to no place."""

@@ -6,11 +6,11 @@ import pytest
 from django.utils import translation
 
 from ondol.accounts.models import Role
-from ondol.config import zones
 from ondol.policy.catalog import Rules, all_rules
 from ondol.policy.kinds import Number, Percent
 from ondol.policy.models import Policy, PolicyChange
 from ondol.policy.rules import rules_of
+from ondol.web_settings import zones
 from tests.web.conftest import person
 
 pytestmark = pytest.mark.django_db
