@@ -3,6 +3,7 @@
 from contextlib import suppress
 
 import pytest
+from django.db import connection
 from django.utils import translation
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -266,6 +267,22 @@ def answer_to(wish):
             return error.code
 
     return run
+
+
+def taken_by_a_worker():
+    """Let a worker take the next job; return the row that it is about, None if there is nothing that it may take."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT args ->> 'row' FROM procrastinate_fetch_job_v2(ARRAY['instances'], NULL)")
+        return cursor.fetchone()[0]
+
+
+def test_a_click_while_a_worker_is_at_alices_machine_waits_and_bobs_does_not(alice):
+    hers, his = machine(alice), machine(person("bob"))
+    actions.enqueue(hers)
+    assert taken_by_a_worker() == str(hers.pk)
+    actions.enqueue(hers)
+    actions.enqueue(his)
+    assert [taken_by_a_worker(), taken_by_a_worker()] == [str(his.pk), None]
 
 
 @pytest.mark.usefixtures("committed")
