@@ -7,18 +7,17 @@ from ondol.instances import own_keys, sealed
 from ondol.instances.models import ChosenKey, Instance, KeyOrigin, SshKey
 from ondol.instances.ssh import new_stem
 from ondol.keys import fingerprint
-from ondol.reconciler.tags import tags
 
 
-def ask_for(instance: Instance, own: ChosenKey | None, cloud: Cloud) -> KeyPair:
+def ask_for(instance: Instance, own: ChosenKey | None, cloud: Cloud, tags: dict[str, str]) -> KeyPair:
     """Return the key pair with which the machine is to be launched: a new one, or the one that its owner has brought.
 
     If an import's answer was lost, AWS says the same once more; a name that another key has is given up by the next
     try, as for keys that AWS makes.
     """
     if own is None:
-        return cloud.create_key(instance.key_pair_name, tags(instance))
-    key = cloud.import_key(instance.key_pair_name, own.public_key, tags(instance))
+        return cloud.create_key(instance.key_pair_name, tags)
+    key = cloud.import_key(instance.key_pair_name, own.public_key, tags)
     if not fingerprint.is_of_imported(own.public_key, key.fingerprint):
         raise Refused("KeyFingerprint", f"EC2 shows {key.fingerprint} for {key.name}, which is another key")
     return key

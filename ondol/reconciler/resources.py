@@ -20,6 +20,8 @@ from ondol.reconciler.tags import tags
 class Prepared:
     """What is there before a launch. What succeeded is kept even where `errors` say that something else did not."""
 
+    tags: dict[str, str]
+    """Those of whatever is made. They may depend on anything in the database, which threads do not ask."""
     group_id: str = ""
     group_is_sure: bool = False
     """Its id is known, or AWS has said that there is none."""
@@ -55,7 +57,7 @@ def prepare(
 
     `ranges` may reach the group by SSH. `with_key`: none is recorded yet; it is its owner's `own`, or made by AWS.
     """
-    made = Prepared()
+    made = Prepared(tags(instance))
     steps: list[Callable[[], None]] = [
         *([partial(_ask_for_key, own, instance, cloud, made)] if with_key else []),  # first: it takes EC2 longest
         partial(_ensure_group, instance, cloud, ranges, made),
@@ -130,7 +132,7 @@ def _ensure_group(instance: Instance, cloud: Cloud, ranges: Sequence[str], made:
 
 def _make_group(instance: Instance, cloud: Cloud, made: Prepared) -> str:
     try:
-        return cloud.create_group(instance.resource_name, tags(instance))
+        return cloud.create_group(instance.resource_name, made.tags)
     except AlreadyThere as error:
         found = cloud.group(instance.resource_name)
         if found is None:  # made a moment ago, and not visible yet
@@ -150,7 +152,7 @@ def _find_alive(instance: Instance, cloud: Cloud, made: Prepared) -> None:
 
 
 def _ask_for_key(own: ChosenKey | None, instance: Instance, cloud: Cloud, made: Prepared) -> None:
-    made.key = keys.ask_for(instance, own, cloud)
+    made.key = keys.ask_for(instance, own, cloud, made.tags)
     made.is_new = True
 
 

@@ -3,10 +3,11 @@
 import pytest
 
 from ondol.cloud.errors import Unreachable
-from ondol.cloud.port import Kind
+from ondol.cloud.port import Kind, Tag
 from ondol.config import config
 from ondol.instances import actions
-from ondol.instances.models import Launch
+from ondol.instances.models import Instance, Launch
+from ondol.reconciler.resources import prepare
 from ondol.reconciler.retag import retag
 
 
@@ -26,6 +27,14 @@ def tagged(rig):
 def test_everything_that_is_made_has_them(rig, alice, cost_center):
     rig.running(alice)
     assert tagged(rig) == ["4711"] * 5
+
+
+def test_what_tags_depend_on_is_read_before_aws_is_asked_in_threads(rig, alice):
+    row = Instance.objects.get(pk=actions.create(alice).pk)  # whose owner is not read yet
+    row.key_pair_name = "a-key"
+    prepare(row, rig.cloud, ["203.0.113.0/24"], with_key=True)
+    made = (*rig.cloud.world.groups.values(), *rig.cloud.world.keys.values())
+    assert [thing.tags[Tag.NAME] for thing in made] == ["ondol-alice"] * 2
 
 
 def test_what_exists_gets_them_from_the_worker_once(rig, alice, monkeypatch):
