@@ -146,6 +146,18 @@ def test_a_role_that_may_not_close_holds_up_nothing_else_and_is_told(rig, alice,
     assert rig.mine(alice).status == "STOPPED"
 
 
+def test_a_start_that_is_not_shown_yet_is_not_given_up_since_its_group_cannot_be_changed(rig, alice, narrowed):
+    stopped(rig, alice)
+    actions.start(alice)
+    rig.work()
+    narrowed()
+    Instance.objects.update(seen_view="stopped", ssh_ranges_at=None)  # an answer that is older than the start
+    rig.cloud.next_error["set_ssh"] = [Quota("RulesPerSecurityGroupLimitExceeded")]
+    rig.work_on(rig.mine(alice))
+    assert rig.cloud.next_error["set_ssh"] == []
+    assert rig.mine(alice).status == "STARTING"
+
+
 def test_a_change_while_aws_is_asked_counts_after_all(rig, alice, narrowed, setting, machines_clock):
     """The answer is about the older wish: it is recorded, and the group is made equal once more."""
     rig.running(alice)
