@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from ondol import clock
-from ondol.cloud.errors import Refused, Unreachable
+from ondol.cloud.errors import Gone, Refused, Unreachable
 from ondol.cloud.port import InstanceState
 from ondol.instances import actions
 from ondol.instances.models import Instance, Run, SshKey
@@ -160,6 +160,17 @@ def test_a_machine_missing_for_long_has_ended(rig, alice):
     rig.tick(4)
     assert rig.mine(alice).status == "TERMINATED"
     assert not SshKey.objects.exists()
+
+
+def test_a_machine_that_is_not_shown_to_whoever_ends_it_has_not_ended_yet(rig, alice, ada):
+    instance = rig.running(alice)
+    rig.cloud.next_error["terminate"] = [Gone("InvalidInstanceID.NotFound")]
+    actions.terminate(alice, by=ada)
+    rig.work()
+    assert (rig.mine(alice).status, rig.mine(alice).seen_view) == ("TERMINATING", "absent")
+    rig.tick(3)
+    assert rig.mine(alice).status == "TERMINATED"
+    assert rig.cloud.world.ec2_instances[instance.instance_id].value.state is InstanceState.TERMINATED
 
 
 def test_what_lives_on_after_its_row_has_ended_is_ended_again(rig, alice, ada):
