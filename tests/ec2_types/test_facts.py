@@ -106,6 +106,21 @@ def test_types_come_smallest_first_and_unknown_ones_last():
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("wanted", "other", "does"),
+    [
+        ("t3.small", "t3.medium", True),
+        ("c5.2xlarge", "r5.large", False),  # as much memory, but fewer vCPUs
+        ("r5.large", "c5.large", False),  # as many vCPUs, but less memory
+        ("t3.small", "t4g.medium", False),  # another architecture
+        ("t3.small", "t3.small", False),
+        ("t3.small", "zz9.large", False),
+    ],
+)
+def test_what_takes_the_place_of_a_type_is_as_big_at_least_and_runs_the_same_programs(wanted, other, does):
+    assert facts_of(other).does_for(facts_of(wanted)) is does
+
+
 def test_a_big_size_is_not_sorted_by_the_letter():
     assert smallest_first(["m5.12xlarge", "m5.2xlarge", "m5.large"]) == ["m5.large", "m5.2xlarge", "m5.12xlarge"]
 

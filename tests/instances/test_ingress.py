@@ -9,6 +9,7 @@ from ondol.cloud.errors import Gone, Quota, Refused, Throttled, Unreachable
 from ondol.deployment.findings import Why, remembered
 from ondol.instances import actions
 from ondol.instances.models import Instance
+from ondol.instances.resizing import change_size
 from ondol.reconciler import orphans
 from ondol.testing.fake import Lost
 
@@ -140,6 +141,9 @@ def test_a_role_that_may_not_close_holds_up_nothing_else_and_is_told(rig, alice,
     rig.cloud.next_error["set_ssh"] = [Refused("UnauthorizedOperation")] * 50
     look_at_all(rig, machines_clock)
     assert [finding.why for finding in remembered()] == [Why.DENIED]
+    change_size(alice, volume_gib=40)
+    rig.work()
+    assert rig.cloud.asked("grow") == 1
     actions.stop(alice)
     rig.work()
     rig.tick(2)
