@@ -207,6 +207,20 @@ def test_what_was_asked_for_before_does_not_stay_on_the_machine(rig, alice, live
     assert (inside.opens(first), inside.opens(second), current(alice)) == (False, True, second)
 
 
+def test_a_key_asked_for_while_another_is_put_there_is_the_one_that_opens_it(rig, alice, lives, inside):
+    first, second = own_key(), own_key()
+
+    def asked_again():
+        inside.meanwhile = lambda: None
+        replace_key(alice, second)
+
+    replace_key(alice, first)
+    inside.meanwhile = asked_again
+    rig.work()
+    rig.tick(2)
+    assert (inside.opens(first), inside.opens(second), current(alice)) == (False, True, second)
+
+
 def test_three_keys_one_after_the_other(rig, alice, lives, inside):
     seen = [current(alice)]
     for wish in ("", own_key(), ""):

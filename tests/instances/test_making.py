@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from ondol import clock
 from ondol.accounts.models import User
 from ondol.cloud.errors import AlreadyThere, NoCapacity, NotYet, Quota, Refused, Spent, Throttled, Unreachable
-from ondol.cloud.port import LaunchSpec
+from ondol.cloud.port import LaunchSpec, Tag
 from ondol.config import config
 from ondol.instances import actions, sealed
 from ondol.instances.lifecycle import Status
@@ -296,6 +296,17 @@ def test_a_key_whose_answer_the_sdk_lost_is_made_anew(rig, alice):
     rig.tick(3)
     instance = rig.mine(alice)
     assert (instance.status, list(rig.cloud.world.keys)) == ("RUNNING", [instance.ssh_key.key_pair_name])
+
+
+def test_a_key_of_which_no_row_knows_goes_with_its_machine(rig, alice, ada):
+    instance = rig.running(alice)
+    rig.cloud.create_key("of-a-lost-answer", {Tag.ROW: str(instance.pk)})
+    actions.terminate(alice, by=ada)
+    rig.work()
+    rig.cloud.world.settle()
+    Instance.objects.update(next_at=None)
+    rig.tick()
+    assert (rig.mine(alice).status, list(rig.cloud.world.keys)) == ("TERMINATED", [])
 
 
 def test_a_frozen_workers_key_goes_when_it_wakes(transactional_db, rig, alice):
