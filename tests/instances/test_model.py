@@ -38,7 +38,7 @@ SETTLED = {Status.RUNNING, Status.STOPPED, Status.FAILED, Status.TERMINATED}
 
 
 class House(People):
-    """Three people, an administrator and a neighbour, to whom anything happens."""
+    """What three people and an administrator were promised, whatever happens."""
 
     def teardown(self):
         try:
