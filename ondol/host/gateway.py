@@ -79,7 +79,8 @@ class Gateway:
         if scope["type"] != "http":
             return None
         try:
-            body = await _body_of(scope, receive, self._body_limit)
+            # To ask the server for a body that there is not would be a way through its thread for nothing.
+            body = await _body_of(scope, receive, self._body_limit) if _has_body(scope) else b""
         except TimeoutError:
             return await _refuse(send, 408, b"The request did not arrive in time.\n")
         except _TooBigError:
@@ -209,8 +210,6 @@ class _TooBigError(Exception):
 
 async def _body_of(scope: Message, receive: Receive, limit: int) -> bytes | None:
     """Return the body; None if the client has gone. Raises TimeoutError and _TooBigError."""
-    if not _has_body(scope):  # to ask the server for it would be a way through its thread, for nothing
-        return b""
     if _declared(scope) > (limit if _asks_first(scope) else DRAINED):
         raise _TooBigError
     body, over = bytearray(), 0
