@@ -38,6 +38,7 @@ def test_of_many_people_it_is_one_question(django_assert_num_queries):
         rules = rules_for([one.pk for one in people])
     assert [rules[one.pk].awake_hours for one in people] == [0, 8, 8]
     assert rules[None].awake_hours == 8
+    assert rules[people[1].pk] is rules[None]  # one for nearly all, however many they are
 
 
 @pytest.mark.django_db
