@@ -4,10 +4,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
 from ondol.cloud import aws_groups, aws_keys
 from ondol.cloud import aws_shapes as shapes
+from ondol.cloud.aws_again import Again
 from ondol.cloud.aws_autostop import AutoStop
 from ondol.cloud.aws_calls import (
     ONCE_CONFIG,
@@ -17,8 +19,8 @@ from ondol.cloud.aws_calls import (
     ask,
     ask_of,
     chunks,
-    each,
     every,
+    pages,
     session,
     where,
 )
@@ -60,6 +62,15 @@ _ID_FILTERS = {
 }  # fmt: skip
 
 
+def _with_tags(reservation: dict[str, Any]) -> Iterator[Ec2Instance]:
+    return map(shapes.ec2_instance, reservation["Instances"])
+
+
+def _without_tags(reservation: dict[str, Any]) -> Iterator[Ec2Instance]:
+    """Ten thousand machines take twice the memory with their tags, which a look at all does not read."""
+    return (replace(shown, tags=_UNREAD, interfaces=()) for shown in _with_tags(reservation))
+
+
 class AwsCloud(AutoStop):
     """Implements `ondol.cloud.port.Cloud` by boto3.
 
@@ -72,6 +83,7 @@ class AwsCloud(AutoStop):
         self._config, self._deployment = config, deployment_id
         self._client = Clients(session, config.endpoint_url, self.BOTO_CONFIG)
         self._once = Clients(session, config.endpoint_url, ONCE_CONFIG)
+        self._all, self._some, self._moving = Again(_without_tags), Again(_with_tags), Again(_without_tags)
         self._images: dict[str, tuple[str, str]] = {}
         """The root device and the architecture of each image: an image never changes its own."""
 
@@ -83,17 +95,14 @@ class AwsCloud(AutoStop):
 
     # --- reading -----------------------------------------------------------------------------------------------
     def ec2_instances(self, rows: Collection[str] | None = None) -> list[Ec2Instance]:
-        if rows is None:  # ten thousand take twice the memory with their tags, which a look does not read
-            return [replace(shown, tags=_UNREAD, interfaces=()) for shown in self._each_ec2_instance(self._ours())]
-        return [
-            ec2_instance
-            for some in chunks(rows, _FILTER_VALUES)
-            for ec2_instance in self._ec2_instances([*self._ours(), where(f"tag:{Tag.ROW}", *some)])
-        ]
+        if rows is None:
+            return self._all.listed(self._pages(self._ours()))
+        asked = ([*self._ours(), where(f"tag:{Tag.ROW}", *some)] for some in chunks(rows, _FILTER_VALUES))
+        return self._some.listed(chain.from_iterable(map(self._pages, asked)))
 
     def moving(self) -> list[Ec2Instance]:
         filters = [*self._ours(), where("instance-state-name", *MOVING)]
-        return list(self._each_ec2_instance(filters, self._once("ec2")))
+        return self._moving.listed(self._pages(filters, self._once("ec2")))
 
     def alive_of(self, user_id: str) -> list[Ec2Instance]:
         ec2_instances = self._ec2_instances([*self._ours(), where(f"tag:{Tag.USER_ID}", user_id)])
@@ -148,11 +157,11 @@ class AwsCloud(AutoStop):
         return AwsAccount(ask(self._client("sts").get_caller_identity)["Account"], self._config.region)
 
     def _ec2_instances(self, filters: list[Any]) -> list[Ec2Instance]:
-        return list(self._each_ec2_instance(filters))
+        reservations = every(self._ec2, "describe_instances", "Reservations", Filters=filters, page_size=1000)
+        return [shown for reservation in reservations for shown in _with_tags(reservation)]
 
-    def _each_ec2_instance(self, filters: list[Any], ec2: "EC2Client | None" = None) -> Iterator[Ec2Instance]:
-        reservations = each(ec2 or self._ec2, "describe_instances", "Reservations", Filters=filters, page_size=1000)
-        return (shapes.ec2_instance(shown) for reservation in reservations for shown in reservation["Instances"])
+    def _pages(self, filters: list[Any], ec2: "EC2Client | None" = None) -> Iterator[dict[str, Any]]:
+        return pages(ec2 or self._ec2, "describe_instances", Filters=filters, page_size=1000)
 
     def checks_passed(self, instance_ids: Collection[str]) -> set[str]:
         if not instance_ids:

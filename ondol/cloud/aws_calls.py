@@ -1,7 +1,7 @@
 """How Amazon is called: the only boto3 in the package."""
 
 from collections.abc import Callable, Collection, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from threading import Lock
 from typing import Any, ParamSpec, TypeVar
@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from botocore.parsers import ResponseParserError
 from botocore.utils import parse_timestamp
 
-from ondol.cloud import aws_log, aws_pace
+from ondol.cloud import aws_again, aws_log, aws_pace
 from ondol.cloud.aws_errors import named
 from ondol.cloud.errors import DENIED, Gone, Refused, Unreachable
 
@@ -49,10 +49,11 @@ def session(region: str) -> Session:
 
 
 def moment(told: Any) -> Any:
-    """Return a moment of an answer: the SDK's own way is ten times as slow, and a machine has four of them."""
+    """Return a moment of an answer: the SDK's own way is ten times as slow, and a machine has four of them. In XML they
+    are text, in JSON seconds."""
     try:
-        return datetime.fromisoformat(told)
-    except (TypeError, ValueError):
+        return datetime.fromtimestamp(told, UTC) if isinstance(told, int | float) else datetime.fromisoformat(told)
+    except (TypeError, ValueError, OverflowError, OSError):
         return parse_timestamp(told)
 
 
@@ -73,6 +74,7 @@ class Clients:
                 self._made[service] = ask(make, service, config=self._manners, endpoint_url=self._endpoint)
                 aws_log.follow(self._made[service])
                 aws_pace.follow(self._made[service])
+                aws_again.follow(self._made[service])
             return self._made[service]
 
 
@@ -83,7 +85,7 @@ def ask(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     except ClientError as error:
         told = error.response.get("Error", {})
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        trouble = named(told.get("Code", "Unknown"), told.get("Message", ""), status)
+        trouble = named(told.get("Code", "Unknown"), told.get("Message") or "", status)
     except ParamValidationError as error:
         trouble = Refused("ParamValidation", str(error)[:300])
     except (BotoCoreError, ResponseParserError) as error:
@@ -113,9 +115,15 @@ def each(
     client: Any, operation: str, key: str, page_size: int | None = None, **request: Any
 ) -> Iterator[dict[str, Any]]:
     """Yield what a listing has, a page at a time: one of machines takes 30 MB of memory."""
-    pages = iter(client.get_paginator(operation).paginate(PaginationConfig={"PageSize": page_size}, **request))
-    while page := ask(next, pages, None):
+    for page in pages(client, operation, page_size, **request):
         yield from page.get(key, [])
+
+
+def pages(client: Any, operation: str, page_size: int | None = None, **request: Any) -> Iterator[dict[str, Any]]:
+    """Yield the pages of a listing, each asked for when it is its turn."""
+    told = iter(client.get_paginator(operation).paginate(PaginationConfig={"PageSize": page_size}, **request))
+    while page := ask(next, told, None):
+        yield page
 
 
 def where(name: str, *values: str) -> Any:
