@@ -296,10 +296,31 @@ def _now(instance: Instance, priority: int = SOMEBODY_WAITS) -> None:
     enqueue(instance, priority)
 
 
+_WAITING = """
+SELECT queueing_lock FROM procrastinate_jobs WHERE status = 'todo' AND queueing_lock = ANY(%s) AND priority >= %s
+"""
+
+
+def without_job(instances: Collection[Instance], priority: int = 0) -> list[Instance]:
+    """Return those for which no job waits yet that would come as soon. To be asked once what the job is to see is
+    committed: a thousand that wait for Amazon's quota are looked at every two seconds, and none needs another one."""
+    locks = [_lock_of(instance) for instance in instances]
+    if not locks:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(_WAITING, [locks, priority])
+        waiting = {lock for (lock,) in cursor.fetchall()}
+    return [instance for instance in instances if _lock_of(instance) not in waiting]
+
+
+def _lock_of(instance: Instance) -> str:
+    return f"instance:{instance.pk}"
+
+
 def enqueue(instance: Instance, priority: int = 0) -> None:
     """Enqueue a look at this machine, in the caller's transaction; one that waits already will do, and gets the
     priority of this one if that is higher."""
-    lock = f"instance:{instance.pk}"
+    lock = _lock_of(instance)
     try:
         with transaction.atomic():  # a savepoint: the refusal must not undo the caller's change
             app.configure_task(RECONCILE, lock=lock, queueing_lock=lock, queue="instances", priority=priority).defer(

@@ -19,7 +19,7 @@ from ondol.cloud.errors import CloudError
 from ondol.cloud.port import MOVING, Cloud
 from ondol.deployment.health import confirm
 from ondol.deployment.models import Deployment, is_id
-from ondol.instances.actions import enqueue
+from ondol.instances.actions import enqueue, without_job
 from ondol.instances.lifecycle import CHANGING, Status, View
 from ondol.instances.models import Instance, Launch, Run
 from ondol.instances.replacements import MAX_TRIES
@@ -116,7 +116,7 @@ def observe_all(cloud: Cloud) -> None:
         # AWS answers, so time counts also for those of which there is nothing to be seen yet.
         seen_again(Instance.objects.filter(status=Status.PENDING, client_token=None), at)
     finally:
-        for rows in _batches(keys):
+        for rows in _batches(keys, "owner"):
             ingress.check(rows)
             changed = take_in(rows, shown, at) if shown is not None else set()
             same = [row for row in rows if row.pk not in changed and row.status in _RESTING]
@@ -162,10 +162,11 @@ def _all_shown(keys: dict[UUID, str | None], cloud: Cloud) -> Shown:
     return shown_of(keys, ec2_instances, cloud)
 
 
-def _batches(keys: Collection[UUID]) -> Iterator[list[Instance]]:
+def _batches(keys: Collection[UUID], *besides: str) -> Iterator[list[Instance]]:
+    """Yield these rows with their runs, and with what else is read of all of them."""
     ordered = list(keys)
     for start in range(0, len(ordered), BATCH):
-        yield list(Instance.objects.filter(pk__in=ordered[start : start + BATCH]).select_related("run", "owner"))
+        yield list(Instance.objects.filter(pk__in=ordered[start : start + BATCH]).select_related("run", *besides))
 
 
 def _each(*steps: Callable[[], None]) -> None:
@@ -226,8 +227,11 @@ def _anew(rows: list[Instance]) -> Iterable[Instance]:
 
 
 def _enqueue(rows: Iterable[Instance]) -> None:
-    for row in rows:
-        decision = decision_for(row)
-        if not is_put_off(row, decision) and (row.superseded_instance_ids or not decision.is_wait):
-            with transaction.atomic():
-                enqueue(row)
+    for row in without_job([row for row in rows if _is_due(row)]):
+        with transaction.atomic():
+            enqueue(row)
+
+
+def _is_due(row: Instance) -> bool:
+    decision = decision_for(row)
+    return not is_put_off(row, decision) and bool(row.superseded_instance_ids or not decision.is_wait)
