@@ -7,6 +7,10 @@ from ondol import clock
 LEAST, MOST = 2, 30
 """The seconds between two jobs; of a cron that has seconds, more than 30 would not come regularly."""
 
+AT_ONCE, BY_THE_CLOCK = 20, 5
+"""The priorities of the look at what changes, which takes a moment, and of what guards machines by the clock. Neither
+waits behind a thousand machines' jobs, or as many letters (0); a click (10) comes between them."""
+
 
 def cron_of(interval: timedelta, speed: float | None = None) -> str:
     """Return the cron of a job that comes once in an interval on the machines' clock, and not every second.

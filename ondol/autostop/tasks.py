@@ -11,7 +11,7 @@ from ondol.cloud.errors import CloudError
 from ondol.deployment.connection import cloud
 from ondol.nightly import at_night
 from ondol.outbox.jobs import RETRY, watch
-from ondol.pace import cron_of
+from ondol.pace import BY_THE_CLOCK, cron_of
 
 log = logging.getLogger(__name__)
 
@@ -21,14 +21,16 @@ minutes, and a lease is renewed and a letter sent minutes ahead."""
 
 
 @app.periodic(cron="* * * * * */5")
-@app.task(name="ondol.autostop.hours", queue="periodic", lock="hours", queueing_lock="hours")
+@app.task(name="ondol.autostop.hours", queue="periodic", lock="hours", queueing_lock="hours", priority=BY_THE_CLOCK)
 def hours(timestamp: int) -> None:
     """Every five seconds (real time): in a trial at speed 60, as many minutes."""
     schedule.check()
 
 
 @app.periodic(cron=cron_of(EVERY))
-@app.task(name="ondol.autostop.readings", queue="periodic", lock="readings", queueing_lock="readings")
+@app.task(
+    name="ondol.autostop.readings", queue="periodic", lock="readings", queueing_lock="readings", priority=BY_THE_CLOCK
+)
 def collect(timestamp: int) -> None:
     """Every half minute; without a call to AWS but for one when new datapoints are due."""
     try:
@@ -38,14 +40,16 @@ def collect(timestamp: int) -> None:
 
 
 @app.periodic(cron=cron_of(EVERY))
-@app.task(name="ondol.autostop.leases", queue="periodic", lock="leases", queueing_lock="leases")
+@app.task(name="ondol.autostop.leases", queue="periodic", lock="leases", queueing_lock="leases", priority=BY_THE_CLOCK)
 def hold(timestamp: int) -> None:
     """Every half minute, also while CloudWatch does not answer: a lease is renewed by the clock."""
     leases.check()
 
 
 @app.periodic(cron=cron_of(EVERY))
-@app.task(name="ondol.autostop.warnings", queue="periodic", lock="warnings", queueing_lock="warnings")
+@app.task(
+    name="ondol.autostop.warnings", queue="periodic", lock="warnings", queueing_lock="warnings", priority=BY_THE_CLOCK
+)
 def warn(timestamp: int) -> None:
     """Every half minute; in a trial at speed every two seconds, which are minutes."""
     warnings.check()

@@ -18,7 +18,7 @@ from ondol.instances import admin_letters, key_letters
 from ondol.instances.actions import RECONCILE
 from ondol.nightly import at_night
 from ondol.outbox.jobs import RETRY, watch
-from ondol.pace import cron_of
+from ondol.pace import AT_ONCE, BY_THE_CLOCK, cron_of
 from ondol.reconciler.job_lease import JobLeaseLost, ensure_job_lease
 from ondol.reconciler.observe import ALL_EVERY, is_time_for_all
 from ondol.reconciler.observe import observe as look_at
@@ -42,7 +42,7 @@ def reconcile(context: JobContext, row: str) -> None:
 
 
 @app.periodic(cron="* * * * * */2")
-@app.task(name="ondol.instances.look", queue="periodic", lock=OBSERVING, queueing_lock=OBSERVING)
+@app.task(name="ondol.instances.look", queue="periodic", lock=OBSERVING, queueing_lock=OBSERVING, priority=AT_ONCE)
 def observe(timestamp: int) -> None:
     """Every two seconds; with one call to AWS while nothing changes, and none where nothing is."""
     with _told():
@@ -50,7 +50,10 @@ def observe(timestamp: int) -> None:
 
 
 @app.periodic(cron=cron_of(ALL_EVERY))
-@app.task(name="ondol.instances.look_at_all", queue="periodic", lock="look_at_all", queueing_lock="look_at_all")
+@app.task(
+    name="ondol.instances.look_at_all", queue="periodic", lock="look_at_all", queueing_lock="look_at_all",
+    priority=BY_THE_CLOCK,
+)  # fmt: skip
 def observe_all(timestamp: int) -> None:
     """Every half minute, beside the looks at what changes: ten thousand machines take longer than these may wait."""
     with _told():

@@ -1,0 +1,51 @@
+"""What guards machines does not wait behind a thousand jobs that were there before."""
+
+import pytest
+from django.db import connection
+from procrastinate.contrib.django import app
+
+from ondol.autostop import tasks as autostop_tasks
+from ondol.instances import actions
+from ondol.reconciler import tasks
+from tests.instances.rig import Rig, person
+
+LETTER = app.configure_task("ondol.autostop.letter", queue="mail")
+BY_THE_CLOCK = [
+    tasks.observe_all, autostop_tasks.hours, autostop_tasks.collect, autostop_tasks.hold, autostop_tasks.warn,
+]  # fmt: skip
+
+
+def next_job() -> str:
+    """Return the task that a worker with a free hand would take now; it is taken."""
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id")
+        [worker] = cursor.fetchone()
+        cursor.execute("SELECT task_name FROM procrastinate_fetch_job_v2(NULL, %s)", [worker])
+        return str(cursor.fetchone()[0])
+
+
+def many_wait(rig: Rig) -> None:
+    """Let many machines be stopped from outside, and many people be written to."""
+    for number in range(3):
+        machine = rig.running(person(f"p{number}"))
+        actions.enqueue(machine)
+        LETTER.defer(warning=number)
+
+
+def test_the_look_at_what_changes_comes_before_everything(rig):
+    many_wait(rig)
+    alice = person("alice")
+    actions.create(alice)
+    tasks.observe.defer(timestamp=0)
+    assert [next_job(), next_job()] == ["ondol.instances.look", actions.RECONCILE]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT args ->> 'row' FROM procrastinate_jobs WHERE status = 'doing' ORDER BY priority")
+        assert cursor.fetchone() == (str(rig.mine(alice).pk),)  # the click, and none of the many
+
+
+@pytest.mark.parametrize("task", BY_THE_CLOCK, ids=lambda task: task.name)
+def test_what_guards_by_the_clock_comes_before_the_many_and_after_a_click(rig, task):
+    many_wait(rig)
+    task.defer(timestamp=0)
+    actions.create(person("alice"))
+    assert [next_job(), next_job()] == [actions.RECONCILE, task.name]
