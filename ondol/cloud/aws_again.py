@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from hashlib import blake2b
+from itertools import chain
 from typing import Any
 
 from ondol.cloud.port import Ec2Instance
@@ -39,12 +40,14 @@ class Again:
         token = _KNOWN.set(known)
         try:
             for page in pages:
-                fresh = iter(page.get("Reservations", []))
-                for digest in page.get(_TOLD, ()):
-                    told[digest] = known[digest] if digest in known else tuple(self._read(next(fresh)))
-                    found += told[digest]
-                for reservation in fresh:  # a page of which nothing could be left out
-                    found += self._read(reservation)
+                read = [tuple(self._read(reservation)) for reservation in page.get("Reservations", [])]
+                if _TOLD not in page:  # nothing was left out
+                    found += chain.from_iterable(read)
+                    continue
+                fresh = zip((digest for digest in page[_TOLD] if digest not in known), read, strict=True)
+                of_page = known | dict(fresh) if read else known
+                told |= {digest: of_page[digest] for digest in page[_TOLD]}
+                found += chain.from_iterable(of_page[digest] for digest in page[_TOLD])
         finally:
             _KNOWN.reset(token)
         self._known = told
