@@ -7,6 +7,7 @@ from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate
 from django.dispatch import receiver
 from django.test import override_settings
+from django.utils import translation
 
 from tests import role
 
@@ -32,6 +33,12 @@ def _no_work_that_no_test_is_about():
     cheap = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     with override_settings(PASSWORD_HASHERS=cheap, WHITENOISE_AUTOREFRESH=True):
         yield
+
+
+@pytest.fixture(autouse=True)
+def _language_of_nobody():
+    """Begin in the site's own language: a request or a command leaves that of its reader to whoever comes next."""
+    translation.deactivate()
 
 
 @pytest.fixture(scope="session", autouse=True)
