@@ -29,6 +29,8 @@ def furnish(amazon: Amazon) -> None:
         Instance.objects.bulk_create(rows, batch_size=1000)
         Run.objects.bulk_create(runs, batch_size=1000)
     Deployment.current().update(looked_at=amazon.launched, confirmed_at=None)
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE")  # else plans are those for what was there before
 
 
 def _machine(number: int, owner: User, amazon: Amazon) -> tuple[Instance, Run]:

@@ -35,7 +35,7 @@ SHARE = 0.3
 WEBS, WORKERS = 2, 3
 ROUNDS, SECONDS, CONNECTIONS, ASKERS = 3, 3.0, 4, 40
 """Each round asks so long, by so many connections to each web, for so many people in turn."""
-JOBS, LATE, PASSES = 300, 0.15, 2
+JOBS, LATE, PASSES = 200, 0.15, 2
 """So many jobs, each of which waits so long, as for one answer of AWS; by one worker, by two, by three, and again."""
 PEOPLE = 8
 """So many ask for a machine before each loss."""

@@ -31,7 +31,7 @@ from ondol.costs import prepared
 from ondol.costs.bills import this_month
 from tests.journey.site import free_port
 
-SECONDS, SETTLED_AFTER, WORKERS = 60.0, 20.0, 2
+SECONDS, SETTLED_AFTER, WORKERS = 60.0, 10.0, 2
 GOAL_CORE, GOAL_STATEMENTS = 0.05, 20.0
 SHOWN, WIDTH = 15, 200
 TABLES = {
