@@ -36,9 +36,9 @@ def _no_work_that_no_test_is_about():
 
 
 @pytest.fixture(autouse=True)
-def _language_of_nobody():
-    """Begin in the site's own language: a request or a command leaves that of its reader to whoever comes next."""
-    translation.deactivate()
+def _english():
+    """Begin in English: a request or a command leaves the language of its reader to whoever comes next."""
+    translation.activate("en")
 
 
 @pytest.fixture(scope="session", autouse=True)
