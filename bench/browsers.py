@@ -19,7 +19,7 @@ from tests.journey.site import free_port
 from tests.signed_in import sign_in
 from tests.web.browser import launch
 
-ROUNDS = 3
+ROUNDS = 2
 LATENCY, DOWN, UP = 150, 1.6e6 / 8, 0.75e6 / 8
 """A slow mobile network: milliseconds of a round trip, bytes a second; as Lighthouse's "slow 4G"."""
 SETTLED = 1000

@@ -34,7 +34,7 @@ from ondol.instances.models import Instance
 from tests.journey.site import free_port
 from tests.signed_in import sign_in
 
-SECONDS, PLAIN_SECONDS = 30.0, 5.0
+SECONDS, PLAIN_SECONDS = 20.0, 5.0
 PACE = 1.0
 """The seconds between two polls of a page while its machine changes."""
 LOOK_EVERY = 0.1
