@@ -34,7 +34,7 @@ _NOTHING = dict.fromkeys(stored_fields()) | {"weekends": True, "zone": "", "why"
 MACHINES, TIMES = 1_000, 10
 """How many machines, and how many times as many in the second size."""
 ROUNDS, LOOKS = 3, 3
-"""Of the second size there is one round with one look after the first: they wait for the quota of alarms."""
+"""The second size has one round with one look after the first: they wait for the quota of alarms."""
 
 
 def main(machines: int = MACHINES) -> None:
