@@ -19,11 +19,20 @@ log = logging.getLogger(__name__)
 ANSWER_WITHIN = 30.0
 """The seconds that PostgreSQL may take for one statement of a job."""
 
+FEWEST = 2
+"""A worker with one job at a time would do nothing but look at what changes, each two seconds."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `ondol worker`."""
     parser.add_argument("--metrics-port", type=int, help="default: ONDOL_WORKER_METRICS_PORT; 0: none")
-    parser.add_argument("--concurrency", type=int, default=JOBS, help=f"jobs at the same time ({JOBS})")
+    parser.add_argument("--concurrency", type=_concurrency, default=JOBS, help=f"jobs at the same time ({JOBS})")
+
+
+def _concurrency(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or int(text) < FEWEST:
+        raise argparse.ArgumentTypeError(f"{text}: use a whole number from {FEWEST} on")
+    return int(text)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -58,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
     from ondol.deployment.connection import get_ready  # noqa: PLC0415  it takes the SDK along, and a probe waits no more
 
     Thread(target=get_ready, name="get-ready", daemon=True).start()
-    return work(max(1, options.concurrency), begin_again)
+    return work(options.concurrency, begin_again)
 
 
 def _begin_again(environment: dict[str, str]) -> None:

@@ -18,6 +18,7 @@ from ondol.costs.models import BudgetNotice, PriceCheck
 from ondol.costs.price_table import Dated
 from ondol.nightly import at_night
 from ondol.outbox.jobs import RETRY, watch
+from ondol.pace import BY_THE_CLOCK
 
 log = logging.getLogger(__name__)
 FRESH, AGAIN = timedelta(hours=20), timedelta(hours=1)
@@ -25,7 +26,7 @@ FRESH, AGAIN = timedelta(hours=20), timedelta(hours=1)
 
 
 @app.periodic(cron="* * * * * */30")
-@app.task(name="ondol.costs.budgets", queue="periodic", lock="budgets", queueing_lock="budgets")
+@app.task(name="ondol.costs.budgets", queue="periodic", lock="budgets", queueing_lock="budgets", priority=BY_THE_CLOCK)
 def budgets(timestamp: int) -> None:
     """Check budgets twice a minute: a trial's month may last hours. Without budgets nothing is calculated."""
     budget.check()

@@ -8,7 +8,7 @@ from contextvars import ContextVar, copy_context
 from queue import SimpleQueue
 from typing import Any
 
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 
 from ondol.audit.origin import Person
 from ondol.audit.record import Action, Outcome, write
@@ -63,6 +63,6 @@ def _write(call: Call) -> None:
     told |= call.targets
     try:
         write(Action.AWS, on=_owner.get(), outcome=outcome, code=call.code, **told)
-    except DatabaseError as error:
+    except Error as error:  # all of a database, or the rows behind it would be lost as well
         connection.close()
         log.error("a call to AWS has no row in the record: %s", error, extra=told)

@@ -42,7 +42,9 @@ def get_ready(connect: Callable[[], Cloud] = cloud) -> None:
     It is for a thread of its own, at the start. What fails here is told by the jobs, which ask again.
     """
     try:
-        connect().newest_image(facts_of(config().instance_type).image_architecture)
+        made = connect()
+        connection.close()  # AWS may take minutes, and its other threads need all that this role may have
+        made.newest_image(facts_of(config().instance_type).image_architecture)
     except (CloudError, DatabaseError) as error:
         log.info("not ready for a click yet: %s", type(error).__name__)
     finally:

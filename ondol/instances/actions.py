@@ -30,6 +30,7 @@ from ondol.instances.runs import Run
 from ondol.instances.sizes import Size, chosen
 from ondol.instances.ssh import key_stem
 from ondol.keys import ppk, vault
+from ondol.pace import BY_THE_CLOCK
 from ondol.request_id import for_job
 from ondol.whom_to_ask import ask
 
@@ -184,7 +185,7 @@ def stop_by_rule(user: User, reason: Reason, still: Callable[[Instance], bool]) 
         if instance is None or instance.status != Status.RUNNING or not still(instance):
             return False
         move(instance, Status.STOPPING, reason)
-        _now(instance, 0)  # at the end of the hours it is everybody's, and nobody waits for it
+        _now(instance, BY_THE_CLOCK)  # at the end of the hours it is everybody's: a click overtakes it
     return True
 
 

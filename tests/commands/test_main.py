@@ -79,3 +79,11 @@ class TestSentences:
     def test_a_home_that_cannot_be_one(self, tmp_path):
         (tmp_path / "file").touch()
         assert "cannot be used" in told(ondol("up", "--home", str(tmp_path / "file"), home=tmp_path))
+
+
+@pytest.mark.parametrize("many", ["1", "0", "-3", "two", "２"])
+def test_a_worker_does_two_jobs_at_once_at_least(many, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["worker", f"--concurrency={many}"])
+    assert end.value.code == 2
+    assert f"{many}: use a whole number from 2 on" in capsys.readouterr().err

@@ -4,14 +4,17 @@ import pytest
 from django.db import connection
 from procrastinate.contrib.django import app
 
+from ondol.accounts.models import User
 from ondol.autostop import tasks as autostop_tasks
+from ondol.costs.tasks import budgets
 from ondol.instances import actions
+from ondol.instances.lifecycle import Reason
 from ondol.reconciler import tasks
 from tests.instances.rig import Rig, person
 
 LETTER = app.configure_task("ondol.autostop.letter", queue="mail")
 BY_THE_CLOCK = [
-    tasks.observe_all, autostop_tasks.hours, autostop_tasks.collect, autostop_tasks.hold, autostop_tasks.warn,
+    tasks.observe_all, autostop_tasks.hours, autostop_tasks.collect, autostop_tasks.hold, autostop_tasks.warn, budgets,
 ]  # fmt: skip
 
 
@@ -49,3 +52,17 @@ def test_what_guards_by_the_clock_comes_before_the_many_and_after_a_click(rig, t
     task.defer(timestamp=0)
     actions.create(person("alice"))
     assert [next_job(), next_job()] == [actions.RECONCILE, task.name]
+
+
+@pytest.mark.parametrize("reason", [Reason.SCHEDULE, Reason.BUDGET])
+def test_a_stop_by_a_rule_comes_before_the_many_and_after_a_click(rig, reason):
+    bob = person("bob")
+    stopped = rig.running(bob)
+    many_wait(rig)
+    assert actions.stop_by_rule(User.objects.get(pk=bob.pk), reason, lambda machine: True)
+    alice = person("alice")
+    actions.create(alice)
+    assert [next_job(), next_job()] == [actions.RECONCILE] * 2
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT args ->> 'row' FROM procrastinate_jobs WHERE status = 'doing' ORDER BY priority DESC")
+        assert [row for (row,) in cursor.fetchall()] == [str(rig.mine(alice).pk), str(stopped.pk)]
