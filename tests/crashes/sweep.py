@@ -210,6 +210,12 @@ class Report:
     def is_well(self) -> bool:
         return not self.bad and not self.left
 
+    def add(self, other: "Report") -> None:
+        """Tell of another run on the same ground as well."""
+        self.outcomes += other.outcomes
+        self.seconds += other.seconds
+        self.left |= other.left
+
     def __str__(self) -> str:
         struck = [o for o in self.outcomes if o.struck]
         points = {(o.scenario, point) for o in struck for point in o.schedule[: o.struck]}
