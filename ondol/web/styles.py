@@ -1,4 +1,4 @@
-"""What browsers load of ours: one stylesheet, which is written as several files, and scripts, all without comments.
+"""What browsers load of ours: two stylesheets, which are written as several files, and scripts, all without comments.
 
 It is made when static files are collected.
 """
@@ -11,8 +11,9 @@ import rjsmin
 from django.core.files.base import ContentFile
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
-WHOLE = "ondol/ondol.css"
-"""The stylesheet that pages load. It is a list of imports, and would work as such, one request for each."""
+FOLDER = "ondol"
+WHOLE = ("ondol.css", "administration.css")
+"""The stylesheets that pages load. Each is a list of imports, and would work as such, one request for each."""
 _IMPORT = re.compile(r'@import "(?P<name>[\w-]+\.css)" layer\((?P<layer>\w+)\);')
 
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
@@ -39,17 +40,16 @@ class Storage(CompressedManifestStaticFilesStorage):
     """WhiteNoise's files, each with a hash of its content in its name, and one stylesheet in place of many."""
 
     def post_process(self, paths: dict[str, Any], dry_run: bool = False, **options: Any) -> Iterator[Any]:
-        """Join the stylesheet and minify what is ours before files get their hashes; Django's hook."""
-        if WHOLE in paths and not dry_run:
-            folder, _, own = WHOLE.rpartition("/")
-            names = [name for name in paths if name.startswith(f"{folder}/") and name.endswith((".css", ".js"))]
-            texts = {name.removeprefix(f"{folder}/"): self.open(name).read().decode() for name in names}
+        """Join the stylesheets and minify what is ours before files get their hashes; Django's hook."""
+        names = [name for name in paths if name.startswith(f"{FOLDER}/") and name.endswith((".css", ".js"))]
+        if names and not dry_run:
+            texts = {name.removeprefix(f"{FOLDER}/"): self.open(name).read().decode() for name in names}
             for name in names:
                 self.delete(name)
-                if name.endswith(".css") and name != WHOLE:
+                if name.endswith(".css"):
                     del paths[name]
             scripts = {name: text for name, text in texts.items() if name.endswith(".js")}
-            for name, text in (scripts | {own: joined(texts[own], texts)}).items():
-                self.save(f"{folder}/{name}", ContentFile(minified(name, text)))
-                paths[f"{folder}/{name}"] = (self, f"{folder}/{name}")
+            for name, text in (scripts | {name: joined(texts[name], texts) for name in WHOLE}).items():
+                self.save(f"{FOLDER}/{name}", ContentFile(minified(name, text)))
+                paths[f"{FOLDER}/{name}"] = (self, f"{FOLDER}/{name}")
         yield from super().post_process(paths, dry_run, **options)  # type: ignore[no-untyped-call]

@@ -2,6 +2,7 @@
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from django.db import transaction
@@ -77,6 +78,26 @@ def test_what_a_page_waits_for_before_it_is_painted_is_there(answers):
         if parser.expected:
             assert f'id="{parser.expected.removeprefix("#")}"' in answer.text, screen.name
     assert waiting > 5
+
+
+def test_only_administrators_load_their_stylesheet_and_only_they_need_it(answers):
+    sources = Path(__file__).parents[2] / "ondol" / "web" / "static" / "ondol"
+    parts = re.findall(r'@import "([\w-]+\.css)"', (sources / "administration.css").read_text())
+    own, others = set(), set()
+    for path in sources.glob("*.css"):
+        (own if path.name in parts else others).update(re.findall(r"\.([a-z][\w-]+)", path.read_text()))
+    administrators = set(User.objects.filter(role="ADMIN").values_list("email", flat=True)) | {
+        screen.who for screen, _ in answers if screen.path.startswith("/admin/") and screen.status == 200
+    }
+    needed = 0
+    for screen, answer in answers:
+        named = {name for value in re.findall(r'class="([^"]+)"', answer.text) for name in value.split()}
+        used = named & (own - others)
+        is_loaded = "/administration." in answer.text
+        assert is_loaded or not used, (screen.name, used)
+        assert not is_loaded or screen.who in administrators, screen.name
+        needed += bool(used)
+    assert needed > 5
 
 
 def test_korean_pages_have_no_english_sentence_left(answers):

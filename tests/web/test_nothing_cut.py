@@ -58,9 +58,9 @@ def test_tabs_and_navigation_are_one_row_each_and_fade_where_there_is_more(site,
     machine(person(BOB), minutes_ago=1)
     with page_of(browser, site, BOB, language, width=320) as page:
         page.goto("/?way=putty", wait_until="networkidle")
-        for row in (".bar-mine", ".tabs"):
+        for row in (".bar-nav", ".tabs"):
             assert page.locator(f"{row} a").evaluate_all(ROWS) == 1
-        assert page.locator(".bar-mine a").last.evaluate("link => link.getBoundingClientRect().right") <= 320
+        assert page.locator(".bar-nav a").last.evaluate("link => link.getBoundingClientRect().right") <= 320
         tabs = page.locator(".tabs")
         assert tabs.get_attribute("data-more").split() == ["before"], "PuTTY, the last, is in sight"
         page.locator(".tabs a").last.focus()

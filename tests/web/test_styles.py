@@ -1,4 +1,4 @@
-"""One stylesheet for every page, joined from its parts."""
+"""One stylesheet for every page and one more for administrators, joined from their parts."""
 
 import importlib.util
 import re
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ondol.web.styles import joined, minified
+from ondol.web.styles import WHOLE, joined, minified
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "ondol" / "web" / "static" / "ondol"
@@ -36,10 +36,9 @@ def test_a_part_that_is_not_there_ends_the_collection():
 
 
 def test_every_part_is_imported_once():
-    imported = re.findall(
-        r'@import "([\w-]+\.css)" layer\((?:base|parts|pages)\);', (SOURCES / "ondol.css").read_text()
-    )
-    assert sorted(imported) == sorted(path.name for path in SOURCES.glob("*.css") if path.name != "ondol.css")
+    texts = "".join((SOURCES / name).read_text() for name in WHOLE)
+    imported = re.findall(r'@import "([\w-]+\.css)" layer\((?:base|parts|pages)\);', texts)
+    assert sorted(imported) == sorted(path.name for path in SOURCES.glob("*.css") if path.name not in WHOLE)
 
 
 @pytest.mark.django_db
