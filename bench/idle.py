@@ -22,7 +22,7 @@ from bench import institute
 from bench.place import ONDOL, table
 from bench.polls import web
 from bench.processor import of_tree
-from bench.record import ratio
+from bench.record import bars, ratio
 from bench.stand_in import WORKS
 from ondol import clock
 from ondol.audit import linking
@@ -99,6 +99,8 @@ def main() -> None:
     ]
     ratio("idle: PostgreSQL's core beside the goal", core / GOAL_CORE, more_is_better=False)
     ratio("idle: statements beside the goal", each / GOAL_STATEMENTS, more_is_better=False)
+    done = {"PostgreSQL's processor time": core / GOAL_CORE, "statements": each / GOAL_STATEMENTS, "goal": 1.0}
+    bars("idle", "While nobody does anything", "of the goal", {"measured": done})
     title = f"{institute.RUNNING} machines run, {institute.DAYS} days of readings, and nobody does anything"
     table(title, ["", "measured", "goal", "ratio"], rows)
     dearest = sorted(told.counts, key=lambda sql: (-told.milliseconds[sql], sql))[:SHOWN]

@@ -22,7 +22,7 @@ from bench import custodian, fleet
 from bench.amazon import QUOTAS, STOPPING, Amazon
 from bench.place import ONDOL, table
 from bench.processor import Meter
-from bench.record import ratio, series
+from bench.record import bars, ratio, series
 from ondol.accounts.models import Role, User
 from ondol.autostop.policies import set_policy
 from ondol.deployment.models import Deployment, deployment_id
@@ -90,6 +90,7 @@ def _environment(amazon: Amazon) -> dict[str, str]:
 
 def _beside(found: dict[int, Any]) -> None:
     rows = []
+    times: dict[str, dict[str, float]] = {}
     for size, (ours, theirs, _, start) in found.items():
         first, began = _median(ours, "first"), _median(ours, "start")
         policy = median(one.policy for one in theirs), median(one.processor for one in theirs) - start.processor
@@ -106,6 +107,13 @@ def _beside(found: dict[int, Any]) -> None:
         ratio(f"worker: Custodian beside our listing, {size} machines, processor", policy[1] / listing[1])
         ratio(f"worker: Custodian beside our look, {size} machines, processor", policy[1] / first[1])
         ratio(f"worker: Custodian with its start beside ours, {size} machines, processor", whole[1] / both[1])
+        times[f"{size} machines"] = {
+            "our listing": policy[1] / listing[1],
+            "our first look": policy[1] / first[1],
+            "both with their starts": whole[1] / both[1],
+            "our later looks, its start": whole[1] / later[1],
+        }
+    bars("worker", "Cloud Custodian's processor time beside ours", "times ours", times)
     each = ["seconds", "processor"]
     head = ["machines", "ours", *each, "Cloud Custodian", *each, "ratio", "per processor second"]
     table("The same machines, those that run and have a tag", head, rows)
