@@ -23,7 +23,7 @@ from bench.processor import of_tree, tree
 from bench.record import bars, ratio
 from tests.journey.site import Site, free_port, until
 
-WARM_STARTS, SECONDS, SETTLED_AFTER = 3, 30.0, 15.0
+WARM_STARTS, SECONDS, SETTLED_AFTER = 3, 20.0, 10.0
 PROXY = "configurable-http-proxy@5.1.0"
 _PROXY = CACHE / "node_modules" / ".bin" / "configurable-http-proxy"
 _CONFIG = """

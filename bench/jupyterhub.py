@@ -37,7 +37,7 @@ from ondol.instances.models import Instance
 from tests.journey.site import free_port, until
 from tests.signed_in import sign_in
 
-ROUNDS, SECONDS, CONNECTIONS, ASKERS = 3, 1.5, 4, 40
+ROUNDS, SECONDS, CONNECTIONS, ASKERS = 3, 1.0, 4, 40
 """Each round asks so long, by so many connections, for so many people in turn: one may read by our API ten times a
 second."""
 ON_ONE = ("our status of a machine that runs", "a poll without news (204), running", "our dashboard, running")
