@@ -115,6 +115,7 @@ def written(queries):
     return [sql for sql in changes if not any(words in sql[:80] for words in BOOKKEEPING)]
 
 
+@pytest.mark.timeout(300)  # six thousand requests
 def test_whoever_may_not_is_turned_away_and_changes_nothing(people, record_property):
     cells, wrong = 0, []
     for route, (name, (rank, client)) in product(routes(), people.clients.items()):
