@@ -24,10 +24,11 @@ from ondol.host.terminal import ERR, Terminal
 
 TICK = 0.2
 ONDOL = [sys.executable, "-m", "ondol"]
-STOPS_WITHIN = {"web and worker": 10.0, "cloud": 7.0, "PostgreSQL": 5.0}
+STOPS_WITHIN = {"web and worker": 15.0, "cloud": 7.0, "PostgreSQL": 5.0}
 """The seconds that the parts have to stop, in this order.
 
-They are more than a part takes by itself: a worker cuts off what still runs after 9 s, and the cloud ends after 6 s.
+They are more than a part takes by itself, also on a busy host: a worker cuts off what still runs after 9 s, and the
+cloud ends after 6 s.
 """
 _WAYS = {"DATABASE_URL": "database.url", environments.OWNER: "database.owner.url"}
 
@@ -87,7 +88,7 @@ class Tree:
             self._tick()
 
     def stop(self) -> None:
-        """Stop all parts in at most 22 s: first those that people reach, last what the others need."""
+        """Stop all parts in at most 27 s: first those that people reach, last what the others need."""
         for parts, which in (((self.web, self.worker), "web and worker"), ((self.cloud,), "cloud")):
             end = time.monotonic() + STOPS_WITHIN[which]
             for child in filter(None, parts):

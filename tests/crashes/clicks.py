@@ -10,6 +10,7 @@ from tests.crashes.life import Life
 from tests.crashes.parts import Web
 from tests.crashes.points import Point
 from tests.crashes.storm import people
+from tests.journey.site import slowness
 
 CLICKS = {
     "create": ("POST", "/api/instances", [">PENDING"]),
@@ -96,7 +97,7 @@ class _Clicker:
         """Until the web part answers, started again if it was killed."""
         if not self.web.is_started:
             await self.web.again()
-        async with asyncio.timeout(BACK_WITHIN):
+        async with asyncio.timeout(BACK_WITHIN * slowness()):
             while not await self._answers("GET", "/healthz", "", 200):
                 await asyncio.sleep(0.1)
 
