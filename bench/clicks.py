@@ -16,7 +16,16 @@ from tests.journey.site import Person, Site
 
 LATE = 0.15
 """Seconds of a call in all: a round trip to a region far away, and EC2's own time, such as for a key."""
-RULE = {"operation": "*", "when": "delay", "seconds": LATE, "times": None}
+BUCKETS = {
+    "RunInstances": (5, 2), "StartInstances": (5, 2), "CreateKeyPair": (50, 5), "CreateSecurityGroup": (50, 5),
+    "AuthorizeSecurityGroupIngress": (50, 5), "CreateTags": (100, 10), "Describe*": (100, 20),
+}  # fmt: skip
+"""How many calls EC2 lets through at once, and a second after them (EC2 Developer Guide, "Request throttling")."""
+RULES = [
+    *({"operation": f"ec2:{name}", "when": "throttled", "at_once": full, "a_second": more}
+      for name, (full, more) in BUCKETS.items()),
+    {"operation": "*", "when": "delay", "seconds": LATE, "times": None},
+]  # fmt: skip
 ONE, MANY = 7, 50
 _IN_ORDER = (
     "GetParameter", "DescribeImages", "CreateKeyPair", "CreateSecurityGroup", "AuthorizeSecurityGroupIngress",
@@ -27,7 +36,7 @@ _IN_ORDER = (
 def main(folder: Path) -> None:
     """Measure clicks one after the other, the first of them just after the start; then fifty at once."""
     quotas = ("--vcpu-quota", "200", "--alarm-quota", "200")
-    with faulty_site(folder, real_clock(), RULE, *quotas) as (site, address):
+    with faulty_site(folder, real_clock(), RULES, *quotas) as (site, address):
         single = [_clicked(person, address) for person in site.people(*(f"one{number}" for number in range(ONE)))]
         rows = [("in order, as first designed", "", f"{len(_IN_ORDER) * LATE:.2f} s", f"{len(_IN_ORDER)}.0 ×", "")]
         rows.append(("the limit: group and key side by side", "", f"{LATE:.2f} s", "1.0 ×", ""))

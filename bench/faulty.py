@@ -21,7 +21,7 @@ CONTROL = "/_localcloud"
 
 
 @contextmanager
-def faulty_site(folder: Path, clock: Clock, rule: dict[str, Any], *options: str) -> Iterator[tuple[Site, str]]:
+def faulty_site(folder: Path, clock: Clock, rule: Any, *options: str) -> Iterator[tuple[Site, str]]:
     """Yield a site that takes the cloud for Amazon's, and the address of the cloud; `options` are the cloud's."""
     folder.mkdir(parents=True)
     (folder / "env").write_text(f"ONDOL_CLOCK={text(clock)}\n")
@@ -36,7 +36,7 @@ def faulty_site(folder: Path, clock: Clock, rule: dict[str, Any], *options: str)
 
 
 @contextmanager
-def faulty_cloud(folder: Path, clock: Clock, rule: dict[str, Any], *options: str) -> Iterator[dict[str, Any]]:
+def faulty_cloud(folder: Path, clock: Clock, rule: Any, *options: str) -> Iterator[dict[str, Any]]:
     """Yield what the environment has to say of a cloud."""
     words = [*ONDOL, "localcloud", "--", "--home", str(folder / "cloud"), "--faults", "--die-with-parent", *options]
     with (folder / "cloud.log").open("wb") as log:

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
 from localcloud.faults.middleware import Faults
-from localcloud.faults.rules import BadRule, When, read_rule
+from localcloud.faults.rules import BadRule, Bucket, When, read_rule
 from trial import Machine, Trial, until
 
 
@@ -223,12 +223,34 @@ def test_what_is_new_is_not_found_by_its_tags_for_a_while(cloud: Trial, control:
         {"operation": "RunInstances", "when": "drop", "times": "two"},
         {"operation": "RunInstances", "when": "drop", "colour": "red"},
         {"operation": "PutMetricAlarm", "when": "ignored"},
+        {"operation": "RunInstances", "when": "throttled"},
+        {"operation": "RunInstances", "when": "throttled", "at_once": 5, "a_second": 0},
+        {"operation": "RunInstances", "when": "throttled", "at_once": True, "a_second": 2},
+        {"operation": "RunInstances", "when": "drop", "at_once": 5},
     ],
     ids=str,
 )
 def test_a_rule_that_makes_no_sense_is_refused_by_field(rule: dict) -> None:
     with pytest.raises(BadRule):
         read_rule(rule)
+
+
+def test_a_bucket_lets_some_through_at_once_and_then_so_many_a_second() -> None:
+    bucket = Bucket(at_once=5, a_second=2)
+    assert [bucket.takes(100.0) for _ in range(7)] == [True] * 5 + [False] * 2
+    assert [bucket.takes(101.0) for _ in range(3)] == [True, True, False]
+    assert [bucket.takes(1000.0) for _ in range(6)] == [True] * 5 + [False]
+
+
+@pytest.mark.slow
+def test_what_is_throttled_is_refused_with_ec2s_code_and_makes_nothing(cloud: Trial, control: Control) -> None:
+    rule = {"operation": "CreateKeyPair", "when": "throttled", "at_once": 2, "a_second": 0.01}
+    control("POST", "rules", rule)
+    for name in ("first", "second"):
+        cloud.ec2.create_key_pair(KeyName=name)
+    assert code_of(cloud.ec2.create_key_pair, KeyName="third") == "RequestLimitExceeded"
+    assert code_of(cloud.ec2.describe_key_pairs, KeyNames=["third"]) == "InvalidKeyPair.NotFound"
+    assert control("GET", "rules")[0]["fired"] >= 1
 
 
 def test_skip_then_times() -> None:

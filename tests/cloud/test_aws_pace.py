@@ -1,4 +1,4 @@
-"""What Amazon refuses as too many waits for its turn; everything else is sent at once."""
+"""Launches, and what Amazon refuses as too many, wait for their turn; everything else is sent at once."""
 
 import json
 import threading
@@ -37,6 +37,26 @@ def test_a_minute_later_nothing_waits_any_more():
     turns = Turns(3)
     turns.refused(now=100.0)
     assert [turns.wait(now=101 + LASTS) for _ in range(3)] == [0.0] * 3
+
+
+def test_of_twenty_launches_five_go_at_once_and_two_a_second_after_them():
+    turns = Turns(2, at_once=5)
+    assert [turns.wait(now=100.0) for _ in range(20)] == [0.0] * 5 + [0.5 * n for n in range(1, 16)]
+    assert turns.wait(now=200.0) == 0.0
+
+
+def test_after_a_pause_five_go_at_once_again_and_no_more():
+    turns = Turns(2, at_once=5)
+    for _ in range(5):
+        turns.wait(now=100.0)
+    assert [turns.wait(now=101.0) for _ in range(3)] == [0.0, 0.0, 0.5]
+    assert [turns.wait(now=900.0) for _ in range(6)] == [0.0] * 5 + [0.5]
+
+
+def test_launches_that_others_have_taken_are_waited_for():
+    turns = Turns(2, at_once=5)
+    turns.refused(now=100.0)
+    assert [turns.wait(now=100.0) for _ in range(3)] == [0.0, 0.5, 1.0]
 
 
 @pytest.fixture

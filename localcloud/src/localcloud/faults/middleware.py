@@ -23,7 +23,7 @@ PREFIX = "/_localcloud/"
 
 _ACTION = re.compile(rb"(?:^|&)Action=([A-Za-z]+)")
 #: what the router does, which knows the protocol
-_INSIDE = (When.BEFORE, When.AFTER, When.MISSING, When.IGNORED, When.REFUSED, When.UNDONE)
+_INSIDE = (When.BEFORE, When.AFTER, When.MISSING, When.IGNORED, When.REFUSED, When.UNDONE, When.THROTTLED)
 _READS = ("Describe", "Get", "List")
 
 

@@ -5,10 +5,12 @@
 {"operation": "DescribeInstances", "when": "missing", "times": 2}        not there yet, as after a fresh launch
 {"operation": "PutMetricAlarm", "when": "ignored", "parameter": "WarmUpConfiguration", "times": null}
 {"operation": "StartInstances", "when": "undone", "code": "Client.InternalError"}
+{"operation": "RunInstances", "when": "throttled", "at_once": 5, "a_second": 2}   EC2's bucket: full with 5 calls
 {"operation": "*", "when": "lag", "seconds": 60}
 """
 
 import random
+import time
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -27,6 +29,7 @@ class When(StrEnum):
     IGNORED = "ignored"  # as if `parameter` had not been sent, as by a service that does not know it yet
     REFUSED = "refused"  # where `parameter` is sent: a ValidationError, and nothing has happened
     UNDONE = "undone"  # RunInstances, StartInstances: it begins, and ends in terminated or stopped, for `code`
+    THROTTLED = "throttled"  # `at_once` calls pass and `a_second` after them; others are refused, nothing has happened
     LAG = "lag"  # no call fails; for `seconds` on the cloud's clock, what is new has no tags for policies and filters
 
 
@@ -48,10 +51,13 @@ class Rule:
     seed: int = 0
     contains: str = ""  # only requests with this text in their body
     parameter: str = ""  # only requests with this parameter
+    at_once: int = 0
+    a_second: float = 0.0
     number: int = 0
     fired: int = 0
     passed: int = 0
     dice: random.Random = field(default_factory=random.Random, repr=False)
+    bucket: "Bucket | None" = None
 
     def meets(self, service: str, operation: str, body: bytes) -> bool:
         """Return whether the rule matches this call, and it is this call's turn. Each match counts."""
@@ -69,17 +75,45 @@ class Rule:
             return False
         if self.dice.random() >= self.probability:
             return False
+        if self.bucket and self.bucket.takes(time.monotonic()):
+            return False
         self.fired += 1
         return True
 
     def shown(self) -> dict[str, Any]:
-        return {key: value for key, value in vars(self).items() if key != "dice"}
+        return {key: value for key, value in vars(self).items() if key not in {"dice", "bucket"}}
+
+
+class Bucket:
+    """What EC2 counts calls by: each takes a token out of it, and `a_second` come in, up to `at_once`.
+
+    Its seconds are real ones, as those of the programs that ask.
+    """
+
+    def __init__(self, at_once: int, a_second: float) -> None:
+        self._most, self._a_second = at_once, a_second
+        self._tokens, self._at = float(at_once), 0.0
+
+    def takes(self, now: float) -> bool:
+        """Take a token; return whether there was one."""
+        self._tokens = min(self._most, self._tokens + (now - self._at) * self._a_second)
+        self._at = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
 
 
 #: what some kinds of fault are unless the rule says otherwise
 DEFAULTS: dict[When, dict[str, Any]] = {
     When.REFUSED: {"code": "ValidationError", "message": "Unsupported parameter", "status": 400},
     When.UNDONE: {"code": "Client.InternalError", "message": "Client error on launch"},
+    When.THROTTLED: {
+        "code": "RequestLimitExceeded",
+        "message": "Request limit exceeded.",
+        "status": 503,
+        "times": None,
+    },
 }
 
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -95,6 +129,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "seed": (int,),
     "contains": (str,),
     "parameter": (str,),
+    "at_once": (int,),
+    "a_second": (int, float),
 }
 
 
@@ -114,6 +150,17 @@ def read_rule(given: Any) -> Rule:
     if (when in (When.IGNORED, When.REFUSED)) is not bool(given.get("parameter")):
         raise BadRule("parameter: say which, for instance WarmUpConfiguration, with ignored and refused only")
     rule = Rule(**{**DEFAULTS.get(when, {}), **given, "when": when})
+    rule.bucket = _bucket(rule)
     # The cryptographic kind could not be repeated from a seed.
     rule.dice = random.Random(rule.seed)  # noqa: S311
     return rule
+
+
+def _bucket(rule: Rule) -> Bucket | None:
+    if rule.when is not When.THROTTLED:
+        if rule.at_once or rule.a_second:
+            raise BadRule("at_once, a_second: with throttled only")
+        return None
+    if rule.at_once < 1 or rule.a_second <= 0:
+        raise BadRule("at_once, a_second: say how many calls pass, for instance 5 and 2")
+    return Bucket(rule.at_once, rule.a_second)
