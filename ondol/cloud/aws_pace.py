@@ -14,20 +14,20 @@ from ondol.cloud.aws_errors import kind_of
 from ondol.cloud.errors import Throttled
 
 A_SECOND = {
-    "RunInstances": 2, "StartInstances": 2,
+    "RunInstances": 1.9, "StartInstances": 1.9,
     "PutMetricAlarm": 3, "DeleteAlarms": 3, "DescribeAlarms": 9, "DescribeAlarmHistory": 20,
 }  # fmt: skip
-"""Amazon's quotas, where nobody has asked for more."""
+"""Amazon's quotas, where nobody has asked for more. Launches and starts have two, but calls do not arrive as regularly
+as they are sent."""
 AT_ONCE = {"RunInstances": 5, "StartInstances": 5}
 """What EC2 lets through before its calls a second count: these wait before any is refused, as fifty people may click in
 one minute. (Amazon EC2 Developer Guide, "Request throttling for the Amazon EC2 API".)"""
 LASTS = 60.0
 """The seconds after a refusal for which calls wait. A process knows of its own calls only: where several workers share
 a quota, each is refused once in a while."""
-LONGEST = 8.0
-"""The seconds that a call waits at most: a worker that was thought dead meanwhile, after ten, has lost its job. The
-twenty jobs that a worker has at once wait 7.5 s for their launches. Beyond that a call is sent and perhaps refused, as
-without this."""
+LONGEST = 12.0
+"""The seconds that a call waits at most: twenty jobs, as a worker has at once, wait ten for turns of two a second. What
+would wait longer is sent, and perhaps refused, as without this. Heartbeats go on meanwhile: nobody takes the job."""
 
 
 class Turns:

@@ -25,7 +25,7 @@ def test_after_one_twenty_at_once_take_turns():
     assert turns.wait(now=110.0) == 0.0, "the turns that nobody took are over"
 
 
-def test_nobody_waits_longer_than_a_worker_may_be_silent():
+def test_nobody_waits_for_ever():
     turns = Turns(3)
     turns.refused(now=100.0)
     waits = [turns.wait(now=100.0) for _ in range(40)]
@@ -39,9 +39,9 @@ def test_a_minute_later_nothing_waits_any_more():
     assert [turns.wait(now=101 + LASTS) for _ in range(3)] == [0.0] * 3
 
 
-def test_of_twenty_launches_five_go_at_once_and_two_a_second_after_them():
+def test_of_the_launches_that_a_worker_has_at_once_five_go_and_two_a_second_after_them():
     turns = Turns(2, at_once=5)
-    assert [turns.wait(now=100.0) for _ in range(20)] == [0.0] * 5 + [0.5 * n for n in range(1, 16)]
+    assert [turns.wait(now=100.0) for _ in range(25)] == [0.0] * 5 + [0.5 * n for n in range(1, 21)]
     assert turns.wait(now=200.0) == 0.0
 
 
