@@ -30,8 +30,9 @@ from bench.processor import Meter
 from bench.record import ratio, series
 from bench.worker import MACHINES, worker
 from ondol.deployment.models import deployment_id
+from ondol.deployment.workers import count_alive
 from ondol.instances.models import Instance
-from tests.journey.site import free_port
+from tests.journey.site import free_port, until
 from tests.signed_in import sign_in
 
 SECONDS, PLAIN_SECONDS = 30.0, 3.0
@@ -141,8 +142,9 @@ def _measured(size: int, viewers: int, workers: int) -> Found:
         with ExitStack() as stack:
             stack.enter_context(web(port := free_port()))
             processes = [stack.enter_context(worker(amazon)) for _ in range(workers)]
+            until(lambda: count_alive() == workers, 60, "all workers work")
             stack.enter_context(_watched(port, rows, pages))
-            time.sleep(2)
+            time.sleep(5)
             before, meters, began = amazon.calls(), [Meter(process) for process in processes], time.monotonic()
             _change(amazon, changing)
             calls, took = amazon.calls() - before, time.monotonic() - began
