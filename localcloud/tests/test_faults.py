@@ -227,6 +227,9 @@ def test_what_is_new_is_not_found_by_its_tags_for_a_while(cloud: Trial, control:
         {"operation": "RunInstances", "when": "throttled", "at_once": 5, "a_second": 0},
         {"operation": "RunInstances", "when": "throttled", "at_once": True, "a_second": 2},
         {"operation": "RunInstances", "when": "drop", "at_once": 5},
+        {"operation": "RunInstances", "when": "throttled", "at_once": 5, "a_second": float("nan")},
+        {"operation": "RunInstances", "when": "throttled", "at_once": 10**400, "a_second": 2},
+        {"operation": "RunInstances", "when": "hang", "seconds": float("inf")},
     ],
     ids=str,
 )

@@ -25,9 +25,11 @@ one minute. (Amazon EC2 Developer Guide, "Request throttling for the Amazon EC2 
 LASTS = 60.0
 """The seconds after a refusal for which calls wait. A process knows of its own calls only: where several workers share
 a quota, each is refused once in a while."""
-LONGEST = 12.0
-"""The seconds that a call waits at most: twenty jobs, as a worker has at once, wait ten for turns of two a second. What
-would wait longer is sent, and perhaps refused, as without this. Heartbeats go on meanwhile: nobody takes the job."""
+LONGEST, LONGEST_AT_ONCE = 8.0, 12.0
+"""The seconds that a call waits at most, and a launch or a start, so that the twenty jobs of a worker get their turns.
+What would wait longer is sent, and perhaps refused, as without this. For alarms it is less than the ten seconds after
+which a silent worker counts as dead: another one has its job then, and has perhaps put an alarm. A launch has its token.
+What a worker that is told to end does not wait for, the next one does."""
 
 
 class Turns:
@@ -51,7 +53,7 @@ class Turns:
                 return 0.0
             together = (self._at_once or 1) - 1
             turn = max(self._next, now - together * self._every)
-            if turn > now + LONGEST:
+            if turn > now + (LONGEST_AT_ONCE if self._at_once else LONGEST):
                 return 0.0
             self._next = turn + self._every
             return max(0.0, turn - now)

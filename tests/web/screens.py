@@ -196,6 +196,7 @@ def furnish() -> list[Screen]:
         Screen("forbidden", "/admin/people/", "bob@example.org", 403),
         Screen("not found", "/nowhere", "bob@example.org", 404),
         Screen("for a button", "/machine/create/", "bob@example.org", 405),
+        Screen("not found, administrator", "/nowhere", "alice@example.org", 404),
     ]
 
 

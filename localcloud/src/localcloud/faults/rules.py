@@ -116,6 +116,9 @@ DEFAULTS: dict[When, dict[str, Any]] = {
     },
 }
 
+#: of any number in a rule; Infinity and NaN, which Python reads in JSON, are none
+MOST = 10**9
+
 _TYPES: dict[str, tuple[type, ...]] = {
     "operation": (str,),
     "when": (str,),
@@ -142,6 +145,8 @@ def read_rule(given: Any) -> Rule:
             raise BadRule(f"{name}: unknown; there are {', '.join(_TYPES)}")
         if not isinstance(value, _TYPES[name]) or isinstance(value, bool):
             raise BadRule(f"{name}: {value!r} is of the wrong type")
+        if isinstance(value, int | float) and not abs(value) <= MOST:
+            raise BadRule(f"{name}: at most {MOST}")
     if not given.get("operation"):
         raise BadRule("operation: say which, for instance RunInstances or ec2:Describe*")
     if given.get("when") not in set(When):
