@@ -28,8 +28,8 @@ a quota, each is refused once in a while."""
 LONGEST, LONGEST_AT_ONCE = 8.0, 12.0
 """The seconds that a call waits at most, and a launch or a start, so that the twenty jobs of a worker get their turns.
 What would wait longer is sent, and perhaps refused, as without this. For alarms it is less than the ten seconds after
-which a silent worker counts as dead: another one has its job then, and has perhaps put an alarm. A launch has its token.
-What a worker that is told to end does not wait for, the next one does."""
+which a silent worker counts as dead: another one has its job then, and has perhaps put an alarm. A launch has its
+token. What a worker that is told to end does not wait for, the next one does."""
 
 
 class Turns:
