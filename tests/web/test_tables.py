@@ -210,14 +210,14 @@ def waits(page):
     return is_whole
 
 
-def test_a_page_with_a_table_is_painted_whole_and_others_as_they_arrive(alice, bob, browser_of):
+def test_a_page_with_a_table_or_the_rules_is_painted_whole_and_others_as_they_arrive(alice, bob, browser_of):
     row = machine(bob)
     desk, browser = browser_of(alice), browser_of(bob)
-    for page in (*TABLES, f"people/{bob.pk}/"):
+    for page in (*TABLES, f"people/{bob.pk}/", "policy/"):
         assert waits(desk.get(f"/admin/{page}").text), page
     for page in ("/history/", "/costs/", "/settings/activity/"):
         assert waits(browser.get(page).text), page
-    for page in ("policy/", "announcement/", "doctor/", f"fleet/stop/?people={row.owner_id}"):
+    for page in ("announcement/", "doctor/", f"fleet/stop/?people={row.owner_id}"):
         assert not waits(desk.get(f"/admin/{page}").text), page
     for page in ("/", "/help/", "/settings/"):
         assert not waits(browser.get(page).text), page
