@@ -78,6 +78,7 @@ def _looks(plot: dict[str, Any], colours: int) -> dict[str, Any]:
             "file://graph.css",
             f"inline:{_ID} .series .line {{ stroke-width: 2; }} {_dark(colours)}",
         ],
+        "show_legend": colours > 1,
         "legend_at_bottom": True,
         "legend_at_bottom_columns": 2,
         "truncate_legend": -1,
