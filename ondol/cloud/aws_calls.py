@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from threading import Lock
 from typing import Any, ParamSpec, TypeVar
 
@@ -41,7 +41,10 @@ _MAKING = Lock()
 
 @cache
 def session(region: str) -> Session:
-    """Return the one session of this process, with the SDK's usual credentials: each reads AWS's models, some 30 MB."""
+    """Return the one session of this process, with the SDK's usual credentials: each reads AWS's models, some 30 MB.
+
+    Reading them takes 0.1 s in which no other thread runs, so a client of another region is made by it, too.
+    """
     made = Session(region_name=region)
     answers: Any = made._session.get_component("response_parser_factory")
     answers.set_parser_defaults(timestamp_parser=moment)
@@ -58,10 +61,14 @@ def moment(told: Any) -> Any:
 
 
 class Clients:
-    """Holds the clients of one session by the service's name; each is made when first needed."""
+    """Holds the clients of one session by the service's name; each is made when first needed.
 
-    def __init__(self, session: Session, endpoint_url: str, boto_config: BotoConfig) -> None:
+    They ask the session's own region, if `region` names no other.
+    """
+
+    def __init__(self, session: Session, endpoint_url: str, boto_config: BotoConfig, region: str | None = None) -> None:
         self._session, self._endpoint, self._manners = session, endpoint_url or None, boto_config
+        self._region = region
         self._made: dict[str, Any] = {}
 
     def __call__(self, service: Any) -> Any:
@@ -70,8 +77,8 @@ class Clients:
                 # A client that is made without credentials never gets any: a role given later would not count.
                 if ask(self._session.get_credentials) is None:
                     raise Unreachable("NoCredentialsError")
-                make = self._session.client
-                self._made[service] = ask(make, service, config=self._manners, endpoint_url=self._endpoint)
+                make = partial(self._session.client, region_name=self._region, endpoint_url=self._endpoint)
+                self._made[service] = ask(make, service, config=self._manners)
                 aws_log.follow(self._made[service])
                 aws_pace.follow(self._made[service])
                 aws_again.follow(self._made[service])

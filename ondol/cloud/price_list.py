@@ -26,12 +26,12 @@ class AwsPriceList:
 
     def __init__(self, session: Session, config: Config) -> None:
         self._region = config.region
-        self._client = Clients(session, config.endpoint_url, INTERACTIVE_CONFIG)
+        self._client = Clients(session, config.endpoint_url, INTERACTIVE_CONFIG, _ENDPOINT_REGION)
 
     @classmethod
     def from_config(cls, config: Config) -> "AwsPriceList":
         """Return a price list with the SDK's usual credentials."""
-        return cls(ask(session, _ENDPOINT_REGION), config)
+        return cls(ask(session, config.region), config)
 
     def prices(self, instance_types: Collection[str]) -> list[ListPrice]:
         found = [
