@@ -1,16 +1,19 @@
 """The application as `ondol web` serves it: Django's WSGI application behind granian's ASGI interface."""
 
+from contextlib import suppress
 from threading import Thread
 from typing import cast
 
 from django.conf import settings
-from django.urls import resolve
+from django.urls import Resolver404, resolve
+from django.utils.module_loading import import_string
 from procrastinate.contrib.django import app as jobs
 
 from ondol.config import config
 from ondol.database.base import limit_waiting, silent_for
 from ondol.ec2_types import facts_of
 from ondol.host.capacity import web_threads
+from ondol.host.garbage import keep_what_is_loaded
 from ondol.host.gateway import Gateway
 from ondol.wsgi import application as wsgi
 
@@ -21,13 +24,21 @@ ANSWER_WITHIN = 10.0
 """The seconds that PostgreSQL may take for one statement of a page: as long as a frozen worker may hold a lock."""
 
 
+def _get_ready() -> None:
+    """Load the pages, their patterns and the facts about EC2's types: the first request may be a click."""
+    with suppress(Resolver404):
+        resolve("/api/no-such-page")
+    for name in (settings.MESSAGE_STORAGE, settings.SESSION_SERIALIZER, settings.ACCOUNT_ADAPTER):
+        import_string(name)
+    facts_of(config().instance_type)
+    keep_what_is_loaded()
+
+
 serve(config().web_metrics_port, {})
 limit_waiting(ANSWER_WITHIN)
 # A job is enqueued by its name. Else the first one would load all tasks here, with boto3, while somebody waits.
 cast(list[str], jobs.import_paths).clear()
-# Else the first request, which may be a click, would load all pages, and the facts about EC2's types.
-resolve("/")
-Thread(target=facts_of, args=(config().instance_type,), daemon=True).start()
+Thread(target=_get_ready, daemon=True).start()
 application = Gateway(
     wsgi,
     threads=web_threads(config()),

@@ -13,6 +13,7 @@ from ondol.config import config
 from ondol.database.base import limit_waiting
 from ondol.host import signs_of_life
 from ondol.host.capacity import JOBS
+from ondol.host.garbage import keep_what_is_loaded
 
 log = logging.getLogger(__name__)
 
@@ -64,10 +65,15 @@ def run(options: argparse.Namespace) -> int:
             raise
         log.warning("PostgreSQL: %s", trouble)  # it has gone again just now, or is too slow
         begin_again()
+    Thread(target=_get_ready, name="get-ready", daemon=True).start()
+    return work(options.concurrency, begin_again)
+
+
+def _get_ready() -> None:
     from ondol.deployment.connection import get_ready  # noqa: PLC0415  it takes the SDK along, and a probe waits no more
 
-    Thread(target=get_ready, name="get-ready", daemon=True).start()
-    return work(options.concurrency, begin_again)
+    get_ready()
+    keep_what_is_loaded()
 
 
 def _begin_again(environment: dict[str, str]) -> None:
