@@ -284,7 +284,7 @@ def tell_address(instance: Instance) -> bool:
     return bool(Instance.objects.filter(pk=instance.pk, address_changed=True).update(address_changed=False))
 
 
-SOMEBODY_WAITS, MANY = 10, -10
+SOMEBODY_WAITS, LATER, MANY = 10, -1, -10
 """The priorities of a job that somebody has clicked for, and of those of which there may be a thousand at once."""
 _OVERTAKE = """
 UPDATE procrastinate_jobs SET priority = %s WHERE queueing_lock = %s AND status = 'todo' AND priority < %s

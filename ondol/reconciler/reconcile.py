@@ -14,6 +14,7 @@ from ondol.cloud.errors import CloudError, Gone, NoCapacity, Quota, Refused, Unr
 from ondol.cloud.port import Cloud
 from ondol.deployment.aws_record import on_behalf_of
 from ondol.deployment.fingerprints import OtherKeys
+from ondol.instances.actions import LATER, enqueue
 from ondol.instances.lifecycle import Decision, Reason, Status, Step, Timeouts, View, decide
 from ondol.instances.models import Instance, Launch
 from ondol.instances.moves import move
@@ -69,6 +70,10 @@ def _go_on(row: str, context: Context) -> None:
             is_armed = is_armed or plan.decision.step is Step.ARM
             with on_behalf_of(plan.instance.owner):
                 following = _act(plan, context)
+            if _was_started_elsewhere(plan.decision):
+                with transaction.atomic():
+                    enqueue(plan.instance, LATER)
+                return
         except CloudError as error:
             _trouble(plan, error, ensure_job_lease)
         except JobLeaseLost:
@@ -80,6 +85,12 @@ def _go_on(row: str, context: Context) -> None:
             # Without a back-off the next look would try this row again, and again, every two seconds.
             record(plan.instance, ensure_job_lease, **_backoff(plan.instance, "internal"))
             raise
+
+
+def _was_started_elsewhere(decision: Decision) -> bool:
+    """Return whether its alarm comes next, which may have to wait for CloudWatch's quota: of a hundred machines that
+    are started in the console at once, all are to be told as running first."""
+    return decision.to is Status.RUNNING and decision.reason is Reason.OUTSIDE
 
 
 def _act(plan: Plan, context: Context) -> Plan | None:

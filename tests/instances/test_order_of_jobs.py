@@ -9,7 +9,8 @@ from ondol.autostop import tasks as autostop_tasks
 from ondol.costs.tasks import budgets
 from ondol.instances import actions
 from ondol.instances.lifecycle import Reason
-from ondol.reconciler import tasks
+from ondol.instances.models import Instance
+from ondol.reconciler import observe, tasks
 from tests.instances.rig import Rig, person
 
 LETTER = app.configure_task("ondol.autostop.letter", queue="mail")
@@ -20,11 +21,17 @@ BY_THE_CLOCK = [
 
 def next_job() -> str:
     """Return the task that a worker with a free hand would take now; it is taken."""
+    return taken()[1]
+
+
+def taken() -> tuple[int, str, str | None]:
+    """Take the job that comes next; return its number, its task, and its machine."""
     with connection.cursor() as cursor:
         cursor.execute("INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id")
         [worker] = cursor.fetchone()
-        cursor.execute("SELECT task_name FROM procrastinate_fetch_job_v2(NULL, %s)", [worker])
-        return str(cursor.fetchone()[0])
+        cursor.execute("SELECT id, task_name, args ->> 'row' FROM procrastinate_fetch_job_v2(NULL, %s)", [worker])
+        number, task, row = cursor.fetchone()
+        return number, task, row
 
 
 def many_wait(rig: Rig) -> None:
@@ -66,3 +73,34 @@ def test_a_stop_by_a_rule_comes_before_the_many_and_after_a_click(rig, reason):
     with connection.cursor() as cursor:
         cursor.execute("SELECT args ->> 'row' FROM procrastinate_jobs WHERE status = 'doing' ORDER BY priority DESC")
         assert [row for (row,) in cursor.fetchall()] == [str(rig.mine(alice).pk), str(stopped.pk)]
+
+
+def test_machines_that_are_started_in_the_console_are_told_before_any_waits_for_its_alarm(rig):
+    """CloudWatch takes three alarms a second: the hundredth machine would be told half a minute late."""
+    machines = [rig.running(person(name)) for name in ("alice", "bob", "carol")]
+    for machine in machines:
+        rig.cloud.world.stop_outside(machine.instance_id)
+    rig.tick(2)
+    for machine in machines:
+        rig.cloud.world.start_outside(machine.instance_id)
+    observe.observe(rig.cloud)
+    rig.cloud.world.settle()
+    observe.observe(rig.cloud)
+    rig.cloud.calls.clear()
+    for _ in machines:
+        do_next(rig)
+    assert {rig.mine(machine.owner).status for machine in machines} == {"RUNNING"}
+    assert not rig.cloud.asked("arm")
+    for _ in machines:
+        do_next(rig)
+    assert rig.cloud.asked("arm") == len(machines)
+    assert all(rig.mine(machine.owner).is_armed for machine in machines)
+
+
+def do_next(rig: Rig) -> None:
+    """Do the job of a machine that comes next, as a worker with one hand."""
+    number, task, row = taken()
+    assert (task, row is not None) == (actions.RECONCILE, True)
+    rig.work_on(Instance.objects.get(pk=row))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT procrastinate_finish_job_v1(%s, 'succeeded', true)", [number])
