@@ -28,7 +28,8 @@ REGION, ACCOUNT = "ap-northeast-2", "123456789012"
 CONTROL = "/_bench"
 STOPPING = 5.0
 """The seconds that a stop takes; at Amazon it is more often a minute."""
-PENDING = 2.0
+PENDING = 10.0
+"""The seconds that a start takes; at Amazon ten to sixty."""
 QUOTAS = {
     "DescribeInstances": (100, 20), "StartInstances": (5, 2), "StopInstances": (50, 5),
     "DescribeAlarms": (9, 9), "DescribeAlarmHistory": (20, 20), "PutMetricAlarm": (3, 3), "DeleteAlarms": (3, 3),

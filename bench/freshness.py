@@ -42,7 +42,7 @@ PACE = 1.0
 """The seconds between two polls of a page while its machine changes."""
 LOOK_EVERY = 0.1
 """How often the rows of what changes are read, for what a page would tell at that moment."""
-RESTS, RUNS = 10.0, 15.0
+RESTS, RUNS = 5.0, 15.0
 """The seconds that a machine is stopped, and runs, before it changes again."""
 _TOLD = {"stopping": {"STOPPING", "STOPPED"}, "stopped": {"STOPPED"}, "running": {"RUNNING"}}
 """What a page says once it knows; of `pending` there is nothing to say before it runs."""
