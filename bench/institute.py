@@ -2,6 +2,8 @@
 
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from django.db import connection, transaction
@@ -10,6 +12,7 @@ from ondol.accounts.models import User
 from ondol.autostop.models import ReadingRound
 from ondol.costs.bills import this_month
 from ondol.costs.prepared import Basis, refresh, stale
+from ondol.instances.lifecycle import Reason, Status, View
 from ondol.instances.models import Instance, Run
 
 PEOPLE, MACHINES, RUNNING, CHANGES, DAYS = 10_000, 3_000, 1_000, 600_000, 14
@@ -47,6 +50,41 @@ def furnish(people: int = PEOPLE, machines: int = MACHINES, running: int = RUNNI
         cursor.execute("ANALYZE")
     ReadingRound.objects.get_or_create(only=True, defaults={"at": now})
     prepare()
+
+
+@contextmanager
+def changing(each: int) -> Iterator[None]:
+    """Let so many of those that are stopped be made, start, stop, and have failed; afterwards they are as before."""
+    now, rows = datetime.now(UTC), Instance.objects.filter(status="STOPPED").select_related("run").order_by("-id")
+    changed = [(row, _MOVING[number // each]) for number, row in enumerate(rows[: each * len(_MOVING)])]
+    before = [(type(one), one.pk, _stored(one)) for row, _ in changed for one in (row, row.run)]
+    for row, (status, seen, reason) in changed:
+        is_launched = seen != View.UNSEEN
+        Instance.objects.filter(pk=row.pk).update(
+            status=status, status_reason=reason, status_since=now, stopped_at=None, seen_view=seen, seen_since=now,
+            instance_id=row.instance_id if is_launched else None,
+            error_code="InsufficientInstanceCapacity" if status == Status.FAILED else "",
+        )  # fmt: skip
+        Run.objects.filter(pk=row.run_id).update(
+            began_at=now, launched_at=now if is_launched else None, ready_at=None, ended_at=None, end_reason=""
+        )
+    try:
+        yield
+    finally:
+        for model, pk, fields in before:
+            model.objects.filter(pk=pk).update(**fields)
+
+
+def _stored(row: Instance | Run) -> dict[str, object]:
+    return {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields if not field.primary_key}
+
+
+_MOVING = (
+    (Status.PENDING, View.UNSEEN, Reason.PERSON),
+    (Status.STARTING, View.PENDING, Reason.PERSON),
+    (Status.STOPPING, View.STOPPING, Reason.PERSON),
+    (Status.FAILED, View.UNSEEN, Reason.NO_CAPACITY),
+)
 
 
 def prepare() -> None:

@@ -34,12 +34,18 @@ from bench.record import bars, ratio
 from ondol.accounts.models import User
 from ondol.commands.web import collect_static
 from ondol.instances.models import Instance
+from ondol.instances.states import Status
 from tests.journey.site import free_port, until
 from tests.signed_in import sign_in
 
 ROUNDS, SECONDS, CONNECTIONS, ASKERS = 3, 1.0, 4, 40
 """Each round asks so long, by so many connections, for so many people in turn: one may read by our API ten times a
 second."""
+WARM_UP = 0.5
+"""The seconds of the same before the first round, so that nothing is cold."""
+_CHANGING = {
+    Status.PENDING: "being made", Status.STARTING: "starting", Status.STOPPING: "stopping", Status.FAILED: "failed",
+}  # fmt: skip
 ON_ONE = ("our status of a machine that runs", "a poll without news (204), running", "our dashboard, running")
 """Those that are measured once more with each server bound to one processor, as each process of several has one. Theirs
 is one thread; ours are several, which wait for each other where two run at once.
@@ -103,8 +109,10 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory(prefix="ondol-jupyterhub-") as folder,
         jupyterhub(Path(folder)) as theirs,
-        ondol() as (running, stopped, without),
+        institute.changing(ASKERS),
+        ondol() as ours,
     ):
+        running, stopped, without = (ours[status] for status in (Status.RUNNING, Status.STOPPED, None))
         user = "/hub/api/users/person{:05}"
         pairs = {
             "our status of a machine that runs": (running, "/api/instances/status", theirs, user),
@@ -114,7 +122,10 @@ def main() -> None:
             "our dashboard, running": (running, "/", theirs, "/hub/home"),
             "our dashboard, stopped": (stopped, "/", theirs, "/hub/home"),
             "our dashboard, without a machine": (without, "/", theirs, "/hub/home"),
+            "a poll without news (204), starting": (ours[Status.STARTING], "POLL", theirs, user),
         }
+        for status, words in _CHANGING.items():
+            pairs[f"our dashboard, {words}"] = (ours[status], "/", theirs, "/hub/home")
         found: dict[str, tuple[Found, Found]] = {}
         for bound, some in ((None, pairs), (_last_processor(), {name: pairs[name] for name in ON_ONE})):
             for server in (running.process, theirs.process):
@@ -130,9 +141,9 @@ def _last_processor() -> set[int]:
 def _asked(pairs: Mapping[str, tuple[Peer, str, Peer, str]], how: str) -> dict[str, tuple[Found, Found]]:
     """Return what the rounds of these have found, by the name of each pair with what is added to it."""
     found: dict[str, tuple[Found, Found]] = {name + how: (Found(), Found()) for name in pairs}
-    for us, path, them, their_path in pairs.values():  # so that nothing is cold
+    for us, path, them, their_path in pairs.values():
         for peer, at in ((us, path), (them, their_path)):
-            _ask(peer, _paths(peer, at), 1.0, Found())
+            _ask(peer, _paths(peer, at), WARM_UP, Found())
     for number in range(ROUNDS):
         for name, (us, path, them, their_path) in pairs.items():
             both = [(us, path, found[name + how][0]), (them, their_path, found[name + how][1])]
@@ -220,19 +231,16 @@ def _ask(peer: Peer, paths: list[str], seconds: float, found: Found) -> None:
 
 
 @contextmanager
-def ondol() -> Iterator[tuple[Peer, Peer, Peer]]:
-    """Yield our server as people see it whose machines run, whose are stopped, and who have none."""
+def ondol() -> Iterator[dict[Status | None, Peer]]:
+    """Yield our server as the owners of machines in each of these states see it, and those who have none (None)."""
+    people: dict[Status | None, list[User]] = {
+        status: [row.owner for row in Instance.objects.filter(status=status).order_by("id")[:ASKERS]]
+        for status in (Status.RUNNING, Status.STOPPED, *_CHANGING)
+    }
+    people[None] = list(User.objects.filter(approval="APPROVED", instances=None).order_by("id")[:ASKERS])
     with web(port := free_port()) as process:
         name = connection.settings_dict["NAME"]
-        people = (
-            *(
-                [row.owner for row in Instance.objects.filter(status=s).order_by("id")[:ASKERS]]
-                for s in ("RUNNING", "STOPPED")
-            ),
-            User.objects.filter(approval="APPROVED", instances=None).order_by("id")[:ASKERS],
-        )
-        running, stopped, without = (Peer(process, port, name, [_browser(one) for one in some]) for some in people)
-        yield running, stopped, without
+        yield {status: Peer(process, port, name, [_browser(one) for one in some]) for status, some in people.items()}
 
 
 def _browser(person: User) -> dict[str, str]:
