@@ -33,7 +33,7 @@ from tests.journey.site import until
 SHARE = 0.3
 """Each host has so much of a core."""
 WEBS, WORKERS = 2, 3
-ROUNDS, SECONDS, CONNECTIONS, ASKERS = 3, 2.0, 4, 40
+ROUNDS, SECONDS, CONNECTIONS, ASKERS = 3, 1.5, 4, 40
 """Each round asks so long, by so many connections to each web, for so many people in turn."""
 JOBS, LATE, PASSES = 200, 0.15, 2
 """So many jobs, each of which waits so long, as for one answer of AWS; by one worker, by two, by three, and again."""

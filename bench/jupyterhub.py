@@ -38,7 +38,7 @@ from ondol.instances.states import Status
 from tests.journey.site import free_port, until
 from tests.signed_in import sign_in
 
-ROUNDS, SECONDS, CONNECTIONS, ASKERS = 3, 1.0, 4, 40
+ROUNDS, SECONDS, CONNECTIONS, ASKERS = 3, 0.7, 4, 40
 """Each round asks so long, by so many connections, for so many people in turn: one may read by our API ten times a
 second."""
 WARM_UP = 0.5

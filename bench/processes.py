@@ -28,7 +28,7 @@ from ondol.commands.web import collect_static
 from ondol.instances.models import Instance
 from tests.journey.site import free_port
 
-ROUNDS, SECONDS, CONNECTIONS = 5, 1.0, 16
+ROUNDS, SECONDS, CONNECTIONS = 4, 1.0, 16
 GOAL = 1.8
 PATHS = {"dashboard, running": "/", "poll without news (204)": "POLL"}
 
