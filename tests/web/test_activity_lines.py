@@ -18,6 +18,7 @@ from ondol.audit.record import write
 from ondol.instances import moves
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.record import NOTHING
+from ondol.instances.states import OURS
 from ondol.web.activity import kinds
 from ondol.web.activity.entries import rows_of
 from ondol.web.activity.filters import FilterForm
@@ -75,6 +76,17 @@ def test_the_filter_for_stops_has_each_once_with_its_true_cause(alice, bob, brow
     assert len(lines) == 10, "a file has each step"
     assert [line[2:4] for line in lines if line[4].startswith("idle")] == [["AWS", "Automatic stop"]]
     assert not [line for line in lines if "AWS does not say why" in line[4]]
+
+
+def test_a_stop_that_ondol_asks_for_is_one_line_whatever_its_reason(alice, bob, browser_of):
+    row, browser = machine(bob, Status.RUNNING), browser_of(alice)
+    for reason in OURS - {Reason.IDLE}:  # a stop that AWS begins
+        before = len(acts(browser, kind="machine.stop"))
+        moves.move(row, Status.STOPPING, reason)
+        moves.move(row, Status.STOPPED, reason)
+        assert len(acts(browser, kind="machine.stop")) == before + 1, reason
+        moves.move(row, Status.STARTING, Reason.PERSON, by=bob)
+        moves.move(row, Status.RUNNING, Reason.DONE)
 
 
 def test_thirty_people_who_are_invited_are_thirty_lines_and_the_file_has_each_row(alice, browser_of):

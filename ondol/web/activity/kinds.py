@@ -8,7 +8,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from ondol.audit.actions import Action
-from ondol.instances.states import Reason, Status
+from ondol.instances.states import OURS, Reason, Status
 
 WITH_STEPS = "steps"
 """The value of the filter that leaves nothing out."""
@@ -74,7 +74,7 @@ KINDS: Mapping[str, Kind] = {
     "upkeep": Kind(_("Upkeep"), (Action.EXPORT, Action.VAULT, Action.KEYS, Action.PRUNE, Action.AWS)),
 }
 
-_ASKED = (Reason.PERSON, Reason.ADMIN, Reason.BUDGET, Reason.SCHEDULE, Reason.NOT_APPROVED)
+_ASKED = sorted(OURS - {Reason.IDLE})
 """Reasons of a stop that is known from its beginning."""
 _NOTICED = (Reason.IDLE, Reason.OUTSIDE, Reason.UNKNOWN)
 """Those of one that AWS has begun; the row of its end says the true one."""
