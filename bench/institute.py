@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -58,6 +58,15 @@ def changing(each: int) -> Iterator[None]:
     now, rows = datetime.now(UTC), Instance.objects.filter(status="STOPPED").select_related("run").order_by("-id")
     changed = [(row, _MOVING[number // each]) for number, row in enumerate(rows[: each * len(_MOVING)])]
     before = [(type(one), one.pk, _stored(one)) for row, _ in changed for one in (row, row.run)]
+    try:
+        _change(changed, now)
+        yield
+    finally:
+        for model, pk, fields in before:
+            model.objects.filter(pk=pk).update(**fields)
+
+
+def _change(changed: Iterable[tuple[Instance, tuple[Status, View, Reason]]], now: datetime) -> None:
     for row, (status, seen, reason) in changed:
         is_launched = seen != View.UNSEEN
         Instance.objects.filter(pk=row.pk).update(
@@ -68,11 +77,6 @@ def changing(each: int) -> Iterator[None]:
         Run.objects.filter(pk=row.run_id).update(
             began_at=now, launched_at=now if is_launched else None, ready_at=None, ended_at=None, end_reason=""
         )
-    try:
-        yield
-    finally:
-        for model, pk, fields in before:
-            model.objects.filter(pk=pk).update(**fields)
 
 
 def _stored(row: Instance | Run) -> dict[str, object]:

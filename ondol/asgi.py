@@ -24,12 +24,7 @@ ANSWER_WITHIN = 10.0
 """The seconds that PostgreSQL may take for one statement of a page: as long as a frozen worker may hold a lock."""
 
 
-def _get_ready() -> None:
-    """Load the pages, their patterns and the facts about EC2's types: the first request may be a click."""
-    with suppress(Resolver404):
-        resolve("/api/no-such-page")
-    for name in (settings.MESSAGE_STORAGE, settings.SESSION_SERIALIZER, settings.ACCOUNT_ADAPTER):
-        import_string(name)
+def _end_start() -> None:
     facts_of(config().instance_type)
     keep_what_is_loaded()
 
@@ -38,7 +33,13 @@ serve(config().web_metrics_port, {})
 limit_waiting(ANSWER_WITHIN)
 # A job is enqueued by its name. Else the first one would load all tasks here, with boto3, while somebody waits.
 cast(list[str], jobs.import_paths).clear()
-Thread(target=_get_ready, daemon=True).start()
+# Else the first request, which may be a click, would load all pages, compile the patterns of the API's addresses, and
+# load the facts about EC2's types.
+with suppress(Resolver404):
+    resolve("/api/no-such-page")
+for name in (settings.MESSAGE_STORAGE, settings.SESSION_SERIALIZER, settings.ACCOUNT_ADAPTER):
+    import_string(name)
+Thread(target=_end_start, daemon=True).start()
 application = Gateway(
     wsgi,
     threads=web_threads(config()),

@@ -9,7 +9,7 @@ LEAST, MOST = 2, 30
 
 AT_ONCE, BY_THE_CLOCK = 20, 5
 """The priorities of the look at what changes, which takes a moment, and of what guards machines by the clock. Neither
-waits behind a thousand machines' jobs, or as many letters (0); a click (10) comes between them."""
+waits behind a thousand machines' jobs (0 and less), or as many letters (0); a click (10) comes between them."""
 
 
 def cron_of(interval: timedelta, speed: float | None = None) -> str:

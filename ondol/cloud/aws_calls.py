@@ -39,12 +39,17 @@ _MAKING = Lock()
 """Clients may be shared by threads; the session that makes them may not."""
 
 
-@cache
 def session(region: str) -> Session:
     """Return the one session of this process, with the SDK's usual credentials: each reads AWS's models, some 30 MB.
 
     Reading them takes 0.1 s in which no other thread runs, so a client of another region is made by it, too.
     """
+    with _MAKING:  # `cache` lets two threads in
+        return _session(region)
+
+
+@cache
+def _session(region: str) -> Session:
     made = Session(region_name=region)
     answers: Any = made._session.get_component("response_parser_factory")
     answers.set_parser_defaults(timestamp_parser=moment)

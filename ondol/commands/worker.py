@@ -72,8 +72,10 @@ def run(options: argparse.Namespace) -> int:
 def _get_ready() -> None:
     from ondol.deployment.connection import get_ready  # noqa: PLC0415  it takes the SDK along, and a probe waits no more
 
-    get_ready()
-    keep_what_is_loaded()
+    try:
+        get_ready()
+    finally:
+        keep_what_is_loaded()
 
 
 def _begin_again(environment: dict[str, str]) -> None:

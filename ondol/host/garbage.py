@@ -1,7 +1,8 @@
 """The garbage collector, after a start.
 
-A part has some 240,000 objects once it has loaded its code and Amazon's models, and keeps them as long as it lives.
-CPython goes through all of them now and then, with each thread waiting: 120 ms, in which a click waited, too.
+A worker has some 240,000 objects once it has loaded its code and Amazon's models, a web 140,000; each keeps them as
+long as it lives. CPython goes through all of them now and then, while each thread waits: 120 ms in a worker, in which
+a click waited, too.
 """
 
 import gc

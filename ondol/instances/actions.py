@@ -284,8 +284,9 @@ def tell_address(instance: Instance) -> bool:
     return bool(Instance.objects.filter(pk=instance.pk, address_changed=True).update(address_changed=False))
 
 
-SOMEBODY_WAITS, LATER, MANY = 10, -1, -10
-"""The priorities of a job that somebody has clicked for, and of those of which there may be a thousand at once."""
+SOMEBODY_WAITS, AFTER_NEWS, MANY = 10, -1, -10
+"""The priorities of a job that somebody has clicked for, of one that comes after all that is to be told (0), and of
+those of which there may be a thousand at once."""
 _OVERTAKE = """
 UPDATE procrastinate_jobs SET priority = %s WHERE queueing_lock = %s AND status = 'todo' AND priority < %s
 """

@@ -5,6 +5,7 @@ What is seen is written to the row; where the state machine then wants something
 """
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -24,7 +25,7 @@ from ondol.instances.lifecycle import CHANGING, Status, View
 from ondol.instances.models import Instance, Launch, Run
 from ondol.instances.replacements import MAX_TRIES
 from ondol.reconciler import alarms, ingress, sizes
-from ondol.reconciler.reconcile import decision_for
+from ondol.reconciler.reconcile import decision_for, priority_of
 from ondol.reconciler.refusals import is_put_off
 from ondol.reconciler.seen import Shown, ids_of, seen_again, shown_of, take_in
 
@@ -227,9 +228,13 @@ def _anew(rows: list[Instance]) -> Iterable[Instance]:
 
 
 def _enqueue(rows: Iterable[Instance]) -> None:
-    for row in without_job([row for row in rows if _is_due(row)]):
-        with transaction.atomic():
-            enqueue(row)
+    due: dict[int, list[Instance]] = defaultdict(list)
+    for row in filter(_is_due, rows):
+        due[priority_of(row)].append(row)
+    for priority, some in due.items():
+        for row in without_job(some, priority):
+            with transaction.atomic():
+                enqueue(row, priority)
 
 
 def _is_due(row: Instance) -> bool:

@@ -14,7 +14,7 @@ from ondol.cloud.errors import CloudError, Gone, NoCapacity, Quota, Refused, Unr
 from ondol.cloud.port import Cloud
 from ondol.deployment.aws_record import on_behalf_of
 from ondol.deployment.fingerprints import OtherKeys
-from ondol.instances.actions import LATER, enqueue
+from ondol.instances.actions import AFTER_NEWS, enqueue
 from ondol.instances.lifecycle import Decision, Reason, Status, Step, Timeouts, View, decide
 from ondol.instances.models import Instance, Launch
 from ondol.instances.moves import move
@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 MAX_STEPS = 20
 """The most steps in one go: a provisioning takes about seven."""
 BACKOFF_MAX = timedelta(seconds=30)
+BARE_FOR = timedelta(minutes=1)
+"""Real time. As long as the alarms of 180 machines take."""
 _FAILURES = {Reason.TOO_LATE, Reason.STOP_FAILED, Reason.UNARMED, Reason.START_UNDONE}
 """The reasons of moves that are told with a reference, besides every move to FAILED."""
 
@@ -69,10 +71,8 @@ def _go_on(row: str, context: Context) -> None:
                 return
             is_armed = is_armed or plan.decision.step is Step.ARM
             with on_behalf_of(plan.instance.owner):
-                following = _act(plan, context)
-            if _was_started_elsewhere(plan.decision):
-                with transaction.atomic():
-                    enqueue(plan.instance, LATER)
+                following, is_over = _act(plan, context)
+            if is_over:
                 return
         except CloudError as error:
             _trouble(plan, error, ensure_job_lease)
@@ -87,21 +87,15 @@ def _go_on(row: str, context: Context) -> None:
             raise
 
 
-def _was_started_elsewhere(decision: Decision) -> bool:
-    """Return whether its alarm comes next, which may have to wait for CloudWatch's quota: of a hundred machines that
-    are started in the console at once, all are to be told as running first."""
-    return decision.to is Status.RUNNING and decision.reason is Reason.OUTSIDE
-
-
-def _act(plan: Plan, context: Context) -> Plan | None:
-    """Return what comes next, if that is decided and announced already."""
+def _act(plan: Plan, context: Context) -> tuple[Plan | None, bool]:
+    """Return what comes next, if that is decided and announced already, and whether another job does it."""
     if plan.superseded:
         end_superseded(plan, context)
     elif plan.decision.to is not None:
-        _move(plan, context.ensure_job_lease)
+        return None, _move(plan, context.ensure_job_lease)
     else:
-        return STEPS[plan.decision.step](plan, context)
-    return None
+        return STEPS[plan.decision.step](plan, context), False
+    return None, False
 
 
 def _plan(row: str, ensure_job_lease: JobLease) -> Plan | None:
@@ -174,11 +168,25 @@ def decision_for(instance: Instance) -> Decision:
     )
 
 
+def priority_of(instance: Instance) -> int:
+    """Return the priority of a job for which nobody waits.
+
+    The alarm of a machine that runs already may have to wait for CloudWatch's quota: of a hundred that are started in
+    the console at once, all are to be told as running first. One that has run without an alarm for long waits no more.
+    """
+    if instance.status != Status.RUNNING or decision_for(instance).step is not Step.ARM:
+        return 0
+    is_late = clock.now() - instance.status_since > clock.real_seconds(BARE_FOR.total_seconds())
+    return 0 if is_late and instance.run.armed_at is None else AFTER_NEWS
+
+
 # --- moves -----------------------------------------------------------------------------------------------------------
-def _move(plan: Plan, ensure_job_lease: JobLease) -> None:
+def _move(plan: Plan, ensure_job_lease: JobLease) -> bool:
+    """Move the row; return whether what comes next is left to a job of its own."""
     instance, to, reason = plan.instance, plan.decision.to, plan.decision.reason
     if to is None:
-        return
+        return False
+    is_left = False
     with transaction.atomic():
         ensure_job_lease()
         fields = _failure_of(instance, to, reason)
@@ -187,9 +195,14 @@ def _move(plan: Plan, ensure_job_lease: JobLease) -> None:
         record = Record(since=since, seen=instance.seen_reason, failure=failure)
         was, run = Status(instance.status), instance.run
         moved = move(instance, to, reason, record=record, **fields)
+        if moved and to is Status.RUNNING and reason is Reason.OUTSIDE:
+            is_left = priority_of(Instance.objects.get(pk=instance.pk)) == AFTER_NEWS
+            if is_left:
+                enqueue(instance, AFTER_NEWS)
     if moved and to is Status.RUNNING:
         pace.ready(run, was)
     _tell(instance)
+    return is_left
 
 
 def _failure_of(instance: Instance, to: Status, reason: Reason) -> dict[str, Any]:

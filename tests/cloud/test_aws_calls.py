@@ -1,12 +1,14 @@
 """Clients are made when they are needed, not before there are credentials; and each of their calls is followed."""
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 from boto3.session import Session
 from botocore.stub import Stubber
 
-from ondol.cloud.aws_calls import WORKER_CONFIG, Clients, ask
+from ondol.cloud.aws_calls import WORKER_CONFIG, Clients, ask, session
 from ondol.cloud.errors import CloudError, Unreachable
 from ondol.logs import TextFormatter
 from ondol.metrics import AWS_CALLS
@@ -18,6 +20,18 @@ def clients(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     return Clients(Session(region_name="ap-northeast-2"), "http://127.0.0.1:9", WORKER_CONFIG)
+
+
+def test_threads_that_ask_at_once_have_one_session():
+    """A worker's jobs for machines and the one for prices ask for it side by side at the start."""
+    together = Barrier(4)
+
+    def ask_for_it(_: int) -> Session:
+        together.wait()
+        return session("eu-south-2")
+
+    with ThreadPoolExecutor(4) as threads:
+        assert len(set(map(id, threads.map(ask_for_it, range(4))))) == 1
 
 
 def test_credentials_that_come_later_count(clients, monkeypatch):

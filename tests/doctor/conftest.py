@@ -27,8 +27,7 @@ class Account:
         keys = (self.environment["AWS_ACCESS_KEY_ID"], self.environment["AWS_SECRET_ACCESS_KEY"])
         self.session = Session(*keys, region_name="ap-northeast-2")
         self.config = Config(_env_file=None, **self.environment)
-        prices = Session(*keys, region_name="us-east-1")  # the only region of three whose endpoint is called
-        self.price_list = AwsPriceList(prices, self.config)
+        self.price_list = AwsPriceList(self.session, self.config)
         self.clients = Clients(self.session, self.environment["AWS_ENDPOINT_URL"], WORKER_CONFIG)
         self.ec2, self.cloudwatch = self.clients("ec2"), self.clients("cloudwatch")
 

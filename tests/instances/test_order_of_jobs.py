@@ -1,10 +1,13 @@
 """What guards machines does not wait behind a thousand jobs that were there before."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
 from procrastinate.contrib.django import app
+from procrastinate.contrib.django.models import ProcrastinateJob
 
-from ondol.accounts.models import User
+from ondol.accounts.models import Approval, User
 from ondol.autostop import tasks as autostop_tasks
 from ondol.costs.tasks import budgets
 from ondol.instances import actions
@@ -93,6 +96,52 @@ def test_machines_that_are_started_in_the_console_are_told_before_any_waits_for_
         do_next(rig)
     assert rig.cloud.asked("arm") == 3
     assert all(rig.mine(machine.owner).is_armed for machine in (*early, late))
+
+
+def test_a_look_at_all_does_not_bring_alarms_before_what_is_to_be_told(rig):
+    early, late = [rig.running(person(name)) for name in ("alice", "bob")]
+    for machine in (early, late):
+        rig.cloud.world.stop_outside(machine.instance_id)
+    rig.tick(2)
+    rig.cloud.calls.clear()
+    start_in_the_console(rig, early)
+    do_next(rig)
+    observe.observe_all(rig.cloud)
+    start_in_the_console(rig, late)
+    do_next(rig)
+    assert (rig.mine(late.owner).status, rig.cloud.asked("arm")) == ("RUNNING", 0)
+
+
+def test_a_machine_that_has_run_without_an_alarm_for_long_waits_no_more(rig, machines_clock):
+    machine = rig.running(person("alice"))
+    rig.cloud.world.stop_outside(machine.instance_id)
+    rig.tick(2)
+    start_in_the_console(rig, machine)
+    do_next(rig)
+    assert waits_with(machine) == actions.AFTER_NEWS
+    machines_clock.advance(timedelta(minutes=2))
+    observe.observe_all(rig.cloud)
+    assert waits_with(machine) == 0
+
+
+def test_a_machine_of_somebody_suspended_that_starts_is_stopped_by_the_same_job(rig):
+    bob = person("bob")
+    machine = rig.running(bob)
+    rig.cloud.world.stop_outside(machine.instance_id)
+    rig.tick(2)
+    User.objects.filter(pk=bob.pk).update(approval=Approval.SUSPENDED)
+    many_wait(rig)
+    start_in_the_console(rig, machine)
+    rig.work_on(machine)
+    assert (rig.mine(bob).status, rig.mine(bob).status_reason) == ("STOPPING", "NOT_APPROVED")
+
+
+def waits_with(machine: Instance) -> int:
+    """Return the priority of the job that waits for this machine."""
+    [priority] = ProcrastinateJob.objects.filter(args__row=str(machine.pk), status="todo").values_list(
+        "priority", flat=True
+    )
+    return int(priority)
 
 
 def start_in_the_console(rig: Rig, *machines: Instance) -> None:

@@ -103,9 +103,11 @@ class Router:
     def _refusal(self, environ: Environ, body: bytes, credential: Credential) -> AwsError | None:
         identity = self.cloud.identity
         keys = (identity.access_key_id, identity.secret_access_key)
-        is_elsewhere = credential.service == "pricing" and credential.region in pricing.REGIONS
+        region = identity.region
+        if credential.service == "pricing":
+            region = credential.region if credential.region in pricing.REGIONS else min(pricing.REGIONS)
         try:
-            check(_message(environ, body), credential, *keys, credential.region if is_elsewhere else identity.region)
+            check(_message(environ, body), credential, *keys, region)
         except BadSignature as bad:
             if credential.service == "ec2":
                 code, text = _IN_EC2_WORDS.get(bad.code, (bad.code, ""))
