@@ -61,6 +61,10 @@ class Watch:
         self.target, self.passed, self.struck = target, [], asyncio.Event()
         self._counts: Counter[tuple[str, str]] = Counter()
 
+    def end(self) -> None:
+        """Strike no more: one that comes by its point later would be dead when the next scenario begins."""
+        self.target = None
+
     def meet(self, where: str, what: str) -> "Boundary":
         """The worker is just asking for this."""
         self._counts[where, what] += 1

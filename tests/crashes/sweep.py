@@ -98,6 +98,7 @@ async def _crash_and_settle(life: Life, scenario: Scenario, outcome: Outcome) ->
         outcome.passed.append(life.worker.watch.passed)
         began = time.monotonic()
         await life.hire(targets.pop(0))
+    life.worker.watch.end()
     outcome.passed.append(life.worker.watch.passed)
     if await life.thaw():
         facts = await life.until(_is_over(scenario, before), SETTLED_WITHIN)
