@@ -4,6 +4,7 @@ import argparse
 import logging
 import os
 import sys
+from collections.abc import Callable
 from functools import partial
 from math import inf
 from threading import Thread
@@ -65,15 +66,15 @@ def run(options: argparse.Namespace) -> int:
             raise
         log.warning("PostgreSQL: %s", trouble)  # it has gone again just now, or is too slow
         begin_again()
-    Thread(target=_get_ready, name="get-ready", daemon=True).start()
+    from ondol.deployment.connection import get_ready  # noqa: PLC0415  it takes the SDK along, and a probe waits no more
+
+    Thread(target=_get_ready, args=(get_ready,), name="get-ready", daemon=True).start()
     return work(options.concurrency, begin_again)
 
 
-def _get_ready() -> None:
-    from ondol.deployment.connection import get_ready  # noqa: PLC0415  it takes the SDK along, and a probe waits no more
-
+def _get_ready(ask: Callable[[], None]) -> None:
     try:
-        get_ready()
+        ask()
     finally:
         keep_what_is_loaded()
 

@@ -34,8 +34,9 @@ def test_pages_are_loaded_before_the_first_request_and_tasks_with_boto3_never():
 
 
 def test_a_worker_keeps_the_collector_from_what_it_has_loaded_though_aws_cannot_be_asked():
-    started = "from ondol.commands import _django, worker; _django.load(); worker._get_ready(); import gc"
-    words = [sys.executable, "-c", f"{started}; print(gc.get_freeze_count() > 50_000)"]
+    started = "from ondol.commands import _django, worker; _django.load(); from ondol.deployment import connection"
+    ready = "worker._get_ready(connection.get_ready); import gc; print(gc.get_freeze_count() > 50_000)"
+    words = [sys.executable, "-c", f"{started}; {ready}"]
     network = {"AWS_VPC_ID": "vpc-12345678", "AWS_SUBNET_ID": "subnet-12345678", "AWS_ENDPOINT_URL": NOBODY}
     env = {**os.environ, **network, "AWS_EC2_METADATA_DISABLED": "true"}
     done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=60)
