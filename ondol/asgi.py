@@ -13,7 +13,7 @@ from ondol.config import config
 from ondol.database.base import limit_waiting, silent_for
 from ondol.ec2_types import facts_of
 from ondol.host.capacity import web_threads
-from ondol.host.garbage import keep_what_is_loaded
+from ondol.host.garbage import keep_what_is_loaded, without_collection
 from ondol.host.gateway import Gateway
 from ondol.wsgi import application as wsgi
 
@@ -35,7 +35,7 @@ limit_waiting(ANSWER_WITHIN)
 cast(list[str], jobs.import_paths).clear()
 # Else the first request, which may be a click, would load all pages, compile the patterns of the API's addresses, and
 # load the facts about EC2's types.
-with suppress(Resolver404):
+with suppress(Resolver404), without_collection():
     resolve("/api/no-such-page")
 for name in (settings.MESSAGE_STORAGE, settings.SESSION_SERIALIZER, settings.ACCOUNT_ADAPTER):
     import_string(name)

@@ -18,6 +18,7 @@ from ondol.commands import CommandError
 from ondol.config import ConfigError, config, variable
 from ondol.database.url import read
 from ondol.host.environments import OWNER, forget_libpq
+from ondol.host.garbage import without_collection
 from ondol.host.home import new_secret_key, new_vault_key
 
 if TYPE_CHECKING:
@@ -41,10 +42,16 @@ def set_up(*, migrated: bool = True, patience: float = 0.0, as_owner: bool = Fal
         _refuse_wrong_schema()
 
 
+def load_code() -> None:
+    """Load Django and all apps, by the settings as they are."""
+    with without_collection():
+        django.setup()
+
+
 def load() -> None:
     """Load Django, on the database of this home's `ondol up` if none is set. Raises CommandError."""
     borrow_from_home()
-    django.setup()
+    load_code()
 
 
 def load_as_owner() -> str:
@@ -61,7 +68,7 @@ def load_as_owner() -> str:
     if owner:
         os.environ["DATABASE_URL"] = owner
         config.cache_clear()
-    django.setup()
+    load_code()
     return application if owner else ""
 
 
@@ -186,7 +193,7 @@ def load_without_database() -> str:
         os.environ.setdefault("ONDOL_SECRET_KEY", new_secret_key())
         os.environ.setdefault("ONDOL_VAULT_KEYS", new_vault_key())
         config.cache_clear()
-    django.setup()
+    load_code()
     return reason
 
 

@@ -5,8 +5,6 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-import django
-
 from ondol.backup import archive, database, dump, restore
 from ondol.backup.archive import Backup, BackupError, Manifest
 from ondol.commands import CommandError, _django
@@ -55,7 +53,7 @@ def _load_django() -> Config:
     }
     os.environ.update(stand_ins)
     config.cache_clear()
-    django.setup()
+    _django.load_code()
     return settings
 
 

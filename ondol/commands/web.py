@@ -8,8 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import django
-
 from ondol.commands import CommandError, _django
 from ondol.commands.up import hold_port
 from ondol.config import config
@@ -41,7 +39,7 @@ def run(options: argparse.Namespace) -> None:
     _django.leave_owner()
     if not options.port_is_held:
         os.set_inheritable(hold_port(config()).detach(), True)  # for as long as the server's first process lives
-    django.setup()
+    _django.load_code()
     limit_waiting(ANSWER_WITHIN)
     if not _django.is_away():  # else the pages say that it is, and `/healthz` what is wrong once it is back
         _django.refuse_wrong_database()
