@@ -10,8 +10,13 @@ from tests.web.browser import page_of
 from tests.web.conftest import machine, person
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
-SHIFTS = """window.shifted = 0; new PerformanceObserver(list => list.getEntries().forEach(entry => {
-    if (!entry.hadRecentInput) window.shifted += entry.value; })).observe({type: "layout-shift", buffered: true});"""
+SHIFTS = """window.shifted = 0; window.movers = []; new PerformanceObserver(list => list.getEntries().forEach(entry => {
+    if (entry.hadRecentInput) return;
+    window.shifted += entry.value;
+    for (const {node, previousRect: from, currentRect: to} of entry.sources) window.movers.push(
+        `${(node?.outerHTML ?? node?.textContent ?? "").slice(0, 80)} ${from.x},${from.y} to ${to.x},${to.y}`);
+    })).observe({type: "layout-shift", buffered: true});"""
+"""Counts how much a page moves while nobody does anything, and notes what moves, from where to where."""
 PRIMARY = """() => { const probe = document.createElement("i");
     probe.style.color = "var(--primary)"; document.body.append(probe);
     const primary = getComputedStyle(probe).color; probe.remove();

@@ -8,7 +8,6 @@ from itertools import product
 import pytest
 from django.core import mail
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
@@ -198,27 +197,3 @@ def test_administrators_without_a_machine_begin_at_the_overview(alice, bob, caro
     assert (where(alice), where(bob), where(carol)) == (reverse("admin_overview"), "/", "/")
     machine(alice)
     assert where(alice) == "/"
-
-
-TABLES = ("", "people/", "fleet/", "activity/", "costs/")
-
-
-def waits(page):
-    """Return whether nothing of a page is painted before all of it has arrived; its last element says so."""
-    is_whole = '<link rel="expect" href="#end" blocking="render">' in page
-    assert page.index("</footer>") < page.index('<div id="end" hidden></div>')
-    return is_whole
-
-
-def test_a_page_with_a_table_or_the_rules_is_painted_whole_and_others_as_they_arrive(alice, bob, browser_of):
-    row = machine(bob)
-    desk, browser = browser_of(alice), browser_of(bob)
-    for page in (*TABLES, f"people/{bob.pk}/", "policy/"):
-        assert waits(desk.get(f"/admin/{page}").text), page
-    for page in ("/history/", "/costs/", "/settings/activity/"):
-        assert waits(browser.get(page).text), page
-    for page in ("announcement/", "doctor/", f"fleet/stop/?people={row.owner_id}"):
-        assert not waits(desk.get(f"/admin/{page}").text), page
-    for page in ("/", "/help/", "/settings/"):
-        assert not waits(browser.get(page).text), page
-    assert not waits(Client().get("/accounts/login/").text)
