@@ -15,9 +15,9 @@ from bench.record import bars, ratio
 from ondol.accounts.models import User
 from ondol.commands.web import collect_static
 from ondol.instances.models import Instance
+from tests.chromium import launch
 from tests.journey.site import free_port
 from tests.signed_in import sign_in
-from tests.web.browser import launch
 
 ROUNDS = 2
 LATENCY, DOWN, UP = 150, 1.6e6 / 8, 0.75e6 / 8
@@ -44,7 +44,7 @@ def main() -> None:
     rows: list[tuple[str, ...]] = []
     sizes: dict[str, dict[str, float]] = {"cold": {}, "warm": {}}
     with web(port := free_port()), sync_playwright() as playwright:
-        browser: Browser = launch(playwright)  # type: ignore[no-untyped-call]
+        browser = launch(playwright)
         for who, path, cookie in _pages():
             looks = [_looked(browser, f"http://127.0.0.1:{port}", path, cookie) for _round in range(ROUNDS)]
             cold, warm = (_median(kind) for kind in zip(*looks, strict=True))

@@ -6,8 +6,8 @@ from typing import Literal
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.chromium import launch
 from tests.journey.site import Person, Site
-from tests.journey.test_one_site import CHROMIUM
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs/images"
 LANGUAGES = ("ko", "en")
@@ -23,7 +23,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         site = Site(Path(folder) / "home", "--speed", "60").start()
         try:
-            browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
+            browser = launch(playwright)
             _story(browser, site, Path(folder))
             browser.close()
         finally:

@@ -14,6 +14,7 @@ import pytest
 from django.utils import translation
 from playwright.sync_api import Page, expect, sync_playwright
 
+from tests.chromium import launch
 from tests.furnished import furnished
 from tests.journey.aws import KINDS, NOTHING, ONE_OF_EACH, count, sealed_keys, tags_of, things_of, wanted_tags
 from tests.journey.site import Site, free_port, ssh_options, until
@@ -155,10 +156,6 @@ def test_twenty_clicks_make_one_machine(people):
 
 
 # --- Minji's browser -------------------------------------------------------------------------------------------------
-CHROMIUM = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 PASSWORD = "따뜻한 온돌방 2026"
 
 
@@ -171,7 +168,7 @@ def ko(text: str) -> str:
 @pytest.fixture(scope="module")
 def chromium():
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
+        browser = launch(playwright)
         yield browser
         browser.close()
 

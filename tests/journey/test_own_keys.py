@@ -10,10 +10,11 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_ssh_private_key
 from playwright.sync_api import expect, sync_playwright
 
+from tests.chromium import launch
 from tests.furnished import furnished
 from tests.journey.aws import ONE_OF_EACH, count, things_of
 from tests.journey.site import Person, Site
-from tests.journey.test_one_site import CHROMIUM, press, sign_in, status_is
+from tests.journey.test_one_site import press, sign_in, status_is
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -77,7 +78,7 @@ def test_a_key_that_the_browser_has_made_logs_in_and_was_never_sent(site, tmp_pa
     email, password = Path(site.home, "admin.txt").read_text().split()
     sent: list[bytes] = []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
+        browser = launch(playwright)
         page = browser.new_context(locale="ko-KR", accept_downloads=True).new_page()
         page.on("request", lambda request: sent.append(f"{request.url} {request.post_data}".encode()))
         sign_in(page, site, email, password)

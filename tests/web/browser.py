@@ -1,7 +1,5 @@
 """A real browser, for what only a real browser shows."""
 
-import os
-import shutil
 import time
 from contextlib import contextmanager
 
@@ -10,24 +8,6 @@ from django.test import Client
 
 from ondol.accounts.models import User
 from tests import signed_in
-
-# Playwright's loop runs in the thread of the test, which asks the database too.
-os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
-
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-def launch(playwright):
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    return playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
 
 
 def sign_in(client, user, minutes_ago=0):

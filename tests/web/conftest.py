@@ -19,10 +19,11 @@ from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance, StatusChange
 from ondol.keys import vault
 from ondol.web.machines.stop import mark_of
+from tests.chromium import launch
 from tests.furnished import copy_styles
 from tests.instances.keys import keep
 from tests.instances.rig import made
-from tests.web.browser import launch, sign_in
+from tests.web.browser import sign_in
 
 ROOT = Path(__file__).parents[2]
 ALICE, BOB, CAROL, DAN, ERIN = (f"{name}@example.org" for name in ("alice", "bob", "carol", "dan", "erin"))

@@ -11,7 +11,8 @@ from ondol import clock
 from ondol.accounts.models import Role
 from ondol.audit.models import Entry
 from ondol.web import times
-from tests.web.browser import launch, page_of
+from tests.chromium import launch
+from tests.web.browser import page_of
 from tests.web.conftest import machine, person
 
 EVENING = datetime(2026, 6, 3, 13, 50, tzinfo=UTC)
