@@ -17,8 +17,8 @@ NAMES = (
     "pages", "jupyterhub", "processes", "idle", "browsers",
     "worker", "freshness", "rules",
 )  # fmt: skip
-"""What a run without names measures, in this order: who needs nothing here, who needs a database with a large institute
-in it, and who puts other machines there."""
+"""What a run without names measures, in this order: those that need no database, those that need one with a large
+institute in it, and those that put other machines there."""
 OTHERS = (
     "site", "jobs", "looks", "polls", "pool", "serving",
     "forecast", "simulation", "work", "loads", "restarts", "warm_ups", "chatter",

@@ -1,8 +1,8 @@
 """An EC2 and CloudWatch of many machines, in a process of its own: Amazon's pages, its quotas, and a ledger.
 
-`with Amazon(1000, deployment) as amazon: …`. It has what a look at machines that are there takes, and their stops,
-starts and alarms; nothing is made or ended in it. It keeps nothing on disk, so what is measured is who asks, and not
-who answers.
+`with Amazon(1000, deployment) as amazon: …`. It serves what observing existing machines needs, and their stops,
+starts and alarms; it launches and terminates none. It keeps nothing on disk, so that the client is measured, and not
+this server.
 """
 
 import json
@@ -35,7 +35,7 @@ QUOTAS = {
     "DescribeAlarms": (9, 9), "DescribeAlarmHistory": (20, 20), "PutMetricAlarm": (3, 3), "DeleteAlarms": (3, 3),
     "GetMetricData": (50, 50),
 }  # fmt: skip
-"""Amazon's, where nobody has asked for more: how many calls at once, and how many a second after them."""
+"""Amazon's default quotas: how many calls at once, and how many a second after them."""
 RUNS_SINCE = timedelta(minutes=20)
 """How long ago all machines were launched, and their alarms put."""
 WARM_UP = 10
@@ -55,7 +55,7 @@ def alarm_of(number: int) -> str:
 
 
 class Amazon:
-    """The process, and what may be asked of it behind its clients' back."""
+    """The process, and ways to control it without its clients."""
 
     def __init__(self, machines: int, deployment: str, *, has_quotas: bool = True) -> None:
         self.machines, self.launched = machines, datetime.now(UTC).replace(microsecond=0) - RUNS_SINCE
@@ -74,14 +74,14 @@ class Amazon:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Return what leads an SDK here."""
+        """Return the environment in which an SDK calls this process."""
         return {
             "AWS_ENDPOINT_URL": self.url, "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION,
             "AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench", "AWS_EC2_METADATA_DISABLED": "true",
         }  # fmt: skip
 
     def calls(self) -> Counter[str]:
-        """Return how often each operation was called so far; `refused NAME`: how often it was too often."""
+        """Return how often each operation was called so far; `refused NAME`: how often it was throttled."""
         return Counter(requests.get(f"{self.url}{CONTROL}/calls", timeout=20).json())
 
     def stop(self, numbers: Sequence[int], *, by_alarm: bool) -> None:
@@ -115,7 +115,7 @@ class Machine:
     launched: datetime
     state: str = "running"
     until: float = 0.0
-    """When it comes to the state that follows, if one does."""
+    """When it enters the next state, if there is one."""
     reason: str = ""
     xml: str = ""
 
@@ -148,7 +148,7 @@ class Machine:
 
 @dataclass
 class World:
-    """All of it."""
+    """All state of the process."""
 
     machines: list[Machine]
     quotas: dict[str, tuple[int, int]]
@@ -267,7 +267,7 @@ def _fired(name: str, alarm: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _filters(form: dict[str, str]) -> list[Callable[[Machine], bool]]:
-    """Return what a machine has to be, by the filters of a request."""
+    """Return the conditions that the filters of a request set for a machine."""
     names = {
         key.split(".")[1]: value for key, value in form.items() if key.startswith("Filter.") and key.endswith(".Name")
     }

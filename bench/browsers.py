@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def _pages() -> Iterator[tuple[str, str, str]]:
-    """Yield who asks, for what, and with which cookie."""
+    """Yield the person, the path and the cookie of each request."""
     yield "nobody", "/accounts/login/", ""
     for status in ("RUNNING", "STOPPED"):
         yield status.lower(), "/", _cookie(Instance.objects.filter(status=status).earliest("created_at").owner)
@@ -79,7 +79,7 @@ def _cookie(person: User) -> str:
 
 
 def _looked(browser: Browser, site: str, path: str, cookie: str) -> tuple[Look, Look]:
-    """Return the first look of a browser that has nothing of ours, and the second one."""
+    """Return the page load of a browser with an empty cache, and the second one."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-US")
     if cookie:
         context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": site}])

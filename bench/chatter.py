@@ -1,4 +1,4 @@
-"""What an idle machine's network and disk do, against a download: where docs/decisions/0016 has its defaults from.
+"""What an idle machine's network and disk do, against a download: docs/decisions/0016 takes its defaults from it.
 
 Each kind of traffic runs for half a minute through a proxy that counts bytes and packets, as EC2's interface does: what
 TCP carries, and 66 bytes of headers for each packet and each acknowledgement. The server is asyncssh's, the scanner is

@@ -106,7 +106,7 @@ def _at_once(site: Site, address: str) -> None:
 
 
 def _real(operation: str, calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the calls that are no dry runs: the check-up asks whether it might, too."""
+    """Return the calls without dry runs: the check-up makes some."""
     return [call for call in calls if call["operation"] == operation and "DryRun" not in call["request"]]
 
 

@@ -34,7 +34,7 @@ class Listing:
     """All of it, from its start to its end."""
     processor: float
     policy: float
-    """The seconds that it says itself the policy took, without its own start."""
+    """The seconds that it reports for the policy, without its own start."""
 
 
 def install() -> None:
@@ -70,7 +70,7 @@ def listing(amazon: Amazon, folder: Path) -> Listing:
 
 
 def start(folder: Path) -> Listing:
-    """Return what its start alone takes: it checks the policy, and asks nothing."""
+    """Return what its start alone takes: it checks the policy, and calls nothing."""
     (folder / "policy.yml").write_text(_POLICY)
     words = [_CUSTODIAN, "validate", str(folder / "policy.yml")]
     began = time.perf_counter()

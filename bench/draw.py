@@ -130,7 +130,7 @@ def _style(lines: int) -> Style:
 
 
 def _dark(lines: int) -> str:
-    """Return styles for a reader whose pages are dark: an image hears of it as a page does."""
+    """Return styles for a reader whose pages are dark: an image gets that setting as a page does."""
     lines_of = (f"{_ID} .color-{n} {{ stroke: {colour}; fill: {colour}; }}" for n, colour in enumerate(DARK[:lines]))
     texts = ", ".join(f"{_ID} {name}" for name in (".title", ".legends .legend text", ".axis text", ".axis text.major"))
     strokes = f"{_ID} .axis .line, {_ID} .axis .major.line"

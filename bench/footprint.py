@@ -1,7 +1,7 @@
 """Start and footprint beside JupyterHub: seconds until it answers, memory and processor time at rest, size installed.
 
-Ours is `ondol up`, with its PostgreSQL and its trial cloud, which stands for Amazon and is told apart. Theirs is the
-hub with its own SQLite and its proxy from npm, where there is npm; without it, the hub alone. Nobody is signed in.
+Ours is `ondol up`, with its PostgreSQL and its trial cloud, which stands for Amazon and is shown separately. Theirs is
+the hub with its own SQLite and its proxy from npm, where there is npm; without it, the hub alone. Nobody is signed in.
 """
 
 import shutil

@@ -1,7 +1,7 @@
 """How soon a page tells what has happened at Amazon, and what that costs in calls: of 10, 1,000 and 10,000 machines.
 
-One machine in a hundred changes all the time, behind our back: somebody stops it in the console, and starts it again.
-Beside it the plain design: each viewer's poll is a DescribeInstances of its own.
+One machine in a hundred changes all the time, outside Ondol: somebody stops it in the console, and starts it again.
+It is compared with the plain design, in which each viewer's poll is a DescribeInstances of its own.
 """
 
 import random
@@ -59,7 +59,7 @@ class Seen:
             self.changes.append((status, time.time()))
 
     def after(self, at: float, told: set[str]) -> float:
-        """Return when one of these was told from that moment on; what never was counts as told at the end."""
+        """Return when one of these was shown from that moment on; one that never was counts as shown at the end."""
         for number, (status, since) in enumerate(self.changes):
             ends = self.changes[number + 1][1] if number + 1 < len(self.changes) else time.time()
             if status in told and ends > at:
@@ -111,18 +111,18 @@ def _late(waits: Sequence[float]) -> tuple[str, str]:
 
 @dataclass
 class Found:
-    """What one size has shown."""
+    """The results of one size."""
 
     calls: Counter[str]
-    """Those of a minute, but for the check-up of a worker that starts; `refused NAME` are among those of NAME."""
+    """Calls a minute, without the check-up of a worker that starts; `refused NAME` are among those of NAME."""
     busy: float
     """Which part of a processor the workers take together."""
     first: list[float]
-    """Seconds until a row tells that a machine has begun to stop, or runs."""
+    """Seconds until a row shows that a machine has begun to stop, or runs."""
     later: list[float]
-    """Seconds until a row tells that one that was stopping is stopped."""
+    """Seconds until a row shows that a machine that was stopping is stopped."""
     seen: list[float]
-    """Seconds until a page tells either."""
+    """Seconds until a page shows either."""
     plain: float
     """The calls a minute of the plain design, and below the part of them that is refused."""
     plain_refused: float
@@ -160,7 +160,7 @@ def _measured(size: int, viewers: int, workers: int) -> Found:
 def _waits(
     amazon: Amazon, rows: dict[int, Seen], pages: dict[int, Seen]
 ) -> tuple[list[float], list[float], list[float]]:
-    """Return how long each change took to be told: the first sign, what comes of it, and either on a page."""
+    """Return how long each change took to be shown: the first sign, the final state, and either on a page."""
     first: list[float] = []
     later: list[float] = []
     seen: list[float] = []

@@ -31,20 +31,20 @@ from tests.furnished import environment
 from tests.journey.site import until
 
 SHARE = 0.3
-"""Each host has so much of a core."""
+"""The share of a core that each host has."""
 WEBS, WORKERS = 2, 3
 ROUNDS, SECONDS, CONNECTIONS, ASKERS = 3, 1.5, 4, 40
-"""Each round asks so long, by so many connections to each web, for so many people in turn."""
+"""Rounds, the seconds of each, the connections to each web, and the people who ask in turn."""
 JOBS, LATE, PASSES = 200, 0.15, 2
-"""So many jobs, each of which waits so long, as for one answer of AWS; by one worker, by two, by three, and again."""
+"""Jobs, the seconds that each waits as for one answer of AWS, and how often one, two and three workers do them."""
 PEOPLE = 8
-"""So many ask for a machine before each loss."""
+"""The people who ask for a machine before each loss."""
 SLOW = {"operation": "*", "when": "delay", "seconds": 0.4, "times": None}
-"""Calls of the cloud take so long that whoever is lost is in the middle of something."""
+"""Calls to the cloud are so slow that a worker is lost in the middle of its work."""
 GOAL = 15.0
 """The seconds within which another worker has the jobs of one that is lost."""
 WORK = "work"
-"""The database of the losses: without the people of the others."""
+"""The database of the losses: without the people of the other measurements."""
 
 
 def main(folder: Path) -> None:
@@ -295,7 +295,7 @@ def _lost(
     tokens: Sequence[str],
     connection: psycopg.Connection[Any],
 ) -> tuple[Host, int, float, float]:
-    """Click, lose who has the most to do; return it, its jobs, and when others had them and all machines ran."""
+    """Click, and lose the worker with the most jobs; return it, them, and when others had them and all machines ran."""
     for token in tokens:
         answer = _call("POST", web, "/instances", token)
         assert answer.status_code == 202, answer.text

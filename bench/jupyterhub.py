@@ -39,7 +39,7 @@ from tests.journey.site import free_port, until
 from tests.signed_in import sign_in
 
 ROUNDS, SECONDS, CONNECTIONS, ASKERS = 3, 0.7, 4, 40
-"""Each round asks so long, by so many connections, for so many people in turn: one may read by our API ten times a
+"""Rounds, the seconds of each, the connections, and the people who ask in turn: one may read by our API ten times a
 second."""
 WARM_UP = 0.5
 """The seconds of the same before the first round, so that nothing is cold."""

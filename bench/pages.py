@@ -69,7 +69,7 @@ class Measured:
 
 
 def _pages(port: int) -> Iterator[tuple[str, str, str]]:
-    """Yield who asks, for what, and with which cookie."""
+    """Yield the person, the path and the cookie of each request."""
     running, stopped = (_cookie(Instance.objects.filter(status=s).earliest("created_at").owner) for s in _STATES)
     without = _cookie(User.objects.filter(approval="APPROVED", instances=None).earliest("pk"))
     administrator = User.objects.filter(approval="APPROVED", instances=None).latest("pk")
@@ -122,7 +122,7 @@ def _measured(serving: int, port: int, path: str, cookie: str) -> Measured:
 
 
 def _statements(path: str, cookie: str) -> int:
-    """Return how many statements a request makes, in this process; the first one, which finds nothing known, not."""
+    """Return how many statements a request makes, in this process, without the first one, whose caches are cold."""
     browser, count = Client(), 0
     browser.cookies.load(cookie)
 

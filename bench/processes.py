@@ -1,7 +1,7 @@
 """`ondol web` on two processors against one: everything on one of them, then one process and two processes on both.
 
 "Everything" is the web, its connections in PostgreSQL and the client, bound by `sched_setaffinity`, as on hosts that
-have no more. The client takes next to nothing (`bench.light_client`), and how much that is, is told. What others do on
+have no more. The client takes next to nothing (`bench.light_client`), and its share is printed. What others do on
 this host takes wall-clock time from all ways alike; processor time of an answer tells what two whole processors would
 do.
 """

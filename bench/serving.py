@@ -31,7 +31,7 @@ def main() -> None:
     cookie, rows = _somebody(10_000), []
     found: dict[tuple[str, str], list[tuple[float, float, float, float]]] = {}
     for number in range(ROUNDS):
-        for way, words in sorted(WAYS.items(), reverse=number % 2 == 1):  # who is first finds colder caches
+        for way, words in sorted(WAYS.items(), reverse=number % 2 == 1):  # the first one finds colder caches
             for path, numbers in _measured(words, cookie).items():
                 found.setdefault((path, way), []).append(numbers)
     for (path, way), rounds in sorted(found.items()):

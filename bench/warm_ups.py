@@ -19,7 +19,7 @@ SPEED = 60
 MACHINES = 10
 RULE = {"operation": "PutMetricAlarm", "parameter": "WarmUpConfiguration", "times": None}
 _ABOUT = "ap-northeast-2"
-"""What the letter to administrators names: the region that does so."""
+"""What the e-mail to administrators names: the region that does so."""
 
 
 def main(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Work is more than CPU: downloads live, idle editors stop, and what comes after all of our processes are killed.
+"""Work is more than CPU: downloads live, idle editors stop, and what happens after all of our processes are killed.
 
 A trial at speed 60, with machines side by side: `python -m bench work --machines 20` for 20 of each kind. Times of
 stops are those at which EC2 showed them, asked for twice a minute of the machines' clock.

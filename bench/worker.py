@@ -32,7 +32,7 @@ from tests.journey.site import until
 
 _NOTHING = dict.fromkeys(stored_fields()) | {"weekends": True, "zone": "", "why": ""}
 MACHINES, TIMES = 1_000, 10
-"""How many machines, and how many times as many in the second size."""
+"""How many machines, and by which factor the second size is larger."""
 ROUNDS, LOOKS = 3, 3
 """The second size has one round with one look after the first: they wait for the quota of alarms."""
 

@@ -24,5 +24,5 @@ def alice(db):
 
 @pytest.fixture
 def carol(db):
-    """Return Carol, who waits."""
+    """Return Carol, whose request is pending."""
     return person("carol", Approval.PENDING)

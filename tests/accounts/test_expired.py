@@ -38,7 +38,7 @@ def test_sessions_and_limits_that_have_expired_go(times):
 
 
 def test_the_limits_of_a_thousand_people_are_kept():
-    """Django's own cache forgets a third of itself when it is full, and thereby how often a password was tried."""
+    """Django's own cache deletes a third of its rows when it is full, and so the counts of wrong passwords."""
     for number in range(1000):
         cache.set(f"tries:{number}", [1.0, 2.0], 600)
     assert all(cache.get(f"tries:{number}") == [1.0, 2.0] for number in (0, 1, 299, 300, 301, 500, 998, 999))

@@ -1,4 +1,4 @@
-"""Nobody is approved, unasked, for an address that nobody has proven."""
+"""Nobody is approved by an address that is not proven, unless an administrator decides so."""
 
 import importlib
 
@@ -114,7 +114,7 @@ def upgrade():
 
 
 def test_an_upgrade_locks_out_nobody_whom_somebody_has_approved(ada, db):
-    """Each is somebody of before: with or without a row of allauth's, proven or not, in capital letters."""
+    """Each had an account before the upgrade: with or without a row of allauth's, proven or not, in capital letters."""
     kept = {
         "row": person("row"), "none": person("none"), "suspended": person("suspended", Approval.SUSPENDED), "ada": ada,
         "capitals": person("capitals"), "changing": person("changing"), "proven": person("proven"),

@@ -47,7 +47,7 @@ def written():
 
 
 def test_calls_side_by_side_have_their_rows_while_others_go_on(db, written):
-    """Who waits for them writes them: a connection of its own for each thread takes longer than the calls' rows."""
+    """The thread that waits for the calls writes their rows: a connection for each of them takes longer."""
     connected = []
 
     def make_key():

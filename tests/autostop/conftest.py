@@ -41,5 +41,5 @@ def bob(db):
 
 @pytest.fixture
 def ada(db):
-    """Administrates."""
+    """Return Ada, an administrator."""
     return person("ada", admin=True)

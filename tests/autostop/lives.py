@@ -1,4 +1,4 @@
-"""A machine's life minute by minute: what it does, what CloudWatch tells late, its alarm, and a worker or none."""
+"""A machine's life minute by minute: what it does, what CloudWatch shows late, its alarm, and a worker or none."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ class Life:
     idle_minutes: int = 30
     phase: int = 0
     delay: int = 3
-    """The minutes after a period until CloudWatch tells it."""
+    """The minutes after a period until CloudWatch shows it."""
     worker_until: float = float("inf")
     hours: int = 16
     stopped: int | None = None
@@ -31,7 +31,7 @@ class Life:
     lease: datetime | None = None
     judged_from: datetime | None = None
     _samples: list[Sample] = field(default_factory=list)
-    """Those that CloudWatch has told so far."""
+    """Those that CloudWatch has shown so far."""
 
     @property
     def start(self) -> datetime:

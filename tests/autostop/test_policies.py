@@ -1,4 +1,4 @@
-"""A rule that is set holds at once for what runs, in AWS too."""
+"""A changed rule applies at once to running machines, in AWS too."""
 
 import pytest
 from procrastinate.contrib.django.models import ProcrastinateJob

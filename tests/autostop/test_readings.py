@@ -1,4 +1,4 @@
-"""What machines' processors did is asked for all of them at once, and no more often than there is news."""
+"""CloudWatch is asked for the CPU of all machines at once, and only when there may be new datapoints."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Alice is written to before her machine stops: once, in time, and only if it will."""
+"""Alice gets an e-mail before her machine stops: once, in time, and only if it will stop."""
 
 from datetime import timedelta
 
@@ -32,7 +32,7 @@ def running(rig, alice):
 
 
 def letters():
-    """Look, write what is to be written; the subjects."""
+    """Search for stops, send the e-mails that are due, and return their subjects."""
     warnings.check()
     send()
     told = [letter.subject for letter in mail.outbox]
@@ -41,7 +41,7 @@ def letters():
 
 
 def enqueued():
-    """The letters to write, taken from the queue."""
+    """Return the jobs of e-mails that wait, and take them from the queue."""
     waiting = list(ProcrastinateJob.objects.filter(task_name=warnings.TASK))
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM procrastinate_jobs WHERE task_name = %s", [warnings.TASK])

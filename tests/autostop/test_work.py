@@ -69,9 +69,9 @@ def test_a_download_is_never_stopped_and_costs_three_alarms_an_hour(rate, phase,
 def test_after_work_the_stop_comes_by_the_idle_window(rate, phase, delay, ends, window):
     life = Life(lambda minute: rate if minute < ends else 0, phase=phase, delay=delay, idle_minutes=window)
     life.live(ends + window + 60)
-    at_the_start = window + 12  # 0001: a fresh machine is let be for so long
+    at_the_start = window + 12  # 0001: for so long, a fresh machine is not stopped
     assert window - 5 <= life.stopped - ends or life.stopped >= window + 10
-    most = 13 if window == 15 else 11  # 15 minutes are too few for CloudWatch's delay and a letter
+    most = 13 if window == 15 else 11  # 15 minutes are too few for CloudWatch's delay and an e-mail
     assert life.stopped <= max(ends + window + most, at_the_start), life.puts
 
 

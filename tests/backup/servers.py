@@ -17,7 +17,7 @@ import psycopg
 from tests.furnished import HASTE, ONDOL, environment
 
 PASSWORD = "p w:\\ö%"
-"""It has all that its way to PostgreSQL's tools could stumble over."""
+"""It has characters that may be misread on the way to PostgreSQL's tools."""
 SECRETS = {name: os.environ[name] for name in ("ONDOL_SECRET_KEY", "ONDOL_VAULT_KEYS")}
 _VERSIONS = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 SYSTEMS = _VERSIONS[0].parent if _VERSIONS else None

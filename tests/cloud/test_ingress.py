@@ -1,4 +1,4 @@
-"""Whatever a group lets in that is not wished for is found, whoever made it and however EC2 words it."""
+"""Each rule of a group that is not wanted is found, whoever made it and however EC2 writes it."""
 
 import pytest
 

@@ -99,7 +99,7 @@ def test_an_empty_password_is_refused(capsys, monkeypatch):
 
 @pytest.fixture
 def carol(capsys):
-    """Return Carol, who waits."""
+    """Return Carol, whose request is pending."""
     main(["user", "add", "carol@example.org", "--name", "캐럴"])
     capsys.readouterr()
     return User.objects.get(email="carol@example.org")

@@ -30,5 +30,5 @@ def bob(db):
 
 @pytest.fixture
 def ada(db):
-    """Administrates."""
+    """Return Ada, an administrator."""
     return person("ada", admin=True)

@@ -1,4 +1,4 @@
-"""A budget: told at 80 and at 100 per cent, once each; and if so set, the machine stops, and nothing is lost."""
+"""A budget: e-mails at 80 and at 100 per cent, once each; if it is set so, the machine stops, and nothing is lost."""
 
 from decimal import Decimal
 
@@ -20,13 +20,13 @@ HOUR = Decimal("0.026") + Decimal("0.005") + (30 * Decimal("0.0912") + Decimal("
 
 
 def limit(hours, owner=None, stops=False):
-    """Set a budget of as much as so many hours of June cost, and return it."""
+    """Set a budget of what so many hours of June cost, and return it."""
     usd = (HOUR * hours).quantize(Decimal("0.01"))
     return Budget.objects.update_or_create(owner=owner, defaults={"usd": usd, "stops": stops})[0]
 
 
 def letters():
-    """Check, write what is to be written, and return it: to whom, and the subject."""
+    """Check budgets, send the e-mails that are due, and return receiver and subject of each."""
     budget.check()
     for job in ProcrastinateJob.objects.filter(task_name=budget.TASK):
         tasks.letter(**own_arguments(job))

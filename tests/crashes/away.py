@@ -24,7 +24,7 @@ SLOW = 2.0
 
 @dataclass
 class Away:
-    """What came of it."""
+    """The results."""
 
     seconds: float = 0.0
     pages: int = 0

@@ -16,7 +16,7 @@ CLICKS = {
     "create": ("POST", "/api/instances", [">PENDING"]),
     "terminate": ("DELETE", "/api/admin/users/{id}/instance", [">PENDING", "PENDING>TERMINATING"]),
 }
-"""The clicks by name: the call, and the record of the row's statuses afterwards. Nobody works meanwhile."""
+"""The clicks by name: the call, and the record of the row's statuses afterwards. No worker runs meanwhile."""
 PEOPLE = people(24)
 BACK_WITHIN = 15.0
 
@@ -31,12 +31,12 @@ SELECT u.id AS user, (SELECT array_agg(c.old || '>' || c.new ORDER BY c.id) FROM
 
 @dataclass
 class Clicks:
-    """What came of it."""
+    """The results."""
 
     points: int = 0
     acknowledged: int = 0
     missed: list[str] = field(default_factory=list)
-    """Not come by: what is counted by the minute is inserted once, and updated afterwards."""
+    """Points that were not reached: a count of a minute is inserted once, and updated afterwards."""
     wrongs: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
@@ -94,7 +94,7 @@ class _Clicker:
                 told.wrongs.append(f"{what} at {point} and once more: {await self._made(name)}")
 
     async def back(self) -> None:
-        """Until the web part answers, started again if it was killed."""
+        """Wait until the web part answers; start it again if it was killed."""
         if not self.web.is_started:
             await self.web.again()
         async with asyncio.timeout(BACK_WITHIN * slowness()):

@@ -1,4 +1,4 @@
-"""What all lives stand on: one PostgreSQL, one trial cloud, one nursery, and boto3 to look behind the scenes."""
+"""What all lives share: one PostgreSQL, one trial cloud, one nursery, and boto3 to look at AWS directly."""
 
 import asyncio
 import itertools
@@ -32,7 +32,7 @@ SPEED = 10
 """Times as fast as real time: a look at all machines comes every three seconds, a terminated machine is forgotten after
 six minutes. The warm-up of an alarm is still four minutes; no machine here lives that long."""
 _POSTGRES = HASTE | {"max_connections": "600"}
-"""PostgreSQL itself is not killed here, so nothing is lost by haste."""
+"""PostgreSQL itself is not killed here, so nothing is lost without fsync."""
 TEMPLATE = "template_of_lives"
 
 
@@ -122,7 +122,7 @@ class Ground:
         return json.loads(told)["pid"], reader
 
     async def ask(self, url: str, ask: str, *about: str) -> Any:
-        """What came of a question of `asks`, on the database at `url`."""
+        """Return the result of a function of `asks`, on the database at `url`."""
         log = self.folder / "asks.log"
         _, reader = await self.fork(log, ask=ask, about=about, env={"DATABASE_URL": url})
         told = await reader.readline()

@@ -23,7 +23,7 @@ class HttpWire:
         parts = urlsplit(upstream)
         self._upstream, self._watch = (parts.hostname, parts.port), watch
         self.launched: set[str] = set()
-        """Every machine that AWS has made for it, told or not."""
+        """Every machine that AWS has made for it, whether the answer arrived or not."""
         self.calls = 0
         self._server: asyncio.Server | None = None
         self._port = 0

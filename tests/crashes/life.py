@@ -13,7 +13,7 @@ from tests.crashes.parts import Web, Worker
 from tests.crashes.points import Point
 
 SETTLED_WITHIN = 60.0
-"""Seconds from the last crash until everything is as wished. Promised."""
+"""Seconds from the last crash until everything is as requested. Promised."""
 CLOSED_WITHIN = 10.0
 """Seconds for which a worker that comes late may leave a group wider than its row says. Promised."""
 ENDED_WITHIN = 10.0
@@ -21,7 +21,7 @@ ENDED_WITHIN = 10.0
 THAWED_FOR = 3.0
 """Seconds that a frozen worker has for finishing what it was about to do."""
 LATE = 5.0
-"""Seconds that a point may still be reached in after all is done: a look comes every two."""
+"""Seconds in which a point may still be reached after all is done: a look comes every two."""
 
 _FACTS = """
 SELECT i.id::text AS row, status, status_reason AS reason, i.instance_id AS machine, security_group_id AS group_id,
@@ -93,7 +93,7 @@ class Life:
         return {machine for worker in self.workers for machine in worker.aws.launched}
 
     async def hire(self, target: Point | None = None) -> None:
-        """Start the next worker, which is to meet its end at `target`."""
+        """Start the next worker, which is to be struck at `target`."""
         worker = Worker(self.ground, self.database, self.folder / f"worker{len(self.workers)}", self.how)
         worker.watch.begin(target)
         self.workers.append(worker)
@@ -150,7 +150,7 @@ class Life:
         return "\n".join([*rows, *said])
 
     async def struck_or(self, done: Awaitable[Facts]) -> Facts | None:
-        """None once the worker is struck; what `done` says if it never is."""
+        """Return None once the worker is struck, or what `done` returns if it never is."""
         struck = asyncio.create_task(self.worker.watch.struck.wait())
         other = asyncio.ensure_future(done)
         await asyncio.wait([struck, other], return_when=asyncio.FIRST_COMPLETED)

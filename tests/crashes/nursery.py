@@ -49,7 +49,7 @@ def _load() -> None:
     import django
     from botocore.loaders import JSONFileLoader
 
-    # The descriptions of EC2's calls are large; each fork would read them anew.
+    # The descriptions of EC2's calls are large; each fork would read them again.
     read = functools.cache(lambda file: JSONFileLoader._load_uncached(JSONFileLoader(), file))
     JSONFileLoader._load_uncached = JSONFileLoader.load_file
     JSONFileLoader.load_file = lambda self, file: read(file)
@@ -116,7 +116,7 @@ def _command(words: list[str]) -> int:
     if words != ["worker"]:
         return ondol(words)
     # As `ondol worker`, but without the check-up at its start, dozens of calls that change nothing; and one whose
-    # PostgreSQL is gone ends, and is started again: to become a new program would be to become a nursery.
+    # PostgreSQL is gone ends, and is started again: executing its program again would make a nursery of it.
     _django.set_up()
     return work(20, lambda: os._exit(0))
 

@@ -1,4 +1,4 @@
-"""Parts of Ondol as processes, whatever they say to AWS and to PostgreSQL under watch."""
+"""Parts of Ondol as processes; what they send to AWS and to PostgreSQL is watched."""
 
 import asyncio
 import os

@@ -62,7 +62,7 @@ class Watch:
         self._counts: Counter[tuple[str, str]] = Counter()
 
     def end(self) -> None:
-        """Strike no more: one that comes by its point later would be dead when the next scenario begins."""
+        """Stop striking: a worker that reached its point later would be dead when the next scenario begins."""
         self.target = None
 
     def meet(self, where: str, what: str) -> "Boundary":

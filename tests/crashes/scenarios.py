@@ -11,7 +11,7 @@ LAUNCHED_WITHIN = 60.0
 
 @dataclass(frozen=True)
 class Scenario:
-    """Somebody wants something of a machine, or something happens to it."""
+    """Somebody requests something for a machine, or something happens to it."""
 
     name: str
     begin: Callable[[Life], Awaitable[None]]
@@ -20,14 +20,14 @@ class Scenario:
     reason: str = ""
     size: str = ""
     lets_in: bool | None = None
-    """Whether her own address may reach it afterwards; None: that is not what this is about."""
+    """Whether her own address may reach it afterwards; None: this scenario does not change that."""
     is_never_bare: bool = False
     """Its machine has an alarm at every moment of it."""
     replaces_key: bool = False
     """Its machine gets another key, and at every moment of it the one that she can have opens it."""
 
     def is_over(self, facts: Facts, before: Facts) -> bool:
-        """The row is where it should be, and nothing waits to be done."""
+        """Return whether the row is as it should be, and nothing waits to be done."""
         if facts.get("status") != self.wish or facts["jobs"] or facts["has_other_alarm"]:
             return False
         if self.size not in {"", facts["size"]}:

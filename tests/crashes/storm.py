@@ -1,4 +1,4 @@
-"""AWS stumbles all the time, and many people want machines at once: each gets exactly one, and loses it wholly."""
+"""Calls to AWS fail while many people want machines: each gets exactly one, and nothing of it is left at the end."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ def people(number: int) -> tuple[str, ...]:
 
 @dataclass
 class Storm:
-    """What came of it."""
+    """The results."""
 
     seconds: dict[str, float] = field(default_factory=dict)
     calls: int = 0
@@ -38,7 +38,7 @@ class Storm:
 
 
 async def rage(ground: Ground, names: tuple[str, ...], *, to_the_end: bool) -> Storm:
-    """Everybody gets a machine while AWS stumbles; and `to_the_end`, ada ends them all."""
+    """Let everybody get a machine while calls fail; if `to_the_end`, ada terminates them all."""
     storm = Storm()
     async with Life(ground) as life:
         control(ground, "DELETE", "calls")
@@ -60,7 +60,7 @@ async def rage(ground: Ground, names: tuple[str, ...], *, to_the_end: bool) -> S
 
 
 def control(ground: Ground, method: str, path: str, body: Any = None) -> Any:
-    """The trial cloud's own levers."""
+    """The trial cloud's own fault rules."""
     request = Request(f"{ground.aws['AWS_ENDPOINT_URL']}/_localcloud/{path}", json.dumps(body).encode(), method=method)
     request.add_header("Content-Type", "application/json")
     with urlopen(request, timeout=20) as answer:

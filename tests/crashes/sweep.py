@@ -191,7 +191,7 @@ def pairs(report: "Report", scenario: Scenario) -> list[Plan]:
 # --- all of them -----------------------------------------------------------------------------------------------------
 @dataclass
 class Report:
-    """What came of it."""
+    """The results."""
 
     outcomes: list[Outcome] = field(default_factory=list)
     seconds: float = 0.0
@@ -204,7 +204,7 @@ class Report:
 
     @property
     def missed(self) -> list[Outcome]:
-        """Whose points were not all come by this time."""
+        """Return those whose points were not all reached this time."""
         return [o for o in self.outcomes if not o.wrongs and o.struck < len(o.schedule)]
 
     @property
@@ -212,7 +212,7 @@ class Report:
         return not self.bad and not self.left
 
     def add(self, other: "Report") -> None:
-        """Tell of another run on the same ground as well."""
+        """Add the results of another run on the same ground."""
         self.outcomes += other.outcomes
         self.seconds += other.seconds
         self.left |= other.left
@@ -233,7 +233,7 @@ class Report:
 
 
 async def run(ground: Ground, plans: Sequence[Plan], lanes: int) -> Report:
-    """Lead these lives, `lanes` of them at the same time."""
+    """Run these lives, `lanes` of them at the same time."""
     report, began, free = Report(), time.monotonic(), asyncio.Semaphore(lanes)
 
     async def lead(plan: Plan) -> None:

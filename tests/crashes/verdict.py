@@ -1,4 +1,4 @@
-"""What is wrong after a scenario: in AWS, as boto3 shows it; in the database; and at the machine's own door."""
+"""What is wrong after a scenario: in AWS, as boto3 shows it; in the database; and on the machine, by SSH."""
 
 import asyncio
 import logging
@@ -125,7 +125,7 @@ def size_of(ground: Ground, facts: Facts) -> str:
 
 
 def _door(ground: Ground, scenario: Scenario, facts: Facts) -> list[Wrong]:
-    """Whoever is suspended is let in nowhere, everybody else is, from where the row says; and workers are not."""
+    """The group of a suspended person lets in nobody; that of others lets in what the row says, and no worker."""
     if facts["status"] == "TERMINATED":
         return []
     (shown,) = ground.ec2.describe_security_groups(GroupIds=[facts["group_id"]])["SecurityGroups"]

@@ -66,7 +66,7 @@ class Rig:
         reconcile(str(instance.pk), self.cloud, self.ensure_job_lease, lambda address, port: self.ssh, self.enter)
 
     def tick(self, times: int = 1) -> None:
-        """AWS gets on, both looks look, their jobs are done; nobody waits for a back-off."""
+        """Let AWS go on, make both observations, and do their jobs, without waiting for a back-off."""
         for _ in range(times):
             self.cloud.world.settle()
             Instance.objects.update(next_at=None)

@@ -1,4 +1,4 @@
-"""What a machine's alarm says: its owner's rule and wish, whatever happens meanwhile."""
+"""What a machine's alarm says: its owner's rule and request, whatever happens meanwhile."""
 
 from dataclasses import replace
 from datetime import timedelta

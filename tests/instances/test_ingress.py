@@ -1,4 +1,4 @@
-"""Who may reach a machine by SSH is what is wished for, at every moment of its life: wider and narrower."""
+"""Who may reach a machine by SSH is always what the wanted ranges say, whether they get wider or narrower."""
 
 from datetime import timedelta
 

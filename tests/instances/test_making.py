@@ -1,4 +1,4 @@
-"""A wish becomes a machine: each step may be lost, and happens once."""
+"""A request becomes a machine: each step may be interrupted, and happens once."""
 
 import threading
 from datetime import timedelta

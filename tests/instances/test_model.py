@@ -1,4 +1,4 @@
-"""Anything may happen, in any order: what holds after every step, and where it all comes to rest.
+"""Anything may happen, in any order: what holds after every step, and how everything settles in the end.
 
 People click, an administrator ends machines and suspends people, alarms fire, somebody edits in the console, AWS
 refuses, loses answers and lags, workers are killed before and after any call and before any commit, or frozen and

@@ -1,4 +1,4 @@
-"""What AWS refuses is told with its true cause, to whoever can fix it, and asked for again only now and then."""
+"""A refusal of AWS is told with its true cause, to whoever can fix it, and the call is repeated only now and then."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

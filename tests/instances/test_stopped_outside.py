@@ -1,4 +1,4 @@
-"""Who stops, starts or terminates a machine behind our back is noticed: when, why, and what has to be done then."""
+"""If somebody stops, starts or terminates a machine outside Ondol, it is noticed: when, why, and what to do then."""
 
 from dataclasses import replace
 from datetime import timedelta

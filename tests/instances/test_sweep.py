@@ -1,4 +1,4 @@
-"""What is ours and nobody's goes by itself, slowly; anything doubtful waits for a person."""
+"""Resources of Ondol that nobody uses are removed by themselves, slowly; anything doubtful waits for a person."""
 
 import contextlib
 from dataclasses import replace

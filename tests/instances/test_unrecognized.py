@@ -1,4 +1,4 @@
-"""Machines that no row names: ours of attempts given up are ended; of others, and after a restore, none is touched."""
+"""Machines that no row names: our abandoned ones are terminated; others, and any after a restore, are left alone."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""A database is set back while machines go on at AWS: nothing of anybody's is ended, and nothing is lost in silence."""
+"""An old backup is restored while machines go on at AWS: none is terminated, and nothing is lost without a message."""
 
 import subprocess
 

@@ -1,4 +1,4 @@
-"""What the database knows is told as it is, within seconds, and is no burden to it."""
+"""The metrics of the database are right, within seconds, and cost it little."""
 
 import time
 from datetime import timedelta

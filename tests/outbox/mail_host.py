@@ -127,7 +127,7 @@ class _Session:
         self.has_signed_in = False
 
     def talk(self) -> None:
-        """Answer until somebody has had enough."""
+        """Answer until the client, or a step that a test sets, ends the session."""
         self._say("connect")
         while line := self.file.readline():
             word = line.decode(errors="replace").split()[0].upper() if line.strip() else ""

@@ -1,4 +1,4 @@
-"""Whom people turn to: what the setting may hold."""
+"""The contact: what the setting may hold."""
 
 import pytest
 

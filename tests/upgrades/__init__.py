@@ -1,1 +1,1 @@
-"""Rolling upgrades from a version of the past, with real processes of both."""
+"""Rolling upgrades from an earlier version, with real processes of both."""

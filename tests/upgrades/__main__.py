@@ -12,7 +12,7 @@ from tests.upgrades.verdict import wrongs
 
 PEOPLE = 24
 SETTLED_WITHIN = 60.0
-"""Seconds from the last step until all machines are as wished. Promised."""
+"""Seconds from the last step until all machines are as requested. Promised."""
 
 
 def main() -> int:

@@ -1,4 +1,5 @@
-"""What is wrong after an upgrade: for each person one machine, as wished, with its key and its alarm; and no more."""
+"""What is wrong after an upgrade: for each person one machine, as requested, with its key and its alarm; and no
+more."""
 
 from collections import Counter
 from collections.abc import Iterator

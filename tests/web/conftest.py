@@ -95,7 +95,7 @@ def bob(db):
 
 @pytest.fixture
 def carol(db):
-    """Return Carol, who waits."""
+    """Return Carol, whose request is pending."""
     return person(CAROL, Approval.PENDING)
 
 
@@ -126,7 +126,7 @@ def browser_of():
 
 @pytest.fixture
 def proving(monkeypatch, settings):
-    """Make this an installation at Amazon with a mail server: letters prove addresses."""
+    """Make this an installation at Amazon with a mail server: e-mails prove addresses."""
     monkeypatch.setattr(config(), "cloud", "aws")
     monkeypatch.setattr(config(), "email_verification", "mandatory")
     settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"

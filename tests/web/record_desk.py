@@ -61,7 +61,7 @@ def add_range(world):
 
 
 def ended(world):
-    """Bob's machine is history."""
+    """Bob's machine is terminated."""
     Instance.objects.update(status=Status.TERMINATED)
     return world
 

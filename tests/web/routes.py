@@ -12,11 +12,11 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 
 class Rule(IntEnum):
-    """Who at least somebody has to be. Each rule lets in whom the next one lets in, too."""
+    """The least role that an address needs. Each rule also lets in everybody whom the next one lets in."""
 
     ANYBODY = 0
     SIGNED_IN = 1
-    """Somebody who waits, or was rejected or suspended, too."""
+    """This includes people whose request is pending, and people who were rejected or suspended."""
     APPROVED = 2
     ADMINISTRATOR = 3
 

@@ -1,4 +1,4 @@
-"""What Ada announces: everybody reads it until they dismiss it, it is changed, or its time is over."""
+"""Ada's announcement: everybody sees it until they dismiss it or its time is over; after a change they see it again."""
 
 import re
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""The announcement stands where the page below it does, and is on no paper."""
+"""The announcement is aligned with the page below it, and is not printed."""
 
 from datetime import timedelta
 

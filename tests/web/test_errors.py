@@ -141,7 +141,7 @@ def test_buttons_and_programs_have_a_limit_each_and_a_reason(bob, browser_of):
 
 @contextmanager
 def limits():
-    """Have the limits of everyday, and let no minute end meanwhile."""
+    """Use the normal limits, and let no minute end meanwhile."""
     before = PER_PERSON.now, PER_PERSON.wishes
     PER_PERSON.now, PER_PERSON.wishes = lambda: 1_899_999_978.0, PerPerson.wishes
     yield

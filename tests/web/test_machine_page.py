@@ -1,4 +1,4 @@
-"""The machine's page: one primary act in each state, titles, amounts, what is announced, and silence of AWS."""
+"""The machine's page: one primary act in each state, titles, amounts, announcements, and AWS that is silent."""
 
 import re
 from datetime import UTC, datetime, timedelta

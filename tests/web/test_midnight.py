@@ -1,4 +1,4 @@
-"""A page that is open over midnight says nothing of “today” that is yesterday."""
+"""A page that stays open over midnight does not say “today” about yesterday."""
 
 import re
 import time

@@ -1,4 +1,4 @@
-"""Whoever loses their account by a change of address hears of it at the old one, and takes it back."""
+"""Whoever loses their account by a change of address gets an e-mail at the old one, and can take it back."""
 
 import re
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""The overview renews itself: a poll tells what is new, costs little, and moves nothing under somebody's hands."""
+"""The overview updates itself: a poll shows what is new, costs little, and moves no button that somebody may press."""
 
 import re
 from datetime import timedelta
@@ -23,7 +23,7 @@ from tests.web.conftest import machine, person
 
 ADA = "ada@example.org"
 ONCE = "LEFT JOIN costs_monthfigure"
-"""A part of the statement that looks for figures which hold no more."""
+"""A part of the statement that looks for outdated figures."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Whoever an act of others is about gets an e-mail, and not ten of them."""
+"""People get an e-mail about what others do to them, and not ten."""
 
 import pytest
 from django.core import mail
@@ -73,7 +73,7 @@ def letters_about(action):
 
 
 def test_people_are_told_what_administrators_do_to_them(db):
-    """Nobody finds out by looking, and no administrator is removed without the others' hearing of it."""
+    """Nobody finds out by looking, and no administrator is removed without an e-mail to the others."""
     world = World()
     eve = person("eve@example.org", role=Role.ADMIN)
     bob = ("bob@example.org",)

@@ -25,7 +25,7 @@ def program(bob):
 
 @contextmanager
 def all_used():
-    """Have nothing left of this minute."""
+    """Use up the requests of this minute."""
     before, PER_PERSON.wishes, PER_PERSON.reads = (PER_PERSON.wishes, PER_PERSON.reads), 0, 0
     yield
     PER_PERSON.wishes, PER_PERSON.reads = before

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def jiwon(monkeypatch):
-    """Let Jiwon be whom people turn to."""
+    """Set Jiwon as the contact."""
     monkeypatch.setattr(config(), "contact", "Kim Jiwon <jiwon@example.org>")
 
 

@@ -181,7 +181,7 @@ def _is_ones_own(table: str, me: Any, old: Any, new: Any) -> bool:
 
 
 def _is_json(answer: HttpResponse, text: bytes) -> bool:
-    """Return whether an answer of the API is one; a key is a file, which is checked as a secret."""
+    """Return whether an answer of the API is JSON; a key is a file, which is checked as a secret."""
     if not text:
         return answer.status_code == 204 or bool(answer.request["REQUEST_METHOD"] == "HEAD")
     if answer.status_code == 200 and "attachment" in answer.headers.get("Content-Disposition", ""):

@@ -85,7 +85,7 @@ class World:
         return User.objects.get(email=ROLES["member"])
 
     def renew(self) -> None:
-        """Sign everybody in again: delicate acts ask for a recent sign-in."""
+        """Sign everybody in again: sensitive actions ask for a recent sign-in."""
         self.secrets = {settings.SECRET_KEY: "the site's secret key", "JBSWY3DPEHPK3PXP": "an authenticator's secret"}
         self.secrets |= {key: "a vault key" for key in config().vault_keys}
         self.secrets |= dict(User.objects.exclude(password="!").values_list("password", Value("a password's hash")))
