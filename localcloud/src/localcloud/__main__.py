@@ -23,7 +23,8 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="localcloud: %(message)s", stream=sys.stderr)
     if options.die_with_parent:
         linux.die_with_parent(signal.SIGTERM)
-    # The caller's umask may be strict, and a sandbox's user has to pass through some folders here. Private ones say so.
+    # The caller's umask may be strict, and a sandbox's user has to enter some folders here. Private ones set their
+    # mode.
     os.umask(0o022)
     try:
         clock = Clock.from_environment()
@@ -35,7 +36,7 @@ def main() -> int:
     except (BadClock, HomeInUse, UnsafeFolder, OSError) as problem:
         print(f"localcloud: {problem}", file=sys.stderr)  # noqa: T201
         return 1
-    # Now, while there is one thread and little in memory.
+    # Fork now, while there is one thread and little in memory.
     limits = Limits.of_this_computer(home.path, options.memory, options.disk, options.processes)
     channel = process_supervisor.start(identity.marker, isolation.first_uid, limits)
     # Only now the large modules: moto and asyncssh

@@ -1,4 +1,4 @@
-"""What time is it in this cloud? Everything AWS shows (LaunchTime, metrics, alarms) is on this clock.
+"""The clock of this cloud. All times that AWS shows (LaunchTime, metrics, alarms) are on it.
 
 `LOCALCLOUD_CLOCK=REAL,VIRTUAL,SPEED` (or `ONDOL_CLOCK`, as `ondol up` calls it) says: at REAL (epoch seconds) the clock
 showed VIRTUAL, and it runs SPEED times as fast as real time. Absent: real time. Sockets and the seconds that a machine

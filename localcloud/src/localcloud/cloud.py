@@ -36,7 +36,7 @@ class Cloud:
         self.lock = threading.RLock()
         self.region = self._load()
         self.wake: Callable[[], None] = lambda: None  # tells the lifecycle that a phase has begun
-        #: whether a thing was made so lately that its tags are not seen everywhere yet; a fault rule may say so
+        #: whether a resource is so new that its tags are not seen everywhere yet; a fault rule may say so
         self.is_too_new: Callable[[str], bool] = lambda resource_id: False
         self._save_took = 0.0
         self._saved_at = 0.0
@@ -52,7 +52,7 @@ class Cloud:
     def touch(self) -> None:
         """Mark the region as different from what is on disk; `commit` follows before anybody gets an answer."""
         self._unsaved = True
-        self.wake()  # so that the lifecycle comes back where writing is put off
+        self.wake()  # so that the lifecycle continues when writing was put off
 
     def commit(self) -> None:
         """Write now, or within two seconds if writing has become slow."""
@@ -63,7 +63,7 @@ class Cloud:
 
     @property
     def behind(self) -> bool:
-        """Return whether something is not on disk yet."""
+        """Return whether a change is not on disk yet."""
         return self._unsaved
 
     def save(self) -> None:
@@ -82,7 +82,7 @@ class Cloud:
         self.touch()
 
     def may(self, request: str, machine: Machine) -> None:
-        """Raise states.Refused where `ask` would."""
+        """Raise states.Refused if `ask` would."""
         after(request, machine.id, machine.phase)
 
     def ask(self, request: str, machine: Machine, reason: tuple[str, str] = USER) -> State:

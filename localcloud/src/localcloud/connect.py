@@ -1,4 +1,4 @@
-"""EC2 Instance Connect: a public key that opens a running machine for a minute."""
+"""EC2 Instance Connect: a public key with which a running machine can be entered for a minute."""
 
 import time
 import uuid

@@ -22,7 +22,7 @@ from typing import IO
 log = logging.getLogger(__name__)
 
 PATIENCE = 10.0
-"""The seconds that an earlier cloud has to leave: its parent was killed, and it is still saving its state."""
+"""The seconds that an earlier cloud, whose parent was killed, has to save its state and end."""
 
 
 class HomeInUse(Exception):
@@ -64,7 +64,7 @@ class Home:
 
     @property
     def sandboxes(self) -> Path:
-        return self.path / "boxes"  # not to be renamed: homes of earlier versions have it
+        return self.path / "boxes"  # not to be renamed, since homes of earlier versions have it
 
     @property
     def database(self) -> Path:
@@ -104,7 +104,7 @@ class Home:
         return identity
 
     def announce(self, identity: Identity) -> None:
-        """Write where we are, for those who start us; last of all, so that the file means: ready."""
+        """Write our address for the process that started us; last of all, so that the file means: ready."""
         variables = {
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{identity.port}",
             "AWS_REGION": identity.region,
@@ -129,7 +129,7 @@ class Home:
 def _taken(handle: IO[str]) -> bool:
     """Return whether it is locked.
 
-    Every process of the cloud closes it at its end; those of the sandboxes never have it.
+    Every process of the cloud closes the file at its end; those of the sandboxes never have it open.
     """
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

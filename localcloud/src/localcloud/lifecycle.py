@@ -1,7 +1,7 @@
 """Carries each machine from one state to the next when its seconds are over.
 
-It acts first and then changes the state: SSH answers before the state says running, and the processes are gone before
-it says stopped. Clients may rely on a state that they see.
+It acts first and then changes the state: SSH answers before the state is running, and the processes have ended before
+it is stopped. Clients may rely on a state that they see.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ class Lifecycle:
     async def _run(self) -> None:
         while True:
             self._woken.clear()
-            with self.cloud.lock:  # requests make machines meanwhile
+            with self.cloud.lock:  # requests create machines meanwhile
                 self._look()
                 seconds = self._next()
             with contextlib.suppress(TimeoutError):
@@ -79,7 +79,7 @@ class Lifecycle:
     def _next(self) -> float:
         """Return the seconds to wait.
 
-        Terminated machines disappear on the cloud's clock; everything else wakes us itself.
+        Terminated machines disappear on the cloud's clock; all other events wake the loop.
         """
         gone = [m.gone_at + REMEMBERED for m in self.cloud.region.machines if m.gone_at is not None]
         waits = [self.cloud.clock.real_seconds_until(at) for at in gone]
@@ -92,7 +92,7 @@ class Lifecycle:
             await self.sandboxes.close(machine.id)
         await asyncio.sleep(max(0.0, (machine.due or 0.0) - time.time()))
         with self.cloud.lock:
-            if machine.phase is not phase:  # terminated while it was stopping, say: the next round carries that on
+            if machine.phase is not phase:  # for example, terminated while it was stopping: the next round continues
                 return
             machine.enter(self._settle(machine))
             self.cloud.touch()
@@ -114,7 +114,7 @@ class Lifecycle:
         return SETTLES[machine.phase]
 
     def _undone(self, machine: Machine, reason: tuple[str, str]) -> State:
-        """End a start that EC2 takes back: what has run is stopped again, what has not is terminated."""
+        """End a start that EC2 undoes: a machine that has run before is stopped again, a new one is terminated."""
         machine.undone = None
         if machine.phase is not State.PENDING:
             return self._settle(machine)

@@ -1,4 +1,4 @@
-"""How the parts are put together. Imports moto, so `trimmed_moto.import_moto` has to come before this."""
+"""Puts the parts of the cloud together. It imports moto, so call `trimmed_moto.import_moto` before importing it."""
 
 import asyncio
 from argparse import Namespace

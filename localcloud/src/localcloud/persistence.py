@@ -36,7 +36,7 @@ CREATE TABLE IF NOT EXISTS datapoint (
 
 
 class Database:
-    """One connection behind one lock: SQLite is fast enough here, and threads are then no problem."""
+    """One connection behind one lock: SQLite is fast enough here, and threads cannot conflict."""
 
     def __init__(self, file: Path) -> None:
         self._lock = threading.RLock()
@@ -83,7 +83,7 @@ def _version() -> str:
 
 
 def _usable(file: Path) -> Path:
-    """Return the file; one that another moto has pickled is set aside, whole: it may load and then fail anywhere."""
+    """Return the file; one that another version of moto has pickled is renamed: it might load and fail later."""
     if not file.exists():
         return file
     connection = sqlite3.connect(file)

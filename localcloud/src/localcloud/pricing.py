@@ -1,4 +1,4 @@
-"""A page of AWS's Price List: what one small machine in this region needs. moto has none of it.
+"""A part of AWS's Price List: the prices of one small machine in this region. moto has none.
 
 The Price List is the same for all accounts: it is public, and lives in three regions only.
 """

@@ -31,7 +31,7 @@ STANDARD = KINDS[0]
 
 @dataclass(frozen=True)
 class Quotas:
-    """The quotas in force. Those that are not given never end."""
+    """The quotas in force. Those that are not given are unlimited."""
 
     vcpus: int | None = None
     alarms: int | None = None

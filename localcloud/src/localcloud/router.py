@@ -1,6 +1,6 @@
 """Routes a request to the service that answers it: checks the signature, finds the service and moto's class.
 
-It is a WSGI application, so that what stands in front of it (fault injection) needs to know little of AWS.
+It is a WSGI application, so that a middleware (fault injection) needs to know little of AWS.
 """
 
 import io
@@ -28,7 +28,7 @@ Answer = tuple[int, dict[str, str], bytes]
 #: where the environment of a request may carry a Fault
 FAULT = "localcloud.fault"
 
-#: EC2 has had names of its own for these since before there was IAM
+#: EC2 has older names of its own for these
 _IN_EC2_WORDS = {
     "InvalidClientTokenId": ("AuthFailure", "AWS was not able to validate the provided access credentials"),
     "MissingAuthenticationToken": ("AuthFailure", "AWS was not able to validate the provided access credentials"),
@@ -130,7 +130,7 @@ class Router:
         return fault.status, headers, body
 
     def _undone(self, handler: Service, reason: tuple[str, str]) -> Answer:
-        """Carry a launch or a start out, so that it ends before the machine runs."""
+        """Carry out a launch or a start that ends before the machine runs."""
         with self.cloud.lock:
             pending = {m.id for m in self.cloud.region.machines if m.phase is State.PENDING}
             answer = handler.call_action()

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 SSH_PORT = 2222
 REGION = "ap-northeast-2"
 ENDS_WITHIN = 6
-"""Seconds after which a cloud that was told to end is ended by the kernel, whatever hangs, its event loop included.
+"""Seconds after the signal to end until the kernel kills the cloud, even if its event loop hangs.
 Every change is on disk before its answer, so nothing is lost; the next process waits for the home a little longer than
 this."""
 
@@ -58,7 +58,7 @@ def run(home: Home, clock: Clock, isolation: Isolation, channel: socket.socket, 
 
 
 def _identity(home: Home, options: argparse.Namespace) -> Identity:
-    """Return the identity, to be kept once the cloud runs. Earlier choices stay, unless they cannot."""
+    """Return the identity, to be saved once the cloud runs. Earlier choices stay if possible."""
     identity = home.identity()
     region = options.region or identity.region or REGION
     if identity.region and region != identity.region:
@@ -105,12 +105,12 @@ async def _serve(
     _settle_memory()
     home.announce(parts.cloud.identity)
     print(f"localcloud is ready: http://127.0.0.1:{server.server_port}", flush=True)  # noqa: T201
-    # Its end is waited for by nobody: what it has not deleted, the next start deletes.
+    # Nobody waits for its end: what it has not deleted, the next start deletes.
     threading.Thread(target=sweep, args=(sandboxes.root,), name="sweep", daemon=True).start()
     await stopped.wait()
     _end_soon()
     failed = [error for task in work if task.done() and (error := task.exception())]
-    for error in failed:  # without it machines would stay pending, or never be stopped: so end, to be started again
+    for error in failed:  # without this part, machines would stay pending, or never stop: so end, to be started again
         log.error("a part of the trial cloud has failed", exc_info=error)
     await _end(home, server, parts, work)
     supervisor.close()
@@ -118,11 +118,11 @@ async def _serve(
 
 
 def _end_at_signals(loop: asyncio.AbstractEventLoop, stopped: asyncio.Event) -> None:
-    """Arm the end in the signal handler itself: one of the loop would wait for whatever blocks the loop."""
+    """Set the time limit in the signal handler itself: a handler of the loop would wait while that is blocked."""
 
     def told(number: int, frame: object) -> None:
         for other in _ENDING:
-            signal.signal(other, signal.SIG_IGN)  # the loop may be closed when a second one comes
+            signal.signal(other, signal.SIG_IGN)  # the loop may be closed when a second signal comes
         _end_soon()
         loop.call_soon_threadsafe(stopped.set)
 
@@ -131,7 +131,7 @@ def _end_at_signals(loop: asyncio.AbstractEventLoop, stopped: asyncio.Event) -> 
 
 
 def _end_soon() -> None:
-    """Have the kernel end this process in time, unless it already will."""
+    """Have the kernel kill this process in time, unless that is set already."""
     if not signal.getitimer(signal.ITIMER_REAL)[0]:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(ENDS_WITHIN)
@@ -147,7 +147,7 @@ async def _end(home: Home, server: Server, parts: "Parts", work: list[asyncio.Ta
 
 
 def _listen(wanted: int, before: int, application: Application) -> Server:
-    """Listen on the earlier port, so that addresses written down elsewhere stay true."""
+    """Listen on the earlier port, so that addresses noted elsewhere stay valid."""
     try:
         return Server(wanted or before, application)
     except OSError as error:
@@ -168,7 +168,7 @@ def _allow_many_connections() -> None:
 
 
 def _settle_memory() -> None:
-    """Freeze what is in memory now: the collector need not walk it again and again."""
+    """Freeze what is in memory now, so that the garbage collector does not scan it again and again."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(5000, 20, 50)

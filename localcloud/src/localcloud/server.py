@@ -20,7 +20,7 @@ LARGEST_BODY = 16 * 1024 * 1024
 
 
 class HangUp(Exception):
-    """An exception of an application that wants the connection closed without an answer."""
+    """Raised by an application to close the connection without an answer."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -56,7 +56,7 @@ class Handler(BaseHTTPRequestHandler):
             content = b"".join(self.server.application(self._environ(body), start_response))
         except HangUp:
             self.close_connection = True
-            # A reset and not a close: an SDK that has sent its request learns at once that no answer comes.
+            # A reset and not a close, so that an SDK that has sent its request notices at once that no answer comes.
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             return
         code, _, reason = started["status"].partition(" ")
@@ -109,7 +109,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), Handler)
 
     def start(self) -> None:
-        # Half a second is how long a stop may take to be noticed; it costs two wake-ups a second.
+        # A stop is noticed within half a second; this costs two wake-ups a second.
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.5}, name="http", daemon=True).start()
 
     def handle_error(self, request: Any, client_address: Any) -> None:

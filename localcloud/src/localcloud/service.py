@@ -1,4 +1,4 @@
-"""What the services of this cloud have in common: they know the cloud, and what they change is saved.
+"""What the services of this cloud have in common: they have the cloud, and save their changes.
 
 Each is a subclass of moto's response class: what it does not override, moto answers.
 """
@@ -44,13 +44,13 @@ class Service(BaseResponse):
             return answer
 
     def asked(self) -> dict[str, Any]:
-        """Return the parameters, in AWS's names; moto reads those of some services only."""
+        """Return the parameters, with AWS's names; moto parses those of some services only."""
         if not self.automated_parameter_parsing:
             self.parse_parameters(self.normalized_request)
         return dict(self.params)
 
     def settled(self, things: Iterable[T]) -> list[T]:
-        """Return the things without those that are too new to be found, where a filter asks for a tag."""
+        """Return the resources; if a filter asks for a tag, without those that are too new to be found by it."""
         by_tag = any(str(one.get("Name")).startswith("tag") for one in self._get_param("Filters") or [])
         return [one for one in things if not by_tag or not self.cloud.is_too_new(one.id)]
 

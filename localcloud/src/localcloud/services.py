@@ -1,4 +1,4 @@
-"""Which services this cloud has, and the answers of SSM, STS, IAM and Service Quotas, too few for a file each."""
+"""The services of this cloud, with the few answers of SSM, STS, IAM and Service Quotas."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ EVENTS_SERVICE = "events.amazonaws.com"
 class Ec2(Instances, Keys, Groups, Volumes):
     @property
     def ec2_backend(self) -> Region:
-        """Return the backend that we keep; moto's own register of backends would make another."""
+        """Return our own backend; moto's register of backends would create another one."""
         return self.cloud.region
 
     def call_action(self) -> Any:
@@ -39,7 +39,7 @@ class Ec2(Instances, Keys, Groups, Volumes):
         refusal = every_call.refusal(self._get_action(), self.params)
         return self.refuse(refusal) if refusal else super().call_action()
 
-    #: without moto's "a launch always says pending": the answer to a repeated token shows the state of today
+    #: without moto's rule that a launch is always pending: the answer to a repeated token shows the present state
     RESPONSE_KEY_PATH_TO_TRANSFORMER = {
         path: change
         for path, change in EC2Response.RESPONSE_KEY_PATH_TO_TRANSFORMER.items()
@@ -138,7 +138,7 @@ class ServiceQuotas(Service):
 
 
 def services_of(cloud: Cloud, metrics: Metrics, alarms: Alarms) -> dict[str, type[Service]]:
-    """Return the services by the name that a request's signature carries."""
+    """Return the services by their names in a request's signature."""
     Service.cloud = cloud
     CloudWatch.metrics, CloudWatch.alarms = metrics, alarms
     return {

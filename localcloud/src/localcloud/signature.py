@@ -1,6 +1,6 @@
 """Checks that a request is signed with our credentials: AWS Signature Version 4, as the SDKs send it in a header.
 
-Anyone on this computer can reach a loopback port; only who may read the home's environment.json can sign.
+Anyone on this computer can reach a loopback port; only those who may read the home's environment.json can sign.
 """
 
 import hashlib
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl, quote
 
-#: AWS refuses a clock that is further off. Real time: the SDK signs with the computer's clock, whatever ours shows
+#: AWS refuses larger differences. Real time: the SDK signs with the computer's clock, not with the trial's
 LARGEST_SKEW = 15 * 60
 
 
 class BadSignature(Exception):
-    """A signature that is not ours; `code` is in the words of STS, since EC2 has its own."""
+    """An invalid signature; `code` is that of STS, since EC2 has codes of its own."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)

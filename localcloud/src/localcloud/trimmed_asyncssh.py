@@ -1,13 +1,13 @@
-"""Import asyncssh without its support of security keys that are plugged in here: a fifth of the time to start.
+"""Import asyncssh without its support for security keys plugged into this computer: a fifth of the time to start.
 
-It imports fido2 wherever that is installed, as beside Ondol, and goes without it where it is not. A server needs it for
-nothing: public keys of security keys are verified without.
+It imports fido2 if that is installed, as it is with Ondol, and works without it. A server does not need it: public keys
+of security keys are verified without it.
 """
 
 import sys
 
 _FIDO2 = "fido2.client"
-"""The first of its modules that asyncssh asks for."""
+"""The first of fido2's modules that asyncssh imports."""
 
 
 def import_asyncssh() -> None:

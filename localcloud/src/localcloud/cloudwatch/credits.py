@@ -1,8 +1,8 @@
-"""CPU credits of burstable types: what they earn, what they spend, and what is left for them without any. Pure.
+"""CPU credits of burstable types: what they earn, what they spend, and the CPU that is left without credits. Pure.
 
 From the EC2 user guide, "Key concepts for burstable performance instances" and "Standard mode". A credit is one vCPU at
-full speed for a minute. A type earns what its baseline costs, and keeps at most what it earns in a day. T3, T3a and T4g
-start with nothing; T2 gets 30 credits for each vCPU at each start.
+full speed for a minute. A type earns as many credits as its baseline costs, and keeps at most what it earns in a day.
+T3, T3a and T4g start with nothing; T2 gets 30 credits for each vCPU at each start.
 """
 
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class Credits:
         return self.baseline / 100 * self.vcpus / 60
 
     def spend(self, seconds: float, percent: float, unlimited: bool) -> float:
-        """Let `seconds` pass in which `percent` of all vCPUs is wanted; return the per cent that is there."""
+        """Let `seconds` pass in which `percent` of all vCPUs is wanted; return the per cent that is available."""
         wanted = percent / 100 * self.vcpus / 60 * seconds
         earned = self.earned * seconds
         available = self.balance + earned

@@ -71,7 +71,7 @@ class Heartbeat:
         self.judged = self.cloud.clock.now() // 60 * 60
 
     async def beat(self) -> None:
-        """Measure up to this moment, and not a second beyond: what comes later belongs to the next beat."""
+        """Measure up to this moment; what comes later belongs to the next beat."""
         now = self.cloud.clock.now()
         with self.cloud.lock:
             runs = any(machine.phase is State.RUNNING for machine in self.cloud.region.machines)

@@ -8,7 +8,7 @@ from localcloud.cloudwatch.meter import Meter, Tally, shown_at
 from localcloud.ec2.machine import Machine
 from localcloud.sandboxes.usage import Usage
 
-#: What a sandbox lacks and a machine has: an operating system. Seconds of one core, on the cloud's clock: 25 of them in
+#: The CPU use of the operating system, which a sandbox does not run. Seconds of one core, on the cloud's clock: 25 in
 #: the first minute and a half after a start (cloud-init, snapd, apt), then four in a thousand.
 BOOT_SECONDS, BOOT_USES, IDLE_USES = 90.0, 25.0, 0.004
 
@@ -37,7 +37,7 @@ class Using:
     spent: Tally = field(default_factory=lambda: Tally("Count"))
 
     def begin(self, machine: Machine, credits: Credits | None) -> None:
-        """Begin a run, with the type of today."""
+        """Begin a run, with the present type."""
         self.started, self.vcpus, self.nitro = machine.running_since, machine.vcpus, machine.nitro
         self.credits = credits
 

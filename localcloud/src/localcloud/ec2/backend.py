@@ -32,8 +32,8 @@ class Region(EC2Backend):
         return parameters()
 
     def describe_tags(self, filters: dict[str, list[str]] | None = None) -> list[dict[str, str]]:
-        """Return tags. moto walks all tags of the account for each resource that it shows; a lookup is enough for
-        one."""
+        """Return tags. moto searches all tags of the account for each resource that it shows; for one resource, a
+        lookup is enough."""
         if filters and list(filters) == ["resource-id"] and len(filters["resource-id"]) == 1:
             resource_id = filters["resource-id"][0]
             if "*" not in resource_id:
@@ -62,7 +62,7 @@ class Region(EC2Backend):
     def asked_before(self, token: str, digest: str) -> Reservation | None:
         """Return the reservation of an earlier request with this ClientToken.
 
-        Raises where AWS refuses to reuse the token.
+        Raises if AWS would refuse to reuse the token.
         """
         if not token or token not in self.tokens:
             return None
@@ -131,14 +131,14 @@ class Region(EC2Backend):
         return machine
 
     def _free_number(self) -> int:
-        """Return the lowest free number. A sandbox's user follows from it, so ids stay in a narrow range."""
+        """Return the lowest free number. A sandbox's user id is derived from it, so ids stay in a narrow range."""
         taken = {machine.number for machine in self.machines if machine.live}
         return next(number for number in range(len(taken) + 1) if number not in taken)
 
     def _private_ip(self, subnet: Any, wanted: str | None) -> str:
         """Return a free address, anywhere in the subnet but its first four and its last, which are AWS's own.
 
-        moto counts upwards, and from the start again after a restart, the reserved ones included.
+        moto counts upwards, begins again after a restart, and includes the reserved ones.
         """
         taken = {nic.private_ip_address for nic in self.enis.values() if nic.subnet.id == subnet.id}
         if wanted:
@@ -195,7 +195,7 @@ class Region(EC2Backend):
         machine._private_ips.clear()  # moto frees them again at garbage collection, although they may have a new owner
 
     def forget(self, machine: Machine) -> None:
-        """Forget a machine: after an hour its id is unknown. The token stays, or it could launch a second time."""
+        """Forget a machine: after an hour its id is unknown. Its token is kept, or it could launch a second time."""
         reservation = self.reservations.get(machine.reservation_id)
         if reservation and machine in reservation.instances:
             reservation.instances.remove(machine)
@@ -205,7 +205,7 @@ class Region(EC2Backend):
 
 
 def _public(order: Order) -> bool:
-    """Return what the request says; without a word in it, what the subnet says."""
+    """Return whether it gets a public address: by the request, or if that does not say, by the subnet."""
     return order.subnet.map_public_ip_on_launch is True if order.public_address is None else bool(order.public_address)
 
 

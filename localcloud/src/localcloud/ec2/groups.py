@@ -78,8 +78,7 @@ class Groups(Service, EC2Response):
         raise _unknown(group_id or name)
 
     def _in_use(self, group: Any) -> bool:
-        """Return whether a network interface, which lives as long as its machine, or a rule of another group uses
-        it."""
+        """Return whether a network interface, which exists as long as its machine, or another group's rule uses it."""
         region = self.cloud.region
         if any(group in interface._group_set for interface in region.enis.values()):
             return True

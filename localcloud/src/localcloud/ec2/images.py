@@ -69,7 +69,7 @@ class Image:
         }
 
 
-#: oldest first; two of each, so that "take the newest" can be got wrong
+#: oldest first; two of each, so that tests notice if the newest is not taken
 IMAGES = (
     Image("ami-0a10c3b5f2d4e6001", "x86_64", "20250305"),
     Image("ami-0b20d4c6a3e5f7001", "arm64", "20250305"),
@@ -79,7 +79,7 @@ IMAGES = (
 
 
 def parameters() -> dict[str, str]:
-    """Return SSM parameter → image id; a later image takes `current` over."""
+    """Return SSM parameter → image id; for `current`, the latest image."""
     found: dict[str, str] = {}
     for image in IMAGES:
         found[image.parameter(image.serial)] = image.image_id

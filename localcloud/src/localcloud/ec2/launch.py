@@ -1,7 +1,7 @@
-"""RunInstances: what is asked for, whether AWS would accept it, and the machines that are made.
+"""RunInstances: reading the request, checking whether AWS would accept it, and creating the machines.
 
 moto accepts nearly anything here. What is refused below, AWS refuses: unknown image, key, group, subnet or type, groups
-beside a network interface, a token used twice for different things.
+beside a network interface, a token used again with other parameters.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from localcloud.ec2.burstable import baseline
 from localcloud.ec2.images import ROOT_DEVICE
 from localcloud.errors import AwsError, combination, invalid_value, missing, not_found
 
-#: what does not make two requests different
+#: parameters that may differ between two equal requests
 _NOT_COMPARED = {"ClientToken", "DryRun", "Action", "Version"}
 _TAGGABLE = {"instance", "volume", "network-interface", "spot-instances-request"}
 
@@ -167,7 +167,7 @@ def _key(name: str | None, backend: Any) -> Any:
 
 
 def _count(params: dict[str, Any]) -> int:
-    """Return MaxCount, since capacity never ends here."""
+    """Return MaxCount, since capacity is unlimited here."""
     least, most = int(params.get("MinCount") or 0), int(params.get("MaxCount") or 0)
     if least < 1 or most < least:
         raise invalid_value(f"Invalid value '{most}' for maxCount. It must be at least minCount ({least}).")

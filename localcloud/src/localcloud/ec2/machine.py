@@ -20,9 +20,9 @@ OUR_FAULT = "Server.InternalError", "Internal error on launch"
 class Machine(Instance):
     """The result of a launch. moto answers from the attributes that it knows; the rest is ours."""
 
-    #: why the start under way will be undone. A default: homes of earlier versions have machines without it
+    #: why the present start will be undone. A class default, since homes of earlier versions have machines without it
     undone: tuple[str, str] | None = None
-    #: user, public key and end (real time) of what EC2 Instance Connect was sent; a default for the same reason
+    #: user, public key and end (real time) of keys sent by EC2 Instance Connect; a default for the same reason
     invitations: tuple[tuple[str, bytes, float], ...] = ()
 
     def __init__(self, backend: Any, image_id: str, user_data: Any, **launch: Any) -> None:
@@ -30,7 +30,7 @@ class Machine(Instance):
         self.host_key: str = launch.pop("host_key")
         self.cpu_credits: str = launch.pop("cpu_credits")
         self.asked_by_token: str = launch.pop("asked_by_token")
-        self.number: int = launch.pop("number")  # its own while it lives; the user of its sandbox follows from it
+        self.number: int = launch.pop("number")  # unique while it lives; its sandbox's user is derived from it
         self.reservation_id: str = ""
         self.phase = State.PENDING
         self.due: float | None = None  # real time at which the phase ends by itself
@@ -38,7 +38,7 @@ class Machine(Instance):
         self.gone_at: float | None = None  # when it terminated, on the cloud's clock
         self.reboot_asked = False
         super().__init__(backend, image_id, user_data, [], **launch)
-        self.hypervisor = "xen"  # EC2 still says so, on Nitro too
+        self.hypervisor = "xen"  # EC2 says so, also on Nitro
         self.enter(State.PENDING)
         for interface in self.nics.values():
             interface.public_ip = None  # moto gives one at once; EC2 when it runs
@@ -107,7 +107,7 @@ class Machine(Instance):
         self.state_reason = StateReason("pending", "pending")
 
     def admits(self, source: str, port: int = 22) -> bool:
-        """Return whether the groups let `source` in. The port is the one in the rules, whatever we really listen on."""
+        """Return whether the groups let `source` in. The port is that of the rules, not the one we really listen on."""
         return any(_allows(rule, source, port) for group in self.groups for rule in group.ingress_rules)
 
     def invites(self, user: str, key: bytes) -> bool:

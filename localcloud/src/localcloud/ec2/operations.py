@@ -133,7 +133,7 @@ class Instances(Service, EC2Response):
             self._must_be_stopped(machine, "userData")
         self.error_on_dryrun()
         if wanted and baseline(wanted) is None:
-            machine.cpu_credits = ""  # a burstable type that it may get later begins with the default
+            machine.cpu_credits = ""  # a later burstable type begins with the default
         groups = self._get_param("Groups", [])
         if groups:
             machine.primary._group_set = [self._group(group_id) for group_id in groups]  # type: ignore[union-attr]

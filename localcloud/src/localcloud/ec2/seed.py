@@ -5,7 +5,7 @@ from localcloud.home import Home
 
 
 def seed(cloud: Cloud, home: Home) -> None:
-    """Make the network once. Later starts find the ids in the home's identity, so clients may keep them in settings."""
+    """Create the network once. Later starts find its ids in the home's identity, so clients may keep them."""
     identity, region = cloud.identity, cloud.region
     if identity.vpc_id in region.vpcs and any(identity.subnet_id in subnets for subnets in region.subnets.values()):
         return

@@ -24,7 +24,7 @@ class Volumes(Service, EC2Response):
             raise not_found("InvalidVolume", "volume", unknown)
         for volume in self.cloud.region.volumes.values():
             attachment: Any = volume.attachment
-            if attachment:  # moto knows it of the machine only
+            if attachment:  # moto stores it with the machine only
                 disk = attachment.instance.block_device_mapping.get(attachment.device)
                 attachment.delete_on_termination = bool(disk and disk.delete_on_termination)
         answer = super().describe_volumes()

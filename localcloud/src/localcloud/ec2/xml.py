@@ -50,7 +50,7 @@ def _structure(shape: Any) -> Writer:
     waiting = dict(shape.members)
 
     def member(name: str) -> tuple[str, Writer]:
-        # One by one, when first used: EC2's shapes are many, and few of their members are ever there.
+        # One by one, at their first use: EC2's shapes are many, and few of their members are ever used.
         if name not in members:
             inner = waiting[name]
             members[name] = (inner.serialization.get("name", name), _writer(inner))

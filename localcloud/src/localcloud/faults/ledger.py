@@ -1,4 +1,4 @@
-"""The calls so far, and everything that was ever made: a test can compare this with what its client believes."""
+"""The calls so far, and every resource that ever existed: a test can compare this with what its client believes."""
 
 import itertools
 import time
@@ -52,7 +52,7 @@ class Ledger:
                     known.setdefault(name, {**facts, "made": self.cloud.clock.now()})
 
     def age(self, resource_id: str) -> float:
-        """Return the seconds since a thing was made, on the cloud's clock; what is not recorded yet is new."""
+        """Return the seconds since a resource was created, on the cloud's clock; what is not recorded yet is new."""
         made = next((known[resource_id]["made"] for known in self.ever.values() if resource_id in known), None)
         return 0.0 if made is None else self.cloud.clock.now() - float(made)
 

@@ -63,7 +63,7 @@ class Faults:
         if rule and rule.when is When.STALE and before:
             status, headers, answer = before
         if rule and rule.when in (When.HANG, When.DELAY):
-            # What making the answer took, such as a key, counts: a call takes so long in all, on any host.
+            # The time to make the answer, such as a key, is included: a call takes equally long on any host.
             late = asked_at + rule.seconds - time.monotonic()
             time.sleep(max(late, 0.0))  # noqa: TID251 - to be late is what this is for; a thread of its own waits
         if rule and rule.when in (When.HANG, When.DROP):
@@ -113,7 +113,7 @@ class Faults:
                 return "200 OK", [rule.shown() for rule in self.rules]
             case "POST", ["rules"]:
                 if environ["CONTENT_TYPE"] != "application/json":
-                    raise BadRule("send application/json")  # which a page from elsewhere cannot just send
+                    raise BadRule("send application/json")  # which a page of another site cannot send unasked
                 return "201 Created", self._add(json.loads(body))
             case "DELETE", ["rules", *number]:
                 with self._lock:

@@ -85,9 +85,9 @@ class Rule:
 
 
 class Bucket:
-    """What EC2 counts calls by: each takes a token out of it, and `a_second` come in, up to `at_once`.
+    """EC2's token bucket: each call takes a token, and `a_second` tokens are added, up to `at_once`.
 
-    Its seconds are real ones, as those of the programs that ask.
+    Its seconds are real time, like those of the calling programs.
     """
 
     def __init__(self, at_once: int, a_second: float) -> None:
@@ -104,7 +104,7 @@ class Bucket:
         return True
 
 
-#: what some kinds of fault are unless the rule says otherwise
+#: defaults of some kinds of fault
 DEFAULTS: dict[When, dict[str, Any]] = {
     When.REFUSED: {"code": "ValidationError", "message": "Unsupported parameter", "status": 400},
     When.UNDONE: {"code": "Client.InternalError", "message": "Client error on launch"},
@@ -116,7 +116,7 @@ DEFAULTS: dict[When, dict[str, Any]] = {
     },
 }
 
-#: of any number in a rule; Infinity and NaN, which Python reads in JSON, are none
+#: the largest number in a rule; Infinity and NaN, which Python accepts in JSON, are refused
 MOST = 10**9
 
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -156,7 +156,7 @@ def read_rule(given: Any) -> Rule:
         raise BadRule("parameter: say which, for instance WarmUpConfiguration, with ignored and refused only")
     rule = Rule(**{**DEFAULTS.get(when, {}), **given, "when": when})
     rule.bucket = _bucket(rule)
-    # The cryptographic kind could not be repeated from a seed.
+    # A cryptographic generator could not be repeated from a seed.
     rule.dice = random.Random(rule.seed)  # noqa: S311
     return rule
 

@@ -1,4 +1,4 @@
-"""The policy in force, and the answer to a denied request. It is a file; a change applies at once."""
+"""The policy in force, which is a file whose changes apply at once, and the answer to a denied request."""
 
 import json
 import logging
@@ -40,7 +40,7 @@ class Gate:
         """Return why a request is denied, before anything has happened. The caller holds no lock."""
         try:
             self._load()
-        except BadPolicy as problem:  # as in IAM, a wrong one is not saved: the last one applies
+        except BadPolicy as problem:  # as in IAM, an invalid policy is not accepted: the last one stays in force
             log.error("%s", problem)
         # Everybody with credentials may ask who they are: "no permissions are required" (STS API reference).
         if self._policy is None or (action := request._get_action()) == "GetCallerIdentity":

@@ -1,4 +1,4 @@
-"""What a launch needs: RunInstances is judged for every resource that it makes or uses."""
+"""The permissions of a launch: RunInstances is checked for every resource that it creates or uses."""
 
 from typing import Any
 
@@ -47,7 +47,7 @@ def _instance(params: dict[str, Any]) -> dict[str, Values]:
 
 
 def _disks(params: dict[str, Any], there: Resources) -> list[dict[str, Any]]:
-    """Return the disks. The image's own disk is there even if not mentioned, as it is: not encrypted."""
+    """Return the disks. The image's own disk is included even if not mentioned, unencrypted as it is."""
     image = there.cloud.region.amis.get(str(params.get("ImageId")))
     named = {one["DeviceName"]: one["Ebs"] for one in params.get("BlockDeviceMappings") or [] if one.get("Ebs")}
     root: dict[str, Any] = {image.root_device_name: {}} if image else {}

@@ -2,7 +2,7 @@
 
 As in the IAM user guide, "Policy evaluation logic" and "IAM JSON policy elements": nothing is allowed unless a
 statement says so, an explicit Deny wins, all conditions of a statement must hold. Policy variables, NotAction,
-NotResource and Principal are refused, so that nothing is judged by a rule that is not understood.
+NotResource and Principal are refused, so that no unsupported rule is ignored.
 """
 
 import json
@@ -112,7 +112,7 @@ _OPERATORS: dict[str, Callable[[str, str], bool]] = {
     "NumericGreaterThanEquals": _number(lambda value, wanted: value >= wanted),
 }
 
-#: all that IAM has; what is not here is refused, so that nothing is judged by an operator that is not known
+#: all of IAM's operators; others are refused, so that no unknown operator is ignored
 _NEGATED = (
     *("StringNotEquals", "StringNotEqualsIgnoreCase", "StringNotLike"),
     *("ArnNotEquals", "ArnNotLike", "NumericNotEquals"),

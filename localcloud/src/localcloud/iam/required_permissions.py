@@ -1,7 +1,7 @@
 """The permissions that a request needs: which action on which resources, under which conditions.
 
 From the Service Authorization Reference (EC2, EC2 Instance Connect, CloudWatch, Systems Manager, IAM, Service Quotas;
-read June 2026). What is about to be made is `…/*`. A missing resource has no tags, so a policy by tags refuses it: EC2
+read June 2026). A resource to be created is `…/*`. A missing resource has no tags, so a policy by tags refuses it: EC2
 then says UnauthorizedOperation and not NotFound (seen on Amazon: karpenter-provider-aws issues 2100 and 2253).
 """
 
@@ -132,7 +132,7 @@ def _cloudwatch(name: str, action: str, params: Params, there: Resources) -> lis
     if tags:
         found.append(Permission("cloudwatch:TagResource", resources[0], there.context(with_request_tags(tags))))
     if any(":ec2:" in arn for arn in arns) and not there.cloud.region.has_events_role:
-        # Only while it is not there (seen on Amazon: aws-samples/amazon-cloudwatch-auto-alarms issue 47).
+        # Only while the role does not exist (seen on Amazon: aws-samples/amazon-cloudwatch-auto-alarms issue 47).
         found.append(_linked_role("events.amazonaws.com", there))
     return found
 

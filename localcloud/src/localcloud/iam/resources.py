@@ -1,4 +1,4 @@
-"""Names and conditions of resources, existing ones and those about to be made."""
+"""Names and conditions of resources, existing ones and those to be created."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -59,7 +59,7 @@ class Resources:
     # -- what is there -------------------------------------------------------------------------------------------------
 
     def known(self, kind: str, name: str) -> tuple[str, dict[str, Values]]:
-        """Return ARN and conditions of the thing with this id or name; if it does not exist, it has no tags."""
+        """Return ARN and conditions of the resource with this id or name; if it does not exist, it has no tags."""
         if kind == "key-pair" and not name.startswith("key-"):
             return self.arn(f"{kind}/{name}"), self.context(self._of_key(name))
         return self.arn(f"{kind}/{name}"), self.context(self._tags(name) | self._facts(kind, name))
@@ -104,8 +104,7 @@ class Resources:
 
     @staticmethod
     def tagging(maker: str, resource: str, tags: dict[str, str], context: Mapping[str, Values]) -> list[Permission]:
-        """Return the permission for tags at creation: CreateTags besides; alone it could take over anything by its
-        tags."""
+        """Return the permission for tags at creation: CreateTags, besides the call itself, and only for that call."""
         return [Permission("ec2:CreateTags", resource, {**context, "ec2:createaction": (maker,)})] if tags else []
 
 

@@ -8,7 +8,7 @@ import errno
 import secrets
 import socket
 
-#: 127.0.x.y is where resolvers, Debian's own host name and other programs live
+#: 127.0.x.y is used by resolvers, Debian's own host name and other programs
 _FIRST, _LAST = 16, 239
 
 
@@ -34,7 +34,7 @@ def listen(address: str, port: int) -> socket.socket:
 
 
 def listen_somewhere(port: int, taken: set[str]) -> tuple[str, socket.socket]:
-    """Return a new address. Another cloud on this computer may hold one that we draw; then we draw again."""
+    """Return a new random address; draw again if another cloud on this computer holds it."""
     for _ in range(50):
         address = random_address(taken)
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""What a machine's SSH connections have carried, refused ones included: its own server is a process of the cloud."""
+"""The bytes of a machine's SSH connections, refused ones included: its SSH server runs in the cloud's process."""
 
 import contextlib
 import socket
@@ -19,7 +19,7 @@ class Carried:
         self._open[connection] = (0, 0)
 
     def end(self, connection: socket.socket) -> None:
-        """Take the last counts, where the connection still has them, otherwise those of the last reading."""
+        """Add the last counts, if the connection still has them, otherwise those of the last reading."""
         if connection in self._open:
             self._read(connection)
             self._over = _sum(self._over, self._open.pop(connection))

@@ -65,7 +65,7 @@ class Conversation:
     async def usage(self, ports: set[int]) -> tuple[float, dict[str, Usage]]:
         """Return the time of the reading, and what the processes of each sandbox have used since the supervisor began.
 
-        `ports` are those at which sandboxes meet the cloud as anybody else does.
+        `ports` are the cloud's own, to which sandboxes connect like any client.
         """
         answer = await self._ask(do="usage", ports=sorted(ports))
         return float(answer["at"]), {sandbox: Usage(*one) for sandbox, one in answer["usage"].items()}
@@ -103,5 +103,5 @@ class Conversation:
                 future.set_result(words)
 
     def close(self) -> None:
-        """Close the connection, at which the supervisor ends every process and itself."""
+        """Close the connection: the supervisor then ends every process and itself."""
         self._channel.close()

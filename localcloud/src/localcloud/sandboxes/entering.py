@@ -17,7 +17,7 @@ from localcloud.sandboxes.plan import INSIDE_HOME, INSIDE_TOOLS, Plan
 #: within one home
 UIDS = 1000
 
-#: what of the sandbox's folder is mounted over what
+#: which part of the sandbox's folder is mounted over which path
 _COVERED = {
     "home": INSIDE_HOME,
     "tools": INSIDE_TOOLS,
@@ -28,12 +28,12 @@ _COVERED = {
 }
 
 
-#: folders that anybody may write to, where the sandbox's own /tmp is mounted as well: it goes with the sandbox
+#: world-writable folders over which the sandbox's own /tmp is mounted as well, which is deleted with the sandbox
 _ALSO_TMP = ("/var/tmp", "/dev/shm", "/run/lock")  # noqa: S108
 
 
 def enter(plan: Plan, network: Network | None = None, limits: Limits | None = None, full: bool = False) -> None:
-    """Become a process of the sandbox; `full`: it may not write to its disk."""
+    """Turn this process into one of the sandbox; `full`: it may not write to its disk."""
     home = os.open(plan.home, os.O_PATH | os.O_DIRECTORY)
     if limits:
         own_user = network is not None and network.user is not None
@@ -62,7 +62,8 @@ def _own_view(plan: Plan) -> None:
     linux.unshare(linux.CLONE_NEWNS | linux.CLONE_NEWUTS)
     linux.mount("none", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
     linux.set_hostname(plan.hostname)
-    # Opened in the new namespace, then named by number: /home and /tmp will be covered, perhaps with us below.
+    # Opened in the new namespace, then named by descriptor: /home and /tmp will be covered, and may contain these
+    # folders.
     sources = {name: os.open(Path(plan.folder) / name, os.O_PATH) for name in _COVERED}
     linux.mount("tmpfs", "/home", "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=755,size=64k")
     for inside in (INSIDE_HOME, INSIDE_TOOLS):
@@ -78,7 +79,7 @@ def _own_view(plan: Plan) -> None:
 
 
 def works(uid: int | None, namespaces: bool) -> bool:
-    """Return whether it works, by trying it in a child: containers forbid it in more ways than are documented."""
+    """Return whether entering works, by trying it in a child: containers forbid it in undocumented ways."""
     with tempfile.TemporaryDirectory() as folder:
         for name in ("home", "tmp", "etc", "tools"):
             (Path(folder) / name).mkdir()
@@ -98,8 +99,8 @@ def works(uid: int | None, namespaces: bool) -> bool:
 def first_uid(marker: str) -> int:
     """Return where the uids of this home's sandboxes begin. Two clouds on one computer hardly ever share a block.
 
-    They are far above people's; or, in a container that maps only 65,536 of them, in the range that systemd uses for
-    users who exist while a service runs.
+    They are far above those of people; or, in a container that maps only 65,536 uids, in the range that systemd uses
+    for dynamic users of services.
     """
     rows = [line.split() for line in Path("/proc/self/uid_map").read_text().splitlines()]
     wide = any(int(start) == 0 and int(count) > 100_300_000 for start, _, count in rows)

@@ -28,7 +28,7 @@ alias ll='ls -alF'
 
 
 def make(plan: Plan, public_key: str) -> None:
-    """Make the folders at the first start. What a person has changed since stays as it is."""
+    """Create the folders at the first start. What a person has changed since is kept."""
     fresh = not plan.home.exists()
     for folder, mode in ((plan.home, 0o750), (plan.tmp, 0o1777), (plan.etc, 0o755)):
         folder.mkdir(parents=True, exist_ok=True)
@@ -82,7 +82,7 @@ def empty_tmp(plan: Plan) -> None:
 
 
 def set_aside(plan: Plan) -> Path | None:
-    """Rename the folder, so that it is gone at once; `sweep` deletes it later, which may take long."""
+    """Rename the folder, so that it disappears at once; `sweep` deletes it later, which may take long."""
     folder = Path(plan.folder)
     if not folder.exists():
         return None
@@ -92,7 +92,7 @@ def set_aside(plan: Plan) -> Path | None:
 
 
 def sweep(root: Path) -> None:
-    """Delete folders of terminated machines. They may be read-only: people unpack all kinds of archives."""
+    """Delete folders of terminated machines. Some may be read-only, from archives that people have unpacked."""
     for aside in root.glob(".removed-*"):
         if os.geteuid() != 0:
             for folder, _, _ in os.walk(aside):

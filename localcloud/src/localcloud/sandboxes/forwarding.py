@@ -1,4 +1,4 @@
-"""`ssh -L` and `ssh -R` on a machine with a network of its own: both ends of the machine's side are in that network."""
+"""`ssh -L` and `ssh -R` on a machine with a network of its own: the machine's sockets are in that network."""
 
 import asyncio
 import socket

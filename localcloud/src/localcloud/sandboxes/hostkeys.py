@@ -1,4 +1,4 @@
-"""Host keys. A machine has one from its launch on, so that known_hosts stays true over stop and start."""
+"""Host keys. A machine has one from its launch on, so that known_hosts stays valid over stop and start."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""How far sandboxes can be kept apart on this computer. It is found out once, at start."""
+"""How far sandboxes can be isolated on this computer. It is found out once, at start."""
 
 import logging
 import os
@@ -21,7 +21,7 @@ class Isolation:
     network: bool = False
 
     def describe(self) -> str:
-        """Return a sentence about how far they are kept apart, and what is not there."""
+        """Return a sentence about how far they are isolated, and what is missing."""
         network = (
             "each has a network of its own: they reach the internet and one another's SSH, and nothing else of here"
             if self.network
@@ -79,8 +79,7 @@ def network_works() -> bool:
 
 
 def _elsewhere(marker: str) -> Path:
-    """Return another folder: a sandbox's user cannot pass through the cloud's own, and without namespaces nothing is
-    mounted."""
+    """Return another folder: a sandbox's user cannot enter the cloud's own if nothing is mounted over it."""
     folder = Path("/var/tmp") / f"localcloud-{marker}"  # noqa: S108 - the name is random, and the owner is checked
     folder.mkdir(mode=0o711, exist_ok=True)
     found = folder.lstat()

@@ -1,13 +1,13 @@
-"""What one machine may take of this computer, and what becomes of it if it takes more.
+"""How much of this computer one machine may use, and what happens if it uses more.
 
-The kernel's limits for a process are set when it enters; what many processes take together is watched once a second,
-by numbers that cost nothing: memory in use, and free space on the disk.
+The kernel's limits for a process are set when it enters; what many processes use together is checked once a second, by
+cheap numbers: memory in use, and free space on the disk.
 
-- memory: a process gets no more than the machine may have; of a machine that has more, the largest process is killed.
-  Where the computer's own memory runs out, the kernel ends processes of machines before any other.
-- disk: of a machine that has more, and of all machines once the disk is nearly full, processes may not write to files
-  until there is room. Deleting goes on.
-- processes: of a machine that has more, where the kernel does not count for us, all are killed.
+- memory: a process gets no more than the machine may have; if a machine has more, its largest process is killed. If the
+  computer's own memory runs out, the kernel ends processes of machines before any other.
+- disk: processes of a machine that has more, and of all machines once the disk is nearly full, may not write to files
+  until there is room. Deleting works.
+- processes: if a machine has more, and the kernel does not count them for us, all are killed.
 """
 
 import os
@@ -25,12 +25,12 @@ _MEGABYTE = 1_000_000
 _SHARE = 4
 """One machine may have a quarter of the memory and of the disk."""
 _STEPS = 16
-"""A folder is measured again when the disk has lost this part of what one machine may have."""
+"""A folder is measured again when the disk has lost 1/16 of what one machine may have."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Bytes of memory and disk, and processes, of one machine; and what has to stay free of the disk."""
+    """Bytes of memory and disk, and processes, of one machine; and how much of the disk has to stay free."""
 
     memory: int
     disk: int
@@ -68,7 +68,7 @@ def _lower(kind: int, most: int) -> None:
 
 @dataclass
 class Watch:
-    """What the processes of each machine have taken together.
+    """What the processes of each machine use together.
 
     `folders` are those of machines with processes; `full` are machines that may not write; `measuring` is the pipe of a
     child that measures folders.
@@ -81,7 +81,7 @@ class Watch:
     _free: int | None = None
 
     def look(self, living: Iterable[tuple[int, str]]) -> list[str]:
-        """End processes that are too much; return a line for the log about each machine that had them."""
+        """End processes beyond the limits; return a line for the log about each machine that had some."""
         return [line for sandbox, pids in _by_machine(living).items() for line in self._look_at(sandbox, pids)]
 
     def _look_at(self, sandbox: str, pids: list[int]) -> list[str]:
@@ -91,7 +91,7 @@ class Watch:
             return [f"{sandbox} had {len(pids)} processes: all were ended"]
         if sum(map(_resident, pids)) <= self.limits.memory:
             return []
-        # Pages that several share were counted for each of them; now exactly.
+        # Pages shared by several processes were counted for each; now count exactly.
         exact = {pid: _exact_memory(pid) for pid in pids}
         if sum(exact.values()) <= self.limits.memory:
             return []
@@ -103,7 +103,7 @@ class Watch:
         ]
 
     def measure_if_needed(self) -> None:
-        """Begin to measure folders if the disk has lost so much that one may have grown too large, or to have room."""
+        """Begin to measure folders if the disk has lost so much that one may be too large, or if there may be room."""
         if not self.folders or self.measuring is not None:
             return
         free = _free_space(next(iter(self.folders.values())))
@@ -113,7 +113,7 @@ class Watch:
         self._free = max(free, self._free)
 
     def take_measures(self, living: Iterable[tuple[int, str]]) -> list[str]:
-        """Read what `measuring` has, and let machines write or not; return a line for the log about each change."""
+        """Read the result of `measuring`, and let machines write or not; return a log line for each change."""
         if self.measuring is None:
             return []
         sizes = os.read(self.measuring, 1_000_000).decode()
@@ -176,13 +176,13 @@ def _limit_files(pids: list[int], most: int) -> None:
 
 
 def _owner_of(pid: int) -> int:
-    """Return its user; its folder in /proc belongs to root where it has changed its user and not executed anything."""
+    """Return its user; its folder in /proc belongs to root if it has changed its user without exec."""
     lines = Path(f"/proc/{pid}/status").read_text(errors="replace").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("Uid:"))
 
 
 def size_of(folder: str) -> int:
-    """Return what a folder takes of the disk, in bytes: a block for each entry, too, or empty files cost nothing."""
+    """Return the size of a folder on the disk, in bytes; with a block for each entry, or empty files would be free."""
     size = 0
     for place, folders, files in os.walk(folder):
         for name in (*folders, *files):

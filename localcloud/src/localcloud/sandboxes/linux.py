@@ -60,7 +60,7 @@ def die_with_parent(number: int = signal.SIGTERM) -> None:
 
 
 def inherit_orphans() -> None:
-    """Adopt processes whose parent has ended, instead of init: so their CPU time and their end stay ours."""
+    """Adopt processes whose parent has ended, instead of init, to count their CPU time and notice their end."""
     _checked(_libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl")
 
 
@@ -70,6 +70,6 @@ def no_new_privileges() -> None:
 
 
 def drop_capabilities() -> None:
-    """Give up all capabilities. Who enters a user namespace has them there, until the next exec."""
+    """Give up all capabilities. A process that enters a user namespace has them there, until the next exec."""
     header, nothing = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
     _checked(_libc.capset(header, nothing), "capset")

@@ -1,9 +1,9 @@
-"""The sockets that are made in a machine's network for the cloud: of its relay, and of `ssh -L` and `-R`."""
+"""The sockets that the cloud needs in a machine's network: for the relay, and for `ssh -L` and `-R`."""
 
 import socket
 
 PACKET_INFO = 8
-"""IP_PKTINFO, which Python 3.11 does not have: to which address a packet was sent."""
+"""IP_PKTINFO, which Python 3.11 does not have: it tells to which address a packet was sent."""
 
 
 def listen_inside(ports: list[int]) -> list[socket.socket]:

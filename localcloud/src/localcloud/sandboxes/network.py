@@ -1,11 +1,11 @@
-"""A network of its own for each machine, on the supervisor's side: nothing in it but loopback.
+"""A separate network for each machine, on the supervisor's side, with only a loopback interface.
 
-Every address that may be outside leads to loopback there, and on the ports that may be reached somebody listens: the
-cloud, which opens the connection outside (relay.py). So there is no interface, no firewall and no setting of this
-computer that has to be changed, and what is not relayed does not exist. Private and link-local addresses, that of the
-metadata service among them, are unreachable already in the kernel's table of routes.
+There, every external address is routed to loopback, and on the permitted ports the cloud listens, which opens the
+connection outside (relay.py). So no interface, firewall or setting of this computer has to be changed, and nothing is
+reachable that is not relayed. For private and link-local addresses, such as the metadata service's, the routing table
+says: unreachable.
 
-Root makes the network as itself, a person in a user namespace. Shared memory of System V belongs to it too.
+Root creates the network directly, other users in a user namespace. Each also has its own System V shared memory.
 """
 
 import array
@@ -35,20 +35,20 @@ class Network:
     ipc: int
 
     def enter(self) -> None:
-        """Make this process one of that network. In a user namespace it has all capabilities from here on."""
+        """Move this process into that network. In a user namespace it has all capabilities from here on."""
         if self.user is not None:
             linux.join(self.user, linux.CLONE_NEWUSER)
         linux.join(self.net, linux.CLONE_NEWNET)
         linux.join(self.ipc, linux.CLONE_NEWIPC)
 
     def close(self) -> None:
-        """Let go of it. The kernel removes it with its last process and socket."""
+        """Close the descriptors. The kernel removes the network with its last process and socket."""
         for descriptor in (self.user, self.net, self.ipc):
             if descriptor is not None:
                 os.close(descriptor)
 
     def sockets(self, make: Callable[[], list[socket.socket]]) -> list[socket.socket]:
-        """Return sockets that are made in this network, by a child: this process cannot come back from there."""
+        """Return sockets created in this network by a child, since this process could not leave it again."""
         ours, theirs = socket.socketpair()
         child = os.fork()
         if child == 0:
@@ -76,7 +76,7 @@ def _send_sockets(network: Network, make: Callable[[], list[socket.socket]], cha
 
 
 def make_network(own_user: bool) -> Network:
-    """Return a new one, made by a child that ends at once; `own_user` where we are not root."""
+    """Return a new network, created by a child that ends at once; `own_user` if we are not root."""
     ready, done = socket.socketpair()
     child = os.fork()
     if child == 0:
@@ -114,7 +114,7 @@ def _unshare(own_user: bool, channel: socket.socket) -> NoReturn:
 
 
 def _furnish() -> None:
-    """Bring loopback up, and let every address lead there but those that may be of this computer's own networks."""
+    """Bring loopback up, and route every address there except those that may be in this computer's own networks."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         fcntl.ioctl(any_socket, _SIOCSIFFLAGS, struct.pack("16sh22x", b"lo", _UP))
         loopback = socket.if_nametoindex("lo")

@@ -1,4 +1,4 @@
-"""The networks of all machines, made when the first process or connection needs one."""
+"""The networks of all machines, each created when the first process or connection needs it."""
 
 import os
 import socket
@@ -15,7 +15,7 @@ class Networks:
         self._known: dict[str, Network] = {}
 
     def of(self, sandbox: str) -> Network:
-        """Return a machine's network, and make it where it is not there yet; OSError where the kernel refuses."""
+        """Return a machine's network; create it if it does not exist yet. OSError if the kernel refuses."""
         if sandbox not in self._known:
             self._known[sandbox] = make_network(own_user=os.geteuid() != 0)
         return self._known[sandbox]
@@ -30,7 +30,7 @@ class Networks:
         return network.sockets(lambda: connect_inside(request["six"]))
 
     def forget(self, sandbox: str) -> None:
-        """Let go of the network of a machine that has stopped."""
+        """Close the network of a machine that has stopped."""
         network = self._known.pop(sandbox, None)
         if network:
             network.close()

@@ -1,8 +1,8 @@
-"""What is outside a machine, and which of it a machine with a network of its own may reach.
+"""What a machine with a network of its own may reach outside.
 
-Other machines are there, with their SSH; the internet, by a few ports; and servers that are made to be reached from
-machines, such as `localcloud.downloads`. They listen at an address of their own, on SERVERS_PORT. Nothing else of this
-computer or of the networks that it is in is reachable.
+It may reach other machines by SSH; the internet on a few ports; and servers meant for machines, such as
+`localcloud.downloads`, which listen at an address of their own, on SERVERS_PORT. Nothing else of this computer or of
+the networks that it is in is reachable.
 """
 
 import ipaddress

@@ -7,7 +7,7 @@ USER = "ubuntu"
 INSIDE_HOME = f"/home/{USER}"
 
 #: in the environment of every process of a sandbox; survives double forks, tmux and editors' servers. Not to be
-#: renamed: an upgrade has to find the processes of the version before
+#: renamed: an upgrade has to find the processes of the previous version
 MARKER = "LOCALCLOUD_BOX"
 
 #: programs of ours, in front of the host's
@@ -67,7 +67,7 @@ class Command:
     environment: dict[str, str] = field(default_factory=dict)
 
     def full_environment(self, marker: str) -> dict[str, str]:
-        """Return a short environment of our own: nothing is inherited, least of all credentials."""
+        """Return a short environment: nothing is inherited, in particular no credentials."""
         return {
             "USER": USER,
             "LOGNAME": USER,

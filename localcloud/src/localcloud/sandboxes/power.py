@@ -1,6 +1,6 @@
-"""`sudo`, `poweroff`, `shutdown`, `halt` and `reboot` inside a sandbox: there is no root, but there is a switch.
+"""`sudo`, `poweroff`, `shutdown`, `halt` and `reboot` inside a sandbox: there is no root, but it can be switched off.
 
-The programs write one word into a FIFO that the cloud reads. Nobody in the sandbox can say more than that.
+The programs write one word into a FIFO that the cloud reads. A sandbox cannot tell the cloud anything else.
 """
 
 import os

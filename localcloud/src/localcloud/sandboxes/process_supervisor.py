@@ -33,8 +33,8 @@ LARGEST = 180_000  # bytes of one message; a command line may be long
 MOST_DESCRIPTORS = 65_536
 """The limit of the supervisor: each machine with a network needs three. What runs in sandboxes has the usual limit."""
 
-#: seconds between two looks at connections, and how much of its time the supervisor may spend on them: what opens and
-#: closes in between is not counted
+#: seconds between two checks of connections, and the share of its time that the supervisor may spend on them:
+#: connections that open and close in between are not counted
 BETWEEN_LOOKS, SHARE_OF_LOOKS = 1.0, 0.02
 
 
@@ -47,7 +47,7 @@ def start(marker: str, first_uid: int | None, limits: Limits) -> socket.socket:
     if pid:
         theirs.close()
         return ours
-    # The lock of the home among them: a new cloud may start while we are still clearing up after the old one.
+    # Among them is the lock of the home: a new cloud may start while we still clean up after the old one.
     os.closerange(3, theirs.fileno())
     os.closerange(theirs.fileno() + 1, MOST_DESCRIPTORS)
     try:
@@ -74,7 +74,7 @@ class ProcessSupervisor:
         self.look_at = self.measure_at = 0.0
 
     def run(self) -> None:
-        os.setsid()  # Ctrl-C at the cloud's terminal is for the cloud; it tells us by hanging up
+        os.setsid()  # Ctrl-C at the terminal is for the cloud, which then closes our connection
         os.chdir("/")
         hard = self.descriptors[1]
         most = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
@@ -135,7 +135,7 @@ class ProcessSupervisor:
         return True
 
     def say(self, **words: Any) -> None:
-        with contextlib.suppress(OSError):  # the cloud has gone; the next read says so
+        with contextlib.suppress(OSError):  # the cloud has ended; the next read notices it
             self.channel.send(json.dumps(words).encode())
 
     def spawn(self, request: dict[str, Any], descriptors: list[int]) -> None:
@@ -154,7 +154,7 @@ class ProcessSupervisor:
         self.census.started(pid, command.plan)
 
     def send_sockets(self, request: dict[str, Any]) -> None:
-        """Answer with sockets in a machine's network, or with why there are none."""
+        """Answer with sockets in a machine's network, or with the reason why there are none."""
         try:
             made = self.networks.sockets(request)
         except OSError as failure:
@@ -166,7 +166,7 @@ class ProcessSupervisor:
             one.close()
 
     def _become(self, command: Command, network: Network | None, descriptors: list[int]) -> NoReturn:
-        """Become the command, in the child: from here on there is only exec or exit."""
+        """Turn the child into the command: it can only exec or exit from here on."""
         status = 126
         try:
             signal.set_wakeup_fd(-1)
@@ -220,8 +220,8 @@ class ProcessSupervisor:
         return known or self.census.sandbox_of(pid, stat)
 
     def hang_up(self, job: str) -> None:
-        """End a session whose client has gone, as when a line drops: nohup and setsid protect from it."""
-        list(self.census.living(os.getpid()))  # a last look at who belongs to whom, before parents end
+        """End a session whose client has disconnected, by SIGHUP: nohup and setsid protect from it."""
+        list(self.census.living(os.getpid()))  # update the census a last time, before parents end
         self.signal_job(job, signal.SIGHUP)
 
     def signal_job(self, job: str, number: int) -> None:
@@ -239,7 +239,7 @@ class ProcessSupervisor:
         return sum(owner == sandbox for _, owner, _ in self.census.living(os.getpid()))
 
     def look(self) -> list[tuple[int, str, Stat]]:
-        """Look at the connections of all sandboxes, and plan the next look; return the living processes."""
+        """Check the connections of all sandboxes, and plan the next check; return the living processes."""
         began = time.monotonic()
         living = list(self.census.living(os.getpid()))
         self.traffic.look([(pid, sandbox) for pid, sandbox, _ in living], self.cloud)
@@ -250,7 +250,7 @@ class ProcessSupervisor:
         return living
 
     def look_if_due(self) -> None:
-        """Look at the disk each second, and at processes and connections as often as their number permits."""
+        """Check the disk each second, and processes and connections as often as their number permits."""
         if time.monotonic() >= self.measure_at:
             self.watch.measure_if_needed()
             self.measure_at = time.monotonic() + BETWEEN_LOOKS

@@ -2,8 +2,9 @@
 # ruff: noqa: PTH110, PTH115, PTH116, PTH123, PTH208
 """Which processes belong to which sandbox, and how much CPU time they have used. Reads /proc, changes nothing.
 
-All are descendants of the supervisor, which adopts orphans. An orphan that nobody saw while its parent lived is known
-by its session, the marker in its environment, its user, or, without a user of its own, its working directory.
+All are descendants of the supervisor, which adopts orphans. An orphan that was not seen while its parent lived is
+recognized by its session, the marker in its environment, its user, or, without a user of its own, its working
+directory.
 """
 
 import os
@@ -50,7 +51,7 @@ class Census:
                 sessions.add(stat.session)
                 yield pid, sandbox, stat
         self.seen = seen
-        # A leader that has ended leaves its number to its children, and once they have ended, to any process.
+        # The number of a leader that has ended belongs to its children, and once they have ended, to any process.
         self.sessions = {
             s: sandbox for s, sandbox in self.sessions.items() if s in sessions or os.path.exists(f"/proc/{s}")
         }
@@ -79,8 +80,7 @@ class Census:
         return self._standing_in(pid)
 
     def _standing_in(self, pid: int) -> str:
-        """Return the sandbox by the working directory: all else can be removed by a process without a user of its
-        own."""
+        """Return the sandbox by the working directory: a process without its own user can remove all other signs."""
         try:
             place = os.readlink(f"/proc/{pid}/cwd")
         except OSError:
@@ -94,7 +94,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def children(pid: int) -> list[int]:
-    """Return the children of all its threads: each has its own list."""
+    """Return the children of all its threads: each thread has its own list."""
     found: list[int] = []
     try:
         for task in os.listdir(f"/proc/{pid}/task"):
@@ -169,7 +169,7 @@ def leftovers(marker: str, first_uid: int | None, uids: int) -> list[int]:
     def ours(pid: int) -> bool:
         if marked_sandbox(pid, marker):
             return True
-        # In a narrow range of ids two clouds may share some, and these are only a guess.
+        # In the narrow range, two clouds may share ids, so they would be only a guess.
         return first_uid is not None and 200_000 <= first_uid <= owner_of(pid) < first_uid + uids
 
     return [pid for pid in all_pids() if pid != os.getpid() and ours(pid)]

@@ -1,6 +1,6 @@
-"""The way out of a machine with a network of its own: the cloud accepts what its processes connect to, and connects.
+"""Relays connections out of a machine with a network of its own: the cloud accepts them, and connects outside.
 
-What leaves is counted here, as what its SSH server carries is. Names are asked of this computer's own name servers.
+Outgoing traffic is counted here, like that of its SSH server. This computer's own name servers resolve names.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ MOST = 512
 """The connections of one machine at a time: each takes two of the cloud's descriptors."""
 CONNECT, ANSWER = 20.0, 5.0
 _NOBODY_KNOWS = b"\x81\x82"
-"""The flags of an answer without one: SERVFAIL, at which clients do not wait for another."""
+"""The flags of a failed DNS answer: with SERVFAIL, clients do not wait for another."""
 _CHUNK = 128 * 1024
 
 
@@ -76,7 +76,7 @@ class Relay:
             inside.close()
 
     def _ask(self) -> None:
-        """Take a question for a name server. It is answered from the address to which it was sent."""
+        """Relay a DNS query. It is answered from the address to which it was sent."""
         with contextlib.suppress(OSError):
             question, extra, _, client = self.names.recvmsg(4096, 128)
             asked = next((data[4:8] for _, kind, data in extra if kind == PACKET_INFO), None)
@@ -118,7 +118,7 @@ async def _pump(source: socket.socket, target: socket.socket) -> None:
 
 
 def reset(connection: socket.socket) -> None:
-    """Close it so that the other side learns at once that nobody answers."""
+    """Close it with a reset, so that the other side notices at once that nobody answers."""
     with contextlib.suppress(OSError):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()

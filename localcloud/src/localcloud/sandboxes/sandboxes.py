@@ -26,7 +26,7 @@ LAST_WORDS = 1.0
 
 @dataclass(frozen=True)
 class Sandbox:
-    """The EC2 side's data about a machine that is to run."""
+    """EC2's data about a machine that is to run."""
 
     instance_id: str
     number: int
@@ -90,7 +90,7 @@ class Sandboxes:
         return at, used
 
     def _watch_switch(self, plan: Plan) -> None:
-        """Open the FIFO for reading and writing, so that it never ends when a writer closes it."""
+        """Open the FIFO for reading and writing, so that there is no end of file when a writer closes it."""
         switch = os.open(plan.tools / "switch", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         self.switches[plan.sandbox] = switch
         asyncio.get_running_loop().add_reader(switch, self._switch, plan.sandbox, switch)

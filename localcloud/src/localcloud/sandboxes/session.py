@@ -37,10 +37,10 @@ class Session(asyncssh.SSHServerSession[bytes]):
         self.status: int | None = None
         self.input = -1
         self.outputs: dict[int, int | None] = {}  # descriptor → SSH data type
-        self.waiting = b""  # what the process has not taken yet
+        self.waiting = b""  # input that the process has not read yet
         self.no_more_input = False
-        self.paused = False  # the client does not take more for now
-        self.full = False  # the process does not
+        self.paused = False  # the client cannot take more for now
+        self.full = False  # the process cannot take more
 
     # -- what the client asks for ----------------------------------------------------------------------------------
 
@@ -140,10 +140,10 @@ class Session(asyncssh.SSHServerSession[bytes]):
     def eof_received(self) -> bool:
         self.no_more_input = True
         self._write()
-        return True  # the process may still have much to say
+        return True  # the process may still have output
 
     def _write(self) -> None:
-        """Write as much as fits; the rest waits until the process reads, and the client has to wait too."""
+        """Write as much as fits; the rest, and the client, wait until the process reads."""
         if self.input < 0:
             self.waiting = b""
             return
@@ -169,7 +169,7 @@ class Session(asyncssh.SSHServerSession[bytes]):
             self._end_input()
 
     def _end_input(self) -> None:
-        """Close the input. A terminal has no end of file but Ctrl-D; `ssh -tt < file` counts on it."""
+        """Close the input. A terminal's end of file is Ctrl-D; `ssh -tt < file` relies on it."""
         if self.has_terminal:
             with contextlib.suppress(OSError):
                 os.write(self.input, b"\4")

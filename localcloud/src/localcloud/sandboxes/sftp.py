@@ -1,6 +1,7 @@
 # File names are bytes here, as on the wire; pathlib knows only text.
 # ruff: noqa: PTH101, PTH109, PTH115, PTH116, PTH118
-"""An SFTP server, version 3, on two file descriptors. It runs as the sandbox's user: the kernel decides what it may.
+"""An SFTP server, version 3, on two file descriptors. It runs as the sandbox's user, so the kernel decides what it may
+do.
 
 The protocol is draft-ietf-secsh-filexfer-02, which is what OpenSSH's sftp and scp speak, with OpenSSH's own extensions
 that they use (its PROTOCOL file). A server inside the cloud's process would touch files with the cloud's rights.
@@ -62,7 +63,7 @@ class Status(Exception):
 
 
 def serve(source: int, target: int) -> int:
-    """Serve until the client closes; return the exit status, which scp takes for its own."""
+    """Serve until the client closes; return the exit status, which becomes scp's own."""
     server = Server()
     with os.fdopen(source, "rb", buffering=LARGEST_READ) as requests:
         while True:
@@ -105,7 +106,7 @@ class Server:
             REALPATH: lambda r: self.name(os.path.realpath(r.path() or b".")),
             RENAME: self.rename,
             READLINK: lambda r: self.name(os.readlink(r.path())),
-            # OpenSSH swapped the two arguments in its first version and everyone followed: target first
+            # target first: OpenSSH swapped the two arguments in its first version, and everyone followed
             SYMLINK: lambda r: _do(os.symlink, r.path(), r.path()),
             EXTENDED: self.extended,
         }

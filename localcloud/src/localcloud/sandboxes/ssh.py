@@ -1,4 +1,4 @@
-"""The SSH server of one machine: who may come in, and what they may ask for."""
+"""The SSH server of one machine: who may log in, and what they may request."""
 
 import asyncio
 import contextlib
@@ -46,7 +46,7 @@ class Door(asyncssh.SSHServer):
         self.machine.carried.end(self.client)
 
     def begin_auth(self, username: str) -> bool:
-        """Read the keys at each connection: whoever took one out has shut it out."""
+        """Read the keys at each connection: a key that was removed does not work any more."""
         self.conn.set_authorized_keys(authorized(self.machine.plan.home) if username == USER else None)
         return True
 
@@ -54,8 +54,8 @@ class Door(asyncssh.SSHServer):
         return True
 
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
-        """Return whether this key, which is not in authorized_keys, opens for now; close the connection after as many
-        others as sshd takes."""
+        """Return whether EC2 Instance Connect permits this key, which is not in authorized_keys; close the connection
+        after as many wrong keys as sshd accepts."""
         if username == USER and self.machine.invites(username, key.public_data):
             return True
         self.failures += 1
@@ -81,7 +81,7 @@ class Door(asyncssh.SSHServer):
         return connect(self.machine.supervisor, self.machine.plan.sandbox, dest_host, dest_port)
 
     def server_requested(self, listen_host: str, listen_port: int) -> Any:
-        """Allow `ssh -R`, on loopback, whatever the client asks, as sshd does without GatewayPorts."""
+        """Allow `ssh -R`, always on loopback, as sshd does without GatewayPorts."""
         if 0 < listen_port < 1024:
             return False
         if self.machine.plan.network:
@@ -143,7 +143,7 @@ class SshMachine:
         with contextlib.suppress(OSError):
             client, address = listener.accept()
             if not self.admits(address[0]):
-                # Before the banner, so that nobody learns that there is a server. EC2 would let it time out.
+                # Before the banner, so that nobody notices that there is a server. On EC2 it would time out.
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 client.close()
                 return
@@ -185,7 +185,7 @@ class SshMachine:
         client.close()
 
     def close(self) -> None:
-        """Accept nobody new, and close all connections."""
+        """Stop listening, and close all connections."""
         if self.listener is not None:
             asyncio.get_running_loop().remove_reader(self.listener.fileno())
             self.listener.close()

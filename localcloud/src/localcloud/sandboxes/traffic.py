@@ -3,8 +3,8 @@
 """What the processes of each sandbox have received and sent over TCP.
 
 As on EC2, what stays inside a machine is not network traffic: connections between two processes of one sandbox, and
-those that its SSH server makes for `ssh -L` and `-R`, whose bytes the SSH connection carries. Who is at the other end
-is found out once, when a connection is first seen.
+those that its SSH server makes for `ssh -L` and `-R`, whose bytes the SSH connection carries. The process at the other
+end is found once, when a connection is first seen.
 """
 
 import os
@@ -33,7 +33,7 @@ class Traffic:
     _flows: dict[bytes, _Flow] = field(default_factory=dict)
 
     def look(self, processes: Iterable[tuple[int, str]], cloud: int) -> None:
-        """Count what has passed since the last look. `processes` are pids and their sandboxes, `cloud` is the pid of
+        """Count what has passed since the last check. `processes` are pids and their sandboxes, `cloud` is the pid of
         the cloud's own process."""
         owners = {inode: sandbox for pid, sandbox in processes for inode in inodes_of(pid)}
         if not owners and not self._flows:

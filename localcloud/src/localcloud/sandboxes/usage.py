@@ -17,5 +17,5 @@ class Usage:
         return Usage(*(one + two for one, two in zip(astuple(self), astuple(other), strict=True)))
 
     def since(self, before: "Usage") -> "Usage":
-        """Return the difference; never less than nothing, since pages that were written may be taken back."""
+        """Return the difference; never negative, although the kernel may subtract pages that were written."""
         return Usage(*(max(0, one - two) for one, two in zip(astuple(self), astuple(before), strict=True)))
