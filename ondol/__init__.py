@@ -1,3 +1,3 @@
-"""Ondol: a personal Ubuntu machine on Amazon EC2, warm while somebody works, cold when nobody does."""
+"""Ondol: a personal Ubuntu machine on Amazon EC2, which runs while somebody works and stops when it idles."""
 
 __version__ = "0.2.0"

@@ -31,10 +31,10 @@ def _end_start() -> None:
 
 serve(config().web_metrics_port, {})
 limit_waiting(ANSWER_WITHIN)
-# A job is enqueued by its name. Else the first one would load all tasks here, with boto3, while somebody waits.
+# Jobs are enqueued by name. Without this, the first one would load all tasks here, and boto3, while somebody waits.
 cast(list[str], jobs.import_paths).clear()
-# Else the first request, which may be a click, would load all pages, compile the patterns of the API's addresses, and
-# load the facts about EC2's types.
+# Without this, the first request, which may be a click, would load all pages, compile the API's URL patterns, and load
+# the facts about EC2's types.
 with suppress(Resolver404), without_collection():
     resolve("/api/no-such-page")
 for name in (settings.MESSAGE_STORAGE, settings.SESSION_SERIALIZER, settings.ACCOUNT_ADAPTER):

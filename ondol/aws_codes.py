@@ -1,8 +1,8 @@
-"""What the form of an AWS error code says, for the adapter and for the words to people, which may not reach it."""
+"""What the form of an AWS error code says; for the adapter, and for messages, which may not import the adapter."""
 
 _LIMITS = ("LimitExceeded", "LimitExceededException", "QuotaExceeded", "QuotaExceededException", "CountExceeded")
 
 
 def is_of_limit(code: str) -> bool:
-    """Return whether a code ends as those of limits do, also one that nobody has seen yet."""
+    """Return whether a code, known or not, ends as the codes of limits do."""
     return code.endswith(_LIMITS)

@@ -105,7 +105,7 @@ class AwsSettings(BaseSettings):
     @field_validator("worker_ssh_cidr")
     @classmethod
     def _is_range(cls, value: str | None) -> str | None:
-        """Return the range; empty: none is wished; None: nobody has said."""
+        """Return the range; empty for `none`; None if it is not set."""
         if not value:
             return None
         try:

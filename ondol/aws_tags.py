@@ -1,13 +1,13 @@
-"""The tags that an administrator sets for everything: how they are written, and what AWS accepts of them."""
+"""The tags that an administrator sets on everything: how they are written, and what AWS accepts."""
 
 import re
 
 OURS = frozenset({"name", "project", "userid", "managedby", "ondoldeployment", "ondolid"})
-"""The keys of `cloud.port.Tag`, in lower case: IAM does not tell capitals from small letters in keys."""
+"""The keys of `cloud.port.Tag`, in lower case: IAM ignores case in keys."""
 AT_MOST = 44
-"""AWS takes 50 tags for each thing, and six are ours."""
+"""AWS takes 50 tags per resource, and six are ours."""
 _TEXT = re.compile(r"[\w \t.:/=+@-]*")
-"""What both EC2 and CloudWatch take."""
+"""The characters that both EC2 and CloudWatch accept."""
 
 
 def read_tags(text: str) -> tuple[tuple[str, str], ...]:

@@ -3,8 +3,8 @@
 `ONDOL_CLOCK=REAL,VIRTUAL,SPEED` (epoch seconds when it was set, what it showed at that time, how fast it runs) makes a
 trial of 30 idle minutes pass in 30/SPEED. Sockets, sessions, polling and job leases stay on real time.
 
-All code calls `now()`, and so do the defaults of models. Its answer is decided in one place, `clock()`: tests set the
-time there, by `use()`, and code that holds a reference to `now` follows.
+All code and the defaults of models call `now()`, which asks `clock()`. Tests set the time there, by `use()`, also for
+code that holds a reference to `now`.
 """
 
 import time
@@ -28,7 +28,7 @@ class Clock:
         return cls(*(float(part) for part in text.split(","))) if text else cls()
 
     def at(self, real: float) -> datetime:
-        """Return what it shows at `real`, epoch seconds."""
+        """Return the time that it shows at `real`, epoch seconds."""
         return datetime.fromtimestamp(self.virtual + (real - self.real) * self.speed, UTC)
 
     @property

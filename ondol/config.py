@@ -117,7 +117,7 @@ class Config(AwsSettings, WebSettings, SignInSettings):
 
     @property
     def wants_proof(self) -> bool:
-        """Return whether nobody is approved, unasked, for an unproven address: everywhere but in the trial."""
+        """Return whether automatic approval needs a proven address: everywhere but in the trial."""
         return self.cloud == "aws" or self.email_verification == "mandatory"
 
     @field_validator("home")
@@ -192,18 +192,18 @@ class Config(AwsSettings, WebSettings, SignInSettings):
         return self
 
     def require(self, *names: str) -> None:
-        """Raise ConfigError if a setting is missing that this part cannot do without."""
+        """Raise ConfigError if a setting that this part needs is missing."""
         for name in names:
             if not getattr(self, name):
                 raise ConfigError(f"{variable(name)} is not set: {type(self).model_fields[name].description}")
 
     def require_cloud(self) -> None:
-        """Raise ConfigError if a setting is missing without which nothing is done in AWS."""
+        """Raise ConfigError if a setting that AWS needs is missing."""
         self.require("vpc_id", "subnet_id")
         self.require_ssh_ranges()
 
     def require_ssh_ranges(self) -> None:
-        """Raise ConfigError unless somebody has said who may reach machines at Amazon: they are on the internet."""
+        """Raise ConfigError unless it is set who may reach machines at Amazon: they are on the internet."""
         if self.cloud == "aws" and self.ssh_cidrs is None:
             raise ConfigError(
                 "ONDOL_SSH_CIDRS is not set: say from where machines may be reached by SSH. Write your institute's "
@@ -212,7 +212,7 @@ class Config(AwsSettings, WebSettings, SignInSettings):
             )
 
     def require_real_time(self) -> None:
-        """Raise ConfigError if the clock of a trial would be taken for that of Amazon's machines."""
+        """Raise ConfigError if a trial's clock is set for machines at Amazon."""
         if self.clock and self.cloud == "aws" and not self.endpoint_url:
             raise ConfigError("ONDOL_CLOCK is a trial's, and machines at Amazon live on real time. Take it out.")
 
@@ -237,7 +237,7 @@ def config() -> Config:
 
 
 def judged(file: EnvFile) -> tuple[Config | None, list[str]]:
-    """Return the settings, where there are any, and a sentence for each that cannot be what is meant."""
+    """Return the settings, if they can be used, and a sentence for each that is wrong."""
     defaults = {variable(name): field.default for name, field in Config.model_fields.items()}
     wrong = written_settings.not_meant(file, defaults)
     try:
@@ -248,17 +248,17 @@ def judged(file: EnvFile) -> tuple[Config | None, list[str]]:
 
 
 def unjudged_file() -> EnvFile:
-    """Return what the file says, with the lines that cannot be read. Raises ConfigError if it is not there."""
+    """Return the content of the settings file, with the lines that cannot be read. Raises ConfigError if it is gone."""
     return written_settings.read_file(_names())
 
 
 def settings_file() -> EnvFile:
-    """Return what the file says that is read beside the environment, which wins. Raises ConfigError."""
+    """Return the content of the settings file; the environment takes precedence over it. Raises ConfigError."""
     return written_settings.settings_file(_names())
 
 
 def unknown_in_environment() -> dict[str, str]:
-    """Return what is wrong with names in the environment that look like settings and are none."""
+    """Return what is wrong with names in the environment that look like settings but are not."""
     return written_settings.unknown_in_environment(_names())
 
 

@@ -1,4 +1,4 @@
-"""Days and times in the reader's language: in one form on pages, in e-mails and in what is refused."""
+"""Days and times in the reader's language: the same form on pages, in e-mails and in error messages."""
 
 from datetime import date, datetime
 

@@ -1,8 +1,8 @@
 """Read a settings file such as `.env`: each line is understood, or named as a mistake. Standard library only.
 
-systemd's `EnvironmentFile=`, `docker --env-file`, python-dotenv and a shell read such files each in its own way. What
-is taken here, systemd reads alike; a line that it would read differently is a mistake, with the spelling that both read
-alike. Two things it does not know, and drops: `export` in front of a name, and a byte order mark before the first.
+systemd's `EnvironmentFile=`, `docker --env-file`, python-dotenv and a shell each read such files in their own way. What
+is accepted here, systemd reads alike; a line that it would read differently is a mistake, reported with a spelling that
+both read alike. Exceptions, which systemd ignores: `export` before a name, and a byte order mark before the first.
 
 A mistake never repeats what stands in its line: that may be part of a password.
 """
@@ -21,13 +21,13 @@ _OUR_PREFIXES = (_PREFIX, "AWS_", "DATABASE_")
 _ANOTHER = re.compile(r"[\s;,&]((?:ONDOL|AWS)_\w+|DATABASE_URL)[ \t]*[=:]")
 _ESCAPED = re.compile(r"\\(.)")
 _ESCAPABLE = '"\\$`'
-"""What a backslash takes its meaning from, between double quotes, for systemd and shells alike."""
+"""The characters that a backslash escapes between double quotes, for systemd and shells alike."""
 _PLACEHOLDER = "…"
 
 
 @dataclass(eq=False)
 class Mistake(Exception):
-    """What is wrong with one line; `name` is its variable, empty where it has none that may be shown."""
+    """What is wrong with one line; `name` is its variable, empty if it has none, or none that may be shown."""
 
     line: int
     name: str
@@ -39,7 +39,7 @@ class Mistake(Exception):
 
 @dataclass
 class EnvFile:
-    """What a file sets: values by name, the lines they are in, and the lines that cannot be read."""
+    """The content of a file: values by name, their lines, and the lines that cannot be read."""
 
     values: dict[str, str] = field(default_factory=dict)
     lines: dict[str, int] = field(default_factory=dict)
@@ -66,7 +66,7 @@ def parse(text: str, known: Collection[str]) -> EnvFile:
 
 
 def meant(name: str, known: Collection[str]) -> str | None:
-    """Return what is wrong with a name that looks like one of our settings and is none; None if nothing is."""
+    """Return what is wrong with a name that looks like one of our settings but is not; None if nothing is."""
     if name in known or name.startswith("AWS_ENDPOINT_URL_"):  # the SDK's, one for each service
         return None
     is_ours = name.upper().startswith(_PREFIX)
@@ -104,7 +104,7 @@ def _no_assignment(left: str, equals: str) -> str:
 
 
 def _name_in(line: str, known: Collection[str]) -> str:
-    """Return the variable that a line is about, if it is one of ours: anything else may be part of a secret."""
+    """Return the variable of a line, if it is one of ours: anything else may be part of a secret."""
     found = (word for word in NAME.findall(line) if word in known or word.startswith(_PREFIX))
     return next(found, "")
 
@@ -147,7 +147,7 @@ def _refuse_expansion(text: str) -> None:
 
 
 def _check(name: str, value: str, known: Collection[str]) -> None:
-    """Raise ValueError if the value, however it was written, cannot be what somebody means."""
+    """Raise ValueError if the value is surely not what somebody meant, however it was written."""
     if hidden := next((letter for letter in value if not letter.isprintable()), ""):
         raise ValueError(f"it has an invisible character (U+{ord(hidden):04X}); type it again")
     if name not in known and re.match(rf"[\"']?{_PREFIX}\w+=", value):

@@ -1,7 +1,7 @@
-"""Jobs that a row holds up which none of ours has written: each worker lets them go on, by a timer of its own.
+"""Jobs held up by a forged row in the job tables: each worker releases them, by a timer of its own.
 
-Whoever can write rows of jobs, and nothing else, would otherwise end the linking of the record, looks at machines, or
-what follows a suspension, for as long as the row is there: nothing else waits with a lock for longer than seconds.
+Otherwise, whoever can write rows of jobs, and nothing else, could stop the linking of the record, the checks of
+machines, or what follows a suspension, for as long as the row is there. Our own jobs wait with a lock for seconds only.
 """
 
 import logging
@@ -20,15 +20,15 @@ UPDATE procrastinate_jobs SET scheduled_at = NULL
 WHERE status = 'todo' AND (lock IS NOT NULL OR queueing_lock IS NOT NULL) AND scheduled_at > now() + interval '15 s'
 RETURNING id, left(task_name, 80) AS task
 """
-"""A job that waits keeps others with its lock, or its queueing lock, from being done. Ours wait for five seconds."""
+"""A scheduled job blocks others with the same lock or queueing lock. Ours are scheduled five seconds ahead at most."""
 _AHEAD = """
 UPDATE procrastinate_workers SET last_heartbeat = now() WHERE last_heartbeat > now() + interval '1 minute' RETURNING id
 """
-"""A worker with a heartbeat to come counts as alive until then, and so do the jobs that are said to run on it."""
+"""A worker whose heartbeat is in the future counts as alive until then, and its jobs count as running."""
 _DEFERRED = """
 DELETE FROM procrastinate_periodic_defers WHERE defer_timestamp > extract(epoch FROM now()) + 60 RETURNING id
 """
-"""What is said to be enqueued for a time to come is not enqueued then."""
+"""A periodic job that is already noted as enqueued for a future time is not enqueued then."""
 _MINE = "SELECT id FROM procrastinate_jobs WHERE status = 'doing' AND worker_id = %(worker)s"
 _NOBODYS = """
 UPDATE procrastinate_jobs SET worker_id = NULL WHERE id = %(job)s AND status = 'doing' AND worker_id = %(worker)s
@@ -36,13 +36,13 @@ UPDATE procrastinate_jobs SET worker_id = NULL WHERE id = %(job)s AND status = '
 
 
 class Held:
-    """Knows since when a job is said to run here that does not."""
+    """Knows since when jobs are marked as running here that are not."""
 
     def __init__(self) -> None:
         self._since: dict[int, float] = {}
 
     async def let_go(self, app: App, worker: Worker) -> None:
-        """Let go on what is held up; other workers may do the same at this moment."""
+        """Release what is held up; other workers may do the same at this moment."""
         ask = app.connector.execute_query_all_async
         for job in await ask(_PUT_OFF):
             log.warning(
@@ -60,7 +60,7 @@ class Held:
             await app.connector.execute_query_async(_NOBODYS, job=lost, worker=worker.worker_id)
 
     def _not_run(self, said: set[int], running: Iterable[int | None]) -> list[int]:
-        """Return the jobs that have long been said to run: one that is just handed over here is not among them."""
+        """Return the jobs that have long been marked as running here; not those just being handed over."""
         now = time.monotonic()
         self._since = {job: self._since.get(job, now) for job in said.difference(running)}
         return [job for job, since in self._since.items() if now - since > DEAD_AFTER]

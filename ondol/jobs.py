@@ -1,4 +1,4 @@
-"""What happens around every job: it is counted, has its line in the log, and goes on under its request's id."""
+"""What is done for every job: it is counted, logged, and run under the id of its request."""
 
 import logging
 import time
@@ -16,7 +16,7 @@ log = logging.getLogger("ondol.job")
 
 
 class PutOff(Exception):
-    """The job is due again `at` that time. It waits for something, and has not failed."""
+    """Raised by a job that has to wait until `at`, and has not failed."""
 
     def __init__(self, at: datetime) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class PutOff(Exception):
 async def follow(call_next: Callable[[], Awaitable[Any]], context: JobContext, worker: Worker) -> Any:
     """Run one job. Procrastinate runs each in an asyncio task of its own, and what is set here ends with that.
 
-    The request's id is an argument that no task takes: it is taken out before the task is called.
+    The request's id is an extra argument, which is removed before the task is called.
     """
     job, began, outcome = context.job, time.perf_counter(), "failed"
     has_asker = "request_id" in job.task_kwargs
@@ -43,6 +43,6 @@ async def follow(call_next: Callable[[], Awaitable[Any]], context: JobContext, w
         seconds = time.perf_counter() - began
         metrics.JOBS.labels(job.task_name, outcome).inc()
         metrics.JOB_SECONDS.labels(job.task_name).observe(seconds)
-        # Periodic jobs are several a second; what fails is told by Procrastinate, with its traceback.
+        # Several periodic jobs run each second; Procrastinate logs failures, with their traceback.
         level = logging.INFO if has_asker else logging.DEBUG
         log.log(level, "job", extra={"task": job.task_name, "outcome": outcome, "ms": round(seconds * 1000)})

@@ -27,7 +27,7 @@ def chosen_in(request: Any) -> str:
 
 
 def chosen_just_now_in(request: Any) -> bool:
-    """Return whether that was in the last hour, so that whoever signs in now has most likely done it."""
+    """Return whether it was chosen in the last hour, most likely by whoever signs in now."""
     return bool(chosen_in(request) and request.COOKIES.get(settings.LANGUAGE_CHOICE_COOKIE_NAME))
 
 
@@ -41,7 +41,7 @@ def remember(response: HttpResponse, language: str, *, is_choice: bool = False) 
 
 
 def forget_choice(response: HttpResponse) -> None:
-    """Let whoever signs in here next read the language chosen for them: the press of the switch was somebody else's."""
+    """Forget the language chosen by the switch, so that whoever signs in here next gets their own language."""
     response.delete_cookie(settings.LANGUAGE_CHOICE_COOKIE_NAME, samesite="Lax")
 
 

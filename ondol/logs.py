@@ -10,10 +10,10 @@ from typing import Any
 from ondol.request_id import job_id, request_id
 
 _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "request"}
-"""What a record has without `extra=`; and Django's request, which is shown with its query string."""
+"""Attributes that a record has without `extra=`, and Django's request, which would show its query string."""
 
 
-# Django names the path of a request that failed; whoever reads the log must not use such a link first.
+# Django logs the path of a failed request; a reader of the log must not be able to use such a link.
 _LINK = re.compile(
     r"(/(?:awake|old-address|invitation|accounts/password/reset/key|accounts/confirm-email)/)[^/\s\"'>]+"
 )
@@ -25,14 +25,14 @@ def without_links(line: str) -> str:
 
 
 MAX_LINE = 32_768
-"""The most characters of a line; of a longer one, such as what a machine says, the rest is left out."""
+"""The most characters of a line; the rest of a longer one, such as output of a machine, is left out."""
 
 
 def printable(text: str, *, in_json: bool = False) -> str:
     """Return the text with an escape for each character that is not printed.
 
-    Whoever is root on a machine, or sends a request, chooses what is told of it: they begin no line with it, clear no
-    terminal, and turn no words round.
+    Root on a machine, or the sender of a request, chooses text that is logged: it must not begin a new line, clear a
+    terminal, or reverse the direction of text.
     """
     if text.isprintable():
         return text
@@ -54,7 +54,7 @@ def _shortened(line: str) -> str:
 
 
 def _without_traceback(record: logging.LogRecord) -> logging.LogRecord:
-    """Return the record without the traceback of what Django refuses, such as too large a form: anybody can send it."""
+    """Return the record; without the traceback if Django refused the request, such as a form that is too large."""
     if record.exc_info and record.name.startswith("django.security."):
         record = copy.copy(record)
         record.exc_info = record.exc_text = None
@@ -85,14 +85,14 @@ class TextFormatter(logging.Formatter):
         return printable(_shortened(" ".join([super().formatMessage(record), *words])))
 
     def formatException(self, ei: Any) -> str:
-        """Return the traceback over several lines, each behind a bar: none of them can pass for a line of the log."""
+        """Return the traceback over several lines, each after a bar, so that none looks like a line of the log."""
         return _barred(super().formatException(ei))
 
     def formatStack(self, stack_info: str) -> str:
         return _barred(stack_info)
 
     def format(self, record: logging.LogRecord) -> str:
-        if record.exc_text:  # another formatter has written it, as it likes
+        if record.exc_text:  # another formatter has cached its own form
             record = copy.copy(record)
             record.exc_text = None
         return without_links(super().format(_without_traceback(record)))

@@ -1,4 +1,4 @@
-"""Where e-mails go: what `ONDOL_EMAIL_URL` and the two settings beside it say, or why they cannot be used."""
+"""The mail server that `ONDOL_EMAIL_URL` and the two settings beside it describe, or why they cannot be used."""
 
 import ssl
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ def mail_server(url: str, home: Path, *, starttls: bool = False) -> MailServer:
 
 
 def refuse_unused(server: MailServer, *, starttls: bool, ca_file: str) -> None:
-    """Raise ValueError for a setting beside the URL that would be used for nothing, or cannot be read."""
+    """Raise ValueError for a setting beside the URL that would have no effect, or cannot be read."""
     if starttls and server.security is not Security.STARTTLS:
         raise ValueError("ONDOL_EMAIL_STARTTLS: ONDOL_EMAIL_URL is no smtp:// address, so it would have no effect")
     if ca_file and server.security is Security.NONE:

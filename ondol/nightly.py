@@ -1,4 +1,4 @@
-"""When jobs run that run once a night."""
+"""The times of nightly jobs."""
 
 from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo
@@ -9,7 +9,7 @@ from ondol.config import config
 def at_night(wall: str, zone: str = "") -> str:
     """Return the cron of a time of day such as `04:17` where Ondol is installed: Procrastinate reads crons in UTC.
 
-    Where clocks change, jobs are an hour off until the worker starts again: it is still night then.
+    After a change to or from summer time, jobs are an hour off until the worker restarts: still at night.
     """
     there = ZoneInfo(zone or config().time_zone)
     at = datetime.combine(datetime.now(there), time.fromisoformat(wall), there).astimezone(UTC)

@@ -1,22 +1,22 @@
-"""How often something is looked at that changes by the minute."""
+"""How often periodic jobs check what changes by the minute."""
 
 from datetime import timedelta
 
 from ondol import clock
 
 LEAST, MOST = 2, 30
-"""The seconds between two jobs; of a cron that has seconds, more than 30 would not come regularly."""
+"""The seconds between two jobs; a cron with seconds is irregular above 30."""
 
 AT_ONCE, BY_THE_CLOCK = 20, 5
-"""The priorities of the look at what changes, which takes a moment, and of what guards machines by the clock. Neither
-waits behind a thousand machines' jobs (0 and less), or as many letters (0); a click (10) comes between them."""
+"""The priorities of the check of what changes, which takes a moment, and of jobs that guard machines by the clock.
+Neither waits behind a thousand machines' jobs (0 and less), or as many e-mails (0); a click (10) comes between them."""
 
 
 def cron_of(interval: timedelta, speed: float | None = None) -> str:
-    """Return the cron of a job that comes once in an interval on the machines' clock, and not every second.
+    """Return the cron of a job that runs once in an interval on the machines' clock, but not every second.
 
     A job every two seconds of real time is right for a trial whose minutes are seconds. At Amazon, nothing changes so
-    fast, and each job is a dozen statements by itself.
+    fast, and each job needs a dozen SQL statements.
     """
     seconds = interval.total_seconds() / (speed or clock.clock().speed or 1.0)  # a test's clock may stand still
     return f"* * * * * */{min(max(round(seconds), LEAST), MOST)}"

@@ -1,4 +1,4 @@
-"""The address that people type: what a browser makes of it, or why it can never work."""
+"""The address that people type for the pages, as browsers normalize it, or why it can never work."""
 
 import ipaddress
 import re

@@ -1,7 +1,7 @@
 """Which partition of AWS a region is in, by its code, and what differs there. Standard library only.
 
-The patterns are botocore's (`data/partitions.json`), and a test compares them: whatever region AWS adds to a partition
-is in it by its code, so no list of regions has to be kept.
+The patterns are botocore's (`data/partitions.json`), and a test compares them. A new region of AWS matches the pattern
+of its partition, so no list of regions has to be kept.
 """
 
 import re
@@ -19,7 +19,7 @@ _PARTITIONS = {
 
 
 def partition(region: str) -> str:
-    """Return the partition of a region, such as `aws-us-gov`, with which all ARNs there begin; ValueError: in none."""
+    """Return the partition of a region, such as `aws-us-gov`, which all its ARNs name; ValueError if there is none."""
     for name, pattern in _PARTITIONS.items():
         if re.fullmatch(pattern, region, re.ASCII):
             return name

@@ -1,4 +1,4 @@
-"""The id that everything shares which one request has caused: its answer, log lines, jobs, and their calls to AWS."""
+"""The id shared by everything that one request has caused: its answer, log lines, jobs, and their calls to AWS."""
 
 import re
 import secrets
@@ -6,12 +6,12 @@ from contextvars import ContextVar
 
 HEADER = "X-Request-ID"
 _TAKEN = re.compile(r"[A-Za-z0-9._-]{8,64}")
-"""What is taken from a proxy: nothing that could begin another line of a log."""
+"""What is accepted from a proxy: nothing that could begin another line of a log."""
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
-"""The request that is worked on here; empty where nobody has asked, such as in a periodic job."""
+"""The id of the present request; empty without a request, such as in a periodic job."""
 job_id: ContextVar[int | None] = ContextVar("job_id", default=None)
-"""The job that is worked on here."""
+"""The id of the present job."""
 
 
 def new_id() -> str:
@@ -20,14 +20,14 @@ def new_id() -> str:
 
 
 def taken(text: str) -> str:
-    """Return the id that a proxy has given, or a new one if it has given none that can be used."""
+    """Return the id that a proxy has given, or a new one if that cannot be used."""
     return text if _TAKEN.fullmatch(text) else new_id()
 
 
 def for_job() -> dict[str, str]:
-    """Return what a job is given besides its own arguments, for its worker to go on under this id.
+    """Return the extra argument that passes this id to a job's worker.
 
-    Nothing where there is no request: a worker of an earlier version knows no such argument.
+    None without a request: workers of an earlier version do not know the argument.
     """
     current = request_id.get()
     return {"request_id": current} if current else {}

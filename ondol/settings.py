@@ -197,7 +197,7 @@ SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {
         "APPS": [
             {"client_id": getattr(CONFIG, f"{name}_client_id"), "secret": getattr(CONFIG, f"{name}_client_secret")}
         ],
-        "OAUTH_PKCE_ENABLED": name != "naver",  # which has no PKCE, and says nothing of one
+        "OAUTH_PKCE_ENABLED": name != "naver",  # which does not support PKCE, and does not say so
     }
     for name in CONFIG.social_providers
     if name != "oidc"
@@ -220,7 +220,7 @@ if "oidc" in CONFIG.social_providers:
             }
         ]
     }
-SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True  # of whom EMAIL_AUTHENTICATION or an invitation lets in
+SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True  # for whoever comes in by EMAIL_AUTHENTICATION or an invitation
 
 # E-mail
 EMAIL_BACKEND = "ondol.outbox.backend.EmailBackend"
@@ -242,8 +242,8 @@ STORAGES = {
     "staticfiles": {"BACKEND": "ondol.web.styles.Storage"},
 }
 
-# What a browser may do with our pages. No inline code, nothing from other hosts. Chromium also holds the redirect
-# after a form to `form-action`, so the providers' own sign-in pages have to be named there.
+# What a browser may do with our pages. No inline code, nothing from other hosts. Chromium also applies `form-action` to
+# the redirect after a form, so the providers' own sign-in pages have to be named there.
 _PROVIDER_PAGES = {
     "google": "https://accounts.google.com",
     "kakao": "https://kauth.kakao.com",

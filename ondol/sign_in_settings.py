@@ -1,4 +1,4 @@
-"""Settings of sign-in: by password, by a provider such as the institute's own, and whom that approves."""
+"""Settings of sign-in, by password or by a provider such as the institute's own, and of approval by it."""
 
 import re
 from typing import Annotated, Literal
@@ -146,7 +146,7 @@ class SignInSettings(BaseSettings):
 
     def _refuse_what_no_provider_uses(self) -> None:
         for provider in set(PROVIDERS) - set(self.social_providers):
-            for name in self.model_fields_set - {"oidc_name"}:  # a name alone promises nothing
+            for name in self.model_fields_set - {"oidc_name"}:  # a name alone does no harm
                 if name.startswith(f"{provider}_") and getattr(self, name) != type(self).model_fields[name].default:
                     raise ValueError(
                         f"ONDOL_{name.upper()} is set, and `{provider}` is not in ONDOL_SOCIAL_PROVIDERS: add it "

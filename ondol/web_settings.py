@@ -96,7 +96,7 @@ class WebSettings(BaseSettings):
         return page_address.normalized(value) if value else value
 
     def _own_address(self) -> str:
-        """Return the address of the pages where none is set: that on which they are served. Raises ValueError."""
+        """Return the default address of the pages: that on which they are served. Raises ValueError."""
         needed = f"ONDOL_URL: needed with ONDOL_HOST={self.host}"
         if page_address.is_wildcard(self.host):
             example = f"http://192.0.2.7:{self.port}"
@@ -108,7 +108,7 @@ class WebSettings(BaseSettings):
             raise ValueError(f"{needed}, which is no address for browsers: {error}") from None
 
     def require_one_process_for_metrics(self) -> None:
-        """Raise ConfigError if several processes would count apart, and only one of them could be asked."""
+        """Raise ConfigError if several processes would count metrics separately, and only one could serve them."""
         if (self.web_processes or 1) > 1 and self.web_metrics_port:
             raise ConfigError(
                 f"ONDOL_WEB_PROCESSES={self.web_processes}: each process counts for itself, and one alone could serve "
@@ -137,8 +137,8 @@ class WebSettings(BaseSettings):
 
 @cache
 def zones() -> frozenset[str]:
-    """Return the IANA time zones. tzdata also has two files that are none; `localtime` differs on each host.
+    """Return the IANA time zones. Two files of tzdata are no zones; `localtime` differs on each host.
 
-    To list them, hundreds of files are opened; forms and rules ask at each request.
+    Cached, since listing zones opens hundreds of files, and forms and rules need them at each request.
     """
     return frozenset(available_timezones() - {"localtime", "Factory"})

@@ -21,7 +21,7 @@ def contact_line() -> str:
 
 
 def ask(text: str | Promise) -> str:
-    """Return the sentence, which tells its reader to ask an administrator, with whom to ask."""
+    """Return a sentence that tells its reader to ask an administrator, with the contact added."""
     return f"{text} {contact_line()}".rstrip()
 
 

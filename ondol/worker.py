@@ -1,4 +1,4 @@
-"""The worker: Procrastinate's, with what its command line does not offer.
+"""Procrastinate's worker, with what its command line does not offer.
 
 Heartbeats go on every 2 s until the last job has ended (the stock worker stops them when draining starts, and the job
 is then run twice), and jobs of dead workers are swept by a coroutine in every worker (a sweeping *job* may itself be on
@@ -38,20 +38,20 @@ from ondol.jobs import follow
 log = logging.getLogger(__name__)
 
 HEARTBEAT, NEVER = 2.0, 86_400.0
-"""`_beat` writes heartbeats. Procrastinate would write as many, and stop while it drains."""
+"""Our `_beat` writes heartbeats. Procrastinate's own are switched off: they stop while it drains."""
 SWEEP = 1.0
 POLL = 1.0
 LET_GO = 5.0
 DRAIN = 8.0
-"""The seconds that running jobs have to end after SIGTERM. What is cut off is done again by another worker."""
+"""The seconds that running jobs have to end after SIGTERM. A job that is cut off is run again by another worker."""
 LOST_AFTER = 20.0
-"""The seconds without an answer to a heartbeat after which PostgreSQL is given up. Other workers have our jobs."""
+"""The worker ends after so many seconds without an answer to a heartbeat. Others have taken its jobs by then."""
 
 
 def work(concurrency: int, begin_again: Callable[[], None]) -> int:
     """Run until SIGTERM or SIGINT. When PostgreSQL is gone, call `begin_again`, which does not return.
 
-    It has to end this program: threads may hang in it, and connections that nobody answers.
+    `begin_again` has to replace this process: its threads and connections may hang.
     """
     ours = cast(DjangoConnector, django_app.connector)
     connector = _Connector(pool_factory=_pool, kwargs=connector_params(), configure=_commit_at_once)
@@ -68,28 +68,28 @@ def work(concurrency: int, begin_again: Callable[[], None]) -> int:
 
 
 async def _commit_at_once(connection: AsyncConnection[Any]) -> None:
-    """Let each of the engine's statements stand alone.
+    """Let each of Procrastinate's statements commit at once.
 
     In a transaction, a worker that freezes or loses its network before the COMMIT would keep its locks, and no other
-    worker could defer, fetch or finish a job until it comes back.
+    worker could defer, fetch or finish a job until it is back.
     """
     await connection.set_autocommit(True)
 
 
 def _pool(**options: Any) -> "AsyncConnectionPool[Any]":
-    """Return the engine's pool. Procrastinate would have each connection asked for nothing before each statement."""
+    """Return Procrastinate's pool. Its own would check each connection with an extra query before each statement."""
     return AsyncConnectionPool(**options | {"check": _is_open})
 
 
 async def _is_open(connection: AsyncConnection[Any]) -> None:
-    ensure_open(connection)  # another one takes the place of one that is not
+    ensure_open(connection)  # raises if it is closed: the pool then opens another
 
 
 class _Connector(PsycopgConnector):
-    """Listens, whatever it hears: anybody who may connect can send any text, without a right to any table."""
+    """Goes on listening after any notification: whoever may connect can send any text, without a right to any table."""
 
     async def listen_notify(self, on_notification: Notify, channels: Iterable[str]) -> None:
-        """Listen, and go on after what is no notification of Procrastinate's; jobs are polled for, too."""
+        """Listen, and ignore notifications that are not Procrastinate's; jobs are polled for, too."""
 
         async def hear(*, channel: str, payload: str) -> None:
             try:
@@ -104,7 +104,7 @@ class _Worker(Worker):
     """A worker that ends in any case: Procrastinate would wait for ever for a job in a thread."""
 
     is_told = False
-    """Whether somebody has asked it to end; else PostgreSQL has gone."""
+    """Whether it was asked to end; if it ends otherwise, PostgreSQL has gone."""
     is_stopping = False
     begin_again: Callable[[], None]
     answered_at = 0.0
@@ -129,7 +129,7 @@ class _Worker(Worker):
 
 
 async def _run(app: App, concurrency: int, begin_again: Callable[[], None]) -> bool:
-    """Work; return whether somebody has asked for the end."""
+    """Work; return whether it ended because it was asked to."""
     loop = asyncio.get_running_loop()
     # The default executor has cpu + 4 threads, whatever the concurrency is.
     loop.set_default_executor(ThreadPoolExecutor(concurrency, thread_name_prefix="job"))
@@ -139,7 +139,7 @@ async def _run(app: App, concurrency: int, begin_again: Callable[[], None]) -> b
             app, concurrency=concurrency, update_heartbeat_interval=NEVER, stalled_worker_timeout=DEAD_AFTER,
             fetch_job_polling_interval=POLL, shutdown_graceful_timeout=DRAIN, delete_jobs="successful",
             install_signal_handlers=False, worker_middleware=[follow],
-            # Procrastinate's own: closes the connections that a job in a thread has left broken or idle for long.
+            # Procrastinate's middleware closes connections that a job in a thread has left broken or idle for long.
             task_middleware=app.worker_defaults.get("task_middleware"),
         )  # fmt: skip
         worker.begin_again, worker.answered_at = begin_again, loop.time()
@@ -158,11 +158,11 @@ async def _run(app: App, concurrency: int, begin_again: Callable[[], None]) -> b
         except exceptions.ConnectorException as error:
             log.warning("PostgreSQL does not answer: %s", error)
         finally:
-            # Not by cancelling: a pool whose PostgreSQL went away ignores that, and the heartbeat would go on for ever.
+            # Not by cancelling: a pool that has lost PostgreSQL ignores that, and the heartbeat would go on for ever.
             ended.set()
             await asyncio.wait(side, timeout=2)
         if not worker.is_told:
-            begin_again()  # here: to close the pool would be to wait for its connections
+            begin_again()  # here, since closing the pool would wait for its connections
     return worker.is_told
 
 
@@ -189,7 +189,7 @@ async def _beat(app: App, worker: _Worker) -> None:
 
 
 async def _give_up_silence(worker: _Worker) -> None:
-    """Stop where no heartbeat has been answered for long: a way that swallows everything raises no error."""
+    """Stop if no heartbeat has been answered for long: a network that drops all packets raises no error."""
     silent = asyncio.get_running_loop().time() - worker.answered_at
     if silent > LOST_AFTER and not worker.is_stopping:
         log.warning("PostgreSQL has not answered for %.0f s", silent)
@@ -209,7 +209,7 @@ async def _hand_on(app: App, job: Job) -> None:
     try:
         await app.job_manager.retry_job(job)
     except exceptions.UniqueViolation:
-        # A twin waits already and will do the work.
+        # An equal job waits already and will do the work.
         await app.job_manager.finish_job(job, status=Status.FAILED, delete_job=False)
     except exceptions.ConnectorException:
         log.info("another worker was faster", extra={"job": job.id})

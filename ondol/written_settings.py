@@ -13,10 +13,10 @@ from ondol import env_file
 from ondol.env_file import EnvFile
 
 _NOT_IN_FILE = ("ONDOL_ENV_FILE", "ONDOL_DIE_WITH_PARENT")
-"""Names of the environment that are no settings: the file itself, and what `ondol web` tells its server."""
+"""Names in the environment that are no settings: the path of the file, and a flag from `ondol web` to its server."""
 _SECRET = ("SECRET", "KEY", "DATABASE_URL", "OWNER_URL", "EMAIL_URL")
 _TOLD = 10
-"""The most lines of a file that are told at once."""
+"""The most lines of a file that are reported at once."""
 
 
 class ConfigError(Exception):
@@ -44,11 +44,11 @@ def _require_port(value: str) -> str:
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split)]
 """Several words in one setting, comma-separated."""
 Url = Annotated[str, AfterValidator(_require_port)]
-"""An address whose port, if it has one, is a port."""
+"""An address whose port, if it has one, is valid."""
 
 
 def settings_file(known: Collection[str]) -> EnvFile:
-    """Return what the file says that is read beside the environment. Raises ConfigError if a line cannot be read."""
+    """Return the content of the settings file. Raises ConfigError if a line cannot be read."""
     file = read_file(known)
     if mistakes := told_mistakes(file):
         raise ConfigError("\n".join(mistakes))
@@ -56,9 +56,9 @@ def settings_file(known: Collection[str]) -> EnvFile:
 
 
 def read_file(known: Collection[str]) -> EnvFile:
-    """Return that file with its mistakes. Raises ConfigError if it is not there, or no text.
+    """Return the settings file with its mistakes. Raises ConfigError if it is missing, or not text.
 
-    It is the file that ONDOL_ENV_FILE names, which has to be there, or a `.env` in this folder; none if that is empty.
+    ONDOL_ENV_FILE names the file, which then has to exist; if it is empty, there is none. Unset: `.env` in this folder.
     """
     named = os.environ.get("ONDOL_ENV_FILE")
     path = Path(".env" if named is None else named).expanduser()
@@ -77,7 +77,7 @@ def read_file(known: Collection[str]) -> EnvFile:
 
 
 def told_mistakes(file: EnvFile) -> list[str]:
-    """Return a sentence for each line that cannot be read; for the first ones, if they are many."""
+    """Return a sentence for each line that cannot be read; only for the first ones, if there are many."""
     told = [f"{_path()}, {mistake}" for mistake in file.mistakes[:_TOLD]]
     more = len(file.mistakes) - len(told)
     return [*told, f"{more} more lines of {_path()} cannot be read."] if more else told
@@ -93,18 +93,18 @@ def from_file(file: EnvFile, known: Collection[str]) -> dict[str, Any]:
 
 
 def unknown_in_environment(known: Collection[str]) -> dict[str, str]:
-    """Return what is wrong with names in the environment that look like settings and are none."""
+    """Return what is wrong with names in the environment that look like settings but are not."""
     judged = {name: env_file.meant(name, known) for name in sorted(os.environ) if name not in _NOT_IN_FILE}
     return {name: wrong for name, wrong in judged.items() if wrong}
 
 
 def not_meant(file: EnvFile, defaults: Mapping[str, Any]) -> dict[str, str]:
-    """Return a sentence for each setting, of all `defaults`, whose text cannot be the value that is meant."""
+    """Return a sentence for each setting in `defaults` whose text is surely not the value that was meant."""
     return dict([*_empty(file, defaults), *_strange(defaults)])
 
 
 def sentence(mistake: Mapping[str, Any], file: EnvFile) -> str:
-    """Return what pydantic says of a wrong value: with its name and place, and without what is secret."""
+    """Return what pydantic says of a wrong value, with its name and place, without secrets."""
     reason = str(mistake["msg"]).removeprefix("Value error, ")
     if not mistake["loc"]:
         return f"{reason}."
@@ -117,13 +117,13 @@ def sentence(mistake: Mapping[str, Any], file: EnvFile) -> str:
 
 
 _NEVER_EMPTY = {"ONDOL_SSH_CIDRS"}
-"""Settings without a default of which an empty value might mean everybody or nobody."""
+"""Settings without a default whose empty value might mean everybody or nobody."""
 
 
 def _empty(file: EnvFile, defaults: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield a sentence for each setting that is written without a value and has a default: nobody knows which is meant.
+    """Yield a sentence for each empty setting that has a default: it is unclear which of both is meant.
 
-    Where the default is nothing, an empty value means the same.
+    If the default is empty, both mean the same.
     """
     for name, default in defaults.items():
         text = os.environ.get(name, file.values.get(name))
@@ -146,7 +146,7 @@ def _strange(names: Collection[str]) -> Iterator[tuple[str, str]]:
 
 
 def without_secret(name: str, text: str) -> str:
-    """Return a value as it may be shown; of an address, without its user, password and query."""
+    """Return a value as it may be shown; an address without its user, password and query."""
     if not any(word in name for word in _SECRET) and "@" not in text:
         return text
     scheme, separator, rest = text.partition("://")

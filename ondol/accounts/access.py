@@ -1,4 +1,4 @@
-"""The doors that somebody has opened: sessions, tokens, and changes of address that wait."""
+"""How a person's access ends: sessions, API tokens, and changes of address that are not confirmed."""
 
 from datetime import UTC, datetime
 
@@ -11,7 +11,7 @@ from ondol.audit.record import Action, asker, write
 
 
 def end(user: User) -> None:
-    """End all sessions and tokens of a person, in the caller's transaction; none comes back with a later approval."""
+    """End all sessions and tokens of a person, in the caller's transaction; a later approval restores none."""
     sessions = UserSession.objects.filter(user=user)
     Session.objects.filter(session_key__in=list(sessions.values_list("session_key", flat=True))).delete()
     sessions.delete()
@@ -19,13 +19,13 @@ def end(user: User) -> None:
 
 
 def give_up_changes(user: User) -> None:
-    """Make changes of address void that nobody has confirmed yet, in the caller's transaction."""
+    """Void the changes of address that are not confirmed yet, in the caller's transaction."""
     EmailAddress.objects.filter(user=user, verified=False).exclude(email__iexact=user.email).delete()
     AddressChange.objects.filter(user=user, made_at=None, void_at=None).update(void_at=datetime.now(UTC))
 
 
 def end_administration(user: User) -> None:
-    """Revoke the tokens that administrate, in the caller's transaction: a later promotion gives none of them back."""
+    """Revoke the tokens that administrate, in the caller's transaction: a later promotion restores none."""
     revoked, _details = ApiToken.objects.filter(user=user, scopes__contains=[Scope.ADMINISTRATE]).delete()
     if revoked:
         write(Action.TOKEN_REVOKE, by=asker(), on=user, tokens=revoked)

@@ -1,4 +1,4 @@
-"""How allauth meets our people."""
+"""allauth's account adapter for our users."""
 
 from typing import Any, cast
 
@@ -33,8 +33,8 @@ class AccountAdapter(DefaultAccountAdapter):
         return is_here(context_of_request.request, url)
 
     def clean_email(self, email: str) -> str:
-        """Return an address that is not too long. allauth asks at sign-up, also by a provider, and when it is
-        changed."""
+        """Return the address, or raise ValidationError if it is too long. allauth calls this at sign-up, also by a
+        provider, and at a change."""
         validate_email_length(email)
         return email
 
@@ -43,7 +43,7 @@ class AccountAdapter(DefaultAccountAdapter):
         return config().password_sign_in
 
     def clean_password(self, password: str, user: Any = None) -> str:
-        """Return a new password that is good enough. allauth asks wherever one is chosen."""
+        """Return a new password, or raise ValidationError if it is weak. allauth calls this wherever one is chosen."""
         check_new_password(password, user)
         return password
 
@@ -88,7 +88,7 @@ class AccountAdapter(DefaultAccountAdapter):
             record_authentication(request, user, "signup")
 
     def post_login(self, request: HttpRequest, user: Any, **about: Any) -> Any:
-        """Apply the institute's rules, before anything is shown, to what a provider says of this person."""
+        """Apply the institute's rules to what a provider says of this person, before any page is shown."""
         admission.admit(user, (about["signal_kwargs"] or {}).get("sociallogin"))
         response = super().post_login(request, user, **about)
         known_browser.remember(response, user)
@@ -96,7 +96,7 @@ class AccountAdapter(DefaultAccountAdapter):
         return response
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
-        """Count a sign-in until it has succeeded: in a browser that the person knows, apart from all others."""
+        """Count a sign-in as failed until it has succeeded; in a browser that the person used before, separately."""
         try:
             self._count_sign_in(request, credentials)
         except ValidationError:
@@ -109,7 +109,7 @@ class AccountAdapter(DefaultAccountAdapter):
             return
         key = f"{self._get_login_attempts_cache_key(request, **credentials)}:known"
         limits = {"login_failed": known_browser.LIMIT}
-        # The name that allauth takes the count back by.
+        # allauth reads this attribute when it takes the count back.
         self._login_failed_rl_usage = ratelimit.consume(
             request, app="allauth.account", action="login_failed", config=limits, key=key
         )
@@ -117,22 +117,22 @@ class AccountAdapter(DefaultAccountAdapter):
             raise self.validation_error("too_many_login_attempts")
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> Any:
-        """Return who has these credentials. A password of an unproven address opens nothing, and nothing shows it.
+        """Return who has these credentials. For an unproven address, the right password is refused like a wrong one.
 
-        Otherwise, whoever signs up and signs in with somebody's address would learn whether that has an account.
+        Otherwise, whoever signs up and signs in with somebody's address would learn whether it has an account.
         """
         user = super().authenticate(request, **credentials)
         if user and config().email_verification == "mandatory" and not proof.is_proven(cast(User, user)):
-            return None  # and it counts as a wrong one does
+            return None  # it counts like a wrong password
         if user:
             super()._rollback_login_failed_rl_usage()
         return user
 
     def _rollback_login_failed_rl_usage(self) -> None:
-        """Do nothing: allauth calls it before `authenticate` has decided, which does it then."""
+        """Do nothing: allauth calls it too early. `authenticate` takes the count back once it has decided."""
 
     def validation_error(self, code: str, *args: Any) -> Any:
-        """Return one of allauth's refusals; of a sign-in, also what else may be the cause."""
+        """Return one of allauth's errors; for a failed sign-in, one that also names another possible cause."""
         if code == "email_password_mismatch" and config().email_verification == "mandatory":
             text = _(
                 "Address and password are not correct together, or the address is not proven yet. Then open the link "
@@ -142,11 +142,11 @@ class AccountAdapter(DefaultAccountAdapter):
         return super().validation_error(code, *args)
 
     def is_reauthentication_required(self, *, app: str, **_kwargs: Any) -> bool:
-        """Return whether allauth's own pages ask again: by our rule, for which a sign-in counts as well."""
+        """Return whether allauth's own pages ask for reauthentication: by our rule, a recent sign-in is enough."""
         return not signed_in_recently(context_of_request.request)
 
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
-        """Return the ways to show again who somebody is; the first is shown first."""
+        """Return the methods of reauthentication, in the order of the page."""
         methods = super().get_reauthentication_methods(user)
         if not config().password_sign_in:
             methods = [method for method in methods if method["id"] != "reauthenticate"]
@@ -180,7 +180,7 @@ class AccountAdapter(DefaultAccountAdapter):
         address = emailconfirmation.email_address
         template = letters.CONFIRM_AT_SIGN_UP if signup else letters.CONFIRM
         letter_limits.write_later(request, template, address.email, address.pk)
-        if "action_send" in request.POST and address.email != address.user.email:  # a change that is asked for again
+        if "action_send" in request.POST and address.email != address.user.email:  # another e-mail about a change
             write(Action.EMAIL_WISH, by=asker(), on=address.user, new=address.email)
 
     def ajax_response(self, request: HttpRequest, response: Any, *args: Any, **kwargs: Any) -> Any:
@@ -200,7 +200,7 @@ def _takes_language_of_page(request: HttpRequest, user: User) -> bool:
 
 
 def _may_change(user: User, address: str) -> bool:
-    """Return whether somebody may change to an address: nobody who is shut out, and to none that its owner may take
+    """Return whether somebody may change to an address: not if rejected or suspended, nor if its owner may take it
     back."""
     kept = old_address.kept_for_owner(address).exclude(user=user).exists()
     return user.approval in {Approval.PENDING, Approval.APPROVED} and not kept

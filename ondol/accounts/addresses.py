@@ -31,7 +31,7 @@ class AddressField(EmailField):
 
 
 class KnownAddressField(EmailField):
-    """The address of an account that may be there: whatever was typed for it is right."""
+    """The address of an account that may exist: nothing that is typed is refused."""
 
     def to_python(self, value: Any) -> str:
         """Return the address as it is kept; an earlier version may have kept it as it was typed."""
@@ -54,12 +54,12 @@ class AddressForm:
 
 
 class NewAddressForm(AddressForm):
-    """A form that makes an account: by letters only it tells who has one already."""
+    """A form that creates an account. Whether one exists already is told by e-mail only, if e-mails prove addresses."""
 
     def validate_unique_email(self, value: str) -> str:
-        """Return the address. That of an account is refused, or, where letters prove addresses, told by a letter.
+        """Return the address. If it has an account, it is refused or, where e-mails prove addresses, told by e-mail.
 
-        allauth's own rule would also count addresses that others only wish to have.
+        allauth's own rule would also count addresses that others have not confirmed yet.
         """
         is_there = User.objects.filter(email__iexact=value).exists() or kept_for_owner(value).exists()
         if is_there and config().email_verification != "mandatory":
@@ -72,9 +72,9 @@ class SignupForm(NewAddressForm, account.SignupForm):
     """Asks for an account."""
 
     def try_save(self, request: HttpRequest) -> Any:
-        """Save the account; if there is one already, do the same work and keep nothing of it.
+        """Save the account; if there is one already, do the same work and discard the result.
 
-        Otherwise the time of an answer would tell: to hash a password takes longer than all else.
+        Otherwise the response time would show it: hashing a password takes longer than all else.
         """
         if self.account_already_exists:
             with transaction.atomic():
@@ -112,7 +112,7 @@ class ResetPasswordForm(AddressForm, account.ResetPasswordForm):
     address_field = KnownAddressField
 
     def clean_email(self) -> str:
-        """Return the address, and find whose it is: not those who only wish to have it."""
+        """Return the address, and find its owner; people who have not confirmed it yet do not count."""
         email: str = super().clean_email()
         self.users = [user for user in self.users if user.email.lower() == email.lower()]
         return email

@@ -25,13 +25,13 @@ def require_domain(address: str) -> None:
 
 
 def note_reset(user: User, **_signal: Any) -> None:
-    """Count the address of somebody as proven who has opened the link to a new password: a letter brought it."""
+    """Count an address as proven when the link for a new password was opened: an e-mail brought it there."""
     proof.mark(user)
     admit(user)
 
 
 def admit(user: User, login: Any = None) -> None:
-    """Approve somebody who waits, and give or take a role, where a rule says so. Twice changes nothing more.
+    """Approve a pending request, and give or take a role, where a rule says so. It may run twice.
 
     `login` is allauth's social login, if they have just come by a provider.
     """
@@ -60,7 +60,7 @@ def _why(user: User, claims: dict[str, Any] | None) -> str:
 def _was_refused(address: str) -> bool:
     """Return whether an address is, or was once, that of somebody rejected or suspended: then administrators decide.
 
-    A tag after a plus sign makes no other address.
+    A tag after a plus sign does not make another address.
     """
     local, _at, domain = address.rpartition("@")
     plain = local.partition("+")[0]

@@ -10,7 +10,7 @@ class AccountsConfig(AppConfig):
     name = "ondol.accounts"
 
     def ready(self) -> None:
-        """Connect what allauth tells to what we do, and let the record hear of sign-ins."""
+        """Connect our receivers to allauth's signals, and record sign-ins."""
         from ondol.accounts import admission, recent, recorder  # noqa: PLC0415  models are there only now
 
         password_reset.connect(admission.note_reset, dispatch_uid="ondol.accounts.reset")

@@ -1,7 +1,7 @@
 """The cache that all processes share, in PostgreSQL, as JSON.
 
-Django's own cache in a database unpickles what it reads, so whoever can write one row runs code in the web process. An
-error of the database is raised here: taken for an entry that is not there, it would pass for too many tries.
+Django's own cache in a database unpickles what it reads, so whoever can write one row runs code in the web process.
+Database errors are raised: if they counted as a missing entry, allauth would report too many tries.
 """
 
 from collections.abc import Iterator
@@ -75,7 +75,7 @@ class JsonCache(BaseCache):
 
 @contextmanager
 def _writing() -> Iterator[None]:
-    """Raise OperationalError, for which there is a page, whatever keeps PostgreSQL from writing."""
+    """Raise OperationalError, which has an error page, for whatever keeps PostgreSQL from writing."""
     try:
         yield
     except IntegrityError:

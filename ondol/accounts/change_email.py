@@ -15,13 +15,12 @@ from ondol.audit.record import Action, asker, write
 
 
 class ChangeEmailForm(AddressForm, AddEmailForm):
-    """Changes an address. allauth's own form would take an address that nobody has confirmed as a change, and remove
-    it."""
+    """Changes an address. allauth's own form would take any unconfirmed address for a change, and remove it."""
 
     def save(self, request: HttpRequest) -> EmailAddress:
         """Save the new address, and drop an earlier change that is not confirmed: there is one change at a time.
 
-        If it is somebody else's, they alone are told, by the job that writes the letter.
+        If somebody else has the address, only they are told, by the job that writes the e-mail.
         """
         person = cast(User, self.user)
         with transaction.atomic():

@@ -1,4 +1,4 @@
-"""What has expired and is of no use to anybody: sessions, what was noted of them, tokens, and entries of the cache."""
+"""Removal of what has expired: sessions, what was noted of them, tokens, and entries of the cache."""
 
 from datetime import UTC, datetime
 
@@ -10,7 +10,7 @@ from ondol.accounts import cache, tokens
 
 
 def prune() -> None:
-    """Remove it. Anything may be removed twice, or be used at this moment: then it has not expired."""
+    """Remove what has expired. It may run twice; what is in use at this moment has not expired."""
     Session.objects.filter(expire_date__lt=datetime.now(UTC)).delete()
     with_session = Session.objects.filter(session_key=OuterRef("session_key"))
     UserSession.objects.exclude(Exists(with_session)).delete()

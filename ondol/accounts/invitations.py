@@ -1,4 +1,5 @@
-"""Invitations: people whom an administrator lets in before they ask. Each act may run twice, and does nothing then."""
+"""Invitations: people whom an administrator lets in before they ask. Each function may run twice; the second time it
+does nothing."""
 
 import time
 from collections.abc import Iterable
@@ -40,9 +41,9 @@ NOT_YET = Q(invitation__isnull=False, last_login=None, approval=Approval.APPROVE
 """People who were invited and have never signed in."""
 _SALT = "ondol.invitation"
 _OPENED, _COMES_BACK_WITHIN = "ondol_invitation", 600
-"""The session's key of a link that was opened, and for how many seconds it counts."""
+"""The session's key for a link that was opened, and for how many seconds the link counts."""
 _NOT_AGAIN = timedelta(minutes=10)
-"""So long after an invitation, another one is not sent: a second click means the first."""
+"""No other invitation is sent for this long after one: a second click means the first."""
 
 
 class Fate(StrEnum):
@@ -50,7 +51,7 @@ class Fate(StrEnum):
 
     INVITE = "invite"
     CLAIM = "claim"
-    """Somebody has asked with this address and not proven it: the one whose it is gets the account."""
+    """Somebody has signed up with this address and not proven it: the owner of the address gets the account."""
     APPROVE = "approve"
     THERE = "there"
     INVITED = "invited"
@@ -120,8 +121,8 @@ def invite_again(user_id: int, by: User | None) -> User:
 
 
 def send(user_id: int) -> None:
-    """Write the e-mail, with a link that the job makes: a job's arguments are stored. Nobody is told twice of what is
-    over."""
+    """Write the e-mail, with a link that the job makes, since a job's arguments are stored. Do nothing if the
+    invitation is over."""
     user = User.objects.filter(NOT_YET, pk=user_id, is_active=True).select_related("invitation", "decided_by").first()
     if user is None:
         return
@@ -185,7 +186,7 @@ def _add(row: Row, by: User | None) -> None:
     user.set_unusable_password()
     try:
         with transaction.atomic():
-            User.objects.bulk_create([user])  # not by `save`, whose row would tell the same as that of the invitation
+            User.objects.bulk_create([user])  # not by `save`, which would record the same as the invitation does
     except IntegrityError:  # they have signed up since the list was looked at
         text = _("An account with %(email)s already exists.") % {"email": row.email}
         raise AccountError(text, "address_taken") from None
@@ -193,8 +194,8 @@ def _add(row: Row, by: User | None) -> None:
 
 
 def _claim(user: User, row: Row, by: User | None) -> None:
-    """Give an account to the owner of its address: whoever has asked with it may be somebody else, and knows a password
-    for it."""
+    """Give an account to the owner of its address: whoever signed up with it may be somebody else, who knows its
+    password."""
     EmailAddress.objects.filter(user=user).delete()
     SocialAccount.objects.filter(user=user).delete()
     Authenticator.objects.filter(user=user).delete()

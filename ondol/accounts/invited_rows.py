@@ -21,8 +21,7 @@ from ondol.accounts.text import clean_address, clean_line
 MOST, LARGEST = 300, 1_000_000
 """How many people one file may have, and how many bytes."""
 LARGEST_PASTED = LARGEST * 3 // 2
-"""How many bytes the same rows have at most as a page sends them: Hangul has two bytes in a file of Excel's, and three
-in UTF-8."""
+"""How many bytes the same rows may have when pasted: Hangul has two bytes in a file of Excel's, and three in UTF-8."""
 _HEADS = {
     "email": "email e-mail mail emailaddress e-mailaddress address 이메일 메일 전자우편 이메일주소 메일주소 전자메일",
     "name": "name fullname 이름 성명 성함",
@@ -45,7 +44,7 @@ _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codec
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 """How .xlsx and .xls begin."""
 _SWALLOWED = re.compile(r"[\r\n][^@＠,;\t]*[@＠,;\t]")
-"""More than the line break that somebody types into a cell: a row behind a quotation mark that is left open."""
+"""A line break in a cell and a separator after it: a quotation mark was left open, and swallowed the next row."""
 
 
 class UnreadableError(Exception):
@@ -65,7 +64,7 @@ class Row:
     error: str = ""
     """The reason why nothing can be done with this row; empty if all is well."""
     unread: str = ""
-    """What its other cells have, each with its column's heading if there is one."""
+    """The text of its other cells, each with its column's heading if there is one."""
 
 
 def decode(data: bytes) -> str:
@@ -146,8 +145,8 @@ def _no_text() -> UnreadableError:
 
 
 def _utf_8_or_korean(data: bytes) -> str:
-    """Return the text as UTF-8, or as what Korean Excel saves. A few Korean names are both: two Hangul in the one are
-    two letters with accents in the other, which nobody writes without Latin letters beside them."""
+    """Return the text as UTF-8, or as what Korean Excel saves. A few Korean names are valid in both: two Hangul in one
+    are two accented letters in the other, which nobody writes without Latin letters beside them."""
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
@@ -176,7 +175,7 @@ def _records(text: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _separator(text: str) -> str:
-    """Return what separates the cells: with it, most rows have an address in a cell of its own, and most cells."""
+    """Return the separator with which most rows have an address in a cell of its own; of equal ones, most cells."""
 
     def fits(separator: str) -> tuple[int, int]:
         records = [cells for _line, cells in _split(text, separator, 50)]
@@ -234,7 +233,7 @@ def _row(line: int, cells: list[str], columns: list[str], heads: list[str]) -> R
 
 
 def _shown(cell: str) -> str:
-    """Return the beginning of a cell that is not read, with what can be seen of it."""
+    """Return the beginning of an unread cell, printable characters only."""
     text = "".join(letter for letter in clean_line(cell) if letter.isprintable())
     return f"{text[:60]}…" if len(text) > 60 else text
 

@@ -18,7 +18,7 @@ _SALT = "ondol.accounts.known_browser"
 
 
 def remember(response: HttpResponse, user: User) -> None:
-    """Let this browser know who has signed in. Its cookie lets nobody in."""
+    """Let this browser know who has signed in. Its cookie signs nobody in."""
     response.set_signed_cookie(
         settings.KNOWN_BROWSER_COOKIE_NAME,
         str(user.pk),

@@ -1,7 +1,7 @@
-"""Limits of the letters that anybody can cause: to one address, from one sender, and in all.
+"""Limits of the e-mails that anybody can cause: to one address, from one sender, and in all.
 
-A letter above a limit is left out, and the page says the same as always: whoever asks must not learn who has an
-account. It is logged and counted, and administrators hear of the limit for all.
+An e-mail above a limit is not sent, and the page says the same as always: whoever asks must not learn who has an
+account. It is logged and counted, and administrators are told when the limit for all is reached.
 """
 
 import logging
@@ -19,13 +19,13 @@ from ondol.metrics import LETTERS_LEFT_OUT
 log = logging.getLogger(__name__)
 TASK = "ondol.accounts.letters_left_out"
 LIMITS = {"sender": "100/1h/ip", "address": "5/1h/key", "all": "500/1h/key"}
-"""They are asked in this order: who is above their own limit uses up nobody else's."""
+"""They are checked in this order: a sender above their own limit uses up nobody else's."""
 _TOLD_FOR = 24 * 3600
-"""The seconds in which administrators are told once."""
+"""Administrators are not told again for so many seconds."""
 
 
 def write_later(request: HttpRequest, template: str, to: str, about: int = 0) -> None:
-    """Enqueue a letter that this request has caused, unless there were too many."""
+    """Enqueue an e-mail that this request has caused, unless there were too many."""
     keys = {"sender": "", "address": to.lower(), "all": "all"}
     for limit, rate in LIMITS.items():
         used = ratelimit.consume(

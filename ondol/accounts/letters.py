@@ -64,7 +64,7 @@ def _reset(user_id: int) -> dict[str, Any] | None:
 
 
 def _has(user: User, address: str) -> bool:
-    """Return whether an address is a person's: it may be another one in a job's row that somebody else has written."""
+    """Return whether an address is a person's: a job's row that an attacker has written may name another one."""
     same = EmailAddress.objects.filter(user=user, email__iexact=address, verified=True)
     return user.email.lower() == address.lower() or same.exists()
 
@@ -78,7 +78,7 @@ def _confirmation(address_id: int) -> dict[str, Any] | None:
 
 
 def _owner_of_taken(address_id: int) -> User | None:
-    """Return who has the address that somebody else wants to change to; the page has told them nothing of it."""
+    """Return who has the address that somebody else wants to change to; the page does not say that it is taken."""
     wished = EmailAddress.objects.filter(pk=address_id, verified=False).first()
     if wished is None:
         return None
@@ -100,4 +100,4 @@ _CONTEXTS = {
     "account/email/account_already_exists": _doors,
     "account/email/unknown_account": _doors,
 }
-"""All that allauth sends with our settings."""
+"""Every e-mail that allauth sends with our settings."""

@@ -32,8 +32,8 @@ def send(kind: str, user: User, to: User) -> None:
 
 
 def write(to: User, name: str, context: dict[str, object], to_address: str = "") -> None:
-    """Render `mail/NAME.txt` in the reader's language and send it, to another address of theirs if one is given. Its
-    first line is the subject, and whom to turn to its last. The record tells that it was sent."""
+    """Render `mail/NAME.txt` in the reader's language and send it, to another address of theirs if one is given. The
+    first line of the template is the subject; whom to turn to is added at the end. The e-mail is recorded."""
     with translation.override(to.language):
         text = f"{render_to_string(f'mail/{name}.txt', context).strip()}\n\n{contact_line()}"
     subject, _, body = text.strip().partition("\n")

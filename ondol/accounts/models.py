@@ -130,9 +130,9 @@ class User(AbstractBaseUser):
         return f"{self.name} <{self.email}>"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save; with a new password, or without one from now on, revoke all API tokens, however it came about.
+        """Save. If the password is new or was removed, in whatever way, revoke all API tokens.
 
-        The record tells of a new person, a new password and a new address here, where none can be forgotten.
+        New people, passwords and addresses are recorded here, where none can be missed.
         """
         with transaction.atomic():
             is_new = self._state.adding
@@ -197,7 +197,7 @@ class Decision(models.Model):
 
 
 class Invitation(models.Model):
-    """The invitation of a person who has never signed in when it was sent. Its times are real ones."""
+    """The invitation of a person who has never signed in when it was sent. Its times are on real time."""
 
     user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="invitation")
     sent_at = models.DateTimeField()
@@ -219,7 +219,7 @@ class Scope(models.TextChoices):
 
 
 TOKEN_DAYS = 90
-"""How long a token lives unless its owner chooses otherwise, and those of before there were end dates."""
+"""How long a token lives unless its owner chooses otherwise, and a token from before there were end dates."""
 
 
 class ApiToken(models.Model):
@@ -248,7 +248,7 @@ class ApiToken(models.Model):
 
     @property
     def expires_soon(self) -> bool:
-        """Return whether its owner should think of another one: it ends within two weeks."""
+        """Return whether it ends within two weeks, so that its owner should create another one."""
         return not self.has_expired and self.expires_at <= datetime.now(UTC) + timedelta(days=14)
 
     @property
@@ -265,7 +265,7 @@ class SshAddress(models.Model):
     """The range as `ipaddress` writes it, with its prefix."""
     label = models.CharField(max_length=60, blank=True, validators=[validate_shown])
     until = models.DateTimeField(null=True, blank=True)
-    """It counts no more from then on, on the machines' clock; None: until it is removed."""
+    """When it stops counting, on the machines' clock; None: it counts until it is removed."""
     created_at = models.DateTimeField(default=clock.now)
 
     class Meta:
@@ -274,7 +274,7 @@ class SshAddress(models.Model):
 
 
 class AddressChange(models.Model):
-    """One change of somebody's e-mail address, asked for and perhaps made; the rows stay. Its times are real ones."""
+    """One change of somebody's e-mail address, asked for and perhaps made; the rows stay. Its times are real time."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="address_changes")
     old = models.EmailField(max_length=EMAIL_MAX)
@@ -282,7 +282,7 @@ class AddressChange(models.Model):
     asked_at = models.DateTimeField(auto_now_add=True)
     made_at = models.DateTimeField(null=True, blank=True)
     void_at = models.DateTimeField(null=True, blank=True)
-    """When it, or one before it, was taken back, or the old address was there again: its link is of no use then."""
+    """When its link became useless: it or an earlier change was taken back, or the old address was set again."""
 
     class Meta:
         ordering = ["id"]

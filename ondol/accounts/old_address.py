@@ -38,7 +38,7 @@ TASK = "ondol.accounts.old_address"
 WORKS_FOR = timedelta(days=7)
 _SALT = "ondol.old-address"
 _SALT_OF_JOB = "ondol.old-address.job"
-"""Another one: what a job has is in the database, and takes nothing back."""
+"""Different from the link's: the proof of a job is in the database, and must not take a change back."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,12 @@ class Change:
 
     @property
     def is_made(self) -> bool:
-        """Return whether another address holds already; before, it only waits to be confirmed."""
+        """Return whether the change is in force; before, it only waits to be confirmed."""
         return self.user.email.lower() != self.old.lower()
 
     @property
     def new(self) -> str:
-        """Return the address that holds or waits; empty if there is none."""
+        """Return the new address, in force or not yet confirmed; empty if there is none."""
         if self.is_made:
             return self.user.email
         waiting = EmailAddress.objects.filter(user=self.user, verified=False).exclude(email__iexact=self.old).first()
@@ -69,7 +69,7 @@ class Change:
 
 
 def asked(user: User, new: str) -> None:
-    """Note a change that waits for its confirmation, and tell the address that holds, in the caller's transaction."""
+    """Note a change that is not confirmed yet, and tell the present address, in the caller's transaction."""
     _tell_later(AddressChange.objects.create(user=user, old=user.email, new=new))
 
 
@@ -81,14 +81,14 @@ def made(user: User, old: str) -> None:
     row = waiting.last() or AddressChange(user=user, old=old, new=user.email)
     row.made_at = now
     row.save()
-    # Back at an address from before: its links, and those of what was in between, have nothing to do any more.
+    # An earlier address is in force again: its links, and those of the changes since, have nothing left to undo.
     if first := rows.filter(old__iexact=user.email).first():
         rows.filter(pk__gte=first.pk).update(void_at=now)
     _tell_later(row)
 
 
 def kept_for_owner(address: str) -> QuerySet[AddressChange]:
-    """Return the changes by which an address was given up so lately that whoever had it may still take it back."""
+    """Return the changes by which an address was given up so recently that its owner may still take it back."""
     return _kept().filter(old__iexact=address)
 
 
@@ -105,16 +105,16 @@ def _kept() -> QuerySet[AddressChange]:
 
 
 def _tell_later(row: AddressChange) -> None:
-    """Enqueue the e-mail. The job shows that the change was made here.
+    """Enqueue the e-mail. Its job gets a proof that the change was made here.
 
-    Otherwise a row that somebody else has written would let us sign a link that gives any account to any address.
+    Otherwise a job's row that an attacker has written would make us sign a link that gives any account to any address.
     """
     proof = signing.dumps(_about(row), salt=_SALT_OF_JOB)
     app.configure_task(TASK, queue="mail").defer(change=row.pk, proof=proof, **for_job())
 
 
 def _about(row: AddressChange) -> list[object]:
-    """Return what a signature is over: the change, whose it is, and the address that it gives back."""
+    """Return what is signed: the change, whose it is, and the address that it gives back."""
     return [row.pk, row.user_id, row.old]
 
 
@@ -130,7 +130,7 @@ def tell(change_id: int, proof: str) -> None:
     The link is made here: the arguments of a job are stored.
     """
     row = AddressChange.objects.select_related("user").filter(pk=change_id, user__is_active=True).first()
-    if row is None:  # also a job of the version before, which names none
+    if row is None:  # also for a job of the previous version, which names no change
         log.warning("a change of address is not there, and no e-mail is sent", extra={"change": change_id})
         return
     if not _is_ours(row, proof):
@@ -165,7 +165,7 @@ def read(token: str) -> Change:
 def take_back(token: str) -> Change:
     """Give somebody their old address again, and shut out whoever changed it. Raises AccountError.
 
-    Sessions end with the password, tokens too, and the ways in that are as new as the change are removed. The way in is
+    The password and all sessions and tokens end, and ways in that may be the thief's are removed. The owner signs in by
     an e-mail to the old address.
     """
     with transaction.atomic():
@@ -193,7 +193,7 @@ def take_back(token: str) -> Change:
 
 
 def _suspect_since(row: AddressChange) -> datetime:
-    """Return from when on a way in may be a thief's, who may have made it before they changed the address."""
+    """Return since when a new way in is suspect: a thief may have added one before changing the address."""
     return row.asked_at - WORKS_FOR
 
 

@@ -6,10 +6,10 @@ from django.contrib.auth.signals import user_login_failed
 
 
 class ChangePasswordForm(account.ChangePasswordForm):
-    """Tells of a wrong old password as a sign-in does: otherwise it would be the form to guess with."""
+    """Reports a wrong old password like a failed sign-in: otherwise this form could be used to guess passwords."""
 
     def clean_oldpassword(self) -> str:
-        """Return the old password. Raises ValidationError if it is another one."""
+        """Return the old password. Raises ValidationError if it is wrong."""
         try:
             return str(super().clean_oldpassword())
         except forms.ValidationError:

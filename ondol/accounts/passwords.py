@@ -37,8 +37,8 @@ class FormsScryptPasswordHasher(ScryptPasswordHasher):
     def encode(self, password: str, salt: str, n: int | None = None, r: int | None = None, p: int | None = None) -> str:
         """Return the hash of the first form.
 
-        It takes as long as to find a wrong password wrong: allauth hashes one where there is no such account, so that
-        nobody can tell by the time that there is none.
+        It takes as long as checking a wrong password: allauth hashes one where there is no account, so that the
+        response time does not show it.
         """
         first, *others = password_forms(password)
         for form in others:
@@ -46,7 +46,7 @@ class FormsScryptPasswordHasher(ScryptPasswordHasher):
         return super().encode(first, salt, n, r, p)
 
     def verify(self, password: str, encoded: str) -> bool:
-        """Return whether any form is right. Accounts of earlier versions have what their owner's keyboard sent."""
+        """Return whether any form matches. Earlier versions hashed what the keyboard sent."""
         plain = ScryptPasswordHasher()
         return any(plain.verify(form, encoded) for form in password_forms(password))
 
@@ -55,7 +55,7 @@ class OurWordsValidator:
     """Refuses passwords of words that everybody who knows this site would try: its name, its address, what it does."""
 
     def validate(self, password: str, user: Any = None) -> None:
-        """Raise ValidationError where hardly anything is left without them."""
+        """Raise ValidationError if hardly anything is left without such words."""
         typed = unicodedata.normalize("NFKC", password).lower()
         rest = typed
         for word in sorted(_words_of_this_site(), key=len, reverse=True):

@@ -28,8 +28,8 @@ from ondol.audit.record import Action, Refusal, refusals, write
 from ondol.config import config
 
 WITHDRAWN: list[Callable[[User, User | None], None]] = []
-"""What parts that stand on this one do when somebody is not approved any more, such as stop their machine: each gets
-the person and who has decided it, in the transaction of the decision."""
+"""What other apps do when somebody is not approved any more, such as stop their machine: each is called with the person
+and who decided it, in the transaction of the decision."""
 
 
 _ACTIONS = {
@@ -48,7 +48,7 @@ class AccountError(Refusal):
 
 
 def no_such_person() -> AccountError:
-    """Return what is raised about a key that is nobody's."""
+    """Return the error for an id that no person has."""
     return AccountError(_("There is no such person."), "no_such_person", 404)
 
 
@@ -69,13 +69,13 @@ def administrators() -> QuerySet[User]:
 
 
 def require_approved(user: User) -> None:
-    """Raise AccountError unless somebody is approved, as this row has it."""
+    """Raise AccountError unless this person's row, as it was read, is approved."""
     if not user.is_approved:
         raise AccountError(_("An administrator has to approve you first."), "not_approved", 403)
 
 
 def require_administrator(by: User | None) -> None:
-    """Raise AccountError unless somebody is an administrator now; None is the command line, which has the database."""
+    """Raise AccountError unless somebody is an administrator now; None is the command line, which is always allowed."""
     if by and not administrators().filter(pk=by.pk).exists():
         raise AccountError(_("Only an administrator can do this."), "not_admin", 403)
 
@@ -165,7 +165,7 @@ def suspend(user_id: int, by: User | None, reason: str = "") -> User:
 
 
 def approve_by_rule(user_id: int, rule: str) -> User:
-    """Approve somebody who waits: a rule of the institute says so. What an administrator has decided stays."""
+    """Approve a pending request by a rule of the institute. What an administrator has decided stays."""
     with _decision(user_id, None, Action.APPROVE) as user:
         if user.approval == Approval.PENDING:
             _decide(user, None, Approval.APPROVED, "", rule)
@@ -173,7 +173,7 @@ def approve_by_rule(user_id: int, rule: str) -> User:
 
 
 def set_role(user_id: int, by: User | None, role: Role, rule: str = "") -> User:
-    """Make somebody an administrator or a member; by nobody where a rule of the institute says so."""
+    """Make somebody an administrator or a member; `by` is None where a rule of the institute says so."""
     with _decision(user_id, by, Action.ROLE) as user:
         if user.role == role:
             return user
@@ -187,7 +187,7 @@ def set_role(user_id: int, by: User | None, role: Role, rule: str = "") -> User:
 
 def _set_role(user: User, by: User | None, role: Role, rule: str = "") -> None:
     user.role = role
-    if role == Role.ADMIN:  # the first time counts: days of grace begin once
+    if role == Role.ADMIN:  # only the first time: the days of grace begin once
         user.administrates_since = user.administrates_since or datetime.now(UTC)
     else:
         access.end_administration(user)
@@ -200,7 +200,7 @@ def _set_role(user: User, by: User | None, role: Role, rule: str = "") -> None:
 def _decision(user_id: int, by: User | None, action: Action) -> Iterator[User]:
     """Lock the decisions, one at a time: otherwise the last two administrators could demote each other at once.
 
-    Without `by`, it is made on the command line, which has the database anyway, or by a rule.
+    Without `by`, the decision is made on the command line or by a rule.
     """
     whom = User.objects.filter(pk=user_id).first()
     with refusals(action, by=by, on=whom, asked=None if whom else str(user_id)), transaction.atomic():

@@ -1,4 +1,4 @@
-"""Which addresses a browser may be led to: by what somebody typed, and by the page that it shows."""
+"""Which addresses a browser may be sent to, and which page of ours it shows."""
 
 from urllib.parse import urlsplit
 
@@ -18,8 +18,7 @@ def is_here(request: HttpRequest, address: str) -> bool:
 
 
 def page_of_poll(request: HttpRequest) -> str | None:
-    """Return the path of the open page that a script asks from, as htmx tells it; "/" if that is none of this site.
-    None: no script asks."""
+    """Return the path of the page from which htmx sent this request; "/" if not of this site, None without htmx."""
     if "HX-Request" not in request.headers:
         return None
     address = request.headers.get("HX-Current-URL", "")

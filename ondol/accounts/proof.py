@@ -46,7 +46,7 @@ def to_announce() -> QuerySet[User]:
 
 
 def vouch(user: User, by: User | None) -> None:
-    """Count an address as proven, in the caller's transaction: somebody has made sure in another way. Twice is once."""
+    """Count an address as proven, in the caller's transaction: somebody made sure in another way. It may run twice."""
     if not is_proven(user):
         mark(user)
         Decision.objects.create(user=user, by=by, what=VOUCHED)

@@ -28,11 +28,11 @@ ASK_AGAIN = {
     "naver": {"auth_type": "reauthenticate"},
     "oidc": {"prompt": "login", "max_age": "0"},
 }
-"""What lets a provider ask for a sign-in although the person has one there."""
+"""The parameters with which a provider asks for a sign-in even if the person is signed in there."""
 
 
 class UnfinishedSignIn(Exception):
-    """A person who comes back from a provider without having been let in there, or too late."""
+    """Raised when a person comes back from a provider without having signed in there, or too late."""
 
 
 class NoPasswords(ModelBackend):
@@ -51,14 +51,15 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
         return [app for app in super().list_apps(request, provider, client_id) if app.pk is None]
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
-        """Return that whoever a provider knows may ask for an account, also where passwords open nothing."""
+        """Return True: whoever a provider knows may ask for an account, also where there are no passwords."""
         return True
 
     def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
-        """Note that somebody who has signed in has been asked again by their provider.
+        """Note that a signed-in person has signed in again at their provider; connect no account without a recent
+        sign-in.
 
-        allauth would sign them out and in again, and forget what waits in their session. And connect no account without
-        a recent sign-in: allauth asks nobody without a password, and whoever else has the session may have begun it.
+        allauth would sign them out and in again, and forget what waits in their session. And it asks nobody without a
+        password, though a thief of the session may have begun to connect the account.
         """
         if sociallogin.state.get("process") == AuthProcess.CONNECT and not signed_in_recently(request):
             messages.error(request, _("Nothing was connected: your sign-in was too long ago. Connect it once more."))
@@ -74,9 +75,9 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
         raise ImmediateHttpResponse(redirect(sociallogin.get_redirect_url(request) or "dashboard"))
 
     def authenticate_by_email(self, sociallogin: Any) -> tuple[Any, str] | None:
-        """Return whose account it becomes, beyond those of trusted addresses: who has opened an invitation here.
+        """Return whose account is opened: by a trusted address, or by an invitation that was opened in this browser.
 
-        Its link proves the address, whatever address the provider knows.
+        The link of an invitation proves its address, whatever address the provider knows.
         """
         invited = invitations.take_opened(context.request)
         if invited is None:
@@ -92,13 +93,13 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
         return user
 
     def get_signup_form_initial_data(self, sociallogin: Any) -> dict[str, Any]:
-        """Return what the form has in it already."""
+        """Return the initial values of the form."""
         return {**super().get_signup_form_initial_data(sociallogin), "name": sociallogin.user.name}
 
     def on_authentication_error(
         self, request: HttpRequest, provider: Any, error: Any = None, exception: Any = None, extra_context: Any = None
     ) -> None:
-        """Raise what allauth would show on a page that does not tell a provider that is away from a person who is late.
+        """Raise the error: allauth's own page does not distinguish an unreachable provider from a person who is late.
 
         `ondol.web.errors.providers` has a page for each.
         """

@@ -51,12 +51,12 @@ def confirmed(request: HttpRequest, user: User, method: str, **_about: Any) -> N
     by = request.user
     if by.is_authenticated and by.pk == user.pk and method != "signup":
         request.session.pop(_WRONG, None)
-        request.session.pop(STATE_SESSION_KEY, None)  # what allauth would do now may be somebody else's wish
+        request.session.pop(STATE_SESSION_KEY, None)  # a thief may have begun what allauth would do now
         renew(request)
 
 
 def signed_in_recently(request: HttpRequest) -> bool:
-    """Return whether it was within the last ten minutes, in this session. The time is real, as for sessions."""
+    """Return whether they have shown it in this session within the last ten minutes (real time)."""
     now, user = time.time(), request.user if isinstance(request.user, User) else None
     shown = (record.get("at", 0) for record in get_authentication_records(request, user))
     return any(now - app_settings.REAUTHENTICATION_TIMEOUT < at <= now + 1 for at in shown)

@@ -1,4 +1,4 @@
-"""What allauth and Django tell of sign-ins, second factors and providers, as rows of the record."""
+"""Record allauth's and Django's signals about sign-ins, second factors and providers."""
 
 from typing import Any
 
@@ -19,11 +19,11 @@ from ondol.audit.origin import address_of
 from ondol.audit.record import Action, Outcome, asker, write
 
 _AGAIN = 300
-"""The seconds until another row tells that an address still tries although it has to wait: rows cost room."""
+"""The seconds between two rows about sign-ins from one address that has to wait: rows take space."""
 
 
 def connect() -> None:
-    """Write the rows from now on."""
+    """Connect the receivers that write the rows."""
     for signal, receiver in (
         (user_logged_in, _signed_in),
         (user_logged_out, _signed_out),
@@ -32,7 +32,7 @@ def connect() -> None:
         (authentication_step_completed, _confirmed),
     ):
         signal.connect(receiver, dispatch_uid=f"{__name__}.{receiver.__name__}")
-    # Before a row is made, and after it is deleted in the same transaction: none changes without its row.
+    # Recorded before the save and after the deletion, in the same transaction: none changes without its record.
     for model, added, removed in (
         (Authenticator, Action.FACTOR_ADD, Action.FACTOR_REMOVE),
         (SocialAccount, Action.PROVIDER_ADD, Action.PROVIDER_REMOVE),
@@ -42,7 +42,7 @@ def connect() -> None:
 
 
 def too_many(request: HttpRequest, email: str) -> None:
-    """Tell of a sign-in that had to wait: once in five minutes for each address and account."""
+    """Record a sign-in that the limit has refused: once in five minutes for each address and account."""
     person = _known(email)
     if cache.add(f"record:wait:{address_of(request)}:{person.pk if person else ''}", 1, _AGAIN):
         write(Action.SIGN_IN, on=person, outcome=Outcome.REFUSED, code="too_many")
@@ -58,7 +58,7 @@ def _signed_out(request: HttpRequest, user: User | None, **_about: Any) -> None:
 
 
 def _password_refused(credentials: dict[str, Any], **_about: Any) -> None:
-    """Name nobody but people we know: in the place of an address, somebody may have typed a password."""
+    """Record a wrong password. Name only people we know: somebody may have typed a password as the address."""
     _refused(_known(str(credentials.get("email", ""))), "password")
 
 
@@ -67,7 +67,7 @@ def _factor_refused(user: User, **_about: Any) -> None:
 
 
 def _refused(user: User | None, code: str) -> None:
-    """Write the row; whoever guesses in a session of somebody else's has five tries."""
+    """Write the row. After five wrong tries in a session it ends: somebody may be guessing in another's session."""
     by = asker()
     if by is not None and user is not None and by.pk == user.pk and recent.is_last_try(context.request):
         record_and_tell(Action.CONFIRM, user, outcome=Outcome.REFUSED, code="too_many")

@@ -1,4 +1,4 @@
-"""New requests, announced to administrators: the first at once, what follows within a quarter of an hour together."""
+"""New requests, announced to administrators: the first at once, those of the next quarter of an hour together."""
 
 import logging
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,7 @@ SHOWN = 50
 
 
 def announce() -> None:
-    """Enqueue one e-mail to each administrator about all requests that none was told of. It may run twice.
+    """Enqueue one e-mail to each administrator about all requests not announced yet. It may run twice.
 
     Where there is no administrator, requests wait to be announced until there is one.
     """
@@ -44,7 +44,7 @@ def announce() -> None:
 
 
 def send(people: list[int], to: User) -> None:
-    """Send one e-mail about those who still wait; none if nobody does, or if the reader is no administrator now."""
+    """Send one e-mail about those still pending; none if nobody is, or if the reader is no administrator now."""
     waiting = proof.waiting().filter(pk__in=people).order_by("created_at")
     count = waiting.count()
     if not count or not to.is_admin:

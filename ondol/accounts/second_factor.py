@@ -9,7 +9,7 @@ from ondol.accounts.models import User
 from ondol.config import config
 
 _KINDS = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
-"""Recovery codes alone are none."""
+"""Recovery codes alone are no second factor."""
 
 
 def is_missing(user: User) -> bool:

@@ -1,6 +1,6 @@
-"""E-mails about what touches somebody's account or machine, done in their name or by others: so that they know.
+"""E-mails that tell somebody what was done to their account or machine, in their name or by others.
 
-The words of each are in one table. What is in it is told to the person, unless they have just been told of the same.
+The two tables have the words for each act. An act that is in them is told to the person, unless the same was just told.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ from ondol.request_id import for_job
 TASK = "ondol.accounts.security"
 TASK_OF_COLLEAGUES = "ondol.accounts.colleague"
 QUIET = timedelta(hours=1)
-"""So long after an e-mail, more of the same from the same address is not told again. A new address always is."""
+"""The same act from the same address is not told again for this long; one from a new address always is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,9 @@ class Words:
     remedy: str | Promise = ""
     """What to do if it was not the reader."""
     follows: str | Promise = ""
-    """What it means for the reader, of what others have done."""
+    """What it means for the reader that others have done it."""
     is_always_told: bool = False
-    """True for what nobody does twice an hour, and what opens a door for good."""
+    """True for what nobody does twice an hour, and for what gives lasting access."""
 
 
 _NOT_YOU = _(
@@ -102,7 +102,7 @@ BY_OTHERS: Mapping[Action, Words] = {
 def record_and_tell(action: Action, person: User, *, by: Person | None = None, **details: Any) -> Entry:
     """Add the row, and enqueue the e-mail, in the caller's transaction.
 
-    It is told by `asker()`, or by somebody else. Other administrators are told of another role.
+    Without `by`, `asker()` has done it. A change of role is told to the other administrators, too.
     """
     actor = by or asker()
     words = words_of(action, is_others=actor is not None and actor.pk != person.pk)
@@ -139,7 +139,7 @@ def send(entry: Entry, person: User) -> None:
 
 
 def send_colleague(entry: Entry, reader: User) -> None:
-    """Send an administrator what has become of another one, in the reader's language."""
+    """Tell an administrator, in the reader's language, that somebody's role was changed."""
     write(reader, "role", _context(entry, reader) | {"link": config().url + reverse("admin_people")})
 
 

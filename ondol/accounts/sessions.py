@@ -28,7 +28,7 @@ _made: ContextVar[dict[str, str]] = ContextVar("made")
 """The secrets of sessions that this request has made, by digest: allauth opens a new session once more, by its key."""
 
 TOTP_SETUP = "mfa.totp.secret"
-"""Where allauth keeps the secret of an authenticator app until the first code has shown that it was taken over."""
+"""Where allauth keeps the secret of an authenticator app until the first code from it was entered."""
 
 
 def digest(secret: str) -> str:
@@ -48,7 +48,7 @@ class SessionStore(db.SessionStore):
         return f"{super().key_salt}.{self.session_key}"
 
     person: User | None = None
-    """Whose session it is by allauth's list of sessions, read with it in one query. `person_of` says who it is."""
+    """Whose session it is by allauth's list of sessions, read with the session in one query; still to be checked."""
 
     def _get_session_from_db(self) -> Session | None:
         found = _WITH_PERSON.first(self.session_key, datetime.now(UTC))
@@ -105,7 +105,7 @@ def _label(session: Mapping[str, Any]) -> vault.Label:
 
 
 class SessionMiddleware(middleware.SessionMiddleware):
-    """Opens and answers with the secret of a session where Django would use its key."""
+    """Has the secret of a session in the cookie where Django would have its key."""
 
     def process_request(self, request: HttpRequest) -> None:
         """Open the session of the request's cookie."""
@@ -130,10 +130,10 @@ class SessionMiddleware(middleware.SessionMiddleware):
 
 
 class AuthenticationMiddleware(authentication.AuthenticationMiddleware):
-    """Tells who asks, as Django's does, without a query where the person was read with the session."""
+    """Sets `request.user` as Django's does, without a query where the person was read with the session."""
 
     def process_request(self, request: HttpRequest) -> None:
-        """Let the request know its person once somebody asks."""
+        """Let `request.user` be found when it is first used."""
         super().process_request(request)
         request.user = SimpleLazyObject(partial(_person_of, request))  # type: ignore[assignment]
 
@@ -146,7 +146,7 @@ def _person_of(request: Any) -> User | AnonymousUser:
 
 
 def known_person(session: SessionStore) -> User | None:
-    """Return the person who was read with a session if all holds that Django asks for; it decides about all others."""
+    """Return the person read with a session if all of Django's checks hold; Django decides about all others."""
     if auth.SESSION_KEY not in session or (person := session.person) is None:
         return None
     is_theirs = session[auth.SESSION_KEY] == str(person.pk) and person.is_active

@@ -13,15 +13,15 @@ from ondol.audit.record import Action, asker, write
 
 
 class UserSessionsAdapter(DefaultUserSessionsAdapter):
-    """Ends what allauth ends, and tokens with it: whoever signs out everywhere means programs too."""
+    """Ends sessions as allauth does, and API tokens too: whoever signs out everywhere means programs as well."""
 
     def end_sessions(self, sessions: Any) -> None:
         """End these sessions, and revoke all tokens of their owner.
 
-        The session of whoever asks goes on with another secret: a copy of its cookie signs nobody in.
+        The present session goes on with another secret: a copy of its cookie signs nobody in.
 
-        Without other sessions it is whoever asks; nobody has signed in where an institute's sign-in takes over an
-        account that somebody else may have prepared.
+        The owner is also whoever is signed in here. Nobody is while an institute's sign-in takes over an account that
+        somebody else may have prepared.
         """
         owners = {session.user for session in sessions}
         if context.request.user.is_authenticated:

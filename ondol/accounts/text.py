@@ -103,7 +103,7 @@ def _is_invisible(letter: str) -> bool:
 
 
 def _read(label: str) -> str:
-    """Return a label of a domain as people read it, also if it was typed in the form for name servers."""
+    """Return a label of a domain as people read it, also if it was typed in punycode."""
     try:
         return label.encode("ascii").decode("idna") if label.startswith("xn--") else label
     except UnicodeError:

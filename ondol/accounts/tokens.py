@@ -18,7 +18,7 @@ PREFIX, AT_MOST = "ondol_", 20
 LIVES = (7, 30, TOKEN_DAYS, 365)
 """How many days a token may live."""
 KEPT_AFTER_ITS_END = timedelta(days=30)
-"""So long its owner sees it in the list, and a program reads that it has expired."""
+"""Its owner still sees it in the list for this long, and a program that uses it reads that it has expired."""
 _NOTE_USE_EVERY = timedelta(minutes=1)
 
 
@@ -36,7 +36,7 @@ def create_token(
 
 
 def _create(user: User, name: str, scopes: Iterable[Scope], days: int) -> str:
-    # Whoever suspends or demotes somebody has the row locked, and removes the tokens that they see.
+    # A suspension or demotion locks this row, and removes the tokens that it sees.
     user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     now, given = datetime.now(UTC), set(scopes)
     require_approved(user)

@@ -21,7 +21,7 @@ class WayIn:
 
 
 def of(user: User) -> list[WayIn]:
-    """Return them, the newest first. Recovery codes are none of their own: they belong to a second factor."""
+    """Return somebody's ways in, newest first. Recovery codes do not count: they belong to a second factor."""
     factors = Authenticator.objects.filter(user=user).exclude(type=Authenticator.Type.RECOVERY_CODES)
     ways = [WayIn(one.type, str(one.data.get("name") or ""), one.created_at) for one in factors]
     for account in SocialAccount.objects.filter(user=user):
@@ -30,5 +30,5 @@ def of(user: User) -> list[WayIn]:
 
 
 def reminder() -> str:
-    """Return what whoever shuts others out should look at, too."""
+    """Return the advice for whoever has just signed out other browsers: look at the other ways in, too."""
     return _("Passkeys, authenticator apps and connected accounts stay. Under “Account”, remove those you do not know.")

@@ -25,7 +25,7 @@ _CURRENT = Kept[Announcement](lambda: Announcement.objects.filter(pk=Announcemen
 
 
 def show(wanted: Announcement, by: User) -> None:
-    """Show it, instead of what is shown now. The same once more changes nothing."""
+    """Show this announcement instead of the present one. It may run twice."""
     with refusals(Action.ANNOUNCE, by=by), _alone(by):
         old = Announcement.objects.filter(pk=Announcement.ONLY).first()
         if old is not None and _fields(old) == _fields(wanted):
@@ -39,7 +39,7 @@ def show(wanted: Announcement, by: User) -> None:
 
 
 def end(by: User) -> None:
-    """End it now. Doing it twice changes nothing more."""
+    """End the announcement now. It may run twice."""
     with refusals(Action.ANNOUNCE_END, by=by), _alone(by):
         if row := Announcement.objects.filter(pk=Announcement.ONLY).first():
             row.delete()
@@ -48,7 +48,7 @@ def end(by: User) -> None:
 
 @contextmanager
 def _alone(by: User) -> Iterator[None]:
-    """Let an administrator change it in a transaction while nobody else does."""
+    """Open a transaction in which only this administrator changes the announcement."""
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext('ondol.announcement'))")

@@ -1,4 +1,4 @@
-"""The announcement that is shown; the record has those of before."""
+"""The present announcement; the record has the earlier ones."""
 
 from datetime import datetime
 
@@ -30,7 +30,7 @@ class Announcement(models.Model):
     """It is not shown from then on, on the machines' clock."""
     on_sign_in = models.BooleanField(_("On the sign-in page, too: anybody can read it there"), default=False)
     changed_at = models.DateTimeField()
-    """When its text or its kind was changed, in real time: who has dismissed it before sees it again."""
+    """When its text or its kind was changed, in real time: people who dismissed it earlier see it again."""
     by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
 
     class Meta:
@@ -38,7 +38,7 @@ class Announcement(models.Model):
 
     @property
     def version(self) -> str:
-        """Return what a browser keeps that has dismissed it."""
+        """Return the value that a browser stores when its reader dismisses the announcement."""
         return f"{self.changed_at.timestamp():.6f}"
 
     def in_language(self, language: str | None) -> tuple[str, str]:

@@ -31,7 +31,7 @@ Rule = Callable[[User], None]
 
 
 class ApiRequest(HttpRequest):
-    """A request of a known person, who is allowed to make it."""
+    """A request of a person who is known and allowed in."""
 
     auth: User
     token: int
@@ -97,7 +97,7 @@ class Session(APIKeyCookie):
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
-        super().__init__(csrf=False)  # below, once somebody is signed in: 401 comes before 403
+        super().__init__(csrf=False)  # CSRF is checked below, once somebody is signed in: 401 comes before 403
 
     def authenticate(self, request: HttpRequest, key: str | None) -> User | None:
         if not request.user.is_authenticated:

@@ -39,7 +39,7 @@ def refuse(
 
 
 def speak(request: HttpRequest) -> None:
-    """Set the language for a program of an unknown person; that of a known person has been set already."""
+    """Set the language for an unknown caller; that of a known person has been set already."""
     if not hasattr(request, "auth") and settings.SESSION_COOKIE_NAME not in request.COOKIES:
         translation.activate(language_of(request))
 
@@ -137,7 +137,7 @@ def too_big(request: HttpRequest, error: Any = None) -> HttpResponse:
 
 
 def bad_request(request: HttpRequest, error: Any = None) -> HttpResponse:
-    """Return the refusal for what Django refuses before any view, such as a host that is not ours."""
+    """Return the refusal for requests that Django rejects before any view, such as for an unknown host."""
     speak(request)
     return refuse(400, "bad_request", _("The request cannot be understood."))
 
@@ -150,7 +150,7 @@ def unavailable(request: HttpRequest, error: Any = None) -> HttpResponse:
 
 
 def internal(request: HttpRequest) -> HttpResponse:
-    """Return the refusal for our own mistake, in a view or around it."""
+    """Return the refusal for an error of our own, in a view or around it."""
     speak(request)
     hint = ask(_("Try again. If it persists, tell an administrator."))
     return refuse(500, "internal", _("Something went wrong on our side"), f"{hint} {HEADER}: {request_id.get()}")

@@ -373,7 +373,7 @@ class Why(Schema):
 def _require_object(given: Any) -> Any:
     """Return what was given, if it is an object of JSON. Raises ValueError.
 
-    Ninja reads attributes of whatever it is given: a number or a text, which has none of ours, would be an empty body.
+    Ninja reads attributes of any value: a number or a text, without such attributes, would count as an empty body.
     """
     if not isinstance(getattr(given, "_obj", given), Mapping):
         raise ValueError("an object is expected")

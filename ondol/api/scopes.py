@@ -1,4 +1,4 @@
-"""Which scope of a token each operation needs: one table, from which requests are judged and OpenAPI is written."""
+"""Which scope of a token each operation needs: one table for checking requests and for OpenAPI."""
 
 import re
 from typing import Any

@@ -1,7 +1,7 @@
-"""A row, and what somebody may choose, as the API shows them.
+"""Machines, and what somebody may choose, as the API shows them.
 
-A machine is asked for all the time, so it is constructed of what we know ourselves, and not checked against its schema
-for each answer; a test does that for machines of all kinds.
+Machines are requested all the time, so the answer is constructed from trusted values without validation by its schema;
+a test validates machines of all kinds.
 """
 
 from datetime import datetime, timedelta
@@ -40,7 +40,7 @@ from ondol.policy.rules import Rules, rules_of
 from ondol.policy.threshold import Threshold
 
 _FIELDS = {"launched_at": "seen_launched_at"}
-"""What the row calls otherwise than the API."""
+"""Fields whose name in the row differs from that in the API."""
 
 
 def machine(row: Instance, owner: User) -> Machine:

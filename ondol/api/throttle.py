@@ -17,11 +17,11 @@ from ondol.api.auth import ApiRequest
 
 @dataclass
 class PerPerson(BaseThrottle):
-    """Limits requests in a fixed window. It counts roughly: it slows loops down, it guards no secret."""
+    """Limits requests in a fixed window. The count is approximate: it slows loops down, and protects no secret."""
 
     reads: int = 600
     wishes: int = 60
-    """The limits of each window: ten reads and one request a second. Nobody who waits for a machine gets there. The
+    """The limits of each window: ten reads and one request a second. Nobody who waits for a machine reaches them. The
     buttons of pages count as requests, too."""
     batch: int = 20
     """Reads are shared with the other processes in batches; each would otherwise cost a write."""
@@ -63,8 +63,8 @@ class PerPerson(BaseThrottle):
 
 
 def credential_of(request: ApiRequest) -> str:
-    """Return by what a request has signed in. Each is counted for itself: whoever has stolen a token must not use up
-    what its owner needs to revoke it."""
+    """Return the credential of a request. Each is counted separately: the thief of a token must not use up the requests
+    that its owner needs to revoke it."""
     return f"token-{request.token}" if hasattr(request, "token") else f"session-{request.session.session_key}"
 
 

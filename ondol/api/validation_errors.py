@@ -1,4 +1,4 @@
-"""Validation errors in the person's language: pydantic knows English alone."""
+"""Validation errors in the person's language: pydantic has English only."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -22,7 +22,7 @@ _WORDS = {
     "two_values": gettext_lazy("the old name of %(name)s, which has another value; send %(name)s alone"),
     "model_attributes_type": gettext_lazy("use a JSON object"),
 }
-"""Words for pydantic's types of errors, as far as our schemas lead to them; a test looks for others."""
+"""Words for pydantic's types of errors that our schemas can cause; a test looks for others."""
 
 
 def told(mistakes: Iterable[Mapping[str, Any]]) -> str:

@@ -1,11 +1,11 @@
-"""What the record knows: each act once, with its words."""
+"""The acts that the record knows, with their words."""
 
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
 
 class Action(TextChoices):
-    """An act. Its value is in rows for ever: words may change, values may not."""
+    """An act. Rows keep its value for ever: labels may change, values may not."""
 
     SIGN_IN = "sign_in", _("Sign-in")
     SIGN_OUT = "sign_out", _("Sign-out")
@@ -79,7 +79,7 @@ class Outcome(TextChoices):
 
 
 class Source(TextChoices):
-    """Through what it came."""
+    """The interface that was used."""
 
     PAGE = "page", _("page")
     API = "api", _("API")

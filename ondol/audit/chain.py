@@ -1,4 +1,4 @@
-"""The chain: each link has a hash over the one before and all fields of its entry. Pure, and told row by row."""
+"""The chain: each link has a hash over the one before and all fields of its entry. Pure; rows are passed one by one."""
 
 import hashlib
 import json
@@ -14,13 +14,13 @@ FIELDS = (
 """What is hashed of an entry, in this order: all of it."""
 _ACTION, _DETAILS = FIELDS.index("action"), FIELDS.index("details")
 BEGIN = "0" * 64
-"""What stands for the hash before the first link."""
+"""The value that stands for a hash before the first link."""
 PRUNED = "record.prune"
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The last link at some time. Whoever keeps one elsewhere can prove that nothing before it was changed."""
+    """The last link at some time. A copy of it, kept elsewhere, proves that nothing before it was changed."""
 
     position: int = 0
     hash: str = BEGIN

@@ -1,4 +1,4 @@
-"""Rows about what somebody may not do, or a token that opens nothing: few of them, since anybody can ask for more."""
+"""Rows about denied acts, and invalid tokens: limited, since anybody can cause any number."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from ondol.audit.origin import Person
 from ondol.audit.record import write
 
 QUIET = 600
-"""The seconds until the same refusal of the same person, or else from the same address, is another row."""
+"""The seconds in which the same refusal of a person, or of an address, is recorded only once."""
 
 
 def note_denial(

@@ -24,11 +24,11 @@ AT_ONCE = 5000
 """The most entries of one transaction."""
 _READ_AT_ONCE = 200
 LATE = 10_000
-"""So many ids before the last linked one, an entry is looked for each time: transactions commit out of order."""
+"""Unlinked entries are looked for from so many ids before the last linked one: transactions commit out of order."""
 _LAST = """
     SELECT least((SELECT coalesce(max(entry_id), 0) FROM audit_link), (SELECT last_value FROM audit_entry_id_seq))
 """
-"""The last linked id, of those that the sequence has given: whoever adds a row can choose a higher one."""
+"""The last linked id, limited to ids of the sequence: whoever adds a row could choose a higher one."""
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext('ondol.audit'))"
 _ENTRY = ", ".join(f"entry.{name}" for name in FIELDS)
 _LINKED = f"""
@@ -43,7 +43,7 @@ def head_file() -> Path:
 
 
 def kept_head() -> Head | None:
-    """Return the head that this host has last seen; None: there is none, or it cannot be read."""
+    """Return the head in this host's file; None: there is none, or it cannot be read."""
     with suppress(OSError, ValueError):
         return Head.parse(head_file().read_text())
     return None
@@ -52,7 +52,7 @@ def kept_head() -> Head | None:
 def link(everything: bool = False) -> Head | None:
     """Link what waits, and return the new head; None if nothing waited. It may run twice.
 
-    Otherwise only entries near the last one are looked for, which costs little however long the record is.
+    Without `everything`, only entries near the last one are looked for, which is cheap however long the record is.
     """
     with transaction.atomic():
         hold()
@@ -108,7 +108,7 @@ def unlinked() -> QuerySet[Entry]:
 
 
 def late() -> int:
-    """Return how many entries have waited for longer than linking ever takes: until then, they can be removed unseen.
+    """Return how many entries have waited longer than linking ever takes: unlinked ones can be removed unnoticed.
 
     The time of an entry is on the machines' clock.
     """
@@ -116,7 +116,7 @@ def late() -> int:
 
 
 def _keep(head: Head) -> None:
-    """Keep the head outside: in the log, and in a file. One that this record does not lead to stays, and is told."""
+    """Keep the head outside, in the log and in a file. A head there that is not in the record is kept and reported."""
     log.info("the record has a new head", extra={"position": head.position, "hash": head.hash})
     kept = kept_head()
     if kept and kept.position and not _leads_to(kept):
@@ -134,7 +134,7 @@ def _keep(head: Head) -> None:
 
 
 def _leads_to(kept: Head) -> bool:
-    """Return whether the record has this link, or has removed it with all before by a retention."""
+    """Return whether the record has this link, or a retention has removed it and all before."""
     first = Link.objects.order_by("position").first()
     is_before = first is not None and kept.position < first.position
     return is_before or Link.objects.filter(position=kept.position, hash=kept.hash).exists()

@@ -15,13 +15,13 @@ class Entry(models.Model):
     """One of `Action`; no choices, so that a new one or another word is no migration."""
     outcome = models.CharField(max_length=8, default=Outcome.DONE)
     code = models.CharField(max_length=80, blank=True, default="")
-    """Why it was refused, or what AWS has answered."""
+    """The reason of a refusal, or AWS's error code."""
     by_id = models.BigIntegerField(null=True)
     by_email = models.CharField(max_length=320, blank=True, default="")
-    """Who did it. Nobody: a rule, the worker, the command line, or somebody who has not signed in."""
+    """Who did it; empty for a rule, the worker, the command line, or somebody who has not signed in."""
     on_id = models.BigIntegerField(null=True)
     on_email = models.CharField(max_length=320, blank=True, default="")
-    """Whose account or machine it was about; nobody's: everybody, or nobody we know."""
+    """Whose account or machine it was about; empty if it concerns everybody, or nobody we know."""
     source = models.CharField(max_length=8)
     address = models.CharField(max_length=45, blank=True, default="")
     agent = models.CharField(max_length=200, blank=True, default="")

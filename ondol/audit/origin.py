@@ -1,4 +1,4 @@
-"""Where an act comes from: the request that is answered here, a job, or the command line."""
+"""Where an act comes from: the present request, a job, or the command line."""
 
 from typing import Any, Protocol, cast
 
@@ -22,15 +22,15 @@ class Person(Protocol):
 
 
 def address_of(request: HttpRequest) -> str:
-    """Return the address that a request comes from, behind as many proxies as the settings say; empty: not known."""
+    """Return the client's address of a request, behind as many proxies as the settings say; empty: not known."""
     try:
         return str(get_adapter().get_client_ip(request))
-    except PermissionDenied:  # a proxy that tells none
+    except PermissionDenied:  # the proxy sends none
         return ""
 
 
 def asker() -> Person | None:
-    """Return who asks for what is done here, in a browser or by a program; None: nobody who has signed in."""
+    """Return the signed-in person of the present request, by browser or token; None if there is none."""
     request = context.request
     for person in (getattr(request, "auth", None), getattr(request, "user", None)):
         if person is not None and person.is_authenticated:
@@ -39,12 +39,12 @@ def asker() -> Person | None:
 
 
 def is_request() -> bool:
-    """Return whether this is done for a request, of whoever it is."""
+    """Return whether there is a present request, of whomever."""
     return context.request is not None
 
 
 def address() -> str:
-    """Return where what is done here comes from; empty: no request, or not known."""
+    """Return the client's address of the present request; empty: no request, or not known."""
     return address_of(context.request) if context.request is not None else ""
 
 

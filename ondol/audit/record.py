@@ -19,7 +19,7 @@ R = TypeVar("R")
 Who = TypeVar("Who", bound=Person)
 
 _within: ContextVar[bool] = ContextVar("within", default=False)
-"""Whether an act that writes down its refusal goes on here: what it consists of does not write another row."""
+"""Whether an outer act records its refusal already: an inner act then writes no second row."""
 
 
 class Refusal(Exception):
@@ -53,7 +53,7 @@ def write(
 
 @contextmanager
 def refusals(action: Action, *, by: Person | None, on: Person | None = None, **details: Any) -> Iterator[None]:
-    """Add a row if what is done within is refused; it is outside of the act's transaction, which is undone."""
+    """Add a row if the act within is refused; outside of the act's transaction, which is rolled back."""
     if _within.get():
         yield
         return

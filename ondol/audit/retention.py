@@ -1,4 +1,4 @@
-"""Removing old rows: the one way, for the owner of the tables alone, and the chain stays one that can be verified."""
+"""The only way to remove old rows, for the owner of the tables. The chain can still be verified afterwards."""
 
 from datetime import datetime
 
@@ -12,9 +12,9 @@ from ondol.audit.record import Action, write
 
 @transaction.atomic
 def prune(before: datetime) -> int:
-    """Remove the beginning of the record, up to the first row that is not older; return how many rows that was.
+    """Remove the rows from the beginning up to the first one that is not older; return their number.
 
-    The last link of what goes stays without its entry: the chain begins after it, and a new row says so.
+    The link of the last removed row is kept without its entry: the chain begins after it, and a new row says so.
     """
     linking.hold()
     begin = _last_before(before)
@@ -30,7 +30,7 @@ def prune(before: datetime) -> int:
 
 
 def _last_before(before: datetime) -> Head | None:
-    """Return the last link before the first row that stays; None: nothing is to go."""
+    """Return the last link before the first row that is kept; None: nothing is to be removed."""
     stays = Entry.objects.filter(at__gte=before).values("pk")
     first = Link.objects.filter(entry_id__in=stays).order_by("position").first()
     ends = Link.objects.filter(position__lt=first.position) if first else Link.objects.all()

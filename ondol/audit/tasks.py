@@ -15,5 +15,5 @@ def link(timestamp: int) -> None:
 @app.periodic(cron="23 * * * *")
 @app.task(name="ondol.audit.link_all", queue="periodic", lock="audit", queueing_lock="audit-all")
 def link_all(timestamp: int) -> None:
-    """Every hour, look for what waits anywhere in the record, however old it is."""
+    """Link, every hour, what waits anywhere in the record, however old it is."""
     linking.link(everything=True)

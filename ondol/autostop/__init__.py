@@ -1,1 +1,1 @@
-"""When a machine stops: what its processor did, when the stop will come, who is warned, and how it is put off."""
+"""Auto-stop: what a machine's processor did, when it will stop, who is warned, and how the stop is put off."""

@@ -1,6 +1,6 @@
-"""The idle alarm of a run: how it is put so that it always fires and never fires early, and whether it is still right.
+"""The idle alarm of a run: put so that it always fires and never fires early; and whether it is still right.
 
-Why each run has a new one, with a warm-up: docs/decisions/0001. What is done where AWS keeps no warm-ups: 0017.
+Why each run has a new one, with a warm-up: docs/decisions/0001. Where AWS keeps no warm-ups: 0017.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from ondol.policy.rules import Rules, rules_of
 _STOPS_WITHIN = timedelta(minutes=1)
 """Real time: EC2 shows by then that a machine is stopping."""
 _PUT_WITHIN = timedelta(minutes=1)
-"""Real time: an alarm whose configuration is of another moment was put before, or changed by somebody else."""
+"""Real time: an alarm configured at a time further from our call was put earlier, or changed by somebody else."""
 
 
 def arm(
@@ -30,7 +30,7 @@ def arm(
 ) -> dict[str, Any]:
     """Put an idle alarm for this run, by the rule, wish and lease; return what to record of the run.
 
-    `is_muted`: its actions are to be off for as long as its warm-up would last.
+    `is_muted`: its actions are disabled for as long as its warm-up would last.
     """
     rules = rules_of(instance.owner_id)
     # Taken before the call: the warm-up then ends no earlier than we say.
@@ -38,7 +38,7 @@ def arm(
     run = instance.run
     rule = IdleRule(*idle_rule.wanted(rules, instance))
     run_since = run.launched_at if instance.status == Status.RUNNING else None
-    # A lease that is taken back has left more time already: see `work.NOTICE`.
+    # A lease that is taken back has left `work.NOTICE` already, so a minute is enough.
     is_lease_only = run.armed_at is not None and run.armed_awake_until == run.awake_until and run.needs_lease
     notice = timedelta(minutes=1) if is_lease_only else MIN_NOTICE
     minutes = warm_up(armed_at, run_since or armed_at, rules.idle_minutes, run.held_until, notice)
@@ -60,7 +60,7 @@ def arm(
 
 @dataclass(frozen=True, slots=True)
 class _Put:
-    """One alarm that is put in whatever way AWS takes here."""
+    """One alarm, put with a warm-up or muted, as AWS accepts here."""
 
     instance: Instance
     name: str
@@ -69,9 +69,9 @@ class _Put:
     tags: Mapping[str, str]
 
     def put(self, minutes: int, at: datetime) -> bool:
-        """Put it so that it does not act for so long; return whether it is muted, since no warm-up is kept."""
+        """Put it so that it does not act for `minutes`; return whether it is muted, because AWS keeps no warm-up."""
         known = warm_ups.known(at)
-        if not minutes:  # what it judges is of this run alone by now
+        if not minutes:  # by now, it judges datapoints of this run only
             self._ask(0, is_muted=False)
             return False
         if known is WarmUps.REFUSED:
@@ -90,17 +90,17 @@ class _Put:
         return True
 
     def _is_kept(self, minutes: int, at: datetime, known: WarmUps) -> bool:
-        """Read the warm-up back, before an alarm without one judges, within a minute; mute it if need be."""
+        """Read the warm-up back, and mute the alarm if it has none: within a minute, before it judges."""
         shown = self.cloud.alarms([self.name])
         if any(alarm.warm_up_minutes == minutes for alarm in shown):
             warm_ups.note(WarmUps.KEPT, at)
             return True
-        # An alarm that is not shown yet is trusted as the last one was, but not at a start: the idling of the last run
-        # would stop the machine at once. The next observation of all alarms decides.
+        # An alarm that is not shown yet is trusted if the last one kept its warm-up, but not at a start: the idling of
+        # the last run would stop the machine at once. The next observation of all alarms decides.
         if not shown and known is WarmUps.KEPT and self.instance.seen_view != View.STOPPED:
             return True
         self._ask(minutes, is_muted=True)
-        # The names come again and again: what is shown may still be an alarm of before.
+        # Names are used again: what is shown may still be an earlier alarm.
         if any(not alarm.warm_up_minutes and _is_of_put(alarm, at) for alarm in shown):
             warm_ups.note(WarmUps.IGNORED, at)
         return False
@@ -111,7 +111,7 @@ class _Put:
 
 
 def is_held_longer(run: Run) -> bool:
-    """Return whether its owner or its work holds the machine for longer than its alarm does."""
+    """Return whether its owner or its work keeps the machine on for longer than its alarm waits."""
     return run.held_until is not None and run.held_until > max(_warm_up_ends(run), clock.now())
 
 
@@ -134,16 +134,16 @@ def is_right(row: Instance, alarm: Alarm | None, rules: Rules) -> bool:
         return False
     if alarm.rule != IdleRule(*idle_rule.wanted(rules, row)):
         return False
-    if run.muted_until:  # one whose warm-up is kept need not be muted
+    if run.muted_until:  # not needed if the warm-up was kept
         return alarm.is_muted and not alarm.warm_up_minutes
     if alarm.is_muted or not _has_warm_up(row, alarm):
         return False
-    # It acts on a transition only: one that is in ALARM from before it was put would never act.
+    # It acts on a transition only: if it was in ALARM before it was put, it would never act.
     return not _has_tried(row, alarm) or _has_fired(row, alarm)
 
 
 def has_failed(row: Instance, alarm: Alarm) -> bool:
-    """Return whether a right alarm has tried to stop the machine, in vain: it will not try again."""
+    """Return whether a correct alarm has tried to stop the machine and failed: it will not try again."""
     late = clock.real_seconds(_STOPS_WITHIN.total_seconds())
     return _has_tried(row, alarm) and alarm.state_since is not None and clock.now() - alarm.state_since > late
 
@@ -153,7 +153,7 @@ def _has_tried(row: Instance, alarm: Alarm) -> bool:
 
 
 def _has_fired(row: Instance, alarm: Alarm) -> bool:
-    """Return whether it has changed to ALARM by what it judged after its warm-up."""
+    """Return whether it has changed to ALARM since its warm-up."""
     return alarm.state_since is not None and alarm.state_since >= _warm_up_ends(row.run)
 
 
@@ -163,8 +163,8 @@ def _is_of_run(row: Instance, alarm: Alarm) -> bool:
 
 
 def _has_warm_up(row: Instance, alarm: Alarm) -> bool:
-    """Return whether its warm-up is as it was put. One that is over may not be shown any more, unless it is what keeps
-    the machine on."""
+    """Return whether its warm-up is as it was put. AWS may not show one that is over; one that still keeps the machine
+    on must be shown."""
     if alarm.warm_up_minutes == row.run.warm_up_minutes:
         return True
     now = clock.now()
@@ -173,7 +173,7 @@ def _has_warm_up(row: Instance, alarm: Alarm) -> bool:
 
 
 def _is_of_put(alarm: Alarm, at: datetime) -> bool:
-    """Return whether its configuration is of the put that was asked for then."""
+    """Return whether its configuration is from our call at that time."""
     within = clock.real_seconds(_PUT_WITHIN.total_seconds())
     return alarm.configured_at is None or abs(alarm.configured_at - at) <= within
 
@@ -183,7 +183,7 @@ def _warm_up_ends(run: Run) -> datetime:
 
 
 def warm_ups_by(row: Instance, alarm: Alarm) -> WarmUps:
-    """Return what this alarm shows about warm-ups: IGNORED if it was put with one, which is not over, and has none."""
+    """Return what this alarm shows about warm-ups: IGNORED if it should still have one, and has none."""
     run = row.run
     if not _is_of_run(row, alarm) or not run.armed_at or not run.warm_up_minutes:
         return WarmUps.UNKNOWN

@@ -1,4 +1,4 @@
-"""Putting a stop off: keep awake, and "not tonight". A wish on the run; the worker arms it in AWS."""
+"""Putting a stop off: keep awake, and "not tonight". The wish is stored on the run; the worker changes the alarm."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -32,10 +32,10 @@ class Choice:
 
 
 def choices(rules: Rules, now: datetime) -> list[Choice]:
-    """What somebody may choose from: what is over, or beyond the cap, is left out."""
+    """Return what somebody may choose from: not times that are over, or beyond the cap."""
     today, hour = timezone.localdate(now), now + timedelta(hours=1)
     morning = _wall(today, _MORNING)
-    if morning <= hour:  # after midnight, people mean the morning that comes
+    if morning <= hour:  # else it is after midnight, and people mean this morning
         morning = _wall(today + timedelta(days=1), _MORNING)
     wall = [Choice("18", _wall(today, _EVENING)), Choice("9", morning)]
     offered = [
@@ -61,8 +61,8 @@ def choose(user: User, name: str) -> Instance:
 
 @refusals_of(Action.MACHINE_AWAKE)
 def keep_awake(user: User, until: datetime, *, by: User | None = None) -> Instance:
-    """Do not stop my machine, or by an administrator somebody's, for idling before `until`, which has a zone; replaces
-    an earlier wish."""
+    """Do not stop this person's machine for idling before `until`, which has a zone; replaces an earlier wish. `by` is
+    an administrator who asks for them."""
     with actions.wish_of(user, by=by) as instance:
         _require_run(instance)
         now, hours = clock.now(), require_allowed(user)
@@ -83,7 +83,7 @@ def keep_awake(user: User, until: datetime, *, by: User | None = None) -> Instan
 
 
 def require_allowed(user: User) -> int:
-    """The cap, in hours; ActionError (403) where there is to be no keeping awake."""
+    """Return the cap, in hours; raise ActionError (403) if keeping awake is not permitted."""
     hours = rules_of(user.pk).awake_hours
     if not hours:
         raise ActionError("not_allowed", _("An administrator has not allowed keeping machines awake."), "", 403)
@@ -92,7 +92,7 @@ def require_allowed(user: User) -> int:
 
 @refusals_of(Action.MACHINE_AWAKE)
 def end_awake(user: User) -> Instance:
-    """Stop it for idling again, though not within the next 15 minutes. Twice is once."""
+    """Stop it for idling again, though not within the next 15 minutes. It may run twice."""
     with actions.wish_of(user) as instance:
         run = instance.run
         before, run.awake_until = run.awake_until, None
@@ -104,7 +104,7 @@ def end_awake(user: User) -> Instance:
 
 @refusals_of(Action.MACHINE_HOURS)
 def not_tonight(user: User) -> Instance:
-    """Let it run on at the next closing time."""
+    """Let it run on after the next closing time."""
     with actions.wish_of(user) as instance:
         _require_run(instance)
         close = schedule.closing(instance, rules_of(user.pk).hours, clock.now())
@@ -118,7 +118,7 @@ def not_tonight(user: User) -> Instance:
 
 @refusals_of(Action.MACHINE_HOURS)
 def tonight_after_all(user: User) -> Instance:
-    """Stop it at the closing time, as usual; if that is over, in 15 minutes. Twice is once."""
+    """Stop it at the closing time, as usual; if that is over, in 15 minutes. It may run twice."""
     with actions.wish_of(user) as instance:
         instance.run.waived_close = None
         _let_be(instance, instance.run.awake_until)
@@ -128,8 +128,8 @@ def tonight_after_all(user: User) -> Instance:
 
 
 def _let_be(instance: Instance, before: datetime | None) -> None:
-    """Where the hours are over already, a click does not stop at once what ran on until now. A second one adds nothing
-    to the wish of `before`."""
+    """Keep awake for 15 minutes if the hours are over already, so that the click does not stop the machine at once. A
+    second click does not prolong the wish of `before`."""
     now, runs = clock.now(), Status(instance.status) in RUNS_OR_WILL
     if runs and schedule.is_due(instance, rules_of(instance.owner_id).hours, now):
         instance.run.awake_until = min(now + MIN_NOTICE, before) if before and before > now else now + MIN_NOTICE

@@ -13,7 +13,7 @@ class Closing:
 
     at: datetime
     stops_at: datetime
-    """Later, where the machine is kept awake beyond it, or the hours were set only just."""
+    """Later than the closing time if the machine is kept awake beyond it, or the hours were just set."""
     is_waived: bool
 
 
@@ -22,7 +22,7 @@ def closing_of(
 ) -> Closing | None:
     """Return the closing of a run that `began` then, which its owner keeps awake or has `waived`; None: there is none.
 
-    A run that began after the last one is not concerned by it: a person's act comes before the schedule.
+    A closing time before the run began does not apply to it: a person's act comes before the schedule.
     """
     if hours is None:
         return None
@@ -32,11 +32,11 @@ def closing_of(
     if at is None:
         return None
     stops_at = max(at, awake_until or at, hours.set_at + MIN_NOTICE if hours.set_at else at)
-    if hours.is_open(stops_at):  # it is let run over this one altogether
+    if hours.is_open(stops_at):  # it is kept awake until the hours begin again
         at = stops_at = hours.next_close(stops_at) or stops_at
     return Closing(at, stops_at, _is_waived(waived, at))
 
 
 def _is_waived(waived: datetime | None, close: datetime) -> bool:
-    # Or an earlier one, where the hours have changed meanwhile.
+    # Or an earlier time, if the hours have changed meanwhile.
     return waived is not None and waived >= close

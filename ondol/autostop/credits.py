@@ -11,7 +11,7 @@ from ondol.instances.models import Instance
 _USED_UP = 1.0
 """Fewer credits than this: a vCPU at full speed spends one in a minute."""
 _NEAR_BASELINE = 0.8
-"""The share of its baseline from which a machine feels that it has no credits."""
+"""The share of its baseline from which a machine without credits counts as slowed down."""
 _RECENT = timedelta(minutes=20)
 """CloudWatch shows a datapoint some minutes after its period."""
 

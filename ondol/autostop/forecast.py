@@ -1,16 +1,16 @@
-"""When a machine may sleep: until when it is let be, and when its alarm will stop it. Standard library only, no I/O."""
+"""When a machine will stop: until when its alarm waits, and when it then acts. Standard library only, no I/O."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 METRIC_DELAY = timedelta(minutes=10)
-"""Beyond the idle window. The first judgement is then on datapoints of this run only: 6 to 10 minutes are right for a
-30-minute rule by simulation over 4,320 cases (docs/decisions/0001)."""
+"""Added to the idle window, so that the first judgement is on datapoints of this run only: 6 to 10 minutes are right
+for a 30-minute rule by simulation over 4,320 cases (docs/decisions/0001)."""
 MIN_NOTICE = timedelta(minutes=15)
-"""Nobody is stopped sooner after a click, a changed policy, or an alarm that was replaced."""
+"""No machine is stopped sooner after a click, a changed policy, or an alarm that was replaced."""
 WARM_UP_MAX_MINUTES = 2880
-"""CloudWatch's."""
+"""CloudWatch's limit."""
 
 
 def warm_up(
@@ -20,7 +20,7 @@ def warm_up(
     awake_until: datetime | None,
     notice: timedelta = MIN_NOTICE,
 ) -> int:
-    """Minutes for which an alarm that is put `now` must not judge a run that began at `run_since`."""
+    """Return the minutes for which an alarm that is put `now` must not judge a run that began at `run_since`."""
     judged_at = run_since + timedelta(minutes=idle_minutes) + METRIC_DELAY
     ends = max(judged_at, now + notice, awake_until or now)
     return min(-((now - ends) // timedelta(minutes=1)), WARM_UP_MAX_MINUTES)
@@ -28,7 +28,7 @@ def warm_up(
 
 PERIOD = timedelta(minutes=5)
 SHOWN_AFTER = (timedelta(minutes=1), timedelta(minutes=6))
-"""How long after its period a datapoint is judged: at best, and late as CloudWatch often is."""
+"""How long after its period a datapoint is judged: at best, and if CloudWatch is late, as it often is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Forecast:
     earliest: datetime
     latest: datetime
     is_active: bool
-    """It works, by the last reading: the times are those of a machine that idles from now on."""
+    """The machine works, by the last reading: the times are those if it idles from now on."""
 
 
 def forecast(
@@ -52,11 +52,11 @@ def forecast(
 ) -> Forecast:
     """Return the forecast from the readings of this run (start of 5 minutes, per cent; oldest first) and its alarm.
 
-    Those that begin at one of `worked` are active whatever their CPU.
+    Periods that begin at one of `worked` are active whatever their CPU.
 
     The alarm fires with the first judgement that sees `idle_minutes` of idle periods in a row, and not before its
-    warm-up is over. Periods of which there is no reading yet count as idle for `earliest`; if the last reading was
-    active, as active for `latest`.
+    warm-up is over. Periods without a reading yet count as idle for `earliest`, and, if the last reading was active, as
+    active for `latest`.
     """
     window = timedelta(minutes=idle_minutes)
     active = [at for at, percent in readings if percent >= cpu_percent or at in worked]
@@ -70,10 +70,10 @@ def forecast(
 
 
 def earliest_stop(idle_since: datetime, idle_minutes: int, warm_up_ends: datetime) -> datetime:
-    """Return when an alarm stops a machine at the earliest that works no more since then."""
+    """Return the earliest time at which an alarm stops a machine that has been idle since `idle_since`."""
     return max(idle_since + timedelta(minutes=idle_minutes) + SHOWN_AFTER[0], warm_up_ends)
 
 
 def floor(moment: datetime) -> datetime:
-    """The start of its 5 minutes: CloudWatch's periods go by the clock."""
+    """Return the start of the 5-minute period of a moment: CloudWatch's periods begin at full 5 minutes."""
     return moment - timedelta(seconds=moment.timestamp() % PERIOD.total_seconds())

@@ -1,5 +1,5 @@
-"""What the idle alarm of a machine judges by: what it should, and what it was put with. Reaches no cloud, so that
-whoever changes a rule can compare the two."""
+"""The rule that the idle alarm of a machine should have, and the one that it was put with. Nothing here calls AWS, so
+pages that change a rule can compare the two."""
 
 from ondol.instances.models import Instance, Run
 from ondol.policy.rules import Rules

@@ -1,6 +1,6 @@
-"""Leases: what network and disk show is put on the run, and a job is enqueued that puts the alarm by it.
+"""Leases: while network or disk is busy, a lease is stored on the run, and a job that puts the alarm again is enqueued.
 
-`work` decides; the reconciler arms, as for keep awake. Nothing here reaches AWS.
+`work` decides; the reconciler puts the alarm, as for keep awake. Nothing here calls AWS.
 """
 
 from collections.abc import Sequence
@@ -20,14 +20,14 @@ from ondol.instances.models import Instance, Run
 from ondol.policy.rules import rules_for
 
 _BACK = timedelta(hours=2)
-"""What ended earlier has no lease that is in force."""
+"""Work that ended earlier has no lease in force."""
 
 
 def check() -> None:
-    """Renew and take back; twice is once. One query while nothing runs, else three for all."""
+    """Renew leases, and take them back. It may run twice. One query while nothing runs, else three for all machines."""
     now = clock.now()
     rows = list(Instance.objects.filter(status=Status.RUNNING, run__launched_at__isnull=False).select_related("run"))
-    # What is being armed is decided on when that is done.
+    # A machine whose alarm is being put is checked after that.
     rows = [row for row in rows if row.is_armed]
     if not rows:
         return
@@ -50,11 +50,11 @@ def _wanted(row: Instance, samples: Sequence[Sample], limits: Limits, now: datet
 
     if decide(timedelta()) == run.lease_until:
         return run.lease_until
-    return decide(used_of(row, limits, now))  # a day of readings: read only where a lease is due
+    return decide(used_of(row, limits, now))  # reads a day of readings: only if a lease is due
 
 
 def _change(row: Instance, until: datetime | None, samples: Sequence[Sample], limits: Limits) -> None:
-    """Put the lease on the run, unless somebody has been here meanwhile, and have the alarm put by it."""
+    """Store the lease on the run, unless another worker was faster, and have the alarm put by it."""
     run = row.run
     with transaction.atomic():
         locked = Instance.objects.select_for_update().filter(pk=row.pk, status=Status.RUNNING, run=row.run_id).first()
@@ -68,7 +68,7 @@ def _change(row: Instance, until: datetime | None, samples: Sequence[Sample], li
 
 
 def _tell(run: Run, ended_at: datetime, last: Work) -> None:
-    """Keep the history: one line for work that goes on, however often its lease is renewed."""
+    """Write the history: one line for continuous work, however often its lease is renewed."""
     told = WorkLease.objects.filter(run=run, is_over=False).order_by("began_at").last()
     if told is None:
         told = WorkLease(run=run, began_at=ended_at - PERIOD, worked_until=ended_at)

@@ -7,7 +7,7 @@ from ondol.instances.models import Instance, Run
 
 
 class CpuReading(models.Model):
-    """What a machine did in 5 minutes, as CloudWatch told it."""
+    """What a machine did in 5 minutes, as CloudWatch reported it."""
 
     instance = models.ForeignKey(Instance, on_delete=models.CASCADE, related_name="readings")
     at = models.DateTimeField()
@@ -15,7 +15,7 @@ class CpuReading(models.Model):
     percent = models.FloatField()
     """The average of its CPU."""
     network_in = models.BigIntegerField(null=True)
-    """Bytes in these 5 minutes, as the three below; None where CloudWatch has not told them."""
+    """Bytes in these 5 minutes, like the three below; None if CloudWatch has not reported them."""
     network_out = models.BigIntegerField(null=True)
     disk_read = models.BigIntegerField(null=True)
     disk_written = models.BigIntegerField(null=True)
@@ -32,11 +32,11 @@ class ReadingRound(models.Model):
     only = models.BooleanField(default=True, unique=True, editable=False)
     at = models.DateTimeField()
     trouble_code = models.CharField(max_length=80, blank=True)
-    """What it answered; empty where it went well."""
+    """The error code of its answer; empty after a success."""
 
 
 class WorkLease(models.Model):
-    """A time for which network or disk kept a machine on: what the history tells. The lease itself is on the run."""
+    """A time for which network or disk kept a machine on, for the history. The lease itself is on the run."""
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="leases")
     began_at = models.DateTimeField()
@@ -46,9 +46,9 @@ class WorkLease(models.Model):
     signal = models.CharField(max_length=12)
     """What it did last: a `work.Signal`."""
     rate = models.FloatField()
-    """Bytes in a second, when the lease was last renewed."""
+    """Bytes per second, when the lease was last renewed."""
     is_over = models.BooleanField(default=False)
-    """It was taken back."""
+    """The lease was taken back."""
 
 
 class MetricsRead(models.Model):
@@ -59,15 +59,15 @@ class MetricsRead(models.Model):
 
 
 class StopWarning(models.Model):
-    """A letter that a stop is near; its link can be used once."""
+    """An e-mail that a stop is near; its link can be used once."""
 
     instance = models.ForeignKey(Instance, on_delete=models.CASCADE, related_name="warnings")
     launched_at = models.DateTimeField()
-    """The run that it is about."""
+    """The start of the run that it is about."""
     stops_at = models.DateTimeField()
     """The earliest time at which the machine would stop."""
     is_closing = models.BooleanField(default=False)
-    """It stops because the hours are over, not because it idles."""
+    """The machine stops because the hours are over, not because it idles."""
     at = models.DateTimeField(default=clock.now)
     used_at = models.DateTimeField(null=True)
     """When its link has kept the machine awake."""

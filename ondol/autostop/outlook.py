@@ -17,7 +17,7 @@ from ondol.policy.rules import Rules
 SOON = timedelta(minutes=10)
 """People are warned when less than this is left."""
 _BACK = timedelta(hours=13)
-"""Older readings decide nothing: the longest rule is 12 hours."""
+"""How far back readings matter: the longest idle rule is 12 hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +30,17 @@ class Outlook:
     closing: Closing | None
     now: datetime
     work: Work | None = None
-    """What it did in the last 5 minutes that are known, if that counts."""
+    """Its work in the last 5 minutes that are known, if it counts as work."""
 
     @property
     def kept_by(self) -> Work | None:
-        """Return why it is not stopped although its CPU may be idle: network or disk."""
+        """Return the work of network or disk that keeps it on although its CPU may be idle."""
         is_kept = self.idle is not None and self.idle.is_active
         return self.work if is_kept and self.work and self.work.needs_lease else None
 
     @property
     def stops_at(self) -> datetime | None:
-        """The earliest time at which it stops, if nobody does anything; None: not in sight."""
+        """Return the earliest time at which it stops, if nobody does anything; None: no stop is expected."""
         times = [self.idle.earliest] if self.idle and not self.idle.is_active else []
         if self.is_closing_first:
             assert self.closing is not None  # noqa: S101  for the type checker
@@ -49,14 +49,14 @@ class Outlook:
 
     @property
     def is_closing_first(self) -> bool:
-        """It stops because the hours are over, before it would for idling."""
+        """Return whether it stops because the hours are over, before it would stop for idling."""
         if self.closing is None or self.closing.is_waived:
             return False
         return self.idle is None or self.idle.is_active or self.closing.stops_at <= self.idle.earliest
 
     @property
     def left(self) -> timedelta | None:
-        """Until then, at least; on the machines' clock."""
+        """Return the time left until it stops, at least; on the machines' clock."""
         return max(self.stops_at - self.now, timedelta()) if self.stops_at else None
 
     @property
@@ -72,7 +72,7 @@ def outlook(instance: Instance, rules: Rules, now: datetime | None = None) -> Ou
 def outlooks(
     rows: Iterable[Instance], rules: Mapping[int | None, Rules], now: datetime | None = None
 ) -> dict[int, Outlook]:
-    """Return the outlooks of those that run, by owner; one query for all."""
+    """Return the outlooks of running machines, by owner; one query for all."""
     now = now or clock.now()
     running = {str(row.pk): row for row in rows if row.status == Status.RUNNING and row.run.launched_at}
     cpu_percent = {pk: limits_of(row, rules[row.owner_id]).cpu_percent for pk, row in running.items()}
@@ -82,7 +82,7 @@ def outlooks(
 
 def _of(row: Instance, rules: Rules, samples: list[Sample], now: datetime) -> Outlook:
     run, idle, limits = row.run, None, limits_of(row, rules)
-    # While another lease is put, the alarm that is there counts.
+    # While the alarm is replaced because of its lease, the present alarm counts.
     is_armed = run.ended_at is None and run.is_armed_for_start and run.armed_awake_until == run.awake_until
     if is_armed and run.armed_at and run.launched_at and run.armed_idle_minutes:
         ends = warm_up_ends = run.armed_at + timedelta(minutes=run.warm_up_minutes)
@@ -98,7 +98,7 @@ def _of(row: Instance, rules: Rules, samples: list[Sample], now: datetime) -> Ou
 
 
 def _judged_at(run: Run, samples: Sequence[Sample], limits: Limits, warm_up_ends: datetime, now: datetime) -> datetime:
-    """Return from when the alarm will judge: a lease is taken back once its work is over."""
+    """Return since when the alarm will judge; a lease ends early, since it is taken back once its work is over."""
     ended_at, last = last_work(samples, limits)
     if ended_at is None or last is None:
         return warm_up_ends
@@ -113,7 +113,7 @@ def _judged_at(run: Run, samples: Sequence[Sample], limits: Limits, warm_up_ends
 def _is_used_up(
     row: Instance, samples: Sequence[Sample], limits: Limits, warm_up_ends: datetime, now: datetime
 ) -> bool:
-    """Return whether its lease is not renewed although its network or disk works: the hours of the day are over."""
+    """Return whether its lease is not renewed although network or disk is busy: the day's hours are used up."""
     work = work_of(samples[-1], limits) if samples else None
     left = warm_up_ends - now
     if not work or not work.needs_lease or left > AHEAD + PERIOD:

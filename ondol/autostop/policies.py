@@ -1,4 +1,4 @@
-"""Setting a policy: it is kept with who changed what, and the alarms of machines that run are replaced at once."""
+"""Setting a policy: it is stored with who changed what, and the alarms of running machines are replaced at once."""
 
 from collections.abc import Mapping
 from datetime import time
@@ -36,7 +36,7 @@ _CHANGES_TOLD = 5
 
 
 class RulesChangedError(ActionError):
-    """Somebody else has changed these rules since a page was made: `changes`, newest first, and `version` now."""
+    """Somebody else has changed these rules since the page was made: `changes`, newest first, and the `version` now."""
 
     def __init__(self, changes: list[PolicyChange], version: int) -> None:
         super().__init__("rules_changed", str(_("These rules have been changed since you opened this page.")))
@@ -44,17 +44,17 @@ class RulesChangedError(ActionError):
 
 
 def version_of(owner: User | None) -> int:
-    """Return what a page is made from: the key of the newest change of these rules, 0 before the first one."""
+    """Return the version of these rules: the key of their newest change, 0 before the first one."""
     newest: int | None = PolicyChange.objects.filter(owner=owner).aggregate(newest=Max("pk"))["newest"]
     return newest or 0
 
 
 def set_policy(owner: User | None, by: User, values: Mapping[str, Any], *, seen: int | None = None) -> bool:
-    """Let these `values` hold, by the names of `Policy`; None: inherited. Return False if they did already.
+    """Set these `values`, by the field names of `Policy`; None: inherited. Return False if nothing changes.
 
-    `seen`: the version that they were made from, if they are to replace no other.
-    Raise ValidationError where a rule does not allow a value, or the values of several policies do not go together,
-    and RulesChangedError if `seen` is an older version.
+    `seen`: the version that they were made from, if they must not replace a newer one.
+    Raise ValidationError if a rule does not allow a value, or values of several policies contradict each other, and
+    RulesChangedError if `seen` is an older version.
     """
     for rule in all_rules():
         rule.check(values)
@@ -100,13 +100,12 @@ def last_change(owner: User | None) -> PolicyChange | None:
 
 
 def can_undo(change: PolicyChange) -> bool:
-    """Return whether this version knows all that a change has changed."""
+    """Return whether this version of Ondol knows every field that a change has changed."""
     return set(change.what) <= set(stored_fields())
 
 
 def is_undo(change: PolicyChange) -> bool:
-    """Return whether a change restores exactly what the one before it has replaced, and is not itself that one's
-    second time."""
+    """Return whether a change undoes the one before it; one that undoes an undo does not count."""
     newest = PolicyChange.objects.filter(owner=change.owner, pk__lte=change.pk)[:_CHANGES_COMPARED]
     restores = [
         {name: [new, old] for name, (old, new) in earlier.what.items()} == later.what
@@ -152,7 +151,7 @@ def _put(policy: Policy, values: Mapping[str, Any]) -> dict[str, list[Any]]:
 
 
 def _rules_affected(owner: User | None, instead: Policy | None = None) -> dict[User | None, Rules]:
-    """Return the rules that a change of this policy may change: of the default ones, also those of single people."""
+    """Return the rules that a change of this policy may change: for the default policy, also those of single people."""
     people: list[User | None] = [owner]
     if owner is None:
         people += User.objects.filter(policy__isnull=False)
@@ -161,9 +160,9 @@ def _rules_affected(owner: User | None, instead: Policy | None = None) -> dict[U
 
 
 def _require_distance(policy: Policy, before: Mapping[User | None, Rules], instead: Policy | None = None) -> None:
-    """Raise ValidationError if a burstable machine that works might count as idle, and this change is about that.
+    """Raise ValidationError if a working burstable machine might count as idle because of this change.
 
-    What was so before, and what others have set, is for `ondol doctor`: it blocks no other change.
+    `ondol doctor` reports what was so before, and what others have set: these block no other change.
     """
     own = [name for name in ("idle_core_percent", "instance_types") if getattr(policy, name)]
     for person, rules in _rules_affected(policy.owner, instead).items():
@@ -185,7 +184,7 @@ def _idle_and_types(rules: Rules) -> tuple[object, ...]:
 
 
 def _arm_anew(owner: User | None) -> None:
-    """Machines whose alarm was put by another rule than now holds. Others are left alone."""
+    """Have the alarms replaced that were put by another rule than the present one."""
     rows = Instance.objects.select_for_update().filter(status__in=[status.value for status in RUNS_OR_WILL])
     rows = rows.filter(owner=owner) if owner else rows
     found = list(rows.order_by("pk"))
@@ -200,7 +199,7 @@ def _arm_anew(owner: User | None) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Return the value as JSON has it; None for what is empty."""
+    """Return the value as JSON has it; None for an empty one."""
     match value:
         case time():
             return f"{value:%H:%M}"

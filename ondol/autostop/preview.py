@@ -1,4 +1,4 @@
-"""What a change of rules would have done in the last weeks: both rules are replayed over the readings that are kept."""
+"""What a change of rules would have done in the last weeks: old and new rules are replayed over the stored readings."""
 
 import uuid
 from collections import Counter, defaultdict
@@ -30,23 +30,23 @@ from ondol.policy.threshold import cpu_percent
 
 BACK = timedelta(days=30)
 _MOST_PERIODS = 250_000
-"""So many periods of five minutes are replayed at most, about two seconds; of more machines, only as many as fit."""
+"""The most 5-minute periods that are replayed, in about two seconds; if there are more, fewer machines are replayed."""
 _FURTHEST = max(AWAKE_MOST, WAIVED_MOST)
-"""A wish that somebody made so long before a moment is over by then."""
+"""The longest that a wish can last: older ones are not read."""
 _BY_RULE = {Reason.IDLE, Reason.SCHEDULE}
-"""Ends of runs that other rules might not have brought."""
+"""Reasons of stops that might not have happened with other rules."""
 _TABLE = {Action.MACHINE_AWAKE: "until", Action.MACHINE_HOURS: "waived"}
-"""The detail of an act that says until when."""
+"""The name of the detail that says until when, by action."""
 
 
 @dataclass(slots=True)
 class Totals:
-    """What some rules make of all machines that are replayed."""
+    """The results of one set of rules for all machines that are replayed."""
 
     idle: int = 0
     closing: int = 0
     interrupting: int = 0
-    """Stops at which somebody worked, of both kinds."""
+    """Stops of both kinds at which somebody worked."""
     ran: Counter[str] = field(default_factory=Counter)
     """Seconds, by instance type."""
 
@@ -70,16 +70,16 @@ class Interruption:
 
 @dataclass(slots=True)
 class Preview:
-    """What the present and the proposed rules make of the same weeks."""
+    """The results of the present and the proposed rules for the same weeks."""
 
     is_about_stops: bool
-    """Somebody's machine would be stopped by other rules, if they had one."""
+    """The change affects rules about stops of somebody, even if they have no machine."""
     since: datetime
     until: datetime
     is_short: bool = False
-    """Readings of the whole time are not there."""
+    """There are no readings for part of the time."""
     machines: int = 0
-    """Those that ran in this time, and whose stops are decided by other rules."""
+    """Machines that ran in this time, and whose rules about stops change."""
     replayed: int = 0
     """The number of these that are replayed."""
     runs: int = 0
@@ -102,7 +102,7 @@ class BusyError(Exception):
 
 
 def preview(policy: Policy) -> Preview:
-    """Return what this policy, which is not saved, would have done instead of that of its owner.
+    """Return what this policy, which is not saved, would have done instead of its owner's present policy.
 
     Raise BusyError while another one is made: each takes seconds of a processor, and pages wait meanwhile.
     """
@@ -145,7 +145,7 @@ def _replayed(policy: Policy) -> Preview:
 
 @dataclass(frozen=True, slots=True)
 class _Both:
-    """One machine, and its terms now and then."""
+    """One machine, and its terms by the present and by the proposed rules."""
 
     owner: User
     instance_type: str
@@ -154,7 +154,7 @@ class _Both:
 
     @property
     def least(self) -> tuple[float, float, float]:
-        """Return the CPU, network and disk from which a period may count by either; 0: does not count."""
+        """Return the CPU, network and disk from which a period may count as work by either rules; 0: does not count."""
         network = [limit for limit in (self.now.network, self.then.network) if limit]
         disk = [limit for limit in (self.now.disk, self.then.disk) if limit]
         return min(self.now.cpu_percent, self.then.cpu_percent), min(network, default=0.0), min(disk, default=0.0)
@@ -185,13 +185,13 @@ def _by(rules: Rules, instance_type: str) -> Terms:
         disk=rules.disk_mbs * 1e6,
         day=timedelta(hours=rules.lease_hours),
         awake=timedelta(hours=rules.awake_hours),
-        # As if they had held all the time: nobody gets a notice of new hours.
+        # As if the rules had always applied: nobody gets the grace time of new hours.
         hours=rules.hours and replace(rules.hours, set_at=None),
     )
 
 
 def _ran(machines: Collection[uuid.UUID], since: datetime) -> QuerySet[Run]:
-    """Return the runs of some machines, since then."""
+    """Return the runs of these machines since a time."""
     still_then = Q(ended_at=None) | Q(ended_at__gt=since)
     return Run.objects.filter(still_then, instance__in=machines, launched_at__isnull=False)
 
@@ -205,7 +205,7 @@ def _periods(machines: Collection[uuid.UUID], found: Preview) -> dict[uuid.UUID,
 
 
 def _as_many_as_fit(periods: Mapping[uuid.UUID, int]) -> list[uuid.UUID]:
-    """Return machines, in the order of their ids, which are drawn by lot: at least one of them."""
+    """Return as many machines as fit, at least one, in the order of their ids, which are random."""
     chosen: list[uuid.UUID] = []
     left = _MOST_PERIODS
     for pk in sorted(periods):
@@ -217,7 +217,7 @@ def _as_many_as_fit(periods: Mapping[uuid.UUID, int]) -> list[uuid.UUID]:
 
 
 def _runs(chosen: Collection[uuid.UUID], since: datetime) -> dict[uuid.UUID, list[Run]]:
-    """Return the runs of the machines that are replayed: as many as their periods, at most."""
+    """Return the runs of the machines that are replayed; they have at most as many runs as periods."""
     found: defaultdict[uuid.UUID, list[Run]] = defaultdict(list)
     told = _ran(chosen, since).only("instance_id", "launched_at", "ended_at", "end_reason")
     for run in told.order_by("launched_at").iterator():
@@ -254,7 +254,7 @@ def _wishes(
 def _add(found: Preview, both: _Both, life: Life) -> None:
     worked_now = worked(life, both.now)
     worked_then = worked_now if both.now.limits(life.until) == both.then.limits(life.until) else worked(life, both.then)
-    # What is work by either rule: a stop by the new one may be wrong by the present one.
+    # Work by either rules: a stop by the new ones may interrupt work by the present ones.
     by_either = sorted({*worked_now, *worked_then})
     _count(found.now, both.instance_type, replay(life, both.now, worked_now), life, by_either)
     stops = _count(found.then, both.instance_type, replay(life, both.then, worked_then), life, by_either)
@@ -262,7 +262,7 @@ def _add(found: Preview, both: _Both, life: Life) -> None:
 
 
 def _count(totals: Totals, kind: str, done: Replay, life: Life, by_either: list[datetime]) -> list[Stop]:
-    """Add what has become of one machine, and return the stops at which somebody worked."""
+    """Add the result for one machine, and return the stops at which somebody worked."""
     closing = sum(stop.is_closing for stop in done.stops)
     interrupting = interruptions(life, done.stops, by_either)
     totals.idle += len(done.stops) - closing
@@ -280,7 +280,7 @@ def _uuid(text: Any) -> uuid.UUID | None:
 
 
 def _moment(text: Any) -> datetime | None:
-    """Return a time with its zone; None: there is none, as in a row of another version."""
+    """Return a time with its zone; None if there is none, as in a row of another version."""
     try:
         found = datetime.fromisoformat(text) if isinstance(text, str) else None
     except ValueError:

@@ -1,4 +1,4 @@
-"""What machines did: asked of CloudWatch for all of them at once, and kept for a month."""
+"""Readings of what machines did, requested from CloudWatch for all at once, and kept for a month."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -16,25 +16,25 @@ from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
 
 SHOWN_AFTER = timedelta(minutes=1)
-"""The time after its period from which a datapoint may be there; it often takes some minutes more."""
+"""How long after its period a datapoint may be shown at the earliest; it often takes some minutes more."""
 ASK_AGAIN = timedelta(seconds=55)
 """The pause before a late datapoint is asked for again, on the machines' clock: about a minute."""
 PARTIAL = timedelta(minutes=15)
-"""The age of a reading, since its start, from which its missing parts are not waited for any more."""
+"""The age of a reading, since its start, after which we do not wait for its missing parts any more."""
 BACK, LATE = timedelta(hours=6), timedelta(minutes=20)
-"""How far back a gap is filled; how long after a stop the last datapoints may come."""
+"""How far back gaps are filled; how long after a stop the last datapoints may come."""
 AGAIN = timedelta(minutes=10)
 """How much of what is known is read again: the metrics of one period do not come all at once. It costs nothing, since
 CloudWatch counts metrics and not datapoints."""
 KEPT = timedelta(days=30)
-"""Rules are tried on them before they are saved (`preview`)."""
+"""How long readings are kept: `preview` tries rules on them."""
 METRICS = 5
-"""Each machine has so many: a call is paid by them."""
+"""The metrics of each machine: AWS charges a call by metrics."""
 _SIZES = ("network_in", "network_out", "disk_read", "disk_written")
 
 
 def collect(cloud: Cloud) -> None:
-    """Ask for what is new. No call while nothing runs, nor before a new datapoint may be there."""
+    """Ask for new datapoints. No call while nothing runs, nor before a new datapoint may be shown."""
     now = clock.now()
     wanted = [row for row in _of_interest(now) if _misses_one(row, now)]
     if not wanted or not _is_my_turn(now):
@@ -50,7 +50,7 @@ def collect(cloud: Cloud) -> None:
         raise
     found = [_row(by_id[of], reading) for of, some in told.items() for reading in some]
     with transaction.atomic():
-        # Again, since CloudWatch may correct a datapoint that it has shown too early.
+        # Overwrite readings, since CloudWatch may correct a datapoint that it has shown too early.
         CpuReading.objects.bulk_create(
             found,
             update_conflicts=True,
@@ -67,13 +67,13 @@ def _row(instance: Instance, reading: Reading) -> CpuReading:
 
 
 def _count(metrics: int, now: datetime) -> None:
-    """Note what this call costs, before it is made: it is paid for also if its answer is lost."""
+    """Note what this call costs before it is made: AWS charges it also if the answer is lost."""
     day, _made = MetricsRead.objects.get_or_create(day=now.astimezone(UTC).date())
     MetricsRead.objects.filter(pk=day.pk).update(count=F("count") + metrics)
 
 
 def prune() -> None:
-    """Forget what is older than a month."""
+    """Delete what is older than a month."""
     CpuReading.objects.filter(at__lt=clock.now() - KEPT).delete()
 
 
@@ -82,16 +82,16 @@ def _of_interest(now: datetime) -> Iterable[Instance]:
     has_just_run = Q(status=Status.STOPPED, status_since__gt=now - LATE)
     rows: QuerySet[Instance] = Instance.objects.filter(runs | has_just_run, instance_id__isnull=False)
     rows = rows.filter(run__launched_at__isnull=False).select_related("run")
-    # Its network is there for every type of machine; it may come a little after its CPU.
+    # Every type of machine has the network metrics; they may come a little after the CPU.
     whole = Q(network_in__isnull=False) | Q(at__lt=now - PARTIAL)
-    # Older ones change nothing, since no gap is filled that far back; this is asked every two seconds.
+    # Older readings do not matter, since no gap is filled that far back; and this query runs every two seconds.
     since = now - BACK - PERIOD
     last = CpuReading.objects.filter(whole, instance=OuterRef("pk"), at__gte=since).order_by("-at")
     return rows.annotate(last_reading=Subquery(last.values("at")[:1]))
 
 
 def _misses_one(row: Instance, now: datetime) -> bool:
-    """Whether the newest datapoint that may be there by now is not known yet."""
+    """Return whether the newest datapoint that may be shown by now is not known yet."""
     over = min(now, row.stopped_at) if row.status == Status.STOPPED and row.stopped_at else now
     newest = floor(min(now - SHOWN_AFTER, over)) - PERIOD
     first = max(floor(row.run.launched_at or now), now - BACK)
@@ -99,14 +99,14 @@ def _misses_one(row: Instance, now: datetime) -> bool:
 
 
 def _known_until(row: Instance, now: datetime) -> datetime:
-    """Return the time from which this run's datapoints are not known."""
+    """Return the time since which this run's datapoints are not known."""
     last: datetime | None = getattr(row, "last_reading", None)
     first = floor(row.run.launched_at or now)
     return max(first, last + PERIOD) if last else first
 
 
 def _is_my_turn(now: datetime) -> bool:
-    """Return whether this worker is the one of several that asks; should it die now, the next asks a minute later."""
+    """Return whether this worker, of several, makes the call; should it die now, the next one asks a minute later."""
     ReadingRound.objects.get_or_create(only=True, defaults={"at": now - ASK_AGAIN})
-    ahead = Q(at__gt=now)  # of a clock that ran ahead
+    ahead = Q(at__gt=now)  # from a clock that ran ahead
     return bool(ReadingRound.objects.filter(Q(at__lte=now - ASK_AGAIN) | ahead).update(at=now))

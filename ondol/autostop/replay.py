@@ -1,8 +1,8 @@
-"""Which stops some rules would have made: a machine's weeks, lived again. Standard library only, no I/O.
+"""Which stops some rules would have made: a simulation of a machine's weeks. Standard library only, no I/O.
 
-When a machine stops is decided as ever, by `warm_up`, `earliest_stop`, `closing_of` and `work_of`. Here is only what is
-assumed where the record ends (docs/decisions/0041): nobody knows what would have come after a stop by a rule, so the
-machine idles on; and whoever works after a stop has started the machine again at once.
+`warm_up`, `earliest_stop`, `closing_of` and `work_of` decide when a machine stops, as they do for real ones. Here is
+only what is assumed where data ends (docs/decisions/0041): where a real stop by a rule is not simulated, the machine
+idles on; and whoever works after a simulated stop has started the machine again at once.
 """
 
 from bisect import bisect_right
@@ -18,7 +18,7 @@ from ondol.autostop.work import DAY, Limits, Sample, work_of
 from ondol.policy.hours import Hours
 
 BEFORE, AFTER = timedelta(minutes=5), timedelta(minutes=30)
-"""Who works so shortly before or after a stop, or starts the machine so shortly after it, was interrupted by it."""
+"""A stop interrupts somebody who worked so shortly before or after it, or started the machine so shortly after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,11 @@ class Terms:
     idle_minutes: int
     cpu_percent: float
     network: float
-    """Bytes in a second; the three below are as in `work.Limits`."""
+    """Bytes per second; the three below are as in `work.Limits`."""
     disk: float
     day: timedelta
     awake: timedelta
-    """The longest wish; none: no wishes."""
+    """The longest permitted wish; zero: no wishes."""
     hours: Hours | None
 
     def limits(self, run_since: datetime) -> Limits:
@@ -41,19 +41,19 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """What is known of a machine from a moment until another."""
+    """What is known of a machine in a span of time."""
 
     starts: Sequence[datetime]
-    """When each of its runs began, or the moment itself if that was before; oldest first, as in all of these."""
+    """When each of its runs began, or the start of the span if that is later; oldest first, like all fields here."""
     ends: Sequence[datetime]
-    """When runs ended, but for those that auto-stop or hours have ended."""
+    """When runs ended, except those that auto-stop or hours have ended."""
     samples: Sequence[Sample]
-    """Those that may count as work by any of the rules."""
+    """Samples that may count as work by any of the rules."""
     until: datetime
     wishes: Sequence[tuple[datetime, datetime | None]] = ()
     """When its owner wished to keep it awake, and until when; None: not any more."""
     waived: Sequence[tuple[datetime, datetime | None]] = ()
-    """The same of closing times at which it was to run on."""
+    """The same for closing times after which it was to run on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +66,14 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What has become of a machine."""
+    """The result for one machine."""
 
     stops: tuple[Stop, ...]
     ran: timedelta
 
 
 def replay(life: Life, terms: Terms, worked: Sequence[datetime]) -> Replay:
-    """Return what these rules make of a machine, which `worked` in the periods that begin then."""
+    """Return the result of these rules for a machine; `worked` are the starts of the periods in which it worked."""
     machine = _Machine(terms)
     for at, kind, about in sorted(_events(life, worked), key=lambda event: event[:2]):
         machine.live(at, kind, about)
@@ -82,7 +82,7 @@ def replay(life: Life, terms: Terms, worked: Sequence[datetime]) -> Replay:
 
 
 def worked(life: Life, terms: Terms) -> list[datetime]:
-    """Return when the periods begin that count as work by these rules."""
+    """Return the starts of the periods that count as work by these rules."""
     found: list[datetime] = []
     leased: deque[datetime] = deque()
     by_run = [terms.limits(start) for start in life.starts]
@@ -111,14 +111,14 @@ def interruptions(life: Life, stops: Sequence[Stop], worked: Sequence[datetime])
 
 
 class _Kind(IntEnum):
-    """What happens; of two things at one moment, the first comes first."""
+    """Kinds of events, in the order in which those of one moment are handled."""
 
     END = 0
     START = 1
     WISH = 2
     WAIVE = 3
     WORK = 4
-    """It is told that a machine worked in a period."""
+    """CloudWatch shows that a machine worked in a period."""
 
 
 def _events(life: Life, worked: Sequence[datetime]) -> Iterator[tuple[datetime, _Kind, datetime | None]]:
@@ -139,7 +139,7 @@ class _Run:
     awake: datetime | None = None
     waived: datetime | None = None
     closes: datetime | None = None
-    """When it is stopped because the hours are over."""
+    """When the run is stopped because the hours are over."""
 
 
 class _Machine:
@@ -154,7 +154,7 @@ class _Machine:
         self._is_off_by_rule = False
 
     def live(self, at: datetime, kind: _Kind, about: datetime | None = None) -> None:
-        """Let the rules stop it until then; then let this happen."""
+        """Apply the rules until `at`, which may stop it; then handle this event."""
         self._stop_before(at)
         if kind is _Kind.END:
             self._end(at)
@@ -192,7 +192,7 @@ class _Machine:
     def _work(self, period: datetime) -> None:
         off = self._off_since
         if self._run is None and off and (period < off if not self._is_off_by_rule else period + PERIOD <= off):
-            return  # this was before its end
+            return  # the period belongs to the run that has ended
         run = self._run or self._start(max(period, off or period))
         run.idle_since = max(run.idle_since, period + PERIOD)
 
@@ -201,7 +201,7 @@ class _Machine:
         self._look(run, at)
 
     def _look(self, run: _Run, at: datetime) -> None:
-        """Find the closing time that it meets next."""
+        """Find the next closing time of a run."""
         hours = self._terms.hours
         close = closing_of(run.since, run.awake, run.waived, hours, at)
         while close is not None and close.is_waived:
@@ -210,5 +210,5 @@ class _Machine:
 
 
 def _is_any(moments: Sequence[datetime], after: datetime, until: datetime) -> bool:
-    """Return whether one of them lies between the two, the second included."""
+    """Return whether a moment lies after `after`, and not later than `until`."""
     return bisect_right(moments, after) < bisect_right(moments, until)

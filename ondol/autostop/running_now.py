@@ -14,11 +14,11 @@ from ondol.policy.rules import Rules
 
 @dataclass(slots=True)
 class Running:
-    """The machines that run now, and that get other rules about stops with the change. The replay is not about them."""
+    """The machines that run now and whose rules about stops change. The replay does not cover them."""
 
     machines: int = 0
     closing: list[tuple[datetime, User]] = field(default_factory=list)
-    """The closing times at which the proposed rules would stop one that the present ones would not stop so soon."""
+    """Closing times of the proposed rules for machines that the present rules would stop later, with their owners."""
 
 
 def running_now(
@@ -33,7 +33,7 @@ def running_now(
     for row in rows.order_by("pk"):
         found.machines += 1
         hours = after[row.owner_id].hours
-        # As soon as it is saved: new hours stop nobody within the first minutes.
+        # As if saved now: new hours stop no machine within the first minutes.
         then = _closes(row, hours and replace(hours, set_at=now), now)
         present = _closes(row, before[row.owner_id].hours, now)
         if then and (present is None or then < present):

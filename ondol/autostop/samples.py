@@ -1,4 +1,4 @@
-"""What machines did, as `work` takes it: from the readings in the database."""
+"""What machines did, as samples for `work`, from the readings in the database."""
 
 import uuid
 from collections import defaultdict
@@ -21,7 +21,7 @@ from ondol.policy.threshold import cpu_percent
 _COLUMNS = ("instance_id", "at", "percent", "network_in", "network_out", "disk_read", "disk_written")
 
 _EPOCH = Func("at", template="EXTRACT(EPOCH FROM %(expressions)s)::bigint", output_field=BigIntegerField())
-"""Periods begin at whole seconds. To read a month of them as times would take twice as long."""
+"""Periods begin at whole seconds. Reading a month of them as datetimes would take twice as long."""
 
 
 def limits_of(row: Instance, rules: Rules) -> Limits:
@@ -37,7 +37,7 @@ def limits_of(row: Instance, rules: Rules) -> Limits:
 
 
 def samples_of(rows: Iterable[Instance], since: datetime) -> Mapping[str, list[Sample]]:
-    """Return what machines did in their present runs since then, by row, oldest first; one query for all."""
+    """Return what machines did in their present runs since a time, by row, oldest first; one query for all."""
     first = {str(row.pk): floor(row.run.launched_at) for row in rows if row.run.launched_at}
     return {pk: [one for one in some if one.at >= first[pk]] for pk, some in _samples(first, since).items()}
 
@@ -45,8 +45,8 @@ def samples_of(rows: Iterable[Instance], since: datetime) -> Mapping[str, list[S
 def since_active(
     rows: Iterable[Instance], cpu_percent: Mapping[str, float], since: datetime
 ) -> dict[str, list[Sample]]:
-    """Return what machines did in their present runs since their CPU was last at work, that included, by row, oldest
-    first; all since then where it never was. A forecast needs no more, and the rest is most of what there is."""
+    """Return what machines did in their present runs, by row, oldest first, from their last period with a busy CPU on;
+    without such a period, from `since` on. A forecast needs no more, and most readings are earlier."""
     of = [
         (row.pk, max(since, floor(row.run.launched_at)), cpu_percent[str(row.pk)])
         for row in rows
@@ -76,7 +76,7 @@ def recent(instance: Instance, since: datetime) -> list[Sample]:
 
 
 def used_of(row: Instance, limits: Limits, now: datetime) -> timedelta:
-    """Return the time of the last 24 hours for which leases alone have kept a machine on, in earlier runs too."""
+    """Return for how long of the last 24 hours leases alone have kept a machine on, in earlier runs too."""
     since = now - work.DAY
     whole_day = Limits(limits.cpu_percent, limits.network, limits.disk, since - work.BOOT, limits.day)
     return work.used_within(recent(row, since), whole_day)
@@ -85,16 +85,17 @@ def used_of(row: Instance, limits: Limits, now: datetime) -> timedelta:
 def worked_at_most(
     least: Mapping[uuid.UUID, tuple[float, float, float]], since: datetime
 ) -> Mapping[uuid.UUID, list[Sample]]:
-    """Return all since then that may count as work, by machine, from the least CPU, network and disk that count for it.
+    """Return all samples since a time that may count as work, by machine; `least`: the CPU, network and disk that
+    count.
 
-    These are fewer than all; `work.work_of` decides. Those without any have an empty list.
+    `work.work_of` decides whether they do. Machines without such samples have an empty list.
     """
     found: dict[uuid.UUID, list[Sample]] = {pk: [] for pk in least}
     alike: defaultdict[tuple[float, float, float], list[uuid.UUID]] = defaultdict(list)
     for pk, limits in least.items():
         alike[limits].append(pk)
     for (cpu, network, disk), pks in alike.items():
-        # Of the two of a sum, one is at least half of it.
+        # At least one of two summands is half of the sum or more.
         each_network, each_disk = (limit * PERIOD.total_seconds() / 2 for limit in (network, disk))
         may_count = Q(percent__gte=cpu)
         if network:
@@ -130,7 +131,7 @@ def _sample(
 
 
 def _rows(pks: list[str], since: datetime) -> Iterable[tuple[Any, ...]]:
-    if not pks:  # Django would take its time to find out that it need not ask
+    if not pks:  # Django would take long to find out that no query is needed
         return []
     ids = [uuid.UUID(pk) for pk in pks]
     if len(ids) == 1:

@@ -1,4 +1,4 @@
-"""Allowed hours: what runs on after a closing time is stopped, unless its owner has said otherwise."""
+"""Allowed hours: machines that run after a closing time are stopped, unless their owner has said otherwise."""
 
 from datetime import datetime
 from functools import partial
@@ -14,19 +14,19 @@ from ondol.policy.rules import rules_for
 
 
 def closing(instance: Instance, hours: Hours | None, now: datetime) -> Closing | None:
-    """Return the next closing, or one that is over and for which it is still to be stopped; None: there is none."""
+    """Return the next closing, or a past one for which it is still to be stopped; None if there is none."""
     run = instance.run
     return closing_of(run.launched_at or run.began_at, run.awake_until, run.waived_close, hours, now)
 
 
 def is_due(instance: Instance, hours: Hours | None, now: datetime) -> bool:
-    """Whether it is to be stopped now: it ran before the closing time, and runs on."""
+    """Return whether it is to be stopped now: it ran before the closing time, and still runs."""
     close = closing(instance, hours, now)
     return close is not None and not close.is_waived and close.stops_at <= now
 
 
 def check() -> None:
-    """Stop what has to be stopped; twice is once. One small query where nobody has hours."""
+    """Stop the machines whose hours are over. It may run twice. One small query if nobody has hours."""
     if not Policy.objects.filter(has_hours=True).exists():
         return
     now = clock.now()

@@ -16,14 +16,14 @@ from ondol.pace import BY_THE_CLOCK, cron_of
 log = logging.getLogger(__name__)
 
 EVERY = timedelta(seconds=30)
-"""How often all machines that run are looked at here, on the machines' clock. CloudWatch tells of them every five
-minutes, and a lease is renewed and a letter sent minutes ahead."""
+"""How often these jobs check all running machines, on the machines' clock. CloudWatch has new data every five minutes,
+and leases are renewed and e-mails sent minutes ahead."""
 
 
 @app.periodic(cron="* * * * * */5")
 @app.task(name="ondol.autostop.hours", queue="periodic", lock="hours", queueing_lock="hours", priority=BY_THE_CLOCK)
 def hours(timestamp: int) -> None:
-    """Every five seconds (real time): in a trial at speed 60, as many minutes."""
+    """Stop machines whose hours are over, every five seconds of real time: five minutes in a trial at speed 60."""
     schedule.check()
 
 
@@ -32,7 +32,7 @@ def hours(timestamp: int) -> None:
     name="ondol.autostop.readings", queue="periodic", lock="readings", queueing_lock="readings", priority=BY_THE_CLOCK
 )
 def collect(timestamp: int) -> None:
-    """Every half minute; without a call to AWS but for one when new datapoints are due."""
+    """Read new datapoints, every half minute; AWS is called only when some are due."""
     try:
         readings.collect(cloud())
     except CloudError as error:
@@ -42,7 +42,7 @@ def collect(timestamp: int) -> None:
 @app.periodic(cron=cron_of(EVERY))
 @app.task(name="ondol.autostop.leases", queue="periodic", lock="leases", queueing_lock="leases", priority=BY_THE_CLOCK)
 def hold(timestamp: int) -> None:
-    """Every half minute, also while CloudWatch does not answer: a lease is renewed by the clock."""
+    """Renew and end leases, every half minute, also while CloudWatch does not answer."""
     leases.check()
 
 
@@ -51,7 +51,7 @@ def hold(timestamp: int) -> None:
     name="ondol.autostop.warnings", queue="periodic", lock="warnings", queueing_lock="warnings", priority=BY_THE_CLOCK
 )
 def warn(timestamp: int) -> None:
-    """Every half minute; in a trial at speed every two seconds, which are minutes."""
+    """Send warnings, every half minute; in a fast trial every two seconds, which are minutes there."""
     warnings.check()
 
 

@@ -1,4 +1,4 @@
-"""An e-mail before a stop. Its link keeps the machine awake for an hour: once, for this run, and not for long."""
+"""The e-mail before a stop. Its link keeps the machine awake for an hour: once, for this run, and expires soon."""
 
 from datetime import datetime, timedelta
 
@@ -28,9 +28,9 @@ TASK = "ondol.autostop.letter"
 AHEAD = SOON + timedelta(minutes=2)
 """The time before the earliest stop at which we write: the e-mail is on its way before pages warn."""
 MOVED = timedelta(minutes=15)
-"""A stop put off by so much is another one, and worth another letter."""
+"""A stop that is put off by so much counts as another one, and gets another e-mail."""
 KEPT = timedelta(days=30)
-"""So long, a link is known to be out of date; after that, it is not known at all."""
+"""A link is shown as out of date for this long; after that, it is unknown."""
 SPAN, VALID = timedelta(hours=1), timedelta(hours=1)
 """The time for which a link keeps a machine awake; the time after the stop until which it may be used."""
 _MINUTE = timedelta(minutes=1)
@@ -38,7 +38,7 @@ _signer = Signer(salt="ondol.autostop.awake", sep=".")
 
 
 def check() -> None:
-    """Write to whoever's machine stops soon; twice is once. One query while nothing runs, else three for all."""
+    """Warn owners of machines that stop soon. It may run twice. One query while nothing runs, else three for all."""
     now = clock.now()
     rows = list(_runs_without_letter(now))
     if not rows:
@@ -51,7 +51,7 @@ def check() -> None:
 
 
 def send(warning: StopWarning) -> None:
-    """Write the letter. Where it is out of date, forget the warning: nobody has been warned."""
+    """Write the e-mail. If it is out of date, delete the warning, since nobody was warned."""
     row, owner = warning.instance, warning.instance.owner
     rules = rules_of(owner.pk)
     seen = outlook(row, rules)
@@ -74,7 +74,7 @@ def token_of(warning: StopWarning) -> str:
 
 
 def warning_of(token: str) -> StopWarning:
-    """What a link is about, used or not; ActionError (404) for one that we have not made."""
+    """Return the warning of a link, used or not; raise ActionError (404) for a link that we have not made."""
     try:
         number, _dot, signature = token.partition(".")
         warning = StopWarning.objects.select_related("instance__owner", "instance__run").get(pk=int(number))
@@ -86,12 +86,12 @@ def warning_of(token: str) -> StopWarning:
 
 
 def _bound_to(warning: StopWarning) -> str:
-    """Return what a link is good for: whoever owns the machine since, or a run that a row names since, is another."""
+    """Return what a link is bound to: not valid for a later owner of the machine, nor for a later run."""
     return f"{warning.pk}:{warning.instance.owner_id}:{warning.launched_at.timestamp():.6f}"
 
 
 def require_usable(warning: StopWarning) -> None:
-    """Raise ActionError with 403, 409 or 410 where a link does nothing any more."""
+    """Raise ActionError with 403, 409 or 410 if a link has no effect any more."""
     row = warning.instance
     if not row.owner.is_approved:
         raise ActionError("not_approved", _("Your account is suspended"), ask(_("Talk to an administrator.")), 403)
@@ -123,13 +123,13 @@ def use(warning: StopWarning) -> Instance:
 
 
 def prune() -> None:
-    """Remove warnings of runs that are over for long; those of a run that lasts keep it from being warned again."""
+    """Delete warnings of runs that ended long ago; those of a present run prevent a second warning."""
     of_this_run = Q(launched_at=F("instance__run__launched_at"))
     StopWarning.objects.filter(stops_at__lt=clock.now() - KEPT).exclude(of_this_run).delete()
 
 
 def _runs_without_letter(now: datetime) -> QuerySet[Instance]:
-    """Those whose next letter may be due, with `has_worked`: so lately that they do not stop soon for idling."""
+    """Return machines whose next e-mail may be due; `has_worked`: so recently that they do not soon stop for idling."""
     runs = Instance.objects.filter(status=Status.RUNNING, run__launched_at__isnull=False, owner__is_active=True)
     of_this_run = StopWarning.objects.filter(instance=OuterRef("pk"), launched_at=OuterRef("run__launched_at"))
     window = ExpressionWrapper(OuterRef("run__armed_idle_minutes") * Value(_MINUTE), DurationField())
@@ -160,14 +160,14 @@ def _is_near(seen: Outlook) -> bool:
 
 
 def _warn(seen: Outlook) -> None:
-    """Write it down, and enqueue the letter, unless that has been done."""
+    """Store the warning, and enqueue its e-mail, unless that has been done."""
     row, stops_at, launched_at = seen.instance, seen.stops_at, seen.instance.run.launched_at
     if stops_at is None or launched_at is None:
         return
     with transaction.atomic():
-        Instance.objects.select_for_update().get(pk=row.pk)  # another worker may be here
+        Instance.objects.select_for_update().get(pk=row.pk)  # another worker may do the same
         last = StopWarning.objects.filter(instance=row, launched_at=launched_at).order_by("stops_at").last()
-        # A stop that is overdue is told as "now": it moves on, and is no other one.
+        # An overdue stop is shown as "now", so its time moves on; it is not another stop.
         if last and (stops_at < last.stops_at + MOVED or stops_at <= seen.now):
             return
         warning = StopWarning.objects.create(

@@ -1,7 +1,7 @@
 """What counts as work, and until when it keeps a machine on (its lease). Standard library only, no I/O.
 
-The alarm in AWS judges the CPU alone. While network or disk show work, a worker therefore renews the alarm's warm-up,
-and takes it back when the work is over: docs/decisions/0016.
+The alarm in AWS judges only the CPU. While network or disk is busy, a worker therefore renews the alarm's warm-up, and
+takes it back when the work is over: docs/decisions/0016.
 """
 
 from collections.abc import Sequence
@@ -14,20 +14,20 @@ from ondol.instances.record import Signal as Signal
 AHEAD = timedelta(minutes=60)
 """How far ahead a lease is renewed."""
 RENEW_EVERY = timedelta(minutes=20)
-"""A lease is renewed once it would grow by so much. So it never has less than 40 minutes left while work goes on, and
-costs at most three calls an hour."""
+"""A lease is renewed once that prolongs it by so much. So at least 40 minutes are left while work goes on, and there
+are at most three calls an hour."""
 FRESH = timedelta(minutes=16)
-"""The age, since the end of its 5 minutes, from which a reading says nothing about now any more."""
+"""The age, since the end of its 5 minutes, after which a reading says nothing about the present."""
 PAUSE = timedelta(minutes=15)
-"""Work is over after so long without any; by a window below 30 minutes sooner: see `pause`."""
+"""Work is over after so long without any; sooner with an idle window below 30 minutes: see `pause`."""
 SETTLE = timedelta(minutes=4)
-"""Beyond the idle window, for a lease that is taken back. The alarm judges within a minute or two of its end; work may
-have ended up to 5 minutes before the end of its last period. In all that makes 11 at most. By a window of 15 minutes it
-is 13: once CloudWatch has shown late that nothing works, less than NOTICE is left of the window."""
+"""Added to the idle window when a lease is taken back. The alarm judges within a minute or two of its end; work may
+have ended up to 5 minutes before the end of its last period. With these 4, that makes 11 minutes at most. With a window
+of 15 minutes it is 13: if CloudWatch is late, less than NOTICE is left of the window."""
 NOTICE = timedelta(minutes=12)
-"""Nobody is stopped sooner after a lease was taken back late, such as by a worker that was away."""
+"""No machine stops sooner than this after a lease was taken back late, such as by a worker that was down."""
 BOOT = timedelta(minutes=2)
-"""What Ubuntu reads while it boots is no work: a period that begins sooner after the start counts by its CPU alone."""
+"""What Ubuntu reads while it boots is no work: in a period that begins sooner after the start, only the CPU counts."""
 DAY = timedelta(hours=24)
 
 
@@ -37,30 +37,30 @@ class Work:
 
     signal: Signal
     rate: float
-    """Bytes in a second on average; of the CPU, per cent."""
+    """Bytes per second on average; for the CPU, per cent."""
 
     @property
     def needs_lease(self) -> bool:
-        """Return whether the alarm does not see it."""
+        """Return whether it is work that the alarm does not see."""
         return self.signal is not Signal.CPU
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What counts as work in one run: each limit and more."""
+    """What counts as work in one run: a value at a limit or above."""
 
     cpu_percent: float
     """The alarm of the run judges by it."""
     network: float
-    """Bytes in a second, in and out together; 0: the network does not count."""
+    """Bytes per second, in and out together; 0: the network does not count."""
     disk: float
-    """Bytes in a second, read and written together; 0: the disk does not count."""
+    """Bytes per second, read and written together; 0: the disk does not count."""
     run_since: datetime
     day: timedelta = DAY
-    """The longest time in 24 hours for which leases keep a machine on; none: leases are off; 24 hours: no limit."""
+    """The longest time in 24 hours for which leases keep a machine on; zero: leases are off; 24 hours: no limit."""
 
     def left(self, used: timedelta) -> timedelta:
-        """Return the time for which leases may keep a machine on from now, if it is `used` within 24 hours."""
+        """Return for how long leases may keep a machine on from now, if they have for `used` within 24 hours."""
         return DAY if self.day >= DAY else self.day - used
 
 
@@ -71,7 +71,7 @@ class Sample:
     at: datetime
     percent: float
     network_in: int | None = None
-    """None where it is not known, as in the two below."""
+    """None if it is not known, as for the two below."""
     network_out: int | None = None
     disk: int | None = None
     """Read and written."""
@@ -100,7 +100,7 @@ def lease_until(
     lease: datetime | None,
     used: timedelta = timedelta(),
 ) -> datetime | None:
-    """Return until when the lease of a run is to last; `lease` itself where nothing is to change.
+    """Return until when the lease of a run is to last; `lease` itself if nothing is to change.
 
     `samples` are those of this run, oldest first; its alarm judges nothing before `held_until`; `used` is the time for
     which leases have kept the machine on within 24 hours.
@@ -121,11 +121,11 @@ def lease_until(
 def taken_back(
     now: datetime, ended_at: datetime, last: Work, idle_minutes: int, held_until: datetime, lease: datetime | None
 ) -> datetime | None:
-    """Return until when a lease lasts that is taken back `now`, from work that ended before: `lease` if it is not."""
+    """Return the end of a lease that is taken back `now`, since its work ended at `ended_at`; `lease` if it is not."""
     until = ended_at + timedelta(minutes=idle_minutes) + SETTLE
     if last.needs_lease and until > held_until > now:  # a window longer than the lease
         return until
-    if lease is None or lease <= now or held_until > lease + PERIOD:  # over, or its owner has asked for more
+    if lease is None or lease <= now or held_until > lease + PERIOD:  # over, or the owner's wish lasts longer
         return lease
     until = max(until, now + NOTICE)
     return until if until < lease else lease
@@ -140,9 +140,9 @@ def last_work(samples: Sequence[Sample], limits: Limits) -> tuple[datetime | Non
 
 
 def pause(idle_minutes: int) -> timedelta:
-    """Return the time without work that ends a lease: a shorter one, such as between two files, is none.
+    """Return the time without work that ends a lease; a shorter one, such as between two files, does not.
 
-    If CloudWatch shows it 6 minutes late, NOTICE is still left of the window: not so with 15 minutes alone.
+    So NOTICE is still left of the idle window if CloudWatch is 6 minutes late; a fixed 15 minutes would not leave it.
     """
     return min(PAUSE, max(PERIOD, timedelta(minutes=idle_minutes) - PAUSE))
 

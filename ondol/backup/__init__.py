@@ -1,1 +1,1 @@
-"""Backups: one file with the database and what a restore has to know about it. Reaches no cloud, needs no Django."""
+"""Backups: one file with the database and what a restore has to know about it. They need neither AWS nor Django."""

@@ -1,6 +1,6 @@
-"""The file of a backup: a zip with what `pg_dump` has written and a manifest. If it was cut off, its end is missing.
+"""The file of a backup: a zip with the output of `pg_dump` and a manifest. A truncated one lacks its end.
 
-It has its name only once it is whole, and only its owner can read it.
+It gets its name only once it is complete, and only its owner can read it.
 """
 
 import fcntl
@@ -24,25 +24,25 @@ _MANIFEST_BYTES = 10_000_000
 
 
 class BackupError(Exception):
-    """What cannot be backed up or restored; the text says why, and what to do."""
+    """A backup or restore that is not possible; the text says why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What a backup holds, and what opens it."""
+    """What a backup contains, and which keys open it."""
 
     format: int = FORMAT
     ondol: str
     """The version of Ondol that has made it."""
     made_at: str
     postgresql: Annotated[int, Field(ge=90_000)]
-    """The server's version as it tells it: 150018 for 15.18."""
+    """The server's version number: 150018 for 15.18."""
     schema: Annotated[str, Field(pattern=r"^[^\x00-\x1f\"]+$")]
     deployment: str
     machines: int
-    """How many have not ended."""
+    """The number of machines that are not terminated."""
     vault_keys: Mapping[str, int]
-    """How many secrets are sealed with which key of ONDOL_VAULT_KEYS, by its id."""
+    """The number of secrets sealed with each key of ONDOL_VAULT_KEYS, by the key's id."""
     signing_key: str = ""
     """The fingerprint of ONDOL_SECRET_KEY; empty if the database does not keep it yet."""
     migrations: tuple[str, ...] = ()
@@ -78,7 +78,7 @@ class Draft:
         return self._container.open(_DUMP, "w", force_zip64=True)
 
     def finish(self, manifest: Manifest) -> None:
-        """Write the manifest: only now is it whole."""
+        """Write the manifest, which completes the backup."""
         self._container.writestr(_MANIFEST, manifest.to_json())
 
 
@@ -106,7 +106,7 @@ def writing(file: Path) -> Iterator[Draft]:
 
 
 def _forget_halves(file: Path) -> None:
-    """Remove what backups to this name have left that were killed; one that is being written is locked."""
+    """Remove leftovers of killed backups to this name; one that is being written is locked."""
     for half in file.parent.glob(f".{_literal(file.name)}.????????.part"):
         with suppress(OSError), half.open("rb") as left:
             fcntl.flock(left, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -126,13 +126,13 @@ def _sync(folder: Path) -> None:
 
 
 class Backup:
-    """A whole backup."""
+    """A complete backup."""
 
     def __init__(self, container: zipfile.ZipFile, manifest: Manifest) -> None:
         self._container, self.manifest = container, manifest
 
     def copy_dump(self, to: IO[bytes]) -> None:
-        """Write what `pg_dump` has written. Raises BackupError if the file does not have that any more."""
+        """Copy the output of `pg_dump`. Raises BackupError if the file has been changed or truncated."""
         try:
             with self._container.open(_DUMP) as dump:
                 while chunk := dump.read(_CHUNK):
@@ -143,7 +143,7 @@ class Backup:
 
 @contextmanager
 def reading(file: Path) -> Iterator[Backup]:
-    """Open a backup that is whole: every byte of it was read. Raises BackupError and OSError."""
+    """Open a backup after reading every byte of it to check it. Raises BackupError and OSError."""
     if not file.is_file():
         raise BackupError(f"{file}: there is no such file.")
     try:

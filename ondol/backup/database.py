@@ -64,7 +64,7 @@ def to_replace(settings: Config, say: Say) -> Iterator[str]:
 
 @contextmanager
 def _embedded(settings: Config, say: Say) -> Iterator[str]:
-    """Run the embedded PostgreSQL of this home meanwhile; it ends when we end."""
+    """Run the embedded PostgreSQL of this home within this block; it ends when we end."""
     if not extras.has_postgres():
         raise BackupError(extras.NO_POSTGRES)
     server = EmbeddedPostgres(settings.home / "postgres", say)
@@ -86,7 +86,7 @@ def connected(url: str) -> Iterator[Connection]:
     """Connect to it. Raises BackupError with what PostgreSQL says."""
     try:
         with psycopg.connect(**read(url) | {"application_name": "ondol backup"}) as connection:
-            # Set by the server or its administrator for others: a dump takes as long as it takes.
+            # Override a time-out set for others by the server or its administrator: a dump may take long.
             connection.execute("SET idle_in_transaction_session_timeout = 0")
             connection.commit()
             yield connection
@@ -104,12 +104,12 @@ def schema_of(connection: Connection) -> str:
 
 
 def has_ondol(connection: Connection) -> bool:
-    """Return whether an Ondol has made its tables there."""
+    """Return whether there are Ondol's tables."""
     row = connection.execute("SELECT to_regclass('instances_deployment') IS NOT NULL").fetchone()
     return bool(row and row[0])
 
 
 def has_column(connection: Connection, table: str, column: str) -> bool:
-    """Return whether that table has that column: versions before had fewer."""
+    """Return whether that table has that column: earlier versions had fewer."""
     asked = "SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attname = %s AND NOT attisdropped"
     return connection.execute(asked, [table, column]).fetchone() is not None

@@ -1,4 +1,4 @@
-"""Make a backup: of one moment, while everything runs."""
+"""Make a backup: a snapshot of one moment, while everything runs."""
 
 import shutil
 import subprocess
@@ -14,11 +14,11 @@ from ondol.backup.database import Connection, connected, has_column, has_ondol, 
 from ondol.keys.kept import COUNT_BY_KEY
 
 _NOT_KEPT = ("django_session", "usersessions_usersession", "ondol_cache_entry")
-"""The tables whose rows no backup has: whoever found one could sign in as the people of that moment."""
+"""Tables whose rows are not in backups: with them, whoever found a backup could sign in as the people of that time."""
 
 
 def back_up(url: str, file: Path) -> Manifest:
-    """Write a backup of that database to the file, which has its name only once it is whole. Raises BackupError."""
+    """Write a backup of that database to the file, which gets its name only once it is complete. Raises BackupError."""
     with connected(url) as connection:
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
         connection.read_only = True

@@ -33,7 +33,7 @@ JOIN (
 JOIN pg_class user_ ON user_.oid = uses.oid
 WHERE own.relnamespace = to_regnamespace(quote_ident(%(schema)s)) AND user_.relnamespace <> own.relnamespace
 """
-# `pg_restore --clean` removes what the backup has; what a later version has added would stay, and be in the way.
+# `pg_restore --clean` removes only objects of the backup; what a later version has added would stay, and conflict.
 _EMPTY = """
 BEGIN;
 SET LOCAL client_min_messages = warning;
@@ -62,7 +62,7 @@ BEGIN
   END LOOP;
 END $ondol$;
 """
-# Each finding is made again, and told again: what was told then may not be what administrators know now.
+# Findings are made and reported again, since administrators may have been told of other ones meanwhile.
 _FINISH = """
 UPDATE {schema}.instances_deployment SET findings = '[]', findings_told = '[]', swept_at = NULL;
 COMMIT;
@@ -71,7 +71,7 @@ COMMIT;
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A machine that has not ended, as a database knows it."""
+    """A machine that is not terminated, as a database knows it."""
 
     row: str
     instance_id: str
@@ -80,7 +80,7 @@ class Machine:
 
 
 def machines(connection: Connection) -> list[Machine]:
-    """Return those of a database; none if no Ondol is in it."""
+    """Return the machines of a database; none if it has no Ondol."""
     return [Machine(*row) for row in connection.execute(_MACHINES)] if has_ondol(connection) else []
 
 
@@ -114,7 +114,7 @@ def check(connection: Connection, manifest: Manifest) -> None:
 
 
 def _check_deployment(connection: Connection, manifest: Manifest) -> None:
-    """Machines have their deployment's id as a tag: under another one, nobody would ever look for them again."""
+    """Raise BackupError for another deployment's backup if machines exist: by their tag, Ondol would not find them."""
     if not has_ondol(connection):
         return
     row = connection.execute("SELECT id::text FROM instances_deployment").fetchone()
@@ -127,7 +127,7 @@ def _check_deployment(connection: Connection, manifest: Manifest) -> None:
 
 
 def replace(url: str, backup: Backup, major: int) -> None:
-    """Replace what is in the database. Raises BackupError; then nothing was changed."""
+    """Replace the content of the database. Raises BackupError; then nothing was changed."""
     server = tools.Server(url, tools.find(major))
     schema = backup.manifest.schema
     try:
@@ -137,7 +137,7 @@ def replace(url: str, backup: Backup, major: int) -> None:
 
 
 def _pour(server: tools.Server, backup: Backup, before: bytes, after: bytes) -> None:
-    """Write all into one psql, the end of the transaction last. If we die, psql reads no end, and nothing is done."""
+    """Write everything into one psql, COMMIT last. If we die, psql reads no COMMIT, and nothing is changed."""
     reads = ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file=-", "--output=/dev/null"]
     writes = ["--format=custom", "--no-owner", "--no-privileges", f"--schema={backup.manifest.schema}", "--file=-"]
     with server.running("psql", tools.DATABASE, *reads, stdin=subprocess.PIPE) as psql:
@@ -156,7 +156,7 @@ def _pour(server: tools.Server, backup: Backup, before: bytes, after: bytes) -> 
             psql.succeed()
         except (BrokenPipeError, BackupError):
             with suppress(subprocess.TimeoutExpired):
-                psql.process.wait(1)  # where it has failed, its own words say more than those of who wrote to it
+                psql.process.wait(1)  # if it has failed, its own message says more than ours
             if psql.process.poll():
                 raise BackupError(f"psql: {psql.complaint()}.") from None
             raise
@@ -167,7 +167,7 @@ def _filled(words: str, schema: sql.Composable) -> bytes:
 
 
 def lost(before: Sequence[Machine], url: str) -> list[Machine]:
-    """Return the machines of before that the database does not know now."""
+    """Return the machines of the old database that the restored one does not know."""
     with connected(url) as connection:
         known = {machine.row for machine in machines(connection)}
     return [machine for machine in before if machine.row not in known]

@@ -1,4 +1,4 @@
-"""PostgreSQL's own tools, of the server's version: where they are, and how they get a password that nobody sees."""
+"""PostgreSQL's own tools, of the server's version: where they are, and how they get the password in secret."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ from ondol.host import extras, postgres
 from ondol.host.process import die_with_parent
 
 DATABASE = "--dbname=service=ondol"
-"""The option with which each tool finds the database, by what `Server` hands to it."""
+"""The option with which each tool finds the database: the service that `Server` defines for it."""
 _NAMES = ("pg_dump", "pg_restore", "psql")
 _PLACES = ("/usr/lib/postgresql/{}/bin", "/usr/pgsql-{}/bin", "/opt/homebrew/opt/postgresql@{}/bin")
 """The folders of Debian and Ubuntu, of postgresql.org's packages for Red Hat and Fedora, and of Homebrew."""
@@ -45,7 +45,7 @@ def _folders(major: int) -> Iterator[Path]:
 
 
 def _major(program: Path) -> int:
-    """Return the major version that a program tells; 0 if it is not there or tells none."""
+    """Return the major version that a program reports; 0 if it is missing or reports none."""
     with suppress(OSError, subprocess.SubprocessError, ValueError, IndexError):
         told = subprocess.run(
             [str(program), "--version"], capture_output=True, text=True, check=True, timeout=30
@@ -63,7 +63,7 @@ class Server:
 
     @contextmanager
     def running(self, name: str, *options: str, **pipes: Any) -> Iterator["Program"]:
-        """Run one tool on it; it is killed if it has not ended by then. It ends when we end."""
+        """Run one tool on it, and kill it at the end of the block. It ends when we end."""
         with _secrets(self._known) as (env, handles), tempfile.TemporaryFile() as told:
             words = [str(self._programs / name), *options]
             process = subprocess.Popen(
@@ -81,7 +81,7 @@ class Server:
 
 
 class Program:
-    """A tool that runs."""
+    """A running tool."""
 
     def __init__(self, name: str, process: "subprocess.Popen[bytes]", told: IO[bytes]) -> None:
         self.process, self._name, self._told = process, name, told
@@ -104,7 +104,7 @@ class Program:
             raise BackupError(f"{self._name}: {self.complaint()}.")
 
     def complaint(self) -> str:
-        """Return its first error. The lines below it may show what is in a row."""
+        """Return its first error. The lines below it may have data of a row."""
         self._told.seek(0)
         lines = self._told.read().decode(errors="replace").splitlines()
         errors = [line for line in lines if "error:" in line.lower() or "fatal:" in line.lower()]
@@ -114,7 +114,7 @@ class Program:
 
 @contextmanager
 def _secrets(known: Mapping[str, str]) -> Iterator[tuple[dict[str, str], Sequence[int]]]:
-    """Yield an environment that names files without a name, in memory, with all that leads to the database."""
+    """Yield an environment that refers to nameless files in memory, which have all connection parameters."""
     if any(set("\n\r\0") & set(value) for value in known.values()):
         raise BackupError(
             "DATABASE_URL has a line break in one of its parts, which PostgreSQL's tools cannot be given."
@@ -131,7 +131,7 @@ def _secrets(known: Mapping[str, str]) -> Iterator[tuple[dict[str, str], Sequenc
 
 @contextmanager
 def _nameless() -> Iterator[int]:
-    """Yield a file in memory that only we can open, and programs that we hand it to."""
+    """Yield a file in memory that only we can open, and programs to which we pass it."""
     handle = os.memfd_create("ondol")
     try:
         os.fchmod(handle, 0o600)  # libpq uses no passwords that others can read

@@ -67,7 +67,7 @@ def _with_tags(reservation: dict[str, Any]) -> Iterator[Ec2Instance]:
 
 
 def _without_tags(reservation: dict[str, Any]) -> Iterator[Ec2Instance]:
-    """Ten thousand machines take twice the memory with their tags, which a look at all does not read."""
+    """Yield a reservation's instances without tags: these double the memory, and an observation does not read them."""
     return (replace(shown, tags=_UNREAD, interfaces=()) for shown in _with_tags(reservation))
 
 
@@ -166,7 +166,7 @@ class AwsCloud(AutoStop):
     def checks_passed(self, instance_ids: Collection[str]) -> set[str]:
         if not instance_ids:
             return set()
-        # Not by id, though there is no filter for ids: a single unknown one would fail the whole call.
+        # Filtered here and not by `InstanceIds`: a single unknown id would fail the whole call.
         sound = [where("instance-status.status", "ok"), where("system-status.status", "ok")]
         shown = every(self._ec2, "describe_instance_status", "InstanceStatuses", Filters=sound, page_size=1000)
         return {status["InstanceId"] for status in shown} & set(instance_ids)
@@ -183,7 +183,7 @@ class AwsCloud(AutoStop):
         return made["GroupId"]
 
     def group(self, name: str) -> str | None:
-        # By its name, and by its tags only here: a filter for tags may lag behind their creation.
+        # By its name, and by its tags only here in Python: EC2's filters for tags may lag behind.
         filters = [where("group-name", name), where("vpc-id", self._config.vpc_id)]
         for group in every(self._ec2, "describe_security_groups", "SecurityGroups", Filters=filters):
             if shapes.tags(group).get(Tag.DEPLOYMENT) == self._deployment:
@@ -267,7 +267,7 @@ class AwsCloud(AutoStop):
 
         try:
             answer = ask_of(is_shown, self._ec2.run_instances, ClientToken=client_token, **request)
-        except Gone as error:  # made a moment ago: EC2 shows it a little later
+        except Gone as error:  # just launched: EC2 shows it a little later
             raise NotYet(error.code, error.text) from None
         return shapes.ec2_instance(answer["Instances"][0])
 
@@ -289,7 +289,7 @@ class AwsCloud(AutoStop):
         lives = partial(self._lives, instance_id)
         change = self._ec2.modify_instance_attribute
         ask_of(lives, change, InstanceId=instance_id, InstanceType={"Value": instance_type})
-        if facts_of(instance_type).is_burstable:  # a type of another family becomes `unlimited` by that
+        if facts_of(instance_type).is_burstable:  # a change of family makes it `unlimited`
             self.set_credits(instance_id, unlimited=unlimited)
 
     def set_credits(self, instance_id: str, *, unlimited: bool) -> None:
@@ -309,7 +309,7 @@ class AwsCloud(AutoStop):
         try:
             ask_of(partial(self._has_volume, volume_id), self._ec2.modify_volume, VolumeId=volume_id, Size=gib)
         except Refused as error:
-            # Asked again, EC2 refuses, though it has made the change or is making it.
+            # EC2 refuses a repeated request, though it has made the change or is making it.
             if error.code in DENIED or not self._is_or_becomes(volume_id, gib):
                 raise
 

@@ -1,7 +1,7 @@
-"""Reads those machines of a listing that are told otherwise than last time, and takes the others as they were.
+"""Parses only those machines of a listing that have changed since the last one, and reuses the others.
 
-The SDK takes 0.4 ms to make objects of what EC2 tells of a machine, and of ten thousand each half minute nearly all are
-as they were. What is the same, byte for byte, is the same machine; anything else is read by the SDK as ever.
+The SDK takes 0.4 ms to parse a machine, and of ten thousand each half minute nearly all are unchanged. A reservation
+that is the same, byte for byte, is not parsed again; the SDK parses all others as usual.
 """
 
 import re
@@ -14,19 +14,19 @@ from typing import Any
 from ondol.cloud.port import Ec2Instance
 
 _RESERVATION, _END = re.compile(rb"<item>\s*<reservationId>"), b"</reservationSet>"
-"""Where each begins, and where the last one ends: in what a person has written, such as a tag, `<` is escaped."""
+"""Where each reservation begins, and where the last one ends: in text from people, such as tags, `<` is escaped."""
 _TOLD = "OndolTold"
 _Known = dict[bytes, tuple[Ec2Instance, ...]]
 _KNOWN: ContextVar[_Known | None] = ContextVar("known", default=None)
 
 
 def follow(client: Any) -> None:
-    """Let the listings of a client leave out what is known already."""
+    """Let the listings of a client skip what is known already."""
     client.meta.events.register("before-parse.ec2.DescribeInstances", _leave_out)
 
 
 class Again:
-    """Keeps the machines of the last whole listing, by a digest of what EC2 told of their reservation."""
+    """Keeps the machines of the last whole listing, by a digest of their reservation's XML."""
 
     def __init__(self, read: Callable[[dict[str, Any]], Iterable[Ec2Instance]]) -> None:
         """`read` makes the machines of a reservation."""
@@ -34,7 +34,7 @@ class Again:
         self._known: _Known = {}
 
     def listed(self, pages: Iterator[dict[str, Any]]) -> list[Ec2Instance]:
-        """Return all machines of these pages, which are asked for here."""
+        """Return all machines of these pages, which are requested here."""
         known, told = self._known, _Known()
         found: list[Ec2Instance] = []
         token = _KNOWN.set(known)

@@ -24,23 +24,24 @@ WORKER_CONFIG = BotoConfig(
     connect_timeout=4,
     read_timeout=18,
     tcp_keepalive=True,
-    max_pool_connections=50,  # twenty jobs, of which each may ask three things at once
+    max_pool_connections=50,  # twenty jobs, each with up to three calls at once
     user_agent_extra="ondol",
 )
 ONCE_CONFIG = WORKER_CONFIG.merge(
     BotoConfig(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=2, read_timeout=5)
 )
-"""The limits for what is asked again in two seconds anyway, and holds up others meanwhile."""
+"""The limits for calls that are repeated in two seconds anyway, and that others wait for."""
 INTERACTIVE_CONFIG = BotoConfig(
     retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=3, read_timeout=8, user_agent_extra="ondol"
 )
-"""The limits for a person who waits, and makes many calls."""
+"""The limits for many calls while a person waits."""
 _MAKING = Lock()
 """Clients may be shared by threads; the session that makes them may not."""
 
 
 def session(region: str) -> Session:
-    """Return the one session of this process, with the SDK's usual credentials: each reads AWS's models, some 30 MB.
+    """Return the one session of this process, with the SDK's usual credentials. Each session loads AWS's models, some
+    30 MB.
 
     Reading them takes 0.1 s in which no other thread runs, so a client of another region is made by it, too.
     """
@@ -57,7 +58,7 @@ def _session(region: str) -> Session:
 
 
 def moment(told: Any) -> Any:
-    """Return a moment of an answer: the SDK's own way is ten times as slow, and a machine has four of them. In XML they
+    """Return a time of an answer: the SDK's own parser is ten times as slow, and a machine has four times. In XML they
     are text, in JSON seconds."""
     try:
         return datetime.fromtimestamp(told, UTC) if isinstance(told, int | float) else datetime.fromisoformat(told)
@@ -68,7 +69,7 @@ def moment(told: Any) -> Any:
 class Clients:
     """Holds the clients of one session by the service's name; each is made when first needed.
 
-    They ask the session's own region, if `region` names no other.
+    They use the session's own region unless `region` names another.
     """
 
     def __init__(self, session: Session, endpoint_url: str, boto_config: BotoConfig, region: str | None = None) -> None:
@@ -79,7 +80,7 @@ class Clients:
     def __call__(self, service: Any) -> Any:
         with _MAKING:
             if service not in self._made:
-                # A client that is made without credentials never gets any: a role given later would not count.
+                # A client made without credentials never gets any, even if the host gets a role later.
                 if ask(self._session.get_credentials) is None:
                     raise Unreachable("NoCredentialsError")
                 make = partial(self._session.client, region_name=self._region, endpoint_url=self._endpoint)
@@ -108,7 +109,7 @@ def ask(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 def ask_of(is_there: Callable[[], bool], call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call `ask` for something that may be gone.
 
-    A policy by tags denies that too, as it has none: then check for it.
+    A policy by tags denies a call on something that is gone, since that has no tags: then check whether it exists.
     """
     try:
         return ask(call, *args, **kwargs)
@@ -139,7 +140,7 @@ def pages(client: Any, operation: str, page_size: int | None = None, **request: 
 
 
 def where(name: str, *values: str) -> Any:
-    """Return one of EC2's filters."""
+    """Return a filter for EC2's calls."""
     return {"Name": name, "Values": list(values)}
 
 

@@ -1,4 +1,4 @@
-"""What AWS's error codes mean for us: one table, from code to the next move."""
+"""What AWS's error codes mean for us: one table, from code to error class."""
 
 from ondol.aws_codes import is_of_limit
 from ondol.cloud.errors import (
@@ -29,7 +29,7 @@ _CODES: dict[type[CloudError], str] = {
         RequestLimitExceeded BandwidthLimitExceeded EC2ThrottledException RequestThrottled RequestThrottledException
         SlowDown ThrottledException Throttling ThrottlingException TooManyRequestsException
         """,
-    # Nothing was done. Credentials or a clock may be corrected without our notice: ask again, never give up.
+    # Nothing was done. Somebody may correct credentials or a clock at any time: ask again, never give up.
     Unreachable: """
         AuthFailure ExpiredToken ExpiredTokenException IncompleteSignature InternalError InternalFailure
         InvalidClientTokenId MissingAuthenticationToken RequestExpired RequestTimeout RequestTimeoutException
@@ -56,7 +56,7 @@ NOT_TAKEN = frozenset({
     "InvalidParameterCombination", "InvalidParameterValue", "ParamValidation", "UnknownParameter", "ValidationError",
     "ValidationException",
 })  # fmt: skip
-"""Codes that mean: a parameter, or its value, is not taken."""
+"""Codes that mean: a parameter, or its value, is not accepted."""
 _SILENT = frozenset({"SignatureDoesNotMatch", "IncompleteSignature"})
 """The messages of these codes repeat the signed request, session token included."""
 _ENCODED = "Encoded authorization failure message:"

@@ -25,26 +25,26 @@ def set_ssh(ec2: "EC2Client", group_id: str, cidrs: Collection[str], still_ours:
     group = _described(ec2, group_id)
     if group is None and not cidrs:
         raise Gone("InvalidGroup.NotFound", f"{group_id} is not shown")
-    # One that is not shown may have been made a moment ago, and then it has no rules yet.
+    # A group that is not shown may be just created, and then it has no rules yet.
     missing, surplus = ingress.difference(ingress.shown(group["IpPermissions"] if group else ()), ingress.ssh(cidrs))
     is_there = partial(has_group, ec2, group_id)
     revoke = partial(_ask_if, still_ours, is_there, ec2.revoke_security_group_ingress, GroupId=group_id)
     allow = partial(_ask_if, still_ours, is_there, ec2.authorize_security_group_ingress, GroupId=group_id)
-    # Closed first: what is too much does not stay because AWS refuses what is missing.
+    # Revoke first: surplus rules must not stay because AWS refuses a missing one.
     _change(revoke, surplus, "", is_done=lambda error: error.code == NO_RULE)
     _change(allow, missing, ingress.OURS, is_done=lambda error: isinstance(error, AlreadyThere))
     return Ingress(tuple(map(str, missing)), tuple(map(str, surplus)))
 
 
 def _ask_if(still_ours: Callable[[], None], *call: Any, **words: Any) -> None:
-    still_ours()  # the look may have been long ago: a worker may have been frozen since
+    still_ours()  # the group may have been read long ago, if the worker was frozen since
     ask_of(*call, **words)
 
 
 def _change(
     call: Callable[..., Any], rules: list[ingress.Rule], description: str, *, is_done: Callable[[CloudError], bool]
 ) -> None:
-    """Do it for all rules in one call. If one of them is done already, EC2 refuses the whole call: then one by one."""
+    """Change all rules in one call. If one of them is done already, EC2 refuses the whole call: then one by one."""
     if not rules:
         return
     try:

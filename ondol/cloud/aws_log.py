@@ -1,5 +1,5 @@
-"""Each call to AWS is counted, and has a line in the log where it changes something or fails; under the same id as
-the request that it is for. Nothing of what is sent or answered is told, but for AWS's own id of the call.
+"""Each call to AWS is counted, and logged if it changes something or fails, with the id of the request that it is for.
+Nothing that is sent or answered is logged, except AWS's own request id.
 """
 
 import logging
@@ -15,14 +15,14 @@ from ondol.cloud.errors import Unreachable
 log = logging.getLogger("ondol.aws")
 
 LISTENERS: set[Callable[["Call"], None]] = set()
-"""Who is told of each call that was to change something, once it has its answer."""
+"""Called with each call that was to change something, once it has its answer."""
 
 _READS = ("Describe", "Get", "List")
 _NAMES = (
     *("InstanceIds", "InstanceId", "GroupId", "GroupName", "KeyName", "AlarmName", "AlarmNames", "VolumeId"),
     *("Resources", "InstanceType", "Size"),
 )
-"""The parameters that a listener is told, none of which is secret: what a call is about."""
+"""The parameters that listeners get: the names of what a call is about, none of them secret."""
 _DRY = "DryRunOperation"
 """What AWS answers to a dry run that would have been allowed."""
 
@@ -40,7 +40,7 @@ class Call:
 
 
 def follow(client: Any) -> None:
-    """Note all calls of a client of the SDK, each page of a listing by itself."""
+    """Note all calls of a client of the SDK, each page of a listing separately."""
     client.meta.events.register("before-parameter-build", _aim)
     client.meta.events.register("before-call", _begin)
     client.meta.events.register("after-call", _end)

@@ -1,9 +1,9 @@
-"""Calls of which Amazon takes few wait for their turn, each time that one is sent.
+"""Calls with a low quota at Amazon wait for their turn, each time that one is sent.
 
-Launches and starts always do, others for a while after one was refused as too many.
+Launches and starts always do; others for a while after one was throttled.
 
-A rule that is changed for a thousand machines puts a thousand alarms, and CloudWatch takes three a second. Twenty jobs
-that ask at once are refused again and again, back off for half a minute each, and take six times as long.
+A rule that is changed for a thousand machines puts a thousand alarms, and CloudWatch accepts three a second. Without
+turns, twenty jobs are throttled again and again, back off for half a minute each, and take six times as long.
 """
 
 import time
@@ -17,26 +17,26 @@ A_SECOND = {
     "RunInstances": 1.9, "StartInstances": 1.9,
     "PutMetricAlarm": 3, "DeleteAlarms": 3, "DescribeAlarms": 9, "DescribeAlarmHistory": 20,
 }  # fmt: skip
-"""Amazon's quotas, where nobody has asked for more. Launches and starts have two, but calls do not arrive as regularly
+"""Amazon's default quotas, in calls a second. For launches and starts it is two, but calls do not arrive as regularly
 as they are sent."""
 AT_ONCE = {"RunInstances": 5, "StartInstances": 5}
-"""What EC2 lets through before its calls a second count: these wait before any is refused, as fifty people may click in
-one minute. (Amazon EC2 Developer Guide, "Request throttling for the Amazon EC2 API".)"""
+"""EC2's bucket of calls, before the rate per second applies. These calls wait even before one was throttled, as fifty
+people may click in one minute. (Amazon EC2 Developer Guide, "Request throttling for the Amazon EC2 API".)"""
 LASTS = 60.0
-"""The seconds after a refusal for which calls wait. A process knows of its own calls only: where several workers share
-a quota, each is refused once in a while."""
+"""The seconds for which calls wait after one was throttled. A process knows only its own calls: if several
+workers share a quota, each is throttled once in a while."""
 LONGEST, LONGEST_AT_ONCE = 8.0, 12.0
-"""The seconds that a call waits at most, and a launch or a start, so that the twenty jobs of a worker get their turns.
-What would wait longer is sent, and perhaps refused, as without this. For alarms it is less than the ten seconds after
-which a silent worker counts as dead: another one has its job then, and has perhaps put an alarm. A launch has its
-token. What a worker that is told to end does not wait for, the next one does."""
+"""The most seconds that a call waits, and a launch or a start, so that the twenty jobs of a worker get their turns. A
+call that would wait longer is sent, and perhaps throttled. For alarms it is less than the ten seconds after which a
+silent worker counts as dead: then another one has its job, and has perhaps put an alarm. A launch is safe by its token.
+If a worker ends meanwhile, the next one does the job."""
 
 
 class Turns:
     """The turns of one operation."""
 
     def __init__(self, a_second: float, at_once: int = 0) -> None:
-        """`at_once`: so many take their turn together after a pause; 0: nobody waits until one was refused."""
+        """`at_once`: so many calls may go together after a pause; 0: none waits until one was throttled."""
         self._every, self._at_once, self._lock = 1 / a_second, at_once, Lock()
         self._next, self._until = 0.0, 0.0
 

@@ -1,4 +1,4 @@
-"""Our requests to AWS and its answers, in its words and in the port's. Pure; `aws.py` sends them."""
+"""Conversion of our requests and AWS's answers between AWS's words and the port's. Pure; `aws.py` sends them."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -24,14 +24,14 @@ from ondol.regions import partition
 PERIOD = 300
 """The seconds of a period.
 
-Basic monitoring has a datapoint every five minutes; a shorter one would cost money in vain.
+Basic monitoring has a datapoint every five minutes; a shorter period would only cost money.
 """
 _DEFAULTS: dict[str, Any] = {"TreatMissingData": "missing", "ActionsEnabled": True}
 """Defaults that DescribeAlarms may leave out."""
 _MUST_BE_EMPTY = ("Unit", "Metrics", "ExtendedStatistic", "ThresholdMetricId", "OKActions", "InsufficientDataActions")
 """Fields that our alarms leave empty.
 
-With a unit there is never data; another metric or action is somebody else's change.
+With a unit there is never data; another metric or action was set by somebody else.
 """
 
 
@@ -41,14 +41,14 @@ def tag_list(tags: Mapping[str, str]) -> list[Any]:
 
 
 def tagged(tags: Mapping[str, str], *kinds: str) -> list[Any]:
-    """Return TagSpecifications: each kind of resource is tagged by itself, none inherits."""
+    """Return TagSpecifications: each kind of resource needs its own tags, none inherits them."""
     return [{"ResourceType": kind, "Tags": tag_list(tags)} for kind in kinds]
 
 
 def run_instances(spec: LaunchSpec, subnet_id: str, tags: Mapping[str, str]) -> dict[str, Any]:
     """Return the parameters of RunInstances, all but the client token."""
     disk = {"VolumeSize": spec.volume_gib, "VolumeType": "gp3", "Encrypted": True, "DeleteOnTermination": True}
-    # Subnet and group belong in here: AWS refuses them beside a network interface.
+    # Subnet and group belong in here: AWS refuses them outside if there is a network interface.
     interface = {
         "DeviceIndex": 0,
         "SubnetId": subnet_id,
@@ -64,7 +64,7 @@ def run_instances(spec: LaunchSpec, subnet_id: str, tags: Mapping[str, str]) -> 
         "KeyName": spec.key_name,
         "NetworkInterfaces": [interface],
         "BlockDeviceMappings": [{"DeviceName": spec.image.root_device, "Ebs": disk}],
-        # One hop: containers on the machine, and what is forwarded by them, must not reach the metadata service.
+        # One hop: containers on the machine, and forwarded traffic, must not reach the metadata service.
         "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 1},
         # With `terminate`, `sudo poweroff` would delete the disk.
         "InstanceInitiatedShutdownBehavior": "stop",
@@ -147,7 +147,7 @@ def _root_volume(shown: Mapping[str, Any]) -> str:
 
 
 def stop_action(region: str) -> str:
-    """Return the ARN of EC2's own stop action, for an alarm: of another partition, CloudWatch does not take it."""
+    """Return the ARN of EC2's own stop action, for an alarm; CloudWatch refuses one of another partition."""
     return f"arn:{partition(region)}:automate:{region}:ec2:stop"
 
 
@@ -216,9 +216,9 @@ def alarm(shown: Mapping[str, Any], action: str) -> Alarm:
 
 
 CPU = "CPUUtilization"
-"""What `put_alarm` judges."""
+"""The metric of `put_alarm`."""
 CREDITS = "CPUCreditBalance"
-"""What burstable types alone have."""
+"""The metric that only burstable types have."""
 METRICS = {
     CPU: "percent",
     "NetworkIn": "network_in",

@@ -1,4 +1,4 @@
-"""An alarm that is put only to see what CloudWatch makes of it: it watches no machine, does nothing, and is deleted."""
+"""An alarm that is put only to test CloudWatch: it watches no machine, has no action, and is deleted."""
 
 import time
 from enum import StrEnum
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
 
 DOCTOR = "ondol-doctor"
-"""A name that nothing of ours has: our things are named by their row."""
+"""A name that none of our resources has: they are named by their row."""
 _NOBODY = "i-00000000000000000"
 _MINUTES = 40
 _LOOKS = 3
-"""DescribeAlarms may lag behind PutMetricAlarm; a second later each."""
+"""How often, once a second, the alarm is looked for: DescribeAlarms may lag behind PutMetricAlarm."""
 
 
 class Shown(StrEnum):
-    """What an alarm that was put with a warm-up shows of it."""
+    """What DescribeAlarms shows of an alarm that was put with a warm-up."""
 
     KEPT = "kept"
     IGNORED = "ignored"
@@ -37,14 +37,14 @@ class Canary(AutoStop):
     """Tries PutMetricAlarm, which has no dry run."""
 
     def _tried_tags(self) -> dict[str, str]:
-        """Return tags of the keys that all we make has: what an account demands has to be there when it is tried."""
+        """Return tags with the same keys as on all our resources: an account may require some of them."""
         return self._tags(tags_of(self._config, name=DOCTOR, user_id=DOCTOR, row=DOCTOR))
 
     def canary(self) -> Shown:
         """Put an alarm without actions, read its warm-up back, and delete it. May raise any CloudError.
 
-        Its name is always the same, so one that a killed check-up has left goes with the next. Its description is not
-        that of our alarms, so no sweep takes it for one.
+        Its name is always the same, so one left by a killed check-up is deleted by the next. Its description differs
+        from that of our alarms, so no sweep takes it for one.
         """
         name = f"{DOCTOR}-{self._deployment[:8] or 'none'}"
         self.delete_alarm(name)

@@ -1,4 +1,4 @@
-"""What can go wrong in AWS, named by the next move.
+"""What can go wrong in AWS, named by what to do next.
 
 CloudError
 ├── Gone          nothing is there: carry on without it
@@ -21,7 +21,7 @@ class CloudError(Exception):
     """An AWS call that did not do what was asked. `code` is AWS's error code; the text is for the log only."""
 
     may_have_happened: ClassVar[bool] = False
-    """The call may have taken effect all the same: its answer was lost, or one of the SDK's own retries got through."""
+    """The call may have taken effect: its answer was lost, or one of the SDK's own retries succeeded."""
     is_final: ClassVar[bool] = False
     """Asking again soon will not help."""
 
@@ -32,11 +32,11 @@ class CloudError(Exception):
 
 
 DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
-"""Codes that mean: the policy does not allow it."""
+"""Codes that mean: the IAM policy does not allow it."""
 
 
 def is_denial(error: CloudError) -> bool:
-    """Return whether the policy does not allow it."""
+    """Return whether the IAM policy does not allow it."""
     return error.code in DENIED
 
 
@@ -91,4 +91,4 @@ class Invalid(Refused):
 
 
 class WrongAccount(Refused):
-    """These credentials lead to another account or region than the machines of this database are in."""
+    """These credentials belong to another account or region than the machines of this database."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 OURS = "Ondol: SSH"
-"""The description of rules that we make. It is for people: what is compared is what a rule lets in."""
+"""The description of rules that we make. It is for people only; rules are compared by what they let in."""
 _FIELDS = {
     "CidrIp": "IpRanges",
     "CidrIpv6": "Ipv6Ranges",
@@ -17,7 +17,7 @@ _FIELDS = {
 
 @dataclass(frozen=True, slots=True, order=True)
 class Rule:
-    """One source that one protocol and range of ports is open to."""
+    """One rule: a source that may reach a range of ports by a protocol."""
 
     protocol: str
     first: int | None
@@ -26,7 +26,7 @@ class Rule:
     """The field by which EC2 names the source: `CidrIp`, `CidrIpv6`, `PrefixListId` or `GroupId`."""
     source: str
     account: str = ""
-    """The account of a source group: another account's is not known by its id alone."""
+    """The account of a source group, needed for a group of another account."""
 
     def __str__(self) -> str:
         """Return `203.0.113.0/24` for SSH, and for anything else a form such as `tcp/8080 0.0.0.0/0`."""
@@ -61,12 +61,12 @@ def shown(permissions: Iterable[Mapping[str, Any]]) -> frozenset[Rule]:
 
 
 def difference(there: Collection[Rule], wanted: Collection[Rule]) -> tuple[list[Rule], list[Rule]]:
-    """Return what has to be authorized, and what has to be revoked, so that there is what is wanted and no more."""
+    """Return which rules to authorize, and which to revoke, so that exactly the wanted ones are left."""
     return sorted(set(wanted) - set(there), key=_order), sorted(set(there) - set(wanted), key=_order)
 
 
 def permissions(rules: Iterable[Rule], description: str = "") -> list[Any]:
-    """Return rules as EC2 takes them, those of the same ports together."""
+    """Return rules in the form of EC2's calls, those of the same ports together."""
     by_ports: dict[tuple[str, int | None, int | None], dict[str, Any]] = {}
     for rule in rules:
         permission = by_ports.setdefault((rule.protocol, rule.first, rule.last), {"IpProtocol": rule.protocol})
@@ -86,7 +86,7 @@ def _kind(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> str:
 
 
 def _normal(source: str) -> str:
-    """Return a range as Python writes it, so that two ways of writing an IPv6 range are one."""
+    """Return a range as Python writes it, so that two spellings of an IPv6 range are equal."""
     try:
         return str(ipaddress.ip_network(source, strict=False))
     except ValueError:

@@ -1,8 +1,9 @@
-"""What Ondol asks of a cloud. The docstrings are the contract; `tests/cloud` checks every implementation against them.
+"""What Ondol needs from a cloud. The docstrings are the contract; `tests/cloud` checks every implementation against
+them.
 
 Every method blocks and may raise any `ondol.cloud.errors.CloudError`; `Throttled` and `Unreachable` everywhere, also
 after the call has taken effect. Everything created carries the caller's tags, and those of `mark`, which never change;
-listings return nothing without this deployment's tag. Of what is asked for by its id, the caller knows that it is ours.
+listings return nothing without this deployment's tag. Calls by id do not check that it is ours: the caller knows.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -13,7 +14,7 @@ from typing import Any, Protocol
 
 
 def always() -> None:
-    """Let it be done: nobody can have taken over what is asked for."""
+    """Do nothing: the default for calls whose job nobody can have taken over."""
 
 
 class InstanceState(StrEnum):
@@ -33,7 +34,7 @@ class InstanceState(StrEnum):
 
 
 MOVING = (InstanceState.PENDING, InstanceState.STOPPING, InstanceState.SHUTTING_DOWN)
-"""The states that do not last."""
+"""The transitional states."""
 
 
 class Tag(StrEnum):
@@ -53,7 +54,7 @@ NAME_PREFIX = "ondol-"
 
 
 def mark(deployment: str) -> dict[str, str]:
-    """Return the tags by which a deployment knows its own things. All others come from the caller."""
+    """Return the tags by which a deployment knows its own resources. All other tags come from the caller."""
     return {Tag.MANAGED_BY: MANAGED_BY, Tag.DEPLOYMENT: deployment}
 
 
@@ -72,7 +73,7 @@ class Ec2Instance:
     public_ip: str | None = None
     private_ip: str | None = None
     ipv6_address: str | None = None
-    """The first of its own, if its subnet assigns any. Unlike the public address it stays over stops and starts."""
+    """Its first IPv6 address, if its subnet assigns any. Unlike the public IPv4 address, it survives stops."""
     launched_at: datetime | None = None
     """EC2's LaunchTime: the *last* start, not the creation."""
     volume_id: str = ""
@@ -86,7 +87,7 @@ class Ec2Instance:
     tags: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def as_found(self) -> "Found":
-        """Return it as a listing of everything shows it."""
+        """Return it as `inventory` shows it."""
         ids = (self.instance_id, *self.interfaces)
         return Found(
             Kind.INSTANCE, self.instance_id, self.row, self.client_token, self.groups, tags=self.tags, tag_ids=ids
@@ -168,7 +169,7 @@ class Alarm:
     is_muted: bool = False
     """True if its actions are disabled: it judges, and does nothing."""
     state_since: datetime | None = None
-    """When it changed to that state, by AWS's clock; a put under its name leaves it. None: not shown."""
+    """When it changed to that state, by AWS's clock; PutMetricAlarm does not change it. None: not shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +184,7 @@ class Reading:
     """Bytes in these 5 minutes, as the three below; None where CloudWatch shows none, or none yet."""
     network_out: int | None = None
     disk_read: int | None = None
-    """Only Nitro types (`ec2_types`) have it and what is written, of all their EBS volumes."""
+    """Only Nitro types (`ec2_types`) have the two disk metrics, for all their EBS volumes."""
     disk_written: int | None = None
     credits: float | None = None
     """CPUCreditBalance of a burstable type in the same 5 minutes; None where it was not asked for, or is not shown."""
@@ -201,7 +202,7 @@ class AlarmStop:
 
 
 class Kind(StrEnum):
-    """The kinds of things we make, in EC2's and CloudWatch's words."""
+    """The kinds of resources we create, in EC2's and CloudWatch's words."""
 
     INSTANCE = "instance"
     VOLUME = "volume"
@@ -212,7 +213,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A thing with this deployment's tag, as a listing shows it."""
+    """A resource with this deployment's tag, as a listing shows it."""
 
     kind: Kind
     id: str
@@ -262,33 +263,31 @@ class Cloud(Protocol):
         """
 
     def moving(self) -> list[Ec2Instance]:
-        """Return our instances that are about to run, to stop or to end, whoever has asked for it."""
+        """Return our instances that are starting, stopping or terminating, whoever has asked for it."""
 
     def alive_of(self, user_id: str) -> list[Ec2Instance]:
-        """Return our instances with this tag `UserId` that exist, whatever their row is; none that has ended or is
-        ending."""
+        """Return our instances with this tag `UserId`, whatever their row; none that is terminated or terminating."""
 
     def known(self, instance_ids: Collection[str]) -> list[Ec2Instance]:
         """Return those of `instance_ids` that exist, whatever their tags are: somebody may have removed them."""
 
     def inventory(self) -> list[Found]:
-        """Return everything of this deployment that exists, but no instance that has ended or is ending.
+        """Return every resource of this deployment, but no instance that is terminated or terminating.
 
-        A handful of calls.
+        It takes a handful of calls.
         """
 
     def shown(self, kind: Kind, ids: Collection[str]) -> list[Found]:
-        """Return those instances, volumes, groups or key pairs of `ids` that exist and are not ending, whatever their
-        tags."""
+        """Return the instances, volumes, groups or key pairs of `ids`, whatever their tags; none being terminated."""
 
     def tag(self, things: Collection[Found], tags: Mapping[str, str]) -> None:
-        """Set these tags on things of an `inventory`, and on the interfaces of instances; all others stay.
+        """Set these tags on resources of an `inventory`, and on the interfaces of instances; all other tags stay.
 
-        Tagging twice is fine. Gone: one of them has ended meanwhile.
+        Tagging twice is fine. Gone: one of them does not exist any more.
         """
 
     def account(self) -> AwsAccount:
-        """Return the account and region that all of this is about; needs no permission."""
+        """Return the account and region of these credentials; needs no permission."""
 
     def checks_passed(self, instance_ids: Collection[str]) -> set[str]:
         """Return those of `instance_ids` whose system and instance status checks are both `ok`.
@@ -312,9 +311,9 @@ class Cloud(Protocol):
     def set_ssh(self, group_id: str, cidrs: Collection[str], still_ours: Callable[[], None] = always) -> Ingress:
         """Let these IPv4 and IPv6 ranges reach port 22, and let nothing else in; return what had to be changed.
 
-        Every other rule for what comes in is revoked, whoever made it. Two changing calls at most, and none if the
-        group is as wished for. Asking twice is fine. `still_ours` is called before each of them, and what it raises
-        goes on. Gone or NotYet: the group is not (yet) there.
+        Every other inbound rule is revoked, whoever made it. Two changing calls at most, and none if the group is right
+        already. Asking twice is fine. `still_ours` is called before each of them, and what it raises is passed on. Gone
+        or NotYet: the group is not (yet) there.
         """
 
     def delete_group(self, group_id: str) -> None:
@@ -327,14 +326,14 @@ class Cloud(Protocol):
     def import_key(self, name: str, openssh: str, tags: Mapping[str, str]) -> KeyPair:
         """Give EC2 a public key, in OpenSSH's form. The same key again under the same name is fine.
 
-        AlreadyThere: the name is taken by another key. Refused: EC2 does not take this key.
+        AlreadyThere: the name is taken by another key. Refused: EC2 does not accept this key.
         """
 
     def keys(self, row: str) -> list[str]:
         """Return the names of our key pairs that carry this row's tag."""
 
     def delete_key(self, name: str) -> None:
-        """Delete it; an absent one is fine. Instances launched with it still admit it."""
+        """Delete it; an absent one is fine. Instances launched with the key still accept it."""
 
     def send_ssh_public_key(self, instance_id: str, user: str, public_key: str) -> None:
         """Let this OpenSSH public key in as `user` for a minute, by EC2 Instance Connect, where the instance has it.
@@ -350,8 +349,8 @@ class Cloud(Protocol):
     def launch(self, spec: LaunchSpec, client_token: str) -> Ec2Instance:
         """Launch one instance, or return the one that this token has launched.
 
-        Spent: the token's instance was terminated or launched otherwise. Its public address is not known yet. NotYet: a
-        group or key just made is not visible yet.
+        Spent: the token's instance was terminated, or launched with other parameters. Its public address is not known
+        yet. NotYet: a group or key just made is not visible yet.
         """
 
     def start(self, instance_id: str) -> InstanceState:
@@ -361,18 +360,18 @@ class Cloud(Protocol):
         """
 
     def stop(self, instance_id: str, *, force: bool = False) -> InstanceState:
-        """Ask for a stop; return the state after asking. With `force`, for one that hangs while it is stopping: without
-        its own shutdown.
+        """Ask for a stop; return the state after asking. `force` skips the shutdown of the operating system, for an
+        instance that hangs while stopping.
 
         One that is already stopped is fine. NotYet while it is pending.
         """
 
     def terminate(self, instance_id: str) -> InstanceState:
-        """Ask for its end, with volume and interface; one that is already terminated is fine. Gone: nothing is left."""
+        """Ask for termination, with volume and interface; a terminated one is fine. Gone: EC2 does not show it."""
 
     def resize(self, instance_id: str, instance_type: str, *, unlimited: bool = False) -> None:
-        """Give a stopped instance another type, with this credit mode if it is burstable; its own is fine. NotYet
-        unless it is stopped.
+        """Give a stopped instance another type, with this credit mode if it is burstable; its present type is fine.
+        NotYet unless it is stopped.
 
         Two calls at EC2: if only the first was made, a burstable type may spend without limit. So ask again before a
         start.
@@ -412,16 +411,16 @@ class Cloud(Protocol):
         """Put the idle alarm with a warm-up (1 to 2,880 minutes; 0: without one), and with its actions disabled if it
         `is_muted`.
 
-        Invalid: a parameter is not taken; the warm-up may be it. A service that does not know warm-ups may also drop
+        Invalid: a parameter is not accepted, perhaps the warm-up. A service that does not know warm-ups may also drop
         it without a word: then `alarms` shows 0 minutes.
 
-        One of that name is changed, and keeps its state and what is left of its warm-up. CloudWatch acts only on a
+        An alarm of that name is changed, and keeps its state and what is left of its warm-up. CloudWatch acts only on a
         transition and judges old datapoints too: so a new run needs an alarm of another name, or of a name whose alarm
         was deleted. Otherwise a fresh machine is stopped at once, or never again.
         """
 
     def alarms(self, names: Collection[str] | None = None) -> list[Alarm]:
-        """Return those of these alarms that exist, or all of this deployment's whose names begin with NAME_PREFIX."""
+        """Return those of these alarms that exist; for None, all of this deployment that begin with NAME_PREFIX."""
 
     def delete_alarm(self, *names: str) -> None:
         """Delete these (at most 100) in one call; absent ones are fine."""
@@ -438,5 +437,5 @@ class Cloud(Protocol):
 
         One call for 83 machines, of 5 or 6 metrics each. A datapoint is shown some minutes after its period is over,
         those of one period not all at once. Each metric costs 0.00001 US dollars a call (GetMetricData has no free
-        tier), whatever the time that is asked for.
+        tier), whatever the length of the time.
         """

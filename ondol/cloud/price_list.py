@@ -71,7 +71,7 @@ class AwsPriceList:
 
 
 def _dollars(term: dict[str, Any]) -> Decimal:
-    """Return the price of the first paid tier; what is free of charge is a dimension of its own."""
+    """Return the price of the first paid tier; a free tier is a price dimension of its own."""
     paid = [Decimal(dimension["pricePerUnit"].get("USD", "0")) for dimension in term["priceDimensions"].values()]
     return max(paid, default=Decimal(0)).normalize()
 

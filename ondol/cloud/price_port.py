@@ -1,4 +1,4 @@
-"""What Ondol asks of a price list; apart from `port`, since it is about no account."""
+"""What Ondol needs from a price list; separate from `port`, since it concerns no account."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -23,5 +23,4 @@ class PriceList(Protocol):
     """AWS's public prices in one region."""
 
     def prices(self, instance_types: Collection[str]) -> list[ListPrice]:
-        """Return the prices of these types, and of all else that a machine needs; what is not on the list is left
-        out."""
+        """Return the prices of these types, and of all else that a machine needs, as far as the list has them."""

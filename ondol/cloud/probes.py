@@ -1,4 +1,4 @@
-"""What a check-up asks of Amazon: reads and dry runs. It leaves nothing, and gives up early where nothing answers."""
+"""The calls of a check-up to Amazon: reads and dry runs. They leave nothing, and give up early if nothing answers."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ _PASSED = {
     "VolumeInUse", "OperationNotPermitted", "IncorrectModificationState", "VolumeModificationRateExceeded",
     "InvalidArgsException", "EC2InstanceStateInvalidException", "EC2InstanceUnavailableException",
 }  # fmt: skip
-"""Codes after which EC2 has checked the thing itself: the caller was let in."""
+"""Codes that come after the check of permissions: the caller is allowed."""
 _NOBODYS_KEY = b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBOG97Y2wYn7WNfGqT6V6Il9p9mJI3kuvg4vTqnfq1Cj"
 """A public key whose private half was never kept: a dry run imports nothing."""
 _DENIED_KIND = re.compile(r"on resource: arn:[^:]*:ec2:[^:]*:\d*:([a-z-]+)/")
@@ -121,7 +121,7 @@ class Probes(AwsCloud, Canary):
         return str(shown[0]["Architecture"]) if shown else ""
 
     def instance_types(self) -> dict[str, InstanceType]:
-        """Return those of the types that people may be given that exist in this region."""
+        """Return those of the permitted types that exist in this region."""
         wanted = [where("instance-type", *self._config.permitted_types)]
         return {
             shown["InstanceType"]: InstanceType(
@@ -131,7 +131,7 @@ class Probes(AwsCloud, Canary):
         }
 
     def offered(self, zone: str) -> set[str]:
-        """Return those that can be had in this zone."""
+        """Return the permitted types that are offered in this zone."""
         there: Any = {
             "LocationType": "availability-zone",
             "Filters": [where("instance-type", *self._config.permitted_types), where("location", zone)],
@@ -146,7 +146,7 @@ class Probes(AwsCloud, Canary):
         return float(answer["Quota"]["Value"])
 
     def has_events_role(self) -> bool:
-        """Return whether CloudWatch has its role to stop machines."""
+        """Return whether the service-linked role by which CloudWatch stops machines exists."""
         try:
             ask(self._client("iam").get_role, RoleName=EVENTS_ROLE)
         except CloudError as error:
@@ -156,15 +156,15 @@ class Probes(AwsCloud, Canary):
         return True
 
     def has_alarms(self) -> bool:
-        """Return whether there is an alarm of any Ondol that stops a machine."""
+        """Return whether there is an alarm of any Ondol deployment that stops a machine."""
         shown = ask(self._cloudwatch.describe_alarms, AlarmNamePrefix=NAME_PREFIX, MaxRecords=100)["MetricAlarms"]
         return any(alarm.get("AlarmActions") for alarm in shown)
 
     # --- permissions -------------------------------------------------------------------------------------------
     def permissions(self, account_id: str) -> Iterator[tuple[str, Verdict]]:
-        """Yield every action that we use and that can be tried without doing anything, named as in a policy.
+        """Yield every action that we use and that can be tried without an effect, named as in an IAM policy.
 
-        A policy by tags can be tried on our own things only: an action is not tried where there is no such thing.
+        A policy by tags can be tried on our own resources only: without one, its actions are not tried.
         """
         yield from self._looks()
         instance = self._one("describe_instances", _id_of_instance)
@@ -241,8 +241,7 @@ class Probes(AwsCloud, Canary):
         request = shapes.run_instances(spec, self._config.subnet_id, self._tried_tags())
         if group and key:
             return _dry(self._ec2.run_instances, **request)
-        # With the VPC's own group and without a key: only a denial for another reason than the group's tags
-        # can be seen.
+        # With the VPC's own group and without a key. A denial because of the group's tags proves nothing.
         del request["KeyName"], request["NetworkInterfaces"][0]["Groups"]
         try:
             ask(self._ec2.run_instances, DryRun=True, **request)
@@ -253,7 +252,7 @@ class Probes(AwsCloud, Canary):
         return Verdict.UNTRIED
 
     def _let_in(self, instance: str) -> Verdict:
-        """Try it with what is no key: it has no dry run, and is refused for that only where it is allowed."""
+        """Try SendSSHPublicKey with an invalid key: it has no dry run, and the key is checked after the permission."""
         if not instance:
             return Verdict.UNTRIED
         send = self._client("ec2-instance-connect").send_ssh_public_key
@@ -275,7 +274,7 @@ class Probes(AwsCloud, Canary):
         yield "cloudwatch:TagResource", _try(cloudwatch.tag_resource, ResourceARN=arn, Tags=told)
 
     def _one(self, look: str, pick: Callable[[Any], str]) -> str:
-        """Return the id or name of any thing of ours; empty if there is none, or reading is not allowed."""
+        """Return the id or name of any resource of ours; empty if there is none, or reading is not allowed."""
         more = {} if look == "describe_key_pairs" else {"MaxResults": 5}
         try:
             return pick(ask(getattr(self._ec2, look), Filters=self._ours(), **more))
@@ -299,7 +298,7 @@ def _dry(call: Callable[..., Any], **request: Any) -> Verdict:
 def _try(call: Callable[..., Any], **request: Any) -> Verdict:
     """Return the verdict on one call.
 
-    Raises what is no answer to the question; the next calls would go the same way.
+    Raises errors that do not answer the question; the next calls would fail the same way.
     """
     try:
         ask(call, **request)

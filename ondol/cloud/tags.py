@@ -1,4 +1,4 @@
-"""The tags of whatever is made in AWS. What a check-up tries to make has the same keys: an account may demand any."""
+"""The tags of whatever is created in AWS. A check-up uses the same keys: an account may require any of them."""
 
 from ondol.cloud.port import Tag
 from ondol.config import Config

@@ -1,4 +1,4 @@
-"""What commands that ask AWS themselves do first."""
+"""Set-up for commands that call AWS themselves."""
 
 import json
 import logging
@@ -22,7 +22,7 @@ def set_up() -> None:
 def take_credentials() -> None:
     """Set the credentials of this home's trial, or the SDK's own. Raises CommandError if the trial does not run."""
     read_env_file()
-    logging.getLogger("ondol.aws").setLevel(logging.WARNING)  # its lines are a worker's; here, a person reads findings
+    logging.getLogger("ondol.aws").setLevel(logging.WARNING)  # its lines are for a worker's log; here, a person reads
     if config().cloud == "local" and "AWS_ENDPOINT_URL" not in os.environ:
         _borrow_trial()
 

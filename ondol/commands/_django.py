@@ -1,4 +1,4 @@
-"""What commands that need the database do first."""
+"""Set-up for commands that need the database."""
 
 import logging
 import os
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 _LOST = (OperationalError, psycopg.OperationalError)
 SAY_AGAIN = 60.0
-"""A part that waits for PostgreSQL says so every so many seconds."""
+"""How often, in seconds, a part says that it waits for PostgreSQL."""
 
 
 def set_up(*, migrated: bool = True, patience: float = 0.0, as_owner: bool = False) -> None:
@@ -73,7 +73,7 @@ def load_as_owner() -> str:
 
 
 def leave_owner() -> None:
-    """Forget the way to the database as the owner of its tables, which is not for a part that goes on running."""
+    """Forget the URL of the tables' owner, which no long-running part may have."""
     if os.environ.pop(OWNER, "") or config().database_owner_url:
         log.warning(
             "%s is among the settings of this part, which needs DATABASE_URL alone: whoever breaks into it becomes the "
@@ -104,7 +104,7 @@ def await_database(patience: float) -> None:
 
 
 def refuse_wrong_server() -> None:
-    """Raise CommandError if this PostgreSQL, or the way to it, cannot do what Ondol needs."""
+    """Raise CommandError if this PostgreSQL, or the connection to it, cannot do what Ondol needs."""
     from ondol.doctor import database  # noqa: PLC0415  after Django's set-up
 
     _refuse_failed(database.server())
@@ -162,7 +162,7 @@ def _trouble() -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """Return what PostgreSQL says; the lines below it are advice for somebody else."""
+    """Return the first line of PostgreSQL's message; the lines below are advice for its administrator."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
@@ -205,7 +205,7 @@ def borrow_secrets(home: Path) -> None:
 
 
 def _borrow(field: str, file: Path) -> bool:
-    """Set one setting by a file of the home. What is written in `.env` stands before it, as it does for `ondol up`."""
+    """Set one setting from a file of the home. A value in `.env` takes precedence, as for `ondol up`."""
     if getattr(config(), field) or not file.exists():
         return False
     os.environ[variable(field)] = file.read_text().strip()
@@ -213,7 +213,7 @@ def _borrow(field: str, file: Path) -> bool:
 
 
 def _borrow_clock(file: Path) -> None:
-    """Set the trial's clock, for its times are on it whoever asks; the file has the form of ONDOL_CLOCK."""
+    """Set the trial's clock, since the times of its machines are on it; the file has the form of ONDOL_CLOCK."""
     if config().cloud == "local" and not os.environ.get("ONDOL_CLOCK") and file.exists():
         os.environ["ONDOL_CLOCK"] = file.read_text().strip()
 
@@ -224,7 +224,7 @@ def lost_in(error: BaseException) -> str:
 
 
 def trouble_in(error: BaseException) -> str:
-    """Return what PostgreSQL says if it is away or refuses us; empty for anything else, which is our own mistake."""
+    """Return what PostgreSQL says if it is away or refuses us; empty for anything else, which is our own bug."""
     for deeper in _causes(error):
         if isinstance(deeper, (*_LOST, psycopg.errors.InsufficientPrivilege)):
             return first_line(deeper)
@@ -232,7 +232,7 @@ def trouble_in(error: BaseException) -> str:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error of the database and what led to it, each once: Django's error and psycopg's lead to each other."""
+    """Yield an error of the database and its causes, each once: Django's and psycopg's errors refer to each other."""
     if not isinstance(error, (Error, psycopg.Error, ConnectorException)):
         return
     seen: list[BaseException] = []

@@ -1,4 +1,4 @@
-"""What `ondol migrate` does about the application's role, on the connection of the owner of the tables."""
+"""What `ondol migrate` does about the application's role, on the connection of the tables' owner."""
 
 import psycopg
 
@@ -36,7 +36,7 @@ def prepare(owner: roles.Connection, application: str) -> None:
 
 
 def grant(owner: roles.Connection, application: str) -> None:
-    """Give the application's role what it needs, and see as that role that it has it. Raises CommandError."""
+    """Grant the application's role what it needs, and check it by connecting as that role. Raises CommandError."""
     role = _name(application)
     if roles.grant(owner, role):
         append_only = ", ".join(sorted(roles.APPEND_ONLY))

@@ -1,4 +1,4 @@
-"""`ondol audit …`: verify the record, and remove what is older than it is to be kept."""
+"""`ondol audit …`: verify the record, and remove rows that are older than the retention time."""
 
 import argparse
 from datetime import timedelta
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Do it. Everything that these commands say is in English."""
+    """Run the command. Everything that these commands say is in English."""
     if options.what == "verify":
         _django.set_up()
         return _verify(options.head)
@@ -61,14 +61,14 @@ def _verify(given: list[str]) -> int:
 
 
 def _require_owner() -> None:
-    """Raise CommandError if this role is not the owner of the record, who alone may remove rows."""
+    """Raise CommandError unless this role owns the record's tables: only their owner may remove rows."""
     from django.db import connection  # noqa: PLC0415  after Django's set-up
 
     from ondol.database import roles  # noqa: PLC0415
 
     connection.ensure_connection()
     standing = roles.look(connection.connection)
-    if standing.role != standing.owner:  # who is a superuser is not enough for the trigger
+    if standing.role != standing.owner:  # for the trigger, a superuser is not enough
         raise CommandError(
             f"Old rows are removed by the owner of the tables alone, {standing.owner}, and DATABASE_URL has the role "
             f"{standing.role}. Set ONDOL_DATABASE_OWNER_URL for this command, as for `ondol migrate`. Nothing was "
@@ -88,6 +88,6 @@ def _prune(days: int | None) -> int:
     if verify(linking.linked()).findings:
         raise CommandError("The record was changed, so nothing is removed. `ondol audit verify` says what.")
     count = prune(clock.now() - timedelta(days=days))
-    linking.link(everything=True)  # the row that says so counts once it is linked, and no worker may be there
+    linking.link(everything=True)  # link the row about the removal here: perhaps no worker runs
     print(f"Removed {count:,} rows that were older than {days} days.")
     return 0

@@ -1,4 +1,4 @@
-"""`ondol config check`: what every part would read here at its start. Reaches neither database nor AWS."""
+"""`ondol config check`: what every part would read here at its start. It uses neither database nor AWS."""
 
 import argparse
 import os
@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _missing(settings: Config) -> list[str]:
-    """Return what a part would refuse to start without."""
+    """Return the missing settings without which a part would not start."""
     found = []
     checks = [settings.require_reachable_pages, settings.require_real_time]
     if settings.cloud == "aws":

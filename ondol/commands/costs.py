@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Do it. Everything that these commands say is in English."""
+    """Run the command. Everything that these commands say is in English."""
     _django.set_up()
     from ondol.accounts.models import User  # noqa: PLC0415  after Django's set-up
     from ondol.costs.bills import this_month  # noqa: PLC0415

@@ -76,7 +76,7 @@ def _print_findings(options: argparse.Namespace, has_trial: bool, reason: str) -
 
 
 def _pages() -> "Finding":
-    """Return whether pages could be served with these settings. They are this host's: no job of a worker says so."""
+    """Return whether pages could be served with these settings. Only this host knows them: a worker cannot check."""
     from ondol.doctor.findings import failed, ok  # noqa: PLC0415  after Django's set-up
 
     try:
@@ -110,7 +110,7 @@ def _print_policy(account_id: str, reason: str) -> int:
 
 
 def _print_parameters(reason: str) -> int:
-    """Print parameters of CloudFormation; not those of the network, which would remove the one that the stack made."""
+    """Print parameters of CloudFormation; not those of the network, which would remove the network of the stack."""
     from ondol.doctor import check_up  # noqa: PLC0415  after Django's set-up
     from ondol.doctor.policy import parameters  # noqa: PLC0415
 

@@ -76,7 +76,7 @@ def _check_python() -> None:
 
 
 def _check(options: argparse.Namespace) -> None:
-    """Raise CommandError for what could not be done, before anything is."""
+    """Raise CommandError, before anything is changed, if a step could not be done."""
     if not re.fullmatch(r"[a-z_][a-z0-9_-]{0,30}", options.user) or options.user == "root":
         raise CommandError(f"--user {options.user}: name a user other than root, in small letters.")
     if re.search(r"[\s%\"'\\]", str(options.env_file)):
@@ -102,7 +102,7 @@ def _user(options: argparse.Namespace) -> None:
 
 
 def _env_file(options: argparse.Namespace) -> None:
-    """Write a file for the settings where there is none, and say so if theirs could not be read."""
+    """Write a settings file if there is none, and report one that the user could not read."""
     file, uid = options.env_file, _uid(options.user)
     if not file.exists():
         print(f"  {file}: write, with no settings yet, for {options.user} alone")

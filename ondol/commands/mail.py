@@ -1,4 +1,4 @@
-"""`ondol mail test ADDRESS`: one e-mail, past the queue, with what the mail server says to it."""
+"""`ondol mail test ADDRESS`: send one e-mail without the queue, and print what the mail server answers."""
 
 import argparse
 

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Migrate, give the application's role what it needs, and for a trial's first start add an administrator."""
+    """Migrate, grant the application's role what it needs, and at a trial's first start add an administrator."""
     application = _django.load_as_owner()
     _django.await_database(options.wait)
     _django.refuse_wrong_server()
@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> None:
     from ondol.instances import sealed  # noqa: PLC0415
 
     with connection.cursor() as cursor:
-        # A host that is slow for a while has frozen nothing: a migration is not cut off between two statements.
+        # A migration on a slow host must not be cut off between two statements.
         cursor.execute("SET idle_in_transaction_session_timeout = 0")
         _wait_for_turn(cursor)
         if application:
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _wait_for_turn(cursor: "CursorWrapper") -> None:
-    """Take the lock of those who migrate, which the end of the connection gives back.
+    """Take the lock for migrations, which is released when the connection ends.
 
     A statement that waits for it would hold a snapshot, for which the other's CREATE INDEX CONCURRENTLY waits in turn.
     """
@@ -79,7 +79,7 @@ def _first_admin(file: Path) -> None:
 
 
 def _forget_old_password(file: Path) -> None:
-    """Remove the password from the file once it was changed: every start would show one that opens nothing."""
+    """Remove the first password from the file once it was changed: every start would show one that is not valid."""
     from ondol.accounts.models import User  # noqa: PLC0415  after Django's set-up
     from ondol.host.home import write_private  # noqa: PLC0415
 

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Check everything, keep what is there, replace it, and say what the backup does not know."""
+    """Check everything, back up the present database, replace it, and list machines that the backup does not know."""
     try:
         with archive.reading(options.file.expanduser()) as backup:
             settings = _load_django()
@@ -61,7 +61,7 @@ def _check_version(manifest: Manifest) -> None:
     from django.db.migrations.loader import MigrationLoader  # noqa: PLC0415  after Django's set-up
 
     known = {".".join(key) for key in MigrationLoader(None).disk_migrations}
-    apps = {name.partition(".")[0] for name in known}  # a provider that is not set has none here, and needs none
+    apps = {name.partition(".")[0] for name in known}  # a provider that is not configured needs no migrations
     newer = [name for name in manifest.migrations if name not in known and name.partition(".")[0] in apps]
     if newer:
         raise BackupError(
@@ -71,7 +71,7 @@ def _check_version(manifest: Manifest) -> None:
 
 
 def _check_keys(manifest: Manifest, settings: Config, *, without: bool) -> list[str]:
-    """Return what to say about keys that differ. Raises BackupError where secrets could not be opened."""
+    """Return sentences about keys that differ. Raises BackupError if secrets could not be opened."""
     from ondol.deployment import fingerprints  # noqa: PLC0415  after Django's set-up
 
     ours = fingerprints.ours()
@@ -97,7 +97,7 @@ def _check_keys(manifest: Manifest, settings: Config, *, without: bool) -> list[
 
 
 def _put_head_aside(to: Path) -> list[str]:
-    """Rename the head of the record that was replaced: the one that is there now does not lead to it."""
+    """Rename the file with the head of the old record: the restored record does not contain it."""
     from ondol.audit import linking  # noqa: PLC0415  after Django's set-up
 
     if linking.head_file().exists():

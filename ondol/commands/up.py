@@ -79,7 +79,7 @@ def _stop_on_signals(tree: Tree) -> None:
 
 
 def _settings(options: argparse.Namespace) -> Config:
-    """Return the settings. Options go before the environment; child processes inherit both."""
+    """Return the settings. Options take precedence over the environment; child processes inherit both."""
     given = {"ONDOL_HOST": options.host, "ONDOL_PORT": options.port, "ONDOL_HOME": options.home}
     for name, value in given.items():
         if value is not None:

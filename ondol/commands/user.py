@@ -1,4 +1,4 @@
-"""`ondol user …`: people without a browser. To approve, to suspend and to change a role are the acts of the pages."""
+"""`ondol user …`: manage people without a browser. Approving, suspending and changing a role work as on the pages."""
 
 import argparse
 import codecs
@@ -50,14 +50,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def typed_line() -> str:
-    """Return the first line of standard input, whose encoding is found out and not believed.
+    """Return the first line of standard input, whose encoding is detected.
 
-    PowerShell may send UTF-16 or a byte-order mark. Korean Windows sends cp949, which this host takes only if its own
-    language is set to it: guessed wrongly, a password would be another one, and nobody would know which.
+    PowerShell may send UTF-16 or a byte-order mark. Korean Windows sends cp949, which is accepted only if this host's
+    own locale uses it: a wrong guess would set an unknown password.
     """
     data = sys.stdin.buffer.readline()
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        data += sys.stdin.buffer.read()  # half of a line end was read
+        data += sys.stdin.buffer.read()  # only half of a UTF-16 line end was read
         encodings = ["utf-16"]
     else:
         encodings = ["utf-8-sig", locale.getencoding()]
@@ -72,7 +72,7 @@ def typed_line() -> str:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Do it, and return the exit code. Everything that these commands say is in English."""
+    """Run the command, and return the exit code. Everything that these commands say is in English."""
     _django.set_up()
     from ondol.accounts.people import AccountError  # noqa: PLC0415  after Django's set-up
 

@@ -16,7 +16,7 @@ from ondol.host.capacity import web_processes
 from ondol.host.gateway import SERVER
 
 ANSWER_WITHIN = 10.0
-"""The seconds that PostgreSQL may take for one statement of a start."""
+"""The seconds that PostgreSQL may take for one statement at the start."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> None:
         os.set_inheritable(hold_port(config()).detach(), True)  # for as long as the server's first process lives
     _django.load_code()
     limit_waiting(ANSWER_WITHIN)
-    if not _django.is_away():  # else the pages say that it is, and `/healthz` what is wrong once it is back
+    if not _django.is_away():  # if it is away, pages say so, and `/healthz` reports once it is back
         _django.refuse_wrong_database()
     collect_static()
     os.environ["ONDOL_DIE_WITH_PARENT"] = "1"

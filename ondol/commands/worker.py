@@ -22,7 +22,7 @@ ANSWER_WITHIN = 30.0
 """The seconds that PostgreSQL may take for one statement of a job."""
 
 FEWEST = 2
-"""A worker with one job at a time would do nothing but look at what changes, each two seconds."""
+"""A worker with one job at a time would only observe what changes, every two seconds."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     from ondol.worker import work  # noqa: PLC0415
 
     limit_waiting(ANSWER_WITHIN)
-    # Before the wait: a supervisor's probe would take a worker that waits for a dead one.
+    # Before the wait, so that a supervisor's probe does not take a waiting worker for a dead one.
     serve(config().worker_metrics_port, {"/healthz": signs_of_life.is_working, "/livez": signs_of_life.is_alive})
     _django.await_database(inf)
     begin_again = partial(_begin_again, environment)
@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
     except Exception as error:
         if not (trouble := _django.lost_in(error)):
             raise
-        log.warning("PostgreSQL: %s", trouble)  # it has gone again just now, or is too slow
+        log.warning("PostgreSQL: %s", trouble)  # it has just gone again, or is too slow
         begin_again()
     from ondol.deployment.connection import get_ready  # noqa: PLC0415  it takes the SDK along, and a probe waits no more
 
@@ -80,7 +80,7 @@ def _get_ready(ask: Callable[[], None]) -> None:
 
 
 def _begin_again(environment: dict[str, str]) -> None:
-    """Become a new `ondol worker`, which waits for PostgreSQL, as the same process: a supervisor sees no end."""
+    """Replace this process by a new `ondol worker`, which waits for PostgreSQL; a supervisor does not notice."""
     log.warning("PostgreSQL is gone; waiting for it")
     logging.shutdown()
     os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)  # noqa: S606  our own program

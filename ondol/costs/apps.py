@@ -9,7 +9,7 @@ class CostsConfig(AppConfig):
     name = "ondol.costs"
 
     def ready(self) -> None:
-        """Let no machine start beyond a budget that stops machines."""
+        """Connect the check that no machine starts beyond a budget that stops machines."""
         from ondol.costs.budget import require_room  # noqa: PLC0415  models come first
         from ondol.instances.actions import MAY_RUN  # noqa: PLC0415
 

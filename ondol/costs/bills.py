@@ -89,7 +89,7 @@ def bills(month: Month, people: Collection[int] | None = None) -> dict[int, Bill
 
 
 def of_calculations(month: Month, found: Mapping[int, Calculation]) -> dict[int, Bill]:
-    """Return the bills of what has been read already."""
+    """Return the bills for calculations that have been read already."""
     krw, limits = rate_in_won(), budgets(found.keys())
     return {owner: _bill(month, calculation, limits.get(owner), krw) for owner, calculation in found.items()}
 
@@ -128,7 +128,7 @@ def by_item(some: Iterable[Bill]) -> dict[Item, Money]:
 
 
 def rate_in_won() -> Decimal | None:
-    """Return what a dollar is in won; None where no rate is set."""
+    """Return the price of a dollar in won; None if no rate is set."""
     rate = exchange_rate()
     return rate.krw if rate else None
 

@@ -185,7 +185,7 @@ def tally(lives: Sequence[Sequence[Interval]], prices: PriceTable, month: Span, 
     paces = [_pace(life, now) for life in lives if life and life[-1].span.end >= whole(now)]
     rest = Span(max(whole(now), month.start), month.end)
     running = [worth(charge(_running(last, rest), prices, month), scale) for last in there]
-    if len(running) > 1:  # in the second in which one ends and the next one begins
+    if len(running) > 1:  # only in the second in which one machine ends and the next begins
         running, paces = [sum((a * b for a, b in zip(running, paces, strict=True)), Decimal(0))], [1]
     lines = charge([use for life in lives for use in uses(life)], prices, month)
     return Tally(
@@ -248,7 +248,7 @@ def uses(life: Sequence[Interval]) -> Iterator[Use]:
 
 def charge(uses: Iterable[Use], prices: PriceTable, month: Span) -> list[Line]:
     """Return the lines of a month: for each thing and price, all of its time together."""
-    # Asked for each interval of everybody: written out, since `within` and `seconds` make it take twice as long.
+    # Runs for each interval of everybody: written out, since `within` and `seconds` take twice as long.
     alike: defaultdict[tuple[Item, str, int], int] = defaultdict(int)
     seconds: defaultdict[Key, int] = defaultdict(int)
     for use in uses:
@@ -305,7 +305,7 @@ def _present(interval: Interval, span: Span) -> list[Use]:
 
 
 def _has_not_stopped(change: Change, after: Change | None) -> bool:
-    """Return whether it was asked to stop, and ran on all the while."""
+    """Return whether it was asked to stop, and went on running."""
     failed = after is not None and after.reason is Reason.STOP_FAILED
     return change.status is Status.STOPPING and failed
 

@@ -1,7 +1,7 @@
-"""How a prepared figure is made of a person's machines, and what it says at a moment. Pure.
+"""How a prepared figure is made from a person's machines, and the month that it gives for a moment. Pure.
 
-Between two events a month grows evenly: a running machine costs the same each second, and so does the disk of one that
-rests. So two moments say all: what it is now, and what it is a second later.
+Between two events, costs grow evenly: a running machine costs the same each second, and so does the disk of a stopped
+one. So two moments are enough: the figures now, and a second later.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from ondol.costs.months import Span
 from ondol.costs.price_table import PriceTable
 
 VERSION = 1
-"""Raised with each change of the calculation: figures of another version count as not there."""
+"""Raised with each change of the calculation: figures of another version are ignored."""
 SECOND = timedelta(seconds=1)
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
@@ -79,7 +79,7 @@ def _valid_until(
     month: Span,
     at: datetime,
 ) -> datetime:
-    """Return the next moment at which something stops growing as it does now."""
+    """Return the next moment at which a rate changes."""
     if any(whole(change.at) >= at for changes in machines for change in changes):
         return at + SECOND  # the second in which it happens, or a clock that is ahead
     if at >= month.end:

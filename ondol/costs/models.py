@@ -36,7 +36,7 @@ class PriceCheck(models.Model):
 
 
 class ExchangeRate(models.Model):
-    """How many won a US dollar is, as an administrator has set it. The last one counts; the others are history."""
+    """How many won a US dollar costs, as an administrator has set it. The last one counts; the others are history."""
 
     krw = models.DecimalField(
         _("Won for a US dollar"),
@@ -83,7 +83,7 @@ class BudgetNotice(models.Model):
 class MonthFigure(models.Model):
     """A person's month, prepared: what `calculation.tally` came to at one moment, and by how much it grows a second.
 
-    It says nothing that the record of statuses does not say: any row may be deleted, and is made again. Numbers are
+    It is derived from the history of statuses alone: any row may be deleted, and is made again. Numbers are
     those of the month's first second, if it had always grown as it does now: `number + number_rate × seconds since`.
     They hold from `at` until `valid_until`, and no longer than until the next change of a machine's status.
     """
@@ -95,11 +95,11 @@ class MonthFigure(models.Model):
     at = models.DateTimeField()
     """When it was made, in whole seconds."""
     valid_until = models.DateTimeField()
-    """When something stops growing as it does now: a price changes, the month ends, a run leaves the last weeks."""
+    """When a rate changes: a price changes, the month ends, a run leaves the last weeks."""
     last_change = models.BigIntegerField()
     """The id of the last change of status that is in it."""
     is_final = models.BooleanField()
-    """The month is over, and no change of status can be of it any more."""
+    """The month is over, and no change of status can affect it any more."""
     is_billed = models.BooleanField()
     """There is something to pay for; false for a machine that has never run."""
 

@@ -1,4 +1,4 @@
-"""Prepared figures: made where the record has gone on, read instead of the record, compared with it."""
+"""Prepared figures: made after changes of the record, read instead of it, and compared with it every night."""
 
 import logging
 from collections.abc import Collection, Iterator, Sequence
@@ -24,11 +24,11 @@ from ondol.instances.models import StatusChange
 
 log = logging.getLogger(__name__)
 _AT_ONCE = 100
-"""So many people's figures are written by one statement, and lost by one that is killed."""
+"""The number of people whose figures one statement writes; a kill loses at most so many."""
 _SETTLED = 60
-"""The real seconds in which a change of status is surely committed that was written before another one."""
+"""The real seconds after which every change of status with a lower id is surely committed."""
 _NUMBERS = ("hours", "paid", "saved", "saved_by_idle", "running", "pace", "to_rest")
-"""Those that grow: each has a rate."""
+"""The numbers that grow: each has a rate."""
 _STALE = """
 SELECT DISTINCT machine.owner_id
 FROM instances_instance machine
@@ -51,7 +51,7 @@ class Basis:
     prices: PriceTable
     now: datetime
     fingerprint: str
-    """It differs where figures are not to be used any more."""
+    """A different fingerprint makes figures invalid."""
 
     @classmethod
     def of(cls, month: Month) -> "Basis":
@@ -67,7 +67,7 @@ class Basis:
 
 
 def stale(basis: Basis, people: Collection[int] | None = None) -> list[int]:
-    """Return whose figure is missing or holds no more, of those who had a machine in that month."""
+    """Return whose figure is missing or out of date, of those who had a machine in that month."""
     with connection.cursor() as cursor:
         cursor.execute(
             _STALE,
@@ -80,7 +80,7 @@ def stale(basis: Basis, people: Collection[int] | None = None) -> list[int]:
 
 
 def refresh(month: Month, people: Collection[int] | None = None) -> Basis:
-    """Make the figures that are missing or hold no more, and return what they are made with.
+    """Make the figures that are missing or out of date, and return what they are made with.
 
     It may run twice at once, and end at any moment: each figure is written whole, with the change that it goes up to.
     """
@@ -106,8 +106,8 @@ def calculations(month: Month, people: Collection[int] | None = None) -> Iterato
 
 
 def prepared_of(owner: int, month: Month) -> Calculation | None:
-    """Return the exact costs of one person from the prepared figure; None if there is none that still holds. Nothing is
-    made here: to compute one bill takes less."""
+    """Return the exact costs of one person from the prepared figure; None if there is none that still holds. It makes
+    no figure: computing one bill takes less time."""
     basis = Basis.of(month)
     row = _HOLDS.first(owner, str(month), basis.fingerprint, basis.now)
     if row is None:
@@ -136,15 +136,15 @@ def tally_of(row: MonthFigure, basis: Basis) -> Tally:
 
 
 def differing(month: Month) -> list[int]:
-    """Return whose figure is not what the record says, and make these again. That never happens, unless somebody has
-    written into a table by hand."""
+    """Return whose figure is not what the record says, and make these again. This happens only if somebody has written
+    into a table by hand."""
     basis = refresh(month)
     rows = {row.owner_id: row for row in MonthFigure.objects.filter(month=str(month), basis=basis.fingerprint)}
     wrong = []
     for first in range(0, len(rows), _AT_ONCE):
         owners = sorted(rows)[first : first + _AT_ONCE]
         record = _record(basis, owners)
-        changed = set(stale(basis, owners))  # meanwhile: no mistake
+        changed = set(stale(basis, owners))  # changed meanwhile, so not wrong
         wrong += [o for o in owners if o not in changed and not _agrees(rows[o], record.get(o, []), basis)]
     MonthFigure.objects.filter(month=str(month), owner__in=wrong).delete()
     for owner in wrong:
@@ -162,7 +162,7 @@ def _agrees(row: MonthFigure, machines: Sequence[Sequence[Change]], basis: Basis
 
 def _make(basis: Basis, owners: Sequence[int]) -> None:
     machines = StatusChange.objects.filter(instance__owner__in=owners).order_by()
-    # Both before the record is read: what is written meanwhile makes the figure stale, at worst once too often.
+    # Both are read before the record: what is written meanwhile makes the figure stale, perhaps once too often.
     last, final = dict(machines.values_list("instance__owner").annotate(Max("pk"))), _final(basis, owners)
     record = _record(basis, owners)
     rows = [_row(basis, owner, record.get(owner, []), last.get(owner, 0), owner in final) for owner in owners]
@@ -176,7 +176,7 @@ def _record(basis: Basis, owners: Collection[int]) -> dict[int, list[list[Change
 
 
 def _final(basis: Basis, owners: Collection[int]) -> set[int]:
-    """Return who has no machine of that month of which a later change may still tell something about the month."""
+    """Return the people of whose machines no later change can affect that month."""
     if basis.now < basis.span.end:
         return set()
     with connection.cursor() as cursor:

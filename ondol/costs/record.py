@@ -17,7 +17,7 @@ from ondol.instances.models import Instance, StatusChange
 from ondol.instances.record import Record, Size
 
 _BEFORE = timedelta(days=1)
-"""The longest time that a start or a stop takes: then one line before the span tells how the machine was."""
+"""The longest time that a start or a stop takes: so one line before it gives the state at the start of the span."""
 _FIELDS = ("instance_id", "at", "new", "reason", "detail")
 
 
@@ -27,7 +27,7 @@ def zone() -> ZoneInfo:
 
 
 def usage_by_owner(people: Collection[int] | None, span: Span) -> dict[int, list[list[Change]]]:
-    """Return the record of that time, by owner and machine; of all people for None. Four queries for any number."""
+    """Return the history in that span, by owner and machine; of all people for None. Four queries for any number."""
     machines = Instance.objects.filter(created_at__lt=span.end)
     machines = machines.exclude(status=Status.TERMINATED, status_since__lt=span.start)
     if people is not None:
@@ -45,7 +45,7 @@ def _lines(machines: Collection[Any], span: Span) -> dict[Any, list[tuple[Any, .
     earlier: QuerySet[StatusChange] = record.filter(at__lt=since).order_by("instance", "-at", "-id")
     # A change is written later than it happens, and may have happened in the span.
     later: QuerySet[StatusChange] = record.filter(at__gte=span.end).order_by("instance", "at", "id")
-    later = later.exclude(new=Status.STOPPING, reason=Reason.UNKNOWN)  # the next line says since when
+    later = later.exclude(new=Status.STOPPING, reason=Reason.UNKNOWN)  # the next line has the time
     lines: defaultdict[Any, list[tuple[Any, ...]]] = defaultdict(list)
     for some in (
         earlier.distinct("instance").values_list(*_FIELDS),

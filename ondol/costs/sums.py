@@ -1,7 +1,8 @@
 """Everybody's month in PostgreSQL: figures as rows that can be sorted and filtered, and their sums.
 
 PostgreSQL does here what `Tally.calculation` and `bills` do in Python, to the same digit: one division, rounded as
-there. It would divide again wherever an amount is mentioned, but for `OFFSET 0`: that is written into no other query.
+there. `OFFSET 0` keeps PostgreSQL from merging a subquery into the outer query, where it would divide again at each
+use.
 """
 
 from dataclasses import dataclass
@@ -38,21 +39,21 @@ NEAR = Q(percent__gte=min(LEVELS), percent__lt=max(LEVELS))
 
 
 class _Grown(Func):
-    """Return a number with what its rate has added to it."""
+    """A number with the growth by its rate since the figure was made."""
 
     template, arg_joiner = "(%(expressions)s * %(seconds)s)", " + "
     output_field = _DECIMAL
 
 
 class _Divided(Func):
-    """Divide once, and round as `calculation` does."""
+    """An amount divided once, and rounded as `calculation` does."""
 
     template = "round((%(expressions)s)::numeric(100, 40) / %(denominator)s, 12)"
     output_field = _DECIMAL
 
 
 class _WholeOf(Func):
-    """Return the whole percentage: nothing is rounded up."""
+    """A percentage, rounded down."""
 
     function, template, arg_joiner = "div", "div(100 * %(expressions)s)::bigint", ", "
     output_field = IntegerField()
@@ -86,7 +87,7 @@ def rows(basis: Basis) -> QuerySet[MonthFigure]:
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """What everybody's months come to: the sums of what each person sees."""
+    """The sums of everybody's months, as each person sees them."""
 
     people: int
     total: Money
@@ -101,7 +102,7 @@ class Sums:
     budget: Money | None
     """The sum of the budgets of those with costs; None if nobody has one."""
     of_budget: Decimal
-    """What those have spent who have a budget."""
+    """What people with a budget have spent."""
 
     @property
     def hours(self) -> Decimal:
@@ -162,10 +163,10 @@ def by_item(basis: Basis, krw: Decimal | None) -> dict[Item, Money]:
     return {item: found.get(item, Money(krw=krw and Decimal(0))) for item in Item}
 
 
-# As `calculation.rounded` does it: each line of a bill rounded down, and what the bill misses goes to where most was
-# cut off. An amount is a whole number of its twelfth digit here, as PostgreSQL compares and adds up such ones much
-# faster. Won are made in two parts, since an amount times the rate has more digits than a bigint. A window is a whole
-# bill in one order, so that it tells at once whose turn it is and how much is missing.
+# As `calculation.rounded` does it: each line of a bill is rounded down, and the missing units go to the lines that lost
+# most. Amounts are integers in units of 1e-12, which PostgreSQL compares and adds much faster. Won are computed in two
+# parts, since an amount times the rate has more digits than a bigint. A window is a whole bill in one order, so it
+# gives both the rank of a line and the sum that is missing.
 _BY_ITEM = """
 WITH figure AS (
   SELECT id, lines, round((paid + paid_rate * %(seconds)s)::numeric(100, 40) / %(scale)s, 12) AS total

@@ -1,1 +1,1 @@
-"""The way to PostgreSQL: the address of one host or several, and a connection that does not wait for ever."""
+"""The connection to PostgreSQL: the address of one host or several, and connections that do not wait for ever."""

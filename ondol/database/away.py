@@ -1,4 +1,4 @@
-"""Whether an error comes from a PostgreSQL that is away."""
+"""Whether an error means that PostgreSQL does not answer."""
 
 import psycopg
 from django.db import InterfaceError, OperationalError
@@ -7,9 +7,9 @@ _AWAY = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.Int
 
 
 def is_away(error: BaseException | None) -> bool:
-    """Return whether this error, or its cause, is a database that does not answer.
+    """Return whether this error, or its cause, is that the database does not answer.
 
-    A job that cannot be written down has Procrastinate's own error, whose cause is psycopg's.
+    If a job cannot be enqueued, Procrastinate raises an error of its own, whose cause is psycopg's.
     """
     seen: set[int] = set()
     while error is not None and id(error) not in seen:

@@ -1,8 +1,7 @@
 """Django's engine for PostgreSQL, whose connections wait for an answer for a limited time.
 
-A way that swallows everything (a firewall, a pooler that hangs, a server whose disk does) acknowledges packets or not,
-and answers nothing: without a limit of our own, each thread waits for it for ever. `limit_waiting` sets that limit for
-this process; `ondol migrate`, whose statements may take long, has none.
+If packets are dropped by a firewall, or a pooler or the server's disk hangs, no answer comes, and each thread would
+wait for ever. `limit_waiting` sets a limit for this process; `ondol migrate`, whose statements may take long, has none.
 """
 
 import time
@@ -18,7 +17,7 @@ from psycopg.pq import TransactionStatus
 from ondol.database.still_open import ensure_open
 
 _FROZEN = "SET idle_in_transaction_session_timeout = '10s'"
-"""A time-out for frozen workers: one in a transaction holds its locks, and so blocks whoever would take its jobs over.
+"""A time-out for frozen workers: in a transaction, one holds its locks, and blocks the worker that takes over its jobs.
 Our transactions wait for nothing but PostgreSQL, so ten seconds are ample. It is set once connected: PgBouncer refuses
 it as a parameter of the connection."""
 
@@ -55,7 +54,7 @@ def _noted() -> Iterator[None]:
 
 
 def _forget_values(error: psycopg.DatabaseError) -> None:
-    """Leave an error its first line: the others quote the statement, and the row that was refused, and go to logs."""
+    """Keep only an error's first line: the others quote the statement and the refused row, and would get into logs."""
     if first := error.diag.message_primary:
         error.args = (first,)
 
@@ -71,7 +70,7 @@ class Connection(psycopg.Connection[Any]):
             except errors._WaitTimeout:
                 if timeout:
                     raise
-                self.pgconn.finish()  # an answer that comes later would be taken for that to the next statement
+                self.pgconn.finish()  # a late answer would be taken for the answer to the next statement
                 raise psycopg.OperationalError(f"PostgreSQL has not answered for {_limit:g} s") from None
             except errors.IdleInTransactionSessionTimeout as error:  # an InternalError, by its class in psycopg
                 raise psycopg.OperationalError(error.diag.message_primary or "") from None
@@ -81,10 +80,10 @@ class Connection(psycopg.Connection[Any]):
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Django's, with connections of ours."""
+    """Django's wrapper, with our connections."""
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Connection:
-        """Connect to the first host that takes us."""
+        """Connect to the first host that accepts us."""
         self.isolation_level = IsolationLevel.READ_COMMITTED
         with _noted():
             connection = Connection.connect(autocommit=True, **conn_params)

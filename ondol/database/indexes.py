@@ -1,4 +1,4 @@
-"""Indexes of tables that grow: built while people go on, and built again where a build was cut off."""
+"""Indexes of growing tables: built without blocking writes, and built again if a build was interrupted."""
 
 from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
@@ -8,7 +8,7 @@ from django.db.migrations.state import ProjectState
 class IndexConcurrently(AddIndexConcurrently):
     """Build an index with CREATE INDEX CONCURRENTLY, unless it is there; its migration is not atomic.
 
-    A build that was killed, or lost a deadlock, has left an index that is not valid: it is dropped first.
+    A build that was killed, or lost a deadlock, leaves an invalid index, which is dropped first.
     """
 
     def database_forwards(

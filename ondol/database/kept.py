@@ -1,6 +1,6 @@
-"""Queries that are asked with every page: Django writes their SQL once, and PostgreSQL plans them once.
+"""Queries of every page: Django compiles their SQL once, and PostgreSQL plans them once per connection.
 
-To write the SQL of a query with its joins takes Django longer than PostgreSQL takes to answer it.
+Compiling the SQL of a query with joins takes Django longer than PostgreSQL takes to answer it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -24,8 +24,7 @@ _ASKED: ContextVar[dict[tuple[object, ...], list[tuple[Any, ...]]] | None] = Con
 
 @contextmanager
 def one_look() -> Iterator[None]:
-    """Ask nothing twice: for a page that is written, whose parts need the same rules and prices, and that changes
-    nothing."""
+    """Run no query twice while a page is rendered: its parts need the same rules and prices, and it changes nothing."""
     token = _ASKED.set({} if _ASKED.get() is None else _ASKED.get())
     try:
         yield
@@ -34,35 +33,35 @@ def one_look() -> Iterator[None]:
 
 
 class _Prepared(psycopg.Cursor[Any]):
-    """A cursor whose statements PostgreSQL keeps, planned, for as long as the connection lasts."""
+    """A cursor whose statements PostgreSQL keeps prepared for as long as the connection lasts."""
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> "_Prepared":
         super().execute(query, params, prepare=True, **options)
         return self
 
     def _send_query_prepared(self, name: bytes, pgq: PostgresQuery, **options: Any) -> None:
-        self._query = pgq  # where Django looks for what it notes of each statement
+        self._query = pgq  # Django reads the last statement here
         super()._send_query_prepared(name, pgq, **options)
 
 
 @dataclass(frozen=True)
 class _Written:
-    """A query as SQL, and how its rows become objects."""
+    """The compiled SQL of a query, and how its rows become objects."""
 
     sql: str
-    """Its constants are a part of it: PostgreSQL keeps a plan by a partial index only if it knows that it applies."""
+    """Constants are part of the SQL: only then does PostgreSQL know that a kept plan may use a partial index."""
     places: tuple[int, ...]
-    """Which of the values each parameter is."""
+    """The number of the value of each parameter."""
     compiler: SQLCompiler
     converters: dict[int, Any]
     populators: list[Any]
 
 
 class Kept(Generic[M]):
-    """A query whose SQL does not depend on what it is asked with."""
+    """A query whose SQL does not depend on its values."""
 
     def __init__(self, query: Callable[..., QuerySet[Any, Any]], *likes: object) -> None:
-        """Take the query, and values to write it with: as many, of the same types, each in it as it is, none twice."""
+        """Take the query, and sample values of the real number and types: all different, and unchanged in its SQL."""
         self._query, self._likes = query, likes
 
     def first(self, *values: object) -> M | None:
@@ -74,7 +73,7 @@ class Kept(Generic[M]):
         return list(self._objects(self.rows(*values)))
 
     def rows(self, *values: object) -> list[tuple[Any, ...]]:
-        """Return all rows as they are in the database; within `one_look`, as they were when it asked first."""
+        """Return all rows as they are in the database; within `one_look`, as they were at its first query."""
         asked = _ASKED.get()
         if asked is None:
             return self._rows(*values)
@@ -104,7 +103,7 @@ class Kept(Generic[M]):
             yield found
 
     def _place(self, value: object) -> int | None:
-        """Return which of the values that is; Django makes numbers of a class of its own, and True is 1."""
+        """Return the number of a sample value; Django has number classes of its own, and True equals 1."""
         for number, like in enumerate(self._likes):
             if isinstance(value, type(like)) and not isinstance(value, bool) and value == like:
                 return number
@@ -112,7 +111,7 @@ class Kept(Generic[M]):
 
     @cached_property
     def _written(self) -> _Written:
-        connection.ensure_connection()  # which writes the constants
+        connection.ensure_connection()  # needed to quote the constants
         compiler = self._query(*self._likes).query.get_compiler(connection.alias)
         sql, params = compiler.as_sql()
         places = [self._place(value) for value in params]
@@ -129,7 +128,7 @@ class Kept(Generic[M]):
 
 
 def rows_of(sql: str, params: Sequence[object]) -> list[tuple[Any, ...]]:
-    """Return all rows of a statement that PostgreSQL keeps, planned."""
+    """Return all rows of a prepared statement."""
     connection.close_if_health_check_failed()  # as Django does before each cursor of its own
     connection.ensure_connection()
     with connection._prepare_cursor(_Prepared(connection.connection)) as cursor:  # type: ignore[attr-defined]

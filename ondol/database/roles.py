@@ -1,8 +1,8 @@
 """Two roles in one database: the owner of the tables, who migrates, and the application's, which web and worker have.
 
-The application's role reads and writes rows. It owns nothing and makes nothing, and of the tables that are append-only
-it gets neither UPDATE nor DELETE: what an SQL injection or a stolen password is worth ends there. `ondol migrate` gives
-it what it needs, each time: a table that a migration adds belongs to the owner alone until then.
+The application's role reads and writes rows. It owns and creates nothing, and has neither UPDATE nor DELETE on
+append-only tables: this limits what an SQL injection or a stolen password can do. Each `ondol migrate` grants it what
+it needs: until then, only the owner can use a table that a migration adds.
 """
 
 from dataclasses import dataclass
@@ -14,17 +14,17 @@ from psycopg import sql
 Connection: TypeAlias = psycopg.Connection[Any]
 
 APPEND_ONLY = frozenset({"audit_entry", "audit_link"})
-"""The tables in which the application adds rows, and never changes or deletes one."""
+"""The tables to which the application only adds rows."""
 _APPENDED = ("SELECT", "INSERT")
 _ROWS = (*_APPENDED, "UPDATE", "DELETE")
 _SEQUENCE = ("USAGE", "SELECT")
-"""Not UPDATE: nobody sets a number back."""
+"""Not UPDATE, so that nobody can reset a sequence."""
 _TEMPORARY_TABLES = "TEMPORARY on the database"
 SUGGESTED = "ondol_app"
-"""The name of the application's role where we choose it."""
+"""The name of the application's role if we choose it."""
 
-# Of each table and sequence of the owner: its name, what the role has on all of it, and what on columns of it, from
-# whomever it has that.
+# For each table and sequence of the owner: its name, the role's privileges on it, and those on its columns, whoever
+# granted them.
 _HELD = """
 SELECT c.relname, c.relkind = 'S', ARRAY(
   SELECT word FROM unnest(CASE WHEN c.relkind = 'S' THEN %(sequence)s::text[] ELSE %(table)s::text[] END) AS word
@@ -48,13 +48,13 @@ ORDER BY 1
 _ATTRIBUTES = """
 SELECT rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls FROM pg_roles WHERE rolname = %(role)s
 """
-# A table of a session comes before ours in every search_path: acts of whoever is served next by that connection would
-# leave their rows there. Everybody may make one unless the database's owner takes it from PUBLIC.
+# A temporary table comes before ours in every search_path: later requests on that connection would write their rows
+# there. Everybody may create one unless the database's owner revokes this from PUBLIC.
 _TEMPORARY = """
 SELECT has_database_privilege(%(role)s, d.oid, 'TEMPORARY'), pg_has_role(%(owner)s, d.datdba, 'MEMBER')
 FROM pg_database d WHERE d.datname = current_database()
 """
-# Even without INHERIT, a member becomes the other role by SET ROLE.
+# Even without INHERIT, a member can become the other role by SET ROLE.
 _POWERFUL = """
 SELECT rolname FROM pg_roles
 WHERE rolname <> %(role)s AND pg_has_role(%(role)s, oid, 'MEMBER')
@@ -69,7 +69,7 @@ class RolesError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a role is in a database of Ondol, beside what the application's role should be."""
+    """The privileges of a role in a database of Ondol, compared with those that the application's role should have."""
 
     role: str
     owner: str
@@ -83,12 +83,12 @@ class Standing:
 
     @property
     def statements(self) -> str:
-        """Return SQL that makes a role for the application, for whoever may make roles."""
+        """Return the SQL that creates the application's role, for somebody with CREATEROLE."""
         return statements(SUGGESTED, self.database, self.schema)
 
 
 def statements(role: str, database: str, schema: str) -> str:
-    """Return SQL that makes the application's role, for whoever may make roles."""
+    """Return the SQL that creates the application's role, for somebody with CREATEROLE."""
     name = _quoted(role)
     return (
         f"CREATE ROLE {name} LOGIN NOINHERIT NOCREATEDB NOCREATEROLE PASSWORD '…'; "
@@ -104,7 +104,7 @@ def privileges_on(table: str) -> tuple[str, ...]:
 
 
 def look(connection: Connection, role: str = "") -> Standing:
-    """Return the standing of a role, or of the one that this connection has."""
+    """Return the standing of a role, or of this connection's own."""
     row = connection.execute("""
         SELECT current_user, current_database(), coalesce(current_schema(), ''),
           coalesce((SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = to_regclass('django_migrations')), '')
@@ -127,7 +127,7 @@ def _powers(connection: Connection, names: dict[str, str]) -> list[str]:
     row = connection.execute(_ATTRIBUTES, names).fetchone() or ()
     words = ("SUPERUSER", "CREATEDB", "CREATEROLE", "REPLICATION", "BYPASSRLS")
     found = [word for word, has in zip(words, row, strict=False) if has]
-    if "SUPERUSER" not in found:  # who counts as a member of every role
+    if "SUPERUSER" not in found:  # a superuser counts as a member of every role
         found += [f"member of {name}" for (name,) in connection.execute(_POWERFUL, names)]
     return found
 
@@ -155,7 +155,7 @@ class _Held:
 
 
 def _differences(connection: Connection, names: dict[str, str]) -> tuple[list[str], list[str]]:
-    """Return what a role that is not the owner has too much, and too little."""
+    """Return the privileges that a role, not the owner, has without need, and those that it lacks."""
     excess, lacking = [], []
     for held in _held(connection, names):
         excess += [f"{word} on {held.name}" for word in held.excess]
@@ -172,7 +172,7 @@ def _differences(connection: Connection, names: dict[str, str]) -> tuple[list[st
 
 
 def _makes_temporary_tables(connection: Connection, names: dict[str, str]) -> tuple[bool, bool]:
-    """Return whether the role may make temporary tables, and whether the tables' owner can take that from it."""
+    """Return whether the role may create temporary tables, and whether the tables' owner can revoke that."""
     may, can = connection.execute(_TEMPORARY, names).fetchone() or (False, False)
     return may, can
 
@@ -191,7 +191,7 @@ def is_there(connection: Connection, role: str) -> bool:
 
 
 def make(connection: Connection, role: str, password: str) -> None:
-    """Make the application's role, or give it this password. The server is told a digest of the password only."""
+    """Create the application's role, or set its password. The server gets only a digest of the password."""
     verb = "ALTER" if is_there(connection, role) else "CREATE"
     words = f"{verb} ROLE {{role}} LOGIN NOINHERIT NOCREATEDB NOCREATEROLE"
     _run(connection, words, role=sql.Identifier(role))
@@ -200,16 +200,16 @@ def make(connection: Connection, role: str, password: str) -> None:
 
 
 def set_password(connection: Connection, role: str, password: str) -> None:
-    """Give a role a password, of which statement and log have a SCRAM digest alone."""
+    """Set a role's password; the statement, and so the log, has only a SCRAM digest of it."""
     digest = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
     _run(connection, "ALTER ROLE {role} PASSWORD {digest}", role=sql.Identifier(role), digest=sql.Literal(digest))
 
 
 def grant(connection: Connection, role: str) -> bool:
-    """Give the application's role what it needs and take what is too much, all or nothing; return whether that was
-    any.
+    """Grant the application's role what it needs and revoke the rest, in one transaction; return whether anything
+    changed.
 
-    `connection` is the owner's. Only what differs is written, and running parts see no moment without it.
+    `connection` is the owner's. Only differences are written, and running parts never lack a privilege meanwhile.
     """
     before = look(connection, role)
     names = {"role": role, "owner": before.owner, "schema": before.schema}
@@ -247,7 +247,7 @@ def grant(connection: Connection, role: str) -> bool:
 
 
 def _run(connection: Connection, words: str, **parts: sql.Composable) -> None:
-    """Run a statement of this file; whatever comes from elsewhere is among the parts."""
+    """Run a statement of this file; names from elsewhere are passed as `parts`, which are quoted."""
     connection.execute(sql.SQL(words).format(**parts))
 
 

@@ -1,8 +1,7 @@
-"""Whether PostgreSQL has closed a connection: seen here, without asking it.
+"""Whether PostgreSQL has closed a connection, without a query.
 
-To ask "SELECT 1" before each request and each job takes a round trip and, of workers that have nothing to do, was half
-of all statements. A way that swallows everything is not seen by this; statements wait for their answers for a limited
-time anyway (`base`).
+"SELECT 1" before each request and each job takes a round trip, and was half of all statements of idle workers. A
+network that drops packets is not noticed here; statements wait for their answers for a limited time anyway (`base`).
 """
 
 import select
@@ -15,5 +14,5 @@ def ensure_open(connection: Connection[Any] | AsyncConnection[Any]) -> None:
     """Raise OperationalError for a connection that PostgreSQL has closed."""
     heard = select.poll()
     heard.register(connection.fileno(), select.POLLIN)
-    while heard.poll(0):  # its last words first, then the end
+    while heard.poll(0):  # first its last messages, then the end of the connection
         connection.pgconn.consume_input()

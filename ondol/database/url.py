@@ -1,4 +1,4 @@
-"""DATABASE_URL: libpq's own spelling, read by libpq, so that several hosts and all its parameters mean what they say.
+"""DATABASE_URL, in libpq's syntax and parsed by libpq, so that several hosts and all its parameters work.
 
 What libpq says of a wrong address may repeat a piece of the password, so only the name of a parameter is taken from it.
 """
@@ -11,14 +11,14 @@ from psycopg import Error
 from psycopg.conninfo import conninfo_to_dict
 
 _STRAY = re.compile("%(?![0-9A-Fa-f]{2})")
-"""A per cent sign that encodes nothing."""
+"""A per cent sign that is not part of an encoding."""
 _FORM = "postgresql://USER:PASSWORD@HOST:PORT/NAME"
 _ENCODE = f"write {_FORM}, and in the password %40 for @, %2F for /, %23 for #, %3F for ?, %25 for %"
 
 PATIENCE = 8.0
-"""The seconds that a connection may take, over all hosts together: one whose packets vanish answers nothing at all."""
+"""The seconds that connecting may take, over all hosts together: a host may never answer."""
 _KEEPALIVE = {"keepalives_idle": "10", "keepalives_interval": "3", "keepalives_count": "3", "tcp_user_timeout": "10000"}
-"""So that Linux gives up a connection whose other end is gone without a word; by default it tries for two hours."""
+"""Linux then soon gives up a connection whose other end has vanished; by default it tries for two hours."""
 
 
 def read(url: str) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def read(url: str) -> dict[str, Any]:
 
 
 def _is_well_formed(url: str) -> bool:
-    """Return whether no piece of a password can be taken for a host or a port, and be printed as such."""
+    """Return whether no part of a password can be mistaken for a host or a port, and be printed."""
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -1,1 +1,1 @@
-"""What a host or an account is set up with: systemd's units, reverse proxies, containers, AWS."""
+"""Files that set up a host or an AWS account: systemd's units, reverse proxies, containers, CloudFormation."""

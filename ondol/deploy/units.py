@@ -1,4 +1,4 @@
-"""systemd's units: the files beside this one, for other places than theirs, written without losing what was edited."""
+"""systemd's units: the files beside this one, filled in for other paths, and written without losing edits."""
 
 import hashlib
 import re
@@ -19,7 +19,7 @@ _SIGNED = re.compile(r"# Written by `ondol install` \(([0-9a-f]{16})\)[^\n]*\n(.
 
 
 class State(StrEnum):
-    """What is in the place of a unit."""
+    """What there is at the path of a unit."""
 
     MISSING = "missing"
     CURRENT = "current"
@@ -47,7 +47,7 @@ class Plan:
         return self.sentence(replaces=replaces)
 
     def sentence(self, *, replaces: bool) -> str:
-        """Return what there is to do, as a person would note it."""
+        """Return a sentence about what has to be done."""
         if self.state is State.EDITED and replaces:
             return f"{self.file}: replace, and keep what was edited as {self._copy().name}"
         return (

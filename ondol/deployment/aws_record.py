@@ -17,12 +17,12 @@ from ondol.cloud.aws_log import Call
 log = logging.getLogger(__name__)
 _owner: ContextVar[Person | None] = ContextVar("owner", default=None)
 _rows: ContextVar["SimpleQueue[Call | None] | None"] = ContextVar("rows", default=None)
-"""Who writes the rows of calls that are made here; None: they are written here."""
+"""The queue for rows of calls in this thread, written by another one; None: this thread writes them."""
 
 
 @contextmanager
 def on_behalf_of(owner: Person) -> Iterator[None]:
-    """Let the rows of calls within say whose machine they are about."""
+    """Note in the rows of calls within this block whose machine they are about."""
     token = _owner.set(owner)
     try:
         yield
@@ -31,8 +31,8 @@ def on_behalf_of(owner: Person) -> Iterator[None]:
 
 
 def side_by_side(steps: Sequence[Callable[[], None]]) -> list[Future[None]]:
-    """Do them all at once, in threads; return them done. Who waits for them writes the rows of their calls meanwhile:
-    a connection to PostgreSQL for each thread takes longer than the rows, and a machine that is launched waits for it.
+    """Run all steps in parallel threads; return their finished futures. The calling thread writes the rows of their
+    calls meanwhile: opening a connection to PostgreSQL for each thread would take longer, and delay a launch.
     """
     rows: SimpleQueue[Call | None] = SimpleQueue()
     token = _rows.set(rows)
@@ -50,7 +50,7 @@ def side_by_side(steps: Sequence[Callable[[], None]]) -> list[Future[None]]:
 
 
 def note_call(call: Call) -> None:
-    """Add the row. AWS has acted already: without a database the act goes on, and the log has what the row would."""
+    """Add the row. AWS has acted already, so without a database the act goes on, and the log has the row's content."""
     if rows := _rows.get():
         rows.put(call)
     else:
@@ -63,6 +63,6 @@ def _write(call: Call) -> None:
     told |= call.targets
     try:
         write(Action.AWS, on=_owner.get(), outcome=outcome, code=call.code, **told)
-    except Error as error:  # all of a database, or the rows behind it would be lost as well
+    except Error as error:  # every database error, or later rows in the queue would be lost, too
         connection.close()
         log.error("a call to AWS has no row in the record: %s", error, extra=told)

@@ -24,7 +24,7 @@ _MAKING = Lock()
 @cache
 def cloud() -> Cloud:
     """Return this worker's AWS clients. Making them takes a second and some 30 MB. Raises WrongAccount."""
-    with _MAKING:  # `cache` lets two threads in here, and who came first would go on with clients of its own
+    with _MAKING:  # `cache` lets two threads in here, and the first would keep clients of its own
         made = _made()
     bind_account(made.account())
     return made
@@ -37,13 +37,13 @@ def _made() -> AwsCloud:
 
 
 def get_ready(connect: Callable[[], Cloud] = cloud) -> None:
-    """Make at once what the first click would wait for: clients, the facts about EC2's types, and the newest image.
+    """Prepare what the first click would wait for: clients, the facts about EC2's types, and the newest image.
 
-    It is for a thread of its own, at the start. What fails here is told by the jobs, which ask again.
+    Run it in a thread of its own, at the start. Jobs repeat what fails here, and report it.
     """
     try:
         made = connect()
-        connection.close()  # AWS may take minutes, and its other threads need all that this role may have
+        connection.close()  # AWS may take minutes, and other threads need all connections of this role
         made.newest_image(facts_of(config().instance_type).image_architecture)
     except (CloudError, DatabaseError) as error:
         log.info("not ready for a click yet: %s", type(error).__name__)

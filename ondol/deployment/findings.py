@@ -1,4 +1,4 @@
-"""What a sweep has found, in the database and in words. Reaches no cloud."""
+"""What a sweep has found, in the database and in words. Nothing here calls AWS."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -11,7 +11,7 @@ from ondol.deployment.models import Deployment
 
 
 class Why(StrEnum):
-    """What is wrong with a thing."""
+    """What is wrong with a resource."""
 
     ENDED = "ENDED"
     SURPLUS = "SURPLUS"
@@ -40,13 +40,13 @@ REGION = "region"
 """The kind of a finding about the region itself. It is certain when it is found, and needs no second sweep."""
 
 LEAKS = {Why.ENDED, Why.SURPLUS}
-"""The reasons whose things are removed automatically."""
+"""The reasons for which resources are removed automatically."""
 REFUSALS = {Why.PROTECTED, Why.STOP_PROTECTED, Why.DISK_KEY, Why.LIMIT, Why.DENIED}
 """What AWS has refused to do for a machine. Administrators are told at once, since only they can fix it."""
 OF_ACCOUNT = {Why.LIMIT, Why.DENIED}
-"""The refusals that are not about one machine: one finding for each of AWS's codes, whoever met it."""
+"""The refusals that are not about one machine: one finding for each of AWS's codes."""
 ACCOUNT = "account"
-"""The kind of thing that these findings are about."""
+"""The kind of these findings."""
 DRIFT = {Why.OPENED, Why.CLOSED}
 """The reasons of groups that somebody has changed in AWS. They are set again at once, and administrators are told."""
 REPAIRED = LEAKS | DRIFT

@@ -1,4 +1,4 @@
-"""The keys that belong to this database, as fingerprints: a part with other keys would deceive people.
+"""The fingerprints of the keys that belong to this database: a part with other keys would do harm.
 
 With another signing key it signs people out and refuses their links; with other vault keys it opens no private key, or
 seals one that no other part opens. A fingerprint tells whether two keys are equal, and nothing else about them.
@@ -17,7 +17,7 @@ from ondol.keys import vault
 
 @dataclass(frozen=True, slots=True)
 class Fingerprints:
-    """The fingerprint of the signing key, and the ids of vault keys: the first of a process's own seals."""
+    """The fingerprint of the signing key, and the ids of the vault keys; the first vault key of a process seals."""
 
     signing: str
     vault: tuple[str, ...]
@@ -67,23 +67,23 @@ def check() -> None:
     with transaction.atomic():
         row = Deployment.current().select_for_update().get()
         compare(mine, Fingerprints(row.signing_key, tuple(row.vault_keys)))
-        sealing = mine.vault[:1] if row.vault_keys else mine.vault  # keys of before any was saved may all have sealed
+        sealing = mine.vault[:1] if row.vault_keys else mine.vault  # before any was saved, each key may have sealed
         new = [*row.vault_keys, *(key for key in sealing if key not in row.vault_keys)]
         if (row.signing_key, row.vault_keys) != (mine.signing, new):
             Deployment.current().update(signing_key=mine.signing, vault_keys=new)
 
 
 def accept() -> None:
-    """Take our keys for the deployment's from now on; vault keys that we have not got are forgotten."""
+    """Make our keys the deployment's from now on; vault keys that we lack are forgotten."""
     mine, before = ours(), known()
     kept = [key for key in mine.vault if key in before.vault or key == mine.vault[0]]
     Deployment.current().update(signing_key=mine.signing, vault_keys=kept)
 
 
 def hold_sealing_key() -> None:
-    """Raise OtherKeys if our first vault key may seal nothing any more; until the transaction ends, it stays as it is.
+    """Raise OtherKeys if our first vault key may not seal any more; that does not change until the transaction ends.
 
-    Others may write the row meanwhile: only `forget_vault_key` waits.
+    Other writes of the row go on meanwhile: only `forget_vault_key` waits.
     """
     first = vault.key_ids()[0]
     for row in Deployment.objects.raw("SELECT id, vault_keys FROM instances_deployment FOR KEY SHARE"):

@@ -1,4 +1,4 @@
-"""Whether AWS answers, and since when what the pages show is unconfirmed. Reaches no cloud; the worker writes it."""
+"""Whether AWS answers, and since when the data on pages is unconfirmed. The worker writes it; no calls to AWS here."""
 
 from datetime import UTC, datetime, timedelta
 

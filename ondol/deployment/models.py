@@ -40,12 +40,12 @@ class Deployment(models.Model):
     warm_ups = models.CharField(max_length=8, blank=True, default="", db_default="")
     """A member of `warm_ups.WarmUps`."""
     warm_ups_at = models.DateTimeField(null=True)
-    """When the alarm was put that has shown it, or the last that was refused; on the machines' clock."""
+    """When the alarm that showed it was put, or the last refused one; on the machines' clock."""
 
     # The last sweep
     swept_at = models.DateTimeField(null=True)
     findings = models.JSONField(default=list)
-    """What is in AWS and ours without a row, and the reverse. See `findings.Finding`."""
+    """Resources of ours in AWS without a row, and rows without resources. See `findings.Finding`."""
     findings_told = models.JSONField(default=list)
     """The findings that administrators have had an e-mail about."""
     sweep_count = models.PositiveIntegerField(default=0)

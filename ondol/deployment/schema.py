@@ -1,8 +1,8 @@
 """Whether the schema is the one that this version needs: neither behind it nor too far ahead.
 
-An upgrade without a pause migrates first, while the version before still runs. So a migration leaves all that the
-version before reads and writes, and `ondol migrate` saves the oldest version that may use the schema: that one, and
-later ones, run on a schema that is ahead of them.
+An upgrade without downtime migrates first, while the previous version still runs. So a migration keeps all that the
+previous version reads and writes, and `ondol migrate` saves the oldest version that may use the schema: this one and
+later ones run on a newer schema.
 """
 
 import pkgutil

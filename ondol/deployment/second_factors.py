@@ -1,8 +1,8 @@
 """The secrets of second factors, kept sealed: of an authenticator app (TOTP), and the seed of recovery codes.
 
-allauth's adapter is given a text alone when it encrypts or decrypts, and not whose it is. So each row seals its own
-secrets before it is saved, and its text in memory knows under which label it opens. A passkey's row has no secret: its
-public key is all that a server needs.
+allauth's adapter gets only the text to encrypt or decrypt, and not its owner. So each row seals its own secrets before
+it is saved, and its text in memory has the label under which it opens. A passkey's row has no secret: its public key is
+all that a server needs.
 """
 
 import logging
@@ -64,7 +64,7 @@ def everything() -> Iterator[Kept]:
 
 
 def connect() -> None:
-    """Let rows of second factors seal themselves from now on."""
+    """Connect the receivers that seal rows of second factors."""
     post_init.connect(_bind, sender=Authenticator, dispatch_uid=__name__)
     pre_save.connect(_seal, sender=Authenticator, dispatch_uid=__name__)
 
@@ -114,9 +114,9 @@ def _replace(row: Authenticator, name: str, secret: str) -> int:
 
 
 def _shut(label: vault.Label, error: vault.VaultError) -> str:
-    """Tell the person and the administrators, and return a secret that nobody has, so that no code is right.
+    """Notify the person and the administrators, and return a random secret, so that no code is right.
 
-    allauth counts the recovery codes on several pages; where it would show those of that secret, the request ends.
+    allauth counts the recovery codes on several pages; if it would show codes of that secret, the request ends.
     """
     if isinstance(error, vault.Tampered):
         alerts.notify_of_tampering(label)

@@ -1,4 +1,4 @@
-"""Whether AWS keeps the warm-ups of alarms in this region: what was seen last, and who is told. Reaches no cloud."""
+"""Whether AWS keeps the warm-ups of alarms in this region, and who is told. Nothing here calls AWS."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -21,7 +21,7 @@ class WarmUps(StrEnum):
     UNKNOWN = ""
     KEPT = "kept"
     IGNORED = "ignored"
-    """It takes the parameter without a word, and shows an alarm without a warm-up."""
+    """It accepts the parameter, and shows an alarm without a warm-up."""
     REFUSED = "refused"
 
 
@@ -59,7 +59,7 @@ def note(state: WarmUps, at: datetime) -> None:
 
 
 def findings() -> list[Finding]:
-    """Return what is to be said of this region; nothing where warm-ups are kept."""
+    """Return the findings about this region; none if warm-ups are kept."""
     state, at = Deployment.current().values_list("warm_ups", "warm_ups_at").get()
     why = _WHY.get(WarmUps(state))
     return [Finding(REGION, config().region, why, since=at.isoformat())] if why and at else []

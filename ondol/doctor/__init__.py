@@ -1,1 +1,1 @@
-"""Is everything there that machines need? Asked by `ondol doctor` and by the worker, and shown to administrators."""
+"""Checks whether all that machines need is there: run by `ondol doctor` and the worker, shown to administrators."""

@@ -1,4 +1,4 @@
-"""All checks, each by itself: one that fails, or is never answered, hides no other."""
+"""All checks, run independently: one that fails, or gets no answer, does not prevent the others."""
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -39,7 +39,7 @@ def check_up(config: Config) -> list[Finding]:
 
 
 def names() -> list[str]:
-    """Return what may be checked by itself."""
+    """Return the names of the checks."""
     return [*OURS, "mail", "pages", "settings", *aws_checks.CHECKS]
 
 
@@ -85,7 +85,7 @@ def amazons_side(config: Config, deployment: str, account_id: str, only: Collect
 
 def examine(case: aws_checks.Case, only: Collection[str] = ()) -> list[Finding]:
     """Return all findings about AWS, whose checks run at the same time."""
-    with ThreadPoolExecutor(max_workers=len(aws_checks.CHECKS)) as pool:  # else the time-out of one adds to the next
+    with ThreadPoolExecutor(max_workers=len(aws_checks.CHECKS)) as pool:  # in parallel, so that time-outs do not add up
         found = [
             pool.submit(copy_context().run, _isolated, name, partial(check, case))
             for name, check in aws_checks.CHECKS.items()

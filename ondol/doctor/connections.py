@@ -10,7 +10,7 @@ from ondol.doctor.findings import Finding, ok, warning
 from ondol.host.capacity import connections_of_web, connections_of_worker
 
 COMMANDS = 2
-"""A command such as `ondol migrate`, `backup` or this one has so many."""
+"""The number of connections of a command such as `ondol migrate`, `backup` or this one."""
 _WEB = "ondol web"
 _ROOM = """
 SELECT current_setting('max_connections')::int,
@@ -23,12 +23,12 @@ SELECT current_setting('max_connections')::int,
   (SELECT count(DISTINCT coalesce(client_addr::text, '')) FROM pg_stat_activity
     WHERE datname = current_database() AND application_name = %s)
 """
-"""How many there may be, are kept for others, and are others'; the limit of this role or database, if there is one; and
-how many hosts a web is connected from."""
+"""The connections that the server allows, reserves, and has from others; the limit of this role or database, if any;
+and the number of hosts with a web part."""
 
 
 def check() -> Iterator[Finding]:
-    """Compare what webs and workers may open, by the settings of this host, with what PostgreSQL has left for them."""
+    """Compare the connections that web parts and workers may open, by this host's settings, with what is left."""
     with connection.cursor() as cursor:
         cursor.execute(_ROOM, [_WEB])
         most, reserved, others, limit, hosts = cursor.fetchone()

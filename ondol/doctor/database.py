@@ -1,4 +1,4 @@
-"""Whether this PostgreSQL, and the way to it, can do what Ondol needs. Not every database that answers can."""
+"""Whether this PostgreSQL, and the connection to it, can do what Ondol needs. Not every database that answers can."""
 
 import uuid
 from collections.abc import Iterator
@@ -54,7 +54,7 @@ def server() -> Iterator[Finding]:
 
 
 def hears() -> bool:
-    """Return whether a notification reaches a connection that listens; behind a transaction-mode pooler none does."""
+    """Return whether a notification reaches a listening connection; behind a transaction-mode pooler none does."""
     channel = f"ondol_{uuid.uuid4().hex}"
     parameters = read(config().database_url)
     with Connection.connect(**parameters, autocommit=True) as listener:

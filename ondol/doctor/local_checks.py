@@ -60,7 +60,7 @@ def worker() -> Iterator[Finding]:
 
 
 def addresses() -> Iterator[Finding]:
-    """Check that an administrator who approves somebody knows whose address it is."""
+    """Check that addresses are proven before an administrator approves somebody."""
     settings = config()
     has_server = settings.mail_server.folder is None
     if not settings.wants_proof:

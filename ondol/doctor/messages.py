@@ -1,4 +1,4 @@
-"""Findings in words: what is wrong, and what to do. Reaches no cloud."""
+"""Findings in words: what is wrong, and what to do. Nothing here calls AWS."""
 
 from django.utils.translation import gettext_lazy as _
 

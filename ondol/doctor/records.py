@@ -1,4 +1,4 @@
-"""Asking for a check-up, and reading the last one. Reaches no cloud: a worker does it."""
+"""Asking for a check-up, and reading the last one. Nothing here calls AWS: a worker does."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Is the stored idle rule right for the types it applies to? Reaches no cloud."""
+"""Is the stored idle rule right for the types it applies to? Nothing here calls AWS."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -37,7 +37,8 @@ def check() -> Iterator[Finding]:
 def _idle_rules() -> Iterator[tuple[str, float, list[str]]]:
     """Yield shares of one core with the types that they apply to: the default one, then the ones of single people.
 
-    A person is left out where the default rules say all of it. Machines may have types that are not permitted any more.
+    A person is left out if the default rules cover them completely. Machines may have types that are not permitted any
+    more.
     """
     there: defaultdict[int, set[str]] = defaultdict(set)
     for row in Instance.objects.exclude(status=Status.TERMINATED):

@@ -1,4 +1,4 @@
-"""Whether the providers that people sign in by can be used: each has to know us, and the institute's has to answer."""
+"""Whether the sign-in providers can be used: each has to know our redirect URI, and the institute's has to answer."""
 
 from collections.abc import Iterator
 from typing import Any

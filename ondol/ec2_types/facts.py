@@ -49,7 +49,7 @@ class InstanceType:
         return self.architecture == other.architecture or None in {self.architecture, other.architecture}
 
     def does_for(self, other: "InstanceType") -> bool:
-        """Return whether it can take the other type's place: at least as big, and of the same architecture."""
+        """Return whether it can replace the other type: at least as big, and of the same architecture."""
         if self.vcpus is None or other.vcpus is None or not self.may_become(other):
             return False
         memory = (self.memory_gib or 0) >= (other.memory_gib or 0)

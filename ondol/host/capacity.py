@@ -5,15 +5,16 @@ import os
 from ondol.config import Config
 
 MOST_BY_ITSELF = 4
-"""Each process takes 150 MB: a host with many processors is asked for more by a setting only."""
+"""The most processes without a setting: each takes 150 MB, also on a host with many processors."""
 JOBS = 20
-"""The jobs that a worker does at the same time, unless its `--concurrency` says otherwise."""
+"""The jobs that a worker runs at the same time, unless its `--concurrency` says otherwise."""
 _OF_ENGINE = 5
-"""Four in Procrastinate's pool, and the one that listens."""
+"""Procrastinate's connections: four in its pool, and the one that listens."""
 
 
 def web_processes(config: Config) -> int:
-    """Return the processes of one `ondol web`. A trial shares its host, and one process alone can serve metrics."""
+    """Return the processes of one `ondol web`. It is one in a trial, which shares its host, and with metrics, which
+    only one process can serve."""
     if config.web_processes is not None:
         return config.web_processes
     if config.cloud == "local" or config.web_metrics_port:

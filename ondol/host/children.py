@@ -60,7 +60,7 @@ class Child:
             self._wait_before_restart(now, f"ended with code {self.process.returncode}")
         elif now >= self._due:
             self._due = 0.0
-            self._kill_group()  # what a killed server has left behind
+            self._kill_group()  # processes that a killed server has left behind
             try:
                 self.start()
             except OSError as error:
@@ -103,8 +103,7 @@ class Child:
         self.say(f"{what}; starting again in {wait:g} s")
 
     def _kill_group(self) -> None:
-        """Kill what it forked: that is in its process group, whose id is not given to others before the group is
-        empty."""
+        """Kill what it forked, by its process group, whose id is not reused before the group is empty."""
         if self.process:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid, signal.SIGKILL)
@@ -121,7 +120,7 @@ class Child:
 
 
 class _PrivateFile(RotatingFileHandler):
-    """A log file that only its owner can read; a full disk is no reason to stop."""
+    """A log file that only its owner can read; a full disk does not stop anything."""
 
     def _open(self) -> io.TextIOWrapper:
         handle = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)

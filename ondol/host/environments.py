@@ -6,11 +6,11 @@ _PLAIN = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", 
 _CLOUD = (*_PLAIN, "AWS_REGION", "ONDOL_CLOCK")
 _NOT_SECRET = ("AWS_REGION", "AWS_VPC_ID", "AWS_SUBNET_ID", "AWS_ENDPOINT_URL")
 OWNER = "ONDOL_DATABASE_OWNER_URL"
-"""Leads to the owner of the tables: for what migrates, and for no part that goes on running."""
+"""The URL of the tables' owner: for migrations, and for no long-running part."""
 
 
 def forget_libpq(env: MutableMapping[str, str]) -> None:
-    """Remove PGSERVICE, PGPORT and the like: they are for somebody's other database, the embedded one needs none.
+    """Remove PGSERVICE, PGPORT and the like: they are for another database, and the embedded one needs none.
 
     PGAPPNAME is ours: it tells the server which part of Ondol has connected.
     """
@@ -32,14 +32,14 @@ def of_web(env: Mapping[str, str]) -> dict[str, str]:
 
 
 def of_migrate(env: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of `ondol migrate`: the web's, and the way to the database as the owner of its tables."""
+    """Return the environment of `ondol migrate`: the web's, and the URL of the tables' owner."""
     kept = {name: value for name, value in env.items() if not name.startswith("AWS_") or name in _NOT_SECRET}
-    # For libraries only: what keeps a process from the metadata service is systemd's unit, or one hop in EC2.
+    # This stops libraries only; systemd's unit, or one hop in EC2, keeps a process from the metadata service.
     return kept | {"AWS_EC2_METADATA_DISABLED": "true"}
 
 
 def without_owner(env: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment without the way to the database as the owner of its tables."""
+    """Return the environment without the URL of the tables' owner."""
     return {name: value for name, value in env.items() if name != OWNER}
 
 
@@ -52,6 +52,6 @@ def without_proxy(env: Mapping[str, str]) -> dict[str, str]:
 def of_worker(env: Mapping[str, str], trial: Mapping[str, str] | None) -> dict[str, str]:
     """Return the worker's environment.
 
-    The trial's credentials never mix with Amazon's, whose profile or token would win.
+    The trial's credentials are never mixed with Amazon's, whose profile or token would take precedence.
     """
     return without_owner(env) if trial is None else of_web(env) | dict(trial)

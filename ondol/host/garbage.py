@@ -1,8 +1,8 @@
 """CPython's garbage collector, while code is loaded and afterwards.
 
-A worker has some 240,000 objects once it has loaded its code and Amazon's models, a web 140,000; each keeps them as
-long as it lives. The collector goes through all of them now and then, while each thread waits: 120 ms in a worker, in
-which a click waited, too.
+A worker has some 240,000 objects once it has loaded its code and Amazon's models, a web process 140,000, for as long as
+it lives. The collector scans all of them now and then, while all threads wait: 120 ms in a worker, which also delayed
+clicks.
 """
 
 import gc
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def without_collection() -> Iterator[None]:
-    """Load code meanwhile: the collector would take a seventh of that time, and find next to nothing."""
+    """Switch the collector off while code is loaded: it would take a seventh of that time, and find next to nothing."""
     gc.disable()
     try:
         yield
@@ -22,8 +22,8 @@ def without_collection() -> Iterator[None]:
 
 
 def keep_what_is_loaded() -> None:
-    """Let the collector pass over all that there is. Call it once a start is over.
+    """Let the collector skip all present objects. Call it once, at the end of the start.
 
-    What is garbage already stays as well. To collect that first takes 0.1 s of each start, for 9,000 small objects.
+    Present garbage stays, too: collecting it first would take 0.1 s of each start, for 9,000 small objects.
     """
     gc.freeze()

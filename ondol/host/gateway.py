@@ -1,10 +1,10 @@
-"""A WSGI application behind an ASGI server: no byte of a request is lost on the way, and threads do only its work.
+"""A WSGI application behind an ASGI server: no byte of a request is lost, and threads run only the application.
 
-The server's own WSGI interface hands over an empty header where one byte of it is not ASCII, and lends a thread to a
-client for as long as that takes to send its request.
+The server's own WSGI interface passes an empty header if one byte of it is not ASCII, and blocks a thread for as long
+as a client takes to send its request.
 
-Where all threads wait for a database that does not answer, a request that came later gets its 503 all the same, and
-what needs no database has threads of its own.
+If all threads wait for a database that does not answer, later requests still get a 503, and paths that need no database
+have threads of their own.
 """
 
 import asyncio
@@ -24,9 +24,9 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 CONNECTIONS = 800
-"""The connections that may be open at once. Silent ones count, and Linux gives a process 1,024 files unless it is told.
+"""The connections that may be open at once, idle ones included; Linux's default is 1,024 files for a process.
 
-granian's own limit is its backlog, 128: so many silent clients would hold up everybody, a supervisor's probes included.
+granian's own limit is its backlog, 128: so many idle clients would block everybody, a supervisor's probes included.
 """
 SERVER = (
     *("--interface", "asginl", "--http", "1", "--no-ws", "--workers-kill-timeout", "5"),
@@ -34,28 +34,28 @@ SERVER = (
 )
 """The options of granian that the gateway relies on."""
 PATIENCE = 60.0
-"""A client has so many seconds to send its body."""
+"""The seconds that a client has to send its body."""
 HELD = 256 * 1024
-"""So many bytes of an answer are handed over at once: a slow reader of a page does not hold a thread."""
+"""The bytes of an answer that are passed on at once, so that a slow reader of a page does not block a thread."""
 ANSWER_WITHIN = 11.0
-"""A page that waits for the database gets 503 after so many seconds: then one that has waited first has had its own."""
+"""The seconds after which a page that waits for the database gets 503: a little more than a statement may take."""
 SILENT = 3.0
-"""A database that has answered nobody for so many seconds is away; else a page is only slow, and goes on."""
+"""A database without any answer for so many seconds is away; otherwise a page is only slow, and goes on."""
 HEALTH, HEALTH_WITHIN = "/healthz", 1.0
 LIVE = "/livez"
-"""Answered without a thread: whoever asks restarts a process that is slow, which brings no database back."""
+"""Answered without a thread: a supervisor restarts a process that is slow, which would not help the database."""
 NO_DATABASE = b"the database does not answer\n"
 UNAVAILABLE, TOO_BIG = "ondol.unavailable", "ondol.too_big"
-"""The application is asked by these names to say so, without asking the database."""
+"""The keys of the WSGI environment that ask the application for these error pages, without the database."""
 DRAINED, DRAINED_WITHIN = 64 * 1024 * 1024, 120.0
-"""So many bytes of a body that is too big are taken and thrown away, for so many seconds: browsers show no answer while
-they are still sending. One that says that it has more is refused at once, as is one that has asked before it sends."""
+"""How many bytes of a too large body are read and discarded, and for how many seconds: browsers show no answer while
+they are still sending. A client that announces more is refused at once, as is one that waits for 100 Continue."""
 TICK = 0.25
 _PLAIN = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
 
 
 class Gateway:
-    """Answers requests in threads that last, so that each keeps its connection to the database."""
+    """Answers requests in permanent threads, so that each keeps its connection to the database."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class Gateway:
         static: str = "",
         silent_for: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        """Take `silent_for`: for how many seconds the database has answered nothing that was asked of it.
+        """Take `silent_for`, which returns for how many seconds the database has left all queries unanswered.
 
         Paths that begin with `static` need no database.
         """
@@ -79,7 +79,7 @@ class Gateway:
         if scope["type"] != "http":
             return None
         try:
-            # To ask the server for a body that there is not would be a way through its thread for nothing.
+            # Asking the server for a missing body would cost a useless trip through its thread.
             body = await _body_of(scope, receive, self._body_limit) if _has_body(scope) else b""
         except TimeoutError:
             return await _refuse(send, 408, b"The request did not arrive in time.\n")
@@ -87,7 +87,7 @@ class Gateway:
             environ = environ_of(scope, b"") | {TOO_BIG: True}
             await self._made(self._quick, environ, _closing(send), lambda waited: False)
             return None
-        if body is None:  # granian says so of chunks that are none, too
+        if body is None:  # granian reports this for malformed chunks, too
             return await _refuse(send, 400, b"The body of the request is malformed.\n")
         environ = environ_of(scope, body)
         if environ["PATH_INFO"] == LIVE:
@@ -102,13 +102,13 @@ class Gateway:
         return None
 
     def _is_hopeless(self, waited: float) -> bool:
-        """Return whether a request waits for the database in vain; one that is slow by itself goes on."""
+        """Return whether a request waits for a database that is away; one that is only slow goes on."""
         return waited >= ANSWER_WITHIN and self._silent_for() >= SILENT
 
     async def _made(
         self, threads: ThreadPoolExecutor, environ: dict[str, Any], send: Send, is_over: Callable[[float], bool]
     ) -> bool:
-        """Answer the request in one of these threads; return False if that was given up before anything was sent."""
+        """Answer the request in one of these threads; return False if it was given up before anything was sent."""
         answer = _Answer(asyncio.get_running_loop(), send)
         work = threads.submit(with_room, answer.make, self._application, environ)
         made, began = asyncio.wrap_future(work), answer.loop.time()
@@ -116,7 +116,7 @@ class Gateway:
         while not (await asyncio.wait({made}, timeout=TICK))[0]:
             if not answer.is_begun and is_over(answer.loop.time() - began):
                 answer.is_given_up = True
-                work.cancel()  # if no thread has taken it, none does
+                work.cancel()  # if no thread has begun it, none will
                 return False
         await answer.send_on(made.result(), is_more=False)
         return True
@@ -134,7 +134,7 @@ class _Answer:
     is_given_up: bool = False
 
     def make(self, application: Application, environ: dict[str, Any]) -> bytes:
-        """Return what is left to be sent: of all but long answers, everything."""
+        """Return what is left to be sent: everything, except for long answers."""
         held = bytearray()
         pieces = application(environ, self._start)
         try:
@@ -185,13 +185,13 @@ def environ_of(scope: Message, body: bytes) -> dict[str, Any]:
     }
     for key, value in _headers_of(scope["headers"]).items():
         environ[key] = value.decode("latin-1")
-    return environ | {"CONTENT_LENGTH": str(len(body))}  # of a body in chunks, nobody has said it
+    return environ | {"CONTENT_LENGTH": str(len(body))}  # a chunked body has no such header
 
 
 def _headers_of(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, bytes]:
-    """Return headers by WSGI's names. One with an underscore would pass for another one with a hyphen: it is left out.
+    """Return headers by WSGI's names. One with an underscore is left out, since it would look like one with a hyphen.
 
-    Cookies that come in several headers are one list of cookies, with their own separator.
+    Several cookie headers are joined, with the separator of cookies.
     """
     found: dict[str, bytes] = {}
     for raw, value in pairs:
@@ -252,7 +252,7 @@ def _asks_first(scope: Message) -> bool:
 
 
 def _closing(send: Send) -> Send:
-    """Return how to send an answer after which the connection is of no use: a part of the request may still come."""
+    """Return a `send` that closes the connection after the answer, since a part of the request may still come."""
 
     async def send_and_close(message: Message) -> None:
         if message["type"] == "http.response.start":

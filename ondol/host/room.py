@@ -1,8 +1,8 @@
-"""Room for a deep stack.
+"""Memory for a deep Python stack.
 
-CPython keeps the frames of a thread in pieces of 16 kB. A loop whose calls begin where one ends gets a new piece from
-the kernel for each call, and gives it back: for a dashboard 700 times, a third of its processor time. All frames above
-a big one share its piece, which is as large again; the kernel gives only what is used of it.
+CPython keeps the frames of a thread in chunks of 16 kB. A loop of calls at the end of a chunk gets a new chunk from the
+kernel for each call, and returns it: 700 times for a dashboard, a third of its processor time. All frames above a big
+frame share its chunk, which is twice as large as that; the kernel provides only the memory that is used.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ _WORDS = 40_000
 
 
 def with_room(call: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
-    """Return what the call returns."""
+    """Call it with a big frame below, and return its result."""
     return call(*args, **named)
 
 

@@ -22,7 +22,7 @@ def of(data: Path) -> tuple[int, int]:
 
 
 def named_user() -> tuple[int, int]:
-    """Return user and group of initdb, which wants a user that has a name."""
+    """Return user and group of initdb, which needs a user that has a name."""
     if os.geteuid() != 0:
         return os.geteuid(), os.getegid()
     nobody = pwd.getpwnam("nobody")
@@ -30,7 +30,7 @@ def named_user() -> tuple[int, int]:
 
 
 def with_name() -> list[str]:
-    """Return words before initdb if our user id has no name, as in some containers: in its own namespace it has one."""
+    """Return a command prefix for initdb if our user id has no name, as in some containers: a user namespace."""
     try:
         pwd.getpwuid(os.geteuid())
     except KeyError:
@@ -40,10 +40,10 @@ def with_name() -> list[str]:
 
 
 def as_user(uid: int, gid: int, programs: Path) -> list[str]:
-    """Return words before a command that make it run as that user: util-linux's setpriv, if we are root.
+    """Return the command prefix to run as that user: util-linux's setpriv, if we are root.
 
-    If the binaries are in a private folder (a checkout under /root), that user may read there too. Its programs look
-    for each other by access(2), which forgets capabilities unless this securebit is set.
+    If the binaries are in a private folder (a checkout under /root), that user may read there too. Its programs find
+    each other by access(2), which ignores capabilities unless this securebit is set.
     """
     if os.geteuid() != 0:
         return []
@@ -55,7 +55,7 @@ def as_user(uid: int, gid: int, programs: Path) -> list[str]:
 
 
 def _right_to_read() -> str:
-    """Return the capability to read; but containers often give root only the one that includes writing.
+    """Return the capability to read; in many containers root has only the one that includes writing.
     capabilities(7)."""
     lines = Path("/proc/self/status").read_text().splitlines()
     ours = int(next(line for line in lines if line.startswith("CapPrm:")).split()[1], 16)

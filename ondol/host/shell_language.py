@@ -1,4 +1,4 @@
-"""What `ondol up` tells in Korean, too, below the English, where the shell's locale is Korean; without Django."""
+"""Sentences of `ondol up` in Korean, too, below the English, if the shell's locale is Korean; without Django."""
 
 import gettext
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ _LOCALE = Path(__file__).resolve().parents[1] / "locale"
 
 
 def gettext_noop(text: str) -> str:
-    """Return the text, which is in the catalogue by this."""
+    """Return the text; this call marks it for the translation catalogue."""
     return text
 
 

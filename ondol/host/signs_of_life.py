@@ -1,4 +1,4 @@
-"""Whether this worker works: that its loop turns, and that the database has taken its heartbeat."""
+"""Whether this worker works: its event loop runs, and the database has stored its heartbeat."""
 
 import time
 
@@ -10,20 +10,20 @@ _turned = _beaten = 0.0
 
 
 def turn() -> None:
-    """Note that the loop turns."""
+    """Note that the loop runs."""
     global _turned
     _turned = time.monotonic()
 
 
 def beat() -> None:
-    """Note that the database has taken a heartbeat."""
+    """Note that the database has stored a heartbeat."""
     global _beaten
     _beaten = time.monotonic()
 
 
 def is_alive() -> bool:
-    """Return whether the process is worth keeping; a restart would not bring a database back."""
-    return not _turned or time.monotonic() - _turned < TURNS  # before the first, it starts
+    """Return whether the process need not be restarted; a missing database is no reason to."""
+    return not _turned or time.monotonic() - _turned < TURNS  # before the first turn, it is starting
 
 
 def is_working() -> bool:

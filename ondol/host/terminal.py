@@ -1,4 +1,4 @@
-"""The terminal of `ondol up`, which may be slow, stopped with Ctrl-S, or gone. Nothing of ours waits for it."""
+"""The terminal of `ondol up`, which may be slow, stopped with Ctrl-S, or gone. `ondol up` never waits for it."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ OUT, ERR = 1, 2
 
 
 class Terminal:
-    """Prints lines in their order, from a thread of its own; what a stopped terminal cannot take is left out."""
+    """Prints lines in order, from a thread of its own; lines that a stopped terminal cannot take are dropped."""
 
     def __init__(self) -> None:
         self._lines: queue.Queue[tuple[int, str]] = queue.Queue(2000)
@@ -30,7 +30,7 @@ class Terminal:
     def _write(self) -> None:
         while True:
             where, text = self._lines.get()
-            # Not by sys.stdout: its lock, held by a thread that cannot write, would keep us from ending.
+            # Not by sys.stdout: a thread that cannot write would hold its lock, and keep us from ending.
             with contextlib.suppress(OSError):
                 rest = (text + "\n").encode(errors="backslashreplace")
                 while rest:

@@ -1,4 +1,4 @@
-"""The process tree of `ondol up`: PostgreSQL, the trial cloud, worker and web, each with no more than it needs."""
+"""The process tree of `ondol up`: PostgreSQL, the trial cloud, worker and web, each with only the settings it needs."""
 
 import json
 import os
@@ -128,7 +128,7 @@ class Tree:
         return env
 
     def _start_postgres(self) -> dict[str, str]:
-        """Start the embedded server; return the ways to it, which commands find in the home while it runs."""
+        """Start the embedded server; return its URLs, which commands find in the home while it runs."""
         self.postgres = EmbeddedPostgres(self.home / "postgres", self._say, waiting=self._while_waiting)
         self.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
@@ -264,7 +264,7 @@ class Tree:
                 text, words = SIGN_IN_BY_PROVIDER, {"provider": self.settings.oidc_name, "email": email}
             case [email, password]:
                 text, words = SIGN_IN, {"email": email, "password": password, "file": str(admin)}
-            case [email]:  # `ondol migrate` has found that the first password opens nothing any more
+            case [email]:  # `ondol migrate` has removed the first password, which is not valid any more
                 text, words = SIGN_IN_CHOSEN, {"email": email}
             case _:
                 text, words = "", {}

@@ -1,7 +1,7 @@
-"""The trial's clock over restarts and changes of speed: it never goes back.
+"""The trial's clock across restarts and changes of speed: it never goes back.
 
-While `ondol up` is off, the clock goes on at real pace. An anchor (REAL,VIRTUAL,SPEED) is written every few seconds, so
-that a kill loses little; what it may have lost is bridged at the old speed.
+While `ondol up` is off, the clock runs at real speed. An anchor (REAL,VIRTUAL,SPEED) is written every few seconds, so
+that a kill loses little; the time that may be lost is added at the old speed.
 """
 
 from pathlib import Path

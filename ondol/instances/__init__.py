@@ -1,1 +1,1 @@
-"""One person, one machine: its state, its key, and what brings it from a wish to AWS."""
+"""Machines, one for each person: their state, their keys, and what people may ask of them."""

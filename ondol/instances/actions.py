@@ -1,4 +1,4 @@
-"""What people may ask of their machine. Each writes a wish and enqueues a job in one transaction; none reaches AWS."""
+"""What people may ask of their machine. Each stores a wish and enqueues a job in one transaction; none calls AWS."""
 
 import logging
 from collections.abc import Callable, Collection, Iterator
@@ -36,10 +36,10 @@ from ondol.whom_to_ask import ask
 
 log = logging.getLogger(__name__)
 _WITHOUT_KEY = {Status.PENDING, Status.FAILED, Status.TERMINATING, Status.TERMINATED}
-"""While it is made, its key may still be replaced."""
+"""Statuses without a key to hand out; while a machine is created, its key may still change."""
 RECONCILE = "ondol.instances.reconcile"
 MAY_RUN: list[Callable[[User], None]] = []
-"""What parts that stand on this one have to say before a machine runs, such as a budget: each may raise ActionError."""
+"""What other apps check before a machine runs, such as a budget: each may raise ActionError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class KeyFile:
 
 
 def current(user: User) -> Instance | None:
-    """The person's machine, if there is one; ended ones are history."""
+    """Return the person's machine, if there is one; terminated ones do not count."""
     return _CURRENT.first(user.pk)
 
 
@@ -66,7 +66,7 @@ _CURRENT = Kept[Instance](
 
 
 def machines_of(people: Collection[User]) -> dict[int, Instance]:
-    """The machines of many, by owner; one query."""
+    """Return the machines of many people, by owner; one query."""
     rows = Instance.objects.filter(owner__in=people).exclude(status=Status.TERMINATED).select_related("run", "owner")
     return {row.owner_id: row for row in rows}
 
@@ -82,8 +82,8 @@ def create(
 ) -> Instance:
     """Ask for a machine, of the usual size or another that is permitted, and with a key of one's own if it is given.
 
-    Asking again while it is made returns the same one; after a failure it is a new attempt. An administrator may ask
-    for somebody else, by whose approval, rules and limits it goes.
+    Asking again while it is created returns the same one; after a failure it is a new attempt. An administrator may ask
+    for somebody else, whose approval, rules and limits apply.
     """
     actor, reason = _asker(user, by)
     _require_approved(user)
@@ -91,7 +91,7 @@ def create(
         if public_key is not None:
             own_keys.choose(user, public_key)
         instance = _mine_for_update(user)
-        _require_approved(user)  # once more, here and below: whoever suspends them has perhaps held the row until now
+        _require_approved(user)  # once more, here and below: a suspension may have held the lock until now
         if instance is None:
             _require_leave(user)
             require_creation_left(user)
@@ -154,8 +154,8 @@ def start(user: User, *, by: User | None = None) -> Instance:
 
 @refusals_of(Action.MACHINE_STOP)
 def stop(user: User, *, by: User | None = None, still: Callable[[Instance], bool] = lambda row: True) -> Instance:
-    """Ask for a stop; by an administrator for somebody else. Stopped or stopping already is fine. What runs goes on
-    unless it is `still` as the asker knows it."""
+    """Ask for a stop; by an administrator for somebody else. Stopped or stopping already is fine. A running machine is
+    not stopped if `still` is false for it now."""
     actor, reason = _asker(user, by)
     if actor == user:
         _require_approved(user)
@@ -179,20 +179,20 @@ def stop(user: User, *, by: User | None = None, still: Callable[[Instance], bool
 
 
 def stop_by_rule(user: User, reason: Reason, still: Callable[[Instance], bool]) -> bool:
-    """Stop what runs because a rule says so, if it says so `still`; False: it does not, or nothing runs."""
+    """Stop a running machine by a rule, if the rule `still` holds; False: it does not, or nothing runs."""
     with transaction.atomic():
         instance = _mine_for_update(user)
         if instance is None or instance.status != Status.RUNNING or not still(instance):
             return False
         move(instance, Status.STOPPING, reason)
-        _now(instance, BY_THE_CLOCK)  # at the end of the hours it is everybody's: a click overtakes it
+        _now(instance, BY_THE_CLOCK)  # when the allowed hours end, many come at once: a click goes first
     return True
 
 
 def withdraw(owner: User, by: User | None) -> None:
-    """Stop the machine of somebody who is not approved any more, and forget what they wished for it. Twice is once.
+    """Stop the machine of somebody who is not approved any more, and forget what they asked for it. It may run twice.
 
-    Whatever comes later, such as a start whose answer is on its way, is stopped by `lifecycle.decide`.
+    Whatever still starts later, such as by a StartInstances under way, is stopped by `lifecycle.decide`.
     """
     with transaction.atomic():
         instance = _mine_for_update(owner)
@@ -201,7 +201,7 @@ def withdraw(owner: User, by: User | None) -> None:
         Run.objects.filter(pk=instance.run_id, ended_at=None).update(
             awake_until=None, waived_close=None, lease_until=None
         )
-        # And its group is to let nobody in: what is wished for by `ssh_ranges`.
+        # And its security group shall let nobody in, as `ssh_ranges.wished` says.
         Instance.objects.filter(pk=instance.pk).update(ssh_ranges_at=None, **asdict(instance.size))
         KeyReplacement.give_up_asked(instance, "not_approved")
         decision = withdrawal(Status(instance.status), instance.seen, clock.now())
@@ -212,7 +212,7 @@ def withdraw(owner: User, by: User | None) -> None:
 
 @refusals_of(Action.MACHINE_TERMINATE)
 def terminate(user: User, *, by: User) -> Instance:
-    """End a person's machine with all its data; administrators only. Ending already is fine."""
+    """Terminate a person's machine with all its data; administrators only. Terminating already is fine."""
     _require_admin(by)
     with transaction.atomic():
         instance = _existing(user)
@@ -224,8 +224,8 @@ def terminate(user: User, *, by: User) -> Instance:
 
 @contextmanager
 def wish_of(user: User, *, by: User | None = None) -> Iterator[Instance]:
-    """One's own machine, or by an administrator somebody's, locked to write a wish to it. It is seen to once that is
-    committed."""
+    """Yield one's own machine, or an administrator somebody else's, locked to change what is asked of it. A job is
+    enqueued with the commit."""
     _asker(user, by)
     _require_approved(user)
     with transaction.atomic():
@@ -237,7 +237,7 @@ def wish_of(user: User, *, by: User | None = None) -> Iterator[Instance]:
 
 @refusals_of(Action.KEY_READ)
 def take_key(user: User, form: str = "pem") -> KeyFile:
-    """The private key of one's own machine, as `pem` (OpenSSH) or `ppk` (PuTTY)."""
+    """Return the private key of one's own machine, as `pem` (OpenSSH) or `ppk` (PuTTY)."""
     _require_approved(user)
     key = (
         SshKey.objects.select_related("instance")
@@ -280,20 +280,20 @@ def take_key(user: User, form: str = "pem") -> KeyFile:
 
 
 def tell_address(instance: Instance) -> bool:
-    """Whether the owner is to be told that the address has changed; true only once."""
+    """Return whether the owner is to be told that the address has changed; true only once."""
     return bool(Instance.objects.filter(pk=instance.pk, address_changed=True).update(address_changed=False))
 
 
 SOMEBODY_WAITS, AFTER_NEWS, MANY = 10, -1, -10
-"""The priorities of a job that somebody has clicked for, of one that comes after all that is to be told (0), and of
-those of which there may be a thousand at once."""
+"""The priorities of a job after a click, of one that comes after all notifications (0), and of those of which there may
+be a thousand at once."""
 _OVERTAKE = """
 UPDATE procrastinate_jobs SET priority = %s WHERE queueing_lock = %s AND status = 'todo' AND priority < %s
 """
 
 
 def _now(instance: Instance, priority: int = SOMEBODY_WAITS) -> None:
-    """Somebody has asked: whatever was put off is tried at once."""
+    """Enqueue the job after a request: whatever was put off is tried at once."""
     Instance.objects.filter(pk=instance.pk).update(next_at=None)
     enqueue(instance, priority)
 
@@ -304,8 +304,8 @@ SELECT queueing_lock FROM procrastinate_jobs WHERE status = 'todo' AND queueing_
 
 
 def without_job(instances: Collection[Instance], priority: int = 0) -> list[Instance]:
-    """Return those for which no job waits yet that would come as soon. To be asked once what the job is to see is
-    committed: a thousand that wait for Amazon's quota are looked at every two seconds, and none needs another one."""
+    """Return those without a waiting job of this or a higher priority; call it after the commit of what the job shall
+    see. A thousand machines that wait for Amazon's quota are checked every two seconds: none needs a second job."""
     locks = [_lock_of(instance) for instance in instances]
     if not locks:
         return []
@@ -320,8 +320,8 @@ def _lock_of(instance: Instance) -> str:
 
 
 def enqueue(instance: Instance, priority: int = 0) -> None:
-    """Enqueue a look at this machine, in the caller's transaction; one that waits already will do, and gets the
-    priority of this one if that is higher."""
+    """Enqueue the reconciliation of this machine, in the caller's transaction. If one waits already, it gets the higher
+    priority of the two."""
     lock = _lock_of(instance)
     try:
         with transaction.atomic():  # a savepoint: the refusal must not undo the caller's change

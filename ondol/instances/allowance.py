@@ -1,8 +1,8 @@
 """How often somebody may start, create and change the type of their machine in 24 hours, counted from the record.
 
-Only what its owner asked for counts, and only if it was not in vain: a start that AWS refused, or a machine that could
-not be made, is given back. What an administrator asks for uses nothing up, and is refused once nothing is left: the
-rule is then the administrator's to change.
+Only what its owner asked for counts, and only if it succeeded: a start that AWS refused, or a machine that could not be
+created, does not count. What an administrator asks for does not count either, but is refused once nothing is left: the
+administrator can then change the rule.
 """
 
 import math
@@ -46,7 +46,7 @@ def require_type_change_left(user: User) -> None:
 
 
 def wished(lines: Iterable[StatusChange], wish: Status, in_vain: Status) -> list[datetime]:
-    """Return when its owner has asked for `wish`, the oldest first, without what then came to `in_vain`."""
+    """Return when its owner has asked for `wish`, the oldest first, without requests that ended in `in_vain`."""
     times: list[datetime] = []
     is_open = False
     for line in lines:
@@ -64,7 +64,7 @@ _IN_VAIN = {
     Reason.NO_CAPACITY, Reason.QUOTA, Reason.REFUSED, Reason.TOO_LATE, Reason.START_UNDONE, Reason.LAUNCH_FAILED,
     Reason.UNKNOWN_MACHINE,
 }  # fmt: skip
-"""AWS or Ondol did not get there; whoever stops what was just starting has started it all the same."""
+"""Reasons for which a request does not count: AWS or Ondol failed. A start that its owner stops again does count."""
 
 
 def type_changes(lines: Iterable[StatusChange]) -> list[datetime]:
@@ -87,7 +87,7 @@ def _lines(user: User) -> list[StatusChange]:
 
 
 def _last_before(user: User) -> list[StatusChange]:
-    """Return the line that says what type a machine had before: the newest that says a size."""
+    """Return the newest line before these 24 hours that names a type: the one that the machine had until then."""
     found = StatusChange.objects.filter(
         instance__owner=user, at__lte=clock.now() - DAY, detail__has_key="instance_type"
     )

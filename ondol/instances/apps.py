@@ -1,4 +1,4 @@
-"""Django's entry for this part."""
+"""Django's configuration of this app."""
 
 from django.apps import AppConfig
 
@@ -9,7 +9,7 @@ class InstancesConfig(AppConfig):
     name = "ondol.instances"
 
     def ready(self) -> None:
-        """Let second factors seal themselves, and stop the machine of whoever is not approved any more."""
+        """Connect the sealing of second factors, and stop the machine of whoever is not approved any more."""
         from ondol.accounts.people import WITHDRAWN  # noqa: PLC0415  models are loaded by now
         from ondol.deployment import second_factors  # noqa: PLC0415
         from ondol.instances.actions import withdraw  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""Why a wish is not met."""
+"""Why a request is refused."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from ondol.audit.record import Refusal
 
 
 class ActionError(Refusal):
-    """A wish that cannot be met now: `code` for programs, message and hint as sentences in the person's language.
+    """A request that cannot be met now: `code` for programs, message and hint as sentences in the person's language.
 
     `retry_after`: in how many seconds it can, if that is a matter of time.
     """

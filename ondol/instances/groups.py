@@ -1,4 +1,4 @@
-"""Which fields of a machine's row belong together, with what each is at first: a group is replaced as a whole.
+"""Which fields of a machine's row belong together, with their initial values: a group is replaced as a whole.
 
 Every field of `Instance` is in exactly one group, or named in `KEPT`; a test holds it.
 """
@@ -12,7 +12,7 @@ from ondol.instances.lifecycle import View
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What one attempt to make a machine has brought; a new attempt begins with nothing of it."""
+    """What one attempt to create a machine has set; a new attempt resets it."""
 
     client_token: str | None = None
     instance_id: str | None = None
@@ -55,7 +55,7 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """The last trouble with AWS, and the back-off that came of it."""
+    """The last trouble with AWS, and the back-off after it."""
 
     tries: int = 0
     next_at: datetime | None = None
@@ -69,9 +69,9 @@ KEPT = frozenset({
     "id", "owner", "status", "status_reason", "status_since", "run", "instance_type", "volume_gib", "created_at",
     "updated_at", "is_clean", "unrecognized_instance_ids",
 })  # fmt: skip
-"""What outlives an attempt: who and since when, where it stands, what is wished for, and what is left in AWS."""
+"""What outlives an attempt: the owner, the status, what is asked for, and what is left in AWS."""
 
 
 def fresh(group: type[Attempt] | type[Observed] | type[Trouble]) -> dict[str, Any]:
-    """Return the fields of a group as they are at first."""
+    """Return the initial values of a group's fields."""
     return asdict(group())

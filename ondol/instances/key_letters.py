@@ -1,4 +1,4 @@
-"""The e-mail to a machine's owner when its key was replaced: it may not have been them."""
+"""The e-mail to a machine's owner when its key was replaced: somebody else may have done it."""
 
 from django.urls import reverse
 from procrastinate.contrib.django import app

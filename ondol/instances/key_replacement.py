@@ -1,4 +1,4 @@
-"""What a person may ask about the key of their machine: another one instead. Reaches no machine: the worker does it."""
+"""The request to replace the key of one's machine. Nothing here reaches a machine: the worker replaces the key."""
 
 from django.utils.translation import gettext as _
 
@@ -15,9 +15,9 @@ from ondol.instances.replacements import ReplacementState
 from ondol.whom_to_ask import ask
 
 POSSIBLE = frozenset({Status.STARTING, Status.RUNNING, Status.STOPPING, Status.STOPPED})
-"""While it rests, the request waits for its next start."""
+"""While a machine is stopped, the request waits for its next start."""
 _GIVEN_UP = {ReplacementState.ASKED, ReplacementState.FAILED}
-"""States in which the new key may be on the machine, and is not its key."""
+"""States in which the new key may be on the machine, but the old one is in force."""
 
 
 def is_offered() -> bool:
@@ -27,9 +27,9 @@ def is_offered() -> bool:
 
 @refusals_of(Action.KEY_REPLACE)
 def replace_key(user: User, public_key: str = "", origin: KeyOrigin = KeyOrigin.OWN) -> Instance:
-    """Ask for another key: this public one, or one that AWS makes if it is empty. What is so already is fine.
+    """Ask for another key: this public one, or one that AWS makes if it is empty. The present key is accepted, too.
 
-    A request before, which is not carried out yet, is replaced. Raises ActionError.
+    An earlier request that is not carried out yet is replaced. Raises ActionError.
     """
     if not is_offered():
         raise ActionError(

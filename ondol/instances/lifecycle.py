@@ -1,7 +1,7 @@
 """THE state machine: what a machine's row should do next, given what AWS shows. Standard library only, no I/O.
 
-Changing states carry the wish (PENDING, STARTING: run; STOPPING: rest; TERMINATING, FAILED: nothing left). Settled
-states adopt reality: the alarm stops machines behind our back, so "desired = running" would restart what AWS has just
+Changing states say what is wanted (PENDING, STARTING: run; STOPPING: stopped; TERMINATING, FAILED: nothing left).
+Settled states follow AWS: the alarm stops machines without us, so "desired = running" would restart what AWS has just
 stopped.
 """
 
@@ -24,7 +24,7 @@ SHUTDOWNS = frozenset({
     "", "Client.UserInitiatedShutdown", "Client.UserInitiatedHibernate", "Client.InstanceInitiatedShutdown",
     "Server.ScheduledStop",
 })  # fmt: skip
-"""EC2's StateReason.Code of a machine that somebody has stopped; it stays while a start is not shown yet."""
+"""EC2's StateReason.Code of a machine that somebody has stopped; EC2 goes on showing it until a start is shown."""
 
 
 class Step(StrEnum):
@@ -33,15 +33,15 @@ class Step(StrEnum):
     WAIT = "WAIT"
     PREPARE = "PREPARE"  # group, key, image
     LAUNCH = "LAUNCH"  # the server
-    ARM = "ARM"  # the idle alarm, anew
+    ARM = "ARM"  # put a new idle alarm
     DROP_ALARM = "DROP_ALARM"  # the alarm that was replaced
-    ADMIT = "ADMIT"  # who may reach it: its group is made equal to what is wished for
-    REPLACE_KEY = "REPLACE_KEY"  # another key opens it, and the old one does not any more
+    ADMIT = "ADMIT"  # make its security group equal to what is wished for
+    REPLACE_KEY = "REPLACE_KEY"  # put the new key on it, and remove the old one
     PROBE = "PROBE"  # does SSH answer?
     START = "START"
     STOP = "STOP"
     FORCE_STOP = "FORCE_STOP"  # as if its plug was pulled: it does not shut down by itself
-    ASK_WHY = "ASK_WHY"  # it has stopped and nobody here asked for it: ask AWS's history, then call it stopped
+    ASK_WHY = "ASK_WHY"  # it has stopped unasked: ask AWS's history why, then call it stopped
     RESIZE = "RESIZE"  # another type
     GROW = "GROW"  # a bigger disk
     TERMINATE = "TERMINATE"
@@ -49,10 +49,10 @@ class Step(StrEnum):
 
 
 class View(StrEnum):
-    """What the last look showed: EC2's states, and two ways of showing nothing."""
+    """What the last observation showed: EC2's states, and two ways of showing nothing."""
 
-    UNSEEN = "unseen"  # nobody has looked since the last act
-    ABSENT = "absent"  # looked, not there
+    UNSEEN = "unseen"  # not observed since the last act
+    ABSENT = "absent"  # observed, and not there
     PENDING = "pending"
     RUNNING = "running"
     STOPPING = "stopping"
@@ -67,17 +67,17 @@ class Seen:
 
     view: View = View.UNSEEN
     since: datetime | None = None
-    """Since when every look has shown this view."""
+    """Since when every observation has shown this view."""
     prepared: bool = False
     """Group, sealed key and image are there."""
     asked: bool = False
     """A launch may have been asked for: its client token is stored."""
     armed: bool = False
-    """The alarm was put for this run."""
+    """The alarm was set for this run."""
     other_alarm: bool = False
     """The alarm that was replaced may still be there."""
     group_differs: bool = False
-    """Its security group is to be made equal to what is wished for."""
+    """Its security group differs from what is wished for."""
     key_differs: bool = False
     """Its key is to be replaced, and the next try is due."""
     ready: bool = False
@@ -93,12 +93,12 @@ class Seen:
     start_asked_at: datetime | None = None
     """When it last accepted one."""
     shut_down: bool = True
-    """EC2's reason for its stop is a shutdown, and not that a start was taken back."""
+    """EC2's reason for its stop is a shutdown, and not a start that AWS has undone."""
     may_run: bool = True
     """Its owner is approved."""
     unknown: bool = False
-    """A machine carries this row's tag that our database never asked for: it may be older than AWS, such as after
-    restoring a dump. Nothing is removed then."""
+    """A machine with this row's tag was not launched by this database, which may have been restored from an old dump.
+    Nothing is removed then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,22 +112,22 @@ class Timeouts:
     withdrawn: timedelta = timedelta(minutes=2)
     """The limit for the shutdown of a machine whose owner is not approved: root may hold it up from inside."""
     absent: timedelta = timedelta(minutes=2)
-    """DescribeInstances may lag behind RunInstances; what is to end and is missing for longer than this is gone."""
+    """DescribeInstances may lag behind RunInstances; a machine to be terminated that is missing for longer is gone."""
     shown: timedelta = timedelta(seconds=10)
-    """EC2 may go on showing for so long what was before an act. After six times that, it is so."""
+    """EC2 may show the state before an act for this long. What it still shows after six times that is true."""
     gone: timedelta = timedelta(hours=1)
-    """A machine that nobody wants to end is missing. AWS shows an end for about an hour, so this is rare; and its key
-    is the only one there is."""
+    """A missing machine that nobody terminated here is gone after this time. AWS shows terminated machines for about
+    an hour, so this is rare; and we have the only copy of its key."""
 
 
 TIMEOUTS = Timeouts()
 STARTS = 2
-"""A start that AWS accepts and takes back is asked for as often: after that, somebody has to find out why."""
+"""How often a start that AWS accepts and undoes is asked for: after that, somebody has to find out why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Either a move to another status, or an act, or neither (wait)."""
+    """A move to another status, or an act, or neither (wait)."""
 
     step: Step = Step.WAIT
     to: Status | None = None
@@ -141,14 +141,15 @@ class Decision:
 WAIT = Decision()
 _ADMITTING = frozenset({Status.PENDING, Status.STARTING, Status.RUNNING, Status.STOPPING, Status.STOPPED})
 _AFTER_ADMIT = frozenset({Step.WAIT, Step.PROBE, Step.GROW, Step.REPLACE_KEY})
-"""Steps that come after ADMIT. An alarm comes before, and so does what ends or stops it; a start sets the group itself.
+"""Steps that come after ADMIT. Setting the alarm, stopping and terminating come first; a start sets the security group
+itself.
 """
 
 
 def decide(
     status: Status, reason: Reason, seen: Seen, since: datetime, now: datetime, timeouts: Timeouts = TIMEOUTS
 ) -> Decision:
-    """The next thing to do for a machine that has been in `status` for `reason` since `since`."""
+    """Return the next thing to do for a machine that has been in `status` for `reason` since `since`."""
     decision = _decide(status, reason, seen, since, now, timeouts)
     is_admitted = seen.group_differs and status in _ADMITTING and decision.to is None
     return Decision(Step.ADMIT) if is_admitted and decision.step in _AFTER_ADMIT else decision
@@ -177,9 +178,9 @@ def _decide(status: Status, reason: Reason, seen: Seen, since: datetime, now: da
 
 
 def withdrawal(status: Status, seen: Seen, now: datetime, timeouts: Timeouts = TIMEOUTS) -> Decision | None:
-    """Return what becomes of the machine of somebody who is not approved; None: the same as of any other.
+    """Return what to do with a machine whose owner is not approved; None: the same as with any other.
 
-    Whatever AWS shows is stopped, never ended; a creation of which AWS shows nothing is given up.
+    A machine that AWS shows is stopped, never terminated; a creation of which AWS shows nothing is given up.
     """
     to_stop = Decision(to=Status.STOPPING, reason=Reason.NOT_APPROVED)
     match status, seen.view:
@@ -212,7 +213,7 @@ def _pending(seen: Seen, since: datetime, now: datetime, timeouts: Timeouts) -> 
             return Decision(to=Status.FAILED, reason=Reason.LAUNCH_FAILED)
         case View.STOPPED:
             return Decision(Step.ASK_WHY)
-    # A machine that cannot be armed would bill for ever; nobody has worked on this one yet.
+    # Without its alarm, a machine would cost money for ever; nobody has worked on this one yet.
     if late and (seen.view is View.PENDING or (seen.view is View.RUNNING and not seen.armed)):
         return Decision(to=Status.FAILED, reason=Reason.TOO_LATE)
     return _towards_running(seen, now, timeouts)
@@ -230,34 +231,34 @@ def _starting(seen: Seen, since: datetime, now: datetime, timeouts: Timeouts) ->
         case View.STOPPED:
             return Decision(to=Status.STOPPED, reason=Reason.TOO_LATE) if late else _start(seen, now, timeouts)
         case View.RUNNING if late and not seen.armed:
-            # Its owner may use it, and stop it; arming is tried for as long as it runs, and administrators are told.
+            # Its owner may use it, and stop it; the alarm is tried for as long as it runs, and administrators are told.
             return Decision(to=Status.RUNNING, reason=Reason.UNARMED)
     return _towards_running(seen, now, timeouts)
 
 
 def _start(seen: Seen, now: datetime, timeouts: Timeouts) -> Decision:
-    """Return what brings a stopped machine to run: its size, its alarm, and the start itself."""
+    """Return the next step to start a stopped machine: its size, its alarm, or the start itself."""
     if seen.starts and not _is_start_undone(seen, now, timeouts):
         return WAIT
     if seen.starts >= STARTS:
         return Decision(to=Status.STOPPED, reason=Reason.START_UNDONE)
     if not (resizing := _at_rest(seen)).is_wait:
         return resizing
-    # Armed first: should we die after StartInstances, the machine still stops by itself. And by no alarm of the last
-    # run, which would judge that run's idling.
+    # The alarm comes first: should we die after StartInstances, the machine still stops by itself. The alarm of the
+    # last run is deleted, since it would judge that run's idling.
     if not seen.armed:
         return Decision(Step.ARM)
     return Decision(Step.DROP_ALARM) if seen.other_alarm else Decision(Step.START)
 
 
 def _is_start_undone(seen: Seen, now: datetime, timeouts: Timeouts) -> bool:
-    """Return whether it is stopped again, and not stopped still: EC2 may show the time before the start."""
+    """Return whether it has stopped again after its start; at first, EC2 may still show the state before it."""
     certain_after = timeouts.shown * (6 if seen.shut_down else 1)
     return seen.start_asked_at is None or now - seen.start_asked_at > certain_after
 
 
 def _may_yet_start(seen: Seen, since: datetime, now: datetime, timeouts: Timeouts) -> bool:
-    """Return whether it was stopped before its stop was asked for, and a start that was under way may still show."""
+    """Return whether it was stopped before we asked for the stop, so that a start under way may still show."""
     if seen.since is None or seen.since > since:
         return False
     return not _is_start_undone(seen, now, timeouts) if seen.starts else now - since <= timeouts.shown
@@ -308,8 +309,8 @@ def _stopping(reason: Reason, seen: Seen, since: datetime, now: datetime, timeou
         case View.STOPPED:
             return Decision(to=Status.STOPPED, reason=reason)
         case View.RUNNING if reason not in OURS:
-            # We did not ask for this stop, and somebody has started it again: not ours to stop once more. But an
-            # answer that comes soon may be from before the stop.
+            # We did not ask for this stop, and somebody has started it again: we do not stop it. But soon after the
+            # stop, EC2 may still show the state before it.
             return Decision(to=Status.RUNNING, reason=Reason.OUTSIDE) if now - since > timeouts.shown else WAIT
         case View.RUNNING:
             late = now - since > timeouts.change
@@ -343,7 +344,7 @@ def _stopped(seen: Seen, now: datetime, timeouts: Timeouts) -> Decision:
 
 
 def _at_rest(seen: Seen) -> Decision:
-    """Only what is stopped changes its type; a disk that grows before a start has its file system grow at it."""
+    """Return what to change while it is stopped: its type, or its disk, whose file system grows at the start."""
     if seen.type_differs:
         return Decision(Step.RESIZE)
     return Decision(Step.GROW) if seen.disk_differs else WAIT
@@ -355,12 +356,12 @@ def _gone_if_long(seen: Seen, now: datetime, timeouts: Timeouts) -> Decision:
 
 
 def _is_gone(seen: Seen, now: datetime, after: timedelta) -> bool:
-    """Return whether AWS has not shown it for so long."""
+    """Return whether AWS has not shown it for longer than `after`."""
     return seen.since is not None and now - seen.since > after
 
 
 def _nothing_left(seen: Seen, now: datetime, timeouts: Timeouts) -> Decision | None:
-    """None once nothing is left."""
+    """Return what to remove or wait for; None once nothing is left."""
     match seen.view:
         case View.PENDING | View.RUNNING | View.STOPPING | View.STOPPED:
             return Decision(Step.TERMINATE)
@@ -369,7 +370,7 @@ def _nothing_left(seen: Seen, now: datetime, timeouts: Timeouts) -> Decision | N
         case View.UNSEEN if seen.asked:
             return WAIT
         case View.ABSENT if seen.asked and not seen.clean:
-            # A launch whose answer was lost may not show up yet; to clean now would leave it behind.
+            # A launch whose answer was lost may not show yet; cleaning up now would leave it behind.
             if seen.since is None or now - seen.since <= timeouts.absent:
                 return WAIT
     if seen.unknown:

@@ -1,4 +1,4 @@
-"""A machine's row, its sealed key, and every change of its status. `move` alone writes a status."""
+"""A machine's row, its sealed key, and every change of its status. Only `move` writes a status."""
 
 import uuid
 from datetime import datetime
@@ -16,11 +16,11 @@ from ondol.instances.replacements import KeyReplacement as KeyReplacement
 from ondol.instances.runs import Run as Run
 
 OTHER_ALARM = "-2"
-"""What the second name of an alarm ends with. A row's id never ends so."""
+"""The suffix of an alarm's second name. A row's id never ends like this."""
 
 
 class InstanceManager(models.Manager["Instance"]):
-    """Makes a machine together with its first run: neither is without the other."""
+    """Creates a machine together with its first run: neither exists without the other."""
 
     @transaction.atomic
     def create(self, **fields: Any) -> "Instance":
@@ -45,7 +45,7 @@ class Instance(models.Model):
     status_since = models.DateTimeField(default=clock.now)
 
     run = models.OneToOneField(Run, on_delete=models.RESTRICT, related_name="+")
-    """The one that goes on, else the last one."""
+    """The present run, else the last one."""
 
     # What was asked for
     instance_type = models.CharField(max_length=32)
@@ -60,40 +60,40 @@ class Instance(models.Model):
     """The root device of that image. Kept, since one client token must always come with the same parameters."""
     security_group_id = models.CharField(max_length=32, blank=True)
     group_unsure_at = models.DateTimeField(null=True)
-    """When a group was asked for whose id we have not been told: it may be there and not be shown yet."""
+    """When CreateSecurityGroup was called without an answer: the group may exist and not be shown yet."""
     ssh_ranges = models.JSONField(default=list, db_default=[])
-    """The ranges that its group was last made to let in by SSH, and nothing besides."""
+    """The ranges that its security group was last set to let in by SSH; it lets in nothing else."""
     ssh_ranges_at = models.DateTimeField(null=True)
-    """When that was; None: it is to be made equal to what `ssh_ranges.wished` says, whatever it lets in now."""
+    """When that was; None: the group is to be made equal to what `ssh_ranges.wished` says, whatever it lets in now."""
     group_doubted_at = models.DateTimeField(null=True)
     """Since when a late worker may have changed it: it is compared again (`ingress.AGAIN`). None: that is done."""
     key_pair_name = models.CharField(max_length=255, blank=True)
     """Stored before CreateKeyPair is asked for; each has another name."""
     is_key_due = models.BooleanField(default=False, db_default=False)
-    """Its key is to be replaced: `key_replacement` says by which, and how far that is."""
+    """Its key is to be replaced: `key_replacement` says by which key, and how far that has got."""
     alarm_name = models.CharField(max_length=255, blank=True)
-    """The one of `alarm_names` that counts."""
+    """The one of `alarm_names` that is in use."""
     has_other_alarm = models.BooleanField(default=False, db_default=False)
-    """There may be an alarm of the other name: one that was replaced, or was asked for without an answer."""
+    """There may be an alarm of the other name: one that was replaced, or a PutMetricAlarm without an answer."""
     is_unlimited = models.BooleanField(null=True, default=False, db_default=False)
-    """Whether a burstable type may spend credits that it has not earned: as it was last set in EC2. None: not known,
-    since a change of type may set it."""
+    """Whether a burstable type may spend credits that it has not earned, as last set in EC2. None: unknown after a
+    change of type, which may have set it."""
     is_type_unsure = models.BooleanField(default=False, db_default=False)
-    """Another type was asked for, and it is not known what has become of that: it is asked for once more at rest."""
+    """Another type was asked for, with unknown result: it is asked for once more while the machine is stopped."""
     made_at = models.DateTimeField(null=True)
-    """When group, key or machine was last made: a policy by tags may not know a thing for a minute."""
+    """When group, key or machine was last created: for a minute, an IAM policy by tags may not see its tags."""
     public_ip = models.GenericIPAddressField(protocol="IPv4", null=True)
     private_ip = models.GenericIPAddressField(protocol="IPv4", null=True)
     ipv6_address = models.GenericIPAddressField(protocol="IPv6", null=True)
     """The one that its subnet has assigned, if it assigns any. It stays over stops and starts."""
     last_public_ip = models.GenericIPAddressField(protocol="IPv4", null=True)
     address_changed = models.BooleanField(default=False)
-    """The public address is another than at the last run, and its owner has not been told."""
+    """The public address differs from that of the last run, and its owner has not been told."""
     stopped_at = models.DateTimeField(null=True)
     is_clean = models.BooleanField(default=True)
     """Group, key pair and alarm of this row are removed, or none was ever asked for."""
 
-    # The last look
+    # The last observation
     seen_view = models.CharField(max_length=16, default=View.UNSEEN)
     seen_since = models.DateTimeField(null=True)
     seen_at = models.DateTimeField(null=True)
@@ -103,10 +103,10 @@ class Instance(models.Model):
     """EC2's StateReason.Code, such as `Client.UserInitiatedShutdown`."""
     seen_type = models.CharField(max_length=32, blank=True)
     seen_volume_gib = models.PositiveIntegerField(null=True)
-    """What EC2 shows; others than what was asked for are being changed, or AWS has refused."""
+    """What EC2 shows. If it differs from what was asked for, it is being changed, or AWS has refused."""
     volume_id = models.CharField(max_length=32, blank=True)
     superseded_instance_ids = models.JSONField(default=list)
-    """Other machines that carry this row's tag: of an attempt that was given up. They are ended."""
+    """Other machines that carry this row's tag, from an attempt that was given up. They are terminated."""
     unrecognized_instance_ids = models.JSONField(default=list)
     """Machines that carry this row's tag, but whose launch this database does not know: a dump was restored, or
     somebody copied the tags. They are left alone."""
@@ -117,8 +117,8 @@ class Instance(models.Model):
     error_code = models.CharField(max_length=80, blank=True)
     error_ref = models.CharField(max_length=12, blank=True)
     refused_step = models.CharField(max_length=16, blank=True, default="", db_default="")
-    """What AWS refuses at present, a member of `lifecycle.Step`; empty once it has done it. Until `next_at`, only this
-    is put off."""
+    """What AWS refuses at present, a member of `lifecycle.Step`; empty once it was done. Until `next_at`, only this
+    step is put off."""
     refused_code = models.CharField(max_length=80, blank=True, default="", db_default="")
     """AWS's code for that. `error_code` is about the last trouble, or why something was given up."""
 
@@ -148,43 +148,43 @@ class Instance(models.Model):
 
     @property
     def resource_name(self) -> str:
-        """The name of the group in AWS: the same at every try, so that it is found again."""
+        """Return the name of the security group: the same at every try, so that it is found again."""
         return f"ondol-{self.pk}"
 
     @property
     def alarm_names(self) -> tuple[str, str]:
-        """The names that its alarms have in turn: the next one is put before the last one is deleted."""
+        """Return the names that its alarms have in turn: the next alarm is put before the last one is deleted."""
         return self.resource_name, f"{self.resource_name}{OTHER_ALARM}"
 
     @property
     def other_alarm_name(self) -> str:
-        """The name that the next alarm gets."""
+        """Return the name that the next alarm gets."""
         first, second = self.alarm_names
         return second if self.alarm_name == first else first
 
     def kept_awake_until(self, now: datetime) -> datetime | None:
-        """Return None where it is not kept awake, or no more."""
+        """Return until when its owner keeps it awake; None if it is not, or no more."""
         return self.run.kept_awake_until(now)
 
     @property
     def is_armed(self) -> bool:
-        """Return whether its alarm was put for what runs now, and as its owner wishes."""
+        """Return whether its alarm was put for this run, and as its owner wishes."""
         return self.run.is_armed
 
     @property
     def since(self) -> datetime:
-        """Since when its status holds: of a stop by AWS, when that was, though we may have noticed later."""
+        """Return since when its status holds: after a stop by AWS, since then, though we may have noticed it later."""
         is_stopped = self.status == Status.STOPPED
         return self.stopped_at if is_stopped and self.stopped_at else self.status_since
 
     @property
     def size(self) -> Size:
-        """Return what is there, and costs; before anybody has seen the machine, what was asked for."""
+        """Return the size that exists, and costs; what was asked for until AWS has shown the machine."""
         return Size(self.seen_type or self.instance_type, self.seen_volume_gib or self.volume_gib)
 
     @property
     def seen(self) -> Seen:
-        """What `lifecycle.decide` needs to know."""
+        """Return what `lifecycle.decide` needs to know."""
         return Seen(
             view=View(self.seen_view),
             since=self.seen_since,
@@ -206,7 +206,7 @@ class Instance(models.Model):
         )
 
     def observed(self, view: View, at: datetime) -> None:
-        """Note what a look, or the answer to an act, has shown; `seen_since` stays while the view does."""
+        """Note what an observation, or the answer to an act, has shown; `seen_since` stays while the view does."""
         if self.seen_view != view.value or self.seen_since is None:
             self.seen_view, self.seen_since = view.value, at
         self.seen_at = at
@@ -215,7 +215,7 @@ class Instance(models.Model):
 class Launch(models.Model):
     """One launch attempt: its client token, for ever. A machine whose token is not here was not launched by us.
 
-    AWS takes a token again only with equal parameters, so they are kept with it, whatever settings and people change.
+    AWS accepts a token again only with equal parameters, so these are kept with it, whatever is changed meanwhile.
     """
 
     client_token = models.CharField(max_length=64, primary_key=True)
@@ -253,7 +253,7 @@ class ChosenKey(models.Model):
 
 
 class SshKey(models.Model):
-    """The key of a machine, and its private half, sealed, if AWS has made it; deleted when the machine has ended."""
+    """The key of a machine; its sealed private half, too, if AWS made it. Deleted when the machine is terminated."""
 
     instance = models.OneToOneField(Instance, on_delete=models.CASCADE, related_name="ssh_key")
     origin = models.CharField(max_length=8, default=KeyOrigin.AWS, db_default=KeyOrigin.AWS)
@@ -264,10 +264,10 @@ class SshKey(models.Model):
     """A person's own key, as `ChosenKey` has it."""
     comment = models.CharField(max_length=100, blank=True, default="", db_default="")
     fingerprint = models.CharField(max_length=100)
-    """What EC2 shows of it."""
+    """Its fingerprint as EC2 shows it."""
     file_stem = models.CharField(max_length=80, blank=True, default="", db_default="")
-    """What its file is called, whatever its owner is called later. Empty if an earlier version has made it, or if
-    only its owner knows."""
+    """The name of its file, also if its owner is renamed later. Empty for keys of earlier versions, and if only its
+    owner knows it."""
     created_at = models.DateTimeField(default=clock.now)
 
     class Meta:

@@ -1,4 +1,4 @@
-"""How a machine's row moves: `move` alone writes a status, with its line in the record, and begins and ends runs."""
+"""How a machine's row changes status: only `move` does it, adds a line to the history, and begins and ends runs."""
 
 import uuid
 from dataclasses import replace
@@ -18,7 +18,7 @@ from ondol.instances.record import NOTHING, Receipt, Record
 from ondol.instances.runs import Run
 
 _NOT_REFUSED = {"refused_step": "", "refused_code": ""}
-"""What AWS has refused was about the status before."""
+"""Reset at each move: what AWS has refused was about the status before."""
 
 
 _ACTIONS = {
@@ -27,7 +27,7 @@ _ACTIONS = {
     Status.STOPPING: Action.MACHINE_STOP,
     Status.TERMINATING: Action.MACHINE_TERMINATE,
 }
-"""Statuses that say what is wished for; others say what has come of it."""
+"""Statuses that somebody asks for; the others say what has come of it."""
 
 
 def write_line(
@@ -61,9 +61,9 @@ def move(
     record: Record = NOTHING,
     **fields: Any,
 ) -> bool:
-    """Change a status by compare-and-set, with its record and `fields`. False: somebody else was first.
+    """Change a status by compare-and-set, with its record and `fields`. False: another process was first.
 
-    The instance is what the caller has read; it is brought up to date. Raises ValueError for a move that is not in
+    The instance is as the caller has read it, and is brought up to date. Raises ValueError for a move that is not in
     `lifecycle.MOVES`.
     """
     old = Status(instance.status)
@@ -80,7 +80,7 @@ def move(
             return False
         if _ends_run(old, new, reason):
             _end_run(instance.run_id, since, instance.status_reason if run else reason, record.receipt)
-        there = Instance.objects.get(pk=instance.pk)  # as others may have noted meanwhile
+        there = Instance.objects.get(pk=instance.pk)  # with what others may have noted meanwhile
         if run:
             _begin(run, Run.objects.get(pk=instance.run_id), there)
         write_line(instance, old, new, reason, replace(record, size=there.size), by=by, at=at)
@@ -91,9 +91,9 @@ def move(
 
 
 def _follow(new: Status, at: datetime) -> dict[str, Any]:
-    """Return what a status brings along. What belongs to a run is not here: a new run replaces it as a whole."""
+    """Return the fields to reset for a new status. Those of a run are not here: a new run replaces it as a whole."""
     match new:
-        case Status.PENDING:  # a new attempt: nothing of the last one counts
+        case Status.PENDING:  # a new attempt: reset what the last one has set
             return fresh(Attempt) | fresh(Observed) | fresh(Trouble)
         case Status.STARTING | Status.RUNNING:
             return fresh(Trouble)
@@ -118,7 +118,7 @@ def _begins_run(new: Status, reason: Reason) -> bool:
 
 
 def _begin(run: Run, last: Run, instance: Instance) -> None:
-    """Save a run whose machine points to it already; a start outside may have been seen before it was noticed."""
+    """Save a run to which its machine points already; a start outside Ondol may have been seen before."""
     shown, is_up = instance.seen_launched_at, instance.seen_view in {View.PENDING, View.RUNNING}
     if instance.client_token:  # else this is a new attempt, and nothing was launched before
         run.launched_after = max(filter(None, [last.launched_at, last.launched_after]), default=None)

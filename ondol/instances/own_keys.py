@@ -36,9 +36,9 @@ def chosen(user: User) -> ChosenKey | None:
 @refusals_of(Action.KEY_CHOOSE)
 @transaction.atomic
 def choose(user: User, text: str, origin: KeyOrigin = KeyOrigin.OWN) -> None:
-    """Let the next machine of a person have this public key; an empty text: one that AWS makes.
+    """Set the public key of a person's next machine; an empty text: one that AWS makes.
 
-    Raises ActionError for what is no such key, and while a machine is made: it has one key or the other by now.
+    Raises ActionError for a text that is no such key, and while a machine is created: it may have a key already.
     """
     key = read(text) if text else None
     user = User.objects.select_for_update().get(pk=user.pk)
@@ -60,7 +60,7 @@ def choose(user: User, text: str, origin: KeyOrigin = KeyOrigin.OWN) -> None:
 
 
 def read(text: str) -> public_key.PublicKey:
-    """Return the one public key that a text is. Raises ActionError."""
+    """Return the public key in a text. Raises ActionError unless it is exactly one."""
     try:
         return public_key.parse(text)
     except BadPublicKey as error:

@@ -13,7 +13,7 @@ from typing import Any
 from ondol.instances.states import Reason
 
 PERIOD_MINUTES = 5
-"""CloudWatch's, and so the time that each value of a receipt stands for."""
+"""CloudWatch's period, and so the time that each value of a receipt stands for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Another size that AWS has refused; what was not asked for is empty."""
+    """A change of size that AWS has refused; what was not to change is empty."""
 
     instance_type: str = ""
     volume_gib: int = 0
@@ -49,9 +49,9 @@ class Failure:
     """Why Ondol gave something up."""
 
     code: str = ""
-    """AWS's; empty where AWS did not refuse but was too late."""
+    """AWS's error code; empty where AWS did not refuse but was too late."""
     reference: str = ""
-    """A person tells it to an administrator; the log has it too."""
+    """The reference that a person tells an administrator; the log has it, too."""
 
 
 class Signal(StrEnum):
@@ -69,7 +69,7 @@ class LastWork:
 
     signal: Signal
     rate: float
-    """Bytes in a second; of the CPU, per cent of all vCPUs, as AWS measures it."""
+    """Bytes per second; for the CPU, per cent of all vCPUs, as AWS measures it."""
     until: datetime
 
     def to_json(self) -> dict[str, Any]:
@@ -82,7 +82,7 @@ class LastWork:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What an idle stop was judged by."""
+    """The measurements by which an idle stop was decided."""
 
     cpu: tuple[float, ...]
     """Per cent, averages of 5 minutes, oldest first; empty where AWS did not tell."""
@@ -90,18 +90,18 @@ class Receipt:
     percent: float
     """The threshold in per cent of all vCPUs, as the values are."""
     core_percent: float | None = None
-    """The same in per cent of one core; None where the line is older than that."""
+    """The same in per cent of one core; None in lines older than this unit."""
     last_work: LastWork | None = None
-    """None where nothing was seen to work in this run; the oldest lines do not say it."""
+    """None where nothing was seen to work in this run, and in the oldest lines."""
 
     @property
     def core_cpu(self) -> tuple[float, ...]:
-        """Return the values in per cent of one core; as they are where the line is older than that."""
+        """Return the values in per cent of one core; lines older than this unit: as they are."""
         return tuple(value * self._to_core for value in self.cpu)
 
     @property
     def core_last_work(self) -> LastWork | None:
-        """Return what it did last, a CPU in the same unit as the values."""
+        """Return what it did last, with the CPU in the same unit as the values."""
         last = self.last_work
         return replace(last, rate=last.rate * self._to_core) if last and last.signal is Signal.CPU else last
 
@@ -111,12 +111,12 @@ class Receipt:
 
     @property
     def periods(self) -> int:
-        """Return how many values the rule is about."""
+        """Return how many values the idle rule needs."""
         return self.minutes // PERIOD_MINUTES
 
     @property
     def missing(self) -> int:
-        """Return how many values AWS judged without: one that is late does not put a stop off, if no other is high."""
+        """Return how many values AWS decided without: a late value does not delay a stop if no other value is high."""
         return max(0, self.periods - len(self.cpu)) if self.cpu else 0
 
     def to_json(self) -> dict[str, Any]:
@@ -140,9 +140,9 @@ class Record:
     """The details of one line. What does not apply to it is empty."""
 
     size: Size | None = None
-    """What the machine is from then on, and costs. The oldest lines do not say it."""
+    """The size from then on, by which it costs. The oldest lines do not have it."""
     since: datetime | None = None
-    """When it became so in AWS, if that is known: often earlier than it was noticed."""
+    """When the status began in AWS, if known: often earlier than it was noticed."""
     seen: str = ""
     """EC2's StateReason.Code."""
     failure: Failure | None = None
@@ -184,7 +184,7 @@ class Record:
 
 
 NOTHING = Record()
-"""The status says it all."""
+"""The record of a line that needs no details."""
 
 
 def _filled(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from django.db import models
 from ondol import clock
 
 MAX_TRIES = 8
-"""It is given up after so many tries that have changed nothing: that takes some two minutes."""
+"""A replacement is given up after so many tries that have changed nothing: that takes some two minutes."""
 
 
 class ReplacementState(models.TextChoices):
@@ -30,18 +30,18 @@ class KeyReplacement(models.Model):
 
     instance = models.OneToOneField("instances.Instance", on_delete=models.CASCADE, related_name="key_replacement")
     request = models.UUIDField(default=uuid.uuid4)
-    """Another one for each request: what a worker records is about this one."""
+    """A new id for each request: a worker records its results only for the request that it read."""
     state = models.CharField(max_length=8, default=ReplacementState.ASKED)
     origin = models.CharField(max_length=8)
     """Who makes the new key: a member of `models.KeyOrigin`."""
     public_key = models.CharField(max_length=1000, blank=True, default="")
-    """The new key, type and base64. If AWS makes it: empty until then, and what the last try has made."""
+    """The new key, type and base64. If AWS makes it: that of the last try, empty before."""
     comment = models.CharField(max_length=100, blank=True, default="")
     key_pair_name = models.CharField(max_length=255, blank=True, default="")
-    """What AWS makes; stored before it is asked for."""
+    """The name of the key pair that AWS makes; stored before CreateKeyPair is called."""
     unwanted = models.JSONField(default=list)
-    """Public keys that may be on the machine and shall not stay there: the old one once there is another, and what was
-    given up."""
+    """Public keys to be removed from the machine, if they are there: the old one once there is another, and those of
+    requests that were given up."""
     old_key_pair_name = models.CharField(max_length=255, blank=True, default="")
     """The key pair in EC2 that is to be deleted at the end."""
     last_change = models.BigIntegerField(default=0, db_default=0)
@@ -68,14 +68,14 @@ class KeyReplacement(models.Model):
         return f"{self.instance.pk} ({self.state})"
 
     def is_put_off(self, now: datetime) -> bool:
-        """Return whether its next try is to come."""
+        """Return whether its next try is not due yet."""
         return self.next_at is not None and self.next_at > now
 
     @classmethod
     def give_up_asked(cls, instance: models.Model, why: str) -> bool:
-        """Give up what has changed nothing yet; False: it has, so the old key is still to be taken away.
+        """Give up a replacement that has changed nothing yet; False: it has, so the old key is still to be removed.
 
-        In the transaction of a caller that has locked the machine's row.
+        Call it in a transaction that has locked the machine's row.
         """
         same = cls.objects.filter(instance=instance, state=ReplacementState.ASKED)
         given_up = same.update(state=ReplacementState.FAILED, failure=why, next_at=None, ended_at=clock.now())
@@ -85,5 +85,5 @@ class KeyReplacement(models.Model):
 
 
 def replacement_of(instance: models.Model) -> KeyReplacement | None:
-    """Return the last replacement of a machine's key; it is asked for once for each object of a row."""
+    """Return the last replacement of a machine's key; queried once for each object of a row."""
     return getattr(instance, "key_replacement", None)

@@ -1,4 +1,4 @@
-"""What a person may ask of a machine that is there: another type while it rests, a bigger disk."""
+"""What a person may ask of an existing machine: another type while it is stopped, and a bigger disk."""
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -16,7 +16,7 @@ from ondol.instances.troubles import lacks_capacity
 
 @refusals_of(Action.MACHINE_SIZE)
 def change_size(user: User, instance_type: str | None = None, volume_gib: int | None = None) -> Instance:
-    """Both, or one of them; what is so already is fine. All of it, or nothing and ActionError."""
+    """Change type, disk, or both; the present ones are fine. Raises ActionError, and changes nothing then."""
     within = range_of(user)
     with wish_of(user) as instance:
         before = instance.instance_type, instance.volume_gib
@@ -36,7 +36,7 @@ def change_size(user: User, instance_type: str | None = None, volume_gib: int | 
 
 
 def substitute(user: User, instance: Instance) -> str | None:
-    """Return another type that this person may use and that would do, if AWS had none of the last one."""
+    """Return another suitable type that this person may use, if AWS had no capacity for the last one; else None."""
     if not lacks_capacity(instance):
         return None
     return substitute_for(instance.instance_type, range_of(user).types)

@@ -1,4 +1,4 @@
-"""A run: one start of a machine up to its stop, and everything that belongs to it alone."""
+"""A run: one start of a machine until its stop, and everything that belongs to it alone."""
 
 import uuid
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ _ARMED_AHEAD = timedelta(minutes=3)
 
 
 def is_armed() -> models.Q:
-    """Return what PostgreSQL finds `Run.is_armed` by."""
+    """Return the filter for rows whose `Run.is_armed` is true."""
     found = models.Q(ended_at=None, armed_at__isnull=False) & (
         models.Q(launched_at=None) | models.Q(launched_at__lte=models.F("armed_at") + _ARMED_AHEAD)
     )
@@ -33,12 +33,12 @@ class Run(models.Model):
     instance = models.ForeignKey("instances.Instance", on_delete=models.CASCADE, related_name="runs")
 
     began_at = models.DateTimeField(default=clock.now)
-    """When it was wished for; where nobody here has wished for it, when AWS first showed it."""
+    """When the start was asked for; for one outside Ondol, when AWS first showed it."""
     reason = models.CharField(max_length=16, default=Reason.PERSON)
     by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
 
     launched_after = models.DateTimeField(null=True)
-    """EC2's LaunchTime of the run before: EC2 shows it until this one has really begun."""
+    """EC2's LaunchTime of the previous run: EC2 shows it until this one has really begun."""
     launched_at = models.DateTimeField(null=True)
     """EC2's LaunchTime."""
     public_ip = models.GenericIPAddressField(protocol="IPv4", null=True)
@@ -46,24 +46,24 @@ class Run(models.Model):
     """When SSH first answered, or AWS's status checks passed."""
 
     starts = models.PositiveIntegerField(default=0, db_default=0)
-    """How often AWS has accepted a start; it may take one back."""
+    """How often AWS has accepted a start; it may undo one."""
     start_asked_at = models.DateTimeField(null=True)
     """When it last accepted one."""
 
-    # The alarm that was put for it
+    # The alarm that was put for this run
     armed_at = models.DateTimeField(null=True)
-    """None: not yet, or it is to be put again whatever it is like."""
+    """None: not put yet, or to be put again in any case."""
     warm_up_minutes = models.PositiveIntegerField(default=0)
     muted_until = models.DateTimeField(null=True)
-    """Its alarm does nothing until then, and is replaced by one that acts: where AWS keeps no warm-ups. None: it acts
-    by itself, after its warm-up."""
+    """Where AWS keeps no warm-ups, its alarm has no action until then, and is replaced by one with an action. None: the
+    alarm acts by itself, after its warm-up."""
     armed_idle_minutes = models.PositiveIntegerField(default=0)
     armed_cpu_percent = models.FloatField(default=0)
-    """The rule that the alarm was put with; 0: none yet."""
+    """The threshold that the alarm was put with; 0: none yet."""
     armed_awake_until = models.DateTimeField(null=True)
-    """The wish that it was put with."""
+    """The `awake_until` that the alarm was put with."""
     armed_lease_until = models.DateTimeField(null=True)
-    """The lease that it was put with."""
+    """The `lease_until` that the alarm was put with."""
     alarm_verified_at = models.DateTimeField(null=True)
     """When DescribeAlarms last showed it as it should be."""
 
@@ -71,9 +71,9 @@ class Run(models.Model):
     awake_until = models.DateTimeField(null=True)
     """Not stopped for idling before then; armed in AWS as a longer warm-up."""
     lease_until = models.DateTimeField(null=True)
-    """Not stopped for idling before then, since its network or disk works; armed as `awake_until` is."""
+    """Not stopped for idling before then, since its network or disk is busy; armed like `awake_until`."""
     waived_close = models.DateTimeField(null=True)
-    """The closing time ("not tonight") at which it is to run on."""
+    """The closing time after which it may run on ("not tonight")."""
 
     ended_at = models.DateTimeField(null=True)
     end_reason = models.CharField(max_length=16, blank=True)
@@ -85,29 +85,29 @@ class Run(models.Model):
 
     @property
     def needs_rearm(self) -> bool:
-        """Return whether its owner or its work has asked otherwise since the alarm was put, or none counts."""
+        """Return whether the alarm must be put again: none is valid, or the wish or the lease has changed since."""
         return self.armed_at is None or self.has_other_wish
 
     @property
     def has_other_wish(self) -> bool:
-        """Return whether its owner or its work has asked otherwise since the alarm was put."""
+        """Return whether the owner's wish or the lease has changed since the alarm was put."""
         return self.armed_awake_until != self.awake_until or self.needs_lease
 
     @property
     def needs_lease(self) -> bool:
-        """Return whether the alarm was put with another lease."""
+        """Return whether the alarm was put with a different lease."""
         return self.armed_lease_until != self.lease_until
 
     @property
     def held_until(self) -> datetime | None:
-        """Return the later of its owner's wish and its lease; either may be over."""
+        """Return the later end of its owner's wish and its lease; either may be over."""
         return max(filter(None, [self.awake_until, self.lease_until]), default=None)
 
     @property
     def is_armed(self) -> bool:
-        """Return whether the alarm was put for this wish and this start: at most a little before it.
+        """Return whether the alarm was put for this wish and this start, or just before the start.
 
-        The warm-up has 10 minutes over the idle window, of which the metric's delay takes up to 6.
+        The warm-up is 10 minutes longer than the idle window; the metric's delay takes up to 6 of them.
         """
         if self.ended_at is not None or self.armed_at is None or self.needs_rearm:
             return False
@@ -115,23 +115,23 @@ class Run(models.Model):
 
     @property
     def is_armed_for_start(self) -> bool:
-        """Return whether its alarm, whatever it was put with, counts for this start."""
+        """Return whether its alarm is valid for this start, whatever wish it was put with."""
         if self.armed_at is None:
             return False
         return self.launched_at is None or self.launched_at - self.armed_at <= _ARMED_AHEAD
 
     def kept_awake_until(self, now: datetime) -> datetime | None:
-        """Return None where it is not kept awake, or no more."""
+        """Return until when its owner keeps it awake; None if it is not, or no more."""
         kept = self.ended_at is None and self.awake_until is not None and self.awake_until > now
         return self.awake_until if kept else None
 
     @property
     def idle_receipt(self) -> Receipt | None:
-        """Return what its stop was judged by, if it was stopped for idling."""
+        """Return the receipt of its stop, if it was stopped for idling."""
         return Receipt.from_json(self.receipt) if self.receipt else None
 
     def is_launch(self, launched_at: datetime | None, *, is_up: bool) -> bool:
-        """Return whether a LaunchTime that EC2 shows is of this run; `is_up`: of a machine that boots or runs."""
+        """Return whether a LaunchTime that EC2 shows belongs to this run; `is_up`: the machine boots or runs."""
         if self.ended_at is not None or launched_at is None:
             return False
         before = self.launched_after

@@ -1,4 +1,4 @@
-"""All that is sealed: private SSH keys, and what `second_factors` keeps; and how it changes to the first vault key."""
+"""Everything sealed: private SSH keys, and what `second_factors` keeps; and its change to the first vault key."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,35 +16,35 @@ from ondol.keys.kept import COUNT_BY_KEY, Kept
 
 @dataclass(slots=True)
 class Resealed:
-    """How many secrets were sealed with the first key now, and the names of those that do not open, by the reason."""
+    """How many secrets were now sealed with the first key, and the names of those that cannot be opened, by reason."""
 
     done: int = 0
     shut: list[str] = field(default_factory=list)
     tampered: list[str] = field(default_factory=list)
     changed: int = 0
-    """How many rows another process has changed meanwhile; the next time finds what is left of them."""
+    """How many rows another process has changed meanwhile; the next call checks them again."""
 
 
 def label_of(instance: Instance, recorded_fingerprint: str) -> vault.Label:
-    """Return what the private key of a machine belongs to."""
+    """Return the label that binds a sealed private key to its machine, owner and fingerprint."""
     return vault.Label("ssh_key", str(instance.owner_id), str(instance.pk), recorded_fingerprint)
 
 
 @dataclass(slots=True)
 class Examined:
-    """How many secrets there are, how many need the vault's rotation, and the names of those that do not open."""
+    """How many secrets there are, how many need resealing, and the names of those that cannot be opened."""
 
     count: int = 0
     old: int = 0
-    """Those that another key than the first has sealed."""
+    """Secrets that another key than the first has sealed."""
     unbound: int = 0
-    """Those that lie in clear, or that an earlier version has sealed."""
+    """Secrets in clear, or sealed by an earlier version."""
     shut: list[str] = field(default_factory=list)
     tampered: list[str] = field(default_factory=list)
 
 
 def seal_key(instance: Instance, private_key: str, recorded_fingerprint: str) -> bytes:
-    """Seal the private key of a machine for its row, its owner, and the fingerprint that AWS has told."""
+    """Seal the private key of a machine for its row, its owner, and the fingerprint that AWS has reported."""
     return vault.seal(label_of(instance, recorded_fingerprint), private_key)
 
 
@@ -61,8 +61,8 @@ def open_key(key: SshKey) -> str:
 
 
 def public_key_of(key: SshKey) -> str:
-    """Return the public half of a machine's key, as OpenSSH writes it. Raises VaultError if AWS has made the key, and
-    it does not open."""
+    """Return the public half of a machine's key, as OpenSSH writes it. Raises VaultError if AWS has made the key and it
+    cannot be opened."""
     return public_half(open_key(key)) if key.origin == KeyOrigin.AWS else key.public_key
 
 
@@ -85,7 +85,7 @@ def everything() -> Iterator[Kept]:
 
 
 def examine() -> Examined:
-    """Open everything, and return how that went; nothing is changed."""
+    """Open everything, and count the results; nothing is changed."""
     found = Examined()
     for kept in everything():
         found.count += 1
@@ -111,8 +111,8 @@ def ids_in_use() -> set[str]:
 def reseal() -> Resealed:
     """Seal with the first key what lies in clear, or what another key or an earlier version has sealed.
 
-    Each is a statement of its own, so a kill loses nothing. What was deleted meanwhile, or sealed by another process
-    that does the same, is left as it is.
+    Each secret has a statement of its own, so a kill loses nothing. What was deleted or resealed by another process
+    meanwhile is left as it is.
     """
     found = Resealed()
     for kept in everything():
@@ -132,7 +132,7 @@ def reseal() -> Resealed:
 
 
 def reseal_all() -> Resealed:
-    """Reseal until nothing is left, also of what other processes make meanwhile."""
+    """Reseal until nothing is left to do, including what other processes add meanwhile."""
     found = reseal()
     while (again := reseal()).done or again.changed:
         found.done += again.done
@@ -141,9 +141,9 @@ def reseal_all() -> Resealed:
 
 @transaction.atomic
 def forget_unused() -> list[str]:
-    """Take the vault keys from the deployment that nothing is sealed with, but for our first. Return their ids.
+    """Remove the vault keys with which nothing is sealed from the deployment, except our first. Return their ids.
 
-    From now on nobody seals with them either: `fingerprints.hold_sealing_key` waits for this transaction.
+    No process seals with them afterwards: `fingerprints.hold_sealing_key` waits for this transaction.
     """
     Deployment.current().select_for_update().get()
     needed = {*ids_in_use(), vault.key_ids()[0]}

@@ -31,18 +31,18 @@ class Range:
 
 
 def substitute_for(instance_type: str, types: Iterable[str]) -> str | None:
-    """Return the smallest of `types` that would do in place of a type which AWS has none of at the moment."""
+    """Return the smallest of `types` that can replace a type for which AWS has no capacity at the moment."""
     wanted = facts_of(instance_type)
     return next((name for name in smallest_first(types) if facts_of(name).does_for(wanted)), None)
 
 
 def range_of(user: User) -> Range:
-    """What this person may choose from."""
+    """Return what this person may choose from."""
     return _range(rules_of(user.pk))
 
 
 def chosen(user: User, instance_type: str | None, volume_gib: int | None, last: Size | None = None) -> Size:
-    """A new machine as wished for, the rest as `last` time or as usual. Raises ActionError (422): not permitted."""
+    """Return the size of a new machine; not chosen: as `last`, or as usual. Raises ActionError (422): not permitted."""
     within = range_of(user)
     usual = within.nearest(last.instance_type, last.volume_gib) if last else within.usual
     return Size(
@@ -52,7 +52,7 @@ def chosen(user: User, instance_type: str | None, volume_gib: int | None, last: 
 
 
 def require_type(within: Range, instance_type: str) -> str:
-    """Raises ActionError (422) unless it is permitted."""
+    """Return the type; raise ActionError (422) unless it is permitted."""
     if instance_type not in within.types:
         raise ActionError(
             "type_not_permitted",
@@ -77,7 +77,7 @@ def require_same_architecture(present: str, wanted: str) -> None:
 
 
 def require_disk(within: Range, gib: int) -> int:
-    """Raises ActionError (422) unless a new machine may have it."""
+    """Return the disk's size; raise ActionError (422) unless a new machine may have it."""
     if not within.volume_gib_min <= gib <= within.volume_gib_max:
         raise ActionError(
             "disk_not_permitted",

@@ -1,4 +1,4 @@
-"""How OpenSSH is called for a machine: the name of the key file, and options that hold beside what people have."""
+"""The OpenSSH command for a machine: the name of the key file, and options that override people's own settings."""
 
 import re
 
@@ -13,27 +13,28 @@ _INSTANCE_ID = re.compile(r"[A-Za-z0-9-]{1,32}")
 
 
 def key_of(instance: Instance) -> SshKey | None:
-    """Return the key of a machine; it is asked for once for each object of a row."""
+    """Return the key of a machine; queried once for each object of a row."""
     return getattr(instance, "ssh_key", None)
 
 
 def key_stem(instance: Instance) -> str:
-    """Return the name of its key file without ending: the one under which the key was first given out.
+    """Return the name of its key file without extension: the one under which the key was first given out.
 
-    People paste it into a shell, so a row decides no more than a name: else whoever can write one has code there.
+    People paste it into a shell, so only a safe name is taken from the row: else whoever can write rows runs code
+    there.
     """
     key = key_of(instance)
     return key.file_stem if key and _STEM.fullmatch(key.file_stem) else new_stem(instance)
 
 
 def id_in_alias(instance: Instance) -> str:
-    """Return the id under which OpenSSH keeps its host key; it is pasted, too."""
+    """Return the id under which OpenSSH stores its host key; it is pasted into a shell, too."""
     known = instance.instance_id or ""
     return known if _INSTANCE_ID.fullmatch(known) else str(instance.pk)
 
 
 def key_file(instance: Instance) -> str:
-    """Return the name of its key file; of a key whose file only its owner knows, the one that OpenSSH gives it."""
+    """Return the name of its key file; if only its owner knows the file, OpenSSH's default name."""
     key = key_of(instance)
     if key is None or key.origin != KeyOrigin.OWN:
         return f"{key_stem(instance)}.pem"
@@ -54,7 +55,7 @@ def options(key: str, port: int, port_flag: str = "-p") -> str:
     """Return the options that every command needs; `key` as a shell reads it.
 
     Without IdentitiesOnly an agent offers its keys first, and a server hangs up after six. The port is named even if it
-    is 22, since one in somebody's `Host *` would count otherwise. scp's option for it has a capital letter.
+    is 22, since one in somebody's `Host *` would apply otherwise. scp's option for the port has a capital letter.
     """
     return f"-i {key} -o IdentitiesOnly=yes {port_flag} {port}"
 

@@ -1,4 +1,4 @@
-"""Which addresses may reach a machine by SSH. Reaches no cloud: the reconciler makes the security group equal to it."""
+"""Which addresses may reach a machine by SSH. Nothing here calls AWS: the reconciler sets the security group."""
 
 import ipaddress
 from collections import defaultdict
@@ -30,7 +30,7 @@ def wished(owner: User) -> tuple[str, ...]:
 
 
 def wished_by(owners: Collection[User]) -> dict[int, tuple[str, ...]]:
-    """Return the same for many people, by id. THE place that decides it: no range means that the door is shut."""
+    """Return the same for many people, by id. THE place that decides it: without a range, nobody gets in."""
     own: defaultdict[int, list[SshAddress]] = defaultdict(list)
     for address in SshAddress.objects.filter(user__in=owners):
         own[address.user_id].append(address)
@@ -44,7 +44,7 @@ def wished_by(owners: Collection[User]) -> dict[int, tuple[str, ...]]:
 
 
 def _of(owner: User, own: Iterable[SshAddress], rules: Rules, ours: Iterable[str]) -> tuple[str, ...]:
-    """`ours`: from where workers come who are about to replace its key."""
+    """Return one person's ranges; `ours` are those of workers that are about to replace the machine's key."""
     if not owner.is_approved:
         return ()
     counting = [address.cidr for address in own if counts(address, rules)]
@@ -52,7 +52,7 @@ def _of(owner: User, own: Iterable[SshAddress], rules: Rules, ours: Iterable[str
 
 
 def counts(address: SshAddress, rules: Rules) -> bool:
-    """Return whether an address is let in: its end is not reached, and it is no wider than is permitted by now."""
+    """Return whether an address is let in: it has not expired, and is no wider than is permitted now."""
     is_over = address.until is not None and address.until <= clock.now()
     return not is_over and is_narrow(ipaddress.ip_network(address.cidr), rules)
 
@@ -64,7 +64,7 @@ def is_narrow(network: Network, rules: Rules) -> bool:
 
 @refusals_of(Action.SSH_ADD)
 def add(user: User, network: Network, label: str = "", until: datetime | None = None) -> SshAddress:
-    """Let a person's machine be reached from one more range; the same range again gets this label and end.
+    """Let one more range reach a person's machine; if the range exists, it gets this label and end.
 
     Raises ActionError for what is not permitted.
     """
@@ -79,7 +79,7 @@ def add(user: User, network: Network, label: str = "", until: datetime | None = 
             % {"widest": type(rules).ssh_prefix.describe(rules.ssh_prefix)},
         )
     with transaction.atomic():
-        User.objects.select_for_update().get(pk=user.pk)  # so that two at once are not one too many
+        User.objects.select_for_update().get(pk=user.pk)  # so that two requests at once do not exceed the limit
         others = SshAddress.objects.filter(user=user).exclude(cidr=str(network))
         if sum(counts(address, rules) for address in others) >= rules.ssh_addresses:
             raise ActionError(
@@ -105,7 +105,7 @@ def _shown(label: str) -> str:
 
 
 def remove(user: User, pk: int) -> bool:
-    """Let nobody in any more from one of a person's own ranges; False: there is no such range of theirs."""
+    """Remove one of a person's own ranges; False: they have no such range."""
     with transaction.atomic():
         row = SshAddress.objects.select_for_update().filter(user=user, pk=pk).first()
         if row is None:
@@ -117,7 +117,7 @@ def remove(user: User, pk: int) -> bool:
 
 
 def _set_group(user: User) -> None:
-    """Let the group of their machine be made equal to what is wished for by now, in the caller's transaction."""
+    """Let the reconciler set the security group of their machine, in the caller's transaction."""
     row = Instance.objects.select_for_update().filter(owner=user).exclude(status=Status.TERMINATED).first()
     if row:
         Instance.objects.filter(pk=row.pk).update(ssh_ranges_at=None, next_at=None)

@@ -1,10 +1,10 @@
-"""Where a machine's row may stand, how it may move, and why. Standard library only."""
+"""The statuses of a machine's row, the moves between them, and their reasons. Standard library only."""
 
 from enum import StrEnum
 
 
 class Status(StrEnum):
-    """Where a machine's row stands."""
+    """The status of a machine's row."""
 
     PENDING = "PENDING"
     RUNNING = "RUNNING"
@@ -17,7 +17,7 @@ class Status(StrEnum):
 
 
 CHANGING = frozenset({Status.PENDING, Status.STARTING, Status.STOPPING, Status.TERMINATING})
-"""Looked at every few seconds; pages poll."""
+"""Statuses that are checked every few seconds, and that pages poll for."""
 
 MOVES: dict[Status, frozenset[Status]] = {
     Status.PENDING: frozenset(
@@ -51,14 +51,14 @@ class Reason(StrEnum):
     NOT_APPROVED = "NOT_APPROVED"  # its owner is not approved any more
     INSIDE = "INSIDE"  # shut down from inside (sudo poweroff)
     OUTSIDE = "OUTSIDE"  # somebody else, such as in the AWS console
-    DONE = "DONE"  # what was wished has happened
+    DONE = "DONE"  # what was asked for has happened
     RESIZED = "RESIZED"  # the same status; it has another type or disk
     SIZE_REFUSED = "SIZE_REFUSED"  # the same status; AWS has refused another type or disk
     UNREACHABLE = "UNREACHABLE"  # running, but SSH does not answer yet
     UNKNOWN_MACHINE = "UNKNOWN_MACHINE"  # its owner has one that this database does not know
-    UNARMED = "UNARMED"  # running, but its alarm cannot be put
+    UNARMED = "UNARMED"  # running, but PutMetricAlarm fails
     TOO_LATE = "TOO_LATE"  # AWS did not finish in time
-    LAUNCH_FAILED = "LAUNCH_FAILED"  # AWS ended the machine while it was made
+    LAUNCH_FAILED = "LAUNCH_FAILED"  # AWS terminated the machine while it was created
     START_UNDONE = "START_UNDONE"  # AWS accepted the start, and it was stopped again before it ran
     STOP_FAILED = "STOP_FAILED"
     NO_CAPACITY = "NO_CAPACITY"
@@ -70,5 +70,5 @@ class Reason(StrEnum):
 OURS = frozenset({
     Reason.PERSON, Reason.ADMIN, Reason.BUDGET, Reason.SCHEDULE, Reason.IDLE, Reason.NOT_APPROVED,
 })  # fmt: skip
-"""The reasons of a stop that Ondol asks for, and goes on asking for until the machine has stopped; because it is idle,
-only where its alarm could not stop it."""
+"""The reasons of a stop that Ondol asks for, and goes on asking for until the machine has stopped; IDLE only where its
+alarm could not stop it."""

@@ -1,4 +1,4 @@
-"""What AWS has refused to a machine: at present, and at its last start or stop. Reaches no cloud."""
+"""What AWS has refused for a machine: at present, and at its last start or stop. Nothing here calls AWS."""
 
 from datetime import timedelta
 
@@ -9,7 +9,7 @@ from ondol.instances.messages.reasons import REASONS
 from ondol.instances.models import Instance
 
 TOLD_FOR = timedelta(days=1)
-"""The time is on the machines' clock. Later on nobody knows whether what was refused would be refused again."""
+"""The time is on the machines' clock. Afterwards, nobody knows whether AWS would refuse it again."""
 
 _STEPS = {Status.FAILED: Step.LAUNCH, Status.STOPPED: Step.START, Status.RUNNING: Step.STOP}
 """What was given up when a machine came to this status."""
@@ -25,12 +25,12 @@ def last_refusal(instance: Instance) -> Refusal | None:
 
 
 def is_kept(instance: Instance) -> bool:
-    """Return whether `error_code` says why something was given up: later trouble, and its end, leave it to be read."""
+    """Return whether `error_code` says why something was given up: later trouble must not overwrite it."""
     return instance.status == Status.FAILED or REASONS[Reason(instance.status_reason)].code_says_more
 
 
 def is_recent(instance: Instance) -> bool:
-    """Return whether it is worth telling somebody who could fix the cause."""
+    """Return whether the refusal is recent enough to tell somebody who could fix its cause."""
     return clock.now() - instance.status_since < TOLD_FOR
 
 
@@ -41,5 +41,5 @@ def lacks_capacity(instance: Instance) -> bool:
 
 
 def _is_code(code: str) -> bool:
-    """Return whether AWS has said it: where AWS was only too late, the code is our own reason."""
+    """Return whether the code is AWS's: where AWS was only too late, it is our own reason."""
     return bool(code) and code not in list(Reason) and code not in OUR_OWN

@@ -21,7 +21,7 @@ def of_made_by_aws(pem: str) -> str:
     Raises ValueError for what is no private key. See "Verify the fingerprints of your public keys", EC2 User Guide.
     """
     try:
-        # OpenSSL would prove for 30 ms that its numbers are primes; any other key has another fingerprint.
+        # Without the check that its numbers are primes, which takes 30 ms: the fingerprint is compared anyway.
         key = load_pem_private_key(pem.encode(), None, unsafe_skip_rsa_key_validation=True)
     except (TypeError, UnsupportedAlgorithm) as error:  # it has a passphrase, or is of another kind
         raise ValueError("no private key as AWS makes them") from error
@@ -42,5 +42,5 @@ def of_imported(openssh: str) -> str:
 
 
 def is_of_imported(openssh: str, shown: str) -> bool:
-    """Return whether EC2 shows the fingerprint of this public key; some tools leave the padding out."""
+    """Return whether EC2 shows the fingerprint of this public key, with or without base64 padding."""
     return of_imported(openssh).rstrip("=") == shown.removeprefix("SHA256:").rstrip("=")

@@ -1,4 +1,4 @@
-"""What the database keeps sealed, whatever it is: counted, opened and sealed again in one place."""
+"""All sealed secrets of the database, of any kind: counted, opened and resealed in one place."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ SELECT key_id, count(*) FROM (
   WHERE coalesce(data ->> 'secret', data ->> 'seed') ~ '^vault:[0-9a-f]{8}:'
 ) AS sealed GROUP BY 1 ORDER BY 1
 """
-"""SQL for the ids of the vault keys that have sealed something, and how much; `ondol backup` asks it without Django."""
+"""SQL for the ids of the vault keys in use, and their numbers of secrets; `ondol backup` runs it without Django."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +24,15 @@ class Kept:
     name: str
     """What it is, for administrators and logs."""
     sealed: bytes
-    """Empty if it lies in clear, as an earlier version has left it."""
+    """Empty if it is stored in clear, by an earlier version."""
     open: Callable[[], str]
     """Return the secret. Raises VaultError."""
     replace: Callable[[str], int]
-    """Seal the secret, which it is given, with the first key. Return 0 if the row has changed meanwhile."""
+    """Seal the secret, passed as argument, with the first key. Return 0 if the row has changed meanwhile."""
 
     @property
     def is_outdated(self) -> bool:
-        """Return whether it lies in clear, or is sealed with another key than the first or by an earlier version."""
+        """Return whether it is in clear, or sealed with another key than the first or by an earlier version."""
         return not self.sealed or vault.needs_resealing(self.sealed)
 
     @property

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from django.utils.translation import gettext as _
 
 LONGEST = 4000
-"""Characters of a text that is looked at: an RSA key of 4096 bits has about 740."""
+"""The most characters of a text that is read: an RSA key of 4096 bits has about 740."""
 LONGEST_COMMENT = 100
 FEWEST_BITS, MOST_BITS = 3072, 4096
 """The lengths of RSA keys. EC2 documents none that is longer: "Create key pairs", EC2 User Guide."""
@@ -25,7 +25,7 @@ _FINGERPRINT = re.compile(r"(\d+ )?(SHA256:[A-Za-z0-9+/=]{43}|(MD5:)?([0-9a-f]{2
 
 
 class BadPublicKey(Exception):
-    """A text that is no public key which is taken: `code` for programs, two sentences in the person's language."""
+    """A text that is not an acceptable public key: `code` for programs, two sentences in the person's language."""
 
     def __init__(self, code: str, message: str, hint: str) -> None:
         super().__init__(code, message, hint)
@@ -34,7 +34,7 @@ class BadPublicKey(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """A public key that is taken."""
+    """A public key that is accepted."""
 
     openssh: str
     """Type and base64 in one line, without the comment."""
@@ -43,11 +43,11 @@ class PublicKey:
     fingerprint: str
     """What `ssh-keygen -l` prints: "SHA256:" and base64 without padding."""
     comment: str
-    """What stands behind the key, often a name and a computer; characters that are not shown are left out."""
+    """The comment after the key, often a name and a computer, without invisible characters."""
 
 
 def parse(text: str) -> PublicKey:
-    """Return the one public key that a text is. Raises BadPublicKey for everything else."""
+    """Return the public key in a text. Raises BadPublicKey unless it is exactly one."""
     line = _one_line(text)
     kind, blob, comment = [*line.split(None, 2), "", ""][:3]
     _check_kind(kind, line)

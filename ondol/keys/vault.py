@@ -1,8 +1,9 @@
-"""Seals and opens secrets: AES-256-GCM, several keys, bound to what they belong to.
+"""Seals and opens secrets by AES-256-GCM, with several keys; each secret is bound to its owner and place.
 
 A sealed secret is `version (1 byte) | key id (4) | nonce (12) | ciphertext and tag`. Its label is authenticated with
 it, so a secret that was copied to another row, or whose row was given to another owner, does not open. The first key
-of `ONDOL_VAULT_KEYS` seals, all open. Version 1 was bound to the row alone: it is opened, and never written any more.
+of `ONDOL_VAULT_KEYS` seals, all open. Version 1 was bound to the row only: it is still opened, but not written any
+more.
 """
 
 import base64
@@ -18,9 +19,9 @@ from ondol.config import config
 
 _OLD, _VERSION = b"\x01", b"\x02"
 KEY_ID = slice(1, 5)
-"""Where the id of the key is in what it has sealed."""
+"""Where the id of the key is in a sealed secret."""
 _NOTHING = b"-"
-"""Nothing that was sealed."""
+"""Stands for a damaged text: bytes that do not open."""
 SEALED = "vault:"
 """What a sealed text begins with. `kept.COUNT_BY_KEY` reads it, too."""
 _NONCE, _BODY = slice(5, 17), slice(17, None)
@@ -37,12 +38,12 @@ class MissingKey(VaultError):
 
 
 class Tampered(VaultError):
-    """The key that has sealed it is there, and yet it does not open: it, or what it belongs to, was changed."""
+    """It does not open although its key is there: the secret, or what it belongs to, was changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What a secret belongs to. It opens under the very label under which it was sealed."""
+    """What a secret belongs to. It opens only under the label under which it was sealed."""
 
     kind: str
     owner: str
@@ -95,12 +96,12 @@ def from_text(text: str) -> bytes:
 
 
 def needs_resealing(sealed: bytes) -> bool:
-    """Return whether it was sealed with another key than the first, or by a version that bound it to less."""
+    """Return whether it was sealed with another key than the first, or in an older form."""
     return sealed[: KEY_ID.stop] != _VERSION + _keys()[0][0]
 
 
 def is_bound(sealed: bytes) -> bool:
-    """Return whether it is sealed for all that its label names: earlier versions left the owner out."""
+    """Return whether it is bound to everything in its label: earlier versions left the owner out."""
     return sealed[:1] == _VERSION
 
 

@@ -1,1 +1,1 @@
-"""What Prometheus and load balancers are told, on a port of its own."""
+"""What Prometheus and load balancers read, on a port of its own."""

@@ -1,6 +1,7 @@
-"""What the database knows of this deployment, for Prometheus. Read at a scrape: seldom, briefly, and never in vain.
+"""What the database knows of this deployment, for Prometheus. It is read at a scrape: seldom, and with short time
+limits.
 
-Every process that serves metrics tells the same facts, so that they are there while another is away: take their `max`.
+Every process that serves metrics reports the same facts, so that one of them is enough: take their `max`.
 """
 
 import logging
@@ -25,7 +26,7 @@ from ondol.outbox.summary import summary
 log = logging.getLogger(__name__)
 
 FRESH = 10.0
-"""The seconds for which facts are told again without a query, whoever scrapes how often."""
+"""The seconds for which facts are cached, however often they are scraped."""
 PATIENCE = 5.0
 """The seconds that a scrape waits for the database. Prometheus gives up after ten."""
 _STATEMENT = "SET LOCAL statement_timeout = '2s'"
@@ -33,7 +34,7 @@ Facts = list[Gauge]
 
 
 class DatabaseFacts(Collector):
-    """Tells the facts; that the database does not answer is one of them."""
+    """Reports the facts; one of them is whether the database answers."""
 
     def __init__(self, read: Callable[[], Facts] | None = None) -> None:
         self._read = read or _read_and_hang_up
@@ -49,7 +50,7 @@ class DatabaseFacts(Collector):
         yield from facts
 
     def describe(self) -> Iterator[Gauge]:
-        """Yield nothing: without this, to register the collector would be to read the database."""
+        """Yield nothing: without this method, registering the collector would read the database."""
         return iter(())
 
     def _facts(self) -> Facts:
@@ -74,7 +75,7 @@ def read_facts() -> Facts:
 
 
 def _read_and_hang_up() -> Facts:
-    """Return all facts; between scrapes, no connection is held."""
+    """Return all facts, and close the connection: none is held between scrapes."""
     try:
         return read_facts()
     finally:
@@ -101,7 +102,8 @@ def _jobs() -> Iterator[Gauge]:
 
 
 def _emails() -> Iterator[Gauge]:
-    """Yield what the outbox knows: a job that gives its e-mail up succeeds, and one that is put off is not late."""
+    """Yield the facts of the outbox. The queue does not show them: a job that gives its e-mail up succeeds, and one
+    that is put off is not late."""
     known = summary()
     emails = Gauge("ondol_emails", "E-mails that wait to be sent, or were given up.", labels=["state"])
     emails.add_metric(["waiting"], known.waiting)

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 BUILD = Info("ondol_build", "The version that runs.")
 BUILD.info({"version": __version__})
 AGAIN = 5.0
-"""The seconds after which a port that is taken is tried again: that of a process which is just ending, for one."""
+"""The seconds until a taken port is tried again: its process may just be ending."""
 Check = Callable[[], bool]
 
 

@@ -1,1 +1,1 @@
-"""E-mails on their way: does the mail server answer, what waits, and what could not be delivered? Reaches no cloud."""
+"""Outgoing e-mails: does the mail server answer, what waits, and what could not be delivered? No calls to AWS here."""

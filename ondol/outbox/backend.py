@@ -1,4 +1,4 @@
-"""Django's way to send an e-mail here: through the mail server, or into a folder; and what came of it is kept."""
+"""Django's e-mail backend: it sends through the mail server, or into a folder, and stores the result."""
 
 import threading
 from collections.abc import Sequence
@@ -15,10 +15,10 @@ from ondol.outbox import smtp, state
 from ondol.outbox.causes import Cause, DeliveryError
 
 SESSIONS = 4
-"""The sessions that a worker has at once. Its other threads are for machines, however slow a mail server is."""
+"""The most sessions of a worker at once: its other threads stay free for machines, however slow a mail server is."""
 _free = threading.BoundedSemaphore(SESSIONS)
 delivered: ContextVar[bool] = ContextVar("delivered")
-"""Whether the present job has delivered its e-mail. One that was out of date has none to deliver."""
+"""Whether the present job has delivered its e-mail. It may have none, if that was out of date."""
 
 
 class Busy(Exception):

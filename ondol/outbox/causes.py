@@ -33,7 +33,7 @@ class Cause(StrEnum):
 
 
 OF_LETTER = frozenset({Cause.RECIPIENT, Cause.CONTENT, Cause.ADDRESS, Cause.UNCONFIRMED, Cause.UNFORESEEN})
-"""The causes that are about one e-mail. All others are about the server, and hold for every e-mail."""
+"""The causes that concern one e-mail. All others concern the server, and so every e-mail."""
 
 SENTENCES: MappingProxyType[Cause, Promise] = MappingProxyType(
     {
@@ -78,7 +78,7 @@ SENTENCES: MappingProxyType[Cause, Promise] = MappingProxyType(
 class DeliveryError(Exception):
     """An e-mail that was not delivered; `answer` is what the server or the system said, on one line.
 
-    Filters quote the links that they refuse. The secrets of ours are left out: the answer is stored and shown.
+    Filters quote the links that they refuse. Secrets in our links are removed, since the answer is stored and shown.
     """
 
     def __init__(self, cause: Cause, answer: str = "", *, is_final: bool = False) -> None:

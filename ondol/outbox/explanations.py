@@ -10,14 +10,14 @@ from ondol.outbox.causes import Cause, DeliveryError
 def explain(error: Exception, step: Cause, *, is_late: bool, has_begun: bool) -> DeliveryError:
     """Return the error with its cause.
 
-    `step` is what a failure of the present step means, `has_begun` whether the text of an e-mail was under way.
+    `step` is the cause if the present step fails, `has_begun` whether the text of an e-mail was being sent.
     """
     if refusal := _refusal(error, step):
         return refusal
-    # smtplib says "disconnected" for whatever ends a connection; the reason is behind it.
+    # smtplib says "disconnected" for whatever ends a connection; the reason is in the context.
     behind = error.__context__ if isinstance(error, smtplib.SMTPServerDisconnected) else None
     told = behind if isinstance(behind, OSError) else error
-    # Of smtplib's errors, which are OSErrors, too, this alone is about the network.
+    # All of smtplib's errors are OSErrors; only this one is about the network.
     is_disconnected = isinstance(error, smtplib.SMTPServerDisconnected) or not isinstance(error, smtplib.SMTPException)
     is_connecting = step is Cause.UNREACHABLE and not isinstance(error, smtplib.SMTPServerDisconnected)
     if has_begun and is_disconnected:
@@ -30,7 +30,7 @@ def explain(error: Exception, step: Cause, *, is_late: bool, has_begun: bool) ->
 
 
 def _refusal(error: Exception, step: Cause) -> DeliveryError | None:
-    """Return what an answer with a code means, or an e-mail that cannot be put into words of SMTP."""
+    """Return the error for an answer with a code, or for an e-mail that SMTP cannot carry."""
     match error:
         case smtplib.SMTPRecipientsRefused():
             code, text = next(iter(error.recipients.values()))

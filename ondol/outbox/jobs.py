@@ -1,6 +1,6 @@
-"""What the jobs that send e-mails have in common: patience of days, and nothing that is given up in silence.
+"""What all jobs that send e-mails share: they retry for days, and report what they give up.
 
-A job that is cut off between the server's answer and its record sends the e-mail again: twice is better than never.
+A job that is interrupted between the server's answer and its record sends the e-mail again: twice is better than never.
 """
 
 import logging
@@ -22,11 +22,11 @@ from ondol.outbox.models import UndeliveredEmail
 log = logging.getLogger(__name__)
 
 PATIENCE = timedelta(days=5)
-"""What mail servers keep an e-mail for by default, too."""
+"""How long an e-mail is tried: mail servers have the same default."""
 _MINUTES = (1, 5, 15, 30, 60, 120)
-"""The minutes until the next try of an e-mail that the server refuses for now, as it does with new senders."""
+"""The minutes until the next try of an e-mail that the server refuses temporarily, as it does with new senders."""
 _HOURS_UNCONFIRMED = (1, 4, 24)
-"""The hours until the next try of one that may have arrived: each may be another copy, so after three we give up."""
+"""The hours until the next try of an e-mail that may have arrived; only three, as each may send another copy."""
 
 
 class _Patience(BaseRetryStrategy):
@@ -42,7 +42,7 @@ RETRY = _Patience()
 
 
 def watch(call_next: Callable[[], Any], context: JobContext, worker: object) -> None:
-    """Do the job of an e-mail (a task middleware of Procrastinate), and keep what is not delivered."""
+    """Run the job of an e-mail (a task middleware of Procrastinate), and store what is not delivered."""
     delivered.set(False)
     try:
         call_next()
@@ -63,7 +63,7 @@ def watch(call_next: Callable[[], Any], context: JobContext, worker: object) -> 
 
 
 def send_again(pk: int) -> bool:
-    """Enqueue an e-mail that was given up; return whether there was one. Twice is once."""
+    """Enqueue an e-mail that was given up; return whether there was one. It may run twice."""
     with transaction.atomic():
         row = UndeliveredEmail.objects.select_for_update().filter(pk=pk, given_up_at__isnull=False).first()
         if row is None:
@@ -74,10 +74,10 @@ def send_again(pk: int) -> bool:
 
 
 def retry_failed(task: str) -> None:
-    """Enqueue the failed jobs of a task again. Twice is once.
+    """Enqueue the failed jobs of a task again. It may run twice.
 
-    A job of an e-mail fails for good in one way only: a worker of the version before took it, and does not know its
-    task. `watch` and RETRY see to all else.
+    The job of an e-mail fails finally in one case only: a worker of the previous version took it, and does not know its
+    task. `watch` and RETRY handle all other cases.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -93,7 +93,7 @@ def forget(pk: int) -> bool:
 
 
 def _settle(job: Job) -> None:
-    """Forget earlier failures; say so where an e-mail was out of date before it could be delivered."""
+    """Forget earlier failures; log it if the e-mail was out of date before it could be delivered."""
     if not job.attempts:
         return
     gone, _ = UndeliveredEmail.objects.filter(job=_id(job)).delete()
@@ -134,7 +134,7 @@ def _next_try(row: UndeliveredEmail, error: DeliveryError, now: datetime) -> dat
 
 
 def _id(job: Job) -> int:
-    return cast(int, job.id)  # which a job of the queue has
+    return cast(int, job.id)  # a job from the queue always has one
 
 
 def _shown(job: Job) -> dict[str, object]:

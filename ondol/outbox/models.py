@@ -13,7 +13,7 @@ class MailServerState(models.Model):
     """Set while nothing can be delivered."""
     failures = models.PositiveIntegerField(default=0)
     next_try_at = models.DateTimeField(null=True)
-    """No e-mail is tried before that. Then one finds out whether the server is back."""
+    """No e-mail is tried before this time. Then one e-mail tests whether the server is back."""
     cause = models.CharField(max_length=16, blank=True)
     """A member of `causes.Cause`."""
     answer = models.CharField(max_length=200, blank=True)

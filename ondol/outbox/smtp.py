@@ -1,4 +1,4 @@
-"""One session with the mail server, which ends in any case, and whose failure has a cause."""
+"""One session with the mail server, with a time limit, whose failures get a cause."""
 
 import base64
 import re
@@ -21,14 +21,14 @@ from ondol.outbox.causes import Cause, DeliveryError
 from ondol.outbox.explanations import answer, explain
 
 ANSWER, SESSION = 60.0, 180.0
-"""The seconds for one answer, and for all of a session. Servers let strangers wait for the first answer, and filters
-look at an e-mail before the last one: who is less patient sends it again and again."""
+"""The seconds for one answer, and for all of a session. Servers delay the first answer to unknown clients, and filters
+delay the last one: with shorter limits, the same e-mail would be sent again and again."""
 PROBE = 15.0
 _TOKEN = re.compile(r"[A-Za-z0-9+/]{4,}={0,2}")
 
 
 class _Noting:
-    """Notes whether the text of an e-mail was under way: then nobody knows what became of it."""
+    """Notes whether the text of an e-mail was being sent: then a failure leaves it unknown whether it has arrived."""
 
     has_begun = False
 
@@ -59,7 +59,7 @@ class Session:
 
 
 class SmtpBackend(smtp.EmailBackend):
-    """Django's backend, with an authority of one's own, an end for whatever hangs, and DeliveryError."""
+    """Django's backend, with a custom certificate authority, a time limit, and DeliveryError."""
 
     def __init__(self, server: MailServer, ca_file: str, *, limit: float = SESSION) -> None:
         super().__init__(
@@ -74,7 +74,7 @@ class SmtpBackend(smtp.EmailBackend):
         self.server, self.limit, self.is_late = server, limit, False
         self._ca_file = ca_file
         self._session: Any = None
-        """The connection, also after its end."""
+        """The connection; kept after its end."""
         self._step = Cause.UNREACHABLE
 
     def open(self) -> bool:
@@ -112,7 +112,7 @@ class SmtpBackend(smtp.EmailBackend):
                 self.close()
 
     def close(self) -> None:
-        """Say QUIT. What the server has confirmed before that stays sent, whatever comes of this."""
+        """Send QUIT. What the server has confirmed before stays sent, even if this fails."""
         self.connection = None
         if self._session is None or not self._session.sock:
             return
@@ -126,8 +126,8 @@ class SmtpBackend(smtp.EmailBackend):
         name, is_tls = DNS_NAME.get_fqdn(), self.server.security is Security.TLS
         options: dict[str, Any] = {"local_hostname": name, "timeout": self.timeout}
         made = _Smtps(context=self._context(), **options) if is_tls else _Smtp(**options)
-        # The name that the certificate has to have. smtplib knows it only where its constructor connects, and then
-        # nothing could be cut off meanwhile.
+        # The name that the certificate must have. smtplib sets it only if its constructor connects, and that could not
+        # be interrupted.
         made._host = self.server.host  # type: ignore[union-attr]
         return made
 
@@ -165,7 +165,7 @@ class SmtpBackend(smtp.EmailBackend):
         self.is_late = True
         sock = self._session and self._session.sock
         if isinstance(sock, socket.socket):
-            with suppress(OSError):  # and not by TLS's own method, which is for the thread that reads
+            with suppress(OSError):  # not by TLS's own method, which only the reading thread may call
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""Whether the mail server answers. While it does not, one e-mail at a time tries, and the others wait for that."""
+"""Whether the mail server answers. While it does not, one e-mail at a time is tried, and the others wait."""
 
 import logging
 from datetime import UTC, datetime, timedelta
@@ -12,8 +12,8 @@ from ondol.outbox.smtp import SESSION
 log = logging.getLogger(__name__)
 
 PAUSES = (10, 30, 60, 120, 300)
-"""The seconds until the next try, by failures. An e-mail about a stop is written 12 minutes before it, so five minutes
-are the most."""
+"""The seconds until the next try, by the number of failures. E-mails about a stop are sent 12 minutes before it, so the
+longest pause is five minutes."""
 _TRY = timedelta(seconds=SESSION + 20)
 
 
@@ -53,7 +53,7 @@ def note_answer(*, is_delivered: bool) -> None:
 
 
 def note_failure(error: DeliveryError) -> datetime:
-    """Save that nothing can be delivered, and why; return when that is tried again."""
+    """Save that nothing can be delivered, and why; return when the next try is due."""
     now = datetime.now(UTC)
     with transaction.atomic():
         row, _ = MailServerState.objects.select_for_update().get_or_create(only=True)
@@ -69,5 +69,5 @@ def note_failure(error: DeliveryError) -> datetime:
 
 
 def try_now() -> None:
-    """Let the next e-mail try without waiting: a probe has shown that the server answers."""
+    """Let the next e-mail be tried at once: a probe has shown that the server answers."""
     MailServerState.objects.filter(failing_since__isnull=False).update(next_try_at=datetime.now(UTC), failures=0)

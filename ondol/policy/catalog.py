@@ -24,7 +24,7 @@ class Source(StrEnum):
 
 
 def _installed_core_percent() -> float:
-    """Return the share of the settings; where they say none, one that is right on all types that they permit."""
+    """Return the share in the settings; if there is none, one that is right on all permitted types."""
     settings = config()
     if settings.idle_core_percent is not None:
         return settings.idle_core_percent

@@ -1,4 +1,4 @@
-"""Fields that ask for rules. Each says in a sentence of its own what it takes: Django's name validators."""
+"""Form fields for rules. Each says in one sentence what it accepts, instead of Django's messages for each validator."""
 
 from collections.abc import Sequence
 from decimal import Decimal

@@ -9,8 +9,8 @@ _AROUND_DAYS = 9
 """The days around a moment to search: each week has a closing time, if there is any."""
 _SATURDAY = 5
 WAIVED_MOST = timedelta(days=7, hours=3)
-"""How far ahead a closing is at most: a week, after that of hours that are all day long but for the weekend, and the
-hours by which clocks are put back in it: two, in Antarctica/Troll."""
+"""The longest time until a closing: a week, for hours that are all day long except at the weekend, and the hours by
+which clocks are put back in it: two, in Antarctica/Troll."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Hours:
         for opens, closes in spans:
             if merged and opens <= merged[-1][1]:
                 merged[-1] = merged[-1][0], max(merged[-1][1], closes)
-            elif opens < closes:  # else in the hour that summer time leaves out
+            elif opens < closes:  # else both are in the hour that summer time skips
                 merged.append((opens, closes))
         return merged
 
@@ -80,5 +80,5 @@ class Hours:
 
 @lru_cache(maxsize=512)
 def _spans(hours: Hours, here: date) -> list[tuple[datetime, datetime]]:
-    # Kept, since whoever tries hours on a month asks thousands of times for the same days.
+    # Cached, since a preview over a month asks thousands of times for the same days.
     return hours._spans(here)

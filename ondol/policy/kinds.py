@@ -54,7 +54,7 @@ class Rule(Generic[T]):
         note: Text = "",
         because: str = "",
     ) -> None:
-        """Take the words of the rule: `asks` is the label in a form, with `unit` behind its field, and `changed` the
+        """Take the words of the rule: `asks` is the label in a form, with `unit` after its field, and `changed` the
         word in a line of activity.
 
         `because` is for the docs.

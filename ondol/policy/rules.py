@@ -23,7 +23,7 @@ _OF_ONE = Kept[Policy](lambda person: Policy.objects.filter(Q(owner_id=person) |
 
 
 def inherited_rules(owner: int | None) -> Rules:
-    """Return the rules where a policy sets nothing: for a person the default rules, for these the settings."""
+    """Return the inherited rules: for a person the default rules, for the default rules those of the settings."""
     return rules_of(None) if owner is not None else _merge(None, None)
 
 
@@ -36,7 +36,7 @@ def rules_for(people: Collection[int], instead: Policy | None = None) -> dict[in
     if instead is not None:
         kept[instead.owner_id] = instead
     everybody = kept.pop(None, None)
-    usual = _merge(None, everybody)  # one for nearly all: to merge it for ten thousand takes a second
+    usual = _merge(None, everybody)  # shared by nearly all people: merging it for ten thousand would take a second
     return {person: _merge(kept[person], everybody) if person in kept else usual for person in (*people, None)}
 
 

@@ -15,13 +15,13 @@ CORE_PERCENT = 10.0
 CORE_PERCENT_MOST = 99.0
 """A program that keeps one core busy would count as idle from 100 on."""
 _LEAST_DIVISOR = 2
-"""A type with one vCPU has the threshold of a type with two: by the first version's rule, 5 % was right for both."""
+"""A type with one vCPU gets the threshold of a type with two, as in the first version, where 5 % was right for both."""
 
 
 def cpu_percent(core_percent: float, instance_type: str) -> float:
     """Return the threshold of the alarm in per cent of all vCPUs.
 
-    A type of which Ondol does not know the vCPUs counts as the largest that it may be: rather too low than too high.
+    If Ondol does not know the vCPUs of a type, it assumes the most: the threshold is rather too low than too high.
     """
     return round(core_percent / max(vcpus_at_most(instance_type), _LEAST_DIVISOR), 4)
 

@@ -1,1 +1,1 @@
-"""All that may call AWS for machines: what is there, what to do next, and doing it."""
+"""The only code that calls AWS for machines: it observes them, decides what to do next, and does it."""

@@ -1,4 +1,4 @@
-"""The alarms of machines, of two names in turn: the next one is put before the last one goes, and then is the only one.
+"""The alarms of machines, with two names in turn: the next one is put before the last one is deleted.
 
 Why: docs/decisions/0017.
 """
@@ -29,17 +29,17 @@ log = logging.getLogger(__name__)
 SHOWN_AFTER = timedelta(minutes=1)
 """DescribeAlarms may lag behind PutMetricAlarm (real time)."""
 _FEW = 50
-"""So many are asked for by name: one call."""
+"""Up to so many machines, alarms are listed by name, in one call."""
 STOPPED_AGAIN = timedelta(hours=1)
-"""A stop that AWS has refused is asked for again after that, while the machine stays idle."""
+"""A stop that AWS has refused is asked for again after this time, while the machine stays idle."""
 SHOWN_AGAIN = timedelta(minutes=1)
-"""Real time: that an alarm is sound still is not written at each observation."""
+"""Real time between two notes that an alarm is still sound: not every observation writes one."""
 
 
 def put_next(instance: Instance, cloud: Cloud, *, in_doubt: bool) -> tuple[str, dict[str, Any]]:
     """Put the next alarm beside the one that protects the machine now; return its name and what to record of the run.
 
-    `in_doubt`: one may have been asked for before, of which no answer was recorded.
+    `in_doubt`: an earlier PutMetricAlarm may have succeeded without a recorded answer.
     """
     name, run = _free_name(instance, cloud, in_doubt=in_doubt), instance.run
     put = partial(alarm.arm, instance, cloud=cloud, tags=tags(instance))
@@ -52,16 +52,16 @@ def put_next(instance: Instance, cloud: Cloud, *, in_doubt: bool) -> tuple[str, 
     if can_do_without:
         cloud.delete_alarm(*instance.alarm_names)
         return name, put(name)
-    # The alarm that runs would stop what is to be held: until that is over it may not act.
+    # The present alarm would stop a machine that is to be kept on: mute it until that is over.
     return instance.alarm_name, put(instance.alarm_name, is_muted=True)
 
 
 def _free_name(instance: Instance, cloud: Cloud, *, in_doubt: bool) -> str:
-    """Return the name for the next alarm, which nothing has: one that is put under a taken name keeps its old state."""
+    """Return an unused name for the next alarm: an alarm that is put under a used name keeps its old state."""
     name = instance.other_alarm_name
     if in_doubt:
         shown = [found.name for found in cloud.alarms(instance.alarm_names)]
-        if shown == [name]:  # deleted in the console was the other one: this is all there is
+        if shown == [name]:  # the other one was deleted in the console: this is the only alarm
             name = instance.alarm_name or instance.alarm_names[1]
     if in_doubt or not instance.alarm_name:
         cloud.delete_alarm(name)
@@ -69,7 +69,7 @@ def _free_name(instance: Instance, cloud: Cloud, *, in_doubt: bool) -> str:
 
 
 def shown(pks: Collection[UUID], cloud: Cloud) -> dict[str, Alarm]:
-    """Return the alarms that these machines have, by name; of many, all that there are are listed: half the calls."""
+    """Return the alarms of these machines, by name; for many machines, by listing all alarms: half the calls."""
     names = None
     if len(pks) <= _FEW:
         names = [name for row in Instance.objects.filter(pk__in=pks) for name in row.alarm_names]
@@ -77,7 +77,7 @@ def shown(pks: Collection[UUID], cloud: Cloud) -> dict[str, Alarm]:
 
 
 def check(rows: list[Instance], shown: Mapping[str, Alarm], now: datetime) -> list[Instance]:
-    """Compare the alarms of these machines with what was `shown` since `now`; return those that have something to do.
+    """Compare the alarms of these machines with what was `shown` since `now`; return the machines that need a job.
 
     An alarm that somebody deleted or changed is replaced, and one that was replaced and is still there is deleted.
     """
@@ -94,7 +94,7 @@ def check(rows: list[Instance], shown: Mapping[str, Alarm], now: datetime) -> li
     right = {row for row in rows if alarm.is_right(row, shown.get(row.alarm_name), rules[row.owner_id])}
     due = Q(alarm_verified_at=None) | Q(alarm_verified_at__lt=now - clock.real_seconds(SHOWN_AGAIN.total_seconds()))
     stopping = [row for row in right if alarm.has_failed(row, shown[row.alarm_name]) and _is_stopped_by_us(row)]
-    # Not of one that was armed anew meanwhile.
+    # Not if the alarm was replaced meanwhile.
     runs = Run.objects.filter(due, pk__in=[row.run_id for row in right], armed_at__lt=settled)
     runs.update(alarm_verified_at=now)
     wrong = [row for row in {*rows, *ignored} if row not in right and _is_rearmed(row)]
@@ -113,9 +113,9 @@ def _note_warm_ups(rows: list[Instance], shown: Mapping[str, Alarm]) -> list[Ins
 
 
 def _is_stopped_by_us(row: Instance) -> bool:
-    """Let the machine be stopped by us, since AWS does not do what its alarm says; False if that does not apply now.
+    """Stop the machine ourselves, since its alarm did not; False if that does not apply any more.
 
-    Who may not stop it either is not asked without end: AWS has said why not, and administrators know.
+    If AWS refuses us as well, we do not ask all the time: AWS has said why, and administrators are told.
     """
 
     def still(same: Instance) -> bool:
@@ -130,13 +130,13 @@ def _is_stopped_by_us(row: Instance) -> bool:
 
 
 def _is_rearmed(row: Instance) -> bool:
-    """Let the alarm be put again; False if it has been meanwhile."""
+    """Have the alarm put again; False if it has been meanwhile."""
     log.warning("auto-stop is not as it should be; arming it anew", extra={"row": str(row.pk)})
     same = Run.objects.filter(pk=row.run_id, armed_at=row.run.armed_at)
     return bool(same.update(armed_at=None, alarm_verified_at=None))
 
 
 def _is_dropped(row: Instance) -> bool:
-    """Let the other alarm be deleted; False if the row knows of it, or has changed them over meanwhile."""
+    """Have the other alarm deleted; False if the row knows of it, or has swapped the two meanwhile."""
     same = Instance.objects.filter(pk=row.pk, alarm_name=row.alarm_name, has_other_alarm=False)
     return bool(same.update(has_other_alarm=True))

@@ -21,14 +21,14 @@ log = logging.getLogger(__name__)
 
 
 AGAIN = (timedelta(seconds=5), timedelta(minutes=1))
-"""Real time. How long after a range was closed the group is compared again: a call of a worker that was frozen, or has
-been killed, may take effect after that of whoever took its job over."""
+"""Real time. After these times since a range was closed, the group is compared again: a call of a frozen or killed
+worker may take effect later than that of the worker that took over its job."""
 
 
 def make_equal(instance: Instance, cloud: Cloud, ensure_job_lease: JobLease) -> None:
     """Let in what is wished for now and nothing else, and record that.
 
-    A group that is gone lets nobody in; but one that was made less than a minute ago may not be shown yet: NotYet.
+    A group that is gone lets nobody in. One that was created less than a minute ago may not be shown yet: NotYet.
     """
 
     def still_ours() -> None:
@@ -49,7 +49,7 @@ def make_equal(instance: Instance, cloud: Cloud, ensure_job_lease: JobLease) -> 
 def set_group(
     instance: Instance, group_id: str, ranges: Collection[str], cloud: Cloud, still_ours: Callable[[], None] = always
 ) -> None:
-    """Make the group equal to `ranges`. Reads no database but in `still_ours`: it may run in a thread."""
+    """Make the group equal to `ranges`. Only `still_ours` reads the database, so it may run in a thread."""
     change = cloud.set_ssh(group_id, ranges, still_ours)
     if change.opened or change.closed:
         told = {"row": str(instance.pk), "opened": ", ".join(change.opened), "closed": ", ".join(change.closed)}
@@ -57,10 +57,10 @@ def set_group(
 
 
 def noted(instance: Instance, ranges: Collection[str]) -> dict[str, Any]:
-    """Return what to record once the group was made equal to `ranges`; inside the transaction that saves it.
+    """Return what to record once the group is equal to `ranges`; to be called in the transaction that saves it.
 
-    Whoever changes what is wished for waits for this row, and sees what is recorded here; or has been before: then it
-    is to be made equal once more.
+    A change of what is wished for waits for this row, and sees what is recorded here. If the change came first, the
+    group is to be made equal once more.
     """
     row = Instance.objects.select_for_update().get(pk=instance.pk)
     is_still_so = wished(User.objects.get(pk=instance.owner_id)) == tuple(ranges)
@@ -73,7 +73,7 @@ def noted(instance: Instance, ranges: Collection[str]) -> dict[str, Any]:
 
 
 def doubt(pk: str) -> None:
-    """Let the group be compared now, and again later: a worker that has lost its job may just have changed it."""
+    """Have the group compared now, and again later: a worker that has lost its job may just have changed it."""
     with transaction.atomic():
         row = Instance.objects.select_for_update().filter(pk=pk).exclude(security_group_id="").first()
         if row:
@@ -82,7 +82,7 @@ def doubt(pk: str) -> None:
 
 
 def compare_again() -> None:
-    """Let groups be compared whose time it is; looked at every two seconds, since no job that waits may be lost."""
+    """Have groups compared that are due. This runs every two seconds, since a scheduled job might get lost."""
     now = clock.now()
     for row in Instance.objects.filter(group_doubted_at__isnull=False, ssh_ranges_at__isnull=False):
         if row.group_doubted_at and row.ssh_ranges_at and _is_due(row.group_doubted_at, row.ssh_ranges_at, now):
@@ -96,12 +96,12 @@ def _is_due(doubted_at: datetime, compared_at: datetime, now: datetime) -> bool:
 
 
 def check(rows: Iterable[Instance]) -> None:
-    """Let groups be made equal where something else is wished for by now: settings, people, or an end date."""
+    """Have groups made equal where the wish has changed: by settings, by people, or by an end date."""
     settled = [row for row in rows if row.ssh_ranges_at]
     wishes = wished_by({row.owner for row in settled})
     due = {row.pk for row in settled if tuple(row.ssh_ranges) != wishes[row.owner_id]}
     if due:
-        with transaction.atomic():  # in the order of all that lock many rows
+        with transaction.atomic():  # in the same order as everything that locks many rows
             list(Instance.objects.select_for_update().filter(pk__in=due).order_by("pk").values_list("pk"))
             Instance.objects.filter(pk__in=due).update(ssh_ranges_at=None)
     for row in settled:
@@ -109,5 +109,5 @@ def check(rows: Iterable[Instance]) -> None:
 
 
 def set_again(pk: str) -> None:
-    """Let the group of this machine be made equal again, whatever was recorded."""
+    """Have the group of this machine made equal again, whatever was recorded."""
     Instance.objects.filter(pk=pk).update(ssh_ranges_at=None)

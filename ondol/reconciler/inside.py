@@ -1,4 +1,4 @@
-"""How a worker gets into a machine, with a key of a minute, and changes which keys open it."""
+"""How a worker enters a machine, with a key that is valid for a minute, and changes its authorized keys."""
 
 import re
 import shlex
@@ -15,12 +15,12 @@ from ondol.reconciler import ssh_process
 from ondol.reconciler.ssh_process import EnsureWished
 
 STARTS_WITHIN, CONNECTS_WITHIN, DOES_IT_WITHIN = 20.0, 6.0, 10.0
-"""Seconds of real time. The client starts in one, unless its host is very busy. The second answers a group that was
-opened a moment ago, too."""
+"""Seconds of real time. The client starts in one second, unless its host is very busy. The second limit includes the
+time until a new rule of a group applies."""
 HEARS = 64 * 1024
-"""The most characters that are read of what a machine says: its owner is root there, and may let it say anything."""
+"""The most characters that are read from a machine: its owner is root there, and may let it send anything."""
 LOCKED_WITHIN = 5
-"""Seconds that a change waits inside the machine for another one."""
+"""Seconds that a change waits inside the machine for another change."""
 _DONE = "ondol: the keys are changed"
 _BEHIND = "ondol: a later change has been here:"
 _LATER = re.compile(rf"^{_BEHIND} ([0-9]{{1,17}})$", re.MULTILINE)
@@ -43,7 +43,7 @@ class Behind(CannotEnter):
 
 
 Change = Callable[[int, str, Collection[str]], None]
-"""Makes `~/.ssh/authorized_keys` have one line more and lines of some keys less, as the change with this number.
+"""Adds a line to `~/.ssh/authorized_keys` and removes the lines of some keys, as the change with this number.
 
 Raises CannotEnter; Behind, if one with a higher number has been carried out.
 """
@@ -52,7 +52,7 @@ Enter = Callable[[Instance, Cloud, EnsureWished], AbstractContextManager[Change]
 
 @contextmanager
 def enter(instance: Instance, cloud: Cloud, ensure_wished: EnsureWished) -> Iterator[Change]:
-    """Go into a machine that runs, and return how to change its keys. Raises CloudError or CannotEnter.
+    """Enter a running machine, and yield the function that changes its keys. Raises CloudError or CannotEnter.
 
     What `ensure_wished` raises ends the conversation within a second, whatever the machine is doing.
     """
@@ -83,7 +83,7 @@ def _asked(client: ssh_process.SSHProcess, request: dict[str, Any] | None, withi
 
 
 def of_change(status: int | None, said: str, errors: str) -> None:
-    """Read what became of `script`. Raises CannotEnter unless the keys are changed."""
+    """Read the result of `script`. Raises CannotEnter unless the keys are changed."""
     if later := _LATER.search(said):
         raise Behind(int(later[1]))
     if status != 0 or _DONE not in said:
@@ -102,8 +102,8 @@ def _address(instance: Instance) -> str | None:
 def script(number: int, add: str, remove: Collection[str]) -> str:
     """Return commands for `sh` that add the public key, and remove the lines with one of the others.
 
-    The file is replaced as a whole, so whoever connects meanwhile finds the old lines or the new ones; twice is once. A
-    link stays a link. All other lines stay as they are, whatever is in them.
+    The file is replaced as a whole, so whoever connects meanwhile finds the old lines or the new ones; it may run
+    twice. A symbolic link stays one. All other lines stay as they are.
 
     A lower number than the last one changes nothing: a worker that was frozen while others replaced the key may send
     its commands, or the rest of them, at any time. So `sh` reads all of them before it does the first, and the number

@@ -10,7 +10,7 @@ JobLease = Callable[[], None]
 
 
 class JobLeaseLost(Exception):
-    """Another worker has taken this job over; whatever we were about to record is theirs to do."""
+    """Another worker has taken this job over, and records what we were about to record."""
 
 
 def ensure_job_lease(context: JobContext, /) -> None:

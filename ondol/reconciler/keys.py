@@ -1,4 +1,4 @@
-"""The key pair of a machine: made by AWS, or its owner's own public key. Asked for, and recorded."""
+"""The key pair of a machine, made by AWS or from its owner's own public key: how it is created and recorded."""
 
 from ondol.cloud.errors import Refused
 from ondol.cloud.port import Cloud, KeyPair
@@ -12,8 +12,8 @@ from ondol.keys import fingerprint
 def ask_for(instance: Instance, own: ChosenKey | None, cloud: Cloud, tags: dict[str, str]) -> KeyPair:
     """Return the key pair with which the machine is to be launched: a new one, or the one that its owner has brought.
 
-    If an import's answer was lost, AWS says the same once more; a name that another key has is given up by the next
-    try, as for keys that AWS makes.
+    If an import's answer was lost, AWS answers the same again. A name that another key has is not used by the next try,
+    as for keys that AWS makes.
     """
     if own is None:
         return cloud.create_key(instance.key_pair_name, tags)
@@ -24,7 +24,7 @@ def ask_for(instance: Instance, own: ChosenKey | None, cloud: Cloud, tags: dict[
 
 
 def keep(instance: Instance, key: KeyPair, own: ChosenKey | None) -> None:
-    """Record it, in the caller's transaction."""
+    """Record the key pair, in the caller's transaction."""
     row = SshKey(instance=instance, key_pair_name=key.name, fingerprint=key.fingerprint)
     if own is None:
         fingerprints.hold_sealing_key()

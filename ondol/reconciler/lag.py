@@ -1,4 +1,4 @@
-"""AWS's policies lag behind its tags: for seconds it may deny what is allowed on a thing that was just made.
+"""IAM policies lag behind tags: for seconds, AWS may deny what is allowed on a resource that was just created.
 
 A policy by tags finds no tags yet, and EC2 answers UnauthorizedOperation. For a minute, that means "not yet".
 """
@@ -15,7 +15,7 @@ TAGS_LAG = timedelta(minutes=1)
 _ON_OUR_THINGS = frozenset({
     Step.LAUNCH, Step.START, Step.STOP, Step.ADMIT, Step.RESIZE, Step.GROW, Step.TERMINATE, Step.CLEAN,
 })  # fmt: skip
-"""Steps that act on what was made before. Making a group or a key needs no tags of anything, nor does an alarm."""
+"""Steps that act on existing resources. Creating a group, a key or an alarm does not depend on the tags of any."""
 
 
 def is_lag(instance: Instance, step: Step, error: CloudError) -> bool:

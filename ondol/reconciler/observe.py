@@ -1,7 +1,7 @@
-"""Looking, batched: one DescribeInstances for all machines that are changing, one for those that EC2 says move, and now
-and then one for all.
+"""Observation, batched: one DescribeInstances for all machines that are changing, one for those in a transitional EC2
+state, and now and then one for all.
 
-What is seen is written to the row; where the state machine then wants something, a job for that machine is enqueued.
+What is seen is written to the row; if the state machine then wants a step, a job for that machine is enqueued.
 """
 
 import logging
@@ -43,7 +43,7 @@ _RESTING = {Status.RUNNING, Status.STOPPED}
 
 
 def changing() -> QuerySet[Instance]:
-    """Machines that somebody waits for, that move by somebody else's doing, and those that failed or ended and are not
+    """Return machines that somebody waits for, that change without us, and those that failed or ended and are not
     cleaned up yet."""
     over = Q(status__in=[Status.FAILED, Status.TERMINATED], is_clean=False)
     gets_key = Q(status=Status.RUNNING, is_key_due=True, key_replacement__tries__lt=MAX_TRIES)
@@ -53,44 +53,44 @@ def changing() -> QuerySet[Instance]:
 
 
 def observe(cloud: Cloud) -> None:
-    """Every two seconds: at machines that are changing, and at those that somebody else makes change."""
+    """Observe, every two seconds, the machines that are changing, and those that somebody else changes."""
     ingress.compare_again()
     observe_changing(cloud)
     try:
         observe_moving(cloud)
-    except CloudError as error:  # that AWS does not answer is for the next look at all to tell
+    except CloudError as error:  # the next observation of all reports that AWS does not answer
         log.info("AWS does not tell what moves", extra={"code": error.code, "kind": type(error).__name__})
 
 
 def is_time_for_all() -> bool:
-    """Return whether it is time to look at all machines, and note that it is being done.
+    """Return whether it is time to observe all machines, and note that it is being done.
 
-    Of several workers, one wins; should it die now, the next look comes half a minute later.
+    Of several workers, one wins; should it die now, the next observation comes half a minute later.
     """
     now = clock.now()
-    # Also where a clock that ran ahead has left a time to come.
+    # Also if a clock that ran ahead has left a time in the future.
     due = Deployment.current().exclude(looked_at__gt=now - ALL_EVERY + SLACK, looked_at__lte=now + ALL_EVERY)
     return bool(due.update(looked_at=now))
 
 
 def observe_changing(cloud: Cloud) -> None:
-    """No call where nothing changes, nor for rows whose launch is not asked for yet."""
+    """Observe the changing machines. There is no call if nothing changes, nor for rows without a launch."""
     rows = list(changing())
     asked = [row for row in rows if row.client_token is not None]
     try:
         if asked:
-            at = clock.now()  # before the call: an act answered meanwhile knows better
+            at = clock.now()  # before the call: an act answered meanwhile is newer
             take_in(asked, shown_of(ids_of(asked), cloud.ec2_instances([str(row.pk) for row in asked]), cloud), at)
     finally:
-        _enqueue(_anew(rows))  # what is due does not wait until AWS can be looked at
+        _enqueue(_anew(rows))  # what is due does not wait until AWS answers
     if asked:
         _checks(asked, cloud)
 
 
 def observe_moving(cloud: Cloud) -> None:
-    """What has begun to stop, to run or to end though nobody has asked here: one call, however many machines there are.
+    """Observe what has begun to stop, start or terminate without us: one call, however many machines there are.
 
-    EC2 shows that for seconds at least; what is over sooner is seen by the next look at all.
+    EC2 shows these states for seconds at least; shorter ones are seen by the next observation of all.
     """
     resting = Instance.objects.filter(status__in=[status.value for status in _RESTING], instance_id__isnull=False)
     if not resting.exists():
@@ -105,27 +105,28 @@ def observe_moving(cloud: Cloud) -> None:
 
 
 def observe_all(cloud: Cloud) -> None:
-    """What AWS, its alarms and its console did behind our back. Ended rows too, if something of theirs lives on.
+    """Observe all machines, for what AWS, its alarms and its console did without us; also terminated rows that still
+    have something in AWS.
 
-    Rows are read a batch at a time: ten thousand take no more memory than one.
+    Rows are read a batch at a time, to limit memory.
     """
     at = clock.now()
     keys = dict(Instance.objects.exclude(status=Status.TERMINATED).values_list("pk", "instance_id"))
     seen, shown = _Seen(), None
     try:
         shown = _all_shown(keys, cloud)
-        # AWS answers, so time counts also for those of which there is nothing to be seen yet.
+        # AWS answers, so time-outs also run for rows of which AWS shows nothing yet.
         seen_again(Instance.objects.filter(status=Status.PENDING, client_token=None), at)
     finally:
         for rows in _batches(keys, "owner"):
             ingress.check(rows)
             changed = take_in(rows, shown, at) if shown is not None else set()
             same = [row for row in rows if row.pk not in changed and row.status in _RESTING]
-            _enqueue(same)  # nearly all: to read them once more would take as long as all the rest
+            _enqueue(same)  # nearly all rows: reading them again would take as long as all the rest
             known = set(same)
             _enqueue(_anew([row for row in rows if row not in known]))
             seen.add(rows)
-    del shown  # before as many alarms
+    del shown  # frees memory before as many alarms come
     confirm(at)
     _each(
         partial(_passed, seen.starting, cloud),
@@ -136,12 +137,12 @@ def observe_all(cloud: Cloud) -> None:
 
 @dataclass
 class _Seen:
-    """What is to be asked about machines once all are seen."""
+    """What remains to be asked about machines once all are seen."""
 
     starting: list[UUID] = field(default_factory=list)
     armed: list[UUID] = field(default_factory=list)
     unknown: dict[str, Instance] = field(default_factory=dict)
-    """Those whose disk has a size that is not known, by its id."""
+    """Machines with a disk of unknown size, by the id of the disk."""
 
     def add(self, rows: Iterable[Instance]) -> None:
         for row in rows:
@@ -154,7 +155,7 @@ class _Seen:
 
 
 def _all_shown(keys: dict[UUID, str | None], cloud: Cloud) -> Shown:
-    """Return what EC2 shows of all. May add to `keys`."""
+    """Return what EC2 shows of all machines. May add to `keys`."""
     if not (keys or Launch.objects.exists()):
         return {}
     ec2_instances = cloud.ec2_instances()
@@ -164,14 +165,14 @@ def _all_shown(keys: dict[UUID, str | None], cloud: Cloud) -> Shown:
 
 
 def _batches(keys: Collection[UUID], *besides: str) -> Iterator[list[Instance]]:
-    """Yield these rows with their runs, and with what else is read of all of them."""
+    """Yield these rows in batches, with their runs and the other relations that are needed."""
     ordered = list(keys)
     for start in range(0, len(ordered), BATCH):
         yield list(Instance.objects.filter(pk__in=ordered[start : start + BATCH]).select_related("run", *besides))
 
 
 def _each(*steps: Callable[[], None]) -> None:
-    """Do all of them, whichever fails; then raise the first error."""
+    """Do all steps, even if one fails; then raise the first error."""
     errors = []
     for step in steps:
         try:
@@ -183,7 +184,7 @@ def _each(*steps: Callable[[], None]) -> None:
 
 
 def _disks(unknown: Mapping[str, Instance], cloud: Cloud) -> None:
-    """How big they are, where that is not known yet; our own changes are known by their answers."""
+    """Read the sizes of disks that are not known yet; those of our own changes are known by their answers."""
     if unknown:
         for volume_id, gib in cloud.sizes(unknown).items():
             sizes.note(unknown[volume_id], volume_gib=gib)
@@ -194,7 +195,7 @@ def _checks(rows: Iterable[Instance], cloud: Cloud) -> None:
 
 
 def _passed(starting: Collection[UUID], cloud: Cloud) -> None:
-    """Where SSH does not answer us, believe AWS's status checks; one call for all such machines."""
+    """If SSH does not answer us, rely on AWS's status checks; one call for all such machines."""
     if not starting:
         return
     limit = clock.real_seconds(KEPT_OUT_AFTER.total_seconds())
@@ -214,7 +215,7 @@ def _passed(starting: Collection[UUID], cloud: Cloud) -> None:
 def _alarms(armed: Collection[UUID], cloud: Cloud) -> None:
     if not armed:
         return
-    now = clock.now()  # before the call: what is armed meanwhile is for the next look
+    now = clock.now()  # before the call: alarms put meanwhile are for the next observation
     shown = alarms.shown(armed, cloud)
     for rows in _batches(armed):
         still = [row for row in rows if row.status == Status.RUNNING]
@@ -223,7 +224,7 @@ def _alarms(armed: Collection[UUID], cloud: Cloud) -> None:
 
 
 def _anew(rows: list[Instance]) -> Iterable[Instance]:
-    """Return them as they are now."""
+    """Read these rows again."""
     return Instance.objects.filter(pk__in=[row.pk for row in rows]).select_related("run", "owner") if rows else []
 
 

@@ -1,4 +1,4 @@
-"""Find what is ours in AWS but nobody's, and rows without their machine: compare both ways by tag, remove with care."""
+"""Find resources of ours in AWS that no row knows, and rows without their machine; remove leaks with care."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -20,31 +20,31 @@ from ondol.instances.models import OTHER_ALARM, Instance
 from ondol.reconciler import ingress, refusals
 
 LASTS_AFTER = timedelta(minutes=15)
-"""Real time. An end takes a minute or two, to arm a second."""
+"""Real time. A termination takes a minute or two, putting an alarm a second."""
 GRACE = timedelta(minutes=5)
-"""Real time; besides, a thing must have been seen by two sweeps."""
+"""Real time; also, two sweeps must have seen a resource."""
 SHOWN_AFTER = timedelta(minutes=1)
-"""Real time. A listing may be older than what was set meanwhile."""
+"""Real time. A listing may be older than a change of ours."""
 AT_MOST = 5
 SHARE = 0.1
-"""To remove more than this by itself is more likely a mistake of ours than so many leaks: administrators decide. A
-single thing is never too large a share, else small sites would never be swept."""
+"""If leaks are a larger share than this, it is more likely a mistake of ours: administrators decide. A single leak is
+never too large a share, else small sites would never be swept."""
 
 
 def compare(found: Iterable[Found], rows: Mapping[str, Instance]) -> list[Finding]:
-    """What is wrong with what there is. `rows` by id, their launches prefetched."""
+    """Return what is wrong with what AWS shows. `rows` are by id, with their launches prefetched."""
     goes_on = [row for row in rows.values() if row.status != Status.TERMINATED]
-    # By their ids, whatever tags say: anybody may write others in the console.
+    # By their ids, whatever their tags say: anybody may change tags in the console.
     known = {id: row for row in goes_on for id in (row.instance_id, row.security_group_id, row.key_pair_name) if id}
     return [finding for thing in found for finding in _judge(thing, known.get(thing.id), rows)]
 
 
 def _judge(thing: Found, known_by: Instance | None, rows: Mapping[str, Instance]) -> list[Finding]:
-    """`known_by`: the row that goes on and has its id."""
+    """Return what is wrong with one resource; `known_by` is the row that has its id, and is not over."""
     if known_by and not _has_ended(known_by):
         return _opened(thing, known_by)
     if thing.kind is Kind.VOLUME and thing.in_use:
-        return []  # it goes with its machine
+        return []  # it is deleted with its machine
     row = _row_of(thing)
     instance = rows.get(row)
     if instance is None:
@@ -60,7 +60,7 @@ def _judge(thing: Found, known_by: Instance | None, rows: Mapping[str, Instance]
         case Kind.VOLUME:
             why = Why.ENDED if has_ended else Why.DETACHED
         case Kind.KEY if instance.unrecognized_instance_ids:
-            why = Why.UNKNOWN  # perhaps of that machine
+            why = Why.UNKNOWN  # it may belong to that machine
         case Kind.KEY:
             why = Why.ENDED if has_ended else Why.SURPLUS
         case _:
@@ -69,7 +69,7 @@ def _judge(thing: Found, known_by: Instance | None, rows: Mapping[str, Instance]
 
 
 def _is_replaced(thing: Found, instance: Instance) -> bool:
-    """Return whether this machine has another group, or another alarm; the first one of all may just be asked for."""
+    """Return whether this machine has another group or alarm; none is recorded while its first one is being created."""
     if thing.kind is Kind.ALARM:
         return instance.alarm_name not in {"", thing.id}
     return bool(instance.security_group_id) and not instance.unrecognized_instance_ids
@@ -84,7 +84,7 @@ def _row_of(thing: Found) -> str:
 
 
 def _opened(thing: Found, instance: Instance) -> list[Finding]:
-    """Whether others can reach this machine than it was last made to let in, or fewer."""
+    """Return findings if others can reach this machine than it was last set to let in, or fewer."""
     row = str(instance.pk)
     if thing.kind is Kind.INSTANCE and thing.groups - {instance.security_group_id}:
         return [_finding(thing, row, Why.REGROUPED, ", ".join(sorted(thing.groups)))]
@@ -110,7 +110,7 @@ _SETTLED = {Status.STARTING, Status.RUNNING, Status.STOPPING, Status.STOPPED}
 
 
 def _the_reverse(found: Iterable[Found], rows: Mapping[str, Instance], cloud: Cloud) -> list[Finding]:
-    """What rows know and the listing does not show under their tags: gone, or without them."""
+    """Return resources that rows know and the listing does not show: they are gone, or have lost their tags."""
     tagged = {thing.id: thing.row for thing in found}
     settled = [row for row in rows.values() if row.status in _SETTLED]
     findings = []
@@ -131,7 +131,7 @@ def _the_reverse(found: Iterable[Found], rows: Mapping[str, Instance], cloud: Cl
 
 
 def _what_lasts(row: Instance, now: datetime) -> Why | None:
-    """What should have been over for long; the reconciler goes on trying."""
+    """Return what lasts for too long; the reconciler goes on trying."""
     if now - row.status_since <= clock.real_seconds(LASTS_AFTER.total_seconds()):
         return None
     if row.status == Status.TERMINATING or (row.status == Status.FAILED and not row.is_clean):
@@ -148,19 +148,19 @@ def _lasting(row: Instance, why: Why) -> Finding:
 
 
 def _measure_anew(found: Iterable[Found], rows: Mapping[str, Instance], now: datetime) -> None:
-    """A disk that grew in the console, or has not grown in spite of AWS's promise: the next look at all measures it."""
+    """Have the next observation measure disks that grew in the console, or did not grow although AWS accepted it."""
     for thing in found:
         row = rows.get(thing.row)
         if row and thing.id == row.volume_id and thing.gib != (row.seen_volume_gib or thing.gib):
             grows = row.changes.filter(reason=Reason.RESIZED, at__gt=now - clock.real_seconds(GRACE.total_seconds()))
-            if not grows.exists():  # it takes AWS minutes until it shows them
+            if not grows.exists():  # AWS shows a new size only after minutes
                 Instance.objects.filter(pk=row.pk, volume_id=thing.id).update(seen_volume_gib=None)
 
 
 def survey(cloud: Cloud) -> list[Finding]:
-    """Compare AWS and database now, and remember what was found, with since when it has been so."""
+    """Compare AWS and database now, and store the findings, with the time since when each has held."""
     began = clock.now()
-    # The rows after the listing: what was made meanwhile then has one.
+    # The rows are read after the listing, so that what was created meanwhile has one.
     found = cloud.inventory()
     named = [row for row in {_row_of(thing) for thing in found} if is_id(row)]
     wanted = Instance.objects.filter(Q(pk__in=named) | ~Q(status=Status.TERMINATED))
@@ -186,16 +186,16 @@ def _dated(finding: Finding, before: Finding | None, now: datetime) -> Finding:
 
 
 def sweep(cloud: Cloud) -> None:
-    """Remove, on the worker's schedule, the leaks that two sweeps have seen, unless there are suspiciously many."""
+    """Remove the leaks that two sweeps have seen, unless there are suspiciously many."""
     findings = survey(cloud)
     limit = clock.now() - clock.real_seconds(GRACE.total_seconds())
     certain = {f.key for f in findings if f.why in REFUSALS | DRIFT or f.kind == REGION}
     lasting = [f for f in findings if f.key in certain or datetime.fromisoformat(f.since) <= limit]
     for finding in findings:
-        if finding.why in DRIFT:  # neither deletes anything, nor can wait
+        if finding.why in DRIFT:  # fixing these deletes nothing, and cannot wait
             mend(finding, cloud)
     leaks = [finding for finding in lasting if finding.why in LEAKS]
-    # A database that AWS is ahead of may take the machines of today for the leaks of yesterday.
+    # A database restored from an old dump may take present machines for leaks.
     is_behind = any(finding.why is Why.UNKNOWN for finding in findings)
     if is_behind or are_too_many(len(leaks), Deployment.current().get().sweep_count):
         _tell(lasting)
@@ -207,7 +207,7 @@ def sweep(cloud: Cloud) -> None:
 
 
 def are_too_many(leaks: int, there: int) -> bool:
-    """Whether a person has to agree first."""
+    """Return whether a person has to agree first."""
     return leaks > AT_MOST or (leaks > 1 and leaks > SHARE * there)
 
 
@@ -220,16 +220,16 @@ def _tried(finding: Finding, cloud: Cloud) -> CloudError | None:
 
 
 def mend(finding: Finding, cloud: Cloud) -> None:
-    """Take one leak away, or hand it to the one who does, as what somebody has changed; twice is once."""
+    """Remove one leak, or undo what somebody has changed; some are left to the reconciler. It may run twice."""
     match finding.kind, finding.why:
         case _, why if why in DRIFT:
             with transaction.atomic():
                 ingress.set_again(finding.row)
                 enqueue(Instance.objects.get(pk=finding.row))
         case _, why if why not in LEAKS:
-            pass  # for a person
+            pass  # left to a person
         case Kind.INSTANCE, _:
-            pass  # the looks end it: they know its launch
+            pass  # `end_superseded` terminates it: its launch is known
         case Kind.VOLUME, _:
             cloud.delete_volume(finding.id)
         case Kind.GROUP, _:
@@ -240,7 +240,7 @@ def mend(finding: Finding, cloud: Cloud) -> None:
                 cloud.delete_key(finding.id)
         case _:
             with transaction.atomic():
-                # The reconciler's work, under that row's own lock: it may just be using these names again.
+                # Left to the reconciler, under the lock of that row, which may just be using these names again.
                 row = Instance.objects.filter(pk=finding.row)
                 if finding.why is Why.SURPLUS:
                     row.exclude(alarm_name=finding.id).update(has_other_alarm=True)
@@ -250,7 +250,7 @@ def mend(finding: Finding, cloud: Cloud) -> None:
 
 
 def remove_unknown(finding: Finding, cloud: Cloud) -> None:
-    """Because an administrator has said so: remove what no row knows. NotYet while something else uses it."""
+    """Remove what no row knows, at an administrator's request. Raises NotYet while something else uses it."""
     known = Q(instance_id=finding.id) | Q(security_group_id=finding.id) | Q(key_pair_name=finding.id)
     if Instance.objects.exclude(status=Status.TERMINATED).filter(known).exists():
         raise NotYet("InUse", "a row knows it by now")
@@ -264,7 +264,7 @@ def remove_unknown(finding: Finding, cloud: Cloud) -> None:
 
 
 def _tell(findings: list[Finding]) -> None:
-    """Once for each thing that needs a person."""
+    """Tell administrators, once for each resource that needs a person."""
     keys = [list(finding.key) for finding in findings]
     with transaction.atomic():
         told = Deployment.current().select_for_update().get().findings_told

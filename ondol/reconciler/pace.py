@@ -1,4 +1,4 @@
-"""How long somebody who has clicked waits, in seconds of real time, for Prometheus."""
+"""How long people wait after a click, in seconds of real time, for Prometheus."""
 
 from ondol import clock, metrics
 from ondol.instances.lifecycle import Status
@@ -13,7 +13,7 @@ def launched(run: Run, what: str) -> None:
 
 
 def ready(run: Run, was: Status) -> None:
-    """Note that a machine can be used; nobody has waited for one that was started outside."""
+    """Note that a machine can be used; not for one that was started outside, since nobody here has waited for it."""
     if was in _WAITED:
         metrics.CLICK_TO_READY.labels(_WAITED[was]).observe(_seconds(run))
 

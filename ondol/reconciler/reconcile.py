@@ -30,16 +30,16 @@ from ondol.reconciler.steps import STEPS, Answers, Context, Plan, end_superseded
 log = logging.getLogger(__name__)
 
 MAX_STEPS = 20
-"""The most steps in one go: a provisioning takes about seven."""
+"""The most steps in one job: a provisioning takes about seven."""
 BACKOFF_MAX = timedelta(seconds=30)
 BARE_FOR = timedelta(minutes=1)
 """Real time. As long as the alarms of 180 machines take."""
 _FAILURES = {Reason.TOO_LATE, Reason.STOP_FAILED, Reason.UNARMED, Reason.START_UNDONE}
-"""The reasons of moves that are told with a reference, besides every move to FAILED."""
+"""Moves for these reasons get a reference, as does every move to FAILED."""
 
 
 def timeouts() -> Timeouts:
-    """AWS takes real minutes, whatever the machines' clock does."""
+    """Return the time-outs on the machines' clock: AWS takes real minutes, however fast that runs."""
     base = Timeouts()
     return Timeouts(
         **{field.name: clock.real_seconds(getattr(base, field.name).total_seconds()) for field in fields(base)}
@@ -49,11 +49,11 @@ def timeouts() -> Timeouts:
 def reconcile(
     row: str, cloud: Cloud, ensure_job_lease: JobLease, answers: Answers = ssh_answers, enter: Enter = enter
 ) -> None:
-    """Bring one machine as far as it goes without waiting; `answers` tells whether SSH does, `enter` goes in by it."""
+    """Bring one machine as far as it goes without waiting; `answers` checks SSH, `enter` connects by it."""
     try:
         _go_on(row, Context(cloud, ensure_job_lease, answers, enter, partial(_plan_held, row)))
     except JobLeaseLost:
-        ingress.doubt(row)  # our last call may have come after those of whoever goes on
+        ingress.doubt(row)  # our last call may have come after those of the worker that goes on
         raise
 
 
@@ -78,17 +78,17 @@ def _go_on(row: str, context: Context) -> None:
             _trouble(plan, error, ensure_job_lease)
         except JobLeaseLost:
             raise
-        except OtherKeys as error:  # foreseen: this worker has settings of before; another one may do it
+        except OtherKeys as error:  # expected: this worker has old settings; another one may do it
             log.error("%s", error, extra={"row": str(plan.instance.pk)})
             record(plan.instance, ensure_job_lease, **_backoff(plan.instance, "OtherKeys"))
         except Exception:
-            # Without a back-off the next look would try this row again, and again, every two seconds.
+            # Without a back-off, observations would try this row again every two seconds.
             record(plan.instance, ensure_job_lease, **_backoff(plan.instance, "internal"))
             raise
 
 
 def _act(plan: Plan, context: Context) -> tuple[Plan | None, bool]:
-    """Return what comes next, if that is decided and announced already, and whether another job does it."""
+    """Do one step; return the next one, if it is decided and announced already, and whether another job does it."""
     if plan.superseded:
         end_superseded(plan, context)
     elif plan.decision.to is not None:
@@ -105,15 +105,15 @@ def _plan(row: str, ensure_job_lease: JobLease) -> Plan | None:
 
 
 def _plan_held(row: str) -> Plan | None:
-    """Decide and announce, in a transaction in which this job is ours."""
-    # Its owner is read by another query, once the row is locked: whether they are approved is then as it is now.
+    """Decide the next step and announce it, in a transaction in which this job is ours."""
+    # Its owner is read by another query, after the row is locked, so that their approval is up to date.
     instance = Instance.objects.select_for_update().filter(pk=row).first()
     if instance is None:
         return None
     decision = decision_for(instance)
     if refusals.is_put_off(instance, decision):
         return None
-    # Before a launch, since nobody is to have two; otherwise after what its owner waits for.
+    # Before a launch, since nobody may have two machines; otherwise after what its owner waits for.
     if instance.superseded_instance_ids and (decision.is_wait or decision.step in {Step.PREPARE, Step.LAUNCH}):
         return Plan(instance, decision, tuple(instance.superseded_instance_ids))
     if decision.is_wait:
@@ -122,7 +122,7 @@ def _plan_held(row: str) -> Plan | None:
 
 
 def _announced(plan: Plan) -> Plan:
-    """Store, before AWS is asked, what would have to be found again."""
+    """Store, before AWS is called, the tokens and names by which the result can be found again."""
     instance = plan.instance
     match plan.decision.step:
         case Step.PREPARE:
@@ -152,9 +152,9 @@ def _announced(plan: Plan) -> Plan:
 
 
 def decision_for(instance: Instance) -> Decision:
-    """What the state machine says of this row now."""
+    """Return what the state machine decides for this row now."""
     seen = instance.seen
-    if refusals.is_put_off(instance, Decision(Step.ADMIT)):  # what AWS refuses there holds up nothing else
+    if refusals.is_put_off(instance, Decision(Step.ADMIT)):  # a refusal of this step must not block the others
         seen = replace(seen, group_differs=False)
     if seen.key_differs and replacement.is_put_off(instance):
         seen = replace(seen, key_differs=False)
@@ -163,16 +163,16 @@ def decision_for(instance: Instance) -> Decision:
         Reason(instance.status_reason),
         seen,
         instance.status_since,
-        instance.seen_at or instance.status_since,  # lateness counts only as far as we have looked
+        instance.seen_at or instance.status_since,  # time-outs run only until our last observation
         timeouts(),
     )
 
 
 def priority_of(instance: Instance) -> int:
-    """Return the priority of a job for which nobody waits.
+    """Return the priority of a job that nobody waits for.
 
-    The alarm of a machine that runs already may have to wait for CloudWatch's quota: of a hundred that are started in
-    the console at once, all are to be told as running first. One that has run without an alarm for long waits no more.
+    The alarm of a running machine may have to wait for CloudWatch's quota: if a hundred are started in the console at
+    once, all are to be recorded as running first. One that has long run without an alarm has no lower priority.
     """
     if instance.status != Status.RUNNING or decision_for(instance).step is not Step.ARM:
         return 0
@@ -182,7 +182,7 @@ def priority_of(instance: Instance) -> int:
 
 # --- moves -----------------------------------------------------------------------------------------------------------
 def _move(plan: Plan, ensure_job_lease: JobLease) -> bool:
-    """Move the row; return whether what comes next is left to a job of its own."""
+    """Move the row; return whether the next step is left to a job of its own."""
     instance, to, reason = plan.instance, plan.decision.to, plan.decision.reason
     if to is None:
         return False
@@ -206,10 +206,10 @@ def _move(plan: Plan, ensure_job_lease: JobLease) -> bool:
 
 
 def _failure_of(instance: Instance, to: Status, reason: Reason) -> dict[str, Any]:
-    """Return what to keep of a move that nobody has wished for: AWS's code, and a reference; else nothing."""
+    """Return what to store about a move that is a failure: AWS's code, and a reference; else nothing."""
     if to is not Status.FAILED and reason not in _FAILURES:
         return {}
-    # What AWS says of a machine that it took back is the cause; the code of a call before is not.
+    # If AWS has undone the launch or start, the cause is EC2's StateReason, not the code of an earlier call.
     was_taken_back = reason in {Reason.START_UNDONE, Reason.LAUNCH_FAILED}
     codes = (
         (instance.seen_reason, instance.error_code) if was_taken_back else (instance.error_code, instance.seen_reason)
@@ -232,17 +232,17 @@ def _trouble(plan: Plan, error: CloudError, ensure_job_lease: JobLease) -> None:
     if step in {Step.RESIZE, Step.GROW} and (reason or isinstance(error, Gone)):
         _keep_size(plan, error, ensure_job_lease)
         return
-    # A machine that runs already is not called stopped because its alarm cannot be put.
+    # A running machine must not be called stopped because its alarm cannot be put.
     rests = instance.status == Status.STARTING and instance.seen_view == View.STOPPED
-    # Nor one that rests because its group cannot be changed; but into a new one nobody would get.
+    # Nor is a start given up because its group cannot be changed; but nobody could reach a new machine.
     ends = instance.status == Status.PENDING or (rests and step is not Step.ADMIT)
     if reason and ends and step is not Step.WAIT and not plan.superseded:
         _give_up(plan, reason, error, ensure_job_lease)
     else:
-        # AWS has answered, so time counts: a launch that is put off for ever fails at last.
+        # AWS has answered, so time-outs run: a launch that is put off again and again fails in the end.
         told: dict[str, Any] = {} if isinstance(error, Unreachable) else {"seen_at": clock.now()}
         put_off = _backoff(instance, error.code) | (refusals.refused(step, error) if error.is_final else {})
-        if is_kept(instance):  # what made it fail stays to be read, not what delays the clean-up
+        if is_kept(instance):  # keep the cause of the failure, not what delays the clean-up
             del put_off["error_code"]
         record(instance, ensure_job_lease, **put_off, **told)
         if error.is_final:
@@ -250,7 +250,7 @@ def _trouble(plan: Plan, error: CloudError, ensure_job_lease: JobLease) -> None:
 
 
 def _tell(instance: Instance) -> None:
-    """Let administrators know if this is something that only they can fix."""
+    """Tell administrators if only they can fix this."""
     if next(refusals.of(Instance.objects.get(pk=instance.pk)), None):
         refusals.report()
 
@@ -267,7 +267,7 @@ def _reason_to_give_up(error: CloudError) -> Reason | None:
 
 
 def _keep_size(plan: Plan, error: CloudError, ensure_job_lease: JobLease) -> None:
-    """AWS has said no to another size. The machine stays as it is, and goes on with what it was at."""
+    """Record that AWS has refused another size. The machine stays as it is, and goes on with its present step."""
     instance, reference = plan.instance, new_reference()
     is_type = plan.decision.step is Step.RESIZE
     wish = Wish(instance_type=instance.instance_type) if is_type else Wish(volume_gib=instance.volume_gib)
@@ -276,13 +276,13 @@ def _keep_size(plan: Plan, error: CloudError, ensure_job_lease: JobLease) -> Non
 
 
 def _give_up(plan: Plan, reason: Reason, error: CloudError, ensure_job_lease: JobLease) -> None:
-    """AWS has said no. A new machine failed, with nothing left behind; one that should start stays stopped."""
+    """Record that AWS refused. A new machine fails and leaves nothing behind; one that should start stays stopped."""
     instance, to, reference = plan.instance, Status.STOPPED, new_reference()
     fields: dict[str, Any] = {}
     if instance.status == Status.PENDING:
         to = Status.FAILED
         if plan.decision.step is Step.LAUNCH and not plan.maybe_done:
-            # A definite no to the first try. After a lost answer a machine may still show up: then we wait and look.
+            # A final refusal of the first try. After a lost answer a machine may still show up: then we keep observing.
             fields["client_token"] = None
     with transaction.atomic():
         ensure_job_lease()
@@ -297,13 +297,13 @@ def _give_up(plan: Plan, reason: Reason, error: CloudError, ensure_job_lease: Jo
 
 
 def _clocks_differ(plan: Plan, ensure_job_lease: JobLease) -> None:
-    """The alarm was put and still counts as one of an earlier run: by our clock, LaunchTime is to come."""
+    """Report a wrong clock: an alarm just put counts as one of an earlier run, since LaunchTime is in the future."""
     log.error("this host's clock and AWS's differ by minutes", extra={"row": str(plan.instance.pk)})
     record(plan.instance, ensure_job_lease, **_backoff(plan.instance, "ClockSkew"))
 
 
 def _backoff(instance: Instance, code: str) -> dict[str, Any]:
-    """The next try: after 1, 2, 4 … 30 seconds, a little spread so that many do not come at once."""
+    """Return the fields for the next try: after 1, 2, 4 … 30 seconds, spread so that many do not come at once."""
     seconds = min(2.0 ** min(instance.tries, 10), BACKOFF_MAX.total_seconds()) * random.uniform(0.8, 1.2)  # noqa: S311
     return {
         "tries": instance.tries + 1,

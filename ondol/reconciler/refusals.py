@@ -1,6 +1,6 @@
-"""What AWS refuses: how long to wait before asking again, and who has to know.
+"""What AWS refuses: how long to wait before asking again, and whom to tell.
 
-Administrators learn at once of what only they can fix, and the finding goes when the machine has got past it.
+Administrators are told at once of what only they can fix; the finding ends when the step has succeeded.
 """
 
 import random
@@ -29,7 +29,7 @@ _GIVES_UP = [reason for reason, words in REASONS.items() if words.code_says_more
 
 
 def refused(step: Step, error: CloudError) -> dict[str, Any]:
-    """Return what to record of a refusal of something that has to happen at last: it is asked for again, less often."""
+    """Return what to record if AWS refuses a step that must succeed in the end: it is asked for again, less often."""
     again = refusal(error.code, step).again
     if step is Step.ARM:
         again = min(again, ARM_AGAIN)
@@ -50,7 +50,7 @@ def is_put_off(instance: Instance, decision: Decision) -> bool:
 
 
 def standing() -> list[Finding]:
-    """Return what AWS refuses to machines, as far as administrators can fix it; of the account, each code once."""
+    """Return what AWS refuses and administrators can fix; what concerns the whole account, once for each code."""
     gave_up = Q(status_reason__in=_GIVES_UP, status_since__gt=clock.now() - TOLD_FOR) & ~Q(error_code="")
     rows = Instance.objects.filter(gave_up | ~Q(refused_code="")).order_by("status_since")
     last_start = Run.objects.filter(ready_at__isnull=False).order_by("-began_at").values_list("began_at", flat=True)
@@ -58,7 +58,7 @@ def standing() -> list[Finding]:
     found: dict[tuple[str, str, str], Finding] = {}
     for row in rows:
         for why, code, at in of(row):
-            # Somebody has got a machine since: the account lets us again.
+            # A machine was created since: the account permits it again.
             if not (why in OF_ACCOUNT and at and newest and newest > at):
                 finding = _finding(row, why, code)
                 found.setdefault(finding.key, finding)
@@ -82,7 +82,7 @@ def _finding(row: Instance, why: Why, code: str) -> Finding:
 
 
 def report() -> None:
-    """Let administrators know of refusals that they have not been told of: the next sweep is minutes away."""
+    """Tell administrators of new refusals now: the next sweep is minutes away."""
     with transaction.atomic():
         state = Deployment.current().select_for_update().get()
         now = clock.now().isoformat()

@@ -1,4 +1,4 @@
-"""Another key for a machine that runs. Every part may be done twice, and at each moment the key that the row names
+"""The replacement of a running machine's key. Every part may run twice, and at each moment the key that the row names
 opens the machine."""
 
 import logging
@@ -36,17 +36,17 @@ AGAIN_MAX = timedelta(seconds=30)
 
 
 class _Replaced(Exception):
-    """The request has been replaced or given up meanwhile: what follows is about another one."""
+    """The request has been replaced or given up meanwhile."""
 
 
 def is_put_off(instance: Instance) -> bool:
-    """Return whether the next try to replace its key is to come, or there is nothing to do."""
+    """Return whether the next try to replace its key is not due yet, or there is nothing to do."""
     wish = KeyReplacement.objects.filter(instance=instance).first()
     return wish is None or wish.is_put_off(datetime.now(UTC))
 
 
 def replace_key(instance: Instance, context: "Context") -> None:
-    """Add the new key, let the row name it, take the old one away, and say so."""
+    """Add the new key, record it as the machine's, remove the old one, and tell the owner."""
     wish = KeyReplacement.objects.get(instance=instance)
     try:
         with context.enter(instance, context.cloud, partial(_ensure_wished, wish)) as change:
@@ -63,14 +63,14 @@ def replace_key(instance: Instance, context: "Context") -> None:
             _not_done(wish, instance, error, context)
     except (JobLeaseLost, fingerprints.OtherKeys):
         raise
-    except Exception as error:  # given up at last, as any other trouble
+    except Exception as error:  # given up in the end, like any other trouble
         with suppress(_Replaced):
             _not_done(wish, instance, error, context)
         raise
 
 
 def _ensure_wished(wish: KeyReplacement) -> None:
-    """Raise _Replaced once another request has come, or the machine is to do something else than run.
+    """Raise _Replaced once another request has come, or the machine shall not run any more.
 
     A machine may keep a worker waiting, and its stop and the closing of its group come after this job.
     """
@@ -81,7 +81,7 @@ def _ensure_wished(wish: KeyReplacement) -> None:
 
 
 def _switch(wish: KeyReplacement, instance: Instance, context: "Context", change: Change) -> None:
-    """Let the new key open the machine as well, and then the row name it."""
+    """Add the new key to the machine, and then record it as the machine's key."""
     key = SshKey.objects.select_related("instance").get(instance=instance)
     old = sealed.public_key_of(key)
     pem = _made(wish, instance, context) if wish.origin == KeyOrigin.AWS else ""
@@ -111,7 +111,7 @@ def _switch(wish: KeyReplacement, instance: Instance, context: "Context", change
 
 
 def _made(wish: KeyReplacement, instance: Instance, context: "Context") -> str:
-    """Return the private half of a pair that AWS makes now. What an earlier try has made is lost, and goes."""
+    """Return the private half of a pair that AWS makes now. The pair of an earlier try is of no use, and is deleted."""
     if wish.key_pair_name:
         context.cloud.delete_key(wish.key_pair_name)
     lost = [wish.public_key] if wish.public_key else []
@@ -120,7 +120,7 @@ def _made(wish: KeyReplacement, instance: Instance, context: "Context") -> str:
     pem = context.cloud.create_key(name, tags(instance)).private_key
     try:
         _note_alone(wish, context, public_key=sealed.public_half(pem))
-    except (JobLeaseLost, _Replaced):  # whoever goes on has deleted this name before it was taken
+    except (JobLeaseLost, _Replaced):  # the worker that goes on deleted this name before we created it
         with suppress(CloudError):
             context.cloud.delete_key(name)
         raise
@@ -128,17 +128,17 @@ def _made(wish: KeyReplacement, instance: Instance, context: "Context") -> str:
 
 
 def _change(wish: KeyReplacement, context: "Context", change: Change, remove: Collection[str]) -> None:
-    """Change the keys on the machine, unless somebody has who took this job over, or will."""
+    """Change the keys on the machine, unless another worker has taken this job over."""
     number = _number(wish, context)
     try:
         change(number, wish.public_key, remove)
-    except Behind as error:  # also after a dump was restored: the next try is counted on from what the machine knows
+    except Behind as error:  # also after a dump was restored: the next try continues from the machine's number
         _number(wish, context, above=error.last)
         raise
 
 
 def _number(wish: KeyReplacement, context: "Context", above: int = 0) -> int:
-    """Return the number of the next change on this machine, which nobody gets again. Raises JobLeaseLost."""
+    """Return the number of the next change on this machine; no number is given twice. Raises JobLeaseLost."""
     with transaction.atomic():
         Instance.objects.select_for_update().get(pk=wish.instance.pk)  # a new request goes on from this one's number
         last = KeyReplacement.objects.filter(pk=wish.pk).values_list("last_change", flat=True).first() or 0
@@ -147,7 +147,7 @@ def _number(wish: KeyReplacement, context: "Context", above: int = 0) -> int:
 
 
 def _stem(wish: KeyReplacement, instance: Instance) -> str:
-    """Return another name for another key, so that no download takes the place of the old file."""
+    """Return a new file name for the new key, so that a download does not overwrite the old file."""
     match wish.origin:
         case KeyOrigin.AWS:
             return f"{new_stem(instance)}-{wish.request.hex[:4]}"
@@ -168,14 +168,14 @@ def _done(wish: KeyReplacement, instance: Instance, context: "Context") -> None:
 
 
 def _over(wish: KeyReplacement, instance: Instance, context: "Context", **fields: Any) -> None:
-    """Record that it is over, in the caller's transaction: workers are not let in any more."""
+    """Record that it is over, in the caller's transaction: the group stops letting workers in."""
     Instance.objects.select_for_update().get(pk=instance.pk)
     _note(wish, context, tries=0, next_at=None, ended_at=clock.now(), **fields)
     Instance.objects.filter(pk=instance.pk).update(is_key_due=False, ssh_ranges_at=None)
 
 
 def _not_done(wish: KeyReplacement, instance: Instance, error: Exception, context: "Context") -> None:
-    """Try again soon; before anything has changed, give up at last, or at once where trying again does not help."""
+    """Try again soon. While nothing has changed, give up after some tries, or at once if trying again cannot help."""
     code = _code_of(error)
     is_lag = isinstance(error, CloudError) and is_denial(error) and is_fresh(instance)
     is_final = isinstance(error, Refused | vault.VaultError) and not is_lag
@@ -212,7 +212,7 @@ def _note_alone(wish: KeyReplacement, context: "Context", **fields: Any) -> None
 
 
 def _note(wish: KeyReplacement, context: "Context", **fields: Any) -> None:
-    """Save what has happened, if it is still about this request."""
+    """Save these fields if the request is still the present one."""
     context.ensure_job_lease()
     same = KeyReplacement.objects.filter(pk=wish.pk, request=wish.request, state=wish.state)
     if not same.update(**fields):

@@ -1,4 +1,4 @@
-"""What is made in AWS for one machine, and how it is removed again. Each step may run twice."""
+"""What is created in AWS for one machine, and how it is removed again. Each step may run twice."""
 
 import secrets
 from collections.abc import Callable, Sequence
@@ -18,21 +18,21 @@ from ondol.reconciler.tags import tags
 
 @dataclass(slots=True)
 class Prepared:
-    """What is there before a launch. What succeeded is kept even where `errors` say that something else did not."""
+    """What exists before a launch. What succeeded is kept even if something else failed, which is in `errors`."""
 
     tags: dict[str, str]
-    """Those of whatever is made. They may depend on anything in the database, which threads do not ask."""
+    """The tags of whatever is created; read beforehand, since the threads do not query the database."""
     group_id: str = ""
     group_is_sure: bool = False
-    """Its id is known, or AWS has said that there is none."""
+    """The group's id is known, or AWS has said that there is none."""
     group_is_set: bool = False
-    """It lets in what is wished for, and nothing else."""
+    """The group lets in what is wished for, and nothing else."""
     is_new: bool = False
-    """Something was made just now, and AWS's policies may not know its tags yet."""
+    """Something was created just now, and IAM policies may not see its tags yet."""
     key: KeyPair | None = None
     image: Image | None = None
     alive: list[Ec2Instance] = field(default_factory=list)
-    """What its owner has already, by AWS's account."""
+    """The machines that its owner has already, as AWS shows them."""
     errors: list[CloudError] = field(default_factory=list)
 
 
@@ -42,7 +42,7 @@ def new_client_token() -> str:
 
 
 def new_key_name(instance: Instance) -> str:
-    """Return another name for each try.
+    """Return a new name for each try.
 
     If a worker that was frozen in CreateKeyPair could make "the" key pair a second time, the machine would be launched
     with one key and its owner be given another.
@@ -53,13 +53,13 @@ def new_key_name(instance: Instance) -> str:
 def prepare(
     instance: Instance, cloud: Cloud, ranges: Sequence[str], *, with_key: bool, own: ChosenKey | None = None
 ) -> Prepared:
-    """Group, key pair and image, and what its owner has already, in parallel.
+    """Find or create group, key pair and image, and list the machines that its owner has already, in parallel.
 
     `ranges` may reach the group by SSH. `with_key`: none is recorded yet; it is its owner's `own`, or made by AWS.
     """
     made = Prepared(tags(instance))
     steps: list[Callable[[], None]] = [
-        *([partial(_ask_for_key, own, instance, cloud, made)] if with_key else []),  # first: it takes EC2 longest
+        *([partial(_ask_for_key, own, instance, cloud, made)] if with_key else []),  # first, since it takes EC2 longest
         partial(_ensure_group, instance, cloud, ranges, made),
         partial(_find_image, instance, cloud, made),
         partial(_find_alive, instance, cloud, made),
@@ -69,7 +69,7 @@ def prepare(
 
 
 def launch_spec(instance: Instance) -> LaunchSpec:
-    """Return what its launch is to be asked for with, by what the row and the settings say now."""
+    """Return the parameters of its launch, by what the row and the settings say now."""
     return LaunchSpec(
         image=Image(instance.ami_id, instance.root_device),
         instance_type=instance.instance_type,
@@ -83,15 +83,15 @@ def launch_spec(instance: Instance) -> LaunchSpec:
 
 
 def launch(instance: Instance, cloud: Cloud) -> Ec2Instance:
-    """Ask for the server under the stored token, with what is stored beside it: the same server comes back."""
+    """Launch the machine with the stored token and the parameters stored with it: a repetition returns the same one."""
     kept = Launch.objects.get(pk=instance.client_token).spec
-    spec = LaunchSpec.from_json(kept) if kept else launch_spec(instance)  # an earlier version kept the token alone
+    spec = LaunchSpec.from_json(kept) if kept else launch_spec(instance)  # an earlier version stored only the token
     instance.is_unlimited = spec.unlimited
     return cloud.launch(spec, str(instance.client_token))
 
 
 def remove(instance: Instance, cloud: Cloud, ensure_job_lease: Callable[[], None]) -> None:
-    """Group, key pairs and alarm, also those whose creation's answer was lost: found by name or tag.
+    """Remove group, key pairs and alarm; those whose creation's answer was lost are found by name or tag.
 
     All are looked up first; then `ensure_job_lease` confirms that they are still ours to remove. Otherwise a worker
     that was frozen and overtaken would remove the things of the next attempt. Raises NotYet while the group is still
@@ -157,7 +157,7 @@ def _ask_for_key(own: ChosenKey | None, instance: Instance, cloud: Cloud, made: 
 
 
 def _side_by_side(steps: list[Callable[[], None]]) -> list[CloudError]:
-    """Do them all at once; their errors, those that settle the matter first."""
+    """Do all steps in parallel; return their errors, final ones first."""
     errors = [error for done in side_by_side(steps) if (error := done.exception()) is not None]
     for error in errors:
         if not isinstance(error, CloudError):

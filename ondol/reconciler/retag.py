@@ -1,7 +1,7 @@
-"""Bring the tags of the settings (`ONDOL_TAGS`) to what was made before they were set.
+"""Set the tags of the settings (`ONDOL_TAGS`) on what was created before they were configured.
 
-What is made from now on gets them at once (`tags`). A tag that is no longer in the settings stays: nobody knows whether
-it is still ours.
+What is created from now on gets them at once (`tags`). A tag that is no longer in the settings stays: nobody knows
+whether it is still ours.
 """
 
 from ondol.cloud.port import Cloud, Kind
@@ -16,7 +16,8 @@ def retag(cloud: Cloud) -> None:
     found = cloud.inventory()
     lacking = [thing for thing in found if thing.kind is not Kind.ALARM and not wished.items() <= thing.tags.items()]
     if lacking:
-        # A listing shows no tags of alarms: theirs come first, so that after a crash the machine still lacks its own.
+        # Listings show no tags of alarms. So alarms come first: after a crash, the machine still lacks its tags, and
+        # both are set again.
         alarms = [
             alarm
             for alarm in found

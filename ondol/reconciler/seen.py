@@ -29,7 +29,7 @@ Shown = Mapping[str, list[Ec2Instance]]
 
 
 def shown_of(keys: Mapping[UUID, str | None], ec2_instances: list[Ec2Instance], cloud: Cloud) -> Shown:
-    """Sort what EC2 shows by rows; asks once more for machines of these rows that are missing."""
+    """Group what EC2 shows by row; ask once more for machines of these rows that are missing."""
     owners = {instance_id: str(pk) for pk, instance_id in keys.items() if instance_id}
     by_row: dict[str, list[Ec2Instance]] = defaultdict(list)
     for ec2_instance in [*ec2_instances, *_untagged(owners, ec2_instances, cloud)]:
@@ -39,7 +39,7 @@ def shown_of(keys: Mapping[UUID, str | None], ec2_instances: list[Ec2Instance], 
 
 
 def take_in(rows: list[Instance], shown: Shown, at: datetime) -> set[UUID]:
-    """Write what was seen to the rows; return those of which there is news."""
+    """Write what was seen to the rows; return the rows that have changed."""
     changed = {row.pk for row in rows if _note(row, shown.get(str(row.pk), []), at)}
     same = [row.pk for row in rows if row.pk not in changed]
     seen_again(_newer(at).filter(pk__in=same).exclude(seen_view=View.UNSEEN), at)
@@ -47,21 +47,21 @@ def take_in(rows: list[Instance], shown: Shown, at: datetime) -> set[UUID]:
 
 
 def seen_again(rows: QuerySet[Instance], at: datetime) -> None:
-    """Note that these were seen. Both looks may see the same at the same moment, in another order, and would wait for
-    each other: what somebody is writing just now is left to them."""
+    """Note that these were seen, except rows that are locked: two observations may see the same rows at the same time,
+    in a different order, and would deadlock."""
     with transaction.atomic():
         free = rows.select_for_update(skip_locked=True).order_by("pk").values_list("pk", flat=True)
         Instance.objects.filter(pk__in=list(free)).update(seen_at=at)
 
 
 def _untagged(known: Iterable[str], ec2_instances: list[Ec2Instance], cloud: Cloud) -> list[Ec2Instance]:
-    """Machines that have lost their tags, such as in the console; they are still ours to arm, stop and end."""
+    """Return machines that have lost their tags, such as in the console; we still arm, stop and terminate them."""
     missing = set(known) - {ec2_instance.instance_id for ec2_instance in ec2_instances}
     return cloud.known(missing) if missing else []
 
 
 def _note(row: Instance, ec2_instances: list[Ec2Instance], at: datetime) -> bool:
-    """Write what was seen of one machine, unless an act has brought newer news; False: nothing new."""
+    """Write what was seen of one machine, unless the answer to an act is newer; False: nothing has changed."""
     mine = next((ec2_instance for ec2_instance in ec2_instances if _is_current(row, ec2_instance)), None)
     others_known = row.unrecognized_instance_ids or row.superseded_instance_ids
     if mine is None and row.client_token is None and not (ec2_instances or others_known):
@@ -108,9 +108,9 @@ def _are_so(row: Instance | Run, fields: Mapping[str, object]) -> bool:
 
 
 def _of_run(row: Instance, ec2_instance: Ec2Instance) -> dict[str, object]:
-    """Return what EC2 shows of this run; while it is to begin, EC2 shows the LaunchTime of the one before.
+    """Return what EC2 shows of this run; until it has begun, EC2 shows the LaunchTime of the one before.
 
-    Another LaunchTime of a machine that was stopping is of the run to come.
+    A new LaunchTime of a machine that was stopping belongs to its next run.
     """
     run = row.run
     is_next = row.status == Status.STOPPING and run.launched_at not in {None, ec2_instance.launched_at}
@@ -122,7 +122,7 @@ def _of_run(row: Instance, ec2_instance: Ec2Instance) -> dict[str, object]:
 
 
 def _note_type(row: Instance, ec2_instance: Ec2Instance, at: datetime) -> None:
-    """While it rests, AWS may show for a moment what was before our own change: only what runs tells news."""
+    """Note a type that others changed, if it runs: of a stopped one, AWS may show the type before our own change."""
     runs = ec2_instance.state is InstanceState.RUNNING
     is_told = runs or not row.seen_type or ec2_instance.instance_type == row.instance_type
     if is_told and ec2_instance.instance_type not in {"", row.seen_type}:
@@ -130,7 +130,7 @@ def _note_type(row: Instance, ec2_instance: Ec2Instance, at: datetime) -> None:
 
 
 def _newer(at: datetime) -> QuerySet[Instance]:
-    """Rows of which nothing later than `at` is known; a time to come is of a clock that ran ahead."""
+    """Return rows without an observation later than `at`; a time in the future is from a clock that ran ahead."""
     ahead = at + clock.real_seconds(AHEAD.total_seconds())
     return Instance.objects.filter(Q(seen_at__isnull=True) | Q(seen_at__lt=at) | Q(seen_at__gt=ahead))
 
@@ -142,7 +142,7 @@ def _is_current(row: Instance, ec2_instance: Ec2Instance) -> bool:
 
 
 def _address(row: Instance, ec2_instance: Ec2Instance) -> dict[str, object]:
-    """A public address is released at a stop; the next start brings another, which is told once."""
+    """Return the fields of its addresses: a start brings another public address, which the owner is told once."""
     if ec2_instance.public_ip == row.public_ip:
         return {}
     fields: dict[str, object] = {"public_ip": ec2_instance.public_ip}

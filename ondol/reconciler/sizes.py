@@ -1,4 +1,4 @@
-"""How big a machine is: what was wished for, what AWS has, and the record that costs go by."""
+"""The size of a machine: what was asked for, what AWS has, and the history by which costs are calculated."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -24,10 +24,10 @@ def note(
     volume_gib: int | None = None,
     is_news: bool = False,
 ) -> None:
-    """AWS has it so: known from now on, and from now on it costs that. Told twice, it is recorded once.
+    """Record the size that AWS has, by which it costs from now on. The same size is recorded once.
 
-    `at`: of a look; an act may know better meanwhile. What AWS has otherwise than anybody here has wished (`is_news`)
-    becomes the wish.
+    `at`: the time of an observation; the answer to an act may be newer. A size that nobody here has asked for
+    (`is_news`) becomes the wish.
     """
     with transaction.atomic():
         ensure_job_lease()
@@ -54,7 +54,7 @@ def note(
 
 
 def refused(instance: Instance, ensure_job_lease: Callable[[], None], failure: Failure, wish: Wish) -> bool:
-    """AWS has said no to `wish`: it becomes what is there. False: its owner has wished otherwise meanwhile."""
+    """Record that AWS refused `wish`; the present size becomes the wish. False: the owner has changed it meanwhile."""
     with transaction.atomic():
         ensure_job_lease()
         row = _locked(instance)
@@ -63,7 +63,7 @@ def refused(instance: Instance, ensure_job_lease: Callable[[], None], failure: F
         there: dict[str, Any] = {name: getattr(row.size, name) for name in wish.names}
         if wish.instance_type:
             there["is_type_unsure"] = False
-        if wish.volume_gib:  # somebody may have made it bigger in the console: measured anew
+        if wish.volume_gib:  # somebody may have made it bigger in the console: measure it again
             there["seen_volume_gib"] = None
         _write(row, there | {"tries": 0, "next_at": None})
         _record(row, Reason.SIZE_REFUSED, failure, wish)
@@ -77,12 +77,12 @@ def may_be_unlimited(instance: Instance) -> bool:
 
 
 def is_burstable(instance: Instance) -> bool:
-    """Return whether it has a credit mode: EC2 takes none for other types."""
+    """Return whether it has a credit mode: EC2 accepts none for other types."""
     return facts_of(instance.instance_type).is_burstable
 
 
 def _locked(instance: Instance) -> Instance | None:
-    """None: a new attempt has begun meanwhile."""
+    """Return the row, locked; None: a new attempt has begun meanwhile."""
     same = Instance.objects.filter(pk=instance.pk, client_token=instance.client_token)
     return same.select_for_update().first()
 
@@ -98,7 +98,7 @@ def _bring_up_to_date(row: Instance, fields: dict[str, Any]) -> None:
 
 
 def _record(row: Instance, reason: Reason, failure: Failure | None = None, refused: Wish | None = None) -> None:
-    """Its status is the same, and so is why."""
+    """Add a line to the history; status and reason stay the same."""
     status = Status(row.status)
     record = Record(size=row.size, failure=failure, status_reason=Reason(row.status_reason), refused=refused)
     write_line(row, status, status, reason, record, at=clock.now())

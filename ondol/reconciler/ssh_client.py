@@ -1,13 +1,13 @@
 """A program of its own: the SSH client that a worker starts for one machine and may kill at any moment.
 
-Whoever is root on a machine runs the SSH server there, and one packet of it can occupy a C function that holds the GIL
-for minutes. Here nobody else waits for it. It reads one JSON object a line and answers each with one:
+The root user of a machine controls its SSH server, and one packet from it can keep a C function busy that holds the GIL
+for minutes. In this process, nobody else waits for it. It reads one JSON object a line and answers each with one:
 
     {"address": …, "port": …, "user": …} → {}
     {"commands": …, "hears": …}          → {"status": …, "said": …, "errors": …}
 
-Before that it tells the public half of a key that is made here and never leaves this process; instead of an answer it
-may give {"code": …, "text": …}.
+First it writes the public half of a key whose private half never leaves this process; instead of an answer it may write
+{"code": …, "text": …}.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ KEY_EXCHANGES = (
     "curve25519-sha256", "curve25519-sha256@libssh.org",
     "ecdh-sha2-nistp256", "ecdh-sha2-nistp384", "ecdh-sha2-nistp521",
 )  # fmt: skip
-"""Only over curves with a name. In a Diffie-Hellman group exchange the server chooses the prime, and OpenSSL takes
+"""Only named curves. In a Diffie-Hellman group exchange the server chooses the prime, and OpenSSL takes
 minutes to find out whether a large one is prime."""
 HOST_KEYS = ("ssh-ed25519", "ecdsa-sha2-nistp256")
 """sshd makes both when Ubuntu first boots. RSA is not among them: the server would choose how large the numbers are."""
@@ -40,7 +40,7 @@ MACS = ("hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-
 
 
 class _SaysTooMuch(Exception):
-    """A machine says more than is wanted."""
+    """A machine sends more than is wanted."""
 
 
 class _Client:
@@ -52,7 +52,7 @@ class _Client:
         self.key = key
 
     async def answer(self, request: dict[str, Any]) -> None:
-        """Do what is asked, and say what became of it."""
+        """Carry out a request, and write its result."""
         import asyncssh  # noqa: PLC0415
 
         try:
@@ -66,7 +66,7 @@ class _Client:
             _say({"code": "no_answer", "text": str(error) or type(error).__name__})
         except _SaysTooMuch as error:
             _say({"code": "inside", "text": str(error)})
-        except Exception as error:  # whatever a server can make of the library is its own fault
+        except Exception as error:  # a server may trigger any error in the library
             _say({"code": "no_answer", "text": f"{type(error).__name__}: {error}"})
 
     async def _connect(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -77,15 +77,15 @@ class _Client:
             request["address"], request["port"], username=request["user"], client_keys=[self.key], known_hosts=None,
             config=None, agent_path=None, preferred_auth="publickey", gss_host=None, kex_algs=KEY_EXCHANGES,
             server_host_key_algs=HOST_KEYS, encryption_algs=CIPHERS, mac_algs=MACS, signature_algs=["ssh-ed25519"],
-            compression_algs=None,  # little may become much
+            compression_algs=None,  # against decompression bombs
         )  # fmt: skip
         return {}
 
     async def _run(self, commands: str, hears: int) -> dict[str, Any]:
-        """Return how `sh` ended, and what it has said and complained of."""
+        """Return the exit status of `sh`, its output, and its errors."""
         # Not closed here: a machine may never confirm that, and this process ends afterwards.
         process = await self.connection.create_process("sh -s", errors="replace")
-        with suppress(OSError):  # it has ended already: what it says of that is the answer
+        with suppress(OSError):  # it has ended already: its output is the answer
             process.stdin.write(commands)
             process.stdin.write_eof()
         said, errors = await asyncio.gather(_heard(process.stdout, hears), _heard(process.stderr, hears))
@@ -94,7 +94,7 @@ class _Client:
 
 
 async def _heard(reader: "SSHReader[str]", hears: int) -> str:
-    """Return what comes until the end. `SSHClientConnection.run` would keep all that a machine sends meanwhile."""
+    """Return the output until its end. `SSHClientConnection.run` would store all that a machine sends."""
     said = ""
     while more := await reader.read(hears):
         said += more
@@ -127,10 +127,10 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    logging.disable()  # asyncssh tells what the server says; the answers have all that is to be known
+    logging.disable()  # asyncssh would log what the server sends; the answers say enough
     with asyncio.Runner() as runner:
         runner.run(_serve())
-        os._exit(0)  # nothing of a machine is waited for
+        os._exit(0)  # without waiting for anything from a machine
 
 
 if __name__ == "__main__":

@@ -14,13 +14,13 @@ from typing import Any
 from ondol.reconciler import ssh_client
 
 LOOKS_EVERY = 0.5
-"""Seconds between two looks whether it is still wanted."""
+"""Seconds between two checks whether it is still wanted."""
 MAX_ANSWER = 2**20
 _KEPT = ("PATH", "LD_LIBRARY_PATH")
-"""Its environment has none of the worker's secrets."""
+"""The environment variables that it gets: none of the worker's secrets."""
 
 EnsureWished = Callable[[], None]
-"""Raises whatever is to end the conversation; it is called every half second."""
+"""Raises an error to end the conversation; it is called every half second."""
 
 
 class NoAnswer(Exception):
@@ -77,7 +77,7 @@ class SSHProcess:
         return data
 
     def _ended(self) -> str:
-        """Return how it ended. A server cannot make it write there; a broken installation can."""
+        """Return how it ended. Text on its standard error is from a broken installation, never from a server."""
         self._process.kill()
         _, errors = self._process.communicate()
         last = errors.decode(errors="replace").strip().splitlines()[-1:]

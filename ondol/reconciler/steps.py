@@ -51,10 +51,10 @@ class Context:
     answers: Answers
     enter: Enter
     plan_next: "Callable[[], Plan | None]"
-    """Decides what comes next, and announces it, in the caller's transaction, in which this job is ours."""
+    """Decides the next step, and announces it, in the caller's transaction, in which this job is ours."""
 
     def still_ours(self) -> None:
-        """Raise JobLeaseLost unless this job is, in a transaction of its own."""
+        """Raise JobLeaseLost unless this job is still ours, in a transaction of its own."""
         with transaction.atomic():
             self.ensure_job_lease()
 
@@ -67,16 +67,16 @@ class Plan:
     decision: Decision
     superseded: tuple[str, ...] = ()
     maybe_done: bool = False
-    """It may have been done before: by a worker that was killed, or with an answer that was lost."""
+    """It may have been done before, by a worker that was killed, or whose answer was lost."""
     last_key: str = ""
     """The key pair that an earlier try has asked for."""
 
 
 def record(instance: Instance, ensure_job_lease: JobLease, run: Mapping[str, Any] | None = None, **fields: Any) -> None:
-    """Save what an act has brought, if this job is still ours. The status is not touched: it may have moved.
+    """Save the result of an act, if this job is still ours. The status is not changed: it may have moved.
 
-    Nor is anything if a new attempt has begun meanwhile: the answer was about the old one. What it has brought for the
-    `run` that it was about goes to that one, unless it is over.
+    If a new attempt has begun meanwhile, nothing is saved: the answer was about the old one. Fields of `run` are saved
+    to the run that the act was for, unless it is over.
     """
     with transaction.atomic():
         ensure_job_lease()
@@ -94,7 +94,7 @@ def _record_view(
 
 
 def _calm(instance: Instance) -> dict[str, Any]:
-    """The last trouble is over; what made a machine fail, or not start, or not stop, stays to be read."""
+    """Return the fields that end the last trouble; the reason of a failed creation, start or stop is kept."""
     return _NO_WAIT if is_kept(instance) else _NO_WAIT | {"error_code": "", "error_ref": ""}
 
 
@@ -102,7 +102,7 @@ def _prepare(plan: Plan, context: Context) -> Plan | None:
     instance = plan.instance
     with_key = not SshKey.objects.filter(instance=instance).exists()
     if with_key and plan.last_key:
-        # Its private key was not kept. The next try gets another name.
+        # Its private key was not stored. The next try gets another name.
         context.cloud.delete_key(plan.last_key)
         record(instance, context.ensure_job_lease, key_pair_name="")
         return None
@@ -122,12 +122,12 @@ def _prepare(plan: Plan, context: Context) -> Plan | None:
         ec2_instance.instance_id for ec2_instance in made.alive if ec2_instance.client_token not in known
     )
     fields["unrecognized_instance_ids"] = unrecognized
-    if made.image and not made.errors and not unrecognized:  # last of all: now it is prepared
+    if made.image and not made.errors and not unrecognized:  # image_id is last: with it, the row counts as prepared
         fields |= {"ami_id": made.image.image_id, "root_device": made.image.root_device, **_calm(instance)}
     try:
         following = _keep(instance, made, ranges, own, context, fields)
     except (JobLeaseLost, fingerprints.OtherKeys):
-        if made.key:  # nobody will ever open it
+        if made.key:  # its private key would never be used
             with contextlib.suppress(CloudError):
                 context.cloud.delete_key(made.key.name)
         raise
@@ -144,8 +144,8 @@ def _keep(
     context: Context,
     fields: dict[str, Any],
 ) -> Plan | None:
-    """Commit it before the launch is asked for: a machine whose key was lost lets nobody in. With it, as somebody
-    waits, what comes next: mostly the launch and its token."""
+    """Commit what was prepared before the launch: nobody could enter a machine whose key was lost. The same transaction
+    decides the next step, mostly the launch and its token, since somebody waits."""
     with transaction.atomic():
         context.ensure_job_lease()
         if made.group_is_set:
@@ -175,7 +175,7 @@ def _arm(plan: Plan, context: Context) -> None:
     has_other = bool(instance.alarm_name) or plan.maybe_done
     with transaction.atomic():
         context.ensure_job_lease()
-        # Whoever changes the rules waits for this row, and sees what is recorded here; or has been before: once more.
+        # A change of the rules waits for this row, and sees what is recorded here; if it came first, arm once more.
         Instance.objects.select_for_update().get(pk=instance.pk)
         if not alarm.is_by_rule(instance, armed):
             armed["armed_at"] = None
@@ -184,9 +184,9 @@ def _arm(plan: Plan, context: Context) -> None:
 
 
 def _drop_alarm(plan: Plan, context: Context) -> None:
-    """Delete the alarm that was replaced: only now, since a machine that runs is never without one."""
+    """Delete the alarm that was replaced: only now, since a running machine always has one."""
     instance = plan.instance
-    context.still_ours()  # a worker that was frozen may find that this name is the one that counts by now
+    context.still_ours()  # by now, this name may be that of the present alarm, if our worker was frozen
     context.cloud.delete_alarm(instance.other_alarm_name)
     record(instance, context.ensure_job_lease, has_other_alarm=False, **_calm(instance))
 
@@ -212,8 +212,8 @@ def _start(plan: Plan, context: Context) -> None:
     instance = plan.instance
     ingress.make_equal(instance, context.cloud, context.ensure_job_lease)
     unlimited = sizes.may_be_unlimited(instance)
-    # Its type is as wished (`lifecycle._start`): asked for anyway, one that is permitted no more would be denied.
-    # Its credit mode is not known where a change of type was cut off, or made in the console.
+    # Its type is right already (`lifecycle._start`): setting it again would fail for a type not permitted any more.
+    # Its credit mode is unknown if a change of type was interrupted, or made in the console.
     if sizes.is_burstable(instance) and unlimited != instance.is_unlimited:
         context.cloud.set_credits(str(instance.instance_id), unlimited=unlimited)
     view = _view(context.cloud.start(str(instance.instance_id)))
@@ -238,7 +238,7 @@ def _force_stop(plan: Plan, context: Context) -> None:
 
 
 def _ask_why(plan: Plan, context: Context) -> None:
-    """Call it stopped, with the reason, the moment and the receipt that AWS's history gives."""
+    """Record that it has stopped, with the reason, the time and the receipt from AWS's history."""
     instance = plan.instance
     reason, stop = stops.why_stopped(instance, context.cloud)
     record = Record(seen=instance.seen_reason)
@@ -287,7 +287,7 @@ def _clean(plan: Plan, context: Context) -> None:
         return
     with transaction.atomic():
         context.ensure_job_lease()
-        # A key that opens nothing any more is not kept; a new attempt makes a new one.
+        # The key is of no use any more; a new attempt creates a new one.
         SshKey.objects.filter(instance=instance).delete()
         KeyReplacement.objects.filter(instance=instance).delete()
         Instance.objects.filter(pk=instance.pk).update(
@@ -319,12 +319,12 @@ STEPS: dict[Step, Callable[[Plan, Context], Plan | None]] = {
     Step.TERMINATE: _terminate,
     Step.CLEAN: _clean,
 }
-"""Each may return what comes next, if that is decided and announced already."""
+"""Each may return the next plan, if that is decided and announced already."""
 
 
 def end_superseded(plan: Plan, context: Context) -> None:
-    """End machines of attempts that were given up: what AWS itself shows with this row's tag and with the token of
-    another attempt. The row names them, and is not believed: whoever can write it would end anybody's machine."""
+    """Terminate machines of attempts that were given up, if AWS shows them with this row's tag and the token of another
+    attempt. The row alone is not enough: whoever can write it could terminate anybody's machine."""
     row = plan.instance
     shown = {found.instance_id: found for found in context.cloud.ec2_instances([str(row.pk)])}
     others = set(Instance.objects.filter(instance_id__in=plan.superseded).values_list("instance_id", flat=True))
@@ -346,7 +346,7 @@ def _view(state: InstanceState) -> View:
 
 
 def ssh_answers(address: str, port: int, timeout: float = 2.0) -> bool:
-    """Whether an SSH server shows its banner there within `timeout` seconds (RFC 4253, 4.2)."""
+    """Return whether an SSH server sends its banner there within `timeout` seconds (RFC 4253, 4.2)."""
     try:
         with socket.create_connection((address, port), timeout=timeout) as connection:
             connection.settimeout(timeout)

@@ -1,4 +1,4 @@
-"""Why a machine has stopped that nobody here has stopped: AWS's own history says it."""
+"""Find out from AWS's history why a machine has stopped that nobody here has stopped."""
 
 import logging
 
@@ -24,7 +24,7 @@ def why_stopped(instance: Instance, cloud: Cloud) -> tuple[Reason, AlarmStop | N
         return Reason.OUTSIDE, None
     try:
         stop = cloud.stopped_by_alarm(instance.alarm_name, instance.run.launched_at)
-        # The one before may have acted just before it was deleted; its history stays.
+        # The previous alarm may have acted just before it was deleted; its history stays.
         stop = stop or cloud.stopped_by_alarm(instance.other_alarm_name, instance.run.launched_at)
     except CloudError as error:
         if isinstance(error, Throttled | Unreachable) and instance.tries < _ASK_WHY:
@@ -37,7 +37,7 @@ def why_stopped(instance: Instance, cloud: Cloud) -> tuple[Reason, AlarmStop | N
 
 
 def receipt_of(instance: Instance, stop: AlarmStop) -> Receipt:
-    """Return the values that the alarm has judged, the rule that it judged them by, and what worked last."""
+    """Return the values that the alarm has judged, its threshold, and what the machine did last."""
     percent = instance.run.armed_cpu_percent if stop.cpu_percent is None else stop.cpu_percent
     core = Threshold.armed(percent, instance.size.instance_type).core_percent
     cpu = tuple(round(value, 4) for value in stop.cpu)

@@ -32,19 +32,19 @@ log = logging.getLogger(__name__)
 
 @app.task(name=RECONCILE, queue="instances", pass_context=True)
 def reconcile(context: JobContext, row: str) -> None:
-    """One machine. No `retry=`: back-off lives on the row, and the looks enqueue what is due."""
+    """Reconcile one machine. No `retry=`: the row has the back-off, and observations enqueue what is due."""
     try:
         reconcile_row(row, cloud(), partial(ensure_job_lease, context))
     except JobLeaseLost:
         log.warning("another worker has taken over", extra={"row": row})
-    except CloudError as error:  # from `cloud()`: nothing was begun, and the looks ask again
+    except CloudError as error:  # from `cloud()`: nothing was begun, and observations try again
         log.warning("AWS cannot be asked", extra={"row": row, "code": error.code, "kind": type(error).__name__})
 
 
 @app.periodic(cron="* * * * * */2")
 @app.task(name="ondol.instances.look", queue="periodic", lock=OBSERVING, queueing_lock=OBSERVING, priority=AT_ONCE)
 def observe(timestamp: int) -> None:
-    """Every two seconds; with one call to AWS while nothing changes, and none where nothing is."""
+    """Observe every two seconds; with one call to AWS while nothing changes, and none if there are no machines."""
     with _told():
         look_at(cloud())
 
@@ -55,7 +55,7 @@ def observe(timestamp: int) -> None:
     priority=BY_THE_CLOCK,
 )  # fmt: skip
 def observe_all(timestamp: int) -> None:
-    """Every half minute, beside the looks at what changes: ten thousand machines take longer than these may wait."""
+    """Observe all machines every half minute; a job of its own, since ten thousand machines take long."""
     with _told():
         if is_time_for_all():
             look_at_all(cloud())
@@ -64,7 +64,7 @@ def observe_all(timestamp: int) -> None:
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """Note that AWS could not be looked at."""
+    """Note that AWS could not be observed."""
     try:
         yield
     except CloudError as error:
@@ -76,7 +76,7 @@ def _told() -> Iterator[None]:
 @app.periodic(cron="*/10 * * * *")
 @app.task(name="ondol.instances.sweep", queue="periodic", lock="sweep", queueing_lock="sweep")
 def sweep(timestamp: int) -> None:
-    """Every ten minutes: what has leaked, and what somebody has changed in the console."""
+    """Find, every ten minutes, what has leaked, and what somebody has changed in the console."""
     try:
         sweep_away(cloud())
         retag(cloud())
@@ -86,7 +86,7 @@ def sweep(timestamp: int) -> None:
 
 @app.task(name=alerts.TASK, queue="mail", retry=RETRY, task_middleware=[watch])
 def alert(kind: str, to: int, secret: str = "", owner: str = "", row: str = "") -> None:
-    """Write one letter to an administrator."""
+    """Send one e-mail to an administrator."""
     if reader := User.objects.filter(pk=to).first():
         alerts.send(kind, reader, secret=secret, owner=owner, row=row)
 
@@ -106,5 +106,5 @@ def done_by_administrator(act: str, owner: int, by: int) -> None:
 @app.periodic(cron=at_night("04:17"))
 @app.task(name="ondol.instances.purge", queue="periodic", queueing_lock="purge")
 async def purge(timestamp: int) -> None:
-    """Every night: jobs that ended more than three days ago."""
+    """Delete jobs that ended more than three days ago, every night."""
     await app.job_manager.delete_old_jobs(nb_hours=72, include_failed=True, include_cancelled=True)

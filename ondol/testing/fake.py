@@ -1,4 +1,4 @@
-"""A cloud in memory that keeps the port's contract, for tests of what is built on it. Safe for threads."""
+"""A cloud in memory that fulfils the port's contract, for tests of code that uses the port. Thread-safe."""
 
 import hashlib
 import secrets

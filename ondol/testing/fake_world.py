@@ -23,14 +23,14 @@ FROM_INSIDE = "Client.InstanceInitiatedShutdown"
 
 @dataclass
 class Thing(Generic[T]):
-    """Something that was made: its tags, and how many more reads will not show it."""
+    """A resource: its tags, and how many more reads will not show it."""
 
     value: T
     tags: Mapping[str, str]
     unseen: int = 0
 
     def is_shown(self) -> bool:
-        """Return whether it is shown: AWS may show a thing a little later than it is made. Each call counts."""
+        """Return whether it is shown: AWS may show a resource some time after its creation. Each call counts."""
         self.unseen -= 1
         return self.unseen < 0
 
@@ -74,17 +74,17 @@ class World:
     """The readings of each instance, oldest first: tests put here what it did."""
     account: AwsAccount = field(default_factory=lambda: AwsAccount("123456789012", "ap-northeast-2"))
     warm_ups: Literal["kept", "ignored", "refused"] = "kept"
-    """What the service does with a warm-up: `ignored` takes it without a word, and shows none."""
+    """What the service does with a warm-up: `ignored` accepts it, and shows none."""
     failing: set[str] = field(default_factory=set)
     """Instances whose status checks do not pass."""
     protected: set[str] = field(default_factory=set)
     """Instances with termination protection, set in the console."""
     stop_protected: set[str] = field(default_factory=set)
-    """Instances with stop protection: it blocks an end, too."""
+    """Instances with stop protection: it blocks termination, too."""
     hanging: set[str] = field(default_factory=set)
     """Instances that do not shut down by themselves."""
     undone: dict[str, str] = field(default_factory=dict)
-    """Instances whose starts are accepted and taken back, with the StateReason.Code that says why."""
+    """Instances whose starts are accepted and undone, with the StateReason.Code that says why."""
     let_in: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     """The users and public keys that EC2 Instance Connect was sent for each instance."""
     unlimited: set[str] = field(default_factory=set)
@@ -141,7 +141,7 @@ class World:
         self.change(instance_id, InstanceState.SHUTTING_DOWN, BY_USER)
 
     def fail_launch(self, instance_id: str, reason: str = "Server.InternalError") -> None:
-        """Accept the launch, then end it, as AWS does: pending → terminated with a StateReason."""
+        """Accept the launch, then terminate it, as AWS does: pending → terminated with a StateReason."""
         self.change(instance_id, InstanceState.TERMINATED, reason)
 
     def forget(self, instance_id: str) -> None:

@@ -1,5 +1,5 @@
-"""Acts on several rows at once: each is checked, done and recorded by itself; then it is said what was done, and what
-was not and why."""
+"""Acts on several rows at once: each is checked, done and recorded separately; then the page says what was done, and
+what was not and why."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -15,19 +15,19 @@ from ondol.accounts.people import AccountError
 from ondol.instances.errors import ActionError
 
 _NAMED = 5
-"""So many are named; the rest is counted."""
+"""The number of people who are named; the others are counted."""
 
 
 @dataclass
 class Outcome:
-    """What has become of an act on several people."""
+    """The result of an act on several people."""
 
     done: list[str] = field(default_factory=list)
     refused: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     """Names by the reason for which it was not done."""
 
     def tell(self, request: HttpRequest, done: Callable[[int], str]) -> None:
-        """Say it on the next page; `done` makes the sentence about those for whom it was."""
+        """Report it on the next page; `done` makes the sentence about those for whom it was done."""
         if self.done:
             messages.success(request, done(len(self.done)))
         for reason, names in self.refused.items():
@@ -51,8 +51,7 @@ def for_each(people: Iterable[int], act: Callable[[int], object], words: Callabl
 
 
 def asked_for(request: HttpRequest, name: str) -> tuple[QueryDict, str]:
-    """Return how a page is to show its list, and where the links of that lead: what refuses a form shows the list as it
-    was, from another address."""
+    """Return the query of a list and the path of its links: a refused form shows the same list at another address."""
     return (request.GET, "") if request.method in {"GET", "HEAD"} else (_list_before(request.POST), reverse(name))
 
 

@@ -1,4 +1,4 @@
-"""What every template may read beside its page. Nothing here asks the database before a template does."""
+"""What every template may read beside its page. Nothing is queried before a template uses it."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -49,12 +49,12 @@ class Site:
 
     @cached_property
     def krw(self) -> Decimal | None:
-        """Return what a dollar is in won; None where no rate is set."""
+        """Return the price of a dollar in won; None if no rate is set."""
         return rate_in_won()
 
     @cached_property
     def outbox(self) -> Summary | None:
-        """Return what became of e-mails, where administrators should look; None while all is well. No e-mail can tell
+        """Return the state of e-mails if administrators should look at it; None while all is well. No e-mail can report
         that e-mails fail."""
         user = self._request.user
         is_shown = isinstance(user, User) and user.is_admin and is_alarming()
@@ -68,7 +68,7 @@ class Site:
 
     @cached_property
     def people_waiting(self) -> int:
-        """Return how many people wait for approval; where letters prove addresses, of those who have proven theirs."""
+        """Return the number of pending requests; if e-mails prove addresses, only those with proven ones."""
         return proof.to_announce().count()
 
 

@@ -72,7 +72,7 @@ def administrator(view: View) -> View:
 
 
 def where_they_stand(request: PersonRequest) -> HttpResponse:
-    """Show who waits, was rejected or is suspended one page, at the dashboard's address; refuse forms sent anyway."""
+    """Show one page, at the dashboard's address, to people who are not approved; refuse the forms that they send."""
     if request.htmx:
         is_same = request.GET.get("shown") == request.user.approval and not Board(request).has_news
         return HttpResponse(status=204) if is_same else HttpResponseClientRedirect("/")

@@ -1,4 +1,4 @@
-"""What a load balancer is told: whether this web part can serve pages from this database."""
+"""The health check for load balancers: whether this web part can serve pages from this database."""
 
 import time
 
@@ -7,7 +7,7 @@ from django.db import Error, connection
 from ondol.deployment import fingerprints, schema
 
 RECHECKED = 5.0
-"""The seconds for which the schema is believed to be as it was."""
+"""The seconds between two checks of the schema."""
 
 _seen = {"sound_at": float("-inf"), "has_our_keys": False}
 
@@ -15,8 +15,8 @@ _seen = {"sound_at": float("-inf"), "has_our_keys": False}
 def trouble() -> str:
     """Return why pages cannot be served, as a sentence; empty if they can.
 
-    `ondol web` refuses a wrong schema and other keys at its start, where the database answers then; it may have been
-    away, or be migrated or restored meanwhile. Keys are compared until they were right once: changing them takes one
+    `ondol web` refuses a wrong schema and wrong keys at its start, if the database answers then; it may have been away,
+    or have been migrated or restored since. Keys are compared until they were right once, since they are changed in one
     part after the other.
     """
     try:

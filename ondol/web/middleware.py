@@ -25,7 +25,7 @@ Page = Callable[[HttpRequest], HttpResponse]
 
 
 def healthz(get_response: Page) -> Page:
-    """Answer before anything else: load balancers come by address, without https, host name or session."""
+    """Answer before anything else: load balancers use the IP address, without https, host name or session."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         if request.path != HEALTH or TOO_BIG in request.META:  # that is answered without the database
@@ -38,7 +38,7 @@ def healthz(get_response: Page) -> Page:
 
 
 def no_such_file(get_response: Page) -> Page:
-    """Answer 404 for what WhiteNoise has not found: a page would wait for the database, in a thread for files."""
+    """Answer 404 for files that WhiteNoise has not found: a page would wait for the database, in a thread for files."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         if not request.path.startswith(settings.STATIC_URL):
@@ -49,7 +49,7 @@ def no_such_file(get_response: Page) -> Page:
 
 
 def without_proxy(get_response: Page) -> Page:
-    """Tell of a proxy that does not say whether a browser came by https: to redirect would be a loop for ever.
+    """Report a proxy that does not say whether a browser uses https: a redirect would be an endless loop.
 
     `ondol web` refuses https without ONDOL_BEHIND_PROXY at its start; only a request shows that the header is missing.
     """
@@ -78,8 +78,8 @@ def api_by_https_only(get_response: Page) -> Page:
 
 
 def nothing_left_behind(get_response: Page) -> Page:
-    """Let browsers forget pages and what scripts have kept when somebody signs out, and the press of a switch; other
-    cookies have their own end."""
+    """Let browsers delete cached pages, what scripts have stored, and the choice of a language at sign-out; other
+    cookies expire by themselves."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
@@ -103,9 +103,9 @@ X-Forwarded-Proto를 설정하고 ONDOL_BEHIND_PROXY=true여야 합니다.
 
 
 def for_this_site(get_response: Page) -> Page:
-    """Keep pages and files from other sites, and devices of the reader from our pages: none of them needs any.
+    """Protect pages and files from other sites, and deny our pages the reader's devices, which none of them needs.
 
-    A file uses no device, and its answer is shorter without the list.
+    Files use no devices, and their answers are shorter without the list.
     """
 
     def middleware(request: HttpRequest) -> HttpResponse:
@@ -128,8 +128,8 @@ _NO_DEVICES = ", ".join(
 
 
 class Unavailable:
-    """Turns errors of a missing PostgreSQL into a designed page with 503 and Retry-After, and says what the gateway in
-    front has found out by itself.
+    """Turns errors of a missing PostgreSQL into a designed page with 503 and Retry-After; also the errors that the
+    gateway in front reports.
 
     Exceptions of a middleware come to `errors.server_error`, which asks the same question.
     """
@@ -148,7 +148,7 @@ class Unavailable:
 
 
 def language_of_browser(get_response: Page) -> Page:
-    """Set the language for somebody who has not signed in, also for errors before that is known; files have none."""
+    """Set the language for people who are not signed in, and for errors before that is known; not for files."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         if request.path.startswith(settings.STATIC_URL):
@@ -163,7 +163,7 @@ def language_of_browser(get_response: Page) -> Page:
 
 
 def ends_in_time(get_response: Page) -> Page:
-    """Sign out whoever has signed in two weeks ago, whatever has happened in their session since."""
+    """Sign people out two weeks after their sign-in, whatever has happened in the session since."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         if request.user.is_authenticated and has_ended(request):
@@ -185,7 +185,7 @@ def language_of_person(get_response: Page) -> Page:
 
 
 def never_kept(get_response: Page) -> Page:
-    """Let no browser keep a page of somebody who has signed in, allauth's included: others may use it next."""
+    """Let no browser cache a page of a signed-in person, allauth's included: others may use the browser next."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
@@ -197,7 +197,7 @@ def never_kept(get_response: Page) -> Page:
 
 
 class NotTooOften:
-    """Limits what somebody asks for by the buttons of pages, for each session."""
+    """Limits the requests by buttons of pages, for each session."""
 
     def __init__(self, get_response: Page) -> None:
         self.get_response = get_response
@@ -221,8 +221,8 @@ _PROTECT = {
     *("account_reauthenticate", "mfa_reauthenticate", "mfa_reauthenticate_webauthn", "mfa_remove_webauthn"),
     *("mfa_deactivate_totp", "mfa_generate_recovery_codes", "socialaccount_connections", "machine_stop"),
 }
-"""What shuts others out, or stops what costs. It is not counted with the rest: whoever has a copy of the session's
-cookie could use it up. allauth limits what there is to guess."""
+"""Views that sign others out, or stop costs. They are not counted: a thief with a copy of the session's cookie could
+use up the limit. allauth limits those where something could be guessed."""
 
 
 def _speak(request: HttpRequest, language: str) -> None:

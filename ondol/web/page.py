@@ -9,7 +9,7 @@ from ondol.database.kept import one_look
 
 
 class Page:
-    """Hold what the templates of one page read, each name with its type. They get it as `page`, and nothing else.
+    """Hold all that the templates of one page read, each name with its type. They get only this, as `page`.
 
     mypy checks these classes; `tests/web/test_templates.py` checks the names in the templates against them.
     """

@@ -1,8 +1,8 @@
-"""Answers what an open page and a waiting program ask all the time, before most middlewares.
+"""Answers the frequent polls of open pages and waiting programs before most middlewares.
 
-A look that changes nothing needs no form, no message and no sign-in pages. Whatever is not the plainest case goes on to
-the middlewares, which decide as if nothing had been asked here: no session, or one that has ended or says anything
-unusual; somebody who is not approved; a token; too many requests; a page that has news.
+A poll without news needs no forms, messages or sign-in pages. All other cases go on to the middlewares, which decide as
+usual: no session, or one that has ended or is unusual; somebody who is not approved; a token; too many requests; a page
+with news.
 """
 
 import json
@@ -87,7 +87,7 @@ _ANSWERS = {"/machine/": _fragment, "/api/instances/status": _status}
 
 @cache
 def _of_all_pages() -> Mapping[str, str]:
-    """Return the headers that middlewares below give to every page, alike."""
+    """Return the headers that middlewares below set equally on every page."""
     request = HttpRequest()
     framed = XFrameOptionsMiddleware(_nothing).process_response(request, HttpResponse())
     headers = CSPMiddleware(_nothing).process_response(request, framed).headers

@@ -10,7 +10,7 @@ from ondol.costs.bills import Money
 def shown(money: Money, dollars: str = "") -> tuple[str, str]:
     """Return an amount in the reader's currency and in the other one, which is empty where no rate is set.
 
-    Readers of Korean think in won. `dollars` is what to show for cents, where cents are too coarse.
+    Readers of Korean think in won. `dollars` replaces the amount in cents if cents are too coarse.
     """
     usd = dollars or ("<$0.01" if money.is_tiny else f"${money.usd:,.2f}")
     if money.krw is None:

@@ -47,7 +47,7 @@ def _note(request: HttpRequest, code: int, seconds: float) -> None:
 
 
 def route_of(request: HttpRequest) -> str:
-    """Return the pattern that has answered, never what was typed: that may be a secret, and has no end of values."""
+    """Return the URL pattern that matched, never the path itself: it may have a secret, and any number of values."""
     if request.path == HEALTH:
         return HEALTH.lstrip("/")
     if request.path.startswith(settings.STATIC_URL):
@@ -57,7 +57,7 @@ def route_of(request: HttpRequest) -> str:
 
 
 def _is_routine(request: HttpRequest, route: str, code: int) -> bool:
-    """Return whether nobody has asked: health checks, styles, and what an open page asks by itself, once a second."""
+    """Return whether no person has made the request: health checks, styles, and polls of open pages."""
     is_poll = request.method == "GET" and "HX-Request" in request.headers
     return request.path == HEALTH or (code < 400 and (route == "static" or is_poll))
 
@@ -67,6 +67,6 @@ def _method(request: HttpRequest) -> str:
 
 
 def _person(request: HttpRequest) -> User | None:
-    """Return who has asked, if that is known by now; to find out would be a query, and may fail."""
+    """Return who has made the request, if already known; finding out would be a query, and may fail."""
     found = getattr(request, "auth", None) or getattr(request, "_cached_user", None)
     return found if isinstance(found, User) else None

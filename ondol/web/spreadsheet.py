@@ -1,4 +1,4 @@
-"""Tables as CSV files: none is downloaded without its row in the record, and no text in one is a formula."""
+"""Tables as CSV files: each download is recorded, and no text in a file is a formula."""
 
 import csv
 import io
@@ -16,8 +16,8 @@ Cell = str | Decimal
 """A text, or an amount."""
 _FORMULA = re.compile(r'[\s"]*[=+@\-＝＋－＠]|[\t\r]')
 _NEXT_CELL = re.compile(r'(?<=[;\t\r\n])(?=[\s"]*[=+@\-＝＋－＠])')
-"""Where a cell may begin within a text: other countries' files separate cells by a semicolon. For such a reader a quote
-that the file doubles is an empty quotation, and what follows begins the cell."""
+"""Where a cell may begin within a text: in some countries, spreadsheets expect semicolons between cells. They read a
+doubled quote as an empty quotation, and what follows as the beginning of the cell."""
 
 
 def download(
@@ -49,7 +49,7 @@ def download(
 
 
 def cell(value: Cell) -> Cell:
-    """Return a text of which a spreadsheet takes nothing for a formula; East Asian ones read full-width signs, too."""
+    """Return a text in which no spreadsheet sees a formula; East Asian ones accept full-width signs, too."""
     if isinstance(value, Decimal):
         return value
     return ("'" if _FORMULA.match(value) else "") + _NEXT_CELL.sub("'", value)

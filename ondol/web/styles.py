@@ -1,6 +1,6 @@
-"""What browsers load of ours: two stylesheets, which are written as several files, and scripts, all without comments.
+"""The static files for browsers: two stylesheets, each joined from several files, and scripts, all without comments.
 
-It is made when static files are collected.
+They are made when static files are collected.
 """
 
 import re
@@ -21,14 +21,14 @@ _BREAK = re.compile(r"(?P<before>[{};,]?)\s*\n\s*")
 
 
 def joined(whole: str, parts: dict[str, str]) -> str:
-    """Return the stylesheet with each import replaced by what it imports; KeyError for a part that is not there."""
+    """Return the stylesheet with each import replaced by its content; KeyError for a missing part."""
     return _IMPORT.sub(lambda found: f"@layer {found['layer']} {{\n{parts[found['name']]}}}\n", whole)
 
 
 def minified(name: str, text: str) -> str:
     """Return a stylesheet or script without comments and indentation.
 
-    A stylesheet keeps its other spaces. Those that know only old CSS take them out where they count: within a layer,
+    A stylesheet keeps its other spaces. Minifiers that know only old CSS remove spaces that matter: within a layer,
     `.table :is(td)` would become `.table:is(td)`.
     """
     if name.endswith(".js"):

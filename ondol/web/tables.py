@@ -1,6 +1,6 @@
-"""Tables: which rows an address asks for, in which order, and what the links of heads, chips and pages are.
+"""Tables: which rows a query string asks for, in which order, and the links of heads, chips and pages.
 
-The database filters, sorts and cuts. What an address has that no column and no filter knows counts as not there.
+The database filters, sorts and paginates. Unknown parameters are ignored.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -34,7 +34,7 @@ class Column:
     order: tuple[str, ...] = ()
     """Names of fields or annotations, the most important first; empty values come last."""
     is_descending: bool = False
-    """The largest or newest comes first at the first click."""
+    """True if the first click sorts the largest or newest first."""
     is_amount: bool = False
     is_hidden: bool = False
     """The head is for screen readers only."""
@@ -51,7 +51,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Rows of one kind: at most one of the choices is in force."""
+    """A filter: at most one of its choices is in force."""
 
     key: str
     word: str | Promise
@@ -88,12 +88,12 @@ class Chips:
 
 
 class Table(Generic[M]):
-    """Rows as an address asks for them."""
+    """Rows as a query string asks for them."""
 
     search: str
     """What is looked for."""
     path: str
-    """The page that has the table, where another address answers with it; else empty."""
+    """The page that has the table, if another address answers with it; else empty."""
 
     def __init__(
         self,
@@ -109,8 +109,8 @@ class Table(Generic[M]):
         path: str = "",
         counted: Callable[[], int] | None = None,
     ) -> None:
-        """`sort` is the key of the column that counts if none is asked for, `searched` are fields, `fixed` is what all
-        links keep of the address besides, and `counted` tells how many rows were asked for where that is known."""
+        """`sort` is the key of the default column, `searched` are fields, `fixed` are other parameters that all links
+        keep, and `counted` is the number of rows, if known."""
         self._query, self._rows, self._columns, self._per_page = query, rows, columns, per_page
         self._filters, self._searched, self._fixed, self.path = filters, searched, fixed, path
         self._counted = counted
@@ -169,28 +169,28 @@ class Table(Generic[M]):
 
     @property
     def left_out(self) -> str:
-        """Return the numbers of the columns that the styles leave out, the first being 1."""
+        """Return the numbers of the columns that the styles hide, counted from 1."""
         return " ".join(str(n) for n, one in enumerate(self._columns, 1) if one.key in self._hidden)
 
     @cached_property
     def kept(self) -> list[tuple[str, str]]:
-        """Return what a search keeps of the address: names and values of hidden fields."""
+        """Return the parameters that a search keeps: names and values of hidden fields."""
         return [(name, value) for name, value in self._state.items() if name != "q"]
 
     @cached_property
     def query(self) -> str:
-        """Return what is asked for, as an address has it, without the page."""
+        """Return the query string, without the page."""
         return self._url({}, "").removeprefix(self.path)
 
     @property
     def shown(self) -> str:
-        """Return what search and filters leave, in the reader's words; empty: all rows are there."""
+        """Return search and filters in words; empty: all rows are shown."""
         words = [str(choice.word) for one in self._filters if (choice := self._chosen(one))]
         return ", ".join([*words, f"“{self.search}”"] if self.search else words)
 
     @property
     def narrowed_by(self) -> str:
-        """Return search and filters, as an address has them; empty: all rows are there."""
+        """Return search and filters as a query string; empty: all rows are shown."""
         names = ["q", *(one.key for one in self._filters)]
         return urlencode([(name, self._state[name]) for name in names if name in self._state])
 
@@ -229,7 +229,7 @@ class Table(Generic[M]):
 
     @property
     def _optional(self) -> list[Column]:
-        """Return what can be left out: all but what says which row it is, and its buttons."""
+        """Return the columns that can be hidden: not the one that identifies a row, nor its buttons."""
         return [one for one in self._columns[1:] if not one.is_hidden]
 
     @cached_property
@@ -266,6 +266,6 @@ class Table(Generic[M]):
 
 
 def ids_of(values: Sequence[Any], most: int = 1000) -> list[int]:
-    """Return the keys of chosen rows, each once, in their order. What is not a key of PostgreSQL's is left out."""
+    """Return the keys of chosen rows, each once, in their order. Values that cannot be keys are left out."""
     found = dict.fromkeys(int(text) for value in values if (text := str(value)).isascii() and text.isdecimal())
     return [number for number in found if number < 2**63][:most]

@@ -11,10 +11,10 @@ _INDENT = re.compile(r"\n\s+")
 
 
 class Loader(cached.Loader):
-    """Reads templates for people, who indent them: a tenth of a page that means nothing in HTML."""
+    """Removes the indentation of templates: a tenth of a page, without meaning in HTML."""
 
     def get_template(self, template_name: str, skip: Any = None) -> Template:
-        """Return a template, which is read when it is first asked for."""
+        """Return a template; it is read at its first use."""
         is_read = self.cache_key(template_name, skip) in self.get_template_cache
         template = super().get_template(template_name, skip)
         if not is_read and template_name.endswith(".html"):

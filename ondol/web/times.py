@@ -19,7 +19,7 @@ def tagged(value: datetime, text: str) -> SafeString:
 
 
 def of_today(value: datetime, text: str) -> SafeString:
-    """Return the same for a text that is true until midnight, such as `today 11:17`: `ondol.js` replaces it then."""
+    """Return the same for a text that is valid until midnight, such as `today 11:17`: `ondol.js` replaces it then."""
     local = timezone.localtime(value)
     is_near = abs((local.date() - _today()).days) <= 1
     return _element(local.isoformat(), dates.full(value), text, _day_ends() if is_near else None)

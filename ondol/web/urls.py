@@ -1,4 +1,4 @@
-"""The addresses of all pages. `/healthz` is answered by a middleware, before hosts, sessions and https matter."""
+"""The addresses of all pages. A middleware answers `/healthz`, before hosts, sessions and https are checked."""
 
 from django.urls import include, path
 

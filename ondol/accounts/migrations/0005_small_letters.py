@@ -2,7 +2,7 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    """Who was added on the command line with capital letters could not sign in."""
+    """People who were added on the command line with capital letters could not sign in."""
 
     dependencies = [("accounts", "0004_words")]
 

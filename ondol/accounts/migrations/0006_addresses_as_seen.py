@@ -1,4 +1,4 @@
-"""Who signed up with an invisible letter in the address could not sign in as they read it, and it was free for others."""
+"""People with an invisible character in their address could not sign in with it as read, and others could take that."""
 
 from django.db import migrations
 
@@ -6,7 +6,7 @@ from ondol.accounts.text import find_address
 
 
 def clean_addresses(apps, schema_editor):
-    """Leave an address whose clean form somebody else has: it goes on being right as it was typed."""
+    """Clean the addresses, but for those whose clean form somebody else has: they stay valid as they were typed."""
     User = apps.get_model("accounts", "User")
     EmailAddress = apps.get_model("account", "EmailAddress")
     for user in User.objects.only("email").iterator():

@@ -1,4 +1,4 @@
-"""E-mails that fail are kept and told; requests are announced together. Those of before have been announced."""
+"""E-mails that fail are kept and reported; requests are announced together. Existing requests count as announced."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 
 def note_announced(apps, schema_editor):
-    """An hour that is over: the next request is announced at once."""
+    """Note an hour ago, so that the next request is announced at once."""
     waiting = apps.get_model("accounts", "User").objects.filter(approval="PENDING")
     waiting.update(announced_at=datetime.now(UTC) - timedelta(hours=1))
 

@@ -1,4 +1,4 @@
-"""A copy of the database signed in whoever read it: session keys were in it, in clear, in two tables."""
+"""Replace session keys by digests: they were in clear in two tables, so whoever read a copy of these could sign in."""
 
 from django.db import migrations, models
 
@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
             ],
             options={"db_table": "ondol_cache_entry"},
         ),
-        # Who is signed in stays so. The way back signs everybody out: a digest has none.
+        # People stay signed in. Migrating backwards signs everybody out: a digest cannot be reversed.
         migrations.RunSQL(f"UPDATE django_session SET session_key = {_DIGEST}", "DELETE FROM django_session"),
         migrations.RunSQL(
             f"UPDATE usersessions_usersession SET session_key = {_DIGEST}", "DELETE FROM usersessions_usersession"

@@ -1,4 +1,4 @@
-"""Tokens get scopes and an end. Those of before may do what they could, for 90 days more: nothing breaks today."""
+"""Tokens get scopes and an end. Existing tokens keep what they may do for 90 days more: nothing breaks today."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""From when on administrators have days to set up a second factor: those of before from the upgrade on."""
+"""Since when administrators have days to set up a second factor: for existing ones, since the upgrade."""
 
 from datetime import UTC, datetime
 
@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 
 def start_now(apps, schema_editor):
-    """Give the administrators of before all the days."""
+    """Give existing administrators the full number of days."""
     apps.get_model("accounts", "User").objects.filter(role="ADMIN").update(administrates_since=datetime.now(UTC))
 
 

@@ -7,7 +7,8 @@ _EMAIL_MAX = 254
 
 
 def carry_over(apps, schema_editor):
-    """Mark them. Who waits or was rejected has not been vouched for, and proves their address at the next sign-in."""
+    """Mark them. Nobody has vouched for people who are pending or rejected: they prove their address at the next
+    sign-in."""
     user, address = apps.get_model("accounts", "User"), apps.get_model("account", "EmailAddress")
     for person in user.objects.filter(approval__in=["APPROVED", "SUSPENDED"]).iterator():
         is_taken = address.objects.filter(email__iexact=person.email, verified=True).exists()

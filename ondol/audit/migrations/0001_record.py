@@ -23,8 +23,8 @@ CREATE TRIGGER audit_link_rows BEFORE UPDATE OR DELETE ON audit_link
 CREATE TRIGGER audit_link_table BEFORE TRUNCATE ON audit_link
     FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse_change();
 """
-"""Triggers refuse every role. A retention says what it is, by a setting of its own transaction, which counts for the
-tables' owner alone."""
+"""The trigger refuses every role. A retention sets a parameter in its own transaction, which the trigger accepts from
+the tables' owner only."""
 UNDO = "DROP FUNCTION audit_refuse_change CASCADE"
 
 

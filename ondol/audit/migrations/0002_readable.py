@@ -8,8 +8,8 @@ ALTER TABLE audit_entry ADD CONSTRAINT audit_entry_readable CHECK (
     AND NOT jsonb_path_exists(details, '$.** ? (@.type() == "number" && (@ > 1e18 || @ < -1e18))')
 ) NOT VALID
 """
-"""A row that Python cannot read would end linking and every page of the record for ever, since nobody may delete it: a
-time without end, JSON that is nested without end, or a number of thousands of digits. Rows of before are not looked at.
+"""A row that Python cannot read would stop linking and every page of the record for ever, since nobody may delete it:
+an infinite time, JSON nested too deep, or a number of thousands of digits. Existing rows are not checked.
 """
 UNDO = "ALTER TABLE audit_entry DROP CONSTRAINT audit_entry_readable"
 

@@ -33,10 +33,9 @@ END $$;
 CREATE TRIGGER audit_link_next AFTER INSERT ON audit_link REFERENCING NEW TABLE AS added
     FOR EACH STATEMENT EXECUTE FUNCTION audit_next_links();
 """
-"""Nobody may delete a row, so one that stands in the way of all that follow would end the record for ever: an id that
-is still to be given, a position far ahead, or details that fill a worker's memory. Whoever adds rows as before, with
-the sequence's id, notices nothing: also the version before this one. A schema comes by its name, since a temporary
-table would come before it.
+"""Nobody may delete a row, so one that blocks all later ones would end the record for ever: an id that the sequence has
+not given yet, a position far ahead, or details that fill a worker's memory. Rows with the sequence's id are accepted as
+before, also from the previous version. The schema is named, since a temporary table would be found first.
 """
 UNDO = """
 DROP FUNCTION audit_next_links CASCADE;

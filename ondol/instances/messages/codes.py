@@ -1,7 +1,7 @@
-"""What AWS's error codes mean to people. What they mean for the next move is in `cloud.aws_errors`.
+"""What AWS's error codes mean to people. What they mean for the next step is in `cloud.aws_errors`.
 
-THE table of refusals: what is true, who can fix it, and how often it makes sense to ask again. A code that nobody has
-seen yet is judged by its family, so that it never gets a cause which is not its own.
+THE table of refusals: what is true, who can fix it, and how often it makes sense to ask again. An unknown code is
+judged by its family, so that it never gets a wrong cause.
 """
 
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ class Refusal:
     finding: Why | None = None
     """What administrators are told, since only they can fix it; None: it is up to the owner, or to AWS."""
     again: timedelta = timedelta(minutes=5)
-    """How long to wait (real time) before asking again for what has to happen at last, such as an end."""
+    """How long to wait (real time) before asking again for what must succeed in the end, such as a termination."""
     is_capacity: bool = False
     """True if another type may do."""
     is_known: bool = True
@@ -112,7 +112,7 @@ EVERYWHERE = _by_code(
         "InvalidKey.Format InvalidKeyPair.Format InvalidKeyPair.FormatError": Refusal(
             _("AWS does not accept the public key that you chose."), _("Choose another key."), Why.DENIED
         ),
-        # Our own: AWS has answered an import with another key than was sent.
+        # Our own: AWS has answered an import with a key other than the one sent.
         "KeyFingerprint": Refusal(_("AWS shows a different public key from the one that you chose."), ASK, Why.DENIED),
         # Our own: found out before a launch that AWS would refuse.
         "ImageArchitecture": Refusal(
@@ -129,7 +129,7 @@ EVERYWHERE = _by_code(
         "InvalidParameterCombination InvalidParameterValue FilterLimitExceeded OperationNotPermitted": _SETTING,
     }
 )
-"""Whatever was asked for."""
+"""What a code means at every step."""
 
 RESIZING = _by_code(
     {
@@ -170,7 +170,7 @@ _LIMIT = _limit(_("The AWS account has reached one of its limits."))
 
 
 def refusal(code: str, step: Step) -> Refusal:
-    """Return what AWS's code means at this step; a code that nobody knows is judged by its family."""
+    """Return what AWS's code means at this step; an unknown code is judged by its family."""
     return AT_STEP.get(step, {}).get(code) or EVERYWHERE.get(code) or _of_family(code, step)
 
 
@@ -207,7 +207,7 @@ OUR_OWN: Mapping[str, Text] = {
         _("Something is wrong in Ondol itself. It keeps trying; if this persists, tell an administrator.")
     ),
 }
-"""What is said while Ondol keeps trying after trouble that AWS has no part in, by the codes that we record for it."""
+"""What is said while Ondol keeps trying after trouble that is not AWS's, by the codes that we record for it."""
 ASKED_AGAIN = _("Ondol asks again every few minutes.")
 ASKED_AGAIN_AND_TOLD = _("Administrators have been notified, and Ondol asks again every few minutes.")
 """What is said of a refusal while Ondol goes on asking."""

@@ -1,4 +1,4 @@
-"""Why a machine is where it stands, in words: everything that is said about a `Reason`, in one row for each."""
+"""Why a machine is in its status, in words: everything that is said about a `Reason`, in one row for each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,18 +13,18 @@ from ondol.whom_to_ask import ask_lazily
 
 @dataclass(frozen=True, slots=True)
 class ReasonMessages:
-    """The words for one reason, and what goes by it on pages."""
+    """The words for one reason, and how pages treat it."""
 
     short: Text
-    """The words in the list of what people did; empty where the name of a person says it."""
+    """The words in the activity list; empty where the name of a person says it."""
     in_history: Text
-    """The words after what happened; empty where the name of a person, or nothing, says it."""
+    """The words after the event in the history; empty where the name of a person, or nothing, stands there."""
     sentences: Mapping[Status, Explanation] = field(default_factory=dict)
     """The explanation for each status that is entered for this reason and needs one."""
     event: Text = ""
-    """What has happened, where it moved no status: in the history."""
+    """The event in the history, for reasons without a change of status."""
     listed: Text = ""
-    """The same in the list of what people did."""
+    """The same in the activity list."""
     is_by_itself: bool = False
     """Nobody asked for it: a rule did it."""
     needs_reference: bool = False

@@ -53,7 +53,7 @@ _IDLE = _("idle")
 
 
 def counts_as(signal: Signal | None) -> Text:
-    """Return what 5 minutes count as; None: nothing counts."""
+    """Return the word for what 5 minutes count as; None: they count as idle."""
     return SIGNALS[signal].counts_as if signal else _IDLE
 
 
@@ -73,10 +73,10 @@ def last_work(signal: Signal, rate: float, time: str) -> str:
 
 
 def how_fast(signal: Signal, rate: float) -> str:
-    """Return a rate: bytes in a second, of the CPU per cent."""
+    """Return a rate in words: bytes per second, or per cent of the CPU."""
     return f"{rate:.1f}%" if signal is Signal.CPU else speed(rate)
 
 
 def speed(rate: float) -> str:
-    """Return bytes in a second for people: `2.1 MB/s`, `140 kB/s`."""
+    """Return bytes per second for people: `2.1 MB/s`, `140 kB/s`."""
     return f"{rate / 1e6:.1f} MB/s" if rate >= 1e6 else f"{rate / 1e3:.0f} kB/s"

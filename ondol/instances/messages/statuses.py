@@ -18,9 +18,9 @@ class StatusMessages:
     event: Text
     """Its line in the history: what is under way, or what has been done."""
     kept: Text = ""
-    """What happens to the disk and to what was made."""
+    """What happens to the disk and to what was created in AWS."""
     otherwise: Explanation | None = None
-    """Why it is so, where the reason does not say it; None where the heading says enough."""
+    """The explanation if the reason has none; None where the heading says enough."""
 
 
 STATUSES: dict[Status, StatusMessages] = {
@@ -73,7 +73,7 @@ STATUSES: dict[Status, StatusMessages] = {
     ),
 }
 BEING_CLEANED_UP = _("What had been created is being removed; this takes a minute or two.")
-"""Instead of what is `kept` of a failed machine, until nothing is left."""
+"""Shown instead of `kept` for a failed machine, until nothing is left in AWS."""
 _AFTER: dict[tuple[Status, Status], Text] = {
     (Status.PENDING, Status.RUNNING): _("Created"),
     (Status.STOPPING, Status.RUNNING): _("Keeps running"),

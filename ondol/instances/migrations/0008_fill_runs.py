@@ -1,7 +1,7 @@
-"""Make the runs of machines that are there already, from their record; the last one gets what the row has of it.
+"""Create the runs of existing machines from their history; the last run gets what the row has of it.
 
-In batches, each in a transaction of its own, and only for machines that have none yet: it may be broken off and begun
-again. Backwards, what the last run has goes back to the row, and its history stays in the record.
+In batches, each in a transaction of its own, and only for machines without runs: it may be interrupted and repeated.
+Backwards, the fields of the last run go back to the row; the history is kept.
 """
 
 from collections import defaultdict
@@ -49,13 +49,13 @@ def runs_of(lines):
                 at, receipt = min(at, in_aws(stopping)), receipt or receipt_of(stopping)
             runs[-1] |= {'ended_at': at, 'end_reason': line.reason, 'receipt': receipt}
         stopping = line if line.new == 'STOPPING' else None
-        if stopping and runs:  # that version put it here, and the next line is still to come
+        if stopping and runs:  # that version wrote it here; the next line follows
             runs[-1]['receipt'] = receipt_of(line)
     return runs
 
 
 def settle(row, runs):
-    """Bring the last run, and what EC2 last showed, together with the row."""
+    """Make the last run agree with the row, and with what EC2 last showed."""
     if not runs:
         runs.append({'began_at': row.created_at, 'reason': row.status_reason})
     last = runs[-1]

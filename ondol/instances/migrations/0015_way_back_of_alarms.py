@@ -1,4 +1,4 @@
-"""What the version before would not understand is taken away on the way back; nothing changes on the way here.
+"""Migrating backwards removes what the previous version would not understand; forwards, nothing changes.
 
 A migration of its own, since PostgreSQL changes no table in a transaction that has changed its rows.
 """
@@ -12,7 +12,7 @@ _NEW = {
 
 
 def arm_by_the_first_name(apps, schema_editor):
-    """The version before knows the first name alone, and no muted alarm: it puts such alarms again at once."""
+    """The previous version knows only the first name, and no muted alarm: it replaces such alarms at once."""
     instances, runs = (apps.get_model("instances", name).objects for name in ("Instance", "Run"))
     runs.exclude(muted_until=None).update(armed_at=None)
     for row in instances.filter(alarm_name__endswith="-2"):
@@ -21,7 +21,7 @@ def arm_by_the_first_name(apps, schema_editor):
 
 
 def forget_findings(apps, schema_editor):
-    """The version before does not know these reasons, and would read no finding at all."""
+    """The previous version does not know these reasons, and would fail to read any finding."""
     deployments = apps.get_model("instances", "Deployment").objects
     for row in deployments.all():
         findings = [finding for finding in row.findings if finding["why"] not in _NEW]

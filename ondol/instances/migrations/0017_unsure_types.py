@@ -1,4 +1,4 @@
-"""Whether a change of type was cut off, and a credit mode that is not known since."""
+"""Whether a change of type was interrupted; the credit mode is unknown after one."""
 
 from django.db import migrations, models
 

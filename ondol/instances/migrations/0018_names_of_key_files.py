@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 
 def keep_names(apps, schema_editor):
-    """Keys of before were given out under the owner's name alone."""
+    """Existing keys were given out under the owner's name alone."""
     for key in apps.get_model("instances", "SshKey").objects.select_related("instance__owner").iterator():
         local = key.instance.owner.email.partition("@")[0].lower()
         name = re.sub(r"[^a-z0-9]+", "-", local).strip("-")[:40] or "machine"

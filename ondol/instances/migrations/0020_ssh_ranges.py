@@ -1,4 +1,4 @@
-"""Who was last let in to each machine by SSH; None: its security group is to be made equal to what is wished for."""
+"""Which ranges each security group was last set to let in; None: it is to be set again."""
 
 from django.db import migrations, models
 

@@ -41,7 +41,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             "sshkey", "public_key", models.CharField(blank=True, db_default="", default="", max_length=1000)
         ),
-        # In SQL, since the version before goes on: whatever it writes has a sealed key, and is of AWS by default.
+        # In SQL, since the previous version goes on writing: its keys are sealed, and of AWS by default.
         migrations.SeparateDatabaseAndState(
             [
                 migrations.RunSQL(

@@ -59,7 +59,7 @@ def _in_days(days: int) -> str:
 
 
 class SshAddressForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A range from which one comes, or the wish for the address that the request comes from."""
+    """One's own range, or the choice of the address that the request comes from."""
 
     one_of = ("cidr", "mine")
     cidr = forms.CharField(

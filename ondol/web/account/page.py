@@ -41,7 +41,7 @@ class AccountPage(Page):
 
     @cached_property
     def ssh_addresses(self) -> list[tuple[SshAddress, bool]]:
-        """Return the reader's own, each with whether it counts."""
+        """Return the reader's own ranges, each with whether it counts."""
         wished = set(ssh_ranges.wished(self._reader))
         return [(address, address.cidr in wished) for address in self._reader.ssh_addresses.all()]
 
@@ -73,7 +73,7 @@ class AccountPage(Page):
 
     @cached_property
     def ways_in(self) -> list[WayIn]:
-        """Return by what the reader comes in besides a password, the newest first."""
+        """Return the reader's ways to sign in besides a password, newest first."""
         return ways_in.of(self._reader)
 
     @property
@@ -83,7 +83,7 @@ class AccountPage(Page):
 
 
 class TokenPage(Page):
-    """Show a new token, this once."""
+    """Show a new token, which is shown only once."""
 
     template = "account/token.html"
     name: str

@@ -74,5 +74,5 @@ def language(request: HttpRequest) -> HttpResponse:
         with transaction.atomic():
             if User.objects.filter(pk=request.user.pk).exclude(language=chosen).update(language=chosen):
                 write(Action.DETAILS, by=request.user, on=request.user, fields=["language"])
-    is_choice = not request.user.is_authenticated  # an account keeps it; who signs in after that is somebody else
+    is_choice = not request.user.is_authenticated  # the account keeps it; the next person to sign in is somebody else
     return remember(redirect(target if is_here(request, target) else "/"), chosen, is_choice=is_choice)

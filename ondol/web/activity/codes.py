@@ -90,7 +90,7 @@ CODES: Mapping[str, str | Promise] = {
 
 
 def words(code: str) -> str:
-    """Return the words for a code; what AWS has answered stays in AWS's own."""
+    """Return the words for a code; AWS's codes are shown as they are."""
     if code in CODES:
         return str(CODES[code])
     if code.startswith("public_key_"):

@@ -1,6 +1,6 @@
-"""The details of a row, read as what they should be.
+"""The details of a row, read with their expected types.
 
-Rows of other versions, or of whoever can write to the database, may have any details: what is not known is left out.
+Rows of other versions, or of somebody who can write to the database, may have any details: unknown ones are left out.
 """
 
 from collections.abc import Mapping

@@ -22,14 +22,14 @@ from ondol.web.activity.words import act_of, source_of, told_of, who_of
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """Somebody in a row: as they were called when it was written, and as they are called now."""
+    """A person in a row: with the address from when it was written, and the present name."""
 
     name: str
-    """The name of today; of somebody whose account is gone, the address of the row."""
+    """The present name; if the account is gone, the address of the row."""
     address: str
-    """The address of the row, where the name does not say it already."""
+    """The address of the row, unless it is the name already."""
     pk: int | None
-    """The account; None: it is gone, or nobody's."""
+    """The id of the account; None: it is gone, or there was none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +42,16 @@ class Row:
     told: str
     by: Party | None
     who: str
-    """Who did it, where nobody who has an account did."""
+    """Who did it, if it was nobody with an account."""
     on: Party | None
     outcome: str
-    """How it ended, and why; empty: it was done."""
+    """How it ended, and why; empty if it was done."""
     address: str
     agent: str
     source: str
-    """Through what it came; empty: a page."""
+    """The interface that was used; empty for a page."""
     is_own: bool
-    """It was done by the one whom it was about."""
+    """The person whom it was about has done it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +63,10 @@ class Day:
 
 
 def rows_of(entries: Sequence[Entry], reader: User | None = None) -> list[Row]:
-    """Return rows; for a `reader` without an administrator's eyes, where others have come from is left out, and who the
-    reader is.
+    """Return rows. For a `reader` who is no administrator, the addresses of others and the reader's own name are left
+    out.
 
-    It asks for all people and all machines at once.
+    All people, and all machines, are read in one query each.
     """
     people = User.objects.in_bulk({pk for one in entries for pk in (one.by_id, one.on_id) if pk is not None})
     machines = Instance.objects.in_bulk({key for one in entries if (key := _machine(one))})
@@ -79,7 +79,7 @@ def days_of(rows: Iterable[Row]) -> list[Day]:
 
 
 def details_for_programs(entry: Entry) -> str:
-    """Return the details as they are kept."""
+    """Return the details as they are stored."""
     return json.dumps(entry.details, ensure_ascii=False, sort_keys=True)
 
 

@@ -17,7 +17,7 @@ from ondol.audit.models import Entry
 from ondol.web.activity import kinds
 
 _DAYS = (MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(9000, 1, 1)))
-"""Days that are days in every zone, the day after them too."""
+"""Days that are valid in every time zone, as is the day after them."""
 _WRONG_DAY = {"invalid": gettext_lazy("Write a day as 2026-06-03.")}
 _WRONG_CHOICE = {"invalid_choice": gettext_lazy("There is no such choice.")}
 
@@ -34,7 +34,7 @@ def _day(label: str | object) -> forms.DateField:
 
 
 class OwnFilterForm(forms.Form):
-    """What is looked for in one's own part; empty: everything."""
+    """The filters of one's own part of the record; empty: everything."""
 
     kind = forms.ChoiceField(
         label=gettext_lazy("Event"), required=False, choices=kinds.choices, error_messages=_WRONG_CHOICE
@@ -66,11 +66,11 @@ class OwnFilterForm(forms.Form):
 
     @property
     def kept(self) -> dict[str, str]:
-        """Return what is asked for, as an address has it: each name once."""
+        """Return the filters as query parameters, each name once."""
         return {name: value for name in self.fields if (value := self.data.get(name, ""))}
 
     def found(self, rows: QuerySet[Entry], *, is_whole: bool = False) -> QuerySet[Entry]:
-        """Return those of the rows that are looked for, each event once; whole, with all of its steps."""
+        """Return the rows that match, each event once; `is_whole`: with all of its steps."""
         if self.errors:
             return rows.none()
         data = self.cleaned_data
@@ -85,7 +85,7 @@ class OwnFilterForm(forms.Form):
 
 
 class FilterForm(OwnFilterForm):
-    """What an administrator looks for: also whose rows."""
+    """The filters of an administrator: also whose rows."""
 
     q = forms.CharField(
         label=gettext_lazy("Person or IP address"),
@@ -96,11 +96,11 @@ class FilterForm(OwnFilterForm):
     field_order = ["q", "kind", "outcome", "since", "until"]
 
     def clean_q(self) -> str:
-        """Return it as names are kept."""
+        """Return the search text in the form in which names are stored."""
         return clean(self.cleaned_data["q"])
 
     def found(self, rows: QuerySet[Entry], *, is_whole: bool = False) -> QuerySet[Entry]:
-        """Return those of the rows that are looked for."""
+        """Return the rows that match."""
         rows = super().found(rows, is_whole=is_whole)
         if self.errors or not (words := self.cleaned_data["q"]):
             return rows
@@ -110,7 +110,7 @@ class FilterForm(OwnFilterForm):
 
 
 def _accounts(words: str) -> set[int]:
-    """Return the accounts of this name or address, now or at a row: people may change theirs."""
+    """Return the accounts with this name or address, now or in a row: people may change theirs."""
     rows = Entry.objects.filter(Q(action=Action.EMAIL) & (Q(details__old__iexact=words) | Q(on_email__iexact=words)))
     now = User.objects.filter(Q(email__icontains=words) | Q(name__icontains=words)).values_list("pk", flat=True)
     return {*now, *filter(None, rows.values_list("on_id", flat=True))}

@@ -18,12 +18,12 @@ LETTERS_OF_ACTS = (
 )
 """E-mails about an act that has a row of its own."""
 LETTER_OF_CHANGE = "email_confirmation"
-"""The same, where it goes to a new address: a link to confirm one's own is sent without another act."""
+"""The same, if it goes to a new address: the link to confirm one's present address is sent without an act."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Acts that one looks for together."""
+    """Acts that are one choice of the filter."""
 
     word: str | Promise
     actions: tuple[Action, ...]
@@ -75,9 +75,9 @@ KINDS: Mapping[str, Kind] = {
 }
 
 _ASKED = sorted(OURS - {Reason.IDLE})
-"""Reasons of a stop that is known from its beginning."""
+"""Reasons of a stop that are known from its beginning."""
 _NOTICED = (Reason.IDLE, Reason.OUTSIDE, Reason.UNKNOWN)
-"""Those of one that AWS has begun; the row of its end says the true one."""
+"""Reasons of a stop that AWS has begun; the row of its end has the true one."""
 
 
 def _has(**details: str) -> Q:
@@ -86,7 +86,7 @@ def _has(**details: str) -> Q:
 
 
 def _steps() -> Q:
-    """Return the rows of machines that follow from another one: an event is one line."""
+    """Return the rows of machines that are steps of another row: an event is one line."""
     arrived = _has(new=Status.RUNNING, reason=Reason.DONE) | _has(old=Status.TERMINATING, new=Status.TERMINATED)
     for reason in _ASKED:
         arrived |= _has(old=Status.STOPPING, new=Status.STOPPED, reason=reason)
@@ -99,7 +99,7 @@ def _steps() -> Q:
 
 
 def _told() -> Q:
-    """Return the e-mails that follow from another row."""
+    """Return the rows of e-mails about an act that has a row."""
     told = Q()
     for name in LETTERS_OF_ACTS:
         told |= _has(letter=name)

@@ -1,4 +1,4 @@
-"""The record as a table: an administrator's view of all of it, and everybody's of their own part."""
+"""The record as a table: all of it for administrators, and everybody's own part."""
 
 from functools import cached_property
 from urllib.parse import urlencode
@@ -29,9 +29,9 @@ COLUMNS = (
 
 
 class Record:
-    """One page of the rows that are looked for, the newest first.
+    """One page of the matching rows, newest first.
 
-    A page begins before or after a row, since to count all rows would take longer with each year.
+    A page begins before or after a row: numbering pages would mean counting all rows, which takes longer each year.
     """
 
     def __init__(self, query: QueryDict, form: OwnFilterForm, rows: QuerySet[Entry], reader: User | None) -> None:
@@ -65,12 +65,12 @@ class Record:
 
     @property
     def query(self) -> str:
-        """Return what is looked for, as an address has it."""
+        """Return the filters as a query string."""
         return f"?{urlencode(self.form.kept)}"
 
     @property
     def newer_url(self) -> str:
-        """Return the address of the page before this one; empty: this is the first."""
+        """Return the address of the page with newer rows; empty: this is the first."""
         entries, is_first, _is_last = self._page
         return "" if is_first else self._url(after=entries[0].pk) if entries else self._url()
 
@@ -103,7 +103,7 @@ class Record:
 
 
 class ActivityPage(Page):
-    """Show the record; at its end what is older than it: decisions, changes of machines and of rules."""
+    """Show the record; at its end, what is older than the record: decisions, changes of machines and of rules."""
 
     template = "activity/page.html"
     form: FilterForm
@@ -115,7 +115,7 @@ class ActivityPage(Page):
 
     @cached_property
     def older(self) -> list[Line]:
-        """Return the newest lines of before the record began; upgrades from versions without one have such."""
+        """Return the newest lines from before the record began: after an upgrade from a version without it."""
         if self.table.is_narrowed or not self.table.is_end:
             return []
         first = Entry.objects.order_by("id").first()
@@ -141,5 +141,5 @@ class MyActivityPage(Page):
 
 
 def _number(text: str) -> int | None:
-    """Return the number of a row; None: it is not one."""
+    """Return the number of a row; None if the text is none."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None

@@ -38,5 +38,5 @@ def _cells(entry: Entry, row: Row) -> list[Cell]:
 
 
 def _named(party: Party | None, address: str) -> str:
-    """Return the present name, and the address that the row has."""
+    """Return the present name, and the address in the row."""
     return f"{party.name} <{address}>" if party and party.pk and party.name != address else address

@@ -1,4 +1,4 @@
-"""Words for what the details of a row may be: one of a few values each."""
+"""Words for details of a row that have a few fixed values."""
 
 from django.utils.translation import gettext_lazy
 

@@ -1,4 +1,4 @@
-"""The record: an administrator's view of all of it, also as a file, and everybody's of their own part."""
+"""The record: all of it for administrators, also as a file, and everybody's own part."""
 
 from django.http import HttpResponse
 from django.utils import timezone
@@ -24,8 +24,7 @@ def activity(request: PersonRequest) -> HttpResponse:
 @require_GET
 @administrator
 def spreadsheet(request: PersonRequest) -> HttpResponse:
-    """Return the rows that the page has found as a file, with all steps: the newest 100,000. A wrong filter is no
-    file."""
+    """Return the page's rows as a file, with all steps: the newest 100,000. An invalid filter gives no file."""
     page = ActivityPage(request.GET)
     if page.form.errors:
         return page.answer(request, 400)
@@ -37,5 +36,5 @@ def spreadsheet(request: PersonRequest) -> HttpResponse:
 @require_GET
 @approved
 def mine(request: PersonRequest) -> HttpResponse:
-    """Show what happened with the reader's account and machine."""
+    """Show what happened to the reader's account and machine."""
     return MyActivityPage(request.GET, request.user).answer(request)

@@ -1,4 +1,4 @@
-"""What a row of the record says, as a sentence of a person's language: its act, and what is worth telling of it."""
+"""A row of the record in words of the reader's language: its act, and its important details."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -20,7 +20,7 @@ _ACTS: Mapping[Action, str | Promise] = {
     Action.MACHINE_STOP: gettext_lazy("Stop requested"),
     Action.MACHINE_TERMINATE: gettext_lazy("Deletion requested"),
 }
-"""Acts whose words in the list of kinds would not do in a row."""
+"""Acts that need other words in a row than in the list of kinds."""
 _STOPS = (Action.MACHINE_STOP, Action.MACHINE_STATUS)
 _STOPPERS: Mapping[Reason | None, str | Promise] = {
     Reason.IDLE: "AWS",
@@ -28,7 +28,7 @@ _STOPPERS: Mapping[Reason | None, str | Promise] = {
     Reason.UNKNOWN: "AWS",
     Reason.INSIDE: gettext_lazy("the machine itself"),
 }
-"""Who stopped a machine where nobody asked Ondol for it: the worker has only noticed."""
+"""Who stopped a machine if nobody asked Ondol for it: the worker has only noticed the stop."""
 _TARGETS = (
     *("InstanceId", "InstanceIds", "GroupName", "KeyName", "AlarmName", "AlarmNames", "VolumeId", "Resources"),
     "InstanceType",
@@ -55,14 +55,14 @@ def act_of(entry: Entry) -> str:
 
 
 def told_of(entry: Entry, machine: str = "") -> str:
-    """Return what is worth telling of it; `machine` is what the machine of the row is called."""
+    """Return the important details; `machine` is the name of the row's machine."""
     tell = _TOLD.get(Action(entry.action)) if entry.action in Action.values else None
     parts = [*(tell(Details(entry.details)) if tell else ()), machine]
     return " · ".join(filter(None, parts))
 
 
 def who_of(entry: Entry) -> str:
-    """Return who did it where no person did."""
+    """Return who did it, if no person did."""
     if Details(entry.details).text("rule"):
         return _("a rule")
     if entry.action in _STOPS and (word := _STOPPERS.get(_reason(Details(entry.details)))):
@@ -76,7 +76,7 @@ def who_of(entry: Entry) -> str:
 
 
 def source_of(entry: Entry) -> str:
-    """Return through what it came, where that is not a page."""
+    """Return the interface that was used, if that is not a page."""
     return str(Source(entry.source).label) if entry.source in {Source.API, Source.COMMAND, Source.WORKER} else ""
 
 

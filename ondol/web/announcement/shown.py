@@ -11,7 +11,7 @@ from ondol.announcements.acts import current
 from ondol.announcements.models import Announcement, Kind
 
 COOKIE = "ondol_announcement"
-"""It has the version that this browser has dismissed."""
+"""The cookie with the version that this browser has dismissed."""
 _VERSION = re.compile(r"[0-9]{1,12}\.[0-9]{6}")
 
 
@@ -60,11 +60,11 @@ class Board:
 
     @cached_property
     def announcement(self) -> Shown | None:
-        """Return what administrators tell the reader; None if there is nothing, or it was dismissed."""
+        """Return the announcement for the reader; None if there is none, or it was dismissed."""
         return shown_on(self._request)
 
     @property
     def has_news(self) -> bool:
-        """Return whether the open page that asks shows another announcement than it should."""
+        """Return whether the polling page shows another announcement than it should."""
         has = self._request.GET.get("banner")
         return has is not None and has != (self.announcement.version if self.announcement else "")

@@ -1,4 +1,4 @@
-"""The link in an e-mail about a stop. It is the permission itself: no sign-in is needed."""
+"""The link in an e-mail about a stop. Whoever has the link may use it: no sign-in is needed."""
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation

@@ -19,7 +19,7 @@ from ondol.web.costs.statement import Statement
 from ondol.web.tables import Choice, Column, Filter, Table
 
 _AFFILIATIONS = 6
-"""If there are more, they are searched for and sorted by."""
+"""The most affiliations for which there is a filter; if there are more, people search and sort by them."""
 _Row = TypeVar("_Row", bound=Model)
 _BUDGETS = Filter(
     "budget",
@@ -55,12 +55,12 @@ class Everybody:
 
     @cached_property
     def sums(self) -> Sums:
-        """Return what all people's months come to."""
+        """Return the sums of all people's months."""
         return sums.sums(self._rows, bills.rate_in_won())
 
     @cached_property
     def shown_sums(self) -> Sums:
-        """Return what those come to that are shown, on all pages."""
+        """Return the sums of the matching rows, on all pages."""
         return sums.sums(self.table.rows.order_by(), bills.rate_in_won()) if self.table.is_narrowed else self.sums
 
     @property

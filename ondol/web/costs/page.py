@@ -146,17 +146,17 @@ class EverybodysCostsPage(MonthPage):
 
     @property
     def place(self) -> str:
-        """Return where this Ondol is, as its readers know it: for prints."""
+        """Return the address of this Ondol, for printed pages."""
         return urlsplit(config().url).netloc
 
     @property
     def now(self) -> datetime:
-        """Return when the page was made: for prints."""
+        """Return when the page was made, for printed pages."""
         return clock.now()
 
     @cached_property
     def metrics(self) -> int:
-        """Return how many metrics CloudWatch was asked for in this month, by AWS's calendar: nobody's bill has them."""
+        """Return how many metrics CloudWatch was asked for in this month, by AWS's calendar: they are on no bill."""
         days = MetricsRead.objects.filter(day__year=self.month.year, day__month=self.month.number)
         return days.aggregate(sum=Sum("count"))["sum"] or 0
 

@@ -1,4 +1,4 @@
-"""The CPU chart: the places of its bars and lines; x in per cent of the drawing, so that it fits, y in pixels."""
+"""The CPU chart: the positions of its bars and lines; x in per cent of the width, so that it fits, y in pixels."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from ondol.policy.threshold import digits
 
 BACK, AHEAD = timedelta(hours=6), timedelta(hours=1)
 TOP, PLOT, LANE, FOOT = 14, 120, 8, 22
-"""The heights in pixels: above 100 %, of the bars, of what is marked below the ground line, and of the hours."""
+"""The heights in pixels: above 100 %, of the bars, of the marks below the base line, and of the hours."""
 _LEAST = 3
 """The height of a bar of 0 %."""
 _LEVELS = (25, 50, 100)
@@ -41,7 +41,7 @@ class Row:
     at: datetime
     percent: float
     network: str
-    """The rate, in and out together; empty where it is not known, as the disk's."""
+    """The rate, in and out together; empty if it is not known. The same for the disk."""
     disk: str
     counts_as: Text
 
@@ -66,11 +66,11 @@ class Chart:
     """All cores at work, in per cent of one core, as all labels and the table are."""
     now: str
     stop: Bar | None
-    """The times between which it will stop, if it goes on as now: below the ground line."""
+    """The times between which it will stop, if it goes on as now: below the base line."""
     awake: Bar | None
-    """The time that it is kept awake from now on: below the ground line."""
+    """The time that it is kept awake from now on: below the base line."""
     kept_on: tuple[Bar, ...]
-    """The times in which network or disk worked: below the ground line."""
+    """The times in which network or disk was busy: below the base line."""
     rows: tuple[Row, ...]
     """The same as a table, newest first."""
     foot: int = TOP + PLOT
@@ -80,7 +80,7 @@ class Chart:
 
     @property
     def drawn(self) -> SafeString:
-        """Return the bars as SVG: 72 of them, whose fields a template would look up one by one."""
+        """Return the 72 bars as SVG: a template would look up each of their fields."""
         return _lines(
             f'<rect class="chart-bar{active}" x="{bar.x}" y="{bar.y}" width="{bar.width}" height="{bar.height}" />'
             for active, bar in ((" chart-active" * bar.is_active, bar) for bar in self.bars)
@@ -100,7 +100,7 @@ class Chart:
 
 
 def _lines(lines: Iterable[str]) -> SafeString:
-    """Return what is HTML already: `format_html_join` would look at each of its hundreds of numbers."""
+    """Join lines that are HTML already: `format_html_join` would escape each of their hundreds of numbers."""
     return SafeString("\n".join(lines))
 
 
@@ -122,7 +122,7 @@ def chart(
         return 100 * ((moment - start) / span)
 
     def bar(begin: datetime, end: datetime, percent: float, is_active: bool) -> Bar:
-        height = round(max(PLOT - (_y(percent) - TOP), _LEAST))  # whole pixels: sharp edges, and shorter to say
+        height = round(max(PLOT - (_y(percent) - TOP), _LEAST))  # whole pixels: sharp edges, and a shorter page
         left, right = max(x(begin), 0.0), min(x(end), 100.0)
         return Bar(_percent(left), f"{TOP + PLOT - height:.0f}", _percent(right - left), f"{height}", is_active)
 
@@ -153,7 +153,7 @@ def _rate(*sizes: int | None) -> str:
 
 
 def _y(percent: float) -> float:
-    """Return the height by the square root: 5 % is the line that matters, and would else be too low to see."""
+    """Return y on a square-root scale: the line at 5 % matters most, and would otherwise be too low to see."""
     return TOP + PLOT * (1 - sqrt(min(max(percent, 0.0), 100.0) / 100))
 
 

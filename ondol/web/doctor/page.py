@@ -38,7 +38,7 @@ class Line:
     name: str
     sentence: str
     names: str = ""
-    """What the sentence is about, where that is a long list; shown on demand."""
+    """What the sentence is about, if that is a long list; shown on demand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class CheckUpPage(Page):
 
     @cached_property
     def silent(self) -> list[str]:
-        """Return a line for what the worker cannot report: that there is none."""
+        """Return a line if there is no worker, which no worker can report."""
         return [messages.sentence(finding) for finding in local_checks.worker() if finding.level is not Level.OK]
 
     @cached_property
@@ -87,7 +87,7 @@ class CheckUpPage(Page):
 
     @cached_property
     def outbox(self) -> Summary:
-        """Return what became of e-mails."""
+        """Return the state of e-mails."""
         return summary()
 
     @cached_property

@@ -35,7 +35,7 @@ class UnfinishedAtProvider(Page):
 class Providers:
     """Turns what goes wrong in allauth's views of providers into a page that says so.
 
-    allauth expects no error before it has sent somebody to an OpenID Connect issuer, and none in what an answer lacks.
+    allauth handles no error before it has sent somebody to an OpenID Connect issuer, and no incomplete answer.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -60,7 +60,7 @@ class Providers:
 
 
 def _provider(request: HttpRequest) -> str:
-    """Return what people call the provider whose view this is; empty if it is another view."""
+    """Return the name of the provider whose view this is; empty if it is another view."""
     match = request.resolver_match
     if match is None or not match.func.__module__.startswith("allauth.socialaccount.providers."):
         return ""

@@ -47,7 +47,7 @@ def not_allowed(request: HttpRequest, refused: HttpResponse) -> HttpResponse:
 
 
 def too_big(request: HttpRequest) -> HttpResponse:
-    """Return 413, in both languages: whose request it is has not been asked."""
+    """Return 413, in both languages: the person of the request is not known yet."""
     if _is_for_a_program(request):
         return refusals.too_big(request)
     return HttpResponse(render_to_string("errors/413.html"), status=413)

@@ -18,13 +18,13 @@ class Event:
     by: User | None = None
     """The person who asked for it."""
     ran: timedelta | None = None
-    """The length of the run that it ended."""
+    """The length of the run that ended with it."""
     receipt: Receipt | None = None
     is_lease: bool = False
-    """`ran` is the length of what kept it on."""
+    """True if `ran` is the length of a lease, and not of a run."""
     until: datetime | None = None
     """Until when it was to be kept awake."""
     stops_at: datetime | None = None
     """The stop that an e-mail has announced."""
     size: str = ""
-    """The size, such as `t3.small, 30 GiB`, where it is new."""
+    """The size, such as `t3.small, 30 GiB`, if it has changed."""

@@ -1,4 +1,4 @@
-"""What a machine's status does not tell: why it ran on while nothing happened, and who was told of a stop."""
+"""Events that are no change of status: why a machine was kept on, and warnings about a stop."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -57,7 +57,7 @@ _WARNINGS = Kept[StopWarning](
 
 
 def _kept_awake(owner: User, since: datetime, changes: Iterable[StatusChange]) -> list[Event]:
-    """Return who has kept machines awake, and until when, and how that ended: by somebody, or by itself."""
+    """Return who kept machines awake, until when, and how that ended: by a person, or by itself."""
     entries = list(reversed(_WISHES.all(owner.pk, since)))
     people = User.objects.in_bulk({entry.by_id for entry in entries if entry.by_id})
     ends: defaultdict[str, list[datetime]] = defaultdict(list)
@@ -89,7 +89,7 @@ def _awake(entry: Entry, by: User | None) -> Event:
 
 
 def _ran_out(entries: list[Entry], ends: list[datetime]) -> Iterator[Event]:
-    """Yield an end where neither another wish nor a stop came first."""
+    """Yield the end of each wish, unless another wish or a stop came first."""
     for entry in entries:
         until = datetime.fromisoformat(entry.details["until"]) if entry.details.get("until") else None
         if until and until <= clock.now() and not any(entry.at < end <= until for end in ends):

@@ -20,7 +20,7 @@ from ondol.web.history import kept_on
 from ondol.web.history.event import Event
 
 _NEWEST, LATEST = 500, 24
-"""The number of changes that a page is made from, and that the newest events of a dashboard are."""
+"""The number of changes from which a page, and the newest events of a dashboard, are made."""
 _ONE_RESIZE = timedelta(minutes=10)
 
 
@@ -52,7 +52,7 @@ def last_receipt(instance: Instance) -> Receipt | None:
 
 
 def _as_wished(story: list[StatusChange]) -> list[StatusChange]:
-    """Return the changes with one line for a new type and disk, which EC2 changes one after the other."""
+    """Return the changes, with one line for type and disk together, which EC2 changes one after the other."""
     return [
         change
         for change, after in zip(story, [*story[1:], None], strict=True)
@@ -99,7 +99,7 @@ def _done(change: StatusChange, before: Status | None, wish: StatusChange | None
 
 
 def _in_aws(change: StatusChange) -> datetime:
-    """Return when it was so in AWS, if that was earlier than we noticed."""
+    """Return when the change happened in AWS, if that was before we noticed it."""
     return min(change.at, change.record.since or change.at)
 
 

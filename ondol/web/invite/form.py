@@ -30,7 +30,7 @@ def languages() -> list[tuple[str, str]]:
 
 
 class InviteForm(forms.Form):
-    """A file with people, or their rows as text, and the language of those whose row names none."""
+    """A file with people, or their rows as text, and the language for rows without one."""
 
     one_of = ("file", "text")
     file = forms.FileField(
@@ -56,7 +56,7 @@ class InviteForm(forms.Form):
     )
 
     def clean_text(self) -> str:
-        """Refuse what is too large: browsers would cut off what is longer than a limit of the field, in silence."""
+        """Refuse a text that is too large: with a limit on the field, browsers would silently cut it off."""
         text: str = self.cleaned_data["text"]
         if len(text.encode("utf-8", "replace")) > LARGEST_PASTED:
             raise ValidationError(_TOO_LARGE, "too_large")
@@ -81,12 +81,12 @@ class InviteForm(forms.Form):
 
 
 class SendForm(forms.Form):
-    """The people of a preview, with the languages that were chosen there. Each is checked as those of a file are."""
+    """The people of a preview, with the languages that were chosen there. Each is checked like a row of a file."""
 
     rows = forms.CharField(max_length=LARGEST, strip=False, widget=forms.HiddenInput)
 
     def clean_rows(self) -> list[Row]:
-        """Return the people that are to be invited."""
+        """Return the people to be invited."""
         try:
             found = json.loads(self.cleaned_data["rows"])
             rows = [self._row(n, line, cells) for n, (line, *cells) in enumerate(found)]

@@ -1,4 +1,4 @@
-"""A list of people to invite, before and after it was read; and what an invited person sees."""
+"""The pages for a list of people to invite, before and after it was read; and the page that an invited person sees."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -92,7 +92,7 @@ class PreviewPage(Page):
 
     @cached_property
     def entries(self) -> list[Entry]:
-        """Return all rows, those with an error first, then those of which something is left out."""
+        """Return all rows: first those with an error, then those with unread cells."""
         return sorted(_entries(self._planned), key=lambda entry: (not entry.is_wrong, not entry.row.unread))
 
     @property
@@ -102,7 +102,7 @@ class PreviewPage(Page):
 
     @property
     def has_both(self) -> bool:
-        """Return whether rows were pasted besides, which are not read."""
+        """Return whether rows were also pasted, which are not read."""
         return self._has_both
 
     @property
@@ -121,12 +121,12 @@ class PreviewPage(Page):
 
     @property
     def unread(self) -> "Lines":
-        """Return the lines of which something is not read."""
+        """Return the lines with unread cells."""
         return Lines(sorted(entry.row.line for entry in self.entries if entry.row.unread))
 
     @property
     def in_languages(self) -> list[tuple[str, int]]:
-        """Return how many are invited in which language, as it stands before one is chosen for somebody."""
+        """Return how many people are invited in which language, before languages are chosen one by one."""
         chosen = Counter(one.row.language for one in self.acts if one.fate != Fate.APPROVE)
         return [(word, chosen[value]) for value, word in languages() if chosen[value]]
 

@@ -43,7 +43,7 @@ def invite(request: PersonRequest) -> HttpResponse:
 @require_POST
 @administrator
 def send(request: PersonRequest) -> HttpResponse:
-    """Invite the people of a preview; those who are there meanwhile are left alone, so it may be done twice."""
+    """Invite the people of a preview; those who have an account by now are skipped, so it may be done twice."""
     form = SendForm(request.POST)
     if not form.is_valid():
         for error in form.errors["rows"]:

@@ -24,7 +24,7 @@ from ondol.web.step_up.middleware import ask
 
 @dataclass(frozen=True)
 class _Use:
-    """What a key is given for."""
+    """The purpose for which a key is given."""
 
     page: type[KeyPage] | type[ReplacePage]
     save: Callable[[User, str, KeyOrigin], object]
@@ -52,8 +52,8 @@ def key_replace(request: PersonRequest) -> HttpResponse:
 def _choice(request: PersonRequest, use: _Use) -> HttpResponse:
     """Show the choice, and save it.
 
-    It asks for a recent sign-in before it shows a form: what is pasted here is not to wait in a session, since it may
-    be a private key by mistake, and a key that a browser has made would be gone with the page.
+    A recent sign-in is required before the form is shown: what is pasted must not wait in a session, since it may be a
+    private key by mistake, and a key that the browser has made would be lost with the page.
     """
     if request.method != "POST":
         if not signed_in_recently(request):

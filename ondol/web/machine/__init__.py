@@ -1,1 +1,1 @@
-"""The dashboard: your own machine, and what you may ask of it."""
+"""The dashboard: your own machine, and what you may do with it."""

@@ -1,4 +1,4 @@
-"""How a page postpones the stop of a machine that runs: the choices, the request, the closing time, the alarm."""
+"""How a page offers to postpone the stop of a machine: the choices, the present wish, the closing time, the alarm."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,7 +41,7 @@ class Awake:
     """The time at which AWS last showed its alarm."""
     rules: Rules
     threshold: Threshold
-    """The one of these rules; that of the alarm in AWS follows within seconds."""
+    """The threshold by the present rules; the alarm in AWS follows within seconds."""
 
 
 def awake_of(row: Instance, rules: Rules, now: datetime) -> Awake | None:

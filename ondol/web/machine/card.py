@@ -1,4 +1,4 @@
-"""How one machine is presented: word, colour, heading, steps, explanations, buttons."""
+"""How one machine is shown: word, colour, heading, steps, explanations, buttons."""
 
 import hashlib
 from dataclasses import dataclass

@@ -42,12 +42,12 @@ class Connect:
 
     @property
     def windows(self) -> str:
-        """Return what connects from PowerShell."""
+        """Return the commands that connect from PowerShell."""
         return powershell(self.kit, f"ssh {ALIAS}")
 
     @property
     def unix(self) -> str:
-        """Return what connects from a shell."""
+        """Return the commands that connect from a shell."""
         return shell(self.kit, f"ssh {ALIAS}")
 
     @property
@@ -94,10 +94,11 @@ class Connect:
 
     @property
     def config_entry(self) -> str:
-        """Return the entry for the beginning of somebody's own configuration, where the first value of a setting wins.
+        """Return the entry to paste at the beginning of an existing configuration, where the first value of a setting
+        wins.
 
-        What followed was for all hosts, perhaps without saying so: `Host *` keeps it so. The empty line before is for
-        who pastes it below a last line that does not end.
+        `Host *` at its end lets what follows apply to all hosts, as before. The empty line at its beginning is for
+        pasting it after a last line without line end.
         """
         return "\n".join(["", *self.entry, "Host *", ""])
 

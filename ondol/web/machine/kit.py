@@ -1,4 +1,4 @@
-r"""What somebody pastes into PowerShell or a shell: it puts key and entry in their places, as often as they like.
+r"""The commands to paste into PowerShell or a shell: they put key and entry in their places, and may be repeated.
 
 The entry is a file of its own, which is written again each time; the configuration itself gets one line, at its
 beginning, where the first value of a setting wins: `Include`. Settings above and below keep their meaning, since an
@@ -44,9 +44,9 @@ class Kit:
 def powershell(kit: Kit, then: str = "") -> str:
     """Return the commands for PowerShell, which does not expand %USERPROFILE% or %USERNAME%, hence $env: and whoami.
 
-    All is one block, so that it can end early. Institutes put Downloads on another disk; its place is in the registry,
-    which may be read where COM may not. Windows PowerShell 5 would write a byte-order mark, which ssh does not
-    read, and would lose what is in another encoding: so bytes are read as Latin-1 and written so.
+    It is one block, so that it can end early. Institutes put Downloads on another disk; its path is in the registry,
+    which can be read even where COM is blocked. Windows PowerShell 5 would write a byte-order mark, which ssh does not
+    accept, and damage other encodings: so bytes are read and written as Latin-1.
     """
     quoted = ",\n".join(f"  {_ps(line)}" for line in kit.entry)
     lines = [
@@ -111,7 +111,7 @@ def shell(kit: Kit, then: str = "") -> str:
 
 
 def _shell_key(kit: Kit) -> list[str]:
-    """Linux desktops name the folder of downloads by language; macOS always the same."""
+    """Return the lines that move the key. Linux desktops name the folder of downloads by language; macOS does not."""
     names = " ".join(shlex.quote(name) for name in kit.downloads)
     return [
         'for d in ~/Downloads "$(xdg-user-dir DOWNLOAD 2>/dev/null)"; do',

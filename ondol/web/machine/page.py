@@ -1,4 +1,4 @@
-"""Your own machine: all that the dashboard shows, and the part of it that is replaced while something changes."""
+"""Your own machine: all that the dashboard shows, and the fragment that is replaced while something changes."""
 
 from functools import cached_property
 
@@ -32,7 +32,7 @@ _LATEST = 4
 class MachinePage(Page):
     """Show the reader's machine, or what the button would create.
 
-    Most polls find nothing new: whatever `version` does not need is found when a template asks for it.
+    Most polls find nothing new: whatever `version` does not need is computed when a template uses it.
     """
 
     template = "machine/page.html"
@@ -57,7 +57,7 @@ class MachinePage(Page):
     def version(self) -> str:
         """Return what a page sends with each poll.
 
-        One in another language, or from before this problem, is replaced whole.
+        A page in another language, or from before this problem, is replaced as a whole.
         """
         version = self.card.version if self.card else "none"
         return f"{version}-{self._request.LANGUAGE_CODE}{'-stale' if self.unconfirmed else ''}"
@@ -73,7 +73,7 @@ class MachinePage(Page):
 
     @cached_property
     def threshold(self) -> Threshold:
-        """Return when it counts as idle, or when the machine would that the button creates."""
+        """Return the idle threshold of the machine, or of the one that the button creates."""
         kind = self._row.size.instance_type if self._row else self.offer.sizes.chosen.instance_type
         return Threshold.by_rule(self.rules.idle_core_percent, kind)
 
@@ -105,7 +105,7 @@ class MachinePage(Page):
 
     @cached_property
     def substitute(self) -> Choice | None:
-        """Return another type that would do, if AWS had none of the last one."""
+        """Return another suitable type, if AWS had no capacity for the last one."""
         kind = substitute(self._user, self._row) if self._row else None
         choices = offers_for(self._user, self._row).types if kind else ()
         return next((choice for choice in choices if choice.instance_type == kind), None)
@@ -150,7 +150,7 @@ class MachinePage(Page):
 
     @property
     def is_address_due(self) -> bool:
-        """Return whether the reader's computer is still to be told the address."""
+        """Return whether the reader has not been told the new address yet."""
         row = self._row
         return bool(self.connect and row and row.address_changed)
 

@@ -26,7 +26,7 @@ from ondol.web.machine.page import MachinePage
 @require_GET
 @approved
 def dashboard(request: PersonRequest) -> HttpResponse:
-    """Show the whole page; also when its reader returns to a tab that waits: then it is loaded whole."""
+    """Show the whole page; also when its reader returns to a waiting tab, which loads it as a whole."""
     if request.htmx:
         if request.GET.get("shown") == Approval.PENDING:
             messages.success(request, _("Your request was approved. You can create your machine now."))
@@ -44,7 +44,7 @@ def fragment(request: PersonRequest) -> HttpResponse:
 
 
 def is_up_to_date(request: HttpRequest) -> bool:
-    """Return whether the open page that polls shows all there is; the request needs its person and language only."""
+    """Return whether the polling page is up to date; the request needs only its person and language."""
     return _is_same(request, MachinePage(cast(PersonRequest, request)))
 
 
@@ -62,7 +62,7 @@ def create(request: PersonRequest) -> HttpResponse:
 @require_POST
 @approved
 def start(request: PersonRequest) -> HttpResponse:
-    """Ask for a start, perhaps with another type: where AWS had none of the last one."""
+    """Ask for a start, perhaps with another type, if AWS had no capacity for the last one."""
     kind, _disk = _chosen(request)
     return _wish(request, lambda user: start_as(user, kind) if kind else actions.start(user))
 
@@ -98,7 +98,7 @@ def end_awake(request: PersonRequest) -> HttpResponse:
 @require_POST
 @approved
 def not_tonight(request: PersonRequest) -> HttpResponse:
-    """Let it run on at the next closing time."""
+    """Let it run on after the next closing time."""
     return _wish(request, awake.not_tonight, _waived_said)
 
 

@@ -47,11 +47,11 @@ _MATCHES = {
     Status.STOPPED: {View.STOPPED},
 }
 _LONG = 300
-"""The time is real seconds. Until then, a change in AWS is still on its way into the row."""
+"""Real seconds. Until then, a change in AWS may not be in the row yet."""
 _FIRST = (Status.FAILED, *sorted(CHANGING), Status.RUNNING, Status.STOPPED)
 """The statuses that need attention come first."""
 _BACK = timedelta(days=3)
-"""How far back the last use is looked for."""
+"""How far back the query for the last use goes."""
 COLUMNS = (
     Column("person", _("Person"), ("owner__name", "owner__email")),
     Column("status", _("Status"), ("rank", "owner__name")),
@@ -130,7 +130,7 @@ class FleetEntry:
 
     @property
     def is_measuring(self) -> bool:
-        """Return whether it runs for too short a time to say when it stops."""
+        """Return whether it has not run long enough to say when it stops."""
         return self.outlook is not None and (self.outlook.idle is None or self.cpu is None)
 
     @property
@@ -147,7 +147,7 @@ class FleetEntry:
         if self.cpu is None or since is None:
             return None
         idle = clock.now() - since - PERIOD
-        return idle if idle > 2 * PERIOD else None  # so late are readings
+        return idle if idle > 2 * PERIOD else None  # readings are so late
 
 
 class MachinesPage(Page):

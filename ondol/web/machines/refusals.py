@@ -1,4 +1,4 @@
-"""Why something was not done with somebody else's machine: `actions` has the words for its owner."""
+"""Why something was not done with another's machine, for administrators; `actions` has the words for its owner."""
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy
 from ondol.instances.errors import ActionError
 
 CHANGED = "changed"
-"""Asked for on a page that shows something else than there is; not an act, so the record has no row with it."""
+"""The page was out of date; this is not an act, so the record has no row with this code."""
 
 _WORDS: dict[str, str | Promise] = {
     "no_machine": gettext_lazy("has no machine"),

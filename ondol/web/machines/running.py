@@ -1,4 +1,4 @@
-"""What all machines come to: how many run, what they cost in an hour, which of them would not stop by themselves."""
+"""Totals of all machines: how many run, what they cost in an hour, which of them would not stop by themselves."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Administration: before somebody else's machine is stopped, what runs and what is lost."""
+"""Administration: the question before somebody else's machine is stopped: what runs, and what would be lost."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -52,7 +52,7 @@ class StopPage(Page):
 
     @property
     def marks(self) -> str:
-        """Return what a confirmation is about."""
+        """Return the marks of what a confirmation is about."""
         return " ".join(mark_of(entry.instance) for entry in self.entries)
 
     @property
@@ -71,7 +71,7 @@ class StopPage(Page):
 def stop(request: PersonRequest) -> HttpResponse:
     """Say whose machines would be stopped, and what is lost; stop them once that is confirmed.
 
-    What has changed since it was read is not stopped, but asked about again.
+    A machine that has changed since the page was shown is not stopped, but asked about again.
     """
     if request.method != "POST":
         return StopPage(request.GET).answer(request)
@@ -100,7 +100,7 @@ def question_about(people: list[int], said: QueryDict) -> str:
 
 
 def mark_of(row: Instance) -> str:
-    """Return what differs once it is another run, or kept awake for another time. Short: a form has a thousand."""
+    """Return a mark that changes with the run and its keep-awake time. It is short: a form may have a thousand."""
     return sha256(f"{row.run_id} {row.run.awake_until}".encode()).hexdigest()[:16]
 
 
@@ -110,7 +110,7 @@ def asks(people: list[int], by: User) -> bool:
 
 
 def stop_of(pk: int, by: User, still: Callable[[Instance], bool] = lambda row: True) -> Instance:
-    """Stop the machine of a person; what runs goes on unless it is `still` as it was read."""
+    """Stop the machine of a person, but only if `still` holds for it."""
     return actions.stop(owner_of(pk), by=by, still=still)
 
 

@@ -1,4 +1,4 @@
-"""The link in the e-mail to an old address. It is the permission itself: others may have signed in."""
+"""The link in the e-mail to an old address. Whoever has the link may use it, whoever is signed in."""
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation

@@ -1,1 +1,1 @@
-"""Administration: the first page, what there is to do and to know today."""
+"""Administration: the first page, with what there is to do and to know today."""

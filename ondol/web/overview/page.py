@@ -1,4 +1,4 @@
-"""The administrators' first page: who waits, what runs and costs, what needs a look."""
+"""The administrators' first page: pending requests, running machines and costs, and what needs attention."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ from ondol.web.unconfirmed import Unconfirmed, unconfirmed
 RUNNING_SHOWN = 8
 """How many of the machines that run are shown: those that have run the longest."""
 AT_ONCE = 300
-"""So many figures are made in about a second."""
+"""The number of figures that are made in about a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,11 @@ class Running:
     hourly: Decimal | None
     """What an hour costs; None: the price is not known."""
     stops_at: datetime | None
-    """None: no stop is in sight."""
+    """None: no stop is expected."""
 
     @property
     def shown(self) -> tuple[object, ...]:
-        """Return what its row shows; the stop to the minute."""
+        """Return what its row shows, with the stop to the minute."""
         owner, stop = self.instance.owner, self.stops_at and self.stops_at.replace(second=0, microsecond=0)
         return (owner.pk, owner.name, owner.email, self.instance.size, self.instance.since, self.hourly, stop)
 
@@ -65,7 +65,7 @@ class Running:
 class OverviewPage(Page):
     """Show what there is to do and to know today.
 
-    Polls ask for what changes; the month is not among it, and is asked for when somebody returns to the page.
+    Polls refresh what changes, but not the month, which is refreshed when somebody returns to the page.
     """
 
     template, fragment = "overview/page.html", "overview/swap.html"
@@ -75,7 +75,7 @@ class OverviewPage(Page):
 
     @property
     def version(self) -> str:
-        """Return what a page sends with each poll: it differs where anything of what changes is shown differently."""
+        """Return what a page sends with each poll: it changes with anything that polls refresh."""
         told = [
             *(self._request.LANGUAGE_CODE, timezone.localdate(clock.now()), self.unconfirmed, self.totals, self.eyes),
             *(len(self.waiting), bills.rate_in_won()),
@@ -120,7 +120,7 @@ class OverviewPage(Page):
 
     @cached_property
     def eyes(self) -> list[Eye]:
-        """Return what needs a look; empty while all is well."""
+        """Return what needs attention; empty while all is well."""
         return list(_eyes(self.totals))
 
     @cached_property
@@ -139,8 +139,8 @@ class MonthPage(Page):
 
     @property
     def is_slow(self) -> bool:
-        """Return whether so many figures are not prepared that they are better made after the page is there: none is
-        once a worker has run for a minute."""
+        """Return whether so many figures are missing that they are better made after the page is shown. Once a worker
+        has run for a minute, none is missing."""
         return len(self._stale[1]) > AT_ONCE
 
     @cached_property

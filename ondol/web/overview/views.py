@@ -23,13 +23,13 @@ def overview(request: PersonRequest) -> HttpResponse:
 @require_GET
 @administrator
 def month(request: PersonRequest) -> HttpResponse:
-    """Return the costs of this month: the overview asks when its reader returns, and of many machines later."""
+    """Return the costs of this month: requested when the reader returns, or later if there are many machines."""
     return MonthPage().swap(request)
 
 
 @require_GET
 @signed_in
 def landing(request: PersonRequest) -> HttpResponse:
-    """Lead administrators without a machine to the overview, everybody else to their machine."""
+    """Redirect administrators without a machine to the overview, everybody else to their machine."""
     is_first = request.user.is_admin and not has_machine(request.user)
     return redirect("admin_overview" if is_first else "dashboard")

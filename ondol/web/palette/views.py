@@ -17,7 +17,7 @@ MOST = 8
 @require_GET
 @administrator
 def find(request: PersonRequest) -> HttpResponse:
-    """Return the people whose name, address or machine this is, with where their pages are; two queries."""
+    """Return the people with this name, address or machine, and links to their pages; two queries."""
     words = clean(request.GET.get("q", "").replace("\x00", ""))[:100]
     if not words:
         return JsonResponse({"people": []})

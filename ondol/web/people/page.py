@@ -74,7 +74,7 @@ class PersonEntry:
 
     @property
     def invitation(self) -> Invitation | None:
-        """Return the invitation of somebody who has never signed in; None if there is nobody to wait for."""
+        """Return the invitation of somebody who has never signed in; None for all others."""
         has_come = self.person.last_login is not None or not self.person.is_approved
         return None if has_come else getattr(self.person, "invitation", None)
 
@@ -127,17 +127,17 @@ class PeoplePage(Page):
 
     @property
     def more(self) -> list[User]:
-        """Return the requests that are folded."""
+        """Return the requests that are collapsed."""
         return self.waiting[SHOWN:]
 
     @cached_property
     def unproven(self) -> list[User]:
-        """Return those whose address nobody has proven, the newest first: others than their owners may have asked."""
+        """Return the requests with unproven addresses, newest first: somebody else may have entered the address."""
         return list(proof.unproven().order_by("-created_at", "-pk")[:WAITING])
 
     @property
     def has_letters(self) -> bool:
-        """Return whether these have got a letter by which they prove their address."""
+        """Return whether these people were sent an e-mail by which they can prove their address."""
         return config().email_verification != "none"
 
     @cached_property

@@ -24,7 +24,7 @@ _EARLIER: dict[str, str | Promise] = {
     "idle_cpu_percent": gettext_lazy("idle CPU of two vCPUs"),
     "volume_gb_max": gettext_lazy("disk"),
 }
-"""Names that earlier versions have recorded changes by."""
+"""Field names in changes that earlier versions have recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def changes_of(what: Mapping[str, Sequence[object]]) -> list[Changed]:
 
 
 def _hours(kept: Mapping[str, Any]) -> str:
-    """Return hours as one change of them has kept them: what was the same before and after is not among them."""
+    """Return hours from one side of a change, which has only the values that differed."""
     if not kept["has_hours"]:
         return _value("has_hours", None) if kept["has_hours"] is None else describe_hours(None)
     opens, closes = (time.fromisoformat(kept.get(name) or "00:00") for name in ("opens_at", "closes_at"))

@@ -1,4 +1,4 @@
-"""The form of a policy. Empty fields take what applies to everybody, or what is installed."""
+"""The form of a policy. An empty field inherits the default rule, or the value of the settings."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -92,7 +92,7 @@ class PolicyForm(forms.Form):
                 note.append(_("None chosen: %(value)s (%(source)s).") % words)
             elif isinstance(field, forms.ChoiceField):
                 field.choices = [("", _("%(value)s (%(source)s)") % words), *list(field.choices)[1:]]  # type: ignore[arg-type]
-            else:  # the box shows what applies while it is empty
+            else:  # the placeholder shows what applies while it is empty
                 field.widget.attrs["placeholder"] = rule.placeholder(inherited.values[rule.name])
             field.help_text = " ".join(str(part) for part in note if part)
         self.order_fields([name for name in self.fields if name != "why"])

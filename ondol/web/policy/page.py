@@ -14,14 +14,14 @@ from ondol.web.policy.preview import PreviewCard
 
 
 class PolicyPage(Page):
-    """Change rules after a look at what that would do, undo the last change, and say who has rules of their own."""
+    """Change rules after a preview, undo the last change, and list people with rules of their own."""
 
     template = "policy/page.html"
     person: User | None
     """None for the default rules."""
     form: PolicyForm
     version: int
-    """What the form is made from: nothing newer is replaced by it."""
+    """The version that the form was made from: it replaces no newer one."""
     preview: PreviewCard | None
     stale: RulesChangedError | None
     is_busy: bool

@@ -23,7 +23,7 @@ _SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """What the present or the proposed rules make of these weeks."""
+    """The results of the present or the proposed rules for these weeks."""
 
     totals: Totals
     costs: Money
@@ -81,7 +81,7 @@ class PreviewCard(Page):
 
     @property
     def basis(self) -> str:
-        """Return how much there was to try them on: `219 runs, 12 machines, 28 days`."""
+        """Return what the preview is based on: `219 runs, 12 machines, 28 days`."""
         runs, machines, days = self.found.runs, self.found.replayed, self.found.days
         parts = (
             (runs, ngettext("%(n)d run", "%(n)d runs", runs)),

@@ -19,7 +19,7 @@ from ondol.web.policy.page import PolicyPage
 from ondol.web.policy.preview import PreviewCard
 
 _DIGITS = 19
-"""Every number of fewer digits is a key that PostgreSQL can look for."""
+"""Every number with fewer digits fits PostgreSQL's bigint."""
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -48,7 +48,7 @@ def undo_change(request: PersonRequest, pk: int) -> HttpResponse:
         messages.success(request, _("Applied again. Machines follow within a minute.") if applies_again else undone)
     except ActionError as error:
         messages.error(request, error.message)
-    except ValidationError as error:  # what was right then, and is not any more
+    except ValidationError as error:  # valid then, but not any more
         messages.error(request, " ".join(error.messages))
     return _back(change.owner)
 
@@ -56,7 +56,7 @@ def undo_change(request: PersonRequest, pk: int) -> HttpResponse:
 def _policy(request: PersonRequest, owner: User | None) -> HttpResponse:
     pk = owner.pk if owner else None
     seen = _seen(request)
-    version = seen if request.method == "POST" else version_of(owner)  # before the rules are read: never newer
+    version = seen if request.method == "POST" else version_of(owner)  # read before the rules, so it is never newer
     kept = Policy.objects.filter(owner=owner).first()
     form = PolicyForm(request.POST or None, initial=initial(kept), inherited=inherited_rules(pk))
     card = stale = None
@@ -70,17 +70,17 @@ def _policy(request: PersonRequest, owner: User | None) -> HttpResponse:
                 if set_policy(owner, request.user, form.values(), seen=seen):
                     messages.success(request, _("Saved. Machines that run get the new rule within a minute."))
                 return _back(owner)
-        except ValidationError as error:  # what shows only with the rules that are set elsewhere
+        except ValidationError as error:  # errors that depend on the rules of others
             form.add_error(None, error)
         except BusyError:
             busy = True
         except RulesChangedError as error:
-            stale, version = error, error.version  # whoever saves again has read what she replaces
+            stale, version = error, error.version  # whoever saves again has seen what is replaced
     return PolicyPage(owner, form, version, card, stale, is_busy=busy).answer(request)
 
 
 def _seen(request: PersonRequest) -> int:
-    """Return the version that the form was made from; 0, which is older than any change, for what is none."""
+    """Return the version that the form was made from; 0, older than any change, for an invalid one."""
     said = request.POST.get("seen", "")
     return int(said) if said.isascii() and said.isdecimal() and len(said) < _DIGITS else 0
 

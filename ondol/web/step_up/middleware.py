@@ -1,4 +1,4 @@
-"""Asks for a recent sign-in before what a stolen session must not do."""
+"""Requires a recent sign-in for acts that a stolen session must not do."""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +23,7 @@ _READS = {"GET", "HEAD", "OPTIONS"}
 
 
 class StepUp:
-    """Sends people to allauth's pages of re-authentication, and keeps what they have sent."""
+    """Sends people to allauth's pages of re-authentication, and keeps their form meanwhile."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -32,9 +32,9 @@ class StepUp:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
-        """Return the way to re-authentication before a view that needs it; Django's hook.
+        """Return a redirect to re-authentication before a view that needs it; Django's hook.
 
-        Whoever may not use the view at all is left to the view, which tells them so.
+        Somebody who may not use the view at all is passed on to it, and is told so there.
         """
         name = request.resolver_match.url_name if request.resolver_match else None
         if _goes_to_a_provider(name) and request.method not in {"GET", "POST"}:
@@ -53,7 +53,7 @@ class StepUp:
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Return the same where allauth asks for it, before allauth does, and the end of a session; Django's hook."""
+        """Return the same when allauth requires it, and handle the end of a session; Django's hook."""
         if isinstance(error, SessionEnded):
             logout(request)
             messages.error(request, _("There were too many wrong attempts, so you are signed out here. Sign in again."))
@@ -68,13 +68,13 @@ def _goes_to_a_provider(name: str | None) -> bool:
 
 def _connects(request: HttpRequest) -> bool:
     """Return whether this adds a provider's account: another way in, open to people without a password."""
-    if not request.path.startswith("/accounts/"):  # a body that is read as a form cannot be read as JSON any more
+    if not request.path.startswith("/accounts/"):  # a body that was read as a form cannot be read as JSON any more
         return False
     return "connect" in {request.GET.get("process"), request.POST.get("process")}
 
 
 def ask(request: HttpRequest, then: str) -> HttpResponse:
-    """Return the way to the first page of re-authentication that this person can use, and from there to `then`."""
+    """Return a redirect to the first page of re-authentication that this person can use; it leads on to `then`."""
     methods = get_adapter().get_reauthentication_methods(request.user)
     if not methods:  # such as a provider that is not offered any more
         logout(request)

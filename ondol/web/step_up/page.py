@@ -1,4 +1,4 @@
-"""The pages on the way back: the form that goes on, and the providers that ask people again."""
+"""The pages after re-authentication: the form that is sent now, and the providers that can ask people again."""
 
 from dataclasses import dataclass
 from urllib.parse import urlencode
@@ -15,7 +15,7 @@ from ondol.web.step_up.suspended import Suspended
 
 @dataclass(frozen=True)
 class GoOnPage(Page):
-    """Send the form that has waited; a script does it at once, and a button without scripts."""
+    """Send the form that has waited: by a script at once, or by a button without scripts."""
 
     template = "step_up/go_on.html"
     form: Suspended
@@ -35,7 +35,7 @@ class Way:
 
 
 class ProvidersPage(Page):
-    """Show the providers that the reader has come by."""
+    """Show the providers by which the reader can sign in."""
 
     template = "step_up/providers.html"
     ways: list[Way]

@@ -28,7 +28,7 @@ KEPT = {
     "ssh_address_add",
     "token_create",
 }
-"""Forms that are kept meanwhile, and sent afterwards as they were: among them all that administrators decide."""
+"""Forms that are kept meanwhile, and sent afterwards unchanged: among them all decisions of administrators."""
 
 TYPED_AGAIN = {
     "account_set_password",
@@ -40,6 +40,6 @@ TYPED_AGAIN = {
     "mfa_generate_recovery_codes",
     "mfa_remove_webauthn",
 }
-"""Forms with a secret or a code, which no session must have: whoever sent one comes back to it, and types it again."""
+"""Forms with a secret or a code, which must not be in a session: people come back to the form, and type it again."""
 
 NEEDS_RECENT_SIGN_IN = KEPT | TYPED_AGAIN

@@ -1,6 +1,6 @@
 """A form that waits in the session until somebody has shown who they are.
 
-allauth would keep the whole request there, with its cookies: a copy of the database would sign in whoever reads it.
+allauth would keep the whole request there, with its cookies: whoever reads a copy of the database could sign in.
 """
 
 import time
@@ -31,13 +31,13 @@ class Suspended:
     fields: list[tuple[str, str]]
     back: str
     browser: str = ""
-    """The digest of a cookie that only the browser which has sent the form was given."""
+    """The digest of a cookie that only the browser that sent the form has got."""
     at: float = 0
     """When it was sent, in seconds of the Unix epoch."""
 
 
 def suspend(request: HttpRequest) -> str:
-    """Keep the form of this request instead of an earlier one, and return the cookie that it is given back for.
+    """Keep the form of this request instead of an earlier one, and return the cookie needed to get it back.
 
     Return nothing if it is too large. The session alone is not enough: somebody with a copy of its cookie could leave a
     form that its owner's browser would send.
@@ -54,7 +54,7 @@ def suspend(request: HttpRequest) -> str:
 
 
 def give(response: HttpResponse, cookie: str) -> None:
-    """Give the browser what its form is given back for."""
+    """Give the browser the cookie needed to get its form back."""
     response.set_cookie(
         settings.SUSPENDED_COOKIE_NAME, cookie, _LONGEST, secure=settings.SESSION_COOKIE_SECURE, httponly=True,
         samesite="Lax",

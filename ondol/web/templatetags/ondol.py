@@ -36,7 +36,7 @@ def request_reference() -> str:
 
 @register.simple_tag
 def administrators_contact() -> str:
-    """Return a link to whom to turn to, if the settings say; also for pages without a request."""
+    """Return a link to the contact in the settings, if any; also for pages without a request."""
     found = contact()
     return format_html('{} <a href="{}">{}</a>', _("Administrator:"), found.url, found.name) if found else ""
 
@@ -62,7 +62,7 @@ def wall(value: datetime, zone: str = "") -> SafeString:
 
 @register.filter
 def expected(value: datetime) -> str:
-    """Return a time that is to come: `18:00`, or `any moment` once that minute is there."""
+    """Return a future time: `18:00`, or `any moment` once that minute has come."""
     return _("any moment") if value < clock.now() + timedelta(minutes=1) else wall(value)
 
 
@@ -194,7 +194,7 @@ def labelled(field: BoundField) -> BoundField:
 
 @register.filter
 def is_optional(field: BoundField) -> bool:
-    """Return whether it may stay empty whatever else is said: not so for one of several that the form asks for."""
+    """Return whether it may stay empty in any case; not if the form requires one of several fields."""
     return not field.field.required and field.name not in getattr(field.form, "one_of", ())
 
 
@@ -206,7 +206,7 @@ def gib(value: float) -> str:
 
 @register.filter
 def coded(text: str) -> SafeString:
-    """Return a sentence with what is between backticks as code, as a terminal’s reader sees it."""
+    """Return a sentence of a command as HTML, with the parts in backticks as code."""
     parts = str(text).split("`")
     return format_html_join(
         "", "{}", ((format_html("<code>{}</code>", part) if n % 2 else part,) for n, part in enumerate(parts))
