@@ -56,11 +56,11 @@ migrations:  ## write the migrations that changed models need
 	@scripts/setup dev
 	@scripts/migrations $(ARGS)
 
-screenshots:  ## make docs/images anew from a running trial
+screenshots:  ## replace docs/images by pictures of a running trial
 	@scripts/setup test
 	@$(BIN)/python scripts/screenshots.py
 
-lock:  ## write the lock files anew from pyproject.toml
+lock:  ## write the lock files from pyproject.toml
 	@scripts/setup audit
 	@$(COMPILE) --group audit $(HASHED) --output-file requirements-audit.lock
 	@$(COMPILE) --group bench $(HASHED) --output-file requirements-bench.lock

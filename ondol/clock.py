@@ -1,10 +1,10 @@
 """The one clock of everything about machines: real time, or the trial's faster time.
 
 `ONDOL_CLOCK=REAL,VIRTUAL,SPEED` (epoch seconds when it was set, what it showed at that time, how fast it runs) makes a
-trial of 30 idle minutes pass in 30/SPEED. Sockets, sessions, polling and job leases stay on real time.
+trial of 30 idle minutes pass in 30/SPEED. Sockets, sessions, back-offs, e-mails and job leases stay on real time.
 
-All code and the defaults of models call `now()`, which asks `clock()`. Tests set the time there, by `use()`, also for
-code that holds a reference to `now`.
+Code about machines and the defaults of models call `now()`, which asks `clock()`. Tests set the time there, by `use()`,
+also for code that holds a reference to `now`. What is on real time calls `real_now()`, which no test sets.
 """
 
 import time
@@ -53,6 +53,11 @@ def clock() -> Clock:
 def now() -> datetime:
     """Return the time of machines, in UTC."""
     return clock().at(time.time())
+
+
+def real_now() -> datetime:
+    """Return real time, in UTC: of what no trial makes faster, such as sessions, back-offs and e-mails."""
+    return datetime.fromtimestamp(time.time(), UTC)
 
 
 def real_seconds(seconds: float) -> timedelta:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo
 
+from ondol import clock
 from ondol.config import config
 
 
@@ -12,5 +13,5 @@ def at_night(wall: str, zone: str = "") -> str:
     After a change to or from summer time, jobs are an hour off until the worker restarts: still at night.
     """
     there = ZoneInfo(zone or config().time_zone)
-    at = datetime.combine(datetime.now(there), time.fromisoformat(wall), there).astimezone(UTC)
+    at = datetime.combine(clock.real_now().astimezone(there), time.fromisoformat(wall), there).astimezone(UTC)
     return f"{at.minute} {at.hour} * * *"

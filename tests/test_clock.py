@@ -39,6 +39,11 @@ def test_it_goes_on_only_as_it_is_told(machines_clock):
     assert noon <= first < last < noon + timedelta(seconds=1)
 
 
+def test_what_is_on_real_time_does_not_follow_it(machines_clock):
+    machines_clock.freeze(datetime(2028, 2, 29, 12, tzinfo=UTC))
+    assert abs(clock.real_now() - datetime.now(UTC)) < timedelta(seconds=30)
+
+
 def test_models_are_on_it_by_default(machines_clock):
     noon = datetime(2028, 2, 29, 12, tzinfo=UTC)
     machines_clock.freeze(noon)

@@ -6,9 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
-from trial import Machine, Trial, until
+from trial import Machine, Trial, refused, until
 
 pytestmark = pytest.mark.slow
 
@@ -33,12 +32,6 @@ def settings(machine_id: str, name: str, **changes: Any) -> dict[str, Any]:
 def shown(cloud: Trial, name: str) -> dict[str, Any]:
     (alarm,) = cloud.cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
     return dict(alarm)
-
-
-def refused(call: Any, **words: Any) -> str:
-    with pytest.raises(ClientError) as caught:
-        call(**words)
-    return str(caught.value.response["Error"]["Code"])
 
 
 def history(cloud: Trial, name: str, kind: str) -> list[dict[str, Any]]:

@@ -1,11 +1,8 @@
 """Describe calls: filters, pages, names that do not exist."""
 
-from typing import Any
-
 import pytest
-from botocore.exceptions import ClientError
 
-from trial import Machine, Trial
+from trial import Machine, Trial, refused
 
 pytestmark = pytest.mark.slow
 
@@ -14,12 +11,6 @@ def ids(cloud: Trial, **filters: list[str]) -> set[str]:
     wanted = [{"Name": name.replace("_", "-"), "Values": values} for name, values in filters.items()]
     found = cloud.ec2.describe_instances(Filters=wanted)["Reservations"]
     return {instance["InstanceId"] for reservation in found for instance in reservation["Instances"]}
-
-
-def refused(call: Any, **words: Any) -> str:
-    with pytest.raises(ClientError) as caught:
-        call(**words)
-    return str(caught.value.response["Error"]["Code"])
 
 
 def test_every_filter_that_the_portal_uses_finds_yunas_machine(cloud: Trial, yuna: Machine) -> None:

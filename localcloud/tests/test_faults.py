@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
+from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
 from localcloud.faults.middleware import Faults
 from localcloud.faults.rules import BadRule, Bucket, When, read_rule
-from trial import Machine, Trial, until
+from trial import Machine, Trial, refused, until
 
 
 class Control:
@@ -34,22 +34,16 @@ def control(cloud: Trial) -> Iterator[Control]:
     control("DELETE", "rules")
 
 
-def code_of(call: Any, **words: Any) -> str:
-    with pytest.raises(ClientError) as caught:
-        call(**words)
-    return str(caught.value.response["Error"]["Code"])
-
-
 @pytest.mark.slow
 def test_before_nothing_happens_and_after_it_has(cloud: Trial, control: Control) -> None:
     words = {"GroupName": "faulty", "Description": "x", "VpcId": cloud.environment["AWS_VPC_ID"]}
     for when, made in (("before", 0), ("after", 1)):
         rule = {"operation": "CreateSecurityGroup", "when": when, "code": "RequestLimitExceeded", "status": 503}
         control("POST", "rules", rule)
-        assert code_of(cloud.ec2.create_security_group, **words) == "RequestLimitExceeded"
+        assert refused(cloud.ec2.create_security_group, **words) == "RequestLimitExceeded"
         by_name = [{"Name": "group-name", "Values": ["faulty"]}]
         assert len(cloud.ec2.describe_security_groups(Filters=by_name)["SecurityGroups"]) == made
-    assert code_of(cloud.ec2.create_security_group, **words) == "InvalidGroup.Duplicate"
+    assert refused(cloud.ec2.create_security_group, **words) == "InvalidGroup.Duplicate"
 
 
 @pytest.mark.slow
@@ -57,7 +51,7 @@ def test_a_lost_answer_has_made_its_thing(cloud: Trial, control: Control) -> Non
     control("POST", "rules", {"operation": "CreateKeyPair", "when": "drop"})
     with pytest.raises(ConnectionClosedError):
         cloud.ec2.create_key_pair(KeyName="lost")
-    assert code_of(cloud.ec2.create_key_pair, KeyName="lost") == "InvalidKeyPair.Duplicate"
+    assert refused(cloud.ec2.create_key_pair, KeyName="lost") == "InvalidKeyPair.Duplicate"
     ever = control("GET", "resources")["ever"]["key-pair"]
     assert "lost" in {key["name"] for key in ever.values()}
 
@@ -78,13 +72,13 @@ def test_an_sdks_own_retry_finds_its_own_group(cloud: Trial, control: Control) -
     patient = cloud.client("ec2", config=Config(retries={"mode": "standard", "total_max_attempts": 3}))
     control("POST", "rules", {"operation": "CreateSecurityGroup", "when": "drop"})
     words = {"GroupName": "retried", "Description": "x", "VpcId": cloud.environment["AWS_VPC_ID"]}
-    assert code_of(patient.create_security_group, **words) == "InvalidGroup.Duplicate"
+    assert refused(patient.create_security_group, **words) == "InvalidGroup.Duplicate"
 
 
 @pytest.mark.slow
 def test_a_fresh_machine_is_not_found_for_a_while(cloud: Trial, control: Control, yuna: Machine) -> None:
     control("POST", "rules", {"operation": "DescribeInstances", "when": "missing", "times": 2})
-    assert code_of(cloud.ec2.describe_instances, InstanceIds=[yuna.id]) == "InvalidInstanceID.NotFound"
+    assert refused(cloud.ec2.describe_instances, InstanceIds=[yuna.id]) == "InvalidInstanceID.NotFound"
     by_tag = [{"Name": "tag:Owner", "Values": ["yuna"]}]
     assert cloud.ec2.describe_instances(Filters=by_tag)["Reservations"] == []
     assert yuna.state == "running"
@@ -142,7 +136,7 @@ def test_a_late_answer_takes_its_seconds_and_not_those_of_making_it_besides() ->
 def test_rules_reach_cloudwatch_too_and_the_calls_are_listed(cloud: Trial, control: Control) -> None:
     control("DELETE", "calls")
     control("POST", "rules", {"operation": "monitoring:DescribeAlarms", "when": "before", "code": "Throttling"})
-    assert code_of(cloud.cloudwatch.describe_alarms) == "Throttling"
+    assert refused(cloud.cloudwatch.describe_alarms) == "Throttling"
     cloud.cloudwatch.describe_alarms()
     calls = control("GET", "calls")
     assert [(c["service"], c["operation"], c["status"], c["fault"]) for c in calls] == [
@@ -176,7 +170,7 @@ def test_a_region_may_ignore_or_refuse_warm_ups(cloud: Trial, control: Control, 
     assert "WarmUpConfiguration" not in shown
     control("DELETE", "rules")
     control("POST", "rules", {**rule, "when": "refused"})
-    assert code_of(cloud.cloudwatch.put_metric_alarm, **alarm("refused", yuna.id)) == "ValidationError"
+    assert refused(cloud.cloudwatch.put_metric_alarm, **alarm("refused", yuna.id)) == "ValidationError"
     assert cloud.cloudwatch.describe_alarms(AlarmNames=["refused"])["MetricAlarms"] == []
     plain = alarm("refused", yuna.id)
     del plain["WarmUpConfiguration"]
@@ -251,8 +245,8 @@ def test_what_is_throttled_is_refused_with_ec2s_code_and_makes_nothing(cloud: Tr
     control("POST", "rules", rule)
     for name in ("first", "second"):
         cloud.ec2.create_key_pair(KeyName=name)
-    assert code_of(cloud.ec2.create_key_pair, KeyName="third") == "RequestLimitExceeded"
-    assert code_of(cloud.ec2.describe_key_pairs, KeyNames=["third"]) == "InvalidKeyPair.NotFound"
+    assert refused(cloud.ec2.create_key_pair, KeyName="third") == "RequestLimitExceeded"
+    assert refused(cloud.ec2.describe_key_pairs, KeyNames=["third"]) == "InvalidKeyPair.NotFound"
     assert control("GET", "rules")[0]["fired"] >= 1
 
 

@@ -4,24 +4,16 @@ import base64
 import hashlib
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from localcloud.ec2.volumes import check_rate
 from localcloud.errors import AwsError
-from trial import Machine, Trial
+from trial import Machine, Trial, refused
 
 pytestmark = pytest.mark.slow
-
-
-def refused(call: Any, **words: Any) -> str:
-    with pytest.raises(ClientError) as caught:
-        call(**words)
-    return str(caught.value.response["Error"]["Code"])
 
 
 @pytest.mark.parametrize(

@@ -1,22 +1,15 @@
 """RunInstances: what it accepts, what it refuses, what it makes. Nothing here waits for a machine to run."""
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
-from trial import UBUNTU, Trial
+from trial import UBUNTU, Trial, refused
 
 pytestmark = pytest.mark.slow
-
-
-def refused(call: Callable[..., Any], *arguments: Any, **words: Any) -> str:
-    with pytest.raises(ClientError) as caught:
-        call(*arguments, **words)
-    return str(caught.value.response["Error"]["Code"])
 
 
 @pytest.fixture(scope="module")

@@ -1,20 +1,12 @@
 """A machine's life, as DescribeInstances shows it."""
 
 import re
-from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
-from trial import Machine, Trial, until
+from trial import Machine, Trial, refused, until
 
 pytestmark = pytest.mark.slow
-
-
-def refused(call: Any, **words: Any) -> str:
-    with pytest.raises(ClientError) as caught:
-        call(**words)
-    return str(caught.value.response["Error"]["Code"])
 
 
 @pytest.fixture(scope="module")

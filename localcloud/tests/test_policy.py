@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localcloud.iam.policy import BadPolicy, Permission, read
-from trial import Trial
+from trial import Trial, refused
 
 pytestmark = pytest.mark.slow
 ROLE = "AWSServiceRoleForCloudWatchEvents"
@@ -127,7 +127,7 @@ def put(trial):
     file.unlink()
 
 
-def refused(call, **request):
+def denied(call, **request):
     with pytest.raises(ClientError) as caught:
         call(**request)
     answer = caught.value.response
@@ -140,18 +140,18 @@ def test_without_a_policy_all_is_allowed_and_with_one_it_holds_at_once(trial, pu
     trial.ec2.describe_vpcs()
     put({"Action": "ec2:DescribeSubnets"})
     trial.ec2.describe_subnets()
-    assert refused(trial.ec2.describe_vpcs) == ("UnauthorizedOperation", "ec2:DescribeVpcs", "*")
+    assert denied(trial.ec2.describe_vpcs) == ("UnauthorizedOperation", "ec2:DescribeVpcs", "*")
     put({"Action": "ec2:DescribeVpcs"})
     trial.ec2.describe_vpcs()
 
 
 def test_each_service_refuses_in_its_own_words(trial, put):
     put({"Action": "ec2:DescribeSubnets"})
-    assert refused(trial.cloudwatch.describe_alarms)[0] == "AccessDenied"
-    assert refused(trial.client("ssm").get_parameter, Name="/x")[0] == "AccessDeniedException"
-    assert refused(trial.client("iam").get_role, RoleName=ROLE)[0] == "AccessDenied"
+    assert denied(trial.cloudwatch.describe_alarms)[0] == "AccessDenied"
+    assert denied(trial.client("ssm").get_parameter, Name="/x")[0] == "AccessDeniedException"
+    assert denied(trial.client("iam").get_role, RoleName=ROLE)[0] == "AccessDenied"
     quota = {"ServiceCode": "ec2", "QuotaCode": "L-1216C47A"}
-    assert refused(trial.client("service-quotas").get_service_quota, **quota)[0] == "AccessDeniedException"
+    assert denied(trial.client("service-quotas").get_service_quota, **quota)[0] == "AccessDeniedException"
     assert trial.client("sts").get_caller_identity()["Account"]
 
 
@@ -159,7 +159,7 @@ def test_a_dry_run_tells_whether_one_may(trial, put):
     put({"Action": "ec2:DescribeVpcs"})
     with pytest.raises(ClientError, match="DryRunOperation"):
         trial.ec2.describe_vpcs(DryRun=True)
-    assert refused(trial.ec2.describe_subnets, DryRun=True)[0] == "UnauthorizedOperation"
+    assert denied(trial.ec2.describe_subnets, DryRun=True)[0] == "UnauthorizedOperation"
 
 
 def test_what_yuna_tagged_is_hers_and_the_rest_is_not(trial, put):
@@ -169,7 +169,7 @@ def test_what_yuna_tagged_is_hers_and_the_rest_is_not(trial, put):
     trial.ec2.create_key_pair(KeyName="minjis")
     put({"Action": "ec2:DeleteKeyPair", "Condition": ours})
     trial.ec2.delete_key_pair(KeyName="yunas")
-    code, _, resource = refused(trial.ec2.delete_key_pair, KeyName="minjis")
+    code, _, resource = denied(trial.ec2.delete_key_pair, KeyName="minjis")
     assert (code, resource.rpartition(":")[2]) == ("UnauthorizedOperation", "key-pair/minjis")
 
 
@@ -181,15 +181,9 @@ def test_what_is_new_has_no_tags_yet_where_a_rule_says_so(trial, put):
     urlopen(Request(address, rule, {"Content-Type": "application/json"})).close()
     tagged = [{"ResourceType": "key-pair", "Tags": [{"Key": "Owner", "Value": "yuna"}]}]
     trial.ec2.create_key_pair(KeyName="yunas", TagSpecifications=tagged)
-    assert refused(trial.ec2.delete_key_pair, KeyName="yunas")[0] == "UnauthorizedOperation"
+    assert denied(trial.ec2.delete_key_pair, KeyName="yunas")[0] == "UnauthorizedOperation"
     urlopen(Request(address, method="DELETE")).close()
     trial.ec2.delete_key_pair(KeyName="yunas")
-
-
-def code_of(call, **request):
-    with pytest.raises(ClientError) as caught:
-        call(**request)
-    return caught.value.response["Error"]["Code"]
 
 
 NOBODYS = "i-0123456789abcdef0"
@@ -203,7 +197,7 @@ def test_the_keys_of_tags_may_be_narrowed(trial, put, call):
 
     def with_keys(*keys):
         tags = [{"Key": key, "Value": "x"} for key in keys]
-        return code_of(getattr(trial.ec2, call), Resources=[NOBODYS], Tags=tags, DryRun=True)
+        return refused(getattr(trial.ec2, call), Resources=[NOBODYS], Tags=tags, DryRun=True)
 
     assert with_keys("Owner", "cost-center") != "UnauthorizedOperation"
     assert with_keys("Owner", "Project") == with_keys() == "UnauthorizedOperation"
@@ -217,26 +211,26 @@ def test_a_new_type_may_be_narrowed_to_some(trial, put):
         }
     )
     modify = trial.ec2.modify_instance_attribute
-    assert code_of(modify, InstanceId=NOBODYS, InstanceType={"Value": "t3.small"}) == "InvalidInstanceID.NotFound"
-    assert code_of(modify, InstanceId=NOBODYS, InstanceType={"Value": "t3.large"}) == "UnauthorizedOperation"
-    assert code_of(modify, InstanceId=NOBODYS, DisableApiStop={"Value": True}) == "UnauthorizedOperation"
+    assert refused(modify, InstanceId=NOBODYS, InstanceType={"Value": "t3.small"}) == "InvalidInstanceID.NotFound"
+    assert refused(modify, InstanceId=NOBODYS, InstanceType={"Value": "t3.large"}) == "UnauthorizedOperation"
+    assert refused(modify, InstanceId=NOBODYS, DisableApiStop={"Value": True}) == "UnauthorizedOperation"
     put({"Action": "ec2:ModifyInstanceAttribute", "Condition": {"StringEquals": {"ec2:Attribute": "InstanceType"}}})
-    assert code_of(modify, InstanceId=NOBODYS, InstanceType={"Value": "t3.large"}) == "InvalidInstanceID.NotFound"
+    assert refused(modify, InstanceId=NOBODYS, InstanceType={"Value": "t3.large"}) == "InvalidInstanceID.NotFound"
 
 
 def test_what_is_not_there_has_no_tags(trial, put):
     put({"Action": "ec2:TerminateInstances", "Condition": {"StringEquals": {"aws:ResourceTag/Owner": "yuna"}}})
-    assert refused(trial.ec2.terminate_instances, InstanceIds=["i-0123456789abcdef0"])[0] == "UnauthorizedOperation"
+    assert denied(trial.ec2.terminate_instances, InstanceIds=["i-0123456789abcdef0"])[0] == "UnauthorizedOperation"
 
 
 def test_tags_at_creation_need_a_permission_of_their_own(trial, put):
     tags = [{"ResourceType": "key-pair", "Tags": [{"Key": "Owner", "Value": "yuna"}]}]
     put({"Action": "ec2:CreateKeyPair"})
-    assert refused(trial.ec2.create_key_pair, KeyName="one", TagSpecifications=tags)[1] == "ec2:CreateTags"
+    assert denied(trial.ec2.create_key_pair, KeyName="one", TagSpecifications=tags)[1] == "ec2:CreateTags"
     at_creation = {"Action": "ec2:CreateTags", "Condition": {"StringEquals": {"ec2:CreateAction": "CreateKeyPair"}}}
     put({"Action": ["ec2:CreateKeyPair", "ec2:DeleteKeyPair"]}, at_creation)
     made = trial.ec2.create_key_pair(KeyName="one", TagSpecifications=tags)
-    assert refused(trial.ec2.create_tags, Resources=[made["KeyPairId"]], Tags=tags[0]["Tags"])[1] == "ec2:CreateTags"
+    assert denied(trial.ec2.create_tags, Resources=[made["KeyPairId"]], Tags=tags[0]["Tags"])[1] == "ec2:CreateTags"
 
 
 def test_a_launch_is_judged_for_everything_that_it_makes_or_uses(trial, put):
@@ -247,7 +241,7 @@ def test_a_launch_is_judged_for_everything_that_it_makes_or_uses(trial, put):
     for missing in kinds:
         resources = [f"arn:aws:ec2:*:{kind}/*" for kind in kinds if kind != missing]
         put({"Action": "ec2:RunInstances", "Resource": resources}, tagging)
-        code, action, resource = refused(trial.ec2.run_instances, **order)
+        code, action, resource = denied(trial.ec2.run_instances, **order)
         assert (code, action) == ("UnauthorizedOperation", "ec2:RunInstances")
         assert resource.rpartition(":")[2].startswith(f"{missing}/")
     put({"Action": "ec2:RunInstances", "Resource": [f"arn:aws:ec2:*:{kind}/*" for kind in kinds]}, tagging)
@@ -259,7 +253,7 @@ def test_the_images_own_disk_counts_though_nobody_names_it(trial, put):
     order = trial.order("plain", trial.group("plains"), BlockDeviceMappings=[])
     encrypted = {"Effect": "Deny", "Action": "ec2:RunInstances", "Condition": {"Bool": {"ec2:Encrypted": "false"}}}
     put({"Action": "ec2:*"}, encrypted)
-    assert refused(trial.ec2.run_instances, **order)[2].endswith("volume/*")
+    assert denied(trial.ec2.run_instances, **order)[2].endswith("volume/*")
 
 
 def test_an_alarm_that_acts_on_machines_needs_the_role_as_long_as_it_is_not_there(trial, put):
@@ -272,7 +266,7 @@ def test_an_alarm_that_acts_on_machines_needs_the_role_as_long_as_it_is_not_ther
     put({"Action": ["cloudwatch:*", "iam:GetRole"]})
     with pytest.raises(ClientError, match="NoSuchEntity"):
         trial.client("iam").get_role(RoleName=ROLE)
-    code, action, resource = refused(trial.cloudwatch.put_metric_alarm, **alarm)
+    code, action, resource = denied(trial.cloudwatch.put_metric_alarm, **alarm)
     assert (code, action) == ("AccessDenied", "iam:CreateServiceLinkedRole")
     assert resource.endswith(f"role/aws-service-role/events.amazonaws.com/{ROLE}")
     put({"Action": ["cloudwatch:*", "iam:*"]})
@@ -287,7 +281,7 @@ def test_what_requests_need_is_written_for_whoever_asks(trial, put):
     needed = trial.home / "needed.jsonl"
     needed.touch()
     group = trial.ec2.create_security_group(GroupName="noted", Description="-")["GroupId"]
-    refused(trial.cloudwatch.describe_alarms)
+    denied(trial.cloudwatch.describe_alarms)
     noted = [json.loads(line) for line in needed.read_text().splitlines()]
     needed.unlink()
     assert [one["action"] for one in noted] == ["ec2:CreateSecurityGroup", "cloudwatch:DescribeAlarms"]
@@ -301,7 +295,7 @@ def test_a_wrong_policy_changes_nothing_and_is_said(trial, put):
     trial.ec2.describe_vpcs()
     (trial.home / "policy.json").write_text("{")
     trial.ec2.describe_vpcs()
-    assert refused(trial.ec2.describe_subnets)
+    assert denied(trial.ec2.describe_subnets)
     assert "policy.json: it is not JSON" in trial.log()
 
 

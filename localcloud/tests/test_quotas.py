@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
-from trial import Machine, Trial
+from trial import Machine, Trial, refused
 
 pytestmark = pytest.mark.slow
 
@@ -22,12 +21,6 @@ def new(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
 @pytest.fixture(scope="module")
 def minji(new: Trial) -> Machine:
     return new.machine("minji")
-
-
-def refused(call: Any, **words: Any) -> str:
-    with pytest.raises(ClientError) as caught:
-        call(**words)
-    return str(caught.value.response["Error"]["Code"])
 
 
 def alarm(name: str, instance_id: str, **changes: Any) -> dict[str, Any]:

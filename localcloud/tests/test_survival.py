@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.home import PATIENCE
+from localcloud.home import LEAVES_WITHIN
 from localcloud.sandboxes.processes import descendants
 from trial import SOURCE, Machine, Trial, until
 
@@ -53,7 +53,7 @@ def test_without_the_option_there_are_no_faults(own: Trial) -> None:
 
 
 def test_a_second_process_on_the_same_home_says_so_and_goes(own: Trial) -> None:
-    hasty = "import sys; from localcloud import __main__, home; home.PATIENCE = 0.2; sys.exit(__main__.main())"
+    hasty = "import sys; from localcloud import __main__, home; home.LEAVES_WITHIN = 0.2; sys.exit(__main__.main())"
     words = [sys.executable, "-c", hasty, *own.command()[3:]]
     done = subprocess.run(words, capture_output=True, text=True, timeout=20, cwd=SOURCE)
     assert done.returncode == 1
@@ -102,7 +102,7 @@ def test_a_cloud_that_is_told_to_end_ends_whatever_hangs(tmp_path: Path, hangs: 
         assert "is ready" in stuck.stdout.readline()
         time.sleep(1)  # the lifecycle has looked at its machines
         stuck.send_signal(number)
-        assert stuck.wait(PATIENCE) == ends_by
+        assert stuck.wait(LEAVES_WITHIN) == ends_by
 
 
 def test_no_process_of_a_sandbox_holds_the_lock(own: Trial, eunji: Machine) -> None:

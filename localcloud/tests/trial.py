@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from localcloud.clock import Clock
 
@@ -21,6 +23,13 @@ SOURCE = Path(__file__).resolve().parents[1] / "src"
 
 UBUNTU = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"
 FROM_ANYWHERE = "0.0.0.0/0"
+
+
+def refused(call: Callable[..., Any], *arguments: Any, **words: Any) -> str:
+    """Return the code with which AWS's answer refuses this call."""
+    with pytest.raises(ClientError) as caught:
+        call(*arguments, **words)
+    return str(caught.value.response["Error"]["Code"])
 
 
 def until(condition: Callable[[], Any], seconds: float = 10.0, every: float = 0.05) -> Any:

@@ -1,11 +1,10 @@
 """How a person's access ends: sessions, API tokens, and changes of address that are not confirmed."""
 
-from datetime import UTC, datetime
-
 from allauth.account.models import EmailAddress
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
 
+from ondol import clock
 from ondol.accounts.models import AddressChange, ApiToken, Scope, User
 from ondol.audit.record import Action, asker, write
 
@@ -21,7 +20,7 @@ def end(user: User) -> None:
 def give_up_changes(user: User) -> None:
     """Void the changes of address that are not confirmed yet, in the caller's transaction."""
     EmailAddress.objects.filter(user=user, verified=False).exclude(email__iexact=user.email).delete()
-    AddressChange.objects.filter(user=user, made_at=None, void_at=None).update(void_at=datetime.now(UTC))
+    AddressChange.objects.filter(user=user, made_at=None, void_at=None).update(void_at=clock.real_now())
 
 
 def end_administration(user: User) -> None:

@@ -5,7 +5,6 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
-from procrastinate.contrib.django import app
 
 from ondol.accounts.mail import write
 from ondol.accounts.models import User, validate_prose, validate_shown
@@ -15,7 +14,7 @@ from ondol.audit.models import Entry
 from ondol.audit.record import Action, refusals
 from ondol.audit.record import write as record
 from ondol.config import config
-from ondol.request_id import for_job
+from ondol.outbox.jobs import send_later
 
 TASK = "ondol.accounts.message"
 SUBJECT_MAX, TEXT_MAX = 150, 5000
@@ -33,7 +32,7 @@ def write_later(request: HttpRequest, by: User, user_id: int, subject: str, text
         subject, text = _checked(subject, text)
         _require_room(request, by, person)
         entry = record(Action.MESSAGE, by=by, on=person, subject=subject, text=text)
-        app.configure_task(TASK, queue="mail").defer(entry=entry.pk, **for_job())
+        send_later(TASK, entry=entry.pk)
     return person
 
 

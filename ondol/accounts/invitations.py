@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -19,7 +19,6 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from procrastinate.contrib.django import app
 
 from ondol import clock
 from ondol.accounts import access, mail, people, proof
@@ -29,7 +28,7 @@ from ondol.accounts.old_address import kept_among
 from ondol.accounts.people import AccountError, require_administrator
 from ondol.audit.record import Action, refusals, write
 from ondol.config import config
-from ondol.request_id import for_job
+from ondol.outbox.jobs import send_later
 from ondol.whom_to_ask import ask
 
 TASK = "ondol.accounts.invitation"
@@ -114,7 +113,7 @@ def invite_again(user_id: int, by: User | None) -> User:
             raise AccountError(
                 _("Only somebody who was invited and has not signed in yet is invited again."), "not_invited"
             )
-        if user.invitation.sent_at > datetime.now(UTC) - _NOT_AGAIN:
+        if user.invitation.sent_at > clock.real_now() - _NOT_AGAIN:
             raise AccountError(_("An invitation was sent in the last ten minutes."), "just_invited")
         _send(user, by, again=True)
     return user
@@ -228,8 +227,8 @@ def _let_in(user: User, row: Row, by: User | None) -> None:
 
 
 def _send(user: User, by: User | None, *, again: bool = False, **fields: bool) -> None:
-    now = datetime.now(UTC)
+    now = clock.real_now()
     fields_then = {"sent_at": now, "until": now + timedelta(days=DAYS), **fields}
     Invitation.objects.update_or_create(user=user, defaults=fields_then)
     write(Action.INVITE, by=by, on=user, again=again or None)
-    app.configure_task(TASK, queue="mail").defer(user_id=user.pk, **for_job())
+    send_later(TASK, user_id=user.pk)

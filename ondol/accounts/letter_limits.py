@@ -9,12 +9,12 @@ import logging
 from allauth.core.internal import ratelimit
 from django.core.cache import cache
 from django.http import HttpRequest
-from procrastinate.contrib.django import app
 
 from ondol.accounts import letters, people
 from ondol.accounts.mail import write
 from ondol.accounts.models import User
 from ondol.metrics import LETTERS_LEFT_OUT
+from ondol.outbox.jobs import send_later
 
 log = logging.getLogger(__name__)
 TASK = "ondol.accounts.letters_left_out"
@@ -42,7 +42,7 @@ def _leave_out(limit: str, template: str) -> None:
     log.warning("a letter is left out: too many in an hour", extra={"limit": limit, "template": template})
     if limit == "all" and cache.add("letters:told", True, _TOLD_FOR):
         for admin in people.administrators():
-            app.configure_task(TASK, queue="mail").defer(to=admin.pk)
+            send_later(TASK, to=admin.pk)
 
 
 def tell(to: User) -> None:

@@ -12,14 +12,13 @@ from allauth.account.models import EmailAddress, EmailConfirmationHMAC
 from allauth.account.utils import user_pk_to_url_str
 from django.urls import reverse
 from django.utils import translation
-from procrastinate.contrib.django import app
 
 from ondol.accounts import mail
 from ondol.accounts.models import User
 from ondol.audit.record import Action
 from ondol.audit.record import write as record
 from ondol.config import config
-from ondol.request_id import for_job
+from ondol.outbox.jobs import send_later
 
 TASK = "ondol.accounts.letter"
 RESET = "account/email/password_reset_key"
@@ -30,7 +29,7 @@ def write_later(template: str, to: str, about: int = 0) -> None:
     """Enqueue an e-mail in the caller's transaction; `about` is the key of its user or of its address, if it has
     one."""
     language = translation.get_language()
-    app.configure_task(TASK, queue="mail").defer(template=template, to=to, about=about, language=language, **for_job())
+    send_later(TASK, template=template, to=to, about=about, language=language)
 
 
 def write(template: str, to: str, about: int, language: str) -> None:

@@ -5,13 +5,12 @@ from django.core.mail import send_mail
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import translation
-from procrastinate.contrib.django import app
 
 from ondol.accounts.models import Approval, User
 from ondol.audit.record import Action
 from ondol.audit.record import write as record
 from ondol.config import config
-from ondol.request_id import for_job
+from ondol.outbox import jobs
 from ondol.whom_to_ask import contact_line
 
 TASK = "ondol.accounts.send"
@@ -19,7 +18,7 @@ TASK = "ondol.accounts.send"
 
 def send_later(user_id: int) -> None:
     """Enqueue an e-mail about a decision to the person whom it is about, in the caller's transaction."""
-    app.configure_task(TASK, queue="mail").defer(kind="decision", user_id=user_id, to=user_id, **for_job())
+    jobs.send_later(TASK, kind="decision", user_id=user_id, to=user_id)
 
 
 def send(kind: str, user: User, to: User) -> None:

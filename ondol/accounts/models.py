@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections.abc import Collection
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -207,7 +207,7 @@ class Invitation(models.Model):
 
     @property
     def has_lapsed(self) -> bool:
-        return self.until <= datetime.now(UTC)
+        return self.until <= clock.real_now()
 
 
 class Scope(models.TextChoices):
@@ -244,12 +244,12 @@ class ApiToken(models.Model):
 
     @property
     def has_expired(self) -> bool:
-        return self.expires_at <= datetime.now(UTC)
+        return self.expires_at <= clock.real_now()
 
     @property
     def expires_soon(self) -> bool:
         """Return whether it ends within two weeks, so that its owner should create another one."""
-        return not self.has_expired and self.expires_at <= datetime.now(UTC) + timedelta(days=14)
+        return not self.has_expired and self.expires_at <= clock.real_now() + timedelta(days=14)
 
     @property
     def scope_labels(self) -> list[str]:

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
@@ -19,8 +19,8 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from procrastinate.contrib.django import app
 
+from ondol import clock
 from ondol.accounts import access, letters, ways_in
 from ondol.accounts.mail import write
 from ondol.accounts.models import AddressChange, Approval, User
@@ -29,7 +29,7 @@ from ondol.accounts.ways_in import WayIn
 from ondol.audit import record
 from ondol.audit.record import Action
 from ondol.config import config
-from ondol.request_id import for_job
+from ondol.outbox.jobs import send_later
 from ondol.whom_to_ask import ask
 
 log = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ def asked(user: User, new: str) -> None:
 
 def made(user: User, old: str) -> None:
     """Note that a change is made, and tell the old address, in the caller's transaction."""
-    now = datetime.now(UTC)
+    now = clock.real_now()
     rows = AddressChange.objects.filter(user=user, void_at=None)
     waiting = rows.filter(old__iexact=old, new__iexact=user.email, made_at=None)
     row = waiting.last() or AddressChange(user=user, old=old, new=user.email)
@@ -100,7 +100,7 @@ def kept_among(addresses: Collection[str]) -> set[str]:
 
 
 def _kept() -> QuerySet[AddressChange]:
-    since = datetime.now(UTC) - WORKS_FOR
+    since = clock.real_now() - WORKS_FOR
     return AddressChange.objects.filter(void_at=None, made_at__gt=since)
 
 
@@ -110,7 +110,7 @@ def _tell_later(row: AddressChange) -> None:
     Otherwise a job's row that an attacker has written would make us sign a link that gives any account to any address.
     """
     proof = signing.dumps(_about(row), salt=_SALT_OF_JOB)
-    app.configure_task(TASK, queue="mail").defer(change=row.pk, proof=proof, **for_job())
+    send_later(TASK, change=row.pk, proof=proof)
 
 
 def _about(row: AddressChange) -> list[object]:
@@ -174,7 +174,7 @@ def take_back(token: str) -> Change:
         if User.objects.filter(email__iexact=change.old).exclude(pk=user.pk).exists():
             text = ask(_("Meanwhile, somebody else has signed up with this address. Talk to an administrator."))
             raise AccountError(text, "address_taken")
-        AddressChange.objects.filter(user=user, void_at=None, pk__gte=change.row.pk).update(void_at=datetime.now(UTC))
+        AddressChange.objects.filter(user=user, void_at=None, pk__gte=change.row.pk).update(void_at=clock.real_now())
         EmailAddress.objects.filter(user=user).delete()
         EmailAddress.objects.create(user=user, email=change.old, verified=True, primary=True)
         new, user.email = change.new, change.old

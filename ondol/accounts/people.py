@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -103,12 +102,12 @@ def add_user(
     role = Role.ADMIN if admin else Role.MEMBER
     try:
         with transaction.atomic():
-            since = datetime.now(UTC) if admin else None
+            since = clock.real_now() if admin else None
             fields = {"name": name, "approval": approval, "role": role, "administrates_since": since}
             user = User.objects.create_user(email, password, **fields)
             if user.is_approved:
                 proof.mark(user)
-                Decision.objects.create(user=user, what=role.value if admin else approval.value)
+                Decision.objects.create(user=user, what=role if admin else approval)
     except IntegrityError:
         text = _("An account with %(email)s already exists.") % {"email": email}
         raise AccountError(text, "address_taken") from None
@@ -188,12 +187,12 @@ def set_role(user_id: int, by: User | None, role: Role, rule: str = "") -> User:
 def _set_role(user: User, by: User | None, role: Role, rule: str = "") -> None:
     user.role = role
     if role == Role.ADMIN:  # only the first time: the days of grace begin once
-        user.administrates_since = user.administrates_since or datetime.now(UTC)
+        user.administrates_since = user.administrates_since or clock.real_now()
     else:
         access.end_administration(user)
     user.save(update_fields=["role", "administrates_since"])
-    Decision.objects.create(user=user, by=by, what=role.value, rule=rule)
-    record_and_tell(Action.ROLE, user, by=by, role=role.value, rule=rule)
+    Decision.objects.create(user=user, by=by, what=role, rule=rule)
+    record_and_tell(Action.ROLE, user, by=by, role=role, rule=rule)
 
 
 @contextmanager
@@ -219,7 +218,7 @@ def _decision(user_id: int, by: User | None, action: Action) -> Iterator[User]:
 def _decide(user: User, by: User | None, approval: Approval, reason: str, rule: str = "") -> None:
     user.approval, user.decision_reason, user.decided_by, user.decided_at = approval, reason, by, clock.now()
     user.save(update_fields=["approval", "decision_reason", "decided_by", "decided_at"])
-    Decision.objects.create(user=user, by=by, what=approval.value, reason=reason, rule=rule)
+    Decision.objects.create(user=user, by=by, what=approval, reason=reason, rule=rule)
     write(_ACTIONS[approval], by=by, on=user, reason=reason, rule=rule)
     mail.send_later(user.pk)
     if approval == Approval.APPROVED:

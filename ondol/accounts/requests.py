@@ -1,18 +1,19 @@
 """New requests, announced to administrators: the first at once, those of the next quarter of an hour together."""
 
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import Max
 from django.urls import reverse
-from procrastinate.contrib.django import app
 
+from ondol import clock
 from ondol.accounts import proof
 from ondol.accounts.mail import write
 from ondol.accounts.models import User
 from ondol.accounts.people import administrators
 from ondol.config import config
+from ondol.outbox.jobs import send_later
 
 log = logging.getLogger(__name__)
 TASK = "ondol.accounts.request"
@@ -29,7 +30,7 @@ def announce() -> None:
     new = proof.to_announce().filter(announced_at=None)
     if not new.exists():
         return
-    now = datetime.now(UTC)
+    now = clock.real_now()
     last = User.objects.aggregate(last=Max("announced_at"))["last"]
     if last and now - GATHERED < last <= now:
         return
@@ -40,7 +41,7 @@ def announce() -> None:
         people = list(new.select_for_update(skip_locked=True).order_by("created_at").values_list("pk", flat=True))
         User.objects.filter(pk__in=people).update(announced_at=now)
         for reader in readers if people else []:
-            app.configure_task(TASK, queue="mail").defer(people=[*people], to=reader)
+            send_later(TASK, people=[*people], to=reader)
 
 
 def send(people: list[int], to: User) -> None:

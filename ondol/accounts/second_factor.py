@@ -1,10 +1,11 @@
 """Administrators need a second factor outside of the trial, and have some days to set one up."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
 
+from ondol import clock
 from ondol.accounts.models import User
 from ondol.config import config
 
@@ -29,4 +30,4 @@ def due_at(user: User) -> datetime | None:
 def is_overdue(user: User) -> bool:
     """Return whether an administrator has to set one up before anything else."""
     due = due_at(user)
-    return due is not None and due <= datetime.now(UTC)
+    return due is not None and due <= clock.real_now()

@@ -13,7 +13,6 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
-from procrastinate.contrib.django import app
 
 from ondol import clock, dates
 from ondol.accounts.mail import write
@@ -24,7 +23,7 @@ from ondol.audit.origin import Person
 from ondol.audit.record import Action, asker
 from ondol.audit.record import write as record
 from ondol.config import config
-from ondol.request_id import for_job
+from ondol.outbox.jobs import send_later
 
 TASK = "ondol.accounts.security"
 TASK_OF_COLLEAGUES = "ondol.accounts.colleague"
@@ -112,7 +111,7 @@ def record_and_tell(action: Action, person: User, *, by: Person | None = None, *
     is_told = not words.is_always_told and told.filter(address=origin.address()).exists()
     entry = record(action, by=actor, on=person, **{**details, "letter": not is_told})
     if not is_told:
-        app.configure_task(TASK, queue="mail").defer(entry=entry.pk, **for_job())
+        send_later(TASK, entry=entry.pk)
     if action == Action.ROLE:
         _tell_colleagues(entry)
     return entry
@@ -127,7 +126,7 @@ def _tell_colleagues(entry: Entry) -> None:
     """Let the other administrators know, too: otherwise one could remove all others, one by one."""
     readers = User.objects.filter(role=Role.ADMIN, approval=Approval.APPROVED, is_active=True)
     for reader in readers.exclude(pk__in=[entry.by_id or 0, entry.on_id]):
-        app.configure_task(TASK_OF_COLLEAGUES, queue="mail").defer(entry=entry.pk, to=reader.pk, **for_job())
+        send_later(TASK_OF_COLLEAGUES, entry=entry.pk, to=reader.pk)
 
 
 def send(entry: Entry, person: User) -> None:

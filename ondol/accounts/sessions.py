@@ -20,6 +20,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import constant_time_compare, get_random_string
 from django.utils.functional import SimpleLazyObject
 
+from ondol import clock
 from ondol.accounts.models import User
 from ondol.database.kept import Kept
 from ondol.keys import vault
@@ -51,7 +52,7 @@ class SessionStore(db.SessionStore):
     """Whose session it is by allauth's list of sessions, read with the session in one query; still to be checked."""
 
     def _get_session_from_db(self) -> Session | None:
-        found = _WITH_PERSON.first(self.session_key, datetime.now(UTC))
+        found = _WITH_PERSON.first(self.session_key, clock.real_now())
         if found is None:  # one that allauth does not list
             return cast("Session | None", super()._get_session_from_db())  # type: ignore[misc]
         data = found.__dict__.pop("session_data")

@@ -15,7 +15,7 @@ from ondol.accounts import (
 )
 from ondol.accounts.models import User
 from ondol.audit.models import Entry
-from ondol.outbox.jobs import RETRY, retry_failed, watch
+from ondol.outbox.jobs import letter_task, retry_failed
 
 
 @app.periodic(cron="41 * * * *")
@@ -25,13 +25,13 @@ def prune(timestamp: int) -> None:
     expired.prune()
 
 
-@app.task(name=letters.TASK, queue="mail", retry=RETRY, task_middleware=[watch])
+@letter_task(letters.TASK)
 def letter(template: str, to: str, about: int, language: str) -> None:
     """Send one of allauth's e-mails."""
     letters.write(template, to, about, language)
 
 
-@app.task(name=mail.TASK, queue="mail", retry=RETRY, task_middleware=[watch])
+@letter_task(mail.TASK)
 def send(kind: str, user_id: int, to: int) -> None:
     """Send one e-mail about a decision, or about one request: those that an earlier version has enqueued."""
     people = User.objects.in_bulk([user_id, to])
@@ -39,20 +39,20 @@ def send(kind: str, user_id: int, to: int) -> None:
         mail.send(kind, people[user_id], people[to])
 
 
-@app.task(name=old_address.TASK, queue="mail", retry=RETRY, task_middleware=[watch])
+@letter_task(old_address.TASK)
 def tell_old_address(change: int = 0, proof: str = "", **_before: object) -> None:
     """Tell an old address that it has been changed, or is about to be. The version before names no change."""
     old_address.tell(change, proof)
 
 
-@app.task(name=letter_limits.TASK, queue="mail", retry=RETRY, task_middleware=[watch])
+@letter_task(letter_limits.TASK)
 def letters_left_out(to: int) -> None:
     """Tell an administrator that too many letters were asked for."""
     if reader := User.objects.filter(pk=to).first():
         letter_limits.tell(reader)
 
 
-@app.task(name=security_letters.TASK, queue="mail", retry=RETRY, task_middleware=[watch])
+@letter_task(security_letters.TASK)
 def security(entry: int) -> None:
     """Tell somebody what was done with their account or machine."""
     row = Entry.objects.filter(pk=entry).first()
@@ -62,7 +62,7 @@ def security(entry: int) -> None:
         security_letters.send(row, person)
 
 
-@app.task(name=security_letters.TASK_OF_COLLEAGUES, queue="mail", retry=RETRY, task_middleware=[watch])
+@letter_task(security_letters.TASK_OF_COLLEAGUES)
 def colleague(entry: int, to: int) -> None:
     """Tell an administrator that somebody's role was changed."""
     row, reader = Entry.objects.filter(pk=entry).first(), User.objects.filter(pk=to, is_active=True).first()
@@ -70,13 +70,13 @@ def colleague(entry: int, to: int) -> None:
         security_letters.send_colleague(row, reader)
 
 
-@app.task(name=admin_messages.TASK, queue="mail", retry=RETRY, task_middleware=[watch])
+@letter_task(admin_messages.TASK)
 def message(entry: int) -> None:
     """Send one message of an administrator."""
     admin_messages.send(entry)
 
 
-@app.task(name=invitations.TASK, queue="mail", retry=RETRY, task_middleware=[watch])
+@letter_task(invitations.TASK)
 def invitation(user_id: int) -> None:
     """Send one invitation."""
     invitations.send(user_id)
@@ -93,7 +93,7 @@ def announce(timestamp: int) -> None:
     requests.announce()
 
 
-@app.task(name=requests.TASK, queue="mail", retry=RETRY, task_middleware=[watch])
+@letter_task(requests.TASK)
 def request(people: list[int], to: int) -> None:
     """Send one e-mail about new requests to an administrator."""
     if reader := User.objects.filter(pk=to).first():

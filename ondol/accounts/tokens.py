@@ -3,11 +3,12 @@
 import hashlib
 import secrets
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from ondol import clock
 from ondol.accounts import second_factor
 from ondol.accounts.models import TOKEN_DAYS, ApiToken, Scope, User
 from ondol.accounts.people import AccountError, require_administrator, require_approved
@@ -38,7 +39,7 @@ def create_token(
 def _create(user: User, name: str, scopes: Iterable[Scope], days: int) -> str:
     # A suspension or demotion locks this row, and removes the tokens that it sees.
     user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
-    now, given = datetime.now(UTC), set(scopes)
+    now, given = clock.real_now(), set(scopes)
     require_approved(user)
     wanted = [scope for scope in Scope if scope in given]
     if Scope.ADMINISTRATE in wanted:
@@ -71,7 +72,7 @@ def find(token: str) -> ApiToken | None:
 
 def note_use(row: ApiToken, address: str | None) -> None:
     """Save when and from where a token was used, at most once a minute; the record tells of the first time."""
-    now = datetime.now(UTC)
+    now = clock.real_now()
     if row.used_at is not None and now - row.used_at <= _NOTE_USE_EVERY:
         return
     with transaction.atomic():
@@ -103,7 +104,7 @@ def revoke_all(user: User) -> None:
 
 def forget_expired() -> None:
     """Remove the tokens whose end is long ago; it may run twice."""
-    ApiToken.objects.filter(expires_at__lt=datetime.now(UTC) - KEPT_AFTER_ITS_END).delete()
+    ApiToken.objects.filter(expires_at__lt=clock.real_now() - KEPT_AFTER_ITS_END).delete()
 
 
 def _digest(token: str) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 from django.db import connection, transaction
@@ -32,7 +31,7 @@ def show(wanted: Announcement, by: User) -> None:
             return
         is_same = old is not None and _read(old) == _read(wanted) and not old.is_over(clock.now())
         wanted.pk, wanted.by = Announcement.ONLY, by
-        wanted.changed_at = old.changed_at if old is not None and is_same else datetime.now(UTC)
+        wanted.changed_at = old.changed_at if old is not None and is_same else clock.real_now()
         wanted.save(force_insert=old is None, force_update=old is not None)
         fields = _fields(wanted) | {"until": wanted.until.isoformat(timespec="minutes")}
         write(Action.ANNOUNCE, by=by, changed=old is not None and not old.is_over(clock.now()), **fields)

@@ -1,17 +1,16 @@
 """Old API names, read and written for one more release beside the names that replaced them.
 
-What is GiB was once called GB. The old unit is built from capitals, so that no renaming in the code changes the API.
+What is GiB was once called GB. `tests/api/test_old_names.py` holds them.
 """
 
 from pydantic import ValidationInfo
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
-_OLD_UNIT = "GB".lower()
-OLD_VOLUME = f"volume_{_OLD_UNIT}"
-OLD_VOLUME_MIN = f"volume_{_OLD_UNIT}_min"
-OLD_VOLUME_MAX = f"volume_{_OLD_UNIT}_max"
-OLD_MEMORY = f"memory_{_OLD_UNIT}"
+OLD_VOLUME = "volume_gb"
+OLD_VOLUME_MIN = "volume_gb_min"
+OLD_VOLUME_MAX = "volume_gb_max"
+OLD_MEMORY = "memory_gb"
 DEPRECATED: JsonDict = {"deprecated": True}
 """What OpenAPI says about each of them."""
 

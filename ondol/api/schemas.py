@@ -133,7 +133,7 @@ class Machine(MachineSummary):
         description="The hours at which it may run end, and it is stopped; null: they do not, or not for this run."
     )
     unconfirmed_since: datetime | None = Field(
-        description="AWS could not be asked since then, and all of this is of then; null while all is well.",
+        description="AWS could not be asked since then, and all of this is from that time; null while all is well.",
         examples=[None],
     )
     throttled_to_percent: float | None = Field(
@@ -343,7 +343,9 @@ class SshAddress(Schema):
 class SshAddressesAnswer(Schema):
     """The ranges from which one's machine is reached by SSH."""
 
-    shared: list[str] = Field(description="The ranges for everybody's machine.", examples=[["203.0.113.0/24"]])
+    shared: list[str] = Field(
+        description="The ranges from which every machine can be reached.", examples=[["203.0.113.0/24"]]
+    )
     own: list[SshAddress]
 
 

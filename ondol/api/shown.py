@@ -20,7 +20,6 @@ from ondol.api.schemas import (
     TypeOffer,
     TypePrice,
 )
-from ondol.autostop.awake import RUNS_OR_WILL
 from ondol.autostop.credits import throttled_to
 from ondol.autostop.forecast import Forecast
 from ondol.autostop.outlook import outlook
@@ -36,6 +35,7 @@ from ondol.instances.own_keys import facts_of
 from ondol.instances.replacements import ReplacementState, replacement_of
 from ondol.instances.resizing import substitute
 from ondol.instances.ssh import SSH_USER, command, key_of
+from ondol.instances.states import RUNS_OR_WILL
 from ondol.policy.rules import Rules, rules_of
 from ondol.policy.threshold import Threshold
 

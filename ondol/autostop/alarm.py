@@ -6,7 +6,6 @@ Why each run has a new one, with a warm-up: docs/decisions/0001. Where AWS keeps
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from ondol import clock
 from ondol.autostop import idle_rule
@@ -25,9 +24,22 @@ _PUT_WITHIN = timedelta(minutes=1)
 """Real time: an alarm configured at a time further from our call was put earlier, or changed by somebody else."""
 
 
-def arm(
-    instance: Instance, name: str, cloud: Cloud, tags: Mapping[str, str], *, is_muted: bool = False
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Armed:
+    """The alarm that was put for a run, by the fields of `Run`."""
+
+    armed_at: datetime | None
+    """None: it is to be put again."""
+    warm_up_minutes: int
+    muted_until: datetime | None
+    armed_idle_minutes: int
+    armed_cpu_percent: float
+    armed_awake_until: datetime | None
+    armed_lease_until: datetime | None
+    alarm_verified_at: datetime | None = None
+
+
+def arm(instance: Instance, name: str, cloud: Cloud, tags: Mapping[str, str], *, is_muted: bool = False) -> Armed:
     """Put an idle alarm for this run, by the rule, wish and lease; return what to record of the run.
 
     `is_muted`: its actions are disabled for as long as its warm-up would last.
@@ -46,16 +58,15 @@ def arm(
         minutes = 0
     put = _Put(instance, name, cloud, rule, tags)
     is_muted = put.muted() if is_muted else put.put(minutes, armed_at)
-    return {
-        "armed_at": armed_at,
-        "warm_up_minutes": minutes,
-        "muted_until": armed_at + timedelta(minutes=minutes) if is_muted else None,
-        "armed_idle_minutes": rule.minutes,
-        "armed_cpu_percent": rule.cpu_percent,
-        "armed_awake_until": run.awake_until,
-        "armed_lease_until": run.lease_until,
-        "alarm_verified_at": None,
-    }
+    return Armed(
+        armed_at=armed_at,
+        warm_up_minutes=minutes,
+        muted_until=armed_at + timedelta(minutes=minutes) if is_muted else None,
+        armed_idle_minutes=rule.minutes,
+        armed_cpu_percent=rule.cpu_percent,
+        armed_awake_until=run.awake_until,
+        armed_lease_until=run.lease_until,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +132,10 @@ def _is_mute_over(run: Run, rule: IdleRule, now: datetime) -> bool:
     return run.muted_until is not None and run.muted_until <= now and is_by_rule and not run.has_other_wish
 
 
-def is_by_rule(instance: Instance, armed: Mapping[str, Any]) -> bool:
+def is_by_rule(instance: Instance, armed: Armed) -> bool:
     """Return whether an alarm was put by the rule that applies now."""
     wanted = idle_rule.wanted(rules_of(instance.owner_id), instance)
-    return wanted == (armed["armed_idle_minutes"], armed["armed_cpu_percent"])
+    return wanted == (armed.armed_idle_minutes, armed.armed_cpu_percent)
 
 
 def is_right(row: Instance, alarm: Alarm | None, rules: Rules) -> bool:

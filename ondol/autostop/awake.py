@@ -16,9 +16,9 @@ from ondol.instances import actions, admin_letters
 from ondol.instances.actions import ActionError
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
+from ondol.instances.states import RUNS_OR_WILL
 from ondol.policy.rules import Rules, rules_of
 
-RUNS_OR_WILL = frozenset({Status.PENDING, Status.STARTING, Status.RUNNING})
 _EVENING, _MORNING = time(18), time(9)
 
 

@@ -4,6 +4,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from ondol.instances.record import PERIOD_MINUTES
+
 METRIC_DELAY = timedelta(minutes=10)
 """Added to the idle window, so that the first judgement is on datapoints of this run only: 6 to 10 minutes are right
 for a 30-minute rule by simulation over 4,320 cases (docs/decisions/0001)."""
@@ -26,7 +28,7 @@ def warm_up(
     return min(-((now - ends) // timedelta(minutes=1)), WARM_UP_MAX_MINUTES)
 
 
-PERIOD = timedelta(minutes=5)
+PERIOD = timedelta(minutes=PERIOD_MINUTES)
 SHOWN_AFTER = (timedelta(minutes=1), timedelta(minutes=6))
 """How long after its period a datapoint is judged: at best, and if CloudWatch is late, as it often is."""
 

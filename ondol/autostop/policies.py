@@ -16,10 +16,10 @@ from ondol.accounts.models import User
 from ondol.accounts.security_letters import record_and_tell
 from ondol.audit.record import Action, refusals, write
 from ondol.autostop import idle_rule
-from ondol.autostop.awake import RUNS_OR_WILL
 from ondol.instances import actions
 from ondol.instances.actions import ActionError
 from ondol.instances.models import Instance, Run
+from ondol.instances.states import RUNS_OR_WILL
 from ondol.policy.catalog import all_rules, stored_fields
 from ondol.policy.models import Policy, PolicyChange
 from ondol.policy.rules import Rules, rules_for
@@ -185,7 +185,7 @@ def _idle_and_types(rules: Rules) -> tuple[object, ...]:
 
 def _arm_anew(owner: User | None) -> None:
     """Have the alarms replaced that were put by another rule than the present one."""
-    rows = Instance.objects.select_for_update().filter(status__in=[status.value for status in RUNS_OR_WILL])
+    rows = Instance.objects.select_for_update().filter(status__in=RUNS_OR_WILL)
     rows = rows.filter(owner=owner) if owner else rows
     found = list(rows.order_by("pk"))
     rules = rules_for({row.owner_id for row in found})

@@ -10,7 +10,7 @@ from ondol.autostop.models import StopWarning
 from ondol.cloud.errors import CloudError
 from ondol.deployment.connection import cloud
 from ondol.nightly import at_night
-from ondol.outbox.jobs import RETRY, watch
+from ondol.outbox.jobs import letter_task
 from ondol.pace import BY_THE_CLOCK, cron_of
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ def warn(timestamp: int) -> None:
     warnings.check()
 
 
-@app.task(name=warnings.TASK, queue="mail", retry=RETRY, task_middleware=[watch])
+@letter_task(warnings.TASK)
 def letter(warning: int) -> None:
     """Send one e-mail about a stop, unless it would come too late."""
     about = StopWarning.objects.select_related("instance__owner", "instance__run").filter(pk=warning).first()

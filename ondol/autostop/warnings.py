@@ -7,7 +7,6 @@ from django.db import transaction
 from django.db.models import DateTimeField, DurationField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet, Value
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from procrastinate.contrib.django import app
 
 from ondol import clock
 from ondol.accounts.mail import write
@@ -20,6 +19,7 @@ from ondol.config import config
 from ondol.instances.actions import ActionError
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
+from ondol.outbox.jobs import send_later
 from ondol.policy.rules import Rules, rules_for, rules_of
 from ondol.policy.threshold import Threshold
 from ondol.whom_to_ask import ask
@@ -173,7 +173,7 @@ def _warn(seen: Outlook) -> None:
         warning = StopWarning.objects.create(
             instance=row, launched_at=launched_at, stops_at=stops_at, is_closing=seen.is_closing_first
         )
-        app.configure_task(TASK, queue="mail").defer(warning=warning.pk)
+        send_later(TASK, warning=warning.pk)
 
 
 def _used() -> ActionError:

@@ -2,12 +2,11 @@
 
 import shutil
 import subprocess
-from datetime import UTC, datetime
 from pathlib import Path
 
 from psycopg import IsolationLevel
 
-from ondol import __version__
+from ondol import __version__, clock
 from ondol.backup import tools
 from ondol.backup.archive import BackupError, Manifest, writing
 from ondol.backup.database import Connection, connected, has_column, has_ondol, schema_of
@@ -50,7 +49,7 @@ def _describe(connection: Connection) -> Manifest:
     migrations = connection.execute("SELECT app || '.' || name FROM django_migrations ORDER BY 1").fetchall()
     return Manifest(
         ondol=__version__,
-        made_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        made_at=clock.real_now().isoformat(timespec="seconds"),
         postgresql=connection.info.server_version,
         schema=schema_of(connection),
         deployment=one("SELECT id FROM instances_deployment"),

@@ -1,6 +1,6 @@
 """What AWS's error codes mean for us: one table, from code to error class."""
 
-from ondol.aws_codes import is_of_limit
+from ondol.aws_codes import is_of_capacity, is_of_limit
 from ondol.cloud.errors import (
     AlreadyThere,
     CloudError,
@@ -68,7 +68,7 @@ def kind_of(code: str, http_status: int | None) -> type[CloudError]:
         return TABLE[code]
     if is_of_limit(code):
         return Quota
-    if code.startswith("Insufficient") and code.endswith("Capacity"):
+    if is_of_capacity(code):
         return NoCapacity
     if http_status == 429:
         return Throttled

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any
 
+from ondol import clock
 from ondol.cloud import aws_shapes as shapes
 from ondol.cloud.aws import NOBLE_PARAMETER, AwsCloud
 from ondol.cloud.aws_calls import INTERACTIVE_CONFIG, ask, every, session, where
@@ -84,8 +85,8 @@ class Probes(AwsCloud, Canary):
         """Return the caller. Needs no permission."""
         answer = ask(self._client("sts").get_caller_identity)
         date = answer["ResponseMetadata"]["HTTPHeaders"].get("date", "")
-        clock = parsedate_to_datetime(date) if date else datetime.now(UTC)
-        return Caller(answer["Account"], answer["Arn"], clock)
+        shown = parsedate_to_datetime(date) if date else clock.real_now()
+        return Caller(answer["Account"], answer["Arn"], shown)
 
     def has_vpc(self) -> bool:
         """Return whether the VPC of the settings is in this account and region."""

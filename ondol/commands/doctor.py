@@ -65,7 +65,7 @@ def _print_findings(options: argparse.Namespace, has_trial: bool, reason: str) -
     is_well = not any(finding.level is Level.FAILED for finding in found)
     if options.json:
         told = [
-            finding.stored() | {"name": str(messages.name(finding)), "sentence": str(messages.sentence(finding))}
+            finding.to_json() | {"name": str(messages.name(finding)), "sentence": str(messages.sentence(finding))}
             for finding in found
         ]
         print(json.dumps({"version": __version__, "ok": is_well, "findings": told}, ensure_ascii=False, indent=2))

@@ -2,9 +2,9 @@
 
 import argparse
 import os
-from datetime import UTC, datetime
 from pathlib import Path
 
+from ondol import clock
 from ondol.backup import archive, database, dump, restore
 from ondol.backup.archive import Backup, BackupError, Manifest
 from ondol.commands import CommandError, _django
@@ -114,7 +114,7 @@ def _replace(url: str, backup: Backup, settings: Config, *, discard: bool) -> li
         major = connection.info.server_version // 10_000
         before = [] if discard else restore.machines(connection)
         is_there = database.has_ondol(connection)
-    kept = settings.home / f"before-restore-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.backup"
+    kept = settings.home / f"before-restore-{clock.real_now():%Y%m%dT%H%M%SZ}.backup"
     notes = []
     if is_there and not discard:
         dump.back_up(url, kept)

@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
             print(f"{finding.kind} {finding.id}\n    {finding.sentence}")
             try:
                 if options.apply and finding.why in REPAIRED:
-                    orphans.mend(finding, cloud)
+                    orphans.fix(finding, cloud)
                 elif options.unknown and finding.why is Why.UNKNOWN:
                     orphans.remove_unknown(finding, cloud)
                 else:

@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     write(Action.VAULT, key=first)
     found = sealed.reseal_all()
     sealed.forget_unused()
-    print(f"{found.done} secrets (private SSH keys, second factors) are sealed anew with {first}.")
+    print(f"{found.done} secrets (private SSH keys, second factors) are sealed with {first}.")
     if found.tampered:
         raise CommandError(
             f"{len(found.tampered)} do not open, although their vault key is here, and stay as they are: "

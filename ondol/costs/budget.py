@@ -6,7 +6,6 @@ from functools import partial
 from django.db import transaction
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from procrastinate.contrib.django import app
 
 from ondol import dates
 from ondol.accounts.mail import write
@@ -24,7 +23,7 @@ from ondol.instances import actions
 from ondol.instances.actions import ActionError
 from ondol.instances.lifecycle import Reason
 from ondol.instances.models import Instance
-from ondol.request_id import for_job
+from ondol.outbox.jobs import send_later
 
 TASK = "ondol.costs.letter"
 
@@ -80,7 +79,7 @@ def _tell(owner: User, month: Month, now: BudgetStatus) -> None:
         if news.percent == max(LEVELS):
             readers |= set(administrators().values_list("pk", flat=True))
         for reader in readers:
-            app.configure_task(TASK, queue="mail").defer(notice=news.pk, to=reader, **for_job())
+            send_later(TASK, notice=news.pk, to=reader)
 
 
 def send(notice: BudgetNotice, to: User) -> None:

@@ -17,6 +17,7 @@ from math import lcm
 from ondol.costs.months import Span
 from ondol.costs.price_table import PriceTable
 from ondol.instances.lifecycle import Reason, Status
+from ondol.instances.states import PRESENT
 
 MINIMUM = timedelta(seconds=60)
 """The shortest time that is billed for a start."""
@@ -26,7 +27,6 @@ AVERAGE_HOURS = 730
 """The hours in a month, on average."""
 PACE = timedelta(days=28)
 """The days whose pace a forecast continues: whole weeks, since nights and weekends are quiet."""
-_PRESENT = {Status.RUNNING, Status.STOPPING, Status.STOPPED, Status.STARTING}
 CENT, WON = Decimal("0.01"), Decimal(1)
 _EXACT = Decimal("1e-12")
 """Amounts are divided once and rounded to this, so that Python and PostgreSQL come to the same digits."""
@@ -230,7 +230,7 @@ def life_of(changes: Sequence[Change], now: datetime) -> list[Interval]:
     for index, change in enumerate(changes):
         after = changes[index + 1] if index + 1 < len(changes) else None
         runs = change.status is Status.RUNNING or _has_not_stopped(change, after)
-        if change.status in _PRESENT:
+        if change.status in PRESENT:
             found.append(Interval(Span(moments[index], moments[index + 1]), runs, change))
     return found
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 
 from django.db import transaction
@@ -76,7 +76,7 @@ def wanted() -> set[str]:
 
 def keep(told: Iterable[tuple[str, Dated]]) -> None:
     """Save the prices of the Price List. It gives every price a new date each month: only a different price is new."""
-    table, now = prices(), datetime.now(UTC)
+    table, now = prices(), clock.real_now()
     with transaction.atomic():
         for what, price in told:
             known = table.at(what, now)
@@ -94,5 +94,5 @@ def keep(told: Iterable[tuple[str, Dated]]) -> None:
 
 def note_trouble(code: str) -> None:
     """Save that the Price List could not be asked."""
-    now = datetime.now(UTC)
+    now = clock.real_now()
     PriceCheck.objects.update_or_create(only=True, defaults={"tried_at": now, "trouble_code": code[:80]})

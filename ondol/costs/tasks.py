@@ -2,11 +2,12 @@
 
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from django.db.models import Q
 from procrastinate.contrib.django import app
 
+from ondol import clock
 from ondol.accounts.models import User
 from ondol.cloud.errors import CloudError
 from ondol.cloud.price_list import AwsPriceList
@@ -17,7 +18,7 @@ from ondol.costs.bills import this_month
 from ondol.costs.models import BudgetNotice, PriceCheck
 from ondol.costs.price_table import Dated
 from ondol.nightly import at_night
-from ondol.outbox.jobs import RETRY, watch
+from ondol.outbox.jobs import letter_task
 from ondol.pace import BY_THE_CLOCK
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ def compare(timestamp: int) -> None:
 @app.task(name="ondol.costs.prices", queue="periodic", lock="prices", queueing_lock="prices")
 def refresh_prices(timestamp: int) -> None:
     """Read the Price List a few minutes after the first start, then once a day."""
-    now = datetime.now(UTC)
+    now = clock.real_now()
     went_well = Q(tried_at__gt=now - FRESH, trouble_code="")
     if not PriceCheck.objects.filter(went_well | Q(tried_at__gt=now - AGAIN)).exists():
         refresh(lambda: AwsPriceList.from_config(config()))
@@ -72,7 +73,7 @@ def refresh(price_list: Callable[[], PriceList]) -> None:
     prices.keep((price.what, Dated(price.since, price.usd)) for price in told)
 
 
-@app.task(name=budget.TASK, queue="mail", retry=RETRY, task_middleware=[watch])
+@letter_task(budget.TASK)
 def letter(notice: int, to: int) -> None:
     """Send one e-mail about a budget."""
     about = BudgetNotice.objects.select_related("owner").filter(pk=notice).first()

@@ -15,7 +15,7 @@ _STRAY = re.compile("%(?![0-9A-Fa-f]{2})")
 _FORM = "postgresql://USER:PASSWORD@HOST:PORT/NAME"
 _ENCODE = f"write {_FORM}, and in the password %40 for @, %2F for /, %23 for #, %3F for ?, %25 for %"
 
-PATIENCE = 8.0
+CONNECTS_WITHIN = 8.0
 """The seconds that connecting may take, over all hosts together: a host may never answer."""
 _KEEPALIVE = {"keepalives_idle": "10", "keepalives_interval": "3", "keepalives_count": "3", "tcp_user_timeout": "10000"}
 """Linux then soon gives up a connection whose other end has vanished; by default it tries for two hours."""
@@ -43,7 +43,7 @@ def read(url: str) -> dict[str, Any]:
         raise ValueError("there are as many ports as hosts, or one port for all")
     if len(hosts) > 1:
         given.setdefault("target_session_attrs", "read-write")  # after a failover, the one that takes writes
-    connect = max(2, int(PATIENCE / len(hosts)))
+    connect = max(2, int(CONNECTS_WITHIN / len(hosts)))
     return {"connect_timeout": str(connect), **_KEEPALIVE, **given}
 
 

@@ -1,12 +1,12 @@
 """E-mails to administrators about problems that the worker has found; each once, by a job for each reader."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from django.core.cache import cache
 from django.db import transaction
 from django.urls import reverse
-from procrastinate.contrib.django import app
 
+from ondol import clock
 from ondol.accounts.mail import write
 from ondol.accounts.models import User
 from ondol.accounts.people import administrators
@@ -14,7 +14,7 @@ from ondol.config import config
 from ondol.deployment.findings import remembered
 from ondol.deployment.models import Deployment
 from ondol.keys.vault import Label
-from ondol.request_id import for_job
+from ondol.outbox.jobs import send_later
 
 TASK = "ondol.instances.alert"
 TROUBLE_FOR = timedelta(minutes=10)
@@ -27,7 +27,7 @@ ONCE_IN = timedelta(days=1)
 def notify_administrators(kind: str, **about: str) -> None:
     """Enqueue an e-mail to each administrator, in the caller's transaction: `trouble`, `findings` or `tampered`."""
     for admin in administrators():
-        app.configure_task(TASK, queue="mail").defer(kind=kind, to=admin.pk, **about, **for_job())
+        send_later(TASK, kind=kind, to=admin.pk, **about)
 
 
 def notify_of_tampering(label: Label) -> None:
@@ -39,7 +39,7 @@ def notify_of_tampering(label: Label) -> None:
 
 def notify_of_lasting_trouble() -> None:
     """Notify administrators if AWS has not answered for long; once, until it has answered again."""
-    now = datetime.now(UTC)
+    now = clock.real_now()
     with transaction.atomic():
         if (
             Deployment.current()

@@ -131,7 +131,7 @@ class Finding:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        return (self.kind, self.id, self.why.value)
+        return (self.kind, self.id, self.why)
 
     @property
     def sentence(self) -> str:

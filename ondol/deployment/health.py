@@ -1,6 +1,6 @@
 """Whether AWS answers, and since when the data on pages is unconfirmed. The worker writes it; no calls to AWS here."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import Exists, Q, QuerySet
 from django.db.models.functions import Now
@@ -32,7 +32,7 @@ def trouble_is_over() -> None:
 
 def note_trouble(kind: str, code: str) -> None:
     """Save that an observation has failed: the class of `cloud.errors`, and AWS's code."""
-    Deployment.current().filter(trouble_since=None).update(trouble_since=datetime.now(UTC))
+    Deployment.current().filter(trouble_since=None).update(trouble_since=clock.real_now())
     Deployment.current().exclude(Q(trouble=kind[:16]) & Q(trouble_code=code[:80])).update(
         trouble=kind[:16], trouble_code=code[:80]
     )
@@ -48,7 +48,7 @@ def unconfirmed_since() -> datetime | None:
     if not told:
         return None
     seen, failing_since, is_waiting = told[0]
-    is_failing = failing_since is not None and datetime.now(UTC) - failing_since > SILENT_AFTER
+    is_failing = failing_since is not None and clock.real_now() - failing_since > SILENT_AFTER
     if seen is None:
         return clock.now() - clock.real_seconds(SILENT_AFTER.total_seconds()) if is_waiting else None
     is_old = clock.now() - seen > clock.real_seconds(STALE_AFTER.total_seconds())

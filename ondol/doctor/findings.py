@@ -24,14 +24,14 @@ class Finding:
     code: str
     params: dict[str, str] = field(default_factory=dict)
 
-    def stored(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return the JSON for the database."""
         return asdict(self)
 
     @classmethod
-    def read(cls, stored: dict[str, Any]) -> "Finding":
-        """Return the finding that `stored` has written."""
-        return cls(stored["check"], Level(stored["level"]), stored["code"], stored["params"])
+    def from_json(cls, data: dict[str, Any]) -> "Finding":
+        """Return the finding that `to_json` has written."""
+        return cls(data["check"], Level(data["level"]), data["code"], data["params"])
 
 
 def ok(check: str, code: str, /, **params: object) -> Finding:

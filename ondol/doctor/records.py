@@ -1,7 +1,7 @@
 """Asking for a check-up, and reading the last one. Nothing here calls AWS: a worker does."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Q
@@ -14,8 +14,8 @@ from ondol.doctor.models import CheckUp
 from ondol.request_id import for_job
 
 TASK = "ondol.doctor.check_up"
-TIMEOUTS = timedelta(minutes=2)
-"""The time is real time. A check-up takes seconds, and a minute if nothing answers."""
+TAKES_AT_MOST = timedelta(minutes=2)
+"""Real time. A check-up takes seconds, and a minute if nothing answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Record:
 def ask(after_seconds: int = 0) -> None:
     """Enqueue a check-up, unless one is waiting already."""
     with transaction.atomic():
-        CheckUp.objects.update_or_create(only=True, defaults={"asked_at": datetime.now(UTC)})
+        CheckUp.objects.update_or_create(only=True, defaults={"asked_at": clock.real_now()})
         try:
             with transaction.atomic():
                 wait = {"seconds": after_seconds} if after_seconds else None
@@ -44,12 +44,12 @@ def keep(findings: list[Finding], began: datetime) -> None:
     """Save the findings of a check-up that began then, unless a later one is there already."""
     row, _ = CheckUp.objects.get_or_create(only=True)
     older = CheckUp.objects.filter(Q(began_at=None) | Q(began_at__lt=began), pk=row.pk)
-    older.update(began_at=began, at=clock.now(), findings=[finding.stored() for finding in findings])
+    older.update(began_at=began, at=clock.now(), findings=[finding.to_json() for finding in findings])
 
 
 def last() -> Record:
     """Return what a worker has found last."""
     row = CheckUp.objects.first() or CheckUp()
     asked, began = row.asked_at, row.began_at
-    is_due = asked is not None and (began is None or began < asked) and datetime.now(UTC) - asked < TIMEOUTS
-    return Record(row.at, is_due, [Finding.read(stored) for stored in row.findings])
+    is_due = asked is not None and (began is None or began < asked) and clock.real_now() - asked < TAKES_AT_MOST
+    return Record(row.at, is_due, [Finding.from_json(stored) for stored in row.findings])

@@ -10,7 +10,7 @@ from ondol.config import Config, config
 from ondol.doctor.findings import Finding, failed, ok, warning
 
 _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri")
-_PATIENCE = 5.0
+_ANSWERS_WITHIN = 5.0
 """The seconds that an issuer has to answer; sign-in itself waits no longer."""
 
 
@@ -28,7 +28,7 @@ def sign_in() -> Iterator[Finding]:
 def _issuer(settings: Config) -> Finding:
     name, issuer = settings.oidc_name, settings.oidc_issuer
     try:
-        answer = requests.get(f"{issuer}/.well-known/openid-configuration", timeout=_PATIENCE)
+        answer = requests.get(f"{issuer}/.well-known/openid-configuration", timeout=_ANSWERS_WITHIN)
         answer.raise_for_status()
         said: Any = answer.json()
     except requests.RequestException as error:

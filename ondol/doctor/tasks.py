@@ -1,7 +1,5 @@
 """The check-up as a job: every hour, at a worker's start, when an administrator asks. Loaded by the worker alone."""
 
-from datetime import UTC, datetime
-
 from procrastinate.contrib.django import app
 
 from ondol import clock
@@ -17,7 +15,7 @@ from ondol.outbox import state as outbox
 @app.task(name=records.TASK, queue="periodic", queueing_lock=records.TASK)
 def check_up() -> None:
     """Make one check-up, and save it for the pages."""
-    began, at = datetime.now(UTC), clock.now()
+    began, at = clock.real_now(), clock.now()
     found = examine(config())
     records.keep(found, began)
     let_e_mails_try(found)

@@ -33,7 +33,7 @@ SERVER = (
     *("--backlog", "128", "--backpressure", str(CONNECTIONS)),
 )
 """The options of granian that the gateway relies on."""
-PATIENCE = 60.0
+BODY_WITHIN = 60.0
 """The seconds that a client has to send its body."""
 HELD = 256 * 1024
 """The bytes of an answer that are passed on at once, so that a slow reader of a page does not block a thread."""
@@ -214,7 +214,7 @@ async def _body_of(scope: Message, receive: Receive, limit: int) -> bytes | None
         raise _TooBigError
     body, over = bytearray(), 0
     try:
-        async with asyncio.timeout(PATIENCE) as patience:
+        async with asyncio.timeout(BODY_WITHIN) as patience:
             while over <= DRAINED:
                 message = await receive()
                 if message["type"] != "http.request":

@@ -29,13 +29,14 @@ from ondol.instances.record import Record
 from ondol.instances.runs import Run
 from ondol.instances.sizes import Size, chosen
 from ondol.instances.ssh import key_stem
+from ondol.instances.states import PRESENT
 from ondol.keys import ppk, vault
 from ondol.pace import BY_THE_CLOCK
 from ondol.request_id import for_job
 from ondol.whom_to_ask import ask
 
 log = logging.getLogger(__name__)
-_WITHOUT_KEY = {Status.PENDING, Status.FAILED, Status.TERMINATING, Status.TERMINATED}
+WITHOUT_KEY = frozenset(Status) - PRESENT
 """Statuses without a key to hand out; while a machine is created, its key may still change."""
 RECONCILE = "ondol.instances.reconcile"
 MAY_RUN: list[Callable[[User], None]] = []
@@ -242,7 +243,7 @@ def take_key(user: User, form: str = "pem") -> KeyFile:
     key = (
         SshKey.objects.select_related("instance")
         .filter(instance__owner=user)
-        .exclude(instance__status__in=[status.value for status in _WITHOUT_KEY])
+        .exclude(instance__status__in=WITHOUT_KEY)
         .first()
     )
     if key is None:

@@ -1,13 +1,12 @@
 """The e-mail to a machine's owner when an administrator has created, started or kept it awake for them."""
 
 from django.urls import reverse
-from procrastinate.contrib.django import app
 
 from ondol.accounts.mail import write
 from ondol.accounts.models import User
 from ondol.audit.actions import Action
 from ondol.config import config
-from ondol.request_id import for_job
+from ondol.outbox.jobs import send_later
 
 TASK = "ondol.instances.done_by_administrator"
 
@@ -15,7 +14,7 @@ TASK = "ondol.instances.done_by_administrator"
 def tell_later(act: Action, owner: User, by: User) -> None:
     """Enqueue the e-mail, in the caller's transaction; none if it was the owner."""
     if by != owner:
-        app.configure_task(TASK, queue="mail").defer(act=act.value, owner=owner.pk, by=by.pk, **for_job())
+        send_later(TASK, act=act, owner=owner.pk, by=by.pk)
 
 
 def tell(act: str, owner: int, by: int) -> None:

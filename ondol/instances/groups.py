@@ -72,6 +72,12 @@ KEPT = frozenset({
 """What outlives an attempt: the owner, the status, what is asked for, and what is left in AWS."""
 
 
+NOT_REFUSED: dict[str, Any] = {"refused_step": "", "refused_code": ""}
+"""AWS refuses nothing, or what it has refused was about the status before."""
+NO_WAIT: dict[str, Any] = {"tries": 0, "next_at": None, **NOT_REFUSED}
+"""Nothing is put off."""
+
+
 def fresh(group: type[Attempt] | type[Observed] | type[Trouble]) -> dict[str, Any]:
     """Return the initial values of a group's fields."""
     return asdict(group())

@@ -1,19 +1,18 @@
 """The e-mail to a machine's owner when its key was replaced: somebody else may have done it."""
 
 from django.urls import reverse
-from procrastinate.contrib.django import app
 
 from ondol.accounts.mail import write
 from ondol.config import config
 from ondol.instances.models import Instance, KeyOrigin, KeyReplacement
-from ondol.request_id import for_job
+from ondol.outbox.jobs import send_later
 
 TASK = "ondol.instances.key_letter"
 
 
 def tell_later(instance: Instance) -> None:
     """Enqueue the e-mail, in the caller's transaction."""
-    app.configure_task(TASK, queue="mail").defer(row=str(instance.pk), **for_job())
+    send_later(TASK, row=str(instance.pk))
 
 
 def tell(row: str) -> None:

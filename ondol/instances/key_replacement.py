@@ -12,10 +12,9 @@ from ondol.instances.errors import ActionError
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance, KeyOrigin, KeyReplacement, SshKey
 from ondol.instances.replacements import ReplacementState
+from ondol.instances.states import PRESENT
 from ondol.whom_to_ask import ask
 
-POSSIBLE = frozenset({Status.STARTING, Status.RUNNING, Status.STOPPING, Status.STOPPED})
-"""While a machine is stopped, the request waits for its next start."""
 _GIVEN_UP = {ReplacementState.ASKED, ReplacementState.FAILED}
 """States in which the new key may be on the machine, but the old one is in force."""
 
@@ -72,7 +71,7 @@ def _is_asked(before: KeyReplacement | None, wish: KeyReplacement) -> bool:
 
 
 def _require_possible(instance: Instance) -> None:
-    if Status(instance.status) in POSSIBLE:
+    if Status(instance.status) in PRESENT:  # while it rests, the request waits for its next start
         return
     if instance.status == Status.PENDING:
         raise ActionError("starting", _("Your machine and its key are being created."), _("Try again once it runs."))

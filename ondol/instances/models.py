@@ -207,8 +207,8 @@ class Instance(models.Model):
 
     def observed(self, view: View, at: datetime) -> None:
         """Note what an observation, or the answer to an act, has shown; `seen_since` stays while the view does."""
-        if self.seen_view != view.value or self.seen_since is None:
-            self.seen_view, self.seen_since = view.value, at
+        if self.seen_view != view or self.seen_since is None:
+            self.seen_view, self.seen_since = view, at
         self.seen_at = at
 
 

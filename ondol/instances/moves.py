@@ -11,15 +11,11 @@ from ondol import clock
 from ondol.accounts.models import User
 from ondol.accounts.security_letters import BY_OTHERS, record_and_tell
 from ondol.audit.record import Action, write
-from ondol.instances.groups import Attempt, Observed, Trouble, fresh
+from ondol.instances.groups import NO_WAIT, NOT_REFUSED, Attempt, Observed, Trouble, fresh
 from ondol.instances.lifecycle import MOVES, Reason, Status, View
 from ondol.instances.models import Instance, StatusChange
 from ondol.instances.record import NOTHING, Receipt, Record
 from ondol.instances.runs import Run
-
-_NOT_REFUSED = {"refused_step": "", "refused_code": ""}
-"""Reset at each move: what AWS has refused was about the status before."""
-
 
 _ACTIONS = {
     Status.PENDING: Action.MACHINE_CREATE,
@@ -98,12 +94,12 @@ def _follow(new: Status, at: datetime) -> dict[str, Any]:
         case Status.STARTING | Status.RUNNING:
             return fresh(Trouble)
         case Status.STOPPED:
-            return {"stopped_at": at, "public_ip": None, **_NOT_REFUSED}
+            return {"stopped_at": at, "public_ip": None, **NOT_REFUSED}
         case Status.STOPPING | Status.TERMINATING:
-            return {"tries": 0, "next_at": None, **_NOT_REFUSED}
+            return NO_WAIT
         case Status.TERMINATED:
-            return {"public_ip": None, "private_ip": None, "ipv6_address": None, **_NOT_REFUSED}
-    return _NOT_REFUSED
+            return {"public_ip": None, "private_ip": None, "ipv6_address": None, **NOT_REFUSED}
+    return NOT_REFUSED
 
 
 def _ends_run(old: Status, new: Status, reason: Reason) -> bool:

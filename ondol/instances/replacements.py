@@ -59,7 +59,7 @@ class KeyReplacement(models.Model):
         app_label = "instances"
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(state__in=[state.value for state in ReplacementState]),
+                condition=models.Q(state__in=[one.value for one in ReplacementState]),
                 name="known_replacement_state",
             )
         ]

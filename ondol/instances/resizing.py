@@ -11,6 +11,7 @@ from ondol.instances.errors import ActionError
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
 from ondol.instances.sizes import range_of, require_same_architecture, require_type, substitute_for
+from ondol.instances.states import SETTLED
 from ondol.instances.troubles import lacks_capacity
 
 
@@ -58,7 +59,7 @@ def _require_stopped(instance: Instance) -> None:
 
 
 def _require_there(instance: Instance) -> None:
-    if instance.status not in {Status.STOPPED, Status.RUNNING}:
+    if instance.status not in SETTLED:
         raise ActionError(
             "not_settled", _("The disk can grow while the machine is running or stopped."), _("Try again in a moment.")
         )
@@ -70,13 +71,13 @@ def _require_bigger(instance: Instance, gib: int, most: int) -> int:
         raise ActionError(
             "disk_shrinks",
             _("A disk can grow, but not shrink."),
-            _("It has %(gb)s GiB.") % {"gb": least},
+            _("It has %(gib)s GiB.") % {"gib": least},
             422,
         )
     if gib > most:
         raise ActionError(
             "disk_not_permitted",
-            _("You may not have a disk of %(gb)s GiB.") % {"gb": gib},
+            _("You may not have a disk of %(gib)s GiB.") % {"gib": gib},
             _("Permitted: up to %(most)s GiB.") % {"most": most},
             422,
         )

@@ -81,7 +81,7 @@ def require_disk(within: Range, gib: int) -> int:
     if not within.volume_gib_min <= gib <= within.volume_gib_max:
         raise ActionError(
             "disk_not_permitted",
-            _("You may not have a disk of %(gb)s GiB.") % {"gb": gib},
+            _("You may not have a disk of %(gib)s GiB.") % {"gib": gib},
             _("Permitted: %(least)s to %(most)s GiB.")
             % {"least": within.volume_gib_min, "most": within.volume_gib_max},
             422,

@@ -18,6 +18,12 @@ class Status(StrEnum):
 
 CHANGING = frozenset({Status.PENDING, Status.STARTING, Status.STOPPING, Status.TERMINATING})
 """Statuses that are checked every few seconds, and that pages poll for."""
+PRESENT = frozenset({Status.STARTING, Status.RUNNING, Status.STOPPING, Status.STOPPED})
+"""Those of a machine that was made, and that nobody has asked to delete."""
+SETTLED = frozenset({Status.RUNNING, Status.STOPPED})
+"""Those of these that say what is, not what was asked for."""
+RUNS_OR_WILL = frozenset({Status.PENDING, Status.STARTING, Status.RUNNING})
+"""Those in which it runs, or is asked to."""
 
 MOVES: dict[Status, frozenset[Status]] = {
     Status.PENDING: frozenset(

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 FRESH = 10.0
 """The seconds for which facts are cached, however often they are scraped."""
-PATIENCE = 5.0
+ANSWERS_WITHIN = 5.0
 """The seconds that a scrape waits for the database. Prometheus gives up after ten."""
 _STATEMENT = "SET LOCAL statement_timeout = '2s'"
 Facts = list[Gauge]
@@ -44,7 +44,7 @@ class DatabaseFacts(Collector):
         self._at = 0.0
 
     def collect(self) -> Iterator[Gauge]:
-        """Yield what is known now; after PATIENCE at most, even if a connection hangs."""
+        """Yield what is known now; after ANSWERS_WITHIN at most, even if a connection hangs."""
         facts = self._facts()
         yield _gauge("ondol_database_up", "Whether the database has answered this process.", float(bool(facts)))
         yield from facts
@@ -59,7 +59,7 @@ class DatabaseFacts(Collector):
         if self._asked is None or self._asked.done():  # never two at once: the first may still hang
             self._asked = self._thread.submit(self._read)
         try:
-            self._known, self._at = self._asked.result(PATIENCE), time.monotonic()
+            self._known, self._at = self._asked.result(ANSWERS_WITHIN), time.monotonic()
         except Exception as error:
             log.warning("the facts for metrics cannot be read", extra={"kind": type(error).__name__})
             self._known = []

@@ -3,13 +3,14 @@
 import threading
 from collections.abc import Sequence
 from contextvars import ContextVar
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.backends.filebased import EmailBackend as FolderBackend
 
+from ondol import clock
 from ondol.config import config
 from ondol.outbox import smtp, state
 from ondol.outbox.causes import Cause, DeliveryError
@@ -28,7 +29,7 @@ class Busy(Exception):
 
     def __init__(self) -> None:
         super().__init__()
-        self.retry_at = datetime.now(UTC) + timedelta(seconds=2)
+        self.retry_at = clock.real_now() + timedelta(seconds=2)
 
 
 class EmailBackend(BaseEmailBackend):

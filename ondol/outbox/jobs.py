@@ -5,7 +5,7 @@ A job that is interrupted between the server's answer and its record sends the e
 
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from django.db import Error as DatabaseError
@@ -14,14 +14,17 @@ from procrastinate import BaseRetryStrategy, JobContext, RetryDecision
 from procrastinate.contrib.django import app
 from procrastinate.jobs import Job
 
+from ondol import clock
 from ondol.jobs import PutOff
 from ondol.outbox.backend import Busy, delivered
 from ondol.outbox.causes import Cause, DeliveryError
 from ondol.outbox.models import UndeliveredEmail
+from ondol.request_id import for_job
 
 log = logging.getLogger(__name__)
 
-PATIENCE = timedelta(days=5)
+QUEUE = "mail"
+TRIED_FOR = timedelta(days=5)
 """How long an e-mail is tried: mail servers have the same default."""
 _MINUTES = (1, 5, 15, 30, 60, 120)
 """The minutes until the next try of an e-mail that the server refuses temporarily, as it does with new senders."""
@@ -62,13 +65,23 @@ def watch(call_next: Callable[[], Any], context: JobContext, worker: object) -> 
         raise PutOff(at) from None
 
 
+def letter_task(name: str) -> Callable[[Callable[..., None]], Any]:
+    """Return the decorator of a job that sends an e-mail."""
+    return app.task(name=name, queue=QUEUE, retry=RETRY, task_middleware=[watch])
+
+
+def send_later(task: str, /, **arguments: Any) -> None:
+    """Enqueue a job that sends an e-mail, in the caller's transaction. It goes on under the id of this request."""
+    app.configure_task(task, queue=QUEUE).defer(**(arguments | for_job()))
+
+
 def send_again(pk: int) -> bool:
     """Enqueue an e-mail that was given up; return whether there was one. It may run twice."""
     with transaction.atomic():
         row = UndeliveredEmail.objects.select_for_update().filter(pk=pk, given_up_at__isnull=False).first()
         if row is None:
             return False
-        app.configure_task(row.task, queue="mail").defer(**row.args)
+        send_later(row.task, **row.args)
         row.delete()
     return True
 
@@ -103,7 +116,7 @@ def _settle(job: Job) -> None:
 
 def _keep(job: Job, error: DeliveryError) -> datetime | None:
     """Save why an e-mail was not delivered; return when it is tried again, None if it is given up."""
-    now = datetime.now(UTC)
+    now = clock.real_now()
     with transaction.atomic():
         row, _ = UndeliveredEmail.objects.select_for_update().get_or_create(
             job=_id(job), defaults={"task": job.task_name, "args": job.task_kwargs, "since": now}
@@ -123,7 +136,7 @@ def _keep(job: Job, error: DeliveryError) -> datetime | None:
 
 
 def _next_try(row: UndeliveredEmail, error: DeliveryError, now: datetime) -> datetime | None:
-    if error.is_final or now - row.since > PATIENCE:
+    if error.is_final or now - row.since > TRIED_FOR:
         return None
     if error.retry_at:
         return error.retry_at + timedelta(seconds=1)

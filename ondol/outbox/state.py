@@ -1,10 +1,11 @@
 """Whether the mail server answers. While it does not, one e-mail at a time is tried, and the others wait."""
 
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
+from ondol import clock
 from ondol.outbox.causes import Cause, DeliveryError
 from ondol.outbox.models import MailServerState
 from ondol.outbox.smtp import SESSION
@@ -24,7 +25,7 @@ def state() -> MailServerState:
 
 def await_turn() -> DeliveryError | None:
     """Return why this e-mail has to wait, if it has to; otherwise it is this one's turn to try."""
-    now = datetime.now(UTC)
+    now = clock.real_now()
     if state().failing_since is None:
         return None
     due = MailServerState.objects.filter(next_try_at__lte=now, failing_since__isnull=False)
@@ -40,7 +41,7 @@ def await_turn() -> DeliveryError | None:
 
 def note_answer(*, is_delivered: bool) -> None:
     """Save that the server works; and that an e-mail was delivered, if it was."""
-    now = datetime.now(UTC)
+    now = clock.real_now()
     with transaction.atomic():
         row, _ = MailServerState.objects.select_for_update().get_or_create(only=True)
         since, row.failing_since = row.failing_since, None
@@ -54,7 +55,7 @@ def note_answer(*, is_delivered: bool) -> None:
 
 def note_failure(error: DeliveryError) -> datetime:
     """Save that nothing can be delivered, and why; return when the next try is due."""
-    now = datetime.now(UTC)
+    now = clock.real_now()
     with transaction.atomic():
         row, _ = MailServerState.objects.select_for_update().get_or_create(only=True)
         is_news = row.failing_since is None or row.cause != error.cause
@@ -70,4 +71,4 @@ def note_failure(error: DeliveryError) -> datetime:
 
 def try_now() -> None:
     """Let the next e-mail be tried at once: a probe has shown that the server answers."""
-    MailServerState.objects.filter(failing_since__isnull=False).update(next_try_at=datetime.now(UTC), failures=0)
+    MailServerState.objects.filter(failing_since__isnull=False).update(next_try_at=clock.real_now(), failures=0)

@@ -7,13 +7,13 @@ import logging
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
 
 from ondol import clock
 from ondol.autostop import alarm
+from ondol.autostop.alarm import Armed
 from ondol.cloud.errors import Quota
 from ondol.cloud.port import Alarm, Cloud
 from ondol.deployment import warm_ups
@@ -36,7 +36,7 @@ SHOWN_AGAIN = timedelta(minutes=1)
 """Real time between two notes that an alarm is still sound: not every observation writes one."""
 
 
-def put_next(instance: Instance, cloud: Cloud, *, in_doubt: bool) -> tuple[str, dict[str, Any]]:
+def put_next(instance: Instance, cloud: Cloud, *, in_doubt: bool) -> tuple[str, Armed]:
     """Put the next alarm beside the one that protects the machine now; return its name and what to record of the run.
 
     `in_doubt`: an earlier PutMetricAlarm may have succeeded without a recorded answer.
@@ -131,7 +131,7 @@ def _is_stopped_by_us(row: Instance) -> bool:
 
 def _is_rearmed(row: Instance) -> bool:
     """Have the alarm put again; False if it has been meanwhile."""
-    log.warning("auto-stop is not as it should be; arming it anew", extra={"row": str(row.pk)})
+    log.warning("auto-stop is not as it should be; arming it again", extra={"row": str(row.pk)})
     same = Run.objects.filter(pk=row.run_id, armed_at=row.run.armed_at)
     return bool(same.update(armed_at=None, alarm_verified_at=None))
 

@@ -24,6 +24,7 @@ from ondol.instances.actions import enqueue, without_job
 from ondol.instances.lifecycle import CHANGING, Status, View
 from ondol.instances.models import Instance, Launch, Run
 from ondol.instances.replacements import MAX_TRIES
+from ondol.instances.states import SETTLED
 from ondol.reconciler import alarms, ingress, sizes
 from ondol.reconciler.reconcile import decision_for, priority_of
 from ondol.reconciler.refusals import is_put_off
@@ -39,16 +40,13 @@ KEPT_OUT_AFTER = timedelta(seconds=45)
 """SSH has not answered for this long (real time): perhaps the group keeps us out. AWS's status checks then decide."""
 
 
-_RESTING = {Status.RUNNING, Status.STOPPED}
-
-
 def changing() -> QuerySet[Instance]:
     """Return machines that somebody waits for, that change without us, and those that failed or ended and are not
     cleaned up yet."""
     over = Q(status__in=[Status.FAILED, Status.TERMINATED], is_clean=False)
     gets_key = Q(status=Status.RUNNING, is_key_due=True, key_replacement__tries__lt=MAX_TRIES)
-    moves = Q(status__in=[status.value for status in _RESTING], seen_view__in=[state.value for state in MOVING])
-    rows = Instance.objects.filter(Q(status__in=[status.value for status in CHANGING]) | over | gets_key | moves)
+    moves = Q(status__in=SETTLED, seen_view__in=MOVING)
+    rows = Instance.objects.filter(Q(status__in=CHANGING) | over | gets_key | moves)
     return rows.select_related("run", "owner")
 
 
@@ -92,10 +90,10 @@ def observe_moving(cloud: Cloud) -> None:
 
     EC2 shows these states for seconds at least; shorter ones are seen by the next observation of all.
     """
-    resting = Instance.objects.filter(status__in=[status.value for status in _RESTING], instance_id__isnull=False)
+    resting = Instance.objects.filter(status__in=SETTLED, instance_id__isnull=False)
     if not resting.exists():
         return
-    moving = {ec2_instance.instance_id: ec2_instance.state.value for ec2_instance in cloud.moving()}
+    moving = {ec2_instance.instance_id: ec2_instance.state for ec2_instance in cloud.moving()}
     shown = resting.filter(instance_id__in=moving).select_related("run", "owner") if moving else []
     rows = [row for row in shown if row.seen_view != moving[str(row.instance_id)]]
     if rows:
@@ -121,7 +119,7 @@ def observe_all(cloud: Cloud) -> None:
         for rows in _batches(keys, "owner"):
             ingress.check(rows)
             changed = take_in(rows, shown, at) if shown is not None else set()
-            same = [row for row in rows if row.pk not in changed and row.status in _RESTING]
+            same = [row for row in rows if row.pk not in changed and row.status in SETTLED]
             _enqueue(same)  # nearly all rows: reading them again would take as long as all the rest
             known = set(same)
             _enqueue(_anew([row for row in rows if row not in known]))

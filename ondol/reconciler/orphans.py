@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from ondol import clock
 from ondol.cloud.errors import CloudError, NotYet
-from ondol.cloud.port import MANAGED_BY, Cloud, Found, Kind
+from ondol.cloud.port import Cloud, Found, Kind, Tag, mark
 from ondol.deployment import warm_ups
 from ondol.deployment.alerts import notify_administrators
 from ondol.deployment.findings import DRIFT, LEAKS, REFUSALS, REGION, Finding, Why, remembered
@@ -17,6 +17,7 @@ from ondol.deployment.models import Deployment, deployment_id, is_id
 from ondol.instances.actions import enqueue
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import OTHER_ALARM, Instance
+from ondol.instances.states import PRESENT
 from ondol.reconciler import ingress, refusals
 
 LASTS_AFTER = timedelta(minutes=15)
@@ -100,33 +101,31 @@ def _opened(thing: Found, instance: Instance) -> list[Finding]:
 
 
 def _finding(thing: Found, row: str, why: Why, detail: str = "") -> Finding:
-    return Finding(thing.kind.value, thing.id, why, row, detail)
+    return Finding(thing.kind, thing.id, why, row, detail)
 
 
 _KNOWN = {
     Kind.INSTANCE: "instance_id", Kind.VOLUME: "volume_id", Kind.GROUP: "security_group_id", Kind.KEY: "key_pair_name",
 }  # fmt: skip
-_SETTLED = {Status.STARTING, Status.RUNNING, Status.STOPPING, Status.STOPPED}
 
 
 def _the_reverse(found: Iterable[Found], rows: Mapping[str, Instance], cloud: Cloud) -> list[Finding]:
     """Return resources that rows know and the listing does not show: they are gone, or have lost their tags."""
     tagged = {thing.id: thing.row for thing in found}
-    settled = [row for row in rows.values() if row.status in _SETTLED]
+    present = [row for row in rows.values() if row.status in PRESENT]
     findings = []
     for kind, field in _KNOWN.items():
-        known = {str(getattr(row, field)): row for row in settled if getattr(row, field)}
+        known = {str(getattr(row, field)): row for row in present if getattr(row, field)}
         astray = {id: row for id, row in known.items() if tagged.get(id) != str(row.pk)}
         there = {thing.id: thing for thing in cloud.shown(kind, astray)} if astray else {}
         for id, row in sorted(astray.items()):
             if thing := there.get(id):
-                tags = f"OndolId={row.pk} OndolDeployment={deployment_id()} ManagedBy={MANAGED_BY}"
+                own = {Tag.ROW: str(row.pk)} | mark(deployment_id())
+                tags = " ".join(f"{key}={value}" for key, value in own.items())
                 findings.append(_finding(thing, str(row.pk), Why.UNTAGGED, tags))
                 findings += _opened(thing, row)
             else:
-                findings.append(
-                    Finding(kind.value, id, Why.MISSING if kind is Kind.INSTANCE else Why.LOST, str(row.pk))
-                )
+                findings.append(Finding(kind, id, Why.MISSING if kind is Kind.INSTANCE else Why.LOST, str(row.pk)))
     return findings
 
 
@@ -193,7 +192,7 @@ def sweep(cloud: Cloud) -> None:
     lasting = [f for f in findings if f.key in certain or datetime.fromisoformat(f.since) <= limit]
     for finding in findings:
         if finding.why in DRIFT:  # fixing these deletes nothing, and cannot wait
-            mend(finding, cloud)
+            fix(finding, cloud)
     leaks = [finding for finding in lasting if finding.why in LEAKS]
     # A database restored from an old dump may take present machines for leaks.
     is_behind = any(finding.why is Why.UNKNOWN for finding in findings)
@@ -213,13 +212,13 @@ def are_too_many(leaks: int, there: int) -> bool:
 
 def _tried(finding: Finding, cloud: Cloud) -> CloudError | None:
     try:
-        mend(finding, cloud)
+        fix(finding, cloud)
     except CloudError as error:
         return error
     return None
 
 
-def mend(finding: Finding, cloud: Cloud) -> None:
+def fix(finding: Finding, cloud: Cloud) -> None:
     """Remove one leak, or undo what somebody has changed; some are left to the reconciler. It may run twice."""
     match finding.kind, finding.why:
         case _, why if why in DRIFT:

@@ -3,7 +3,7 @@
 import logging
 import random
 from dataclasses import fields, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -223,7 +223,7 @@ def _trouble(plan: Plan, error: CloudError, ensure_job_lease: JobLease) -> None:
     step = Step.TERMINATE if plan.superseded else plan.decision.step
     log.warning(
         "AWS did not do what was asked",
-        extra={"row": str(instance.pk), "act": step.value, "code": error.code, "kind": type(error).__name__},
+        extra={"row": str(instance.pk), "act": step, "code": error.code, "kind": type(error).__name__},
     )
     if is_lag(instance, step, error):
         record(instance, ensure_job_lease, **_backoff(instance, ""))
@@ -307,6 +307,6 @@ def _backoff(instance: Instance, code: str) -> dict[str, Any]:
     seconds = min(2.0 ** min(instance.tries, 10), BACKOFF_MAX.total_seconds()) * random.uniform(0.8, 1.2)  # noqa: S311
     return {
         "tries": instance.tries + 1,
-        "next_at": datetime.now(UTC) + timedelta(seconds=seconds),
+        "next_at": clock.real_now() + timedelta(seconds=seconds),
         "error_code": code[:80],
     }

@@ -6,7 +6,7 @@ Administrators are told at once of what only they can fix; the finding ends when
 import random
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -24,7 +24,6 @@ from ondol.instances.messages.reasons import REASONS
 from ondol.instances.models import Instance, Run
 from ondol.instances.troubles import TOLD_FOR, is_recent, last_refusal
 
-NOT_REFUSED: dict[str, Any] = {"refused_step": "", "refused_code": ""}
 _GIVES_UP = [reason for reason, words in REASONS.items() if words.code_says_more]
 
 
@@ -34,7 +33,7 @@ def refused(step: Step, error: CloudError) -> dict[str, Any]:
     if step is Step.ARM:
         again = min(again, ARM_AGAIN)
     return {
-        "next_at": datetime.now(UTC) + again * random.uniform(0.8, 1.0),  # noqa: S311
+        "next_at": clock.real_now() + again * random.uniform(0.8, 1.0),  # noqa: S311
         "error_code": error.code[:80],
         "refused_step": step,
         "refused_code": error.code[:80],
@@ -43,7 +42,7 @@ def refused(step: Step, error: CloudError) -> dict[str, Any]:
 
 def is_put_off(instance: Instance, decision: Decision) -> bool:
     """Return whether the next step has to wait. A refusal puts off what was refused, and nothing else."""
-    if instance.next_at is None or instance.next_at <= datetime.now(UTC):
+    if instance.next_at is None or instance.next_at <= clock.real_now():
         return False
     step = Step.TERMINATE if instance.superseded_instance_ids and decision.is_wait else decision.step
     return not instance.refused_step or (decision.to is None and step == instance.refused_step)

@@ -4,7 +4,7 @@ opens the machine."""
 import logging
 from collections.abc import Collection
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +42,7 @@ class _Replaced(Exception):
 def is_put_off(instance: Instance) -> bool:
     """Return whether the next try to replace its key is not due yet, or there is nothing to do."""
     wish = KeyReplacement.objects.filter(instance=instance).first()
-    return wish is None or wish.is_put_off(datetime.now(UTC))
+    return wish is None or wish.is_put_off(clock.real_now())
 
 
 def replace_key(instance: Instance, context: "Context") -> None:
@@ -194,7 +194,7 @@ def _not_done(wish: KeyReplacement, instance: Instance, error: Exception, contex
         return
     log.warning("a key is not replaced yet: %s", error, extra=told)
     wait = min(timedelta(seconds=2.0 ** min(wish.tries, 10)), AGAIN_MAX)
-    _note_alone(wish, context, failure=code, tries=tries, next_at=datetime.now(UTC) + wait)
+    _note_alone(wish, context, failure=code, tries=tries, next_at=clock.real_now() + wait)
 
 
 def _code_of(error: Exception) -> str:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -71,7 +71,7 @@ def _note(row: Instance, ec2_instances: list[Ec2Instance], at: datetime) -> bool
     if mine:
         _note_type(row, mine, at)
     before = (row.seen_view, row.seen_since)
-    row.observed(View(mine.state.value) if mine else View.ABSENT, at)
+    row.observed(View(mine.state) if mine else View.ABSENT, at)
     others = [ec2_instance for ec2_instance in ec2_instances if ec2_instance is not mine and ec2_instance.state.is_live]
     tokens = {ec2_instance.client_token for ec2_instance in others}
     ours = set(row.launches.filter(pk__in=tokens).values_list("pk", flat=True)) if others else set()
@@ -98,7 +98,7 @@ def _note(row: Instance, ec2_instances: list[Ec2Instance], at: datetime) -> bool
         return False
     with transaction.atomic():
         same = _newer(at).filter(pk=row.pk, client_token=row.client_token)
-        if same.update(**fields, seen_at=at, updated_at=datetime.now(UTC)) and of_run:
+        if same.update(**fields, seen_at=at, updated_at=clock.real_now()) and of_run:
             Run.objects.filter(pk=row.run_id, ended_at=None).update(**of_run)
     return True
 

@@ -4,8 +4,8 @@ import contextlib
 import logging
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
@@ -18,6 +18,7 @@ from ondol.cloud.errors import CloudError, Gone
 from ondol.cloud.port import Cloud, InstanceState
 from ondol.config import config
 from ondol.deployment import fingerprints
+from ondol.instances.groups import NO_WAIT
 from ondol.instances.lifecycle import TIMEOUTS, Decision, Status, Step, View
 from ondol.instances.models import ChosenKey, Instance, KeyReplacement, Launch, SshKey
 from ondol.instances.moves import move
@@ -28,12 +29,10 @@ from ondol.instances.troubles import is_kept
 from ondol.reconciler import alarms, ingress, keys, pace, replacement, resources, sizes, stops
 from ondol.reconciler.inside import Enter
 from ondol.reconciler.job_lease import JobLease, JobLeaseLost
-from ondol.reconciler.refusals import NOT_REFUSED
 
 log = logging.getLogger(__name__)
 
 PROBE_AGAIN = timedelta(seconds=1)
-_NO_WAIT: dict[str, Any] = {"tries": 0, "next_at": None, **NOT_REFUSED}
 FORCE_AGAIN = timedelta(minutes=1)
 CLEAN_AGAIN = timedelta(seconds=10)
 
@@ -81,7 +80,7 @@ def record(instance: Instance, ensure_job_lease: JobLease, run: Mapping[str, Any
     with transaction.atomic():
         ensure_job_lease()
         same = Instance.objects.filter(pk=instance.pk, client_token=instance.client_token)
-        if same.update(**fields, updated_at=datetime.now(UTC)) and run:
+        if same.update(**fields, updated_at=clock.real_now()) and run:
             Run.objects.filter(pk=instance.run_id, ended_at=None).update(**run)
 
 
@@ -95,7 +94,7 @@ def _record_view(
 
 def _calm(instance: Instance) -> dict[str, Any]:
     """Return the fields that end the last trouble; the reason of a failed creation, start or stop is kept."""
-    return _NO_WAIT if is_kept(instance) else _NO_WAIT | {"error_code": "", "error_ref": ""}
+    return NO_WAIT if is_kept(instance) else NO_WAIT | {"error_code": "", "error_ref": ""}
 
 
 def _prepare(plan: Plan, context: Context) -> Plan | None:
@@ -152,7 +151,7 @@ def _keep(
             fields = fields | ingress.noted(instance, ranges)
         if key := made.key:
             keys.keep(instance, key, own)
-        Instance.objects.filter(pk=instance.pk).update(**fields, updated_at=datetime.now(UTC))
+        Instance.objects.filter(pk=instance.pk).update(**fields, updated_at=clock.real_now())
         return context.plan_next() if "ami_id" in fields else None
 
 
@@ -161,7 +160,7 @@ def _launch(plan: Plan, context: Context) -> None:
     ec2_instance = resources.launch(instance, context.cloud)
     pace.launched(instance.run, "create")
     _record_view(
-        instance, View(ec2_instance.state.value), context.ensure_job_lease,
+        instance, View(ec2_instance.state), context.ensure_job_lease,
         run={"launched_at": ec2_instance.launched_at}, seen_launched_at=ec2_instance.launched_at,
         instance_id=ec2_instance.instance_id, private_ip=ec2_instance.private_ip,
         volume_id=ec2_instance.volume_id, seen_type=instance.instance_type, seen_volume_gib=instance.volume_gib,
@@ -178,9 +177,9 @@ def _arm(plan: Plan, context: Context) -> None:
         # A change of the rules waits for this row, and sees what is recorded here; if it came first, arm once more.
         Instance.objects.select_for_update().get(pk=instance.pk)
         if not alarm.is_by_rule(instance, armed):
-            armed["armed_at"] = None
+            armed = replace(armed, armed_at=None)
         names = {"alarm_name": name, "has_other_alarm": has_other}
-        record(instance, context.ensure_job_lease, armed, **names, **_calm(instance))
+        record(instance, context.ensure_job_lease, asdict(armed), **names, **_calm(instance))
 
 
 def _drop_alarm(plan: Plan, context: Context) -> None:
@@ -205,7 +204,7 @@ def _probe(plan: Plan, context: Context) -> None:
     if instance.public_ip and context.answers(instance.public_ip, config().ssh_port):
         record(instance, context.ensure_job_lease, {"ready_at": clock.now()}, **_calm(instance))
     else:
-        record(instance, context.ensure_job_lease, next_at=datetime.now(UTC) + PROBE_AGAIN)
+        record(instance, context.ensure_job_lease, next_at=clock.real_now() + PROBE_AGAIN)
 
 
 def _start(plan: Plan, context: Context) -> None:
@@ -233,7 +232,7 @@ def _force_stop(plan: Plan, context: Context) -> None:
     instance = plan.instance
     log.warning("a machine does not shut down, so its stop is forced", extra={"row": str(instance.pk)})
     _record_view(instance, _view(context.cloud.stop(str(instance.instance_id), force=True)), context.ensure_job_lease)
-    again = datetime.now(UTC) + FORCE_AGAIN
+    again = clock.real_now() + FORCE_AGAIN
     record(instance, context.ensure_job_lease, refused_step=Step.FORCE_STOP, next_at=again)
 
 
@@ -257,7 +256,7 @@ def _resize(plan: Plan, context: Context) -> None:
     unlimited = sizes.may_be_unlimited(instance)
     context.cloud.resize(str(instance.instance_id), wish, unlimited=unlimited)
     sizes.note(instance, context.ensure_job_lease, instance_type=wish)
-    record(instance, context.ensure_job_lease, seen_at=clock.now(), is_unlimited=unlimited, **_NO_WAIT)
+    record(instance, context.ensure_job_lease, seen_at=clock.now(), is_unlimited=unlimited, **NO_WAIT)
 
 
 def _grow(plan: Plan, context: Context) -> None:
@@ -265,7 +264,7 @@ def _grow(plan: Plan, context: Context) -> None:
     wish = instance.volume_gib
     context.cloud.grow(instance.volume_id, wish)
     sizes.note(instance, context.ensure_job_lease, volume_gib=wish)
-    record(instance, context.ensure_job_lease, **_NO_WAIT)
+    record(instance, context.ensure_job_lease, **NO_WAIT)
 
 
 def _terminate(plan: Plan, context: Context) -> None:
@@ -283,7 +282,7 @@ def _clean(plan: Plan, context: Context) -> None:
     unsure = instance.group_unsure_at
     shown_after = clock.real_seconds(TIMEOUTS.absent.total_seconds())
     if unsure and not instance.security_group_id and clock.now() - unsure <= shown_after:
-        record(instance, context.ensure_job_lease, next_at=datetime.now(UTC) + CLEAN_AGAIN)
+        record(instance, context.ensure_job_lease, next_at=clock.real_now() + CLEAN_AGAIN)
         return
     with transaction.atomic():
         context.ensure_job_lease()
@@ -297,8 +296,8 @@ def _clean(plan: Plan, context: Context) -> None:
             has_other_alarm=False,
             is_key_due=False,
             group_unsure_at=None,
-            **_NO_WAIT,
-            updated_at=datetime.now(UTC),
+            **NO_WAIT,
+            updated_at=clock.real_now(),
         )
 
 
@@ -338,11 +337,11 @@ def end_superseded(plan: Plan, context: Context) -> None:
         with contextlib.suppress(Gone):
             context.cloud.terminate(instance_id)
         log.warning("ended a superseded machine", extra=told)
-    record(row, context.ensure_job_lease, superseded_instance_ids=[], **_NO_WAIT)
+    record(row, context.ensure_job_lease, superseded_instance_ids=[], **NO_WAIT)
 
 
 def _view(state: InstanceState) -> View:
-    return View(state.value)
+    return View(state)
 
 
 def ssh_answers(address: str, port: int, timeout: float = 2.0) -> bool:

@@ -17,7 +17,7 @@ from ondol.deployment.health import OBSERVING, note_trouble, trouble_is_over
 from ondol.instances import admin_letters, key_letters
 from ondol.instances.actions import RECONCILE
 from ondol.nightly import at_night
-from ondol.outbox.jobs import RETRY, watch
+from ondol.outbox.jobs import letter_task
 from ondol.pace import AT_ONCE, BY_THE_CLOCK, cron_of
 from ondol.reconciler.job_lease import JobLeaseLost, ensure_job_lease
 from ondol.reconciler.observe import ALL_EVERY, is_time_for_all
@@ -84,20 +84,20 @@ def sweep(timestamp: int) -> None:
         log.warning("AWS could not be swept", extra={"code": error.code, "kind": type(error).__name__})
 
 
-@app.task(name=alerts.TASK, queue="mail", retry=RETRY, task_middleware=[watch])
+@letter_task(alerts.TASK)
 def alert(kind: str, to: int, secret: str = "", owner: str = "", row: str = "") -> None:
     """Send one e-mail to an administrator."""
     if reader := User.objects.filter(pk=to).first():
         alerts.send(kind, reader, secret=secret, owner=owner, row=row)
 
 
-@app.task(name=key_letters.TASK, queue="mail", retry=RETRY, task_middleware=[watch])
+@letter_task(key_letters.TASK)
 def key_letter(row: str) -> None:
     """Tell somebody that the key of their machine was replaced."""
     key_letters.tell(row)
 
 
-@app.task(name=admin_letters.TASK, queue="mail", retry=RETRY, task_middleware=[watch])
+@letter_task(admin_letters.TASK)
 def done_by_administrator(act: str, owner: int, by: int) -> None:
     """Tell somebody what an administrator has asked for about their machine."""
     admin_letters.tell(act, owner, by)

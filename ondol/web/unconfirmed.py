@@ -16,7 +16,7 @@ class Unconfirmed:
 
     since: datetime
     cause: Text = ""
-    mend: Text = ""
+    next_step: Text = ""
     code: str = ""
     """The code from AWS."""
 

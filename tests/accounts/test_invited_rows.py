@@ -5,19 +5,12 @@ import io
 import unicodedata
 
 import pytest
-from django.utils import translation
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ondol.accounts.invited_rows import LARGEST, MOST, UnreadableError, decode, rows_of
 
 KIM = ("kim@radar.kr", "김철수", "온돌 연구소")
-
-
-@pytest.fixture(autouse=True)
-def _english():
-    with translation.override("en"):
-        yield
 
 
 def read(data):

@@ -25,7 +25,7 @@ def resting(alice, machine):
 
 
 def test_old_names_are_what_programs_have_known():
-    assert list(OLD_NAMES) == [name.replace("gib", "GB".lower()) for name in OLD_NAMES.values()]
+    assert list(OLD_NAMES) == ["volume_gb", "volume_gb_min", "volume_gb_max", "memory_gb"]
 
 
 @pytest.mark.usefixtures("resting")

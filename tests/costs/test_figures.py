@@ -11,8 +11,8 @@ from ondol.costs.figures import NEVER, SECOND, prepare
 from ondol.costs.months import Month
 from ondol.costs.price_table import Dated, PriceTable
 from tests.costs.lives import KST, kst, life, lives
-from tests.costs.test_reckoning import JUNE, PRICES
-from tests.costs.test_reckoning_always import months, nows, several, zones
+from tests.costs.test_calculation import JUNE, PRICES
+from tests.costs.test_calculation_always import months, nows, several, zones
 
 usd = st.decimals(0, 50, allow_nan=False, places=10)
 tables = st.fixed_dictionaries(

@@ -45,7 +45,7 @@ def main(path: str) -> None:
 
 
 def _load() -> None:
-    import asyncssh  # noqa: F401  each fork that replaces a key would import it anew
+    import asyncssh  # noqa: F401  each fork that replaces a key would import it again
     import django
     from botocore.loaders import JSONFileLoader
 

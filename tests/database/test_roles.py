@@ -168,7 +168,7 @@ GONE_WRONG = {
     "a table that a migration has added": "CREATE TABLE later (id bigserial PRIMARY KEY)",
     "a right that was taken": "REVOKE UPDATE ON accounts_user FROM ondol_app",
     "a right too much": "GRANT TRUNCATE, TRIGGER ON accounts_user TO ondol_app",
-    "a right for everybody": "GRANT REFERENCES ON accounts_user TO PUBLIC",
+    "a right for all roles": "GRANT REFERENCES ON accounts_user TO PUBLIC",
     "a column too much": "GRANT REFERENCES (id) ON accounts_user TO ondol_app",
     "a sequence that may be set": "GRANT UPDATE ON SEQUENCE procrastinate_jobs_id_seq TO ondol_app",
     "tables of one's own": "GRANT CREATE ON SCHEMA public TO PUBLIC",

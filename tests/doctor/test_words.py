@@ -67,7 +67,7 @@ def test_a_finding_of_a_later_version_is_shown_as_it_is():
 
 def test_a_finding_is_stored_and_read_back():
     finding = Finding("subnet", Level.WARNING, "nearly_full", {"subnet": "subnet-1", "free": "3"})
-    assert Finding.read(finding.stored()) == finding
+    assert Finding.from_json(finding.to_json()) == finding
 
 
 @pytest.mark.parametrize("language", ["ko", "en"])

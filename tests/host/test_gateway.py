@@ -267,7 +267,7 @@ def test_whoever_asks_before_sending_what_is_small_enough_may_go_on(server):
 @pytest.mark.parametrize(("sent", "status"), [(100_001, 413), (100_000, 408)])
 def test_a_film_on_a_slow_line_is_too_large_and_not_too_slow(monkeypatch, sent, status):
     """It goes on arriving when the patience is over."""
-    monkeypatch.setattr(gateway, "PATIENCE", 0.3)
+    monkeypatch.setattr(gateway, "BODY_WITHIN", 0.3)
     monkeypatch.setattr(gateway, "DRAINED_WITHIN", 0.3)
     parts, said = [b"x" * sent], []
 

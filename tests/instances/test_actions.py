@@ -85,7 +85,7 @@ def test_a_change_is_written_down_with_who_asked(alice, ada, wish, status, resul
     changes = list(StatusChange.objects.filter(instance=row).values_list("old", "new", "reason", "by__name"))
     changed = result in set(Status) and result != status
     who = ("ADMIN", "Ada") if wish == "terminate" else ("PERSON", "Alice")
-    assert changes == ([(status.value, result, *who)] if changed else [])
+    assert changes == ([(status, result, *who)] if changed else [])
 
 
 @pytest.mark.parametrize("wish", ["start", "stop", "terminate"])

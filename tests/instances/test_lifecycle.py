@@ -243,7 +243,7 @@ DECIDED = read_table()
 def word_of(decision: Decision) -> str:
     if decision.to is not None:
         return f">{decision.to}:{decision.reason}"
-    return "." if decision.step is Step.WAIT else decision.step.value
+    return "." if decision.step is Step.WAIT else decision.step
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)

@@ -1,5 +1,7 @@
 """Every status, every reason and every error code of AWS has its words, in one place and in both languages."""
 
+import ast
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
@@ -14,7 +16,7 @@ from ondol.cloud import aws_errors, errors
 from ondol.cloud.aws_errors import TABLE
 from ondol.cloud.errors import CloudError, Gone, Throttled
 from ondol.instances.lifecycle import Seen, Step, View, decide
-from ondol.instances.messages import codes, reasons, statuses, texts
+from ondol.instances.messages import codes, reasons, replacements, signals, statuses, texts
 from ondol.instances.messages.codes import AT_STEP, EVERYWHERE, SILENCE, refusal, trouble
 from ondol.instances.messages.reasons import REASONS, explanation
 from ondol.instances.messages.statuses import STATUSES
@@ -50,9 +52,8 @@ def said(value: object) -> Iterator[Promise]:
             yield from said(getattr(value, field.name))
 
 
-TEXTS = [
-    text for module in (codes, reasons, statuses, texts) for value in vars(module).values() for text in said(value)
-]
+TABLES = (codes, reasons, replacements, signals, statuses, texts)
+TEXTS = [text for module in TABLES for value in vars(module).values() for text in said(value)]
 
 
 def moves() -> Iterator[tuple[Status, Reason]]:
@@ -138,6 +139,9 @@ def test_a_sentence_stands_in_one_place():
     for sentence in {str(in_both_languages(text)[0]) for text in TEXTS}:
         if sentence.endswith("."):
             assert not any(sentence in source for source in elsewhere), sentence
+    nodes = [node for module in TABLES for node in ast.walk(ast.parse(Path(module.__file__).read_text()))]
+    here = Counter(node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str))
+    assert not [sentence for sentence, count in here.items() if count > 1 and sentence.endswith(".")]
 
 
 def test_a_stop_says_what_is_kept():

@@ -175,7 +175,7 @@ class House(People):
             assert row.is_clean
             return
         server = self.world.ec2_instances[row.instance_id].value
-        assert server.state.value.upper() == status.value
+        assert server.state.upper() == status
         assert self.world.groups[row.security_group_id].value.cidrs == set(wished(User.objects.get(pk=row.owner_id)))
         there = server.instance_type, self.world.sizes[row.volume_id]
         assert there == (row.seen_type, row.seen_volume_gib)

@@ -4,7 +4,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.utils import translation
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from ondol import clock
@@ -24,12 +23,6 @@ from tests.instances.rig import person
 
 DENIED = "UnauthorizedOperation"
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture(autouse=True)
-def _in_english():
-    with translation.override("en"):
-        yield
 
 
 @pytest.fixture

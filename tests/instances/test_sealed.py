@@ -69,7 +69,7 @@ def test_the_old_key_can_go_once_everything_is_sealed_with_the_new_one(keys, cap
     new, _ = keys(NEW, OLD)
     people(2)
     said = rotate(capsys)
-    assert f"5 secrets (private SSH keys, second factors) are sealed anew with {new}" in said
+    assert f"5 secrets (private SSH keys, second factors) are sealed with {new}" in said
     assert f"{old} can go from ONDOL_VAULT_KEYS on every host" in said
     assert sealed.ids_in_use() == {new}
     keys(NEW)

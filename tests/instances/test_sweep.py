@@ -76,7 +76,7 @@ def things(rig):
 
 
 def whys():
-    return sorted((finding.kind, finding.why.value) for finding in remembered())
+    return sorted((finding.kind, finding.why) for finding in remembered())
 
 
 def test_where_all_is_well_nothing_is_found(rig, alice, later):
@@ -218,7 +218,7 @@ def test_what_a_machine_uses_and_has_lost_is_told(rig, alice, later):
     orphans.survey(rig.cloud)
     assert whys() == [("key-pair", "LOST"), ("security-group", "OPENED"), ("security-group", "UNTAGGED")]
     [untagged] = [finding for finding in remembered() if finding.why is Why.UNTAGGED]
-    assert f"OndolId={instance.pk} OndolDeployment={rig.cloud.deployment} ManagedBy=ondol" in untagged.sentence
+    assert f"OndolId={instance.pk} ManagedBy=ondol OndolDeployment={rig.cloud.deployment}" in untagged.sentence
 
 
 @pytest.mark.parametrize("has_tags", [True, False])
@@ -318,7 +318,7 @@ def test_what_lasts_too_long_is_told(rig, alice, later, status, why):
     Instance.objects.update(status_since=clock.now() - timedelta(minutes=16), status=status)
     Run.objects.update(armed_at=None)
     orphans.survey(rig.cloud)
-    assert why in {finding.why.value for finding in remembered()}
+    assert why in {finding.why for finding in remembered()}
 
 
 def test_tags_swapped_between_two_people_make_nobodys_things_unknown(rig, alice):

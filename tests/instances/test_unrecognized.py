@@ -94,9 +94,7 @@ def test_after_restoring_an_old_dump_nothing_is_ended_or_taken_away(rig, alice, 
     machines = dict(rig.cloud.world.ec2_instances)
     with connection.cursor() as cursor:  # of the time before this launch
         cursor.execute("DELETE FROM instances_launch")
-    Instance.objects.update(
-        status=status.value, client_token=None, instance_id=None, is_clean=status is not Status.PENDING
-    )
+    Instance.objects.update(status=status, client_token=None, instance_id=None, is_clean=status is not Status.PENDING)
     if status is Status.PENDING:
         long_ago = clock.now() - timedelta(hours=1)
         Instance.objects.update(client_token="an-older-one", status_since=long_ago, seen_at=clock.now())

@@ -107,7 +107,7 @@ def test_a_database_that_refuses_is_told_and_asked_again():
 
 
 def test_a_database_that_says_nothing_holds_a_scrape_for_seconds_and_one_thread(monkeypatch):
-    monkeypatch.setattr(facts, "PATIENCE", 0.2)
+    monkeypatch.setattr(facts, "ANSWERS_WITHIN", 0.2)
     answers, reads = Event(), []
 
     def read():
@@ -119,7 +119,7 @@ def test_a_database_that_says_nothing_holds_a_scrape_for_seconds_and_one_thread(
     assert [told(known.collect())["ondol_database_up"] for _ in range(3)] == [0, 0, 0]
     assert (len(reads), time.monotonic() - began < 5) == (1, True)
     answers.set()
-    monkeypatch.setattr(facts, "PATIENCE", 10)
+    monkeypatch.setattr(facts, "ANSWERS_WITHIN", 10)
     assert told(known.collect())["ondol_database_up"] == 1
 
 

@@ -172,7 +172,7 @@ def machine(owner, status=Status.RUNNING, reason=Reason.DONE, minutes_ago=3.0, k
     }.get(status, running)
     facts = {"is_clean": False, "status": status, "status_reason": reason, "status_since": since} | facts | fields
     row = made(owner, **facts)
-    StatusChange.objects.create(instance=row, new=status.value, reason=reason.value, at=since)
+    StatusChange.objects.create(instance=row, new=status, reason=reason, at=since)
     if key and status is not Status.FAILED:
         keep(row)
     return row

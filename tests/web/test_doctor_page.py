@@ -29,16 +29,16 @@ def worker(db):
 
 
 @pytest.mark.parametrize(
-    ("language", "mend", "title"),
+    ("language", "fix", "title"),
     [
         ("ko", "AWS_SUBNET_ID나 AWS_REGION을 고치십시오", "문제 2건"),
         ("en", "Correct AWS_SUBNET_ID", "2 problems to fix"),
     ],
 )
-def test_alice_reads_what_is_wrong_first_and_in_her_language(alice, browser_of, worker, language, mend, title):
+def test_alice_reads_what_is_wrong_first_and_in_her_language(alice, browser_of, worker, language, fix, title):
     records.keep(FOUND, datetime.now(UTC))
     page = browser_of(alice, language).get(PAGE).content.decode()
-    assert mend in page
+    assert fix in page
     assert title in page
     assert page.index("subnet-1") < page.index("L-1216C47A") < page.index("PostgreSQL 18.4")
     assert "hx-trigger" not in page.partition('id="check-up"')[2]

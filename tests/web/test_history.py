@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.urls import reverse
-from django.utils import translation
 
 from ondol import clock
 from ondol.audit.actions import Action, Outcome
@@ -15,12 +14,6 @@ from ondol.instances.lifecycle import Status
 from ondol.instances.models import StatusChange
 from ondol.web.history.timeline import timeline
 from tests.web.conftest import machine
-
-
-@pytest.fixture(autouse=True)
-def _in_english():
-    with translation.override("en"):
-        yield
 
 
 @pytest.fixture

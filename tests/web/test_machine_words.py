@@ -20,15 +20,9 @@ from tests.web.conftest import machine
 NOW = datetime(2026, 6, 3, 12, 0, tzinfo=UTC)
 
 
-@pytest.fixture(autouse=True)
-def _in_english():
-    with translation.override("en"):
-        yield
-
-
 def row(status, reason=Reason.PERSON, **fields):
     fields = {"instance_type": "t3.small", "volume_gib": 30, "status_since": NOW, **fields}
-    fields |= {"owner": User(approval=Approval.APPROVED), "status": status.value, "status_reason": reason.value}
+    fields |= {"owner": User(approval=Approval.APPROVED), "status": status, "status_reason": reason}
     return Instance(run=Run(), **fields)
 
 

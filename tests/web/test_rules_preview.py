@@ -151,7 +151,7 @@ def test_one_persons_rules_have_the_same_preview(desk, bob, bobs_day):
 
 def test_the_persons_page_says_which_rules_are_their_own(desk, ada, bob):
     path = f"/admin/people/{bob.pk}/"
-    assert "Rules of this person as for everybody" in shown(desk.get(path))
+    assert "Rules of this person the default rules" in shown(desk.get(path))
     set_policy(bob, ada, NOTHING | {"idle_minutes": 90, "awake_hours": 2})
     told = "Rules of this person Own: Stopped after: 90 idle minutes · Keep awake: at most 2 hours at a time"
     assert told in shown(desk.get(path))

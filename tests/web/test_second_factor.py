@@ -118,7 +118,7 @@ def test_the_days_begin_with_the_role_and_only_for_administrators(ada, bob, monk
     assert WORDS in browser.get("/").text
     set_role(bob.pk, ada, Role.MEMBER)
     set_role(bob.pk, ada, Role.ADMIN)
-    assert User.objects.get(pk=bob.pk).administrates_since == first, "they do not begin anew"
+    assert User.objects.get(pk=bob.pk).administrates_since == first, "they do not begin again"
     set_role(bob.pk, ada, Role.MEMBER)
     monkeypatch.setattr(config(), "admin_second_factor_days", 0)
     assert browser_of(ada).get(reverse("admin_people")).status_code == 403

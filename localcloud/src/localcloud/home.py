@@ -21,7 +21,7 @@ from typing import IO
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 10.0
+LEAVES_WITHIN = 10.0
 """The seconds that an earlier cloud, whose parent was killed, has to save its state and end."""
 
 
@@ -85,7 +85,7 @@ class Home:
         self._lock = handle
 
     def _wait(self, handle: IO[str]) -> None:
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + LEAVES_WITHIN
         while not _taken(handle):
             if time.monotonic() > end:
                 handle.close()

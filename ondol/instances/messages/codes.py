@@ -10,12 +10,13 @@ from datetime import timedelta
 
 from django.utils.translation import gettext_lazy as _
 
-from ondol.aws_codes import is_of_limit
+from ondol.aws_codes import is_of_capacity, is_of_limit
 from ondol.deployment.findings import Why
 from ondol.instances.lifecycle import Step
 from ondol.instances.messages.texts import (
     ASK,
     ASK_AGAIN_LATER,
+    LIMIT,
     NO_CAPACITY,
     RAISE_LIMIT,
     RETRY_LATER,
@@ -61,15 +62,17 @@ def _limit(cause: Text) -> Refusal:
 _CAPACITY = Refusal(NO_CAPACITY.cause, NO_CAPACITY.next_step, is_capacity=True)
 _DENIED = Refusal(_("AWS refuses it: Ondol’s role lacks the permission."), ASK, Why.DENIED)
 _SETTING = Refusal(_("AWS refuses it: a permission or a setting is missing on our side."), ASK, Why.DENIED)
+_CHOOSE_ANOTHER = _("Choose another.")
+_SWITCH_OFF = ask_lazily(_("An administrator has to switch it off in the AWS console."))
 _PROTECTED = Refusal(
     _("AWS does not delete it: termination protection is on for it in AWS."),
-    ask_lazily(_("An administrator has to switch it off in the AWS console.")),
+    _SWITCH_OFF,
     Why.PROTECTED,
     _SOON,
 )
 _STOP_PROTECTED = Refusal(
     _("AWS does not stop it: stop protection is on for it in AWS."),
-    ask_lazily(_("An administrator has to switch it off in the AWS console.")),
+    _SWITCH_OFF,
     Why.STOP_PROTECTED,
     _SOON,
 )
@@ -116,7 +119,7 @@ EVERYWHERE = _by_code(
         "KeyFingerprint": Refusal(_("AWS shows a different public key from the one that you chose."), ASK, Why.DENIED),
         # Our own: found out before a launch that AWS would refuse.
         "ImageArchitecture": Refusal(
-            _("The image in our settings does not run on the type %(type)s."), _("Choose another."), Why.DENIED
+            _("The image in our settings does not run on the type %(type)s."), _CHOOSE_ANOTHER, Why.DENIED
         ),
         "InvalidSubnetID.NotFound InvalidVpcID.NotFound": Refusal(
             _("The network in our settings is not in this AWS account or region."), ASK, Why.DENIED
@@ -140,7 +143,7 @@ RESIZING = _by_code(
             _("AWS is still busy with the last change of the disk, so it has not grown."), ASK_AGAIN_LATER
         ),
         "Unsupported InvalidInstanceAttributeValue": Refusal(
-            _("AWS does not offer this machine the type %(type)s."), _("Choose another.")
+            _("AWS does not offer this machine the type %(type)s."), _CHOOSE_ANOTHER
         ),
         "InvalidVolume.NotFound": Refusal(_("AWS does not find the disk of this machine."), ASK),
         "InsufficientVolumeCapacity": Refusal(_("AWS has no room for a bigger disk at the moment."), RETRY_LATER),
@@ -166,7 +169,7 @@ AT_STEP: Mapping[Step, Mapping[str, Refusal]] = {
 _DENIALS = ("AccessDenied", "Unauthorized", "NotAuthorized")
 _RESIZING_REFUSED = _("AWS refused the change: a permission or a setting is missing on our side.")
 RESIZING_KEPT = _("The machine is unchanged.")
-_LIMIT = _limit(_("The AWS account has reached one of its limits."))
+_LIMIT = _limit(LIMIT.cause)
 
 
 def refusal(code: str, step: Step) -> Refusal:
@@ -177,7 +180,7 @@ def refusal(code: str, step: Step) -> Refusal:
 def _of_family(code: str, step: Step) -> Refusal:
     if "KMS" in code:
         return _KEY_OF_NEW_DISK if step in {Step.PREPARE, Step.LAUNCH} else _KEY_OF_DISK
-    if "Insufficient" in code and code.endswith("Capacity"):
+    if is_of_capacity(code):
         return _CAPACITY
     if is_of_limit(code):
         return _LIMIT

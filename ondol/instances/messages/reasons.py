@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from django.utils.translation import gettext_lazy as _
 
 from ondol.instances.messages.statuses import STATUSES
-from ondol.instances.messages.texts import ASK, NO_CAPACITY, RAISE_LIMIT, TRY_THEN_ASK, Explanation, Text
+from ondol.instances.messages.texts import ASK, LIMIT, NO_CAPACITY, TRY_THEN_ASK, Explanation, Text
 from ondol.instances.states import Reason, Status
 from ondol.whom_to_ask import ask_lazily
 
@@ -25,6 +25,8 @@ class ReasonMessages:
     """The event in the history, for reasons without a change of status."""
     listed: Text = ""
     """The same in the activity list."""
+    stopped_by: Text = ""
+    """Who has stopped it, where the worker has only noticed; empty where somebody asked Ondol for it."""
     is_by_itself: bool = False
     """Nobody asked for it: a rule did it."""
     needs_reference: bool = False
@@ -37,8 +39,8 @@ _IDLE = Explanation(_("It was idle: its CPU stayed below %(core)s%% of one core 
 _INSIDE = Explanation(_("It was shut down from inside, for example with “sudo poweroff”."))
 _STOPPED_OUTSIDE = Explanation(_("It was stopped outside Ondol, for example in the AWS console."))
 _HOURS_OVER = _("The hours at which machines may run are over.")
-_LIMIT = Explanation(_("The AWS account has reached one of its limits."), RAISE_LIMIT)
 _NOT_APPROVED = _("The account is suspended.")
+_SUSPENDED_BEFORE = Explanation(_("The account was suspended before the machine was created."))
 _BUDGET_USED = _("This month’s budget is used up.")
 UNKNOWN_MACHINE = Explanation(
     _("There is a machine of yours in AWS that this database does not know."),
@@ -70,6 +72,7 @@ REASONS: dict[Reason, ReasonMessages] = {
         in_history=_("it was idle"),
         sentences={Status.STOPPING: _IDLE, Status.STOPPED: _IDLE},
         is_by_itself=True,
+        stopped_by="AWS",
     ),
     Reason.BUDGET: ReasonMessages(
         short=_("budget used up"),
@@ -102,8 +105,8 @@ REASONS: dict[Reason, ReasonMessages] = {
             Status.STOPPED: Explanation(
                 _NOT_APPROVED, _("It can be started again as soon as an administrator has approved the account.")
             ),
-            Status.TERMINATING: Explanation(_("The account was suspended before the machine was created.")),
-            Status.TERMINATED: Explanation(_("The account was suspended before the machine was created.")),
+            Status.TERMINATING: _SUSPENDED_BEFORE,
+            Status.TERMINATED: _SUSPENDED_BEFORE,
         },
         is_by_itself=True,
     ),
@@ -112,6 +115,7 @@ REASONS: dict[Reason, ReasonMessages] = {
         short=_("from inside"),
         in_history=_("shut down from inside, for example with “sudo poweroff”"),
         sentences={Status.STOPPING: _INSIDE, Status.STOPPED: _INSIDE},
+        stopped_by=_("the machine itself"),
     ),
     Reason.OUTSIDE: ReasonMessages(
         short=_("outside Ondol"),
@@ -126,10 +130,11 @@ REASONS: dict[Reason, ReasonMessages] = {
             Status.TERMINATING: Explanation(_("The server was deleted outside Ondol, for example in the AWS console.")),
             Status.TERMINATED: Explanation(_("It was deleted outside Ondol.")),
         },
+        stopped_by="AWS",
     ),
     # --- what was wished has happened, or nobody knows why
     Reason.DONE: ReasonMessages(short="", in_history=""),
-    Reason.UNKNOWN: ReasonMessages(short="", in_history=""),
+    Reason.UNKNOWN: ReasonMessages(short="", in_history="", stopped_by="AWS"),
     # --- another type or disk
     Reason.RESIZED: ReasonMessages(short="", in_history="", event=_("Size changed"), listed=_("machine: size changed")),
     Reason.SIZE_REFUSED: ReasonMessages(
@@ -216,8 +221,8 @@ REASONS: dict[Reason, ReasonMessages] = {
         short=_("quota"),
         in_history=_("the limit of the AWS account was reached"),
         sentences={
-            Status.STOPPED: _LIMIT,
-            Status.FAILED: _LIMIT,
+            Status.STOPPED: LIMIT,
+            Status.FAILED: LIMIT,
         },
         needs_reference=True,
         code_says_more=True,

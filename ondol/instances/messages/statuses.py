@@ -17,6 +17,8 @@ class StatusMessages:
     heading: Text
     event: Text
     """Its line in the history: what is under way, or what has been done."""
+    listed: Text = ""
+    """What has come of an act, in the list of what people did; empty for what is under way."""
     kept: Text = ""
     """What happens to the disk and to what was created in AWS."""
     otherwise: Explanation | None = None
@@ -38,6 +40,7 @@ STATUSES: dict[Status, StatusMessages] = {
         badge=_("Running"),
         heading=_("Your machine is running"),
         event=_("Started"),
+        listed=_("Machine started"),
     ),
     Status.STOPPING: StatusMessages(
         badge=_("Stopping"),
@@ -49,6 +52,7 @@ STATUSES: dict[Status, StatusMessages] = {
         badge=_("Stopped"),
         heading=_("Your machine is stopped"),
         event=_("Stopped"),
+        listed=_("Machine stopped"),
         kept=_("The disk and everything on it is kept. It will get a new address at the next start."),
         otherwise=Explanation(_("It has stopped; AWS does not say why.")),
     ),
@@ -63,11 +67,13 @@ STATUSES: dict[Status, StatusMessages] = {
         badge=_("Deleted"),
         heading=_("Your machine was deleted"),
         event=_("Deleted"),
+        listed=_("Machine deleted"),
     ),
     Status.FAILED: StatusMessages(
         badge=_("Failed"),
         heading=_("Your machine could not be created"),
         event=_("Could not be created"),
+        listed=_("Machine could not be created"),
         kept=_("Everything that had been created was removed; nothing is left that costs money."),
         otherwise=Explanation(_("Something went wrong while it was being created."), TRY_THEN_ASK),
     ),

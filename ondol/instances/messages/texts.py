@@ -28,5 +28,6 @@ WHEN_OTHERS_STOP = ask_lazily(
     _("Try again when others have stopped theirs, or tell an administrator the reference number.")
 )
 ASK_AGAIN_LATER = _("Ask for it again later.")
+LIMIT = Explanation(_("The AWS account has reached one of its limits."), RAISE_LIMIT)
 NO_CAPACITY = Explanation(_("AWS has no free server of the type %(type)s in this zone at the moment."), RETRY_LATER)
 SERVER_LIMIT = Explanation(_("The AWS account has reached its limit of running servers."), WHEN_OTHERS_STOP)

@@ -2,7 +2,6 @@
 
 from django.utils.translation import gettext_lazy
 
-from ondol.instances.states import Status
 from ondol.web.activity.details import Words
 
 FIELDS: Words = {
@@ -58,10 +57,4 @@ LETTERS: Words = {
     "email_confirmation_signup": gettext_lazy("link to confirm the address"),
     "unknown_account": gettext_lazy("notice that the address has no account"),
     "account_already_exists": gettext_lazy("notice that the address has an account already"),
-}
-ARRIVALS: Words = {
-    Status.RUNNING: gettext_lazy("Machine started"),
-    Status.STOPPED: gettext_lazy("Machine stopped"),
-    Status.TERMINATED: gettext_lazy("Machine deleted"),
-    Status.FAILED: gettext_lazy("Machine could not be created"),
 }

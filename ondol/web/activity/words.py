@@ -11,6 +11,7 @@ from ondol.announcements.models import Announcement, Kind
 from ondol.audit.actions import Action, Source
 from ondol.audit.models import Entry
 from ondol.instances.messages.reasons import REASONS
+from ondol.instances.messages.statuses import STATUSES
 from ondol.instances.states import Reason, Status
 from ondol.web.activity import terms
 from ondol.web.activity.details import Details, text_of
@@ -22,13 +23,6 @@ _ACTS: Mapping[Action, str | Promise] = {
 }
 """Acts that need other words in a row than in the list of kinds."""
 _STOPS = (Action.MACHINE_STOP, Action.MACHINE_STATUS)
-_STOPPERS: Mapping[Reason | None, str | Promise] = {
-    Reason.IDLE: "AWS",
-    Reason.OUTSIDE: "AWS",
-    Reason.UNKNOWN: "AWS",
-    Reason.INSIDE: gettext_lazy("the machine itself"),
-}
-"""Who stopped a machine if nobody asked Ondol for it: the worker has only noticed the stop."""
 _TARGETS = (
     *("InstanceId", "InstanceIds", "GroupName", "KeyName", "AlarmName", "AlarmNames", "VolumeId", "Resources"),
     "InstanceType",
@@ -65,7 +59,8 @@ def who_of(entry: Entry) -> str:
     """Return who did it, if no person did."""
     if Details(entry.details).text("rule"):
         return _("a rule")
-    if entry.action in _STOPS and (word := _STOPPERS.get(_reason(Details(entry.details)))):
+    reason = _reason(Details(entry.details))
+    if entry.action in _STOPS and reason and (word := REASONS[reason].stopped_by):
         return str(word)
     match entry.source:
         case Source.WORKER:
@@ -85,7 +80,7 @@ def _stop(details: Details) -> str:
     reason = _reason(details)
     if reason and REASONS[reason].is_by_itself:
         return _("Automatic stop")
-    return _("Stop noticed") if reason in _STOPPERS and reason else ""
+    return _("Stop noticed") if reason and REASONS[reason].stopped_by else ""
 
 
 def _status(details: Details) -> str:
@@ -94,7 +89,8 @@ def _status(details: Details) -> str:
         return _("Automatic stop")
     if reason and REASONS[reason].event:
         return str(REASONS[reason].event)
-    return details.word("new", terms.ARRIVALS) or _("Machine changed")
+    status = details.text("new")
+    return str(STATUSES[Status(status)].listed if status in set(Status) else "") or _("Machine changed")
 
 
 def _reason(details: Details) -> Reason | None:

@@ -14,6 +14,7 @@ from ondol.instances.messages.statuses import STATUSES
 from ondol.instances.models import Instance, KeyOrigin, StatusChange
 from ondol.instances.own_keys import KeyFacts, facts_of
 from ondol.instances.ssh import key_of
+from ondol.instances.states import SETTLED
 from ondol.web.badge import Badge, badge_of
 from ondol.web.history.timeline import last_receipt
 from ondol.web.machine.notices import Notice, notice_of, trouble_of
@@ -21,8 +22,6 @@ from ondol.web.machine.replacement import Replacement, replacement_of
 from ondol.web.machine.steps import Step, steps_of
 
 _BUTTONS = {Status.RUNNING: "stop", Status.STOPPED: "start", Status.FAILED: "create"}
-_WITHOUT_KEY = {Status.PENDING, Status.FAILED, Status.TERMINATING}
-"""The same statuses as in `actions.take_key`."""
 _PACES, _SLOWEST = ((30, 1), (180, 3)), 10
 """The pace of polls while something changes: for 30 s every second, up to 3 minutes every 3 s, then every 10 s; real
 time. Why: docs/decisions/0004."""
@@ -136,10 +135,10 @@ def present(instance: Instance, now: datetime | None = None) -> MachineCard:
         since=instance.since,
         now=now,
         button=_button(instance, badge.status),
-        has_key=key is not None and key.origin == KeyOrigin.AWS and badge.status not in _WITHOUT_KEY,
+        has_key=key is not None and key.origin == KeyOrigin.AWS and badge.status not in actions.WITHOUT_KEY,
         own_key=facts_of(key) if key and key.origin != KeyOrigin.AWS else None,
         replacement=replacement_of(instance, now),
-        offers_replacement=is_offered() and badge.status in {Status.RUNNING, Status.STOPPED},
+        offers_replacement=is_offered() and badge.status in SETTLED,
     )
 
 

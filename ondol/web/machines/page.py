@@ -219,7 +219,7 @@ def entries_of(rows: list[Instance], *, with_costs: bool = True) -> list[FleetEn
 
 def machines_now() -> QuerySet[Instance]:
     """Return all machines that have not ended, with what the readings of those that run say."""
-    ranks = [When(status=status.value, then=Value(rank)) for rank, status in enumerate(_FIRST)]
+    ranks = [When(status=status, then=Value(rank)) for rank, status in enumerate(_FIRST)]
     told = CpuReading.objects.filter(instance=OuterRef("pk"), at__gte=OuterRef("run__launched_at")).order_by("-at")
     busy = told.filter(at__gte=clock.now() - _BACK, percent__gte=OuterRef("run__armed_cpu_percent"))
     runs = Q(status=Status.RUNNING)

@@ -12,7 +12,7 @@ from ondol.costs.calculation import CENT, MINIMUM, WON, Item, Line, calculate, c
 from ondol.costs.months import Month, Span
 from ondol.costs.price_table import Dated, PriceTable
 from tests.costs.lives import KST, lives, moments
-from tests.costs.test_reckoning import PRICES
+from tests.costs.test_calculation import PRICES
 
 TINY = Decimal("1e-10")
 zones = st.sampled_from([KST, ZoneInfo("UTC"), ZoneInfo("America/New_York"), ZoneInfo("Europe/Berlin")])
