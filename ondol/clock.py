@@ -4,7 +4,8 @@
 trial of 30 idle minutes pass in 30/SPEED. Sockets, sessions, back-offs, e-mails and job leases stay on real time.
 
 Code about machines and the defaults of models call `now()`, which asks `clock()`. Tests set the time there, by `use()`,
-also for code that holds a reference to `now`. What is on real time calls `real_now()`, which no test sets.
+also for code that holds a reference to `now`. What is on real time calls `real_now()`, which no test sets;
+seconds since the epoch that go into a session or a cookie are `time.time()`, as Django has them.
 """
 
 import time
