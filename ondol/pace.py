@@ -7,10 +7,6 @@ from ondol import clock
 LEAST, MOST = 2, 30
 """The seconds between two jobs; a cron with seconds is irregular above 30."""
 
-AT_ONCE, BY_THE_CLOCK = 20, 5
-"""The priorities of the check of what changes, which takes a moment, and of jobs that guard machines by the clock.
-Neither waits behind a thousand machines' jobs (0 and less), or as many e-mails (0); a click (10) comes between them."""
-
 
 def cron_of(interval: timedelta, speed: float | None = None) -> str:
     """Return the cron of a job that runs once in an interval on the machines' clock, but not every second.

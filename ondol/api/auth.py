@@ -24,7 +24,7 @@ from ondol.api import scopes
 from ondol.audit.actions import Action
 from ondol.audit.denials import note_denial
 from ondol.audit.record import Refusal
-from ondol.instances.actions import ActionError
+from ondol.instances.errors import ActionError
 
 Rule = Callable[[User], None]
 """Raises a Refusal for people who are not allowed in."""

@@ -11,6 +11,7 @@ from ondol.api.throttle import PER_PERSON
 from ondol.autostop import awake
 from ondol.costs.offers import offers_for
 from ondol.instances import actions
+from ondol.instances.key_file import take_key
 from ondol.instances.key_replacement import replace_key
 from ondol.instances.models import Instance
 from ondol.instances.resizing import change_size
@@ -117,7 +118,7 @@ def keep_awake(request: ApiRequest, wish: Body[Awake]) -> Status[MachineAnswer]:
 def ssh_key(request: ApiRequest, which: Query[WhichForm]) -> HttpResponse:
     """Return your private key, as `pem` for OpenSSH or as `ppk` for PuTTY. Save it so that only you can read it. Of a
     key of your own there is none here: `key_not_kept`."""
-    file = actions.take_key(request.auth, which.format)
+    file = take_key(request.auth, which.format)
     return HttpResponse(
         file.text.encode("ascii"),
         content_type="text/plain; charset=us-ascii",

@@ -17,7 +17,7 @@ from ondol.accounts.people import AccountError
 from ondol.api import validation_errors
 from ondol.api.scopes import InsufficientScope, TokenExpired
 from ondol.database.away import is_away
-from ondol.instances.actions import ActionError
+from ondol.instances.errors import ActionError
 from ondol.language import language_of
 from ondol.request_id import HEADER, request_id
 from ondol.whom_to_ask import ask

@@ -13,7 +13,7 @@ from ondol.audit.record import Action, refusals_of, write
 from ondol.autostop import schedule
 from ondol.autostop.forecast import MIN_NOTICE
 from ondol.instances import actions, admin_letters
-from ondol.instances.actions import ActionError
+from ondol.instances.errors import ActionError
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
 from ondol.instances.states import RUNS_OR_WILL

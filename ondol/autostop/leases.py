@@ -14,7 +14,7 @@ from ondol.autostop.forecast import PERIOD
 from ondol.autostop.models import WorkLease
 from ondol.autostop.samples import limits_of, samples_of, used_of
 from ondol.autostop.work import Limits, Sample, Work
-from ondol.instances import actions
+from ondol.instances.jobs import enqueue
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance, Run
 from ondol.policy.rules import rules_for
@@ -64,7 +64,7 @@ def _change(row: Instance, until: datetime | None, samples: Sequence[Sample], li
         ended_at, last = work.last_work(samples, limits)
         if ended_at and last:
             _tell(run, ended_at, last)
-        actions.enqueue(locked)
+        enqueue(locked)
 
 
 def _tell(run: Run, ended_at: datetime, last: Work) -> None:

@@ -16,14 +16,15 @@ from ondol.accounts.models import User
 from ondol.accounts.security_letters import record_and_tell
 from ondol.audit.record import Action, refusals, write
 from ondol.autostop import idle_rule
-from ondol.instances import actions
-from ondol.instances.actions import ActionError
+from ondol.instances.errors import ActionError
+from ondol.instances.jobs import enqueue
 from ondol.instances.models import Instance, Run
 from ondol.instances.states import RUNS_OR_WILL
 from ondol.policy.catalog import all_rules, stored_fields
 from ondol.policy.models import Policy, PolicyChange
 from ondol.policy.rules import Rules, rules_for
 from ondol.policy.threshold import digits, too_near
+from ondol.priorities import MANY
 
 _TOO_NEAR = _(
     "Without CPU credits AWS slows %(types)s down, to as little as %(baseline)s%% of each vCPU. A threshold of "
@@ -195,7 +196,7 @@ def _arm_anew(owner: User | None) -> None:
         if idle_rule.armed(run) != idle_rule.wanted(rule, row):
             Run.objects.filter(pk=run.pk).update(armed_at=None, alarm_verified_at=None)
             Instance.objects.filter(pk=row.pk).update(next_at=None)
-            actions.enqueue(row, actions.MANY)
+            enqueue(row, MANY)
 
 
 def _plain(value: Any) -> Any:

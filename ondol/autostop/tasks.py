@@ -11,7 +11,8 @@ from ondol.cloud.errors import CloudError
 from ondol.deployment.connection import cloud
 from ondol.nightly import at_night
 from ondol.outbox.jobs import letter_task
-from ondol.pace import BY_THE_CLOCK, cron_of
+from ondol.pace import cron_of
+from ondol.priorities import BY_THE_CLOCK
 
 log = logging.getLogger(__name__)
 

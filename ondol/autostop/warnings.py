@@ -16,7 +16,7 @@ from ondol.autostop.models import CpuReading, StopWarning
 from ondol.autostop.outlook import SOON, Outlook, outlook, outlooks
 from ondol.autostop.schedule import closing
 from ondol.config import config
-from ondol.instances.actions import ActionError
+from ondol.instances.errors import ActionError
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
 from ondol.outbox.jobs import send_later

@@ -20,7 +20,7 @@ from ondol.costs.months import Month
 from ondol.costs.prepared import calculations
 from ondol.costs.record import zone
 from ondol.instances import actions
-from ondol.instances.actions import ActionError
+from ondol.instances.errors import ActionError
 from ondol.instances.lifecycle import Reason
 from ondol.instances.models import Instance
 from ondol.outbox.jobs import send_later

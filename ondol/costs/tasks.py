@@ -19,7 +19,7 @@ from ondol.costs.models import BudgetNotice, PriceCheck
 from ondol.costs.price_table import Dated
 from ondol.nightly import at_night
 from ondol.outbox.jobs import letter_task
-from ondol.pace import BY_THE_CLOCK
+from ondol.priorities import BY_THE_CLOCK
 
 log = logging.getLogger(__name__)
 FRESH, AGAIN = timedelta(hours=20), timedelta(hours=1)

@@ -1,54 +1,32 @@
 """What people may ask of their machine. Each stores a wish and enqueues a job in one transaction; none calls AWS."""
 
-import logging
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
-from procrastinate import exceptions as procrastinate_errors
-from procrastinate.contrib.django import app
 
 from ondol import clock
 from ondol.accounts.models import User
-from ondol.accounts.people import require_administrator, require_approved
-from ondol.accounts.security_letters import record_and_tell
 from ondol.audit.record import Action, refusals_of
 from ondol.database.kept import Kept
-from ondol.deployment import alerts
-from ondol.instances import admin_letters, own_keys, sealed
+from ondol.instances import admin_letters, own_keys
 from ondol.instances.allowance import require_creation_left, require_start_left
-from ondol.instances.errors import ActionError as ActionError
-from ondol.instances.errors import as_action_error
+from ondol.instances.asker import asker, require_administrator, require_approved
+from ondol.instances.errors import ActionError
+from ondol.instances.jobs import enqueue_now
 from ondol.instances.lifecycle import Reason, Status, withdrawal
 from ondol.instances.messages.reasons import UNKNOWN_MACHINE, explanation
-from ondol.instances.models import Instance, KeyOrigin, KeyReplacement, SshKey
+from ondol.instances.models import Instance, KeyReplacement
 from ondol.instances.moves import move, write_line
 from ondol.instances.record import Record
 from ondol.instances.runs import Run
 from ondol.instances.sizes import Size, chosen
-from ondol.instances.ssh import key_stem
-from ondol.instances.states import PRESENT
-from ondol.keys import ppk, vault
-from ondol.pace import BY_THE_CLOCK
-from ondol.request_id import for_job
-from ondol.whom_to_ask import ask
+from ondol.priorities import BY_THE_CLOCK
 
-log = logging.getLogger(__name__)
-WITHOUT_KEY = frozenset(Status) - PRESENT
-"""Statuses without a key to hand out; while a machine is created, its key may still change."""
-RECONCILE = "ondol.instances.reconcile"
 MAY_RUN: list[Callable[[User], None]] = []
 """What other apps check before a machine runs, such as a budget: each may raise ActionError."""
-
-
-@dataclass(frozen=True, slots=True)
-class KeyFile:
-    """A private key as a file: an ASCII name, `\\n` line ends, a final newline, no byte-order mark."""
-
-    name: str
-    text: str
 
 
 def current(user: User) -> Instance | None:
@@ -86,13 +64,13 @@ def create(
     Asking again while it is created returns the same one; after a failure it is a new attempt. An administrator may ask
     for somebody else, whose approval, rules and limits apply.
     """
-    actor, reason = _asker(user, by)
-    _require_approved(user)
+    actor, reason = asker(user, by)
+    require_approved(user)
     with transaction.atomic():
         if public_key is not None:
             own_keys.choose(user, public_key)
         instance = _mine_for_update(user)
-        _require_approved(user)  # once more, here and below: a suspension may have held the lock until now
+        require_approved(user)  # once more, here and below: a suspension may have held the lock until now
         if instance is None:
             _require_leave(user)
             require_creation_left(user)
@@ -119,18 +97,18 @@ def create(
             raise ActionError(
                 "already_there", _("You have a machine already."), _("Each person has one. Start it instead.")
             )
-        _now(instance)
+        enqueue_now(instance)
     return instance
 
 
 @refusals_of(Action.MACHINE_START)
 def start(user: User, *, by: User | None = None) -> Instance:
     """Ask for a start; by an administrator for somebody else. Running or starting already is fine."""
-    actor, reason = _asker(user, by)
-    _require_approved(user)
+    actor, reason = asker(user, by)
+    require_approved(user)
     with transaction.atomic():
         instance = _existing(user)
-        _require_approved(user)
+        require_approved(user)
         match Status(instance.status):
             case Status.STOPPED:
                 _require_leave(user)
@@ -149,7 +127,7 @@ def start(user: User, *, by: User | None = None) -> Instance:
                 )
             case _:
                 raise _ending(instance)
-        _now(instance)
+        enqueue_now(instance)
     return instance
 
 
@@ -157,9 +135,9 @@ def start(user: User, *, by: User | None = None) -> Instance:
 def stop(user: User, *, by: User | None = None, still: Callable[[Instance], bool] = lambda row: True) -> Instance:
     """Ask for a stop; by an administrator for somebody else. Stopped or stopping already is fine. A running machine is
     not stopped if `still` is false for it now."""
-    actor, reason = _asker(user, by)
+    actor, reason = asker(user, by)
     if actor == user:
-        _require_approved(user)
+        require_approved(user)
     with transaction.atomic():
         instance = _existing(user)
         match Status(instance.status):
@@ -175,7 +153,7 @@ def stop(user: User, *, by: User | None = None, still: Callable[[Instance], bool
                 raise ActionError("failed", _("The machine could not be created, so there is nothing to stop."))
             case _:
                 raise _ending(instance)
-        _now(instance)
+        enqueue_now(instance)
     return instance
 
 
@@ -186,7 +164,7 @@ def stop_by_rule(user: User, reason: Reason, still: Callable[[Instance], bool]) 
         if instance is None or instance.status != Status.RUNNING or not still(instance):
             return False
         move(instance, Status.STOPPING, reason)
-        _now(instance, BY_THE_CLOCK)  # when the allowed hours end, many come at once: a click goes first
+        enqueue_now(instance, BY_THE_CLOCK)  # when the allowed hours end, many come at once: a click goes first
     return True
 
 
@@ -208,18 +186,18 @@ def withdraw(owner: User, by: User | None) -> None:
         decision = withdrawal(Status(instance.status), instance.seen, clock.now())
         if decision and decision.to:
             move(instance, decision.to, decision.reason, by=by)
-        _now(instance)
+        enqueue_now(instance)
 
 
 @refusals_of(Action.MACHINE_TERMINATE)
 def terminate(user: User, *, by: User) -> Instance:
     """Terminate a person's machine with all its data; administrators only. Terminating already is fine."""
-    _require_admin(by)
+    require_administrator(by)
     with transaction.atomic():
         instance = _existing(user)
         if instance.status != Status.TERMINATING:
             move(instance, Status.TERMINATING, Reason.ADMIN, by=by)
-        _now(instance)
+        enqueue_now(instance)
     return instance
 
 
@@ -227,112 +205,18 @@ def terminate(user: User, *, by: User) -> Instance:
 def wish_of(user: User, *, by: User | None = None) -> Iterator[Instance]:
     """Yield one's own machine, or an administrator somebody else's, locked to change what is asked of it. A job is
     enqueued with the commit."""
-    _asker(user, by)
-    _require_approved(user)
+    asker(user, by)
+    require_approved(user)
     with transaction.atomic():
         instance = _existing(user)
-        _require_approved(user)
+        require_approved(user)
         yield instance
-        _now(instance)
-
-
-@refusals_of(Action.KEY_READ)
-def take_key(user: User, form: str = "pem") -> KeyFile:
-    """Return the private key of one's own machine, as `pem` (OpenSSH) or `ppk` (PuTTY)."""
-    _require_approved(user)
-    key = (
-        SshKey.objects.select_related("instance")
-        .filter(instance__owner=user)
-        .exclude(instance__status__in=WITHOUT_KEY)
-        .first()
-    )
-    if key is None:
-        raise ActionError("no_key", _("There is no key yet."), _("It is there as soon as the machine runs."), 404)
-    if key.origin != KeyOrigin.AWS:
-        raise ActionError(
-            "key_not_kept",
-            _("Your machine has a key of your own, and its private key was never here."),
-            _("It is where you created or saved it."),
-            404,
-        )
-    try:
-        pem = sealed.open_key(key)
-    except vault.Tampered as error:
-        log.error("a private key is not handed out: %s", error, extra={"instance": str(key.instance_id)})
-        alerts.notify_of_tampering(sealed.label_of(key.instance, key.fingerprint))
-        raise ActionError(
-            "key_changed",
-            _("Your key was not handed out: the key or its owner was changed in the database."),
-            _("Administrators have been notified. If you already have the file, it still works."),
-        ) from None
-    except vault.MissingKey:
-        raise ActionError(
-            "sealed",
-            _("Your key is stored, but cannot be decrypted at the moment."),
-            ask(_("Tell an administrator: a key in ONDOL_VAULT_KEYS is missing.")),
-            503,
-        ) from None
-    with transaction.atomic():
-        record_and_tell(Action.KEY_READ, user, machine=str(key.instance_id), form=form)
-    name = key_stem(key.instance)
-    if form == "ppk":
-        return KeyFile(f"{name}.ppk", ppk.from_pem(pem, comment=name))
-    return KeyFile(f"{name}.pem", pem.replace("\r\n", "\n").rstrip("\n") + "\n")
+        enqueue_now(instance)
 
 
 def tell_address(instance: Instance) -> bool:
     """Return whether the owner is to be told that the address has changed; true only once."""
     return bool(Instance.objects.filter(pk=instance.pk, address_changed=True).update(address_changed=False))
-
-
-SOMEBODY_WAITS, AFTER_NEWS, MANY = 10, -1, -10
-"""The priorities of a job after a click, of one that comes after all notifications (0), and of those of which there may
-be a thousand at once."""
-_OVERTAKE = """
-UPDATE procrastinate_jobs SET priority = %s WHERE queueing_lock = %s AND status = 'todo' AND priority < %s
-"""
-
-
-def _now(instance: Instance, priority: int = SOMEBODY_WAITS) -> None:
-    """Enqueue the job after a request: whatever was put off is tried at once."""
-    Instance.objects.filter(pk=instance.pk).update(next_at=None)
-    enqueue(instance, priority)
-
-
-_WAITING = """
-SELECT queueing_lock FROM procrastinate_jobs WHERE status = 'todo' AND queueing_lock = ANY(%s) AND priority >= %s
-"""
-
-
-def without_job(instances: Collection[Instance], priority: int = 0) -> list[Instance]:
-    """Return those without a waiting job of this or a higher priority; call it after the commit of what the job shall
-    see. A thousand machines that wait for Amazon's quota are checked every two seconds: none needs a second job."""
-    locks = [_lock_of(instance) for instance in instances]
-    if not locks:
-        return []
-    with connection.cursor() as cursor:
-        cursor.execute(_WAITING, [locks, priority])
-        waiting = {lock for (lock,) in cursor.fetchall()}
-    return [instance for instance in instances if _lock_of(instance) not in waiting]
-
-
-def _lock_of(instance: Instance) -> str:
-    return f"instance:{instance.pk}"
-
-
-def enqueue(instance: Instance, priority: int = 0) -> None:
-    """Enqueue the reconciliation of this machine, in the caller's transaction. If one waits already, it gets the higher
-    priority of the two."""
-    lock = _lock_of(instance)
-    try:
-        with transaction.atomic():  # a savepoint: the refusal must not undo the caller's change
-            app.configure_task(RECONCILE, lock=lock, queueing_lock=lock, queue="instances", priority=priority).defer(
-                row=str(instance.pk), **for_job()
-            )
-    except procrastinate_errors.AlreadyEnqueued:
-        if priority > MANY:
-            with connection.cursor() as cursor:
-                cursor.execute(_OVERTAKE, [priority, lock, priority])
 
 
 def _insert(user: User, size: Size, by: User, reason: Reason) -> Instance:
@@ -362,27 +246,9 @@ def _existing(user: User) -> Instance:
     return instance
 
 
-def _asker(user: User, by: User | None) -> tuple[User, Reason]:
-    """Return who asks for something about the machine of `user`, and as what; others have to be administrators."""
-    if by is None or by == user:
-        return user, Reason.PERSON
-    _require_admin(by)
-    return by, Reason.ADMIN
-
-
-def _require_approved(user: User) -> None:
-    with as_action_error():
-        require_approved(User.objects.get(pk=user.pk))
-
-
 def _require_leave(user: User) -> None:
     for rule in MAY_RUN:
         rule(user)
-
-
-def _require_admin(user: User) -> None:
-    with as_action_error():
-        require_administrator(user)
 
 
 def _ending(instance: Instance) -> ActionError:

@@ -16,8 +16,8 @@ from ondol.accounts.ssh_addresses import Network
 from ondol.accounts.text import clean_line
 from ondol.audit.record import Action, asker, refusals_of, write
 from ondol.config import config
-from ondol.instances.actions import enqueue
 from ondol.instances.errors import ActionError
+from ondol.instances.jobs import enqueue
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
 from ondol.policy.rules import Rules, rules_for, rules_of

@@ -11,7 +11,7 @@ from ondol import clock
 from ondol.accounts.models import User
 from ondol.cloud.errors import Gone, NotYet
 from ondol.cloud.port import Cloud, always
-from ondol.instances.actions import enqueue
+from ondol.instances.jobs import enqueue
 from ondol.instances.models import Instance
 from ondol.instances.ssh_ranges import wished, wished_by
 from ondol.reconciler.job_lease import JobLease

@@ -20,7 +20,7 @@ from ondol.cloud.errors import CloudError
 from ondol.cloud.port import MOVING, Cloud
 from ondol.deployment.health import confirm
 from ondol.deployment.models import Deployment, is_id
-from ondol.instances.actions import enqueue, without_job
+from ondol.instances.jobs import enqueue, without_job
 from ondol.instances.lifecycle import CHANGING, Status, View
 from ondol.instances.models import Instance, Launch, Run
 from ondol.instances.replacements import MAX_TRIES

@@ -14,7 +14,7 @@ from ondol.deployment import warm_ups
 from ondol.deployment.alerts import notify_administrators
 from ondol.deployment.findings import DRIFT, LEAKS, REFUSALS, REGION, Finding, Why, remembered
 from ondol.deployment.models import Deployment, deployment_id, is_id
-from ondol.instances.actions import enqueue
+from ondol.instances.jobs import enqueue
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import OTHER_ALARM, Instance
 from ondol.instances.states import PRESENT

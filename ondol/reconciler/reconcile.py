@@ -14,12 +14,13 @@ from ondol.cloud.errors import CloudError, Gone, NoCapacity, Quota, Refused, Unr
 from ondol.cloud.port import Cloud
 from ondol.deployment.aws_record import on_behalf_of
 from ondol.deployment.fingerprints import OtherKeys
-from ondol.instances.actions import AFTER_NEWS, enqueue
+from ondol.instances.jobs import enqueue
 from ondol.instances.lifecycle import Decision, Reason, Status, Step, Timeouts, View, decide
 from ondol.instances.models import Instance, Launch
 from ondol.instances.moves import move
 from ondol.instances.record import Failure, Record, Wish
 from ondol.instances.troubles import is_kept
+from ondol.priorities import AFTER_NEWS, USUAL
 from ondol.reconciler import ingress, pace, refusals, replacement, resources, sizes
 from ondol.reconciler.inside import Enter, enter
 from ondol.reconciler.job_lease import JobLease, JobLeaseLost
@@ -175,9 +176,9 @@ def priority_of(instance: Instance) -> int:
     once, all are to be recorded as running first. One that has long run without an alarm has no lower priority.
     """
     if instance.status != Status.RUNNING or decision_for(instance).step is not Step.ARM:
-        return 0
+        return USUAL
     is_late = clock.now() - instance.status_since > clock.real_seconds(BARE_FOR.total_seconds())
-    return 0 if is_late and instance.run.armed_at is None else AFTER_NEWS
+    return USUAL if is_late and instance.run.armed_at is None else AFTER_NEWS
 
 
 # --- moves -----------------------------------------------------------------------------------------------------------

@@ -15,10 +15,11 @@ from ondol.deployment.alerts import notify_of_lasting_trouble
 from ondol.deployment.connection import cloud
 from ondol.deployment.health import OBSERVING, note_trouble, trouble_is_over
 from ondol.instances import admin_letters, key_letters
-from ondol.instances.actions import RECONCILE
+from ondol.instances.jobs import RECONCILE
 from ondol.nightly import at_night
 from ondol.outbox.jobs import letter_task
-from ondol.pace import AT_ONCE, BY_THE_CLOCK, cron_of
+from ondol.pace import cron_of
+from ondol.priorities import AT_ONCE, BY_THE_CLOCK
 from ondol.reconciler.job_lease import JobLeaseLost, ensure_job_lease
 from ondol.reconciler.observe import ALL_EVERY, is_time_for_all
 from ondol.reconciler.observe import observe as look_at

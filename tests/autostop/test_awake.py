@@ -8,7 +8,7 @@ from ondol import clock
 from ondol.autostop import awake
 from ondol.cloud.errors import Unreachable
 from ondol.instances import actions
-from ondol.instances.actions import ActionError
+from ondol.instances.errors import ActionError
 from ondol.instances.models import Instance
 from ondol.policy.models import Policy
 from ondol.policy.rules import rules_of

@@ -7,6 +7,7 @@ from ondol.autostop import awake
 from ondol.autostop.policies import set_policy
 from ondol.cloud.port import IdleRule
 from ondol.instances import actions
+from ondol.instances.jobs import enqueue
 from ondol.instances.lifecycle import Reason
 from ondol.instances.models import Instance
 from ondol.policy.catalog import stored_fields
@@ -52,7 +53,7 @@ def clicked(machine):
     actions.stop(machine.owner)
 
 
-@pytest.mark.parametrize("news", [clicked, actions.enqueue])
+@pytest.mark.parametrize("news", [clicked, enqueue])
 def test_neither_a_click_nor_news_waits_behind_the_machines_of_a_new_rule(rig, alice, bob, ada, news):
     """CloudWatch takes three alarms a second: a thousand machines are five minutes."""
     for owner in (alice, bob, ada):

@@ -9,6 +9,8 @@ from ondol.autostop import awake, schedule
 from ondol.autostop.policies import set_policy
 from ondol.cloud.errors import Unreachable
 from ondol.instances import actions
+from ondol.instances.errors import ActionError
+from ondol.instances.jobs import RECONCILE
 from ondol.instances.models import Run, StatusChange
 from ondol.policy.catalog import stored_fields
 from ondol.policy.models import Policy
@@ -198,11 +200,11 @@ def test_where_nobody_has_hours_it_is_one_question(rig, at, alice, django_assert
     rig.running(alice)
     with django_assert_num_queries(1):
         schedule.check()
-    assert not ProcrastinateJob.objects.filter(task_name=actions.RECONCILE).exists()
+    assert not ProcrastinateJob.objects.filter(task_name=RECONCILE).exists()
 
 
 def test_without_hours_there_is_nothing_to_waive(rig, alice):
     rig.running(alice)
-    with pytest.raises(actions.ActionError) as refusal:
+    with pytest.raises(ActionError) as refusal:
         awake.not_tonight(alice)
     assert refusal.value.code == "no_hours"

@@ -12,7 +12,7 @@ from ondol.accounts.models import Approval, User
 from ondol.autostop import awake, tasks, warnings
 from ondol.autostop.models import CpuReading, StopWarning
 from ondol.instances import actions
-from ondol.instances.actions import ActionError
+from ondol.instances.errors import ActionError
 from ondol.instances.models import Run
 from ondol.policy.models import Policy
 from tests.autostop.conftest import kst

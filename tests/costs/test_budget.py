@@ -10,7 +10,8 @@ from ondol.accounts.models import Approval, User
 from ondol.costs import budget, tasks
 from ondol.costs.models import Budget
 from ondol.instances import actions
-from ondol.instances.actions import ActionError
+from ondol.instances.errors import ActionError
+from ondol.instances.jobs import enqueue
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import StatusChange
 from tests.queued import own_arguments
@@ -141,7 +142,7 @@ def test_a_budget_that_stops_stops_and_keeps_the_disk(rig, running, at, alice):
     letters()
     assert rig.mine(alice).status == Status.STOPPING
     budget.check()  # twice is once
-    actions.enqueue(running)
+    enqueue(running)
     rig.work()
     rig.tick(2)
     instance = rig.mine(alice)

@@ -17,6 +17,7 @@ from ondol.autostop import awake
 from ondol.autostop.forecast import PERIOD, floor
 from ondol.autostop.models import CpuReading
 from ondol.instances import actions, key_replacement, resizing, ssh_ranges
+from ondol.instances.key_file import take_key
 from ondol.instances.models import Instance, KeyOrigin, SshKey
 from tests.signed_in import sign_in
 
@@ -111,7 +112,7 @@ def key(name: str) -> str:
     """The private key as its owner gets it, or has it at home."""
     if SshKey.objects.get(instance=actions.current(_user(name))).origin == KeyOrigin.OWN:
         return own_key(name).private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
-    return actions.take_key(_user(name)).text
+    return take_key(_user(name)).text
 
 
 def token(name: str) -> str:

@@ -11,9 +11,12 @@ from ondol.accounts.people import AccountError, approve, suspend
 from ondol.autostop import awake
 from ondol.autostop.policies import set_policy
 from ondol.instances import actions, resizing
+from ondol.instances.errors import ActionError
+from ondol.instances.key_file import take_key
 from ondol.policy.catalog import stored_fields
 from tests.instances.model_surroundings import CALLS, IN_OUR_THREAD, Surroundings, mishaps, who
 
+CLICKS = {"create": actions.create, "start": actions.start, "stop": actions.stop, "take_key": take_key}
 UNSET = dict.fromkeys(stored_fields()) | {"weekends": True, "zone": "", "why": ""}
 
 
@@ -28,8 +31,8 @@ class People(Surroundings):
 
     @rule(name=who, what=st.sampled_from(["create", "create", "start", "start", "stop", "take_key"]))
     def clicks(self, name, what):
-        with contextlib.suppress(actions.ActionError):
-            getattr(actions, what)(self.people[name])
+        with contextlib.suppress(ActionError):
+            CLICKS[what](self.people[name])
 
     @rule(name=who, what=st.sampled_from(["create", "start", "stop"]), rounds=st.integers(0, 3))
     def clicks_and_waits(self, name, what, rounds):
@@ -39,13 +42,13 @@ class People(Surroundings):
     @rule(name=who, kind=st.sampled_from(["t3.small", "t3.medium"]), gib=st.integers(30, 33), rounds=st.integers(0, 3))
     def wants_another_size(self, name, kind, gib, rounds):
         for wish in ({"instance_type": kind}, {"volume_gib": gib}):
-            with contextlib.suppress(actions.ActionError):
+            with contextlib.suppress(ActionError):
                 resizing.change_size(self.people[name], **wish)
         self.life_goes_on(rounds)
 
     @rule(name=who, what=st.sampled_from(["terminate", "stop"]), rounds=st.integers(0, 3))
     def the_administrator_asks(self, name, what, rounds):
-        with contextlib.suppress(actions.ActionError):
+        with contextlib.suppress(ActionError):
             getattr(actions, what)(self.people[name], by=self.ada)
         self.life_goes_on(rounds)
 
@@ -78,19 +81,19 @@ class People(Surroundings):
     def asks_on_a_bad_day(self, name, what, faults, rounds):
         for operation, mishap in faults:
             self.cloud.next_error[operation].append(mishap)
-        with contextlib.suppress(actions.ActionError):
+        with contextlib.suppress(ActionError):
             getattr(actions, what)(self.people[name], **({"by": self.ada} if what == "terminate" else {}))
         self.life_goes_on(rounds)
 
     @rule(name=who, minutes=st.sampled_from([1, 50, 240, 1440]), rounds=st.integers(0, 2))
     def keeps_awake(self, name, minutes, rounds):
-        with contextlib.suppress(actions.ActionError):
+        with contextlib.suppress(ActionError):
             awake.keep_awake(self.people[name], clock.now() + timedelta(minutes=minutes))
         self.life_goes_on(rounds)
 
     @rule(name=who, rounds=st.integers(0, 2))
     def ends_it(self, name, rounds):
-        with contextlib.suppress(actions.ActionError):
+        with contextlib.suppress(ActionError):
             awake.end_awake(self.people[name])
         self.life_goes_on(rounds)
 
@@ -102,7 +105,7 @@ class People(Surroundings):
     @rule(name=who, minutes=st.sampled_from([None, 50, 240]))
     def a_wish_comes_while_an_alarm_is_put(self, name, minutes):
         def wish():
-            with contextlib.suppress(actions.ActionError):
+            with contextlib.suppress(ActionError):
                 until = minutes and clock.now() + timedelta(minutes=minutes)
                 awake.keep_awake(self.people[name], until) if until else awake.end_awake(self.people[name])
 

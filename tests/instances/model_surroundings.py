@@ -11,6 +11,7 @@ from ondol.cloud.errors import CloudError, NoCapacity, Quota, Refused, Throttled
 from ondol.cloud.port import IdleRule, InstanceState, Tag
 from ondol.deployment.models import deployment_id
 from ondol.instances import actions
+from ondol.instances.jobs import RECONCILE
 from ondol.instances.models import Instance
 from ondol.reconciler import observe, orphans
 from ondol.reconciler.job_lease import JobLeaseLost
@@ -185,7 +186,7 @@ class Surroundings(RuleBasedStateMachine):
     def a_worker_works(self):
         from procrastinate.contrib.django.models import ProcrastinateJob
 
-        rows = {job.args["row"] for job in ProcrastinateJob.objects.filter(task_name=actions.RECONCILE)}
+        rows = {job.args["row"] for job in ProcrastinateJob.objects.filter(task_name=RECONCILE)}
         self.rig._forget_jobs()
         for row in sorted(rows):
             self.reconcile(row)

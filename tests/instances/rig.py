@@ -11,6 +11,7 @@ from ondol.accounts.models import Approval, Role, User
 from ondol.cloud.port import Alarm, Cloud
 from ondol.deployment.models import deployment_id
 from ondol.instances import actions
+from ondol.instances.jobs import RECONCILE
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance, Run
 from ondol.reconciler import observe
@@ -56,7 +57,7 @@ class Rig:
 
     def work(self) -> None:
         """Do every job that waits, as a worker does."""
-        while rows := {job.args["row"] for job in ProcrastinateJob.objects.filter(task_name=actions.RECONCILE)}:
+        while rows := {job.args["row"] for job in ProcrastinateJob.objects.filter(task_name=RECONCILE)}:
             self._forget_jobs()
             for row in rows:
                 reconcile(row, self.cloud, self.ensure_job_lease, lambda address, port: self.ssh, self.enter)
@@ -104,4 +105,4 @@ class Rig:
 
     def _forget_jobs(self) -> None:
         with connection.cursor() as cursor:
-            cursor.execute("DELETE FROM procrastinate_jobs WHERE task_name = %s", [actions.RECONCILE])
+            cursor.execute("DELETE FROM procrastinate_jobs WHERE task_name = %s", [RECONCILE])

@@ -9,7 +9,9 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from ondol.accounts.models import Approval, User
 from ondol.instances import actions, names, ssh
-from ondol.instances.actions import ActionError
+from ondol.instances.errors import ActionError
+from ondol.instances.jobs import RECONCILE, enqueue
+from ondol.instances.key_file import take_key
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance, SshKey, StatusChange
 from ondol.instances.moves import move
@@ -52,7 +54,7 @@ def ask(wish, owner, ada=None):
 
 
 def jobs(row):
-    return ProcrastinateJob.objects.filter(task_name=actions.RECONCILE, args__row=str(row.pk)).count()
+    return ProcrastinateJob.objects.filter(task_name=RECONCILE, args__row=str(row.pk)).count()
 
 
 # --- wishes ----------------------------------------------------------------------------------------------------------
@@ -138,7 +140,7 @@ def test_clicks_in_a_row_are_one_job(alice):
 
 def test_a_job_that_waits_already_does_not_undo_the_change(alice):
     row = machine(alice)
-    actions.enqueue(row)
+    enqueue(row)
     actions.stop(alice)
     row.refresh_from_db()
     assert row.status == "STOPPING"
@@ -146,7 +148,7 @@ def test_a_job_that_waits_already_does_not_undo_the_change(alice):
 
 # --- who -------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("approval", [Approval.PENDING, Approval.REJECTED, Approval.SUSPENDED])
-@pytest.mark.parametrize("wish", [actions.create, actions.start, actions.stop, actions.take_key])
+@pytest.mark.parametrize("wish", [actions.create, actions.start, actions.stop, take_key])
 def test_only_approved_people_may_ask(wish, approval):
     carol = person("carol", approval=approval)
     with pytest.raises(ActionError) as error:
@@ -190,9 +192,9 @@ def with_key(owner, status=Status.RUNNING):
 def test_a_key_is_taken_as_often_as_one_likes(alice, status):
     stem = f"ondol-alice-{str(with_key(alice, status).pk)[:8]}"
     for _ in range(2):
-        file = actions.take_key(alice)
+        file = take_key(alice)
         assert (file.name, file.text) == (f"{stem}.pem", PEM)
-    assert actions.take_key(alice, "ppk").name == f"{stem}.ppk"
+    assert take_key(alice, "ppk").name == f"{stem}.ppk"
 
 
 @pytest.mark.parametrize("kept", ["ondol-alice", "ondol-alice-5f0c9a52"])
@@ -204,7 +206,7 @@ def test_alices_key_file_keeps_its_name_when_her_address_changes(alice, kept):
     alice.refresh_from_db()
     row = Instance.objects.get(pk=row.pk)
     row.public_ip = "203.0.113.17"
-    assert actions.take_key(alice).name == f"{kept}.pem"
+    assert take_key(alice).name == f"{kept}.pem"
     assert f"-i ~/.ssh/{kept}.pem " in ssh.command(row)
 
 
@@ -212,14 +214,14 @@ def test_a_key_file_has_unix_lines_and_a_last_one(alice):
     row = machine(alice)
     pem = PEM.rstrip("\n").replace("\n", "\r\n")
     keep(row, pem)
-    assert actions.take_key(alice).text == PEM
+    assert take_key(alice).text == PEM
 
 
 @pytest.mark.parametrize("status", [Status.TERMINATING, Status.TERMINATED])
 def test_there_is_no_key_to_a_machine_that_ends(alice, status):
     with_key(alice, status)
     with pytest.raises(ActionError) as error:
-        actions.take_key(alice)
+        take_key(alice)
     assert (error.value.code, error.value.status) == ("no_key", 404)
 
 
@@ -228,7 +230,7 @@ def test_nobody_gets_alices_key(alice, ada):
     machine(ada)
     for other in (ada, person("bob")):
         with pytest.raises(ActionError) as error:
-            actions.take_key(other)
+            take_key(other)
         assert error.value.code == "no_key"
 
 
@@ -237,7 +239,7 @@ def test_a_key_copied_into_bobs_row_stays_shut(alice):
     stolen = with_key(alice).ssh_key.sealed_private_key
     SshKey.objects.create(instance=machine(bob), key_pair_name="k", sealed_private_key=stolen)
     with pytest.raises(ActionError) as error:
-        actions.take_key(bob)
+        take_key(bob)
     assert (error.value.code, error.value.status) == ("key_changed", 409)
 
 
@@ -278,10 +280,10 @@ def taken_by_a_worker():
 
 def test_a_click_while_a_worker_is_at_alices_machine_waits_and_bobs_does_not(alice):
     hers, his = machine(alice), machine(person("bob"))
-    actions.enqueue(hers)
+    enqueue(hers)
     assert taken_by_a_worker() == str(hers.pk)
-    actions.enqueue(hers)
-    actions.enqueue(his)
+    enqueue(hers)
+    enqueue(his)
     assert [taken_by_a_worker(), taken_by_a_worker()] == [str(his.pk), None]
 
 

@@ -15,6 +15,7 @@ from ondol.accounts import people
 from ondol.cloud.errors import NotYet, Refused, Unreachable
 from ondol.instances import actions, key_letters, sealed
 from ondol.instances.errors import ActionError
+from ondol.instances.key_file import take_key
 from ondol.instances.key_replacement import replace_key
 from ondol.instances.models import KeyOrigin, KeyReplacement, SshKey
 from ondol.instances.replacements import MAX_TRIES
@@ -143,7 +144,7 @@ def test_the_old_key_goes_the_new_one_comes_and_what_she_added_stays(rig, alice,
     assert old_pair not in rig.cloud.world.keys
     assert rig.mine(alice).key_pair_name == ("" if given == "own" else next(iter(rig.cloud.world.keys)))
     if given == "by AWS":
-        assert sealed.public_half(actions.take_key(alice).text) == current(alice)
+        assert sealed.public_half(take_key(alice).text) == current(alice)
     assert bytes(key_of(alice).sealed_private_key) != b"" or given == "own"
     assert inside.file.stat().st_mode & 0o777 == 0o600
 

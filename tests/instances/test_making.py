@@ -13,6 +13,8 @@ from ondol.cloud.errors import AlreadyThere, NoCapacity, NotYet, Quota, Refused,
 from ondol.cloud.port import LaunchSpec, Tag
 from ondol.config import config
 from ondol.instances import actions, sealed
+from ondol.instances.errors import ActionError
+from ondol.instances.key_file import take_key
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance, Launch, SshKey, StatusChange
 from ondol.reconciler.job_lease import JobLeaseLost
@@ -126,7 +128,7 @@ def test_while_it_is_cleaned_up_a_new_try_waits(rig, alice):
     rig.cloud.next_error["delete_group"] = [Throttled("RequestLimitExceeded")]
     actions.create(alice)
     rig.work()
-    with pytest.raises(actions.ActionError) as refusal:
+    with pytest.raises(ActionError) as refusal:
         actions.create(alice)
     assert refusal.value.code == "cleaning_up"
 
@@ -197,8 +199,8 @@ def test_while_it_is_made_its_key_is_not_given_out(rig, alice):
     actions.create(alice)
     rig.work()
     assert rig.mine(alice).status == "PENDING"
-    with pytest.raises(actions.ActionError) as refusal:
-        actions.take_key(alice)
+    with pytest.raises(ActionError) as refusal:
+        take_key(alice)
     assert refusal.value.code == "no_key"
 
 

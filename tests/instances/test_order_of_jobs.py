@@ -11,8 +11,10 @@ from ondol.accounts.models import Approval, User
 from ondol.autostop import tasks as autostop_tasks
 from ondol.costs.tasks import budgets
 from ondol.instances import actions
+from ondol.instances.jobs import RECONCILE, enqueue
 from ondol.instances.lifecycle import Reason
 from ondol.instances.models import Instance
+from ondol.priorities import AFTER_NEWS
 from ondol.reconciler import observe, tasks
 from tests.instances.rig import Rig, person
 
@@ -41,7 +43,7 @@ def many_wait(rig: Rig) -> None:
     """Let many machines be stopped from outside, and many people be written to."""
     for number in range(3):
         machine = rig.running(person(f"p{number}"))
-        actions.enqueue(machine)
+        enqueue(machine)
         LETTER.defer(warning=number)
 
 
@@ -50,7 +52,7 @@ def test_the_look_at_what_changes_comes_before_everything(rig):
     alice = person("alice")
     actions.create(alice)
     tasks.observe.defer(timestamp=0)
-    assert [next_job(), next_job()] == ["ondol.instances.look", actions.RECONCILE]
+    assert [next_job(), next_job()] == ["ondol.instances.look", RECONCILE]
     with connection.cursor() as cursor:
         cursor.execute("SELECT args ->> 'row' FROM procrastinate_jobs WHERE status = 'doing' ORDER BY priority")
         assert cursor.fetchone() == (str(rig.mine(alice).pk),)  # the click, and none of the many
@@ -61,7 +63,7 @@ def test_what_guards_by_the_clock_comes_before_the_many_and_after_a_click(rig, t
     many_wait(rig)
     task.defer(timestamp=0)
     actions.create(person("alice"))
-    assert [next_job(), next_job()] == [actions.RECONCILE, task.name]
+    assert [next_job(), next_job()] == [RECONCILE, task.name]
 
 
 @pytest.mark.parametrize("reason", [Reason.SCHEDULE, Reason.BUDGET])
@@ -72,7 +74,7 @@ def test_a_stop_by_a_rule_comes_before_the_many_and_after_a_click(rig, reason):
     assert actions.stop_by_rule(User.objects.get(pk=bob.pk), reason, lambda machine: True)
     alice = person("alice")
     actions.create(alice)
-    assert [next_job(), next_job()] == [actions.RECONCILE] * 2
+    assert [next_job(), next_job()] == [RECONCILE] * 2
     with connection.cursor() as cursor:
         cursor.execute("SELECT args ->> 'row' FROM procrastinate_jobs WHERE status = 'doing' ORDER BY priority DESC")
         assert [row for (row,) in cursor.fetchall()] == [str(rig.mine(alice).pk), str(stopped.pk)]
@@ -118,7 +120,7 @@ def test_a_machine_that_has_run_without_an_alarm_for_long_waits_no_more(rig, mac
     rig.tick(2)
     start_in_the_console(rig, machine)
     do_next(rig)
-    assert waits_with(machine) == actions.AFTER_NEWS
+    assert waits_with(machine) == AFTER_NEWS
     machines_clock.advance(timedelta(minutes=2))
     observe.observe_all(rig.cloud)
     assert waits_with(machine) == 0
@@ -156,7 +158,7 @@ def start_in_the_console(rig: Rig, *machines: Instance) -> None:
 def do_next(rig: Rig) -> None:
     """Do the job of a machine that comes next, as a worker with one hand."""
     number, task, row = taken()
-    assert (task, row is not None) == (actions.RECONCILE, True)
+    assert (task, row is not None) == (RECONCILE, True)
     rig.work_on(Instance.objects.get(pk=row))
     with connection.cursor() as cursor:
         cursor.execute("SELECT procrastinate_finish_job_v1(%s, 'succeeded', true)", [number])

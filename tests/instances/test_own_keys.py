@@ -8,7 +8,8 @@ from django.db import IntegrityError, transaction
 from ondol.cloud.errors import AlreadyThere, Throttled, Unreachable
 from ondol.cloud.port import KeyPair
 from ondol.instances import actions, own_keys, sealed
-from ondol.instances.actions import ActionError
+from ondol.instances.errors import ActionError
+from ondol.instances.key_file import take_key
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import ChosenKey, KeyOrigin, SshKey
 from ondol.instances.ssh import key_file, new_stem
@@ -43,7 +44,7 @@ def test_alices_machine_is_launched_with_her_own_key_and_none_is_made(rig, alice
     assert (key.origin, key.public_key, key.comment) == (KeyOrigin.OWN, line, "alice@lab")
     assert bytes(key.sealed_private_key) == b""
     with pytest.raises(ActionError) as refused:
-        actions.take_key(alice)
+        take_key(alice)
     assert (refused.value.code, refused.value.status) == ("key_not_kept", 404)
 
 
@@ -108,7 +109,7 @@ def test_the_key_is_remembered_for_the_next_machine_until_she_chooses_another(ri
         key = rig.running(alice).ssh_key
         assert key.public_key == line
         assert key.origin == (KeyOrigin.OWN if line else KeyOrigin.AWS)
-    assert "PRIVATE KEY" in actions.take_key(alice).text
+    assert "PRIVATE KEY" in take_key(alice).text
 
 
 def test_a_key_that_is_refused_changes_nothing(alice):

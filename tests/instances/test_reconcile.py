@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from ondol import clock
 from ondol.cloud.errors import NoCapacity, Refused
 from ondol.instances import actions
+from ondol.instances.key_file import take_key
 from ondol.instances.models import Instance, Run
 from ondol.reconciler import observe
 from ondol.reconciler.job_lease import JobLeaseLost
@@ -93,7 +94,7 @@ def test_the_alarm_is_put_anew_before_each_start(rig, alice):
 
 def test_the_administrator_ends_it_and_alice_gets_a_new_key(rig, alice, ada):
     instance = rig.running(alice)
-    old = actions.take_key(alice).text
+    old = take_key(alice).text
     actions.terminate(alice, by=ada)
     rig.work()
     rig.tick(3)
@@ -102,7 +103,7 @@ def test_the_administrator_ends_it_and_alice_gets_a_new_key(rig, alice, ada):
     assert (rig.live(alice), rig.cloud.world.groups, rig.cloud.world.keys, rig.cloud.world.alarms) == ([], {}, {}, {})
     assert actions.current(alice) is None
     rig.running(alice)
-    assert actions.take_key(alice).text != old
+    assert take_key(alice).text != old
 
 
 def test_a_worker_that_lost_its_job_lease_records_nothing(rig, alice):

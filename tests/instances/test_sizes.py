@@ -10,7 +10,7 @@ from ondol.cloud.errors import NoCapacity, Quota, Refused, Throttled, Unreachabl
 from ondol.config import config
 from ondol.costs.offers import offers_for
 from ondol.instances import actions
-from ondol.instances.actions import ActionError
+from ondol.instances.errors import ActionError
 from ondol.instances.lifecycle import Decision, Reason, Seen, Status, Step, View, decide
 from ondol.instances.models import Instance, StatusChange
 from ondol.instances.resizing import change_size, start_as, substitute

@@ -13,8 +13,9 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from ondol.accounts.models import User
 from ondol.config import config
 from ondol.deployment import alerts
-from ondol.instances import actions, sealed
-from ondol.instances.actions import ActionError
+from ondol.instances import sealed
+from ondol.instances.errors import ActionError
+from ondol.instances.key_file import take_key
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance, SshKey
 from ondol.keys import fingerprint, vault
@@ -132,7 +133,7 @@ ATTACKS = {
 def outcome(person, keys):
     """Return how it went to take one's key: a code, or whose it was."""
     try:
-        file = actions.take_key(person)
+        file = take_key(person)
     except ActionError as error:
         return error.code
     return keys[file.text]
@@ -159,7 +160,7 @@ def test_who_finds_a_key_changed_reads_what_to_do_and_administrators_get_an_e_ma
     row = machine_of(alice)
     take_the_machine(alice, mallory)
     with translation.override("en"), pytest.raises(ActionError) as error:
-        actions.take_key(mallory)
+        take_key(mallory)
     assert "ONDOL_VAULT_KEYS" not in f"{error.value.message} {error.value.hint}"
     assert "Administrators have been notified" in error.value.hint
     args = ProcrastinateJob.objects.get(task_name=alerts.TASK).args
@@ -195,14 +196,14 @@ def test_what_an_earlier_version_has_sealed_opens_until_it_is_bound_to_its_owner
     alice, mallory = people
     row = machine_of(alice)
     write(alice, sealed_by_an_earlier_version(str(row.pk), quick_pem(row)))
-    assert actions.take_key(alice).text == quick_pem(row)
+    assert take_key(alice).text == quick_pem(row)
     assert sealed.examine().unbound == 1
     assert sealed.reseal_all().done == 1
     assert sealed.examine().unbound == 0
-    assert actions.take_key(alice).text == quick_pem(row)
+    assert take_key(alice).text == quick_pem(row)
     take_the_machine(alice, mallory)
     with pytest.raises(ActionError) as error:
-        actions.take_key(mallory)
+        take_key(mallory)
     assert error.value.code == CHANGED
 
 
@@ -212,7 +213,7 @@ def test_a_changed_fingerprint_is_found_in_the_old_form_as_well(people):
     write(alice, sealed_by_an_earlier_version(str(row.pk), quick_pem(row)))
     key_of(alice).update(fingerprint="aa:bb")
     with pytest.raises(ActionError) as error:
-        actions.take_key(alice)
+        take_key(alice)
     assert error.value.code == CHANGED
     assert sealed.reseal_all().tampered, "the rotation does not make it look sound"
 
@@ -225,4 +226,4 @@ def test_a_key_outlives_what_may_change_about_its_owner(people):
             "UPDATE accounts_user SET email = 'a.kim@example.org', name = 'A', role = 'ADMIN' WHERE id = %s", [alice.pk]
         )
     Instance.objects.filter(owner=alice).update(instance_type="m7i.large", instance_id="i-1")
-    assert actions.take_key(User.objects.get(pk=alice.pk)).text
+    assert take_key(User.objects.get(pk=alice.pk)).text

@@ -8,6 +8,8 @@ from django.db import connection
 from ondol import clock
 from ondol.cloud.errors import Refused
 from ondol.instances import actions
+from ondol.instances.errors import ActionError
+from ondol.instances.jobs import enqueue
 from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance, Launch
 from ondol.testing.fake import FakeCloud
@@ -53,7 +55,7 @@ def test_an_end_does_not_make_room_beside_an_unknown_machine(rig, alice, ada):
     actions.terminate(alice, by=ada)
     rig.tick(3)
     assert rig.mine(alice).status == "TERMINATING"
-    with pytest.raises(actions.ActionError):
+    with pytest.raises(ActionError):
         actions.create(alice)
     assert rig.live(alice) == [instance.instance_id]
 
@@ -110,7 +112,7 @@ def test_where_there_is_an_unknown_machine_of_hers_alice_gets_no_second_one(rig,
         cursor.execute("DELETE FROM instances_launch")
     Instance.objects.update(status="FAILED", client_token=None, instance_id=None, is_clean=True)
     rig.tick()
-    with pytest.raises(actions.ActionError) as refusal:
+    with pytest.raises(ActionError) as refusal:
         actions.create(alice)
     assert refusal.value.code == "unknown_machine"
 
@@ -126,7 +128,7 @@ def test_no_row_ends_somebody_elses_machine(rig, alice):
             )
             if launch_is_moved:
                 cursor.execute("UPDATE instances_launch SET instance_id = %s", [his.pk])
-            actions.enqueue(his)
+            enqueue(his)
             rig.work()
     assert not [call for call in rig.cloud.calls if call.operation == "terminate"]
     assert not Instance.objects.get(pk=his.pk).superseded_instance_ids

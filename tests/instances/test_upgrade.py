@@ -26,7 +26,7 @@ from ondol.costs.months import Month
 from ondol.costs.prepared import calculations
 from ondol.database.indexes import IndexConcurrently
 from ondol.deployment.models import deployment_id
-from ondol.instances import actions
+from ondol.instances.jobs import RECONCILE
 from ondol.instances.models import Instance, Launch, Run
 from ondol.reconciler import observe
 from ondol.testing.fake import FakeCloud
@@ -261,7 +261,7 @@ class TestBroughtUpToDate:
         armed = {row.pk: row.run.armed_at for row in Instance.objects.select_related("run") if row.is_armed}
         running = set(Instance.objects.filter(status="RUNNING").values_list("pk", flat=True))
         statuses = {job.task_name for job in ProcrastinateJob.objects.filter(status="todo")}
-        assert statuses == {actions.RECONCILE}
+        assert statuses == {RECONCILE}
         rig.work()  # the jobs of that version
         for _ in range(6):
             machines_clock.advance(timedelta(seconds=20))

@@ -5,8 +5,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from ondol.instances import actions
 from ondol.instances.models import Instance
+from ondol.priorities import MANY
 from ondol.reconciler import observe
 from tests.instances.rig import Rig, person
 
@@ -38,7 +38,7 @@ class TestWhoWaitsAlready:
     def test_is_overtaken_where_the_job_was_one_of_many(self, rig):
         [machine] = self.stopped(rig, 1)
         with connection.cursor() as cursor:
-            cursor.execute("UPDATE procrastinate_jobs SET priority = %s", [actions.MANY])
+            cursor.execute("UPDATE procrastinate_jobs SET priority = %s", [MANY])
         observe.observe(rig.cloud)
         assert jobs(machine) == [(0, "todo")]
 

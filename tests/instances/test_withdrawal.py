@@ -13,6 +13,8 @@ from ondol.autostop import awake
 from ondol.cloud.port import InstanceState
 from ondol.config import config
 from ondol.instances import actions, resizing
+from ondol.instances.errors import ActionError
+from ondol.instances.jobs import RECONCILE, enqueue
 from ondol.instances.key_replacement import replace_key
 from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance, StatusChange
@@ -63,7 +65,7 @@ def prepared(rig, alice):
     rig.cloud.next_error["launch"] = [Killed()]
     with pytest.raises(Killed):
         rig.work()
-    actions.enqueue(rig.mine(alice))
+    enqueue(rig.mine(alice))
 
 
 def in_the_launch(rig, alice):
@@ -179,7 +181,7 @@ def test_it_is_stopped_in_the_transaction_of_the_decision_and_the_history_names_
     row = rig.mine(alice)
     assert (row.status, row.status_reason) == (Status.STOPPING, Reason.NOT_APPROVED)
     assert StatusChange.objects.latest("id").by == ada
-    assert ProcrastinateJob.objects.filter(task_name=actions.RECONCILE, args__row=str(row.pk)).count() == 1
+    assert ProcrastinateJob.objects.filter(task_name=RECONCILE, args__row=str(row.pk)).count() == 1
 
 
 def test_what_alice_wished_before_is_void_and_comes_back_with_nothing_but_a_click(rig, ada, alice, machines_clock):
@@ -326,7 +328,7 @@ def test_what_alice_asks_for_while_her_suspension_is_committed_is_refused(rig, a
         return lock(user)
 
     monkeypatch.setattr(actions, "_mine_for_update", waits_for_the_suspension)
-    with pytest.raises(actions.ActionError) as refusal:
+    with pytest.raises(ActionError) as refusal:
         wish(alice)
     assert refusal.value.code == "not_approved"
     rig.tick(2)

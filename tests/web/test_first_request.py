@@ -16,7 +16,7 @@ kept = gc.get_freeze_count()
 from django.urls import get_resolver
 get_resolver().reverse_dict
 from procrastinate.contrib.django import app
-from ondol.instances.actions import RECONCILE
+from ondol.instances.jobs import RECONCILE
 from ondol.deployment import alerts
 for name in (RECONCILE, alerts.TASK):
     app.configure_task(name, queue="instances")

@@ -8,7 +8,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from ondol.accounts.models import Role
 from ondol.audit.record import Action, write
-from ondol.instances import actions
+from ondol.instances.jobs import RECONCILE
 from ondol.instances.models import Instance
 from ondol.policy.models import Policy, PolicyChange
 from ondol.policy.rules import rules_of
@@ -39,7 +39,7 @@ def save(desk, path=EVERYBODY, **said):
 
 
 def asked_for():
-    return {job.args["row"] for job in ProcrastinateJob.objects.filter(task_name=actions.RECONCILE)}
+    return {job.args["row"] for job in ProcrastinateJob.objects.filter(task_name=RECONCILE)}
 
 
 def test_a_rule_for_everybody_holds_for_bob(desk, ada, bob):

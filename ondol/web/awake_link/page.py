@@ -6,7 +6,7 @@ from functools import cached_property
 from ondol import clock
 from ondol.accounts.models import User
 from ondol.autostop.models import StopWarning
-from ondol.instances.actions import ActionError
+from ondol.instances.errors import ActionError
 from ondol.policy.rules import rules_of
 from ondol.web.page import Page
 from ondol.web.stop_notice import StopNotice, stop_notice_on

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_http_methods
 from ondol.accounts.models import User
 from ondol.autostop import warnings
 from ondol.autostop.models import StopWarning
-from ondol.instances.actions import ActionError
+from ondol.instances.errors import ActionError
 from ondol.language import chosen_in
 from ondol.web.awake_link.page import AwakeLinkPage
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from ondol import clock
 from ondol.accounts.models import User
 from ondol.instances import actions
+from ondol.instances.key_file import WITHOUT_KEY
 from ondol.instances.key_replacement import is_offered
 from ondol.instances.lifecycle import CHANGING, Reason, Status
 from ondol.instances.messages.reasons import explanation
@@ -135,7 +136,7 @@ def present(instance: Instance, now: datetime | None = None) -> MachineCard:
         since=instance.since,
         now=now,
         button=_button(instance, badge.status),
-        has_key=key is not None and key.origin == KeyOrigin.AWS and badge.status not in actions.WITHOUT_KEY,
+        has_key=key is not None and key.origin == KeyOrigin.AWS and badge.status not in WITHOUT_KEY,
         own_key=facts_of(key) if key and key.origin != KeyOrigin.AWS else None,
         replacement=replacement_of(instance, now),
         offers_replacement=is_offered() and badge.status in SETTLED,

@@ -14,7 +14,8 @@ from ondol.accounts.models import Approval, User
 from ondol.autostop import awake
 from ondol.database.kept import one_look
 from ondol.instances import actions
-from ondol.instances.actions import ActionError
+from ondol.instances.errors import ActionError
+from ondol.instances.key_file import take_key
 from ondol.instances.models import Instance
 from ondol.instances.resizing import change_size, start_as
 from ondol.web import times
@@ -114,7 +115,7 @@ def tonight_after_all(request: PersonRequest) -> HttpResponse:
 def key(request: PersonRequest) -> HttpResponse:
     """Return the private key as a file, `pem` or `ppk`."""
     try:
-        file = actions.take_key(request.user, "ppk" if request.POST.get("form") == "ppk" else "pem")
+        file = take_key(request.user, "ppk" if request.POST.get("form") == "ppk" else "pem")
     except ActionError as error:
         _tell(request, error)
         return redirect("dashboard")

@@ -14,7 +14,7 @@ from ondol.accounts.models import User
 from ondol.accounts.text import find_address
 from ondol.autostop.awake import keep_awake
 from ondol.instances import actions
-from ondol.instances.actions import ActionError
+from ondol.instances.errors import ActionError
 from ondol.instances.models import Instance
 from ondol.web import times
 from ondol.web.bulk import for_each

@@ -12,7 +12,7 @@ from ondol.accounts import people
 from ondol.accounts.models import Role, User
 from ondol.accounts.people import AccountError
 from ondol.instances import actions
-from ondol.instances.actions import ActionError
+from ondol.instances.errors import ActionError
 from ondol.web.guards import PersonRequest, administrator
 from ondol.web.people.page import entries_of
 from ondol.web.person.forms import ReasonForm, RejectForm, RoleForm, TerminateForm, VouchForm

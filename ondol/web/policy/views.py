@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from ondol.accounts.models import User
 from ondol.autostop.policies import RulesChangedError, is_undo, proposed, set_policy, undo, version_of
 from ondol.autostop.preview import BusyError, preview
-from ondol.instances.actions import ActionError
+from ondol.instances.errors import ActionError
 from ondol.policy.models import Policy, PolicyChange
 from ondol.policy.rules import inherited_rules
 from ondol.web.guards import PersonRequest, administrator
