@@ -12,8 +12,9 @@ from ondol.accounts.models import User
 from ondol.autostop.models import ReadingRound
 from ondol.costs.bills import this_month
 from ondol.costs.prepared import Basis, refresh, stale
-from ondol.instances.lifecycle import Reason, Status, View
 from ondol.instances.models import Instance, Run
+from ondol.instances.observation import View
+from ondol.instances.states import Reason, Status
 
 PEOPLE, MACHINES, RUNNING, CHANGES, DAYS = 10_000, 3_000, 1_000, 600_000, 14
 ACTS = 100_000

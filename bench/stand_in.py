@@ -13,8 +13,8 @@ from ondol.autostop.readings import SHOWN_AFTER
 from ondol.cloud.port import Alarm, Cloud, Ec2Instance, IdleRule, InstanceState, Reading, Tag
 from ondol.deployment import connection
 from ondol.deployment.models import deployment_id
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
+from ondol.instances.states import Status
 from ondol.testing.fake import FakeCloud
 from ondol.testing.fake_world import Group, World
 

@@ -11,10 +11,10 @@ from pydantic import BeforeValidator, ConfigDict, ValidationInfo, computed_field
 
 from ondol.accounts.models import Approval, Role
 from ondol.api.deprecated import DEPRECATED, OLD_MEMORY, OLD_VOLUME, OLD_VOLUME_MAX, OLD_VOLUME_MIN, require_same
-from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import KeyOrigin
 from ondol.instances.record import Signal
 from ondol.instances.replacements import ReplacementState
+from ondol.instances.states import Reason, Status
 from ondol.keys.public_key import LONGEST
 
 

@@ -28,14 +28,13 @@ from ondol.autostop.work import Work
 from ondol.config import config
 from ondol.costs.offers import Choice, Offers
 from ondol.deployment.health import unconfirmed_since
-from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.messages.replacements import why_not
 from ondol.instances.models import Instance, KeyOrigin
 from ondol.instances.own_keys import facts_of
 from ondol.instances.replacements import ReplacementState, replacement_of
 from ondol.instances.resizing import substitute
 from ondol.instances.ssh import SSH_USER, command, key_of
-from ondol.instances.states import RUNS_OR_WILL
+from ondol.instances.states import RUNS_OR_WILL, Reason, Status
 from ondol.policy.rules import Rules, rules_of
 from ondol.policy.threshold import Threshold
 

@@ -14,8 +14,9 @@ from ondol.cloud.errors import Invalid
 from ondol.cloud.port import Alarm, Cloud, IdleRule
 from ondol.deployment import warm_ups
 from ondol.deployment.warm_ups import WarmUps
-from ondol.instances.lifecycle import Status, View
 from ondol.instances.models import Instance, Run
+from ondol.instances.observation import View
+from ondol.instances.states import Status
 from ondol.policy.rules import Rules, rules_of
 
 _STOPS_WITHIN = timedelta(minutes=1)

@@ -14,9 +14,8 @@ from ondol.autostop import schedule
 from ondol.autostop.forecast import MIN_NOTICE
 from ondol.instances import actions, admin_letters
 from ondol.instances.errors import ActionError
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
-from ondol.instances.states import RUNS_OR_WILL
+from ondol.instances.states import RUNS_OR_WILL, Status
 from ondol.policy.rules import Rules, rules_of
 
 _EVENING, _MORNING = time(18), time(9)

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from ondol.database.kept import Kept
 from ondol.ec2_types import facts_of
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
+from ondol.instances.states import Status
 
 _USED_UP = 1.0
 """Fewer credits than this: a vCPU at full speed spends one in a minute."""

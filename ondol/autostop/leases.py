@@ -15,8 +15,8 @@ from ondol.autostop.models import WorkLease
 from ondol.autostop.samples import limits_of, samples_of, used_of
 from ondol.autostop.work import Limits, Sample, Work
 from ondol.instances.jobs import enqueue
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance, Run
+from ondol.instances.states import Status
 from ondol.policy.rules import rules_for
 
 _BACK = timedelta(hours=2)

@@ -10,8 +10,8 @@ from ondol.autostop.forecast import METRIC_DELAY, PERIOD, Forecast, forecast
 from ondol.autostop.samples import limits_of, since_active, used_of
 from ondol.autostop.schedule import closing
 from ondol.autostop.work import AHEAD, RENEW_EVERY, Limits, Sample, Work, last_work, taken_back, work_of
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance, Run
+from ondol.instances.states import Status
 from ondol.policy.rules import Rules
 
 SOON = timedelta(minutes=10)

@@ -20,8 +20,8 @@ from ondol.autostop.models import CpuReading
 from ondol.autostop.replay import Life, Replay, Stop, Terms, interruptions, replay, worked
 from ondol.autostop.running_now import Running, running_now
 from ondol.autostop.samples import worked_at_most
-from ondol.instances.lifecycle import Reason
 from ondol.instances.models import Instance, Run
+from ondol.instances.states import Reason
 from ondol.policy.catalog import AWAKE_MOST
 from ondol.policy.hours import WAIVED_MOST
 from ondol.policy.models import Policy

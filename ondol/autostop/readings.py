@@ -12,8 +12,8 @@ from ondol.autostop.forecast import PERIOD, floor
 from ondol.autostop.models import CpuReading, MetricsRead, ReadingRound
 from ondol.cloud.errors import CloudError
 from ondol.cloud.port import Cloud, Reading
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
+from ondol.instances.states import Status
 
 SHOWN_AFTER = timedelta(minutes=1)
 """How long after its period a datapoint may be shown at the earliest; it often takes some minutes more."""

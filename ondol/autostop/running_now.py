@@ -6,8 +6,8 @@ from datetime import datetime
 
 from ondol.accounts.models import User
 from ondol.autostop import schedule
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
+from ondol.instances.states import Status
 from ondol.policy.hours import Hours
 from ondol.policy.rules import Rules
 

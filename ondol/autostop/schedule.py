@@ -6,8 +6,8 @@ from functools import partial
 from ondol import clock
 from ondol.autostop.closing import Closing, closing_of
 from ondol.instances import actions
-from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance
+from ondol.instances.states import Reason, Status
 from ondol.policy.hours import Hours
 from ondol.policy.models import Policy
 from ondol.policy.rules import rules_for

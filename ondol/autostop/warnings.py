@@ -17,8 +17,8 @@ from ondol.autostop.outlook import SOON, Outlook, outlook, outlooks
 from ondol.autostop.schedule import closing
 from ondol.config import config
 from ondol.instances.errors import ActionError
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
+from ondol.instances.states import Status
 from ondol.outbox.jobs import send_later
 from ondol.policy.rules import Rules, rules_for, rules_of
 from ondol.policy.threshold import Threshold

@@ -21,8 +21,8 @@ from ondol.costs.prepared import calculations
 from ondol.costs.record import zone
 from ondol.instances import actions
 from ondol.instances.errors import ActionError
-from ondol.instances.lifecycle import Reason
 from ondol.instances.models import Instance
+from ondol.instances.states import Reason
 from ondol.outbox.jobs import send_later
 
 TASK = "ondol.costs.letter"

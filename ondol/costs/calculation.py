@@ -16,8 +16,7 @@ from math import lcm
 
 from ondol.costs.months import Span
 from ondol.costs.price_table import PriceTable
-from ondol.instances.lifecycle import Reason, Status
-from ondol.instances.states import PRESENT
+from ondol.instances.states import PRESENT, Reason, Status
 
 MINIMUM = timedelta(seconds=60)
 """The shortest time that is billed for a start."""

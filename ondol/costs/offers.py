@@ -9,9 +9,9 @@ from ondol.accounts.models import User
 from ondol.costs.calculation import Item
 from ondol.costs.prices import Price, price_in, prices
 from ondol.ec2_types import facts_of, smallest_first
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
 from ondol.instances.sizes import Size, range_of
+from ondol.instances.states import Status
 
 
 @dataclass(frozen=True, slots=True)

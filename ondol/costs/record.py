@@ -12,9 +12,9 @@ from django.db.models import QuerySet
 from ondol.config import config
 from ondol.costs.calculation import Change
 from ondol.costs.months import Span
-from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance, StatusChange
 from ondol.instances.record import Record, Size
+from ondol.instances.states import Reason, Status
 
 _BEFORE = timedelta(days=1)
 """The longest time that a start or a stop takes: so one line before it gives the state at the start of the span."""

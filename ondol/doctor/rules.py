@@ -7,8 +7,8 @@ from ondol.accounts.models import User
 from ondol.config import config
 from ondol.doctor.findings import Finding, ok, warning
 from ondol.ec2_types import facts_of, smallest_first
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
+from ondol.instances.states import Status
 from ondol.policy.models import Policy
 from ondol.policy.rules import rules_for
 from ondol.policy.threshold import CORE_PERCENT_MOST, digits, too_near

@@ -16,13 +16,14 @@ from ondol.instances.allowance import require_creation_left, require_start_left
 from ondol.instances.asker import asker, require_administrator, require_approved
 from ondol.instances.errors import ActionError
 from ondol.instances.jobs import enqueue_now
-from ondol.instances.lifecycle import Reason, Status, withdrawal
+from ondol.instances.lifecycle import withdrawal
 from ondol.instances.messages.reasons import UNKNOWN_MACHINE, explanation
 from ondol.instances.models import Instance, KeyReplacement
 from ondol.instances.moves import move, write_line
 from ondol.instances.record import Record
 from ondol.instances.runs import Run
 from ondol.instances.sizes import Size, chosen
+from ondol.instances.states import Reason, Status
 from ondol.priorities import BY_THE_CLOCK
 
 MAY_RUN: list[Callable[[User], None]] = []

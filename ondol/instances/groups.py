@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from ondol.instances.lifecycle import View
+from ondol.instances.observation import View
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,9 @@ from ondol.config import config
 from ondol.instances import own_keys
 from ondol.instances.actions import wish_of
 from ondol.instances.errors import ActionError
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance, KeyOrigin, KeyReplacement, SshKey
 from ondol.instances.replacements import ReplacementState
-from ondol.instances.states import PRESENT
+from ondol.instances.states import PRESENT, Status
 from ondol.whom_to_ask import ask
 
 _GIVEN_UP = {ReplacementState.ASKED, ReplacementState.FAILED}

@@ -7,98 +7,14 @@ stopped.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
-from ondol.instances.states import CHANGING as CHANGING
-from ondol.instances.states import MOVES as MOVES
-from ondol.instances.states import OURS
-from ondol.instances.states import Reason as Reason
-from ondol.instances.states import Status as Status
+from ondol.instances.decision import WAIT, Decision, Step
+from ondol.instances.observation import Seen, View
+from ondol.instances.states import OURS, Reason, Status
 
 _UNEXPLAINED = frozenset({Reason.UNKNOWN, Reason.OUTSIDE, Reason.IDLE})
 """AWS's history may say more about a stop with one of these reasons. Earlier versions wrote OUTSIDE when they had asked
 too early."""
-
-
-SHUTDOWNS = frozenset({
-    "", "Client.UserInitiatedShutdown", "Client.UserInitiatedHibernate", "Client.InstanceInitiatedShutdown",
-    "Server.ScheduledStop",
-})  # fmt: skip
-"""EC2's StateReason.Code of a machine that somebody has stopped; EC2 goes on showing it until a start is shown."""
-
-
-class Step(StrEnum):
-    """What to do in AWS. Each may be done twice."""
-
-    WAIT = "WAIT"
-    PREPARE = "PREPARE"  # group, key, image
-    LAUNCH = "LAUNCH"  # the server
-    ARM = "ARM"  # put a new idle alarm
-    DROP_ALARM = "DROP_ALARM"  # the alarm that was replaced
-    ADMIT = "ADMIT"  # make its security group equal to what is wished for
-    REPLACE_KEY = "REPLACE_KEY"  # put the new key on it, and remove the old one
-    PROBE = "PROBE"  # does SSH answer?
-    START = "START"
-    STOP = "STOP"
-    FORCE_STOP = "FORCE_STOP"  # as if its plug was pulled: it does not shut down by itself
-    ASK_WHY = "ASK_WHY"  # it has stopped unasked: ask AWS's history why, then call it stopped
-    RESIZE = "RESIZE"  # another type
-    GROW = "GROW"  # a bigger disk
-    TERMINATE = "TERMINATE"
-    CLEAN = "CLEAN"  # group, key pair, alarm
-
-
-class View(StrEnum):
-    """What the last observation showed: EC2's states, and two ways of showing nothing."""
-
-    UNSEEN = "unseen"  # not observed since the last act
-    ABSENT = "absent"  # observed, and not there
-    PENDING = "pending"
-    RUNNING = "running"
-    STOPPING = "stopping"
-    STOPPED = "stopped"
-    SHUTTING_DOWN = "shutting-down"
-    TERMINATED = "terminated"
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A machine as last seen, and how far we have got with it."""
-
-    view: View = View.UNSEEN
-    since: datetime | None = None
-    """Since when every observation has shown this view."""
-    prepared: bool = False
-    """Group, sealed key and image are there."""
-    asked: bool = False
-    """A launch may have been asked for: its client token is stored."""
-    armed: bool = False
-    """The alarm was set for this run."""
-    other_alarm: bool = False
-    """The alarm that was replaced may still be there."""
-    group_differs: bool = False
-    """Its security group differs from what is wished for."""
-    key_differs: bool = False
-    """Its key is to be replaced, and the next try is due."""
-    ready: bool = False
-    """SSH has answered in this run."""
-    type_differs: bool = False
-    """It has another type than was wished for."""
-    disk_differs: bool = False
-    """Its disk is smaller than was wished for."""
-    clean: bool = False
-    """Group, key pair and alarm are gone."""
-    starts: int = 0
-    """How many starts AWS has accepted in this run."""
-    start_asked_at: datetime | None = None
-    """When it last accepted one."""
-    shut_down: bool = True
-    """EC2's reason for its stop is a shutdown, and not a start that AWS has undone."""
-    may_run: bool = True
-    """Its owner is approved."""
-    unknown: bool = False
-    """A machine with this row's tag was not launched by this database, which may have been restored from an old dump.
-    Nothing is removed then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,20 +41,6 @@ STARTS = 2
 """How often a start that AWS accepts and undoes is asked for: after that, somebody has to find out why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """A move to another status, or an act, or neither (wait)."""
-
-    step: Step = Step.WAIT
-    to: Status | None = None
-    reason: Reason = Reason.DONE
-
-    @property
-    def is_wait(self) -> bool:
-        return self.to is None and self.step is Step.WAIT
-
-
-WAIT = Decision()
 _ADMITTING = frozenset({Status.PENDING, Status.STARTING, Status.RUNNING, Status.STOPPING, Status.STOPPED})
 _AFTER_ADMIT = frozenset({Step.WAIT, Step.PROBE, Step.GROW, Step.REPLACE_KEY})
 """Steps that come after ADMIT. Setting the alarm, stopping and terminating come first; a start sets the security group

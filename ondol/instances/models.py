@@ -9,11 +9,12 @@ from django.db import models, transaction
 from ondol import clock
 from ondol.accounts.models import User
 from ondol.deployment.models import Deployment as Deployment
-from ondol.instances.lifecycle import CHANGING, SHUTDOWNS, Reason, Seen, Status, View
 from ondol.instances.messages import statuses
+from ondol.instances.observation import SHUTDOWNS, Seen, View
 from ondol.instances.record import Record, Size
 from ondol.instances.replacements import KeyReplacement as KeyReplacement
 from ondol.instances.runs import Run as Run
+from ondol.instances.states import CHANGING, Reason, Status
 
 OTHER_ALARM = "-2"
 """The suffix of an alarm's second name. A row's id never ends like this."""
@@ -117,7 +118,7 @@ class Instance(models.Model):
     error_code = models.CharField(max_length=80, blank=True)
     error_ref = models.CharField(max_length=12, blank=True)
     refused_step = models.CharField(max_length=16, blank=True, default="", db_default="")
-    """What AWS refuses at present, a member of `lifecycle.Step`; empty once it was done. Until `next_at`, only this
+    """What AWS refuses at present, a member of `decision.Step`; empty once it was done. Until `next_at`, only this
     step is put off."""
     refused_code = models.CharField(max_length=80, blank=True, default="", db_default="")
     """AWS's code for that. `error_code` is about the last trouble, or why something was given up."""

@@ -12,10 +12,11 @@ from ondol.accounts.models import User
 from ondol.accounts.security_letters import BY_OTHERS, record_and_tell
 from ondol.audit.record import Action, write
 from ondol.instances.groups import NO_WAIT, NOT_REFUSED, Attempt, Observed, Trouble, fresh
-from ondol.instances.lifecycle import MOVES, Reason, Status, View
 from ondol.instances.models import Instance, StatusChange
+from ondol.instances.observation import View
 from ondol.instances.record import NOTHING, Receipt, Record
 from ondol.instances.runs import Run
+from ondol.instances.states import MOVES, Reason, Status
 
 _ACTIONS = {
     Status.PENDING: Action.MACHINE_CREATE,
@@ -60,7 +61,7 @@ def move(
     """Change a status by compare-and-set, with its record and `fields`. False: another process was first.
 
     The instance is as the caller has read it, and is brought up to date. Raises ValueError for a move that is not in
-    `lifecycle.MOVES`.
+    `states.MOVES`.
     """
     old = Status(instance.status)
     if new not in MOVES[old]:

@@ -11,9 +11,9 @@ from ondol.accounts.models import User
 from ondol.accounts.security_letters import record_and_tell
 from ondol.audit.record import Action, refusals_of
 from ondol.instances.errors import ActionError
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import ChosenKey, Instance, KeyOrigin, SshKey
 from ondol.instances.names import ascii_name
+from ondol.instances.states import Status
 from ondol.keys import public_key
 from ondol.keys.public_key import BadPublicKey
 

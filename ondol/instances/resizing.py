@@ -8,10 +8,9 @@ from ondol.audit.record import Action, refusals_of, write
 from ondol.instances.actions import start, wish_of
 from ondol.instances.allowance import require_type_change_left
 from ondol.instances.errors import ActionError
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
 from ondol.instances.sizes import range_of, require_same_architecture, require_type, substitute_for
-from ondol.instances.states import SETTLED
+from ondol.instances.states import SETTLED, Status
 from ondol.instances.troubles import lacks_capacity
 
 

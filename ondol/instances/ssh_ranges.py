@@ -18,8 +18,8 @@ from ondol.audit.record import Action, asker, refusals_of, write
 from ondol.config import config
 from ondol.instances.errors import ActionError
 from ondol.instances.jobs import enqueue
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
+from ondol.instances.states import Status
 from ondol.policy.rules import Rules, rules_for, rules_of
 from ondol.whom_to_ask import ask
 

@@ -3,10 +3,11 @@
 from datetime import timedelta
 
 from ondol import clock
-from ondol.instances.lifecycle import Reason, Status, Step
+from ondol.instances.decision import Step
 from ondol.instances.messages.codes import OUR_OWN, Refusal, refusal
 from ondol.instances.messages.reasons import REASONS
 from ondol.instances.models import Instance
+from ondol.instances.states import Reason, Status
 
 TOLD_FOR = timedelta(days=1)
 """The time is on the machines' clock. Afterwards, nobody knows whether AWS would refuse it again."""

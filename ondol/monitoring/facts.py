@@ -19,8 +19,8 @@ from ondol import clock
 from ondol.accounts.models import Approval, User
 from ondol.deployment.models import Deployment
 from ondol.deployment.workers import count_alive
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
+from ondol.instances.states import Status
 from ondol.outbox.summary import summary
 
 log = logging.getLogger(__name__)

@@ -19,8 +19,9 @@ from ondol.cloud.port import Alarm, Cloud
 from ondol.deployment import warm_ups
 from ondol.deployment.warm_ups import WarmUps
 from ondol.instances.actions import stop_by_rule
-from ondol.instances.lifecycle import Reason, View
 from ondol.instances.models import Instance, Run
+from ondol.instances.observation import View
+from ondol.instances.states import Reason
 from ondol.policy.rules import rules_for
 from ondol.reconciler.tags import tags
 

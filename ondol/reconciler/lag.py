@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from ondol import clock
 from ondol.cloud.errors import CloudError, is_denial
-from ondol.instances.lifecycle import Step
+from ondol.instances.decision import Step
 from ondol.instances.models import Instance
 
 TAGS_LAG = timedelta(minutes=1)

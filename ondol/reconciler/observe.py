@@ -21,10 +21,10 @@ from ondol.cloud.port import MOVING, Cloud
 from ondol.deployment.health import confirm
 from ondol.deployment.models import Deployment, is_id
 from ondol.instances.jobs import enqueue, without_job
-from ondol.instances.lifecycle import CHANGING, Status, View
 from ondol.instances.models import Instance, Launch, Run
+from ondol.instances.observation import View
 from ondol.instances.replacements import MAX_TRIES
-from ondol.instances.states import SETTLED
+from ondol.instances.states import CHANGING, SETTLED, Status
 from ondol.reconciler import alarms, ingress, sizes
 from ondol.reconciler.reconcile import decision_for, priority_of
 from ondol.reconciler.refusals import is_put_off

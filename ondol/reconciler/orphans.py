@@ -15,9 +15,8 @@ from ondol.deployment.alerts import notify_administrators
 from ondol.deployment.findings import DRIFT, LEAKS, REFUSALS, REGION, Finding, Why, remembered
 from ondol.deployment.models import Deployment, deployment_id, is_id
 from ondol.instances.jobs import enqueue
-from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import OTHER_ALARM, Instance
-from ondol.instances.states import PRESENT
+from ondol.instances.states import PRESENT, Reason, Status
 from ondol.reconciler import ingress, refusals
 
 LASTS_AFTER = timedelta(minutes=15)

@@ -1,8 +1,8 @@
 """How long people wait after a click, in seconds of real time, for Prometheus."""
 
 from ondol import clock, metrics
-from ondol.instances.lifecycle import Status
 from ondol.instances.runs import Run
+from ondol.instances.states import Status
 
 _WAITED = {Status.PENDING: "create", Status.STARTING: "start"}
 

@@ -14,11 +14,14 @@ from ondol.cloud.errors import CloudError, Gone, NoCapacity, Quota, Refused, Unr
 from ondol.cloud.port import Cloud
 from ondol.deployment.aws_record import on_behalf_of
 from ondol.deployment.fingerprints import OtherKeys
+from ondol.instances.decision import Decision, Step
 from ondol.instances.jobs import enqueue
-from ondol.instances.lifecycle import Decision, Reason, Status, Step, Timeouts, View, decide
+from ondol.instances.lifecycle import Timeouts, decide
 from ondol.instances.models import Instance, Launch
 from ondol.instances.moves import move
+from ondol.instances.observation import View
 from ondol.instances.record import Failure, Record, Wish
+from ondol.instances.states import Reason, Status
 from ondol.instances.troubles import is_kept
 from ondol.priorities import AFTER_NEWS, USUAL
 from ondol.reconciler import ingress, pace, refusals, replacement, resources, sizes

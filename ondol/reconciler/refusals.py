@@ -18,7 +18,7 @@ from ondol.cloud.port import Kind
 from ondol.deployment.alerts import notify_administrators
 from ondol.deployment.findings import ACCOUNT, OF_ACCOUNT, REFUSALS, Finding, Why, remembered
 from ondol.deployment.models import Deployment
-from ondol.instances.lifecycle import Decision, Step
+from ondol.instances.decision import Decision, Step
 from ondol.instances.messages.codes import ARM_AGAIN, refusal
 from ondol.instances.messages.reasons import REASONS
 from ondol.instances.models import Instance, Run

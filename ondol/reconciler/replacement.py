@@ -15,10 +15,10 @@ from ondol.audit.record import Action, Outcome, write
 from ondol.cloud.errors import CloudError, Refused, is_denial
 from ondol.deployment import fingerprints
 from ondol.instances import key_letters, own_keys, sealed
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance, KeyOrigin, KeyReplacement, SshKey
 from ondol.instances.replacements import MAX_TRIES, ReplacementState
 from ondol.instances.ssh import new_stem
+from ondol.instances.states import Status
 from ondol.keys import fingerprint, vault
 from ondol.reconciler import resources
 from ondol.reconciler.inside import Behind, CannotEnter, Change

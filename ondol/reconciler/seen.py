@@ -10,8 +10,9 @@ from django.db.models import Q, QuerySet
 
 from ondol import clock
 from ondol.cloud.port import Cloud, Ec2Instance, InstanceState
-from ondol.instances.lifecycle import Status, View
 from ondol.instances.models import Instance, Run
+from ondol.instances.observation import View
+from ondol.instances.states import Status
 from ondol.reconciler import sizes
 
 AHEAD = timedelta(minutes=10)

@@ -8,10 +8,10 @@ from django.db import transaction
 
 from ondol import clock
 from ondol.ec2_types import facts_of
-from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance
 from ondol.instances.moves import write_line
 from ondol.instances.record import Failure, Record, Wish
+from ondol.instances.states import Reason, Status
 from ondol.policy.rules import rules_of
 
 

@@ -18,13 +18,16 @@ from ondol.cloud.errors import CloudError, Gone
 from ondol.cloud.port import Cloud, InstanceState
 from ondol.config import config
 from ondol.deployment import fingerprints
+from ondol.instances.decision import Decision, Step
 from ondol.instances.groups import NO_WAIT
-from ondol.instances.lifecycle import TIMEOUTS, Decision, Status, Step, View
+from ondol.instances.lifecycle import TIMEOUTS
 from ondol.instances.models import ChosenKey, Instance, KeyReplacement, Launch, SshKey
 from ondol.instances.moves import move
+from ondol.instances.observation import View
 from ondol.instances.record import Record
 from ondol.instances.runs import Run
 from ondol.instances.ssh_ranges import wished
+from ondol.instances.states import Status
 from ondol.instances.troubles import is_kept
 from ondol.reconciler import alarms, ingress, keys, pace, replacement, resources, sizes, stops
 from ondol.reconciler.inside import Enter

@@ -5,9 +5,9 @@ import logging
 from ondol.autostop.samples import last_work_of
 from ondol.cloud.errors import CloudError, Throttled, Unreachable
 from ondol.cloud.port import AlarmStop, Cloud
-from ondol.instances.lifecycle import Reason
 from ondol.instances.models import Instance
 from ondol.instances.record import Receipt
+from ondol.instances.states import Reason
 from ondol.policy.threshold import Threshold
 
 log = logging.getLogger(__name__)

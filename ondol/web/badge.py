@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from ondol.instances.lifecycle import Status
 from ondol.instances.messages.statuses import STATUSES
 from ondol.instances.models import Instance
+from ondol.instances.states import Status
 
 
 @dataclass(frozen=True, slots=True)

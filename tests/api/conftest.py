@@ -5,7 +5,7 @@ from django.conf import settings
 from django.core.cache import cache
 
 from ondol.accounts.models import Approval, Role
-from ondol.instances.lifecycle import Status
+from ondol.instances.states import Status
 from tests.api.caller import Program, person
 from tests.instances.rig import made
 

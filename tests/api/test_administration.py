@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from ondol.accounts.models import Approval, Role, User
 from ondol.audit.models import Entry
-from ondol.instances.lifecycle import Status
+from ondol.instances.states import Status
 from tests.api.caller import person, refusal
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from ondol import clock
 from ondol.costs.models import Budget, ExchangeRate
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import StatusChange
+from ondol.instances.states import Status
 from tests.api.caller import refusal
 from tests.costs.lives import kst
 

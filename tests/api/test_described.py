@@ -19,7 +19,7 @@ from hypothesis.strategies import sampled_from
 from ondol.accounts.models import Approval, Scope, validate_prose
 from ondol.accounts.tokens import create_token
 from ondol.api.throttle import PER_PERSON
-from ondol.instances.lifecycle import Status
+from ondol.instances.states import Status
 from tests.api.caller import Program, person
 from tests.instances.keys import keep
 from tests.web.fuzz.world import undone

@@ -6,8 +6,8 @@ from datetime import time, timedelta
 import pytest
 
 from ondol import clock
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance, Run
+from ondol.instances.states import Status
 from ondol.policy.models import Policy
 from tests.api.caller import refusal
 

@@ -10,8 +10,8 @@ from ondol import clock
 from ondol.api.deprecated import OLD_VOLUME
 from ondol.autostop.models import CpuReading
 from ondol.deployment import health
-from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance, SshKey
+from ondol.instances.states import Reason, Status
 from tests.api.caller import refusal
 from tests.instances.keys import PEM, keep
 

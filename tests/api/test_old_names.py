@@ -5,8 +5,8 @@ from json import dumps
 import pytest
 
 from ondol.api.deprecated import OLD_MEMORY, OLD_VOLUME, OLD_VOLUME_MAX, OLD_VOLUME_MIN
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
+from ondol.instances.states import Status
 from tests.api.caller import Program, person, refusal
 
 OLD_NAMES = {

@@ -13,9 +13,9 @@ from ondol.api import shown
 from ondol.api.schemas import AutoStop, Machine, MachineSummary
 from ondol.autostop.models import CpuReading
 from ondol.deployment.models import Deployment
-from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance, SshKey
 from ondol.instances.replacements import KeyReplacement, ReplacementState
+from ondol.instances.states import Reason, Status
 from ondol.policy.models import Policy
 from tests.instances.rig import made, person
 

@@ -6,8 +6,8 @@ import pytest
 
 from ondol.api.deprecated import OLD_MEMORY
 from ondol.config import config
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
+from ondol.instances.states import Status
 
 
 @pytest.fixture(autouse=True)

@@ -8,8 +8,8 @@ from ondol.autostop.policies import set_policy
 from ondol.cloud.port import IdleRule
 from ondol.instances import actions
 from ondol.instances.jobs import enqueue
-from ondol.instances.lifecycle import Reason
 from ondol.instances.models import Instance
+from ondol.instances.states import Reason
 from ondol.policy.catalog import stored_fields
 from ondol.policy.models import PolicyChange
 from tests.autostop.conftest import kst

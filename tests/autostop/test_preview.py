@@ -15,8 +15,8 @@ from ondol.autostop.forecast import PERIOD
 from ondol.autostop.models import CpuReading
 from ondol.autostop.policies import proposed
 from ondol.autostop.preview import preview
-from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Run
+from ondol.instances.states import Reason, Status
 from ondol.policy.catalog import stored_fields
 from ondol.policy.models import Policy, PolicyChange
 from tests.autostop.conftest import kst

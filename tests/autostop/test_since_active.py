@@ -10,7 +10,7 @@ from ondol.autostop.forecast import PERIOD, floor
 from ondol.autostop.models import CpuReading
 from ondol.autostop.outlook import _BACK, _of, outlook
 from ondol.autostop.samples import limits_of, samples_of, since_active
-from ondol.instances.lifecycle import Status
+from ondol.instances.states import Status
 from ondol.policy.rules import rules_of
 from tests.web.conftest import machine, person
 

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import strategies as st
 
 from ondol.costs.calculation import Change
-from ondol.instances.lifecycle import MOVES, Reason, Status
+from ondol.instances.states import MOVES, Reason, Status
 
 KST = ZoneInfo("Asia/Seoul")
 MICROSECOND = timedelta(microseconds=1)

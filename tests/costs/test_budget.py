@@ -12,8 +12,8 @@ from ondol.costs.models import Budget
 from ondol.instances import actions
 from ondol.instances.errors import ActionError
 from ondol.instances.jobs import enqueue
-from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import StatusChange
+from ondol.instances.states import Reason, Status
 from tests.queued import own_arguments
 
 HOUR = Decimal("0.026") + Decimal("0.005") + (30 * Decimal("0.0912") + Decimal("0.10")) / 720

@@ -19,10 +19,10 @@ from ondol.costs.figures import NEVER
 from ondol.costs.models import Budget, ExchangeRate, ListPrice, MonthFigure
 from ondol.costs.months import Month
 from ondol.instances import actions
-from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance, StatusChange
 from ondol.instances.record import Record, Size
 from ondol.instances.resizing import change_size
+from ondol.instances.states import Reason, Status
 from tests.costs.lives import kst, lives, spans
 from tests.instances.rig import person
 

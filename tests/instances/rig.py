@@ -12,8 +12,8 @@ from ondol.cloud.port import Alarm, Cloud
 from ondol.deployment.models import deployment_id
 from ondol.instances import actions
 from ondol.instances.jobs import RECONCILE
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance, Run
+from ondol.instances.states import Status
 from ondol.reconciler import observe
 from ondol.reconciler.inside import CannotEnter, Enter
 from ondol.reconciler.reconcile import reconcile

@@ -12,9 +12,9 @@ from ondol.instances import actions, names, ssh
 from ondol.instances.errors import ActionError
 from ondol.instances.jobs import RECONCILE, enqueue
 from ondol.instances.key_file import take_key
-from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance, SshKey, StatusChange
 from ondol.instances.moves import move
+from ondol.instances.states import Reason, Status
 from tests.committed import committed, together  # noqa: F401  a fixture
 from tests.instances.keys import PEM, keep
 from tests.instances.rig import made, person

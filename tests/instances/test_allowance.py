@@ -7,11 +7,11 @@ import pytest
 from ondol import clock
 from ondol.instances import actions
 from ondol.instances.errors import ActionError
-from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance, StatusChange
 from ondol.instances.moves import move
 from ondol.instances.record import Record, Size
 from ondol.instances.resizing import change_size, start_as
+from ondol.instances.states import Reason, Status
 from ondol.policy.models import Policy
 from tests.instances.rig import made, person
 

@@ -7,19 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ondol.instances.lifecycle import (
-    CHANGING,
-    MOVES,
-    TIMEOUTS,
-    Decision,
-    Reason,
-    Seen,
-    Status,
-    Step,
-    View,
-    decide,
-)
-from ondol.instances.states import OURS
+from ondol.instances.decision import Decision, Step
+from ondol.instances.lifecycle import TIMEOUTS, decide
+from ondol.instances.observation import Seen, View
+from ondol.instances.states import CHANGING, MOVES, OURS, Reason, Status
 
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 JUST_NOW, LONG_AGO = NOW - timedelta(seconds=5), NOW - timedelta(hours=25)

@@ -15,8 +15,8 @@ from ondol.config import config
 from ondol.instances import actions, sealed
 from ondol.instances.errors import ActionError
 from ondol.instances.key_file import take_key
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance, Launch, SshKey, StatusChange
+from ondol.instances.states import Status
 from ondol.reconciler.job_lease import JobLeaseLost
 from ondol.reconciler.reconcile import reconcile
 from ondol.testing.fake import Lost

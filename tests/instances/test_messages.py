@@ -15,11 +15,13 @@ from django.utils.functional import Promise
 from ondol.cloud import aws_errors, errors
 from ondol.cloud.aws_errors import TABLE
 from ondol.cloud.errors import CloudError, Gone, Throttled
-from ondol.instances.lifecycle import Seen, Step, View, decide
+from ondol.instances.decision import Step
+from ondol.instances.lifecycle import decide
 from ondol.instances.messages import codes, reasons, replacements, signals, statuses, texts
 from ondol.instances.messages.codes import AT_STEP, EVERYWHERE, SILENCE, refusal, trouble
 from ondol.instances.messages.reasons import REASONS, explanation
 from ondol.instances.messages.statuses import STATUSES
+from ondol.instances.observation import Seen, View
 from ondol.instances.states import MOVES, OURS, Reason, Status
 
 NOW = datetime(2026, 6, 3, 12, 0, tzinfo=UTC)

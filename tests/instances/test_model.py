@@ -20,9 +20,9 @@ from ondol.accounts.models import User
 from ondol.cloud.port import IdleRule, InstanceState, Tag
 from ondol.config import config
 from ondol.instances import sealed
-from ondol.instances.lifecycle import CHANGING, Status
 from ondol.instances.models import Instance, Launch, StatusChange
 from ondol.instances.ssh_ranges import wished
+from ondol.instances.states import CHANGING, Status
 from ondol.policy.rules import rules_of
 from ondol.policy.threshold import cpu_percent
 from ondol.reconciler import observe, orphans

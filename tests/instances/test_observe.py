@@ -13,8 +13,8 @@ from ondol.cloud.errors import Refused, Throttled, Unreachable
 from ondol.deployment import health
 from ondol.deployment.models import Deployment
 from ondol.instances import actions
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance, Run
+from ondol.instances.states import Status
 from ondol.reconciler import observe, seen
 from ondol.testing.fake import FakeCloud
 from tests.instances.rig import made, person

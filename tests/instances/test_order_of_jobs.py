@@ -12,8 +12,8 @@ from ondol.autostop import tasks as autostop_tasks
 from ondol.costs.tasks import budgets
 from ondol.instances import actions
 from ondol.instances.jobs import RECONCILE, enqueue
-from ondol.instances.lifecycle import Reason
 from ondol.instances.models import Instance
+from ondol.instances.states import Reason
 from ondol.priorities import AFTER_NEWS
 from ondol.reconciler import observe, tasks
 from tests.instances.rig import Rig, person

@@ -10,9 +10,9 @@ from ondol.cloud.port import KeyPair
 from ondol.instances import actions, own_keys, sealed
 from ondol.instances.errors import ActionError
 from ondol.instances.key_file import take_key
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import ChosenKey, KeyOrigin, SshKey
 from ondol.instances.ssh import key_file, new_stem
+from ondol.instances.states import Status
 from ondol.keys import fingerprint, public_key
 from ondol.testing.fake import FakeCloud, Lost
 from tests.instances.keys import keep

@@ -12,7 +12,7 @@ from ondol.cloud.port import InstanceState
 from ondol.deployment import alerts
 from ondol.deployment.findings import REFUSALS, Why, remembered
 from ondol.instances import actions
-from ondol.instances.lifecycle import Step
+from ondol.instances.decision import Step
 from ondol.instances.messages.codes import refusal
 from ondol.instances.models import Instance, Run
 from ondol.reconciler import observe, orphans

@@ -10,11 +10,14 @@ from ondol.cloud.errors import NoCapacity, Quota, Refused, Throttled, Unreachabl
 from ondol.config import config
 from ondol.costs.offers import offers_for
 from ondol.instances import actions
+from ondol.instances.decision import Decision, Step
 from ondol.instances.errors import ActionError
-from ondol.instances.lifecycle import Decision, Reason, Seen, Status, Step, View, decide
+from ondol.instances.lifecycle import decide
 from ondol.instances.models import Instance, StatusChange
+from ondol.instances.observation import Seen, View
 from ondol.instances.resizing import change_size, start_as, substitute
 from ondol.instances.sizes import range_of
+from ondol.instances.states import Reason, Status
 from ondol.policy.models import Policy
 from ondol.reconciler import orphans
 from ondol.testing.fake import Lost

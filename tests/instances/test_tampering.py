@@ -16,8 +16,8 @@ from ondol.deployment import alerts
 from ondol.instances import sealed
 from ondol.instances.errors import ActionError
 from ondol.instances.key_file import take_key
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance, SshKey
+from ondol.instances.states import Status
 from ondol.keys import fingerprint, vault
 from tests.instances.keys import keep, quick_pem, sealed_by_an_earlier_version
 from tests.instances.rig import made, person

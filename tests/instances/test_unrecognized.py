@@ -10,8 +10,8 @@ from ondol.cloud.errors import Refused
 from ondol.instances import actions
 from ondol.instances.errors import ActionError
 from ondol.instances.jobs import enqueue
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance, Launch
+from ondol.instances.states import Status
 from ondol.testing.fake import FakeCloud
 from tests.instances.rig import person
 

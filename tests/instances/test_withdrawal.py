@@ -16,9 +16,9 @@ from ondol.instances import actions, resizing
 from ondol.instances.errors import ActionError
 from ondol.instances.jobs import RECONCILE, enqueue
 from ondol.instances.key_replacement import replace_key
-from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance, StatusChange
 from ondol.instances.moves import move
+from ondol.instances.states import Reason, Status
 from ondol.testing.fake import Lost
 from tests.committed import committed, together  # noqa: F401  a fixture
 from tests.instances.rig import made, person

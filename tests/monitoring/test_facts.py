@@ -13,7 +13,7 @@ from ondol.accounts import mail
 from ondol.accounts.models import Approval
 from ondol.deployment.models import Deployment
 from ondol.instances import actions
-from ondol.instances.lifecycle import Status
+from ondol.instances.states import Status
 from ondol.monitoring import facts
 from ondol.monitoring.facts import DatabaseFacts, read_facts
 from ondol.request_id import request_id

@@ -15,8 +15,8 @@ from ondol import clock
 from ondol.accounts.models import Approval, Role, User
 from ondol.api.throttle import PER_PERSON
 from ondol.config import config
-from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance, StatusChange
+from ondol.instances.states import Reason, Status
 from ondol.keys import vault
 from ondol.web.machines.stop import mark_of
 from tests.chromium import launch

@@ -7,8 +7,8 @@ from django.urls import reverse
 
 from ondol.accounts.models import ApiToken, User
 from ondol.autostop.policies import set_policy
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import ChosenKey, Instance, KeyOrigin
+from ondol.instances.states import Status
 from ondol.policy.catalog import stored_fields
 from ondol.policy.models import Policy, PolicyChange
 from tests.api.caller import Program

@@ -20,8 +20,8 @@ from ondol.costs.models import Budget, ExchangeRate
 from ondol.doctor import records
 from ondol.doctor.findings import failed, ok, unknown, warning
 from ondol.instances import own_keys
-from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance, Run, SshKey, StatusChange
+from ondol.instances.states import Reason, Status
 from ondol.outbox.causes import Cause
 from ondol.outbox.models import MailServerState, UndeliveredEmail
 from ondol.policy.models import Policy, PolicyChange

@@ -16,9 +16,8 @@ from ondol.audit.actions import Action
 from ondol.audit.models import Entry
 from ondol.audit.record import write
 from ondol.instances import moves
-from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.record import NOTHING
-from ondol.instances.states import OURS
+from ondol.instances.states import OURS, Reason, Status
 from ondol.web.activity import kinds
 from ondol.web.activity.entries import rows_of
 from ondol.web.activity.filters import FilterForm

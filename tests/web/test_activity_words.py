@@ -11,7 +11,7 @@ import ondol
 from ondol.audit.actions import Action, Outcome
 from ondol.audit.models import Entry
 from ondol.audit.record import write
-from ondol.instances.lifecycle import Reason, Status
+from ondol.instances.states import Reason, Status
 from ondol.web.activity import kinds
 from ondol.web.activity.codes import CODES
 from ondol.web.activity.entries import rows_of

@@ -13,8 +13,8 @@ from ondol import clock
 from ondol.accounts.models import Approval, User
 from ondol.autostop import warnings
 from ondol.autostop.models import StopWarning
-from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance, Run
+from ondol.instances.states import Reason, Status
 from tests.queued import own_arguments
 from tests.web.conftest import machine, person
 

@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance, Run
+from ondol.instances.states import Status
 from ondol.policy.models import Policy
 from tests.web.conftest import machine
 

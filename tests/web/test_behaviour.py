@@ -3,8 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
+from ondol.instances.states import Status
 from tests.web.browser import page_of
 from tests.web.conftest import machine, person
 

@@ -8,9 +8,9 @@ import pytest
 from django.test import RequestFactory
 from django.urls import reverse
 
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance, SshKey
 from ondol.instances.ssh import command, options
+from ondol.instances.states import Status
 from ondol.policy.models import Policy
 from ondol.web.machine.connect import WAYS, Connect, connect_to, way_for
 from tests.instances.keys import PEM

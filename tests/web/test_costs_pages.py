@@ -15,8 +15,8 @@ from ondol.accounts.models import User
 from ondol.autostop.models import MetricsRead
 from ondol.costs.bills import this_month
 from ondol.costs.models import Budget, ExchangeRate, ListPrice, PriceCheck
-from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance, StatusChange
+from ondol.instances.states import Reason, Status
 from ondol.web.costs.forms import BudgetForm
 from tests.web.conftest import machine, person
 

@@ -11,8 +11,8 @@ from ondol import clock
 from ondol.autostop.forecast import PERIOD
 from ondol.autostop.models import CpuReading
 from ondol.autostop.work import Limits, Sample
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
+from ondol.instances.states import Status
 from ondol.policy.models import Policy
 from ondol.web.cpu.chart import BACK, chart
 from ondol.web.stop_notice import about

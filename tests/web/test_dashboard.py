@@ -14,8 +14,8 @@ from ondol.autostop.models import CpuReading
 from ondol.config import config
 from ondol.costs.models import Budget, ListPrice
 from ondol.instances import actions
-from ondol.instances.lifecycle import CHANGING, Reason, Status
 from ondol.instances.models import Instance, Run, SshKey
+from ondol.instances.states import CHANGING, Reason, Status
 from ondol.policy.models import Policy
 from tests.instances.rig import RUN_FIELDS
 from tests.web.conftest import machine

@@ -8,8 +8,8 @@ from django.urls import reverse
 from django.utils.translation import override
 
 from ondol import clock
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
+from ondol.instances.states import Status
 from ondol.web.templatetags.ondol import expected
 from tests.web.conftest import machine, person
 from tests.web.screens import loads

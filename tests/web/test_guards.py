@@ -8,8 +8,8 @@ from django.contrib.sessions.models import Session
 from django.urls import reverse
 
 from ondol.accounts.models import Approval, User
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
+from ondol.instances.states import Status
 from tests.web.conftest import machine, person
 
 OWN = ["dashboard", "machine", "account", "help", "costs"]

@@ -10,8 +10,8 @@ from ondol.audit.actions import Action, Outcome
 from ondol.audit.models import Entry
 from ondol.autostop import awake
 from ondol.autostop.models import StopWarning, WorkLease
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import StatusChange
+from ondol.instances.states import Status
 from ondol.web.history.timeline import timeline
 from tests.web.conftest import machine
 

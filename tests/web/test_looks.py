@@ -14,8 +14,8 @@ from axe_playwright_python.base import AXE_SCRIPT
 
 from ondol import clock
 from ondol.accounts.models import Approval, Role
-from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import StatusChange
+from ondol.instances.states import Reason, Status
 from tests.web.browser import become, page_of
 from tests.web.conftest import machine, person
 from tests.web.screens import loads

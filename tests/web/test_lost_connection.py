@@ -12,8 +12,8 @@ from django.test import Client
 
 from ondol import clock
 from ondol.accounts.models import Approval, Role, User
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance, StatusChange
+from ondol.instances.states import Status
 from tests.api.caller import Program, person
 from tests.committed import committed  # noqa: F401  a fixture
 from tests.instances.rig import made

@@ -12,7 +12,7 @@ from ondol import clock
 from ondol.autostop.models import CpuReading
 from ondol.costs.models import Budget, ExchangeRate
 from ondol.deployment import health
-from ondol.instances.lifecycle import Status
+from ondol.instances.states import Status
 from ondol.web.badge import STYLES
 from tests.web.conftest import machine
 from tests.web.test_dashboard import HTMX, LIVING, poll_of

@@ -9,8 +9,8 @@ from ondol import clock
 from ondol.accounts.models import Approval, User
 from ondol.cloud.aws_errors import TABLE
 from ondol.cloud.errors import NoCapacity, Quota, Refused
-from ondol.instances.lifecycle import MOVES, Reason, Status
 from ondol.instances.models import Instance, Run
+from ondol.instances.states import MOVES, Reason, Status
 from ondol.web.badge import STYLES
 from ondol.web.machine.card import present
 from ondol.web.machine.notices import notice_of, trouble_of

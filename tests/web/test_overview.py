@@ -16,8 +16,8 @@ from ondol.accounts.models import Approval, Role, User
 from ondol.announcements import acts
 from ondol.announcements.models import Announcement
 from ondol.costs.models import ExchangeRate
-from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance
+from ondol.instances.states import Reason, Status
 from tests.web.browser import page_of
 from tests.web.conftest import machine, person
 

@@ -13,8 +13,8 @@ from playwright.sync_api import expect
 
 from ondol.accounts.sessions import SessionStore
 from ondol.instances import own_keys
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import ChosenKey, Instance, KeyOrigin, SshKey
+from ondol.instances.states import Status
 from ondol.keys import public_key
 from ondol.web.machine.connect import connect_to
 from tests.instances.keys import PEM

@@ -11,9 +11,9 @@ from ondol.accounts import proof
 from ondol.accounts.models import Approval, Role, User
 from ondol.accounts.people import add_user
 from ondol.config import config
-from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance
 from ondol.instances.record import Record, Size
+from ondol.instances.states import Reason, Status
 from tests.web.conftest import confirmed, machine, person
 
 

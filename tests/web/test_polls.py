@@ -15,7 +15,7 @@ from ondol import clock
 from ondol.accounts.models import User
 from ondol.api.throttle import PER_PERSON
 from ondol.autostop.models import CpuReading
-from ondol.instances.lifecycle import Status
+from ondol.instances.states import Status
 from tests.signed_in import session_of
 from tests.web.conftest import machine
 

@@ -10,8 +10,8 @@ from ondol import clock
 from ondol.accounts.models import Role
 from ondol.autostop.forecast import PERIOD, floor
 from ondol.autostop.models import CpuReading
-from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Run
+from ondol.instances.states import Reason, Status
 from ondol.policy.models import Policy
 from tests.web.browser import page_of
 from tests.web.conftest import machine, person

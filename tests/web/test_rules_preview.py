@@ -19,8 +19,8 @@ from ondol.autostop.models import CpuReading
 from ondol.autostop.policies import set_policy
 from ondol.config import config
 from ondol.costs.models import ExchangeRate
-from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Run
+from ondol.instances.states import Reason, Status
 from ondol.policy.allowed_hours import describe_hours
 from ondol.policy.catalog import stored_fields
 from ondol.policy.hours import Hours

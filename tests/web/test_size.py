@@ -5,8 +5,8 @@ import re
 import pytest
 
 from ondol.config import config
-from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance, StatusChange
+from ondol.instances.states import Reason, Status
 from ondol.policy.models import Policy
 from tests.web.conftest import machine
 

@@ -25,8 +25,8 @@ from ondol.announcements.models import Announcement
 from ondol.api.scopes import NEED_RECENT_SIGN_IN, SCOPES
 from ondol.audit.models import Entry
 from ondol.costs.models import Budget
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import ChosenKey, KeyReplacement
+from ondol.instances.states import Status
 from ondol.policy.models import Policy, PolicyChange
 from ondol.web.step_up.pages import KEPT, NEEDS_RECENT_SIGN_IN, TYPED_AGAIN
 from tests.instances.keys import PEM

@@ -12,8 +12,8 @@ from ondol import clock
 from ondol.audit.models import Entry
 from ondol.autostop.awake import keep_awake
 from ondol.instances import moves
-from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance
+from ondol.instances.states import Reason, Status
 from ondol.web.machines.stop import mark_of
 from tests.web.conftest import confirmed, machine, person
 from tests.web.screens import loads

@@ -15,8 +15,8 @@ from ondol.accounts import admin_messages
 from ondol.accounts.models import Approval, Role, User
 from ondol.audit.models import Entry
 from ondol.instances import admin_letters
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
+from ondol.instances.states import Status
 from ondol.web.machines import page as machines
 from ondol.web.people import page as people
 from tests.web.conftest import confirmed, machine, person

@@ -11,8 +11,8 @@ from ondol import clock
 from ondol.accounts import letter_limits, letters, tasks
 from ondol.accounts.tokens import create_token
 from ondol.api.throttle import PER_PERSON
-from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance
+from ondol.instances.states import Reason, Status
 from ondol.policy.models import Policy
 from tests.web.browser import page_of
 from tests.web.conftest import machine, person

@@ -11,8 +11,8 @@ from django.utils.translation import ngettext
 from playwright.sync_api import Page, expect
 
 from ondol.accounts.models import Role
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
+from ondol.instances.states import Status
 from tests.instances.rig import Rig
 from tests.web.browser import page_of
 from tests.web.conftest import person

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ondol.aws_codes import is_of_capacity, is_of_limit
 from ondol.deployment.findings import Why
-from ondol.instances.lifecycle import Step
+from ondol.instances.decision import Step
 from ondol.instances.messages.texts import (
     ASK,
     ASK_AGAIN_LATER,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from django.utils.translation import gettext_lazy as _
 
-from ondol.instances.lifecycle import Step
+from ondol.instances.decision import Step
 from ondol.instances.messages.codes import refusal
 from ondol.instances.messages.texts import TRY_THEN_ASK, Explanation
 from ondol.whom_to_ask import ask_lazily

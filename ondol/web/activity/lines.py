@@ -9,10 +9,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ondol.accounts.models import Decision, User
-from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.messages.reasons import REASONS
 from ondol.instances.messages.statuses import STATUSES
 from ondol.instances.models import StatusChange
+from ondol.instances.states import Reason, Status
 from ondol.policy.models import PolicyChange
 from ondol.web.policy.facts import changed
 

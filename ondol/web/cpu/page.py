@@ -12,8 +12,8 @@ from ondol.autostop.forecast import PERIOD
 from ondol.autostop.models import ReadingRound
 from ondol.autostop.samples import limits_of, recent
 from ondol.ec2_types import facts_of, vcpus_at_most
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
+from ondol.instances.states import Status
 from ondol.policy.rules import Rules, rules_of
 from ondol.policy.threshold import Threshold
 from ondol.web.badge import Tab, badge_of, tab_of

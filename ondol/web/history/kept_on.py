@@ -12,10 +12,10 @@ from ondol.audit.actions import Action, Outcome
 from ondol.audit.models import Entry
 from ondol.autostop.models import StopWarning, WorkLease
 from ondol.database.kept import Kept
-from ondol.instances.lifecycle import Status
 from ondol.instances.messages.signals import event as lease_of
 from ondol.instances.models import StatusChange
 from ondol.instances.record import Signal
+from ondol.instances.states import Status
 from ondol.web.history.event import Event
 
 MOST = 500

@@ -10,12 +10,12 @@ from django.db.models import QuerySet
 
 from ondol.accounts.models import User
 from ondol.database.kept import Kept
-from ondol.instances.lifecycle import CHANGING, Reason, Status
 from ondol.instances.messages.reasons import REASONS
 from ondol.instances.messages.statuses import event as event_of
 from ondol.instances.messages.texts import Text
 from ondol.instances.models import Instance, StatusChange
 from ondol.instances.record import Receipt
+from ondol.instances.states import CHANGING, Reason, Status
 from ondol.web.history import kept_on
 from ondol.web.history.event import Event
 

@@ -2,8 +2,8 @@
 
 from ondol.accounts.models import User
 from ondol.instances import actions, key_replacement, own_keys
-from ondol.instances.lifecycle import Status
 from ondol.instances.own_keys import KeyFacts
+from ondol.instances.states import Status
 from ondol.web.key.forms import PublicKeyForm
 from ondol.web.page import Page
 

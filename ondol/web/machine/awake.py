@@ -9,8 +9,8 @@ from django.utils.translation import gettext_lazy as _
 from ondol.autostop.awake import choices
 from ondol.autostop.closing import Closing
 from ondol.autostop.schedule import closing
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
+from ondol.instances.states import Status
 from ondol.policy.rules import Rules
 from ondol.policy.threshold import Threshold
 

@@ -9,13 +9,12 @@ from ondol.accounts.models import User
 from ondol.instances import actions
 from ondol.instances.key_file import WITHOUT_KEY
 from ondol.instances.key_replacement import is_offered
-from ondol.instances.lifecycle import CHANGING, Reason, Status
 from ondol.instances.messages.reasons import explanation
 from ondol.instances.messages.statuses import STATUSES
 from ondol.instances.models import Instance, KeyOrigin, StatusChange
 from ondol.instances.own_keys import KeyFacts, facts_of
 from ondol.instances.ssh import key_of
-from ondol.instances.states import SETTLED
+from ondol.instances.states import CHANGING, SETTLED, Reason, Status
 from ondol.web.badge import Badge, badge_of
 from ondol.web.history.timeline import last_receipt
 from ondol.web.machine.notices import Notice, notice_of, trouble_of

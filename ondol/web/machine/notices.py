@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ondol.config import config
-from ondol.instances.lifecycle import Reason, Status, Step
+from ondol.instances.decision import Step
 from ondol.instances.messages.codes import (
     ASKED_AGAIN,
     ASKED_AGAIN_AND_TOLD,
@@ -18,6 +18,7 @@ from ondol.instances.messages.statuses import BEING_CLEANED_UP, STATUSES
 from ondol.instances.messages.texts import Explanation, Text
 from ondol.instances.models import Instance
 from ondol.instances.record import Failure, Receipt, Record, Wish
+from ondol.instances.states import Reason, Status
 from ondol.instances.troubles import is_recent, last_refusal
 from ondol.policy.catalog import Rules
 from ondol.policy.threshold import Threshold, digits

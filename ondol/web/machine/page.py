@@ -6,10 +6,10 @@ from ondol.costs.bills import this_month
 from ondol.costs.offers import Choice, Offers, offers_for
 from ondol.costs.prices import Price, price_of
 from ondol.instances import own_keys
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
 from ondol.instances.own_keys import KeyFacts
 from ondol.instances.resizing import substitute
+from ondol.instances.states import Status
 from ondol.policy.rules import Rules, rules_of
 from ondol.policy.threshold import Threshold
 from ondol.web import badge

@@ -5,11 +5,11 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
-from ondol.instances.lifecycle import Status
 from ondol.instances.messages.replacements import why_not
 from ondol.instances.models import Instance, KeyOrigin
 from ondol.instances.replacements import ReplacementState
 from ondol.instances.replacements import replacement_of as last_of
+from ondol.instances.states import Status
 from ondol.instances.troubles import TOLD_FOR
 
 

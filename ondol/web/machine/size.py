@@ -7,8 +7,8 @@ from ondol import clock
 from ondol.accounts.models import User
 from ondol.costs.calculation import TYPICAL_HOURS
 from ondol.costs.offers import Offers, offers_for
-from ondol.instances.lifecycle import Reason, Status
 from ondol.instances.models import Instance
+from ondol.instances.states import Reason, Status
 from ondol.web.machine.notices import Notice, size_refusal
 
 _TOLD_FOR = timedelta(days=1)

@@ -8,8 +8,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from ondol import clock
-from ondol.instances.lifecycle import Status, View
 from ondol.instances.models import Instance
+from ondol.instances.observation import View
+from ondol.instances.states import Status
 
 
 @dataclass(frozen=True, slots=True)

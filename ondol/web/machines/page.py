@@ -28,8 +28,9 @@ from ondol.autostop.models import CpuReading
 from ondol.autostop.outlook import Outlook, outlooks
 from ondol.costs.bills import Bill, bills, this_month
 from ondol.costs.prices import prices
-from ondol.instances.lifecycle import CHANGING, Status, View
 from ondol.instances.models import Instance
+from ondol.instances.observation import View
+from ondol.instances.states import CHANGING, Status
 from ondol.policy.rules import rules_for
 from ondol.policy.threshold import Threshold, of_one_core
 from ondol.web.badge import Badge, badge_of

@@ -11,9 +11,9 @@ from ondol import clock
 from ondol.costs.calculation import Item
 from ondol.costs.price_table import PriceTable
 from ondol.costs.prices import prices
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance, Run
 from ondol.instances.runs import is_armed
+from ondol.instances.states import Status
 
 KIND = Coalesce(NullIf("seen_type", Value("")), "instance_type")
 """The type that a machine has in AWS."""

@@ -16,8 +16,8 @@ from ondol.accounts.models import User
 from ondol.accounts.people import no_such_person
 from ondol.instances import actions
 from ondol.instances.errors import ActionError
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
+from ondol.instances.states import Status
 from ondol.web.bulk import for_each
 from ondol.web.guards import PersonRequest, administrator
 from ondol.web.machines.origin import address_of

@@ -20,8 +20,8 @@ from ondol.costs.prices import prices
 from ondol.deployment.findings import remembered
 from ondol.doctor import local_checks, messages, records
 from ondol.doctor.findings import Level
-from ondol.instances.lifecycle import Status
 from ondol.instances.models import Instance
+from ondol.instances.states import Status
 from ondol.outbox.summary import Summary, summary
 from ondol.policy.rules import rules_for
 from ondol.web.guards import PersonRequest

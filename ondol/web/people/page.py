@@ -15,9 +15,9 @@ from ondol.accounts.models import Approval, Invitation, Role, User
 from ondol.config import config
 from ondol.costs.bills import Bill, bills, this_month
 from ondol.instances import actions
-from ondol.instances.lifecycle import CHANGING, Status
 from ondol.instances.messages.statuses import STATUSES
 from ondol.instances.models import Instance
+from ondol.instances.states import CHANGING, Status
 from ondol.web.badge import Badge, badge_of
 from ondol.web.bulk import asked_for
 from ondol.web.costs.everybody import with_cost
