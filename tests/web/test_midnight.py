@@ -5,13 +5,12 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from ondol import clock
 from ondol.accounts.models import Role
 from ondol.audit.models import Entry
 from ondol.web import times
-from tests.chromium import launch
 from tests.web.browser import page_of
 from tests.web.conftest import machine, person
 
@@ -39,12 +38,12 @@ def test_a_trial_at_speed_is_at_midnight_sooner(machines_clock):
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_an_open_page_tells_dates_after_midnight(site, machines_clock):
+def test_an_open_page_tells_dates_after_midnight(site, browser, machines_clock):
     machines_clock.set(EVENING)
     ada = person("ada@example.org", role=Role.ADMIN)
     machine(ada, minutes_ago=10)
     Entry.objects.create(action="sign_in", source="page", at=clock.now(), by_id=ada.pk, by_email=ada.email)
-    with sync_playwright() as playwright, page_of(browser := launch(playwright), site, ada.email) as page:
+    with page_of(browser, site, ada.email) as page:
         for path, before, after in (
             ("/admin/fleet/", "22:40", "3 Jun 2026, 22:40 KST"),
             ("/admin/activity/", "Today, Wed 3 Jun 2026", "Wed 3 Jun 2026"),
@@ -60,4 +59,3 @@ def test_an_open_page_tells_dates_after_midnight(site, machines_clock):
             assert shown.text_content() == after
             expect(page.locator("main")).not_to_contain_text("Today,")
             page.wait_for_load_state("networkidle")
-        browser.close()
