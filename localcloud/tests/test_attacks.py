@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from localcloud.sandboxes import linux
+from ports import free_port
 from trial import Machine, Trial, until
 
 pytestmark = [
@@ -149,8 +150,7 @@ def test_the_internet_and_the_ssh_of_others_are_reached(mallory: Machine, bob: M
 
 
 def test_no_port_of_the_computer_is_taken_not_even_by_ssh(mallory: Machine) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port(following=1)
     flags = ("-R", f"{port + 1}:127.0.0.1:1", "-o", "ExitOnForwardFailure=yes")
     client = mallory.background(f"echo; exec python3 -m http.server -b 0.0.0.0 {port}", flags=flags)
     try:
@@ -163,8 +163,7 @@ def test_no_port_of_the_computer_is_taken_not_even_by_ssh(mallory: Machine) -> N
 
 
 def test_a_forwarded_connection_starts_inside(mallory: Machine, computer: int) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        local = probe.getsockname()[1]
+    local = free_port()
     for host, port in (("127.0.0.1", computer), (METADATA, 80), (f"[{METADATA_6}]", 80)):
         flags = ("-N", "-L", f"127.0.0.1:{local}:{host}:{port}")
         client = mallory.background(flags=flags)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ports import free_port
 from trial import Machine, Trial, until
 
 pytestmark = pytest.mark.slow
@@ -149,8 +150,7 @@ def test_only_addresses_that_the_group_allows_come_in(cloud: Trial) -> None:
 
 
 def test_forwarding_to_a_server_in_the_sandbox(yuna: Machine) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        local = probe.getsockname()[1]
+    local = free_port()
     line = (
         "import socket; server = socket.create_server(('127.0.0.1', 8765)); print(flush=True); "
         "[(one := server.accept()[0]).sendall(b'through') or one.close() for _ in range(9)]"
