@@ -24,5 +24,6 @@ _ARGUMENTS = [
 
 def launch(playwright: Playwright) -> Browser:
     """Start a browser, which listens to nobody but this process."""
-    path = next(filter(None, map(shutil.which, _PROGRAMS)))
-    return playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
+    paths = [path for name in _PROGRAMS if (path := shutil.which(name))]
+    assert paths, f"none of these is installed: {', '.join(_PROGRAMS)}; `make test` installs one"
+    return playwright.chromium.launch(executable_path=paths[0], args=_ARGUMENTS)
