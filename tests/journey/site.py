@@ -39,7 +39,8 @@ def until(condition: Callable[[], Any], seconds: float, what: str, every: float 
     """Wait for something that is bound to happen; return its value."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        with contextlib.suppress(requests.ConnectionError):
+        # Whatever was killed refuses connections for a while, also after an old backend of PostgreSQL has answered.
+        with contextlib.suppress(requests.ConnectionError, psycopg.OperationalError):
             if value := condition():
                 return value
         time.sleep(every)
