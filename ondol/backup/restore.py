@@ -1,6 +1,7 @@
 """Replace a database by a backup, in one transaction: a kill at any moment leaves the old one or the new one."""
 
 import subprocess
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND usesysid IS NOT NULL
   AND coalesce(backend_type, 'client backend') = 'client backend' -- of another role's sessions we may not see it
 """
+_LEAVES_WITHIN = 2.0
+"""The seconds for connections of programs that have just been stopped."""
 _FOREIGN = """
 SELECT DISTINCT user_.oid::regclass::text
 FROM pg_class own
@@ -84,9 +87,24 @@ def machines(connection: Connection) -> list[Machine]:
     return [Machine(*row) for row in connection.execute(_MACHINES)] if has_ondol(connection) else []
 
 
+def _others(connection: Connection) -> list[str]:
+    """Return who else is connected.
+
+    PostgreSQL shows a connection for a moment after its program has ended. Within a transaction it repeats what it
+    showed first, until the snapshot is cleared.
+    """
+    end = time.monotonic() + _LEAVES_WITHIN
+    while True:
+        connection.execute("SELECT pg_stat_clear_snapshot()")
+        others = [name for (name,) in connection.execute(_OTHERS)]
+        if not others or time.monotonic() > end:
+            return others
+        time.sleep(0.1)  # noqa: TID251  another process at the edge
+
+
 def check(connection: Connection, manifest: Manifest) -> None:
     """Raise BackupError unless this database may be replaced by that backup."""
-    if others := [name for (name,) in connection.execute(_OTHERS)]:
+    if others := _others(connection):
         raise BackupError(
             f"The database is in use: {', '.join(sorted(set(others)))}. Stop every `ondol up`, `ondol web` and "
             "`ondol worker`, and whatever else is connected. Nothing was changed."

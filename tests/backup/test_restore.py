@@ -7,6 +7,7 @@ import sys
 import time
 import zipfile
 from contextlib import contextmanager
+from threading import Timer
 
 import psycopg
 import pytest
@@ -221,6 +222,14 @@ def test_a_database_that_must_not_be_replaced_stays_as_it_is(backup, copy, other
             replace(copy, backup)
         assert "Nothing was changed" in str(refused.value) or says == "no schema"
         assert content(copy) == before
+
+
+def test_a_worker_that_was_stopped_a_moment_ago_does_not_refuse_it(backup, copy):
+    worker = psycopg.connect(copy, application_name="ondol worker")
+    leaving = Timer(0.5, worker.close)
+    leaving.start()
+    replace(copy, backup)
+    leaving.join()
 
 
 def test_an_older_server_is_refused(backup, empty, tmp_path):
